@@ -1,0 +1,93 @@
+//! The vendor's account id.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest id accepted, in bytes. A cuid has 25; this leaves room without letting an id
+/// grow into a URL that servers refuse.
+pub const MAX_ID_LEN: usize = 128;
+
+/// An account id that may stand in a URL path as it is: it can name no other endpoint.
+///
+/// Made only by [`FromStr`], so whoever holds one need not check it again.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AccountId(Box<str>);
+
+/// Why a text is not an account id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidAccountId {
+    /// There is nothing.
+    #[error("an account id is empty")]
+    Empty,
+    /// Over [`MAX_ID_LEN`] bytes.
+    #[error("an account id has at most {MAX_ID_LEN} characters, this one has {0}")]
+    TooLong(usize),
+    /// A character other than an unreserved one of RFC 3986.
+    #[error("an account id has only letters, digits, `-`, `_`, `.` and `~`, this one has {0:?}")]
+    Character(char),
+    /// `.` or `..`, which a URL resolves to another path.
+    #[error("an account id is not `.` or `..`")]
+    Dots,
+}
+
+impl AccountId {
+    /// The id as the vendor writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AccountId {
+    type Err = InvalidAccountId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            return Err(InvalidAccountId::Empty);
+        }
+        if let Some(c) = text
+            .chars()
+            .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~')))
+        {
+            return Err(InvalidAccountId::Character(c));
+        }
+        if text.len() > MAX_ID_LEN {
+            return Err(InvalidAccountId::TooLong(text.len()));
+        }
+        if matches!(text, "." | "..") {
+            return Err(InvalidAccountId::Dots);
+        }
+        Ok(AccountId(text.into()))
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_what_a_url_path_holds_unescaped() {
+        for good in ["clx123abc", "a", "A-b_c.d~9", "...", &"x".repeat(MAX_ID_LEN)] {
+            assert_eq!(good.parse::<AccountId>().map(|id| id.to_string()), Ok(good.to_owned()));
+        }
+        for (bad, why) in [
+            ("", InvalidAccountId::Empty),
+            (".", InvalidAccountId::Dots),
+            ("..", InvalidAccountId::Dots),
+            ("a/b", InvalidAccountId::Character('/')),
+            ("a?b", InvalidAccountId::Character('?')),
+            ("a%2e", InvalidAccountId::Character('%')),
+            ("a b", InvalidAccountId::Character(' ')),
+            ("a\n", InvalidAccountId::Character('\n')),
+            ("ä", InvalidAccountId::Character('ä')),
+            (&"x".repeat(5000), InvalidAccountId::TooLong(5000)),
+        ] {
+            assert_eq!(bad.parse::<AccountId>(), Err(why), "{bad:?}");
+        }
+    }
+}
