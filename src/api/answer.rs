@@ -1,0 +1,93 @@
+//! What came back from a call, before anybody asked what it means.
+
+use crate::clock::Time;
+
+/// The largest body that is read, in bytes. The documented answer has under a thousand.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// What came back from a call.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Answer {
+    /// An HTTP answer.
+    Http(HttpAnswer),
+    /// Nothing was sent: no address, no connection, no TLS.
+    NotSent(String),
+    /// The request may have arrived: it timed out, or the connection broke.
+    Unknown(String),
+}
+
+/// The parts of an HTTP answer that mean something to growthd.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The `Date` header.
+    pub date: Option<Time>,
+    /// The `Retry-After` header.
+    pub retry_after: Option<RetryAfter>,
+    /// The `Location` header.
+    pub location: Option<String>,
+    /// The body, up to [`MAX_BODY`] bytes.
+    pub body: Vec<u8>,
+    /// Whether that is all of the body.
+    pub is_whole: bool,
+}
+
+/// How long the vendor asks to wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RetryAfter {
+    /// So many seconds.
+    Seconds(i64),
+    /// Until then.
+    At(Time),
+}
+
+impl RetryAfter {
+    /// Reads the header: seconds, or an HTTP date.
+    pub fn parse(text: &str) -> Option<RetryAfter> {
+        let text = text.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // A number too large for us is a very long wait, which the engine bounds.
+            return Some(RetryAfter::Seconds(text.parse().unwrap_or(i64::MAX)));
+        }
+        http_date(text).map(RetryAfter::At)
+    }
+
+    /// The wait in seconds as of `now`, at least none.
+    pub fn seconds(self, now: Time) -> i64 {
+        match self {
+            RetryAfter::Seconds(seconds) => seconds.max(0),
+            RetryAfter::At(time) => time.since(now).max(0),
+        }
+    }
+}
+
+/// Reads an HTTP date.
+pub(super) fn http_date(text: &str) -> Option<Time> {
+    let date = httpdate::parse_http_date(text.trim()).ok()?;
+    let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok().map(Time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = Time(784_111_777);
+        for (text, seconds) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("99999999999999999999", Some(i64::MAX)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
+            ("-5", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let parsed = RetryAfter::parse(text).map(|after| after.seconds(now));
+            assert_eq!(parsed, seconds, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The one code that sends the key anywhere: to the configured host, over no redirect and no
+//! proxy, and nothing twice.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::Response;
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+
+use crate::account::AccountId;
+use crate::api::answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter, http_date};
+use crate::config::{Api, ApiKey};
+
+/// How long a connection may take to be made. Shorter than any sensible whole timeout, so that
+/// an unreachable host is known to have been sent nothing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an idle connection is kept. Short: a server that closes one in the very moment it
+/// is used again leaves a paid call unknown.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What stands in place of the key where a server sent it back.
+const REDACTED: &[u8] = b"[key]";
+
+/// Asks the vendor. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    api: Api,
+    key: ApiKey,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// TLS or its roots could not be set up.
+    #[error("cannot set up HTTPS: {0}")]
+    Tls(#[from] reqwest::Error),
+    /// The key is no header value.
+    #[error("the API key holds characters that no header can")]
+    Key,
+}
+
+impl Client {
+    /// A client for the host that `api` names.
+    ///
+    /// # Errors
+    /// TLS that cannot be set up, a key that cannot be sent.
+    pub fn new(api: &Api, key: ApiKey) -> Result<Client, ClientError> {
+        let mut value = HeaderValue::from_str(key.expose()).map_err(|_| ClientError::Key)?;
+        // Keeps it out of reqwest's and hyper's own debug output.
+        value.set_sensitive(true);
+        // Two stores in one process share the provider; that it is set already is no error.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let http = reqwest::Client::builder()
+            .default_headers(HeaderMap::from_iter([(KEY_HEADER, value)]))
+            .user_agent(concat!("growthd/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT.min(api.timeout))
+            .timeout(api.timeout)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(usize::try_from(api.max_in_flight).unwrap_or(usize::MAX))
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Client { http, api: api.clone(), key })
+    }
+
+    /// Asks for a refresh. Takes at most the configured timeout, body and all.
+    pub async fn refresh(&self, id: &AccountId) -> Answer {
+        let url = self.api.url(["v1", "social", "account", id.as_str(), "refresh"]);
+        self.receive(self.http.post(url).send().await).await
+    }
+
+    async fn receive(&self, response: reqwest::Result<Response>) -> Answer {
+        let mut response = match response {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => return Answer::NotSent(told(&error)),
+            Err(error) => return Answer::Unknown(told(&error)),
+        };
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let mut answer = HttpAnswer {
+            status: response.status().as_u16(),
+            date: header(DATE).and_then(http_date),
+            retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
+            location: header(LOCATION).map(str::to_owned),
+            body: Vec::new(),
+            is_whole: false,
+        };
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if answer.body.len() + chunk.len() > MAX_BODY => {
+                    let room = MAX_BODY - answer.body.len();
+                    answer.body.extend_from_slice(&chunk[..room]);
+                    break;
+                }
+                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+                Ok(None) => {
+                    answer.is_whole = true;
+                    break;
+                }
+                // The status alone says what a refusal means; a success without its body is lost.
+                Err(_) if !(200..300).contains(&answer.status) => break,
+                Err(error) => return Answer::Unknown(told(&error)),
+            }
+        }
+        self.redact(&mut answer);
+        Answer::Http(answer)
+    }
+
+    /// Whatever is in an answer may be stored and shown; a server that echoes the key must not
+    /// get it there.
+    fn redact(&self, answer: &mut HttpAnswer) {
+        let key = self.key.expose().as_bytes();
+        while let Some(at) = answer.body.windows(key.len()).position(|window| window == key) {
+            answer.body.splice(at..at + key.len(), REDACTED.iter().copied());
+        }
+        if let Some(location) = &mut answer.location
+            && location.contains(self.key.expose())
+        {
+            *location = location.replace(self.key.expose(), "[key]");
+        }
+    }
+}
+
+/// The error and its causes in one line, without the URL, which every line would repeat.
+fn told(error: &reqwest::Error) -> String {
+    if error.is_timeout() && !error.is_connect() {
+        return "no answer within the timeout".to_owned();
+    }
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let what = if error.is_connect() { "cannot connect" } else { "the connection broke" };
+    format!("{what}: {innermost}")
+}

@@ -1,0 +1,398 @@
+//! The wire: from the bytes of an answer to a [`Measurement`].
+//!
+//! Nothing is guessed at. A known field with a value of the wrong type or range, or told twice,
+//! counts as not told, and the original stands in `extra`, letter by letter: objects are taken
+//! apart into the raw text of their values, so that neither a number beyond 64 bits nor a depth
+//! beyond a parser's patience changes on the way.
+
+use std::fmt;
+
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::account::AccountId;
+use crate::clock::Time;
+use crate::measurement::{Measurement, Number, Profile, Told};
+
+/// Why a 2xx answer holds no measurement of the account asked for.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unusable {
+    /// Not a JSON object.
+    #[error("the answer is not JSON")]
+    NotJson,
+    /// `success` is not `true`.
+    #[error("the answer says that it did not succeed")]
+    NoSuccess,
+    /// No `data.account` object.
+    #[error("the answer holds no data.account")]
+    NoAccount,
+    /// Another account's numbers.
+    #[error("the answer is for another account ({0:?})")]
+    OtherAccount(String),
+}
+
+/// An object's members in their order, each value as it was written.
+struct Object<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Object<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
+                let mut members = Vec::with_capacity(16);
+                while let Some(member) = map.next_entry::<String, &'de RawValue>()? {
+                    members.push(member);
+                }
+                Ok(Object(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl<'a> Object<'a> {
+    fn parse(json: &'a str) -> Option<Object<'a>> {
+        serde_json::from_str(json).ok()
+    }
+
+    /// Takes the value of `name` out if `read` understands it and it is told once; leaves it
+    /// otherwise.
+    fn take<T>(&mut self, name: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+        let mut places = self.0.iter().enumerate().filter(|(_, (key, _))| key == name);
+        let (place, (_, value)) = places.next()?;
+        if places.next().is_some() {
+            return None;
+        }
+        let value = read(value.get())?;
+        self.0.remove(place);
+        Some(value)
+    }
+
+    /// As [`Object::take`]; a `null` is taken out too, and told as such.
+    fn take_told<T>(&mut self, name: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Told<T> {
+        let told = self.take(name, |json| match json {
+            "null" => Some(Told::Null),
+            _ => read(json).map(Told::Value),
+        });
+        told.unwrap_or_default()
+    }
+
+    /// As [`Object::take`]; a `null` is no value, and taken out.
+    fn take_value<T>(&mut self, name: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
+        match self.take_told(name, read) {
+            Told::Value(value) => Some(value),
+            Told::Null | Told::Nothing => None,
+        }
+    }
+
+    /// Takes the object `name` apart, and leaves it where it is none.
+    fn take_object(&mut self, name: &str) -> Object<'a> {
+        self.take(name, Object::parse).unwrap_or(Object(Vec::new()))
+    }
+}
+
+/// Reads the answer to a refresh of `asked`; `None` takes the account that is answered, as for
+/// an account looked up by name. Answers whose account it is.
+///
+/// # Errors
+/// [`Unusable`]: the answer is for somebody else, or none.
+pub fn decode(json: &str, asked: Option<&AccountId>) -> Result<(AccountId, Measurement), Unusable> {
+    let mut answer = Object::parse(json).ok_or(Unusable::NotJson)?;
+    let success = answer.take("success", boolean);
+    if success != Some(true) {
+        return Err(Unusable::NoSuccess);
+    }
+    answer.take("message", |_| Some(()));
+    let mut data = answer.take("data", Object::parse).ok_or(Unusable::NoAccount)?;
+    let mut account = data.take("account", Object::parse).ok_or(Unusable::NoAccount)?;
+    let told_id = account.take("id", text).ok_or(Unusable::NoAccount)?;
+    let id = match (told_id.parse::<AccountId>(), asked) {
+        (Ok(id), Some(asked)) if id == *asked => id,
+        (Ok(id), None) => id,
+        _ => return Err(Unusable::OtherAccount(told_id)),
+    };
+    Ok((id, measurement(account, &data, &answer)))
+}
+
+fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) -> Measurement {
+    let profile = Profile {
+        platform: identity(account.take_told("platform", text)),
+        username: identity(account.take_told("username", text)),
+        display_name: account.take_told("displayName", text),
+        bio: account.take_told("bio", text),
+        avatar_url: account.take_told("avatarUrl", text),
+        profile_url: account.take_told("profileUrl", text),
+        is_verified: account.take_told("isVerified", boolean),
+    };
+    let analyzed = account.take_value("lastAnalyzed", time);
+    let mut stats = account.take_object("stats");
+    let mut analytics = account.take_object("analytics");
+    Measurement {
+        followers: stats.take_value("followers", count),
+        following: stats.take_value("following", count),
+        videos: stats.take_value("videos", count),
+        likes: stats.take_value("likes", count),
+        engagement_rate: analytics.take_value("engagementRate", rate),
+        virality_score: analytics.take_value("viralityScore", rate),
+        avg_views: analytics.take_value("avgViews", average),
+        analyzed,
+        profile,
+        extra: extra(&[
+            ("", &account),
+            ("stats", &stats),
+            ("analytics", &analytics),
+            ("_data", data),
+            ("_answer", answer),
+        ]),
+    }
+}
+
+/// No account is without a name: a `null` there says nothing.
+fn identity(told: Told<String>) -> Told<String> {
+    match told {
+        Told::Null => Told::Nothing,
+        told => told,
+    }
+}
+
+/// What was not understood, in the answer's own shape: the account's members at the top, what
+/// stood beside the account under `_data` and `_answer`. `None` if that is nothing.
+fn extra(parts: &[(&str, &Object<'_>)]) -> Option<String> {
+    let mut members = Vec::new();
+    for (name, part) in parts {
+        if name.is_empty() {
+            members.extend(written(part));
+        } else if !part.0.is_empty() {
+            members.push(format!("{}:{{{}}}", quoted(name), written(part).join(",")));
+        }
+    }
+    (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
+}
+
+/// An object's members as JSON. One told more than once becomes the array of what it was told
+/// as, since JSON's own functions would see only one of them.
+fn written(object: &Object<'_>) -> Vec<String> {
+    let mut members: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, value) in &object.0 {
+        match members.iter_mut().find(|(known, _)| known == name) {
+            Some((_, values)) => values.push(value.get()),
+            None => members.push((name, vec![value.get()])),
+        }
+    }
+    let member = |(name, values): &(&str, Vec<&str>)| match values.as_slice() {
+        [value] => format!("{}:{value}", quoted(name)),
+        values => format!("{}:[{}]", quoted(name), values.join(",")),
+    };
+    members.iter().map(member).collect()
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn text(json: &str) -> Option<String> {
+    serde_json::from_str(json).ok()
+}
+
+fn boolean(json: &str) -> Option<bool> {
+    serde_json::from_str(json).ok()
+}
+
+fn time(json: &str) -> Option<Time> {
+    let time = chrono::DateTime::parse_from_rfc3339(&text(json)?).ok()?;
+    Some(Time(time.timestamp()))
+}
+
+/// A count is a whole number from 0 to 2^63 - 1, however it is written.
+fn count(json: &str) -> Option<i64> {
+    match number(json)? {
+        Number::Whole(whole) if whole >= 0 => Some(whole),
+        Number::Whole(_) | Number::Real(_) => None,
+    }
+}
+
+fn average(json: &str) -> Option<Number> {
+    match number(json)? {
+        Number::Whole(whole) if whole < 0 => None,
+        Number::Real(real) if real < 0.0 => None,
+        number => Some(number),
+    }
+}
+
+fn rate(json: &str) -> Option<f64> {
+    match number(json)? {
+        #[expect(clippy::cast_precision_loss, reason = "a rate is a REAL; 2^53 is far beyond any")]
+        Number::Whole(whole) => Some(whole as f64),
+        Number::Real(real) => Some(real),
+    }
+}
+
+fn number(json: &str) -> Option<Number> {
+    /// 2^63: the first whole number that an `i64` cannot hold, and exact as an `f64`.
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return None;
+    }
+    if let Ok(whole) = json.parse() {
+        return Some(Number::Whole(whole));
+    }
+    let real: f64 = json.parse().ok().filter(|real: &f64| real.is_finite())?;
+    let is_written_whole = json.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
+    match real {
+        _ if is_written_whole => None,
+        _ if real.fract() == 0.0 && real.abs() < BEYOND =>
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range")]
+            Some(Number::Whole(real as i64))
+        }
+        _ if real.fract() == 0.0 => None,
+        real => Some(Number::Real(real)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENTED: &str = r#"{"success":true,"message":"Account refreshed successfully","data":{"account":{
+        "id":"clx123abc","username":"fitnessguru","platform":"tiktok","displayName":"Fitness Guru",
+        "bio":"Helping you get fit one video at a time","avatarUrl":"https://cdn.tiktok.com/avatar.jpg",
+        "isVerified":true,"stats":{"followers":1520000,"following":252,"videos":348,"likes":46500000},
+        "analytics":{"engagementRate":12.8,"viralityScore":79.1,"avgViews":920000},
+        "lastAnalyzed":"2024-01-16T10:30:00Z","profileUrl":"https://www.tiktok.com/@fitnessguru"}}}"#;
+
+    fn asked() -> AccountId {
+        "clx123abc".parse().expect("an id")
+    }
+
+    fn stats(members: &str) -> Measurement {
+        let json = format!(
+            r#"{{"success":true,"data":{{"account":{{"id":"clx123abc","stats":{{{members}}}}}}}}}"#
+        );
+        decode(&json, Some(&asked())).expect("an answer").1
+    }
+
+    #[test]
+    fn the_documented_answer_is_understood_to_the_letter() {
+        let (id, told) = decode(DOCUMENTED, Some(&asked())).expect("an answer");
+        assert_eq!(id, asked());
+        let text = |text: &str| Told::Value(text.to_owned());
+        assert_eq!(
+            told,
+            Measurement {
+                followers: Some(1_520_000),
+                following: Some(252),
+                videos: Some(348),
+                likes: Some(46_500_000),
+                engagement_rate: Some(12.8),
+                virality_score: Some(79.1),
+                avg_views: Some(Number::Whole(920_000)),
+                analyzed: Some(Time(1_705_401_000)),
+                profile: Profile {
+                    platform: text("tiktok"),
+                    username: text("fitnessguru"),
+                    display_name: text("Fitness Guru"),
+                    bio: text("Helping you get fit one video at a time"),
+                    avatar_url: text("https://cdn.tiktok.com/avatar.jpg"),
+                    profile_url: text("https://www.tiktok.com/@fitnessguru"),
+                    is_verified: Told::Value(true),
+                },
+                extra: None,
+            }
+        );
+    }
+
+    #[test]
+    fn a_count_is_never_guessed_at() {
+        for (json, followers, extra) in [
+            ("12", Some(12), None),
+            ("1520000.0", Some(1_520_000), None),
+            ("1.52e6", Some(1_520_000), None),
+            ("9223372036854775807", Some(i64::MAX), None),
+            ("0", Some(0), None),
+            ("null", None, None),
+            ("9223372036854775808", None, Some("9223372036854775808")),
+            ("1e300", None, Some("1e300")),
+            ("-1", None, Some("-1")),
+            ("1.5", None, Some("1.5")),
+            ("\"1.5M\"", None, Some("\"1.5M\"")),
+            ("[7]", None, Some("[7]")),
+            ("true", None, Some("true")),
+            ("{\"n\":1}", None, Some("{\"n\":1}")),
+        ] {
+            let told = stats(&format!("\"followers\":{json}"));
+            assert_eq!(told.followers, followers, "{json}");
+            let kept = extra.map(|extra| format!("{{\"stats\":{{\"followers\":{extra}}}}}"));
+            assert_eq!(told.extra, kept, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_field_told_twice_is_not_believed_and_both_are_kept() {
+        let told = stats(r#""followers":1,"followers":2,"likes":3"#);
+        assert_eq!((told.followers, told.likes), (None, Some(3)));
+        assert_eq!(told.extra.as_deref(), Some(r#"{"stats":{"followers":[1,2]}}"#));
+    }
+
+    #[test]
+    fn every_other_field_is_kept_as_it_was_written() {
+        let deep = format!("{}1{}", "[".repeat(2000), "]".repeat(2000));
+        let json = format!(
+            r#"{{"success":true,"credits":1.50,"data":{{"account":{{"id":"clx123abc","topHashtags":["a","b"],
+               "stats":{{"shares":18446744073709551616}},"lastAnalyzed":"yesterday","deep":{deep}}},"cost":2}}}}"#
+        );
+        let (_, told) = decode(&json, Some(&asked())).expect("an answer");
+        let expected = format!(
+            r#"{{"topHashtags":["a","b"],"lastAnalyzed":"yesterday","deep":{deep},"stats":{{"shares":18446744073709551616}},"_data":{{"cost":2}},"_answer":{{"credits":1.50}}}}"#
+        );
+        assert_eq!(told.extra, Some(expected));
+    }
+
+    #[test]
+    fn a_name_is_not_wiped_by_null_and_a_bio_is() {
+        let json = r#"{"success":true,"data":{"account":{"id":"clx123abc","username":null,"bio":null,"isVerified":"yes"}}}"#;
+        let (_, told) = decode(json, Some(&asked())).expect("an answer");
+        assert_eq!(told.profile.username, Told::Nothing);
+        assert_eq!(told.profile.bio, Told::Null);
+        assert_eq!(told.profile.is_verified, Told::Nothing);
+        assert_eq!(told.extra.as_deref(), Some(r#"{"isVerified":"yes"}"#));
+    }
+
+    #[test]
+    fn what_is_no_answer_for_the_account_is_refused() {
+        for (json, why) in [
+            ("", Unusable::NotJson),
+            ("<html>", Unusable::NotJson),
+            ("[]", Unusable::NotJson),
+            (&DOCUMENTED[..DOCUMENTED.len() - 1], Unusable::NotJson),
+            ("{}", Unusable::NoSuccess),
+            (r#"{"success":false}"#, Unusable::NoSuccess),
+            (r#"{"success":true}"#, Unusable::NoAccount),
+            (r#"{"success":true,"data":{"account":null}}"#, Unusable::NoAccount),
+            (r#"{"success":true,"data":{"account":{"username":"x"}}}"#, Unusable::NoAccount),
+            (
+                r#"{"success":true,"data":{"account":{"id":"other"}}}"#,
+                Unusable::OtherAccount("other".to_owned()),
+            ),
+            (
+                r#"{"success":true,"data":{"account":{"id":"clx123abc","id":"other"}}}"#,
+                Unusable::NoAccount,
+            ),
+        ] {
+            assert_eq!(decode(json, Some(&asked())).expect_err(json), why, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_million_brackets_do_no_harm() {
+        let json = "[".repeat(super::super::MAX_BODY);
+        assert_eq!(decode(&json, Some(&asked())), Err(Unusable::NotJson));
+        let json = format!(r#"{{"success":true,"data":{}"#, "{\"a\":".repeat(100_000));
+        assert_eq!(decode(&json, Some(&asked())), Err(Unusable::NotJson));
+    }
+}

@@ -1,0 +1,15 @@
+//! The vendor's API: asking, and understanding what comes back.
+//!
+//! [`Client`] is the only code that sends the key anywhere, to the configured host alone. What
+//! comes back is an [`Answer`]; [`classify`] is the one place that says what an answer means,
+//! and pure, so that the engine can be simulated from here upwards.
+
+mod answer;
+mod client;
+mod decode;
+mod reply;
+
+pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};
+pub use client::{Client, ClientError};
+pub use decode::{Unusable, decode};
+pub use reply::{CLOCK_TOLERANCE, Heard, Reply, classify};

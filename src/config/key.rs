@@ -1,0 +1,273 @@
+//! The API key and the places it may come from.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use super::Config;
+use super::source::visible_path;
+
+/// Longest key accepted, in bytes.
+const LONGEST_KEY: usize = 4096;
+
+const CREDENTIAL: &str = "api-key";
+const VARIABLE: &str = "GROWTHD_API_KEY";
+
+/// The key that pays for the calls. It can be printed by no format, so that it gets into no
+/// log or error by accident; it is visible ASCII, so that it can be a header's value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(Box<str>);
+
+impl ApiKey {
+    /// The key itself, for the header of a request and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn new(mut bytes: Vec<u8>, source: &KeySource) -> Result<ApiKey, KeyError> {
+        bytes.truncate(bytes.trim_ascii_end().len());
+        let key = bytes.trim_ascii_start();
+        if key.is_empty() {
+            return Err(KeyError::Empty(source.clone()));
+        }
+        if key.len() > LONGEST_KEY || !key.iter().all(u8::is_ascii_graphic) {
+            return Err(KeyError::NotAKey(source.clone()));
+        }
+        match str::from_utf8(key) {
+            Ok(key) => Ok(ApiKey(key.into())),
+            Err(_) => Err(KeyError::NotAKey(source.clone())),
+        }
+    }
+
+    /// The key from the systemd credential `api-key` if there is one, else from the configured
+    /// file, else from `$GROWTHD_API_KEY`; and which of them it was.
+    ///
+    /// `env` reads an environment variable.
+    ///
+    /// # Errors
+    /// The first place that is there decides: what is wrong with it is not made good by a later
+    /// one.
+    pub fn find(
+        config: &Config,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<(ApiKey, KeySource), KeyError> {
+        if let Some(folder) = env("CREDENTIALS_DIRECTORY") {
+            let path = Path::new(&folder).join(CREDENTIAL);
+            let file = File::open(&path);
+            let source = KeySource::Credential(path);
+            match file {
+                Ok(file) => return Ok((ApiKey::new(read(file, &source)?, &source)?, source)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(KeyError::Unreadable { place: source, source: error }),
+            }
+        }
+        let path = &config.api.api_key_file;
+        let source = KeySource::File(path.clone());
+        match File::open(path) {
+            Ok(file) => {
+                refuse_if_others_read(&file, path)?;
+                return Ok((ApiKey::new(read(file, &source)?, &source)?, source));
+            }
+            Err(error) if is_absence(&error) => {}
+            Err(error) => return Err(KeyError::Unreadable { place: source, source: error }),
+        }
+        match env(VARIABLE) {
+            Some(value) => {
+                let source = KeySource::Environment;
+                Ok((ApiKey::new(value.into_vec(), &source)?, source))
+            }
+            None => Err(KeyError::Missing { config: config.path.clone() }),
+        }
+    }
+}
+
+/// Without the key.
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
+}
+
+fn read(file: File, place: &KeySource) -> Result<Vec<u8>, KeyError> {
+    let mut bytes = Vec::new();
+    // More than any key, and bounded: the file may be a device without an end.
+    file.take(2 * LONGEST_KEY as u64)
+        .read_to_end(&mut bytes)
+        .map_err(|source| KeyError::Unreadable { place: place.clone(), source })?;
+    Ok(bytes)
+}
+
+/// A name too long for a file is a key pasted in its place: no such file either.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename | io::ErrorKind::NotADirectory
+    )
+}
+
+/// Asks the open file, not its path, so that it is the one that is read.
+fn refuse_if_others_read(file: &File, path: &Path) -> Result<(), KeyError> {
+    const OTHERS_READ: u32 = 0o004;
+    match file.metadata() {
+        Ok(metadata) if metadata.permissions().mode() & OTHERS_READ != 0 => {
+            Err(KeyError::OthersRead(path.to_owned()))
+        }
+        Ok(_) => Ok(()),
+        Err(source) => {
+            Err(KeyError::Unreadable { place: KeySource::File(path.to_owned()), source })
+        }
+    }
+}
+
+/// Where a key came from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum KeySource {
+    /// The systemd credential `api-key`, at this path.
+    Credential(PathBuf),
+    /// The file that `api_key_file` names.
+    File(PathBuf),
+    /// `$GROWTHD_API_KEY`.
+    Environment,
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySource::Credential(path) => {
+                write!(f, "the systemd credential {}", visible_path(path))
+            }
+            KeySource::File(path) => write!(f, "the key file {}", visible_path(path)),
+            KeySource::Environment => write!(f, "${VARIABLE}"),
+        }
+    }
+}
+
+/// Why there is no key. None of the messages holds one.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// None of the three places has one.
+    // The file's name is not repeated: people paste the key itself there.
+    #[error(
+        "there is no API key: give the systemd credential `{CREDENTIAL}`, or put it into the file that api_key_file in [api] of {} names (\"api-key\" beside it by default; mode 0600), or set ${VARIABLE}",
+        visible_path(config)
+    )]
+    Missing {
+        /// The configuration that names the file.
+        config: PathBuf,
+    },
+    /// Other users may read the configured file.
+    #[error("the key file {} can be read by every user of this machine: chmod o-rwx {}", visible_path(.0), shell_word(.0))]
+    OthersRead(PathBuf),
+    /// The place is there and cannot be read.
+    #[error("cannot read {place}: {source}; let the user that growthd runs as read it")]
+    Unreadable {
+        /// The place.
+        place: KeySource,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The place holds nothing.
+    #[error("{0} is empty: put the API key into it")]
+    Empty(KeySource),
+    /// The place holds something else than a key.
+    #[error(
+        "{0} does not hold an API key: expected one line of letters, digits and punctuation without spaces"
+    )]
+    NotAKey(KeySource),
+}
+
+/// A path as a word that a shell reads as it is.
+fn shell_word(path: &Path) -> String {
+    let text = visible_path(path);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+');
+    if text.chars().all(is_plain) && !text.starts_with('-') {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::clock::Time;
+
+    const KEY: &str = "hk_live_4242";
+
+    fn config(folder: &Path, file: Option<&str>) -> Config {
+        let line = file.map(|file| format!("api_key_file = '{file}'")).unwrap_or_default();
+        let text = format!("[api]\n{line}\n");
+        Config::parse(&folder.join("config.toml"), text.as_bytes(), Time(1_767_225_600))
+            .expect("a config")
+    }
+
+    fn put(path: &Path, content: &str, mode: u32) {
+        fs::write(path, content).expect("a file");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    fn find(config: &Config, env: &[(&str, &Path)]) -> Result<(ApiKey, KeySource), KeyError> {
+        ApiKey::find(config, |name| {
+            env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
+        })
+    }
+
+    #[test]
+    fn the_first_place_that_is_there_has_the_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        let credentials = folder.join("credentials");
+        fs::create_dir(&credentials).expect("a folder");
+        let env = [("CREDENTIALS_DIRECTORY", &*credentials), (VARIABLE, Path::new("variable"))];
+        put(&folder.join("file"), " file\r\n", 0o640);
+
+        let (key, source) = find(&config(folder, None), &env).expect("a key");
+        assert_eq!((key.expose(), source), ("variable", KeySource::Environment));
+        let (key, source) = find(&config(folder, Some("file")), &env).expect("a key");
+        assert_eq!((key.expose(), source), ("file", KeySource::File(folder.join("file"))));
+        put(&credentials.join(CREDENTIAL), "credential\n", 0o444);
+        let (key, source) = find(&config(folder, Some("file")), &env).expect("a key");
+        assert_eq!(key.expose(), "credential");
+        assert_eq!(source, KeySource::Credential(credentials.join(CREDENTIAL)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_key_is_said_without_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        put(&folder.join("open key"), KEY, 0o644);
+        put(&folder.join("empty"), " \n", 0o600);
+        put(&folder.join("lines"), &format!("{KEY}\n{KEY}\n"), 0o600);
+        put(&folder.join("long"), &KEY.repeat(1000), 0o600);
+        put(&folder.join("letters"), &format!("{KEY}ä"), 0o600);
+        fs::create_dir(folder.join("folder")).expect("a folder");
+        fs::set_permissions(folder.join("folder"), fs::Permissions::from_mode(0o700))
+            .expect("a mode");
+        for (file, words) in [
+            (None, "or set $GROWTHD_API_KEY"),
+            (Some("open key"), "chmod o-rwx '"),
+            (Some("empty"), "is empty"),
+            (Some("lines"), "does not hold an API key"),
+            (Some("long"), "does not hold an API key"),
+            (Some("letters"), "does not hold an API key"),
+            (Some("folder"), "cannot read the key file"),
+            (Some(KEY), "there is no API key"),
+        ] {
+            let error = find(&config(folder, file), &[]).expect_err("no key");
+            let shown = error.to_string();
+            assert!(shown.contains(words) && !shown.contains('\n'), "{file:?}: {shown}");
+            assert!(!format!("{shown}{error:?}").contains("4242"), "{file:?}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_shown_by_debug() {
+        let key = ApiKey::new(KEY.into(), &KeySource::Environment).expect("a key");
+        assert_eq!(format!("{key:?}"), "ApiKey(…)");
+    }
+}

@@ -1,0 +1,341 @@
+//! The configuration as it was typed: which keys are there, and of which type. What the values
+//! mean is [`super::valid`]'s.
+
+use std::borrow::Borrow;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::Findings;
+use super::schema::{self, Key, Section};
+use super::source::is_plain_name;
+
+/// A value and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct At<T> {
+    pub value: T,
+    /// Its first byte in the text.
+    pub at: usize,
+    pub key: &'static Key,
+}
+
+pub(super) type Text<'a> = Option<At<&'a str>>;
+pub(super) type Whole = Option<At<i64>>;
+pub(super) type Switch = Option<At<bool>>;
+
+#[derive(Default)]
+pub(super) struct Raw<'a> {
+    pub api: RawApi<'a>,
+    pub budget: Option<RawBudget<'a>>,
+    pub retry: RawRetry<'a>,
+    pub database_path: Text<'a>,
+    pub schedule: RawSchedule<'a>,
+    pub http: Option<RawHttp<'a>>,
+    pub accounts: Vec<RawAccount<'a>>,
+}
+
+#[derive(Default)]
+pub(super) struct RawApi<'a> {
+    pub base_url: Text<'a>,
+    pub api_key_file: Text<'a>,
+    pub timeout: Text<'a>,
+    pub max_in_flight: Whole,
+    pub requests_per_minute: Whole,
+    pub allow_http: Switch,
+}
+
+pub(super) struct RawBudget<'a> {
+    pub refreshes: Whole,
+    pub per: Text<'a>,
+}
+
+#[derive(Default)]
+pub(super) struct RawRetry<'a> {
+    pub first_delay: Text<'a>,
+    pub max_delay: Text<'a>,
+    pub max_paid_attempts: Whole,
+    pub unknown: Text<'a>,
+}
+
+#[derive(Default)]
+pub(super) struct RawSchedule<'a> {
+    pub cron: Text<'a>,
+    pub timezone: Text<'a>,
+    pub spread: Text<'a>,
+    pub catch_up: Text<'a>,
+    pub allow_frequent: Switch,
+}
+
+pub(super) struct RawHttp<'a> {
+    pub listen: Text<'a>,
+}
+
+pub(super) struct RawAccount<'a> {
+    pub id: Text<'a>,
+    pub label: Text<'a>,
+    pub tags: Vec<At<&'a str>>,
+    pub cron: Text<'a>,
+    pub timezone: Text<'a>,
+    pub spread: Text<'a>,
+    pub enabled: Switch,
+}
+
+/// Sorts a parsed file into [`Raw`]; unknown keys and values of the wrong type go to `findings`.
+pub(super) fn read<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> Raw<'a> {
+    let mut raw = Raw::default();
+    for (key, value) in file {
+        let name: &str = key.get_ref();
+        let Some(section) = schema::SECTIONS.into_iter().find(|section| section.name == name)
+        else {
+            findings.add(key.span().start, unknown_at_top(name));
+            continue;
+        };
+        if name == schema::ACCOUNT.name {
+            raw.accounts = read_accounts(value, findings);
+        } else if let DeValue::Table(entries) = value.get_ref() {
+            let mut table = Table::open(section, value.span().start, entries, findings);
+            raw.take(section.name, &mut table);
+        } else if is_readable(value) {
+            findings.add(key.span().start, format!("{name} is a table: write {}", section.title));
+        }
+    }
+    raw
+}
+
+impl<'a> Raw<'a> {
+    fn take(&mut self, section: &str, table: &mut Table<'a, '_>) {
+        match section {
+            "api" => {
+                self.api = RawApi {
+                    base_url: table.text(&schema::BASE_URL),
+                    api_key_file: table.text(&schema::API_KEY_FILE),
+                    timeout: table.text(&schema::TIMEOUT),
+                    max_in_flight: table.whole(&schema::MAX_IN_FLIGHT),
+                    requests_per_minute: table.whole(&schema::REQUESTS_PER_MINUTE),
+                    allow_http: table.switch(&schema::ALLOW_HTTP),
+                };
+            }
+            "budget" => {
+                self.budget = Some(RawBudget {
+                    refreshes: table.whole(&schema::REFRESHES),
+                    per: table.text(&schema::PER),
+                });
+            }
+            "retry" => {
+                self.retry = RawRetry {
+                    first_delay: table.text(&schema::FIRST_DELAY),
+                    max_delay: table.text(&schema::MAX_DELAY),
+                    max_paid_attempts: table.whole(&schema::MAX_PAID_ATTEMPTS),
+                    unknown: table.text(&schema::UNKNOWN),
+                };
+            }
+            "database" => self.database_path = table.text(&schema::PATH),
+            "schedule" => {
+                self.schedule = RawSchedule {
+                    cron: table.text(&schema::CRON),
+                    timezone: table.text(&schema::TIMEZONE),
+                    spread: table.text(&schema::SPREAD),
+                    catch_up: table.text(&schema::CATCH_UP),
+                    allow_frequent: table.switch(&schema::ALLOW_FREQUENT),
+                };
+            }
+            _ => self.http = Some(RawHttp { listen: table.text(&schema::LISTEN) }),
+        }
+    }
+}
+
+fn read_accounts<'a>(
+    value: &'a Spanned<DeValue<'a>>,
+    findings: &mut Findings,
+) -> Vec<RawAccount<'a>> {
+    let DeValue::Array(list) = value.get_ref() else {
+        if is_readable(value) {
+            let message = "an account is one of a list: write [[account]], in double brackets";
+            findings.add(value.span().start, message.to_owned());
+        }
+        return Vec::new();
+    };
+    let mut accounts = Vec::with_capacity(list.len());
+    for account in list.iter() {
+        let DeValue::Table(entries) = account.get_ref() else {
+            let message = "expected an account: a table with an `id`";
+            findings.add(account.span().start, message.to_owned());
+            continue;
+        };
+        let mut table = Table::open(&schema::ACCOUNT, account.span().start, entries, findings);
+        table.require(&schema::ID);
+        accounts.push(RawAccount {
+            id: table.text(&schema::ID),
+            label: table.text(&schema::LABEL),
+            tags: table.texts(&schema::TAGS),
+            cron: table.text(&schema::CRON),
+            timezone: table.text(&schema::TIMEZONE),
+            spread: table.text(&schema::SPREAD),
+            enabled: table.switch(&schema::ENABLED),
+        });
+    }
+    accounts
+}
+
+/// A table of the file, with where to say what is wrong in it.
+struct Table<'a, 'f> {
+    section: &'static Section,
+    at: usize,
+    entries: &'a DeTable<'a>,
+    findings: &'f mut Findings,
+}
+
+impl<'a, 'f> Table<'a, 'f> {
+    /// Refuses the unknown keys of a table right away.
+    fn open(
+        section: &'static Section,
+        at: usize,
+        entries: &'a DeTable<'a>,
+        findings: &'f mut Findings,
+    ) -> Table<'a, 'f> {
+        for key in entries.keys() {
+            let name: &str = key.get_ref();
+            if !section.keys.iter().any(|known| known.name == name) {
+                findings.add(key.span().start, unknown_in(section, name));
+            }
+        }
+        Table { section, at, entries, findings }
+    }
+
+    fn require(&mut self, key: &Key) {
+        if !self.entries.contains_key(key.name) {
+            let Section { title, .. } = self.section;
+            let message = format!("{title} needs `{}`: {}", key.name, key.expected);
+            self.findings.missing(self.at, message);
+        }
+    }
+
+    fn read<T>(
+        &mut self,
+        key: &'static Key,
+        convert: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+    ) -> Option<At<T>> {
+        let value = self.entries.get(key.name)?;
+        if !is_readable(value) {
+            return None;
+        }
+        let at = value.span().start;
+        match convert(value.get_ref()) {
+            Some(value) => Some(At { value, at, key }),
+            None => {
+                self.findings.wrong(&At { value: (), at, key }, kind(value.get_ref()));
+                None
+            }
+        }
+    }
+
+    fn text(&mut self, key: &'static Key) -> Text<'a> {
+        self.read(key, DeValue::as_str)
+    }
+
+    fn switch(&mut self, key: &'static Key) -> Switch {
+        self.read(key, DeValue::as_bool)
+    }
+
+    fn whole(&mut self, key: &'static Key) -> Whole {
+        self.read(key, |value| {
+            let number = value.as_integer()?;
+            i64::from_str_radix(number.as_str(), number.radix()).ok()
+        })
+    }
+
+    fn texts(&mut self, key: &'static Key) -> Vec<At<&'a str>> {
+        let Some(list) = self.read(key, DeValue::as_array) else {
+            return Vec::new();
+        };
+        let mut texts = Vec::with_capacity(list.value.len());
+        for value in list.value.iter() {
+            let at = value.span().start;
+            match value.get_ref() {
+                DeValue::String(text) => texts.push(At { value: text.borrow(), at, key }),
+                other => self.findings.wrong(
+                    &At { value: (), at, key },
+                    format!("holds something that {}", kind(other)),
+                ),
+            }
+        }
+        texts
+    }
+}
+
+/// Whether a value is one that was typed: the parser puts one without a place where it could
+/// read none, and has said so already.
+fn is_readable(value: &Spanned<DeValue<'_>>) -> bool {
+    value.span() != (0..0)
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "is a string",
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(_) => "is a number",
+            Err(_) => "is out of range",
+        },
+        DeValue::Float(_) => "is a number with a fraction",
+        DeValue::Boolean(_) => "is true or false",
+        DeValue::Datetime(_) => "is a date or a time",
+        DeValue::Array(_) => "is an array",
+        DeValue::Table(_) => "is a table",
+    }
+}
+
+fn unknown_in(section: &'static Section, name: &str) -> String {
+    let title = section.title;
+    let unknown = format!("unknown key{} in {title}", named(name));
+    if is_api_key(name) {
+        return format!("{unknown}{KEY_HINT}");
+    }
+    if let Some(places) = places_of(name) {
+        return format!("{unknown}; it belongs in {places}");
+    }
+    if let Some(key) = schema::nearest(name, section.keys.iter().map(|key| key.name)) {
+        return format!("{unknown}; did you mean `{key}`?");
+    }
+    let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
+    format!("{unknown}; expected one of {}", known.join(", "))
+}
+
+fn unknown_at_top(name: &str) -> String {
+    let unknown = format!("unknown key{} at the top level", named(name));
+    if is_api_key(name) {
+        return format!("{unknown}{KEY_HINT}");
+    }
+    if let Some(places) = places_of(name) {
+        return format!("{unknown}; it belongs in {places}");
+    }
+    let nearest = schema::nearest(name, schema::SECTIONS.iter().map(|section| section.name));
+    if let Some(section) = schema::SECTIONS.iter().find(|section| nearest == Some(section.name)) {
+        return format!("{unknown}; did you mean {}?", section.title);
+    }
+    let known: Vec<&str> = schema::SECTIONS.iter().map(|section| section.title).collect();
+    format!("{unknown}; expected one of {}", known.join(", "))
+}
+
+const KEY_HINT: &str = "; the API key does not stand in the configuration: put it into a file \
+    of its own and name that file in [api], as api_key_file = \"api-key\"";
+
+/// Whether a key's name says that its value is the API key itself.
+fn is_api_key(name: &str) -> bool {
+    let letters: String =
+        name.chars().take(40).filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
+    matches!(letters.as_str(), "apikey" | "key" | "token" | "apitoken" | "secret" | "password")
+}
+
+/// A name to show, unless it may be an API key that stands where a name should.
+fn named(name: &str) -> String {
+    if is_plain_name(name) { format!(" `{name}`") } else { String::new() }
+}
+
+fn places_of(name: &str) -> Option<String> {
+    let titles: Vec<&str> = schema::SECTIONS
+        .iter()
+        .filter(|section| section.keys.iter().any(|key| key.name == name))
+        .map(|section| section.title)
+        .collect();
+    (!titles.is_empty()).then(|| titles.join(" or "))
+}

@@ -1,0 +1,177 @@
+//! The text of a configuration: its lines and columns, and what of it may be shown.
+
+use std::fmt;
+use std::path::Path;
+
+/// How many characters of a source line are shown.
+const WIDTH: usize = 100;
+
+/// A text and where its lines begin.
+pub(super) struct Source<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+/// A source line, or the part of it around the caret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Excerpt {
+    text: String,
+    /// Characters in front of the caret.
+    caret: usize,
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "    {}\n    {:caret$}^", self.text, "", caret = self.caret)
+    }
+}
+
+impl<'a> Source<'a> {
+    pub fn new(text: &'a str) -> Source<'a> {
+        let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        Source { text, starts: std::iter::once(0).chain(after_breaks).collect() }
+    }
+
+    /// How many lines there are.
+    pub fn lines(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether a line looks like a table's header.
+    pub fn is_header(&self, line: usize) -> bool {
+        is_header(self.line(line))
+    }
+
+    /// The line, from 1, that a byte of the text lies on.
+    pub fn line_of(&self, at: usize) -> usize {
+        self.starts.partition_point(|&start| start <= at)
+    }
+
+    /// The line and the column of a byte of the text, both from 1, the column in characters.
+    pub fn position(&self, at: usize) -> (usize, usize) {
+        let line = self.line_of(at);
+        let start = self.starts.get(line - 1).copied().unwrap_or(0);
+        let before = self.line(line).char_indices().take_while(|(place, _)| start + place < at);
+        (line, before.count() + 1)
+    }
+
+    /// A line without its end.
+    fn line(&self, line: usize) -> &'a str {
+        let start = self.starts.get(line - 1).copied().unwrap_or(self.text.len());
+        let end = self.starts.get(line).map_or(self.text.len(), |next| next - 1);
+        let text = self.text.get(start..end).unwrap_or("");
+        text.strip_suffix('\r').unwrap_or(text)
+    }
+
+    /// The line to show for a problem at `line` and `column`. A line that may hold the API key
+    /// shows its name alone, or nothing.
+    pub fn excerpt(&self, line: usize, column: usize) -> Option<Excerpt> {
+        let text = self.line(line);
+        let caret = column - 1;
+        if self.may_hold_key(line) {
+            let (name, _) = text.split_once('=')?;
+            if !is_plain_name(name.trim()) {
+                return None;
+            }
+            let shown = format!("{}= …", visible(name));
+            let caret = caret.min(shown.chars().count() - 1);
+            return Some(Excerpt { text: shown, caret });
+        }
+        // Two thirds of the width in front of the caret, so that its surroundings are seen.
+        let skipped = if caret < WIDTH { 0 } else { caret - WIDTH * 2 / 3 };
+        let shown: String = text.chars().skip(skipped).take(WIDTH).collect();
+        Some(Excerpt { text: visible(&shown), caret: caret - skipped })
+    }
+
+    /// Whether a key put into the file by mistake may stand on this line: in front of any table
+    /// and in `[api]`, and wherever a word on the line speaks of one.
+    fn may_hold_key(&self, line: usize) -> bool {
+        const WORDS: [&str; 5] = ["key", "token", "secret", "password", "bearer"];
+        let text = self.line(line).to_lowercase();
+        if WORDS.iter().any(|word| text.contains(word)) {
+            return true;
+        }
+        if is_header(&text) {
+            return !is_plain_name(text.trim().trim_matches(['[', ']']));
+        }
+        let header = (1..line).rev().map(|line| self.line(line)).find(|line| is_header(line));
+        header.is_none_or(|header| header.to_lowercase().contains("api"))
+    }
+}
+
+fn is_header(line: &str) -> bool {
+    line.trim_start().starts_with('[')
+}
+
+/// Whether a name is one that people give to a setting, and not an API key in its place.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    name.len() <= 24 && !name.contains(|c: char| c.is_ascii_digit())
+}
+
+/// The text with every character replaced that would act on a terminal instead of being shown:
+/// controls, and those that turn the direction of writing.
+pub(super) fn visible(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
+
+/// A path to show in a line of text.
+pub(super) fn visible_path(path: &Path) -> String {
+    visible(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_characters_from_one() {
+        let source = Source::new("äb\r\nc\n");
+        for (at, position) in [
+            (0, (1, 1)),
+            (2, (1, 2)),
+            (3, (1, 3)),
+            (5, (2, 1)),
+            (6, (2, 2)),
+            (7, (3, 1)),
+            (99, (3, 1)),
+        ] {
+            assert_eq!(source.position(at), position, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_source_line_is_cut_around_its_caret() {
+        let line = format!("[x]\n{}\u{1b}{}", "a".repeat(300), "b".repeat(300));
+        let excerpt = Source::new(&line).excerpt(2, 301).expect("a line");
+        assert_eq!(excerpt.text.chars().count(), WIDTH);
+        assert_eq!(excerpt.text.chars().nth(excerpt.caret), Some('\u{fffd}'));
+    }
+
+    #[test]
+    fn a_line_that_may_hold_a_key_shows_its_name_alone() {
+        for (text, line, shown) in [
+            ("api_key = \"hk\"", 1, Some("api_key = …")),
+            ("[api]\ntimeout = \"hk\"", 2, Some("timeout = …")),
+            ("[api]\nhk_live_1234", 2, None),
+            ("[api]\nhk_live_1234==", 2, None),
+            ("[http]\ntoken = \"hk\"", 2, Some("token = …")),
+            ("[http]\nlisten = 1", 2, Some("listen = 1")),
+            ("[ap", 1, Some("[ap")),
+            ("[api.hk_1234]", 1, None),
+        ] {
+            let excerpt = Source::new(text).excerpt(line, 1);
+            assert_eq!(excerpt.map(|excerpt| excerpt.text).as_deref(), shown, "{text}");
+        }
+    }
+}

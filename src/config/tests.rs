@@ -1,0 +1,418 @@
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NEW_YEAR_2026: Time = Time(1_767_225_600);
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+fn parse(text: &str) -> Result<Config, Problems> {
+    parse_bytes(text.as_bytes())
+}
+
+fn parse_bytes(bytes: &[u8]) -> Result<Config, Problems> {
+    match Config::parse(Path::new("etc/c.toml"), bytes, NEW_YEAR_2026) {
+        Ok(config) => Ok(config),
+        Err(ConfigError::Invalid(problems)) => Err(problems),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn valid(text: &str) -> Config {
+    parse(text).unwrap_or_else(|problems| panic!("{problems:#}\nin\n{text}"))
+}
+
+/// The example with every commented setting (`#` and no space) in force.
+fn uncommented_example() -> String {
+    let lines = EXAMPLE.lines().map(|line| match line.strip_prefix('#') {
+        Some(setting) if setting.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
+            setting
+        }
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn nothing_typed_is_all_defaults() {
+    let config = valid("");
+    assert_eq!(config.api.base_url.as_str(), "https://api.hooked.ai/");
+    assert_eq!(config.api.api_key_file, Path::new("etc/api-key"));
+    assert_eq!(config.api.timeout, Duration::from_secs(120));
+    assert_eq!((config.api.max_in_flight, config.api.requests_per_minute), (4, 60));
+    assert_eq!((config.retry.first_delay, config.retry.max_delay), (30, 21_600));
+    assert_eq!((config.retry.max_paid_attempts, config.retry.unknown), (3, OnUnknown::Retry));
+    assert_eq!(config.database.path, Path::new("etc/growth.db"));
+    assert!(!config.database.is_named && config.budget.is_none() && config.http.is_none());
+    assert_eq!(config.catch_up, CatchUp::Always);
+    assert_eq!(config.accounts, []);
+}
+
+#[test]
+fn the_example_is_valid() {
+    let config = valid(EXAMPLE);
+    assert_eq!(config.accounts.len(), 1);
+    assert_eq!(&*config.accounts[0].cron, "0 6 * * MON");
+}
+
+#[test]
+fn the_example_tells_the_truth_about_every_key() {
+    let everything = uncommented_example();
+    let config = valid(&everything);
+    let defaults = valid("");
+    assert_eq!(
+        (config.api, config.retry, config.catch_up),
+        (defaults.api, defaults.retry, defaults.catch_up)
+    );
+    assert_eq!(config.budget, Some(Budget { refreshes: 1000, per: Period::Month }));
+    assert_eq!(config.http, valid("[http]").http);
+    assert_eq!(config.database.path, defaults.database.path);
+    let minimal = valid("[[account]]\nid = \"clx123abc\"\nlabel = \"Fitness Guru\"");
+    assert_eq!(config.accounts[0], minimal.accounts[0]);
+    assert_eq!(config.accounts[1].spread, 3600);
+    for section in schema::SECTIONS {
+        assert!(everything.contains(section.title), "{}", section.title);
+        for key in section.keys {
+            assert!(everything.contains(&format!("\n{} = ", key.name)), "{}", key.name);
+        }
+    }
+}
+
+#[test]
+fn every_key_is_read_and_its_type_checked() {
+    for section in schema::SECTIONS {
+        for key in section.keys {
+            let text = format!("{}\n{} = 1979-05-27\n", section.title, key.name);
+            let problems = parse(&text).expect_err(&text).to_string();
+            let said = format!("etc/c.toml:2:{}: `{}` is a date", key.name.len() + 4, key.name);
+            assert!(problems.contains(&said), "{problems}");
+        }
+    }
+}
+
+#[test]
+fn accounts_take_what_they_do_not_say_from_the_schedule() {
+    let config = valid(
+        "[schedule]\ncron = '@daily'\ntimezone = 'Europe/London'\nspread = '2h'\n\
+         [[account]]\nid = 'a'\n[[account]]\nid = 'b'\ncron = '@weekly'\nenabled = false\n\
+         tags = ['x', 'y']\n[[account]]\nid = 'c'\ntimezone = 'UTC'\nspread = '0s'\n",
+    );
+    let short: Vec<_> = config
+        .accounts
+        .iter()
+        .map(|a| (a.id.as_str(), &*a.cron, &*a.timezone, a.spread, a.enabled))
+        .collect();
+    assert_eq!(
+        short,
+        [
+            ("a", "@daily", "Europe/London", 7200, true),
+            ("b", "@weekly", "Europe/London", 7200, false),
+            ("c", "@daily", "UTC", 0, true),
+        ]
+    );
+    assert!(Arc::ptr_eq(&config.accounts[0].cron, &config.accounts[2].cron));
+    assert_eq!(config.accounts[1].tags, ["x", "y"]);
+}
+
+/// Each text has exactly the problems below it, as `line:column: words`.
+#[test]
+fn what_is_wrong_is_said_where_it_stands() {
+    for (text, expected) in [
+        // Misspelt, misplaced and secret keys.
+        (
+            "[schedule]\ncrn = '@daily'",
+            &["2:1: unknown key `crn` in [schedule]; did you mean `cron`?"][..],
+        ),
+        (
+            "[api]\nmax-in-flight = 2",
+            &["2:1: unknown key `max-in-flight` in [api]; did you mean `max_in_flight`?"],
+        ),
+        (
+            "cron = '@daily'",
+            &["1:1: unknown key `cron` at the top level; it belongs in [schedule] or [[account]]"],
+        ),
+        (
+            "[api]\nrefreshes = 1",
+            &["2:1: unknown key `refreshes` in [api]; it belongs in [budget]"],
+        ),
+        (
+            "[[accounts]]\nid = 'a'",
+            &["1:3: unknown key `accounts` at the top level; did you mean [[account]]?"],
+        ),
+        ("[http]\nzzzzzzz = 1", &["2:1: unknown key `zzzzzzz` in [http]; expected one of listen"]),
+        (
+            "[api]\nAPI-Key = 'hk'",
+            &["2:1: unknown key `API-Key` in [api]; the API key does not stand"],
+        ),
+        ("token = 'hk'", &["1:1: unknown key `token` at the top level; the API key does not"]),
+        // Shapes.
+        ("[account]\nid = 'a'", &["1:1: an account is one of a list: write [[account]]"]),
+        ("account = [1]", &["1:12: expected an account"]),
+        ("[[api]]", &["1:3: api is a table: write [api]"]),
+        ("api = 1", &["1:1: api is a table: write [api]"]),
+        ("[[account]]\nlabel = 'x'", &["1:1: [[account]] needs `id`: a Hooked account id"]),
+        ("[[account]]\nid = 'a'\ntags = 'x'", &["3:8: `tags` is a string; expected an array"]),
+        (
+            "[[account]]\nid = 'a'\ntags = ['x', 1]",
+            &["3:14: `tags` holds something that is a number"],
+        ),
+        // Values out of range.
+        (
+            "[api]\nmax_in_flight = 0",
+            &["2:17: `max_in_flight` is out of range; expected a whole number from 1 to 1024"],
+        ),
+        ("[api]\nmax_in_flight = 1025", &["2:17: `max_in_flight` is out of range"]),
+        (
+            "[api]\nmax_in_flight = 0x1_0000_0000_0000_0000",
+            &["2:17: `max_in_flight` is out of range"],
+        ),
+        ("[api]\nmax_in_flight = 4.0", &["2:17: `max_in_flight` is a number with a fraction"]),
+        ("[api]\ntimeout = 120", &["2:11: `timeout` is a number; expected a duration"]),
+        ("[api]\ntimeout = '120'", &["2:11: `timeout` is not a number with a unit"]),
+        (
+            "[api]\ntimeout = '61m'",
+            &["2:11: `timeout` is out of range; expected a duration from \"1s\" to \"1h\""],
+        ),
+        ("[api]\ntimeout = '0s'", &["2:11: `timeout` is out of range"]),
+        ("[budget]\nrefreshes = -1", &["2:13: `refreshes` is negative"]),
+        (
+            "[budget]\nrefreshes = 1\nper = 'mont'",
+            &[
+                "3:7: `per` is misspelt (did you mean \"month\"?); expected \"day\", \"week\" or \"month\"",
+            ],
+        ),
+        ("[budget]\nrefreshes = 1\nper = 'year'", &["3:7: `per` is none of the words"]),
+        (
+            "[retry]\nfirst_delay = '7h'",
+            &["2:15: `first_delay`, 7h, is longer than `max_delay`, 6h"],
+        ),
+        ("[retry]\nmax_delay = '29s'", &["2:13: `first_delay`, 30s, is longer than"]),
+        ("[retry]\nmax_paid_attempts = 0", &["2:21: `max_paid_attempts` is out of range"]),
+        (
+            "[schedule]\ncatch_up = 'alway'",
+            &["2:12: `catch_up` is misspelt (did you mean \"always\"?)"],
+        ),
+        ("[schedule]\ncatch_up = '0s'", &["2:12: `catch_up` is no time at all"]),
+        ("[schedule]\nspread = '9999w'", &["2:10: `spread` is longer than 3650d"]),
+        (
+            "[http]\nlisten = 'localhost'",
+            &["2:10: `listen` is not an address with a port; expected"],
+        ),
+        ("[database]\npath = ''", &["2:8: `path` is not a path"]),
+        // Accounts.
+        ("[[account]]\nid = 'a/b'", &["2:6: an account id has only letters"]),
+        ("[[account]]\nid = 'a'\nlabel = ''", &["3:9: `label` is empty"]),
+        ("[[account]]\nid = 'a'\nlabel = \"a\\u001bb\"", &["3:9: `label` has a control character"]),
+        ("[[account]]\nid = 'a'\ntags = ['x', '']", &["3:14: `tags` is empty"]),
+        (
+            "[[account]]\nid = 'a'\n[[account]]\nid = 'b'\n[[account]]\nid = 'a'\n[[account]]\nid = 'a'",
+            &[
+                "6:6: this `id` stands in the watchlist already (line 2)",
+                "8:6: this `id` stands in the watchlist already (line 2)",
+            ],
+        ),
+        // Schedules: what is inherited is said once, where it stands.
+        (
+            "[schedule]\ncron = '61 * * * *'\n[[account]]\nid = 'a'\n[[account]]\nid = 'b'",
+            &["2:8: `cron`: \"61\" cannot be the minute"],
+        ),
+        (
+            "[[account]]\nid = 'a'\ncron = '0 0 30 2 *'\ntimezone = 'Mars'",
+            &[
+                "3:8: `cron`: the cron pattern \"0 0 30 2 *\" never fires",
+                "4:12: `timezone`: there is no time zone \"Mars\"",
+            ],
+        ),
+        ("[[account]]\nid = 'a'\ncron = '*/5 * * * *'", &["3:8: `cron`: fires every 5m, and"]),
+        (
+            "[schedule]\nallow_frequent = true\n[[account]]\nid = 'a'\ncron = '* * * * * *'\nspread = '1s'",
+            &["6:10: `spread`, 1s, is not shorter than the schedule's shortest interval, 1s"],
+        ),
+        (
+            "[schedule]\nspread = '7d'\n[[account]]\nid = 'a'",
+            &["2:10: `spread`, 7d, is not shorter than"],
+        ),
+        (
+            "[schedule]\nspread = '2h'\n[[account]]\nid = 'a'\ncron = '@hourly'",
+            &[
+                "5:8: `spread`, 2h, is not shorter than the schedule's shortest interval, 1h (from [schedule]",
+            ],
+        ),
+        (
+            "[[account]]\nid = 'a'\nallow_frequent = true",
+            &["3:1: unknown key `allow_frequent` in [[account]]; it belongs in [schedule]"],
+        ),
+        // Syntax: what a broken line seems to say is not said too.
+        (
+            "[api]\ntimeout =\nmax_in_flight = 0",
+            &["2:10: missing value", "3:17: `max_in_flight` is out of range"],
+        ),
+        ("[api]\ntimeout = 2m\n", &["2:11: text must stand in quotes"]),
+        ("[api]\ntimeout = '1s'\ntimeout = '2s'", &["3:1: duplicate key"]),
+        ("[[account]]\nid\n[[account]]\n", &["2:3: key with no value"]),
+        ("[api\ntimeout = 3\n[http]\nx = 1", &["1:5: unclosed table", "4:1: unknown key `x`"]),
+        (
+            "[[account]]\nid = 'a'\n[[account]\nid = 'b'\nlabel = ''",
+            &["3:11: unclosed array table"],
+        ),
+    ] {
+        let problems = parse(text).expect_err(text);
+        let lines: Vec<String> =
+            problems.iter().map(|p| format!("{}:{}: {}", p.line, p.column, p.message)).collect();
+        let matches = lines.len() == expected.len()
+            && lines.iter().zip(expected).all(|(line, start)| line.starts_with(start));
+        assert!(matches, "{text}\n\nsaid {lines:#?}, expected {expected:#?}");
+    }
+}
+
+#[test]
+fn all_problems_are_said_at_once_with_their_source_lines() {
+    let text = "[retry]\nunknown = 'maybe'\n\n[schedule]\n\tcorn = 1 # \u{1b}[31m\n[api]\napi_key = 'hk_secret'\n\
+        base_url = 'https://me:hk_secret@api.hooked.ai'";
+    let problems = parse(text).expect_err("problems");
+    let bare = problems.to_string();
+    assert_eq!(bare.lines().count(), problems.count(), "{bare}");
+    let shown = format!("{problems:#}\n{problems:?}");
+    assert!(shown.contains("c.toml:2:11: `unknown` is none of the words it may be; expected \"retry\" or \"skip\"\n    unknown = 'maybe'\n              ^\n"), "{shown}");
+    assert!(shown.contains("    api_key = …\n    ^\n"), "{shown}");
+    assert!(!shown.contains("hk_secret") && !shown.contains('\u{1b}'), "{shown}");
+}
+
+#[test]
+fn an_api_key_in_the_file_is_never_shown() {
+    for text in [
+        "api_key = \"hk_live_4242\"",
+        "[api]\napi_key = \"hk_live_4242",
+        "[api]\napi_key = hk_live_4242",
+        "[api]\nhk_live_4242",
+        "[api]\nhk_live_4242==",
+        "[api]\n\"hk_live_4242\" = 1",
+        "[api]\napi_key_file = \"hk_live_4242\n",
+        "[api]\napi_key = '''\nhk_live_4242\n",
+        "[api]\napi_key_file = [\"hk_live_4242\"]",
+        "[api]\ntimeout = \"hk_live_4242\"",
+        "api = { key = \"hk_live_4242\" }",
+        "hk_live_4242",
+        "[http]\nbearer = 'hk_live_4242'",
+        "[budget] api_key = \"hk_live_4242\"",
+        "[api.hk_live_4242]",
+        "[api]\n[hk_live_4242]",
+    ] {
+        let problems = parse(text).expect_err(text);
+        let shown = format!("{problems} {problems:#} {problems:?}");
+        assert!(!shown.contains("4242"), "{text}: {shown}");
+    }
+}
+
+#[test]
+fn any_way_of_saving_a_text_file_is_read() {
+    let bytes = b"\xef\xbb\xbf[[account]]\r\nid = 'a'\r\nlabel = '\xc3\xa4'\r\n";
+    let config = parse_bytes(bytes).expect("a config");
+    assert_eq!(config.accounts[0].label.as_deref(), Some("ä"));
+    let problems =
+        parse_bytes(b"\xef\xbb\xbfx = 1\r\n[[account]]\r\nid = '\xc3\xa4\xff\xfe'\r\n[y]");
+    let lines = problems.expect_err("problems").to_string();
+    assert!(lines.contains("c.toml:1:1: unknown key"), "{lines}");
+    assert!(lines.contains("c.toml:3:8: this is not UTF-8"), "{lines}");
+    assert!(lines.contains("c.toml:4:2: unknown key"), "{lines}");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+}
+
+#[test]
+fn a_thousand_problems_are_a_hundred_and_a_count() {
+    let text = "[[account]]\nid = ''\n".repeat(1000);
+    let problems = parse(&text).expect_err("problems");
+    let shown = problems.to_string();
+    // 1000 empty ids, of which 999 are also the same one.
+    assert_eq!(problems.count(), 1999);
+    assert_eq!(shown.lines().count(), 101);
+    assert!(shown.ends_with("etc/c.toml: and 1899 more problems"), "{shown}");
+}
+
+#[test]
+fn a_hundred_thousand_accounts_are_read() {
+    let mut text = String::new();
+    for number in 0..100_000 {
+        let hour = number % 24;
+        writeln!(text, "[[account]]\nid = \"clx{number}\"\ncron = \"0 {hour} * * *\"")
+            .expect("text");
+    }
+    let config = valid(&text);
+    assert_eq!(config.accounts.len(), 100_000);
+    assert!(Arc::ptr_eq(&config.accounts[0].cron, &config.accounts[24].cron));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for path in [folder.path().join("none.toml"), folder.path().to_owned()] {
+        let error = Config::load(&path, NEW_YEAR_2026).expect_err("no config");
+        let line = error.to_string();
+        assert!(
+            line.starts_with("cannot read the configuration ") && !line.contains('\n'),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_config_is_the_named_or_the_near_or_the_installed_one() {
+    for (variable, is_near, path) in [
+        (Some("x.toml"), true, "x.toml"),
+        (Some(""), true, "config.toml"),
+        (None, true, "config.toml"),
+        (None, false, "/etc/growthd/config.toml"),
+    ] {
+        assert_eq!(default_path(variable.map(OsString::from), |_| is_near), Path::new(path));
+    }
+}
+
+#[test]
+fn a_url_below_the_base_is_encoded() {
+    let api = valid("[api]\nbase_url = 'https://proxy.example/hooked/'").api;
+    assert_eq!(api.url(["v1", "a/b?c"]).as_str(), "https://proxy.example/hooked/v1/a%2Fb%3Fc");
+}
+
+fn assert_inside(bytes: &[u8]) {
+    let Err(problems) = parse_bytes(bytes) else { return };
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let lines: Vec<&str> = text.split('\n').collect();
+    for problem in problems.iter() {
+        let line = lines.get(problem.line - 1).unwrap_or_else(|| panic!("{problem:?}"));
+        assert!((1..=line.chars().count() + 1).contains(&problem.column), "{problem:?}");
+        assert!(!problem.message.contains(char::is_control), "{problem:?}");
+    }
+    assert!(problems.count() > 0 && !format!("{problems:#}").is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        assert_inside(&bytes);
+    }
+
+    #[test]
+    fn no_pieces_of_toml_are_too_much(pieces in prop::collection::vec(prop::sample::select(&[
+        "[", "]", "[[", "]]", "{", "}", "=", " = ", ",", ".", "\n", "\r\n", "\"", "'", "\"\"\"",
+        "'''", "#", "\\", "api", "account", "schedule", "cron", "spread", "id", "tags", "label",
+        "timezone", "'1h'", "\"@daily\"", "'a'", "1", "-1", "true", "1979-05-27", "é", "\u{0}",
+        "\n[[account]]\n", "\n[api]\n", "\n[schedule]\n", "api_key", "timeout", "[account.x]",
+    ][..]), 0..40)) {
+        assert_inside(pieces.concat().as_bytes());
+    }
+
+    #[test]
+    fn no_slip_in_a_good_file_is_too_much(
+        at in any::<prop::sample::Index>(),
+        gone in 0..40_usize,
+        put in prop::collection::vec(any::<u8>(), 0..4),
+    ) {
+        let mut bytes = uncommented_example().into_bytes();
+        let at = at.index(bytes.len());
+        let end = (at + gone).min(bytes.len());
+        bytes.splice(at..end, put);
+        assert_inside(&bytes);
+    }
+}

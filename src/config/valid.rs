@@ -1,0 +1,293 @@
+//! From what was typed to what is wholly valid: the tables other than the accounts.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::duration::Span;
+use super::problem::Findings;
+use super::raw::{At, RawApi, RawBudget, RawHttp, RawRetry, Text, Whole};
+use super::schema;
+use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
+
+/// Where the installed configuration lies, and its database.
+const INSTALLED: (&str, &str) = ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db");
+
+const DEFAULT_KEY_FILE: &str = "api-key";
+
+/// Of a `[budget]` that does not say.
+const DEFAULT_BUDGET: u64 = 1000;
+
+const DEFAULT_BASE_URL: &str = "https://api.hooked.ai";
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
+
+/// The values of a file whose folder relative paths are relative to. A value that is wrong goes
+/// to the findings and its default takes its place, so that all of them are looked at.
+pub(super) struct Values<'f> {
+    pub path: &'f Path,
+    pub findings: &'f mut Findings,
+}
+
+impl Values<'_> {
+    pub fn api(&mut self, raw: RawApi<'_>) -> Option<Api> {
+        let allow_http = raw.allow_http.is_some_and(|allow| allow.value);
+        let base_url = match &raw.base_url {
+            Some(field) => match base_url(field.value, allow_http) {
+                Ok(url) => Some(url),
+                Err(why) => {
+                    self.findings.wrong(field, why);
+                    None
+                }
+            },
+            None => Url::parse(DEFAULT_BASE_URL).ok(),
+        };
+        let api_key_file = self
+            .file(raw.api_key_file)
+            .unwrap_or_else(|| self.path.with_file_name(DEFAULT_KEY_FILE));
+        let timeout = self.span(raw.timeout, 1..=3600, 120);
+        let max_in_flight = self.whole(raw.max_in_flight, 1..=1024, 4);
+        let requests_per_minute = self.whole(raw.requests_per_minute, 0..=1_000_000, 60);
+        Some(Api {
+            base_url: base_url?,
+            api_key_file,
+            timeout: Duration::from_secs(timeout.unsigned_abs()),
+            max_in_flight,
+            requests_per_minute,
+            allow_http,
+        })
+    }
+
+    pub fn budget(&mut self, raw: RawBudget<'_>) -> Option<Budget> {
+        let choices = [("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
+        let per = self.choice(raw.per, choices, Period::Month);
+        let Some(refreshes) = raw.refreshes else {
+            return Some(Budget { refreshes: DEFAULT_BUDGET, per });
+        };
+        match u64::try_from(refreshes.value) {
+            Ok(refreshes) => Some(Budget { refreshes, per }),
+            Err(_) => {
+                self.findings.wrong(&refreshes, "is negative");
+                None
+            }
+        }
+    }
+
+    pub fn retry(&mut self, raw: RawRetry<'_>) -> Retry {
+        let place = raw.first_delay.as_ref().or(raw.max_delay.as_ref()).map(|field| field.at);
+        let first_delay = self.span(raw.first_delay, 1..=super::duration::LONGEST, 30);
+        let max_delay = self.span(raw.max_delay, 1..=super::duration::LONGEST, 6 * 3600);
+        if let (true, Some(at)) = (first_delay > max_delay, place) {
+            let (first, max) = (Span::of_seconds(first_delay), Span::of_seconds(max_delay));
+            let message = format!("`first_delay`, {first}, is longer than `max_delay`, {max}");
+            self.findings.add(at, message);
+        }
+        let choices = [("retry", OnUnknown::Retry), ("skip", OnUnknown::Skip)];
+        Retry {
+            first_delay,
+            max_delay,
+            max_paid_attempts: self.whole(raw.max_paid_attempts, 1..=1000, 3),
+            unknown: self.choice(raw.unknown, choices, OnUnknown::Retry),
+        }
+    }
+
+    pub fn database(&mut self, raw: Text<'_>) -> Database {
+        match self.file(raw) {
+            Some(path) => Database { path, is_named: true },
+            None => Database { path: default_database(self.path), is_named: false },
+        }
+    }
+
+    pub fn http(&mut self, raw: RawHttp<'_>) -> Http {
+        let listen = match raw.listen {
+            None => DEFAULT_LISTEN,
+            Some(field) => field.value.parse().unwrap_or_else(|_| {
+                self.findings.wrong(&field, "is not an address with a port");
+                DEFAULT_LISTEN
+            }),
+        };
+        Http { listen }
+    }
+
+    pub fn catch_up(&mut self, raw: Text<'_>) -> CatchUp {
+        let Some(field) = raw else { return CatchUp::Always };
+        match (field.value, field.value.parse::<Span>()) {
+            ("always", _) => return CatchUp::Always,
+            ("never", _) => return CatchUp::Never,
+            (_, Ok(span)) if span.seconds() > 0 => return CatchUp::Within(span.seconds()),
+            (_, Ok(_)) => self.findings.wrong(&field, "is no time at all"),
+            (word, Err(why)) => match schema::nearest(word, ["always", "never"].into_iter()) {
+                Some(near) => {
+                    self.findings.wrong(&field, format!("is misspelt (did you mean {near:?}?)"));
+                }
+                None => self.findings.wrong(&field, why),
+            },
+        }
+        CatchUp::Always
+    }
+
+    /// A duration in seconds within `range`, or else its default.
+    pub fn span(&mut self, raw: Text<'_>, range: RangeInclusive<i64>, default: i64) -> i64 {
+        let Some(field) = raw else { return default };
+        match field.value.parse::<Span>() {
+            Ok(span) if range.contains(&span.seconds()) => return span.seconds(),
+            Ok(_) => self.findings.wrong(&field, "is out of range"),
+            Err(why) => self.findings.wrong(&field, why),
+        }
+        default
+    }
+
+    fn whole(&mut self, raw: Whole, range: RangeInclusive<u32>, default: u32) -> u32 {
+        let Some(field) = raw else { return default };
+        match u32::try_from(field.value) {
+            Ok(value) if range.contains(&value) => value,
+            _ => {
+                self.findings.wrong(&field, "is out of range");
+                default
+            }
+        }
+    }
+
+    fn choice<T: Copy, const N: usize>(
+        &mut self,
+        raw: Text<'_>,
+        choices: [(&'static str, T); N],
+        default: T,
+    ) -> T {
+        let Some(field) = raw else { return default };
+        if let Some((_, chosen)) = choices.iter().find(|(word, _)| *word == field.value) {
+            return *chosen;
+        }
+        match schema::nearest(field.value, choices.iter().map(|(word, _)| *word)) {
+            Some(near) => {
+                self.findings.wrong(&field, format!("is misspelt (did you mean {near:?}?)"));
+            }
+            None => self.findings.wrong(&field, "is none of the words it may be"),
+        }
+        default
+    }
+
+    fn file(&mut self, raw: Text<'_>) -> Option<PathBuf> {
+        let field = raw?;
+        if field.value.is_empty() || field.value.contains('\0') {
+            self.findings.wrong(&field, "is not a path");
+            return None;
+        }
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        Some(folder.join(field.value))
+    }
+
+    /// A name of 1 to 200 characters without controls.
+    pub fn name(&mut self, field: At<&str>) -> Option<String> {
+        const LONGEST_NAME: usize = 200;
+        let why = if field.value.trim().is_empty() {
+            "is empty"
+        } else if field.value.chars().any(char::is_control) {
+            "has a control character, such as a line break, in it"
+        } else if field.value.chars().nth(LONGEST_NAME).is_some() {
+            "is too long"
+        } else {
+            return Some(field.value.to_owned());
+        };
+        self.findings.wrong(&field, why);
+        None
+    }
+}
+
+/// The URL, or why it is not one to send the API key to. No reason repeats the text: it may
+/// hold a password.
+fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
+    // The parser drops them in silence, and would make another URL of what was typed.
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("has a space or a control character in it");
+    }
+    let mut url = Url::parse(text).map_err(|_| "is not a URL")?;
+    let host = url.host_str().unwrap_or("");
+    let is_loopback = host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback || allow_http => {}
+        "http" => {
+            return Err("would send the API key unencrypted \
+                (allow_http = true in [api] permits it)");
+        }
+        _ => return Err("is not an https URL"),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("has a user name or a password in it, which is not supported");
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("has a query or a fragment (`?` or `#`) in it");
+    }
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty();
+    }
+    Ok(url)
+}
+
+fn default_database(config: &Path) -> PathBuf {
+    let (installed, database) = INSTALLED;
+    // `./config.toml` in the installed folder is the installed one too.
+    let absolute = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
+    if absolute == Path::new(installed) {
+        return PathBuf::from(database);
+    }
+    config.with_file_name("growth.db")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_https_or_on_this_machine() {
+        for (text, allow_http, read) in [
+            ("https://api.hooked.ai", false, Ok("https://api.hooked.ai/")),
+            ("https://api.hooked.ai/", false, Ok("https://api.hooked.ai/")),
+            ("https://proxy.example/hooked/", false, Ok("https://proxy.example/hooked")),
+            ("http://127.0.0.1:8080", false, Ok("http://127.0.0.1:8080/")),
+            ("http://127.9.9.9", false, Ok("http://127.9.9.9/")),
+            ("http://[::1]:1", false, Ok("http://[::1]:1/")),
+            ("http://LOCALHOST", false, Ok("http://localhost/")),
+            ("http://10.0.0.1", true, Ok("http://10.0.0.1/")),
+            ("http://10.0.0.1", false, Err("unencrypted")),
+            ("http://localhost.example", false, Err("unencrypted")),
+            ("http://127.0.0.1.example", false, Err("unencrypted")),
+            ("https://me:secret@api.hooked.ai", false, Err("password")),
+            ("https://me@api.hooked.ai", false, Err("user name")),
+            ("https://api.hooked.ai?x=1", false, Err("query")),
+            ("https://api.hooked.ai#x", false, Err("fragment")),
+            ("https://api.hooked.ai\n", false, Err("space")),
+            ("ftp://api.hooked.ai", true, Err("not an https URL")),
+            ("file:///etc/passwd", true, Err("not an https URL")),
+            ("api.hooked.ai", true, Err("not a URL")),
+            ("https://", true, Err("not a URL")),
+            ("", true, Err("not a URL")),
+        ] {
+            match (base_url(text, allow_http), read) {
+                (Ok(url), Ok(read)) => assert_eq!(url.as_str(), read),
+                (Err(why), Err(words)) => assert!(why.contains(words), "{text}: {why}"),
+                (other, _) => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_database_lies_beside_the_config_unless_that_is_installed() {
+        for (config, database) in [
+            ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db"),
+            ("/etc/growthd/./config.toml", "/var/lib/growthd/growth.db"),
+            ("/etc/growthd/other.toml", "/etc/growthd/growth.db"),
+            ("config.toml", "growth.db"),
+            ("a/b.toml", "a/growth.db"),
+        ] {
+            assert_eq!(default_database(Path::new(config)), Path::new(database));
+        }
+    }
+}

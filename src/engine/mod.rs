@@ -1,0 +1,330 @@
+//! The engine: settle and claim.
+//!
+//! # Responsibility
+//! [`Engine`] owns the store. Each [`Engine::turn`] is one transaction: it settles the calls
+//! that have come back, claims as many due accounts as there is room for, and commits. Only
+//! then does it hand out the [`Claim`]s, so the ledger line always precedes the request, and
+//! one fsync serves the whole turn. Schedule, retries, catch-up and a person's wishes take this
+//! one path; nothing else writes.
+//!
+//! # Races
+//! There are none inside: a turn is synchronous, and a function of the store, what came back,
+//! and `now`. What a turn could not commit stays in the engine and is tried in the next, so an
+//! answer that was paid for is lost only with the process; then its line is pending, and the
+//! next start marks it `unknown`.
+//!
+//! # What is in memory
+//! Answers not yet settled, wishes not yet claimed, and how many calls are on their way. All
+//! else (what is due, pauses, the budget, the pace) is read from the store in each turn.
+
+mod claiming;
+pub mod consequence;
+mod settling;
+mod watch;
+
+use std::collections::{HashSet, VecDeque};
+
+use crate::account::AccountId;
+use crate::api::Answer;
+use crate::clock::{Now, Time};
+use crate::config::{Budget, CatchUp, Config, Retry};
+use crate::schedule::Timetable;
+use crate::store::{
+    AccountKey, Cause, Claim, Outcome, Pause, PauseKind, RefreshId, Store, StoreError, Wait,
+};
+
+use claiming::{Claiming, Gate};
+
+pub use watch::Changes;
+
+/// The part of the configuration that the engine's decisions are a function of.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Terms {
+    /// How often and how soon a slot is tried again.
+    pub retry: Retry,
+    /// The cap.
+    pub budget: Option<Budget>,
+    /// How many calls may be on their way.
+    pub max_in_flight: usize,
+    /// The pace; 0 is none.
+    pub requests_per_minute: u32,
+    /// How late a slot is still worth it.
+    pub catch_up: CatchUp,
+}
+
+impl Terms {
+    /// The engine's part of `config`.
+    pub fn of(config: &Config) -> Terms {
+        Terms {
+            retry: config.retry.clone(),
+            budget: config.budget.clone(),
+            max_in_flight: usize::try_from(config.api.max_in_flight).unwrap_or(usize::MAX),
+            requests_per_minute: config.api.requests_per_minute,
+            catch_up: config.catch_up,
+        }
+    }
+}
+
+/// What the engine claims of its own accord.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Appetite {
+    /// Everything due, for as long as it runs: the daemon.
+    Due,
+    /// Everything due, each account once: `refresh --due`.
+    DueOnce(HashSet<AccountKey>),
+    /// Nothing but what it is asked for: `refresh ID`.
+    Asked,
+    /// Nothing more: it is stopping.
+    Nothing,
+}
+
+/// A call that came back.
+#[derive(Debug)]
+pub struct Return {
+    /// The right under which it was made.
+    pub claim: Claim,
+    /// What came back.
+    pub answer: Answer,
+    /// When.
+    pub arrived: Time,
+}
+
+/// What happened in a turn, for the log and for whoever waits for it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// A call left.
+    Started {
+        /// Whose.
+        id: AccountId,
+        /// Why.
+        cause: Cause,
+        /// Its line in the ledger.
+        refresh: RefreshId,
+    },
+    /// A call was settled.
+    Settled {
+        /// Whose.
+        id: AccountId,
+        /// Why it was made.
+        cause: Cause,
+        /// Its line in the ledger.
+        refresh: RefreshId,
+        /// What became of it.
+        outcome: Outcome,
+        /// What went wrong.
+        error: Option<String>,
+        /// The followers measured.
+        followers: Option<i64>,
+        /// When it is due again.
+        next_due: Option<Time>,
+        /// From claim to answer, in seconds.
+        took: i64,
+    },
+    /// A slot was passed over without a call.
+    Skipped {
+        /// Whose.
+        id: AccountId,
+        /// Which.
+        slot: Time,
+        /// Why.
+        why: String,
+    },
+    /// A wish cannot be granted.
+    Declined {
+        /// Whose.
+        id: AccountId,
+        /// Why.
+        why: String,
+    },
+    /// Everything waits from now on.
+    Paused(Pause),
+    /// It no longer does.
+    Resumed(PauseKind),
+    /// The vendor asked for a while without calls.
+    Waiting(Wait),
+    /// The budget is spent, and something is due: until then it waits.
+    BudgetSpent(Time),
+    /// The clock stepped back, and so many accounts were brought back with it.
+    ClockSteppedBack(usize),
+    /// So many calls of a process that ended are marked `unknown`.
+    LeftPending(usize),
+}
+
+/// What a turn leaves to its caller.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// The calls to make now.
+    pub claims: Vec<Claim>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// When the next turn has something to do, unless something comes back before.
+    pub wake: Option<Now>,
+}
+
+/// The one owner of the store.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    terms: Terms,
+    appetite: Appetite,
+    timetable: Timetable,
+    returned: Vec<Return>,
+    wishes: VecDeque<AccountId>,
+    candidates: VecDeque<AccountKey>,
+    in_flight: usize,
+    progress: Progress,
+}
+
+/// What only this process knows, and a failed commit must not change.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Since when slots are served as they come: the last start, resume or end of a pause.
+    up: Option<Time>,
+    /// Whether the next probe of a pause may leave at once: after a start or a reload.
+    probe_now: bool,
+    last_turn: Option<Now>,
+    last_claim: Option<Now>,
+    /// Whether it was said that the budget is spent.
+    said_spent: bool,
+}
+
+impl Engine {
+    /// An engine on `store`.
+    pub fn new(store: Store, terms: Terms, appetite: Appetite) -> Engine {
+        Engine {
+            store,
+            terms,
+            appetite,
+            timetable: Timetable::default(),
+            returned: Vec::new(),
+            wishes: VecDeque::new(),
+            candidates: VecDeque::new(),
+            in_flight: 0,
+            progress: Progress { probe_now: true, ..Progress::default() },
+        }
+    }
+
+    /// Takes what a call brought back; the next turn settles it.
+    pub fn take(&mut self, returned: Return) {
+        self.returned.push(returned);
+    }
+
+    /// Asks for a refresh of `id` as soon as there is room.
+    pub fn wish(&mut self, id: AccountId) {
+        if !self.wishes.contains(&id) {
+            self.wishes.push_back(id);
+            self.progress.probe_now = true;
+        }
+    }
+
+    /// Notes that the machine slept until `now`: what fell due meanwhile is late.
+    pub fn resumed(&mut self, now: Now) {
+        self.progress.up = Some(now.time());
+    }
+
+    /// Starts nothing more of its own accord; what is on its way is still settled.
+    pub fn stop(&mut self) {
+        self.appetite = Appetite::Nothing;
+    }
+
+    /// Whether nothing is on its way, unsettled or wished for.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.wishes.is_empty()
+    }
+
+    /// How many calls are on their way or not settled yet.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// The store, to look at and to keep in order between turns.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Settles what came back and claims what is due, in one transaction.
+    ///
+    /// # Errors
+    /// The store's; then nothing happened, no call may be made, and what came back is kept for
+    /// the next turn.
+    pub fn turn(&mut self, now: Now) -> Result<Turn, StoreError> {
+        let time = now.time();
+        let mut progress = self.progress;
+        let is_start = progress.up.is_none();
+        let stepped_back = progress.last_turn.is_some_and(|last| now < last);
+        progress.last_turn = Some(now);
+        progress.up.get_or_insert(time);
+
+        let mut events = Vec::new();
+        let is_quiet = self.returned.is_empty()
+            && self.wishes.is_empty()
+            && !is_start
+            && !stepped_back
+            && !progress.probe_now;
+        if is_quiet && self.appetite == Appetite::Due {
+            let batch = self.store.look()?;
+            let gate = Gate::read(&batch, &self.terms, &progress, self.in_flight, now)?;
+            let due = batch.next_due()?;
+            if !gate.is_open(now) || due.is_none_or(|due| due > time) {
+                gate.tell(due, time, &mut progress, &mut events);
+                self.progress = progress;
+                return Ok(Turn { claims: Vec::new(), events, wake: gate.wake(due) });
+            }
+        }
+
+        let mut batch = self.store.begin()?;
+        if is_start {
+            progress.last_claim = batch.last_claim()?.map(Now::from);
+            settling::settle_left_pending(
+                &batch,
+                &mut self.timetable,
+                &self.terms,
+                time,
+                &mut events,
+            )?;
+        }
+        let went_back = match (is_start, batch.last_activity()?) {
+            (true, Some(last)) => last > time,
+            _ => stepped_back,
+        };
+        if went_back {
+            let count = claiming::bring_back(&batch, &mut self.timetable, &self.terms.retry, time)?;
+            events.push(Event::ClockSteppedBack(count));
+        }
+        for returned in &self.returned {
+            let resumed = settling::settle(
+                &batch,
+                &mut self.timetable,
+                &self.terms,
+                returned,
+                time,
+                &mut events,
+            )?;
+            if resumed {
+                progress.up = Some(time);
+            }
+        }
+        let in_flight = self.in_flight.saturating_sub(self.returned.len());
+        let mut appetite = self.appetite.clone();
+        let (wishes_done, wake) = Claiming {
+            batch: &mut batch,
+            timetable: &mut self.timetable,
+            terms: &self.terms,
+            candidates: &mut self.candidates,
+            appetite: &mut appetite,
+            progress: &mut progress,
+            events: &mut events,
+            now,
+            in_flight,
+        }
+        .claim(&self.wishes)?;
+        let claims = batch.commit()?;
+
+        self.in_flight = in_flight + claims.len();
+        self.returned.clear();
+        self.wishes.drain(..wishes_done);
+        self.progress = progress;
+        self.appetite = appetite;
+        Ok(Turn { claims, events, wake })
+    }
+}

@@ -1,0 +1,362 @@
+//! Settling: what came back is written to the ledger, the history and the account's standing.
+
+use crate::api::{Answer, Heard, Reply, classify};
+use crate::clock::Time;
+use crate::engine::claiming::passed;
+use crate::engine::consequence::{
+    Attempt, Consequence, Effect, Facts, REMEMBERED, Stop, back_off, consequence, probe_distance,
+};
+use crate::engine::{Event, Return, Terms};
+use crate::measurement::Measurement;
+use crate::schedule::{Timetable, stable_hash};
+use crate::store::{
+    Account, Batch, Claim, Outcome, Pause, PauseKind, Previous, RefreshId, Standing, StoreError,
+    Verdict, Wait,
+};
+
+/// Redirects, and what is forbidden: refusals that one account can have alone.
+const REDIRECTS: (u16, u16) = (300, 399);
+const FORBIDDEN: (u16, u16) = (403, 403);
+
+/// Settles one call. Answers whether a pause ended with it.
+pub(super) fn settle(
+    batch: &Batch<'_>,
+    timetable: &mut Timetable,
+    terms: &Terms,
+    returned: &Return,
+    now: Time,
+    events: &mut Vec<Event>,
+) -> Result<bool, StoreError> {
+    let Return { claim, answer, arrived } = returned;
+    let heard = classify(answer.clone(), Some(claim.account_id()), *arrived);
+    Settling { batch, timetable, terms, events, claim, arrived: *arrived, now }.settle(heard)
+}
+
+/// Settles the calls of a process that ended before their answers came.
+pub(super) fn settle_left_pending(
+    batch: &Batch<'_>,
+    timetable: &mut Timetable,
+    terms: &Terms,
+    now: Time,
+    events: &mut Vec<Event>,
+) -> Result<(), StoreError> {
+    let left = batch.left_pending()?;
+    for claim in &left {
+        let answer = Answer::Unknown("growthd ended before the answer came".to_owned());
+        let heard = classify(answer, Some(claim.account_id()), now);
+        Settling { batch, timetable, terms, events, claim, arrived: now, now }.settle(heard)?;
+    }
+    if !left.is_empty() {
+        events.push(Event::LeftPending(left.len()));
+    }
+    Ok(())
+}
+
+struct Settling<'a, 'store> {
+    batch: &'a Batch<'store>,
+    timetable: &'a mut Timetable,
+    terms: &'a Terms,
+    events: &'a mut Vec<Event>,
+    claim: &'a Claim,
+    arrived: Time,
+    now: Time,
+}
+
+impl Settling<'_, '_> {
+    fn settle(mut self, heard: Heard) -> Result<bool, StoreError> {
+        let Some(account) = self.account()? else {
+            // Another database took the file's place, one that never knew the account.
+            let id = self.claim.account_id().clone();
+            let why = "its row is gone from the database; the answer is lost".to_owned();
+            self.events.push(Event::Declined { id, why });
+            return Ok(false);
+        };
+        let pause = self.batch.pause()?;
+        let follows = self.follows(&heard, &account, pause.as_ref())?;
+        let refresh = self.batch.settle(self.claim, account.key, &verdict(&heard), self.arrived)?;
+        if let Reply::Measured(_, told) = &heard.reply {
+            self.keep(&account, refresh, told, heard.clock_off.is_some())?;
+        }
+        let standing = self.standing(&account, refresh, &heard, &follows)?;
+        self.batch.save(account.key, &standing)?;
+        self.events.push(Event::Settled {
+            id: account.id.clone(),
+            cause: self.claim.cause(),
+            refresh,
+            outcome: outcome(&heard.reply),
+            error: heard.error.clone(),
+            followers: match &heard.reply {
+                Reply::Measured(_, told) => told.followers,
+                _ => None,
+            },
+            next_due: standing.next_due,
+            took: self.arrived.since(self.claim.started()),
+        });
+        self.stop_or_go_on(&account, pause, follows)
+    }
+
+    /// The account's row, found by its id where the key is another's now.
+    fn account(&self) -> Result<Option<Account>, StoreError> {
+        match self.batch.account(self.claim.account())? {
+            Some(account) if account.id == *self.claim.account_id() => Ok(Some(account)),
+            _ => self.batch.account_by_id(self.claim.account_id()),
+        }
+    }
+
+    fn follows(
+        &self,
+        heard: &Heard,
+        account: &Account,
+        pause: Option<&Pause>,
+    ) -> Result<Consequence, StoreError> {
+        let (forbidden, redirected, watched, recent) = match heard.reply {
+            // The facts are about failures; the usual answer needs none of them.
+            Reply::Measured(..) => (false, false, 0, Vec::new()),
+            _ => (
+                !self.batch.given_up_with(account.key, FORBIDDEN)?.is_empty(),
+                !self.batch.given_up_with(account.key, REDIRECTS)?.is_empty(),
+                self.batch.watched()?,
+                self.batch.recent(REMEMBERED)?,
+            ),
+        };
+        let facts = Facts {
+            account: account.key,
+            paid: account.standing.paid,
+            failing_status: account.failing_status,
+            others_forbidden: forbidden,
+            others_redirected: redirected,
+            watched,
+            recent: &recent,
+            pause: pause.map(|pause| pause.kind),
+        };
+        Ok(consequence(heard, &facts, &self.terms.retry))
+    }
+
+    fn keep(
+        &self,
+        account: &Account,
+        refresh: RefreshId,
+        told: &Measurement,
+        is_clock_off: bool,
+    ) -> Result<(), StoreError> {
+        let previous = match account.standing.last_refresh {
+            Some(last) => self.batch.snapshot(last)?,
+            None => None,
+        };
+        let is_suspect = is_clock_off || previous.is_some_and(|last| is_suspect(told, &last));
+        self.batch.append(refresh, account.key, self.arrived, told, is_suspect)?;
+        self.batch.keep_profile(refresh, account.key, self.arrived, &told.profile)
+    }
+
+    fn standing(
+        &mut self,
+        account: &Account,
+        refresh: RefreshId,
+        heard: &Heard,
+        follows: &Consequence,
+    ) -> Result<Standing, StoreError> {
+        let standing = account.standing;
+        if follows.effect == Effect::Served {
+            let served = Standing { last_refresh: Some(refresh), ..cleared(&standing) };
+            if served.next_due.is_none() {
+                return Ok(served);
+            }
+            let place = account.place(self.timetable, self.now)?;
+            let passed = passed(&served, &place);
+            return Ok(Standing { last_slot: passed.last_slot.max(self.claim.slot()), ..passed });
+        }
+        // A person's wish that fails owes nothing more; neither does an account that left.
+        if !self.claim.cause().is_scheduled() || standing.next_due.is_none() {
+            return Ok(standing);
+        }
+        let slot = self.claim.slot();
+        let place = account.place(self.timetable, slot.unwrap_or(self.claim.started()))?;
+        let failed = Standing { slot, last_failure: Some(refresh), ..standing };
+        let backed_off = |delay: i64, attempt: Attempt| Standing {
+            next_due: Some(self.now.plus(delay).min(place.next)),
+            tries: standing.tries.saturating_add(1),
+            paid: standing.paid.saturating_add(u32::from(attempt == Attempt::Paid)),
+            ..failed
+        };
+        let retry = &self.terms.retry;
+        Ok(match follows.effect {
+            Effect::BackOff(attempt) => {
+                let seed = stable_hash(account.id.as_str().as_bytes())
+                    ^ stable_hash(&refresh.0.to_le_bytes());
+                backed_off(back_off(retry, standing.tries, seed), attempt)
+            }
+            Effect::BackOffLong(attempt) => backed_off(retry.max_delay, attempt),
+            Effect::GivenUp => {
+                let passed = passed(&failed, &place);
+                Standing { failing: Some(refresh), ..passed }
+            }
+            Effect::AsItWas => {
+                // Seen with others, it is known of this account too, and will not stop
+                // everybody again.
+                let is_known = matches!(heard.reply, Reply::Forbidden(_) | Reply::Redirected(_));
+                let failing = if is_known { Some(refresh) } else { failed.failing };
+                Standing { failing, ..failed }
+            }
+            Effect::Served => standing,
+        })
+    }
+
+    /// Begins or ends a pause or a wait. Answers whether a pause ended.
+    fn stop_or_go_on(
+        &mut self,
+        account: &Account,
+        pause: Option<Pause>,
+        follows: Consequence,
+    ) -> Result<bool, StoreError> {
+        let remaining = match pause {
+            Some(pause) if follows.lifts => {
+                self.batch.set_pause(None)?;
+                self.events.push(Event::Resumed(pause.kind));
+                None
+            }
+            pause => pause,
+        };
+        match follows.stop {
+            Some(Stop::Pause(kind, reason)) => {
+                let is_new = remaining.as_ref().is_none_or(|pause| pause.kind != kind);
+                if is_new {
+                    self.pause(account, kind, reason)?;
+                }
+            }
+            Some(Stop::Wait(seconds, reason)) => self.wait(seconds, reason)?,
+            None => {}
+        }
+        Ok(follows.lifts)
+    }
+
+    fn pause(
+        &mut self,
+        account: &Account,
+        kind: PauseKind,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let probe = self.now.plus(probe_distance(kind, 0));
+        let since = self.now;
+        let pause = Pause { kind, since, reason, probe, probes: 0, last_account: account.key };
+        self.batch.set_pause(Some(&pause))?;
+        self.events.push(Event::Paused(pause));
+        let statuses = match kind {
+            PauseKind::Forbidden => FORBIDDEN,
+            PauseKind::Redirected => REDIRECTS,
+            PauseKind::Refused | PauseKind::Outage | PauseKind::Clock => return Ok(()),
+        };
+        // Those given up for what now turns out to be everybody's trouble get their slot back.
+        for key in self.batch.given_up_with(account.key, statuses)? {
+            if let Some(other) = self.batch.account(key)? {
+                self.reopen(&other)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reopen(&self, account: &Account) -> Result<(), StoreError> {
+        let Some(failing) = account.standing.failing else { return Ok(()) };
+        let slot = self.batch.slot_of(failing)?;
+        let reopened = Standing {
+            next_due: Some(self.now),
+            last_slot: slot.map(|slot| slot.plus(-1)),
+            slot,
+            ..account.standing
+        };
+        self.batch.save(account.key, &reopened)
+    }
+
+    fn wait(&mut self, seconds: i64, reason: String) -> Result<(), StoreError> {
+        let until = self.now.plus(seconds);
+        let known = self.batch.wait()?.filter(|known| known.until > self.now);
+        if known.as_ref().is_some_and(|known| known.until >= until) {
+            return Ok(());
+        }
+        let wait = Wait { until, reason };
+        self.batch.set_wait(Some(&wait))?;
+        if known.is_none() {
+            self.events.push(Event::Waiting(wait));
+        }
+        Ok(())
+    }
+}
+
+/// Without what was in vain.
+fn cleared(standing: &Standing) -> Standing {
+    Standing { failing: None, last_failure: None, ..*standing }
+}
+
+fn outcome(reply: &Reply) -> Outcome {
+    match reply {
+        Reply::Measured(..) => Outcome::Ok,
+        Reply::Unknown => Outcome::Unknown,
+        Reply::NotSent
+        | Reply::Unusable(_)
+        | Reply::Redirected(_)
+        | Reply::Refused
+        | Reply::Forbidden(_)
+        | Reply::Throttled(_)
+        | Reply::Rejected
+        | Reply::Broken => Outcome::Failed,
+    }
+}
+
+fn verdict(heard: &Heard) -> Verdict {
+    Verdict {
+        outcome: outcome(&heard.reply),
+        spent: heard.spent,
+        http_status: heard.status,
+        error: heard.error.clone(),
+        answer: match &heard.reply {
+            Reply::Unusable(kept) => Some(kept.clone()),
+            _ => None,
+        },
+    }
+}
+
+/// Whether numbers were not measured anew, or fell in a way that is rather a fault: a count
+/// that fell to 0, or all as before with the same `lastAnalyzed`.
+fn is_suspect(told: &Measurement, last: &Previous) -> bool {
+    let counts = told.counts();
+    let fell = counts
+        .iter()
+        .zip(&last.counts)
+        .any(|(now, then)| *now == Some(0) && then.is_some_and(|then| then > 0));
+    let numbers = Previous {
+        counts,
+        rates: [told.engagement_rate, told.virality_score],
+        avg_views: told.avg_views,
+        analyzed: told.analyzed,
+    };
+    fell || (told.analyzed.is_some() && numbers == *last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_that_fell_to_zero_and_a_cached_answer_are_suspect() {
+        let told = |followers, analyzed: Option<i64>| Measurement {
+            followers,
+            analyzed: analyzed.map(Time),
+            ..Measurement::default()
+        };
+        let last = |followers, analyzed: Option<i64>| Previous {
+            counts: [followers, None, None, None],
+            analyzed: analyzed.map(Time),
+            ..Previous::default()
+        };
+        for (now, then, expected) in [
+            (told(Some(0), Some(2)), last(Some(5), Some(1)), true),
+            (told(Some(0), Some(2)), last(Some(0), Some(1)), false),
+            (told(Some(5), Some(1)), last(Some(5), Some(1)), true),
+            (told(Some(5), Some(2)), last(Some(5), Some(1)), false),
+            (told(Some(5), None), last(Some(5), None), false),
+            (told(None, Some(2)), last(Some(5), Some(1)), false),
+            (told(Some(6), Some(1)), last(Some(5), Some(1)), false),
+        ] {
+            assert_eq!(is_suspect(&now, &then), expected, "{now:?} after {then:?}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What one answer of the vendor says about an account.
+
+use crate::clock::Time;
+
+/// What an answer said of one field.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub enum Told<T> {
+    /// It was absent, or nothing that can be believed: what is stored stays.
+    #[default]
+    Nothing,
+    /// It was `null`.
+    Null,
+    /// It was this.
+    Value(T),
+}
+
+/// A whole number or one with a fraction, stored as it came.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Number {
+    /// Whole.
+    Whole(i64),
+    /// With a fraction.
+    Real(f64),
+}
+
+/// How the account presents itself. Stored when it changes, not with every snapshot.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Profile {
+    /// `tiktok`, `youtube`.
+    pub platform: Told<String>,
+    /// The handle, without `@`.
+    pub username: Told<String>,
+    /// The name shown.
+    pub display_name: Told<String>,
+    /// The description the account gives of itself.
+    pub bio: Told<String>,
+    /// Where its picture lies.
+    pub avatar_url: Told<String>,
+    /// Where the account lies on its platform.
+    pub profile_url: Told<String>,
+    /// Whether the platform vouches for it.
+    pub is_verified: Told<bool>,
+}
+
+/// The numbers of one answer. `None` is what was not told, told as `null`, or not believable;
+/// in the last case the original stands in `extra`.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Measurement {
+    /// Followers (subscribers).
+    pub followers: Option<i64>,
+    /// Accounts followed.
+    pub following: Option<i64>,
+    /// Videos published.
+    pub videos: Option<i64>,
+    /// Likes received.
+    pub likes: Option<i64>,
+    /// The vendor's engagement rate, on the vendor's scale.
+    pub engagement_rate: Option<f64>,
+    /// The vendor's virality score, on the vendor's scale.
+    pub virality_score: Option<f64>,
+    /// Average views of a video.
+    pub avg_views: Option<Number>,
+    /// When the vendor last scraped the platform.
+    pub analyzed: Option<Time>,
+    /// How the account presents itself.
+    pub profile: Profile,
+    /// Every other field of the answer, as JSON, each as it was written.
+    pub extra: Option<String>,
+}
+
+impl Measurement {
+    /// The four counts, in a fixed order.
+    pub fn counts(&self) -> [Option<i64>; 4] {
+        [self.followers, self.following, self.videos, self.likes]
+    }
+}

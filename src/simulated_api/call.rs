@@ -1,0 +1,156 @@
+//! What the simulated API saw.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use super::lock;
+use super::vendor::Vendor;
+use crate::clock::{self, Now};
+
+/// Whether a call carried an `x-api-key`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeySeen {
+    /// None.
+    Missing,
+    /// Not the world's.
+    Wrong,
+    /// The world's.
+    Right,
+}
+
+/// One request, written down when its head arrived and before anything was answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Call {
+    /// As in the path of a refresh, whether or not it exists; for an analyze, once the
+    /// username was found. None for anything else.
+    pub account_id: Option<String>,
+    /// The path, without the query.
+    pub path: String,
+    /// The key's name only: keys are not kept.
+    pub key: KeySeen,
+    /// When the head had arrived.
+    pub received: Now,
+    /// The status handed to the connection; None until then, and for ever if it hangs or is
+    /// cut.
+    pub status_sent: Option<u16>,
+    /// Whether a vendor that charges whenever it may would have taken a credit.
+    pub charged: bool,
+}
+
+impl Call {
+    /// Whether it carried any key at all.
+    pub fn has_key(&self) -> bool {
+        self.key != KeySeen::Missing
+    }
+}
+
+/// The counters of all calls, and the list of them where it is wanted.
+pub(super) struct Log {
+    list: Option<Mutex<Vec<Call>>>,
+    count: AtomicUsize,
+    charged: AtomicUsize,
+    in_flight: AtomicUsize,
+    most_in_flight: AtomicUsize,
+    arrived: Notify,
+}
+
+impl Log {
+    pub fn new(lists_calls: bool) -> Log {
+        Log {
+            list: lists_calls.then(Mutex::default),
+            count: AtomicUsize::new(0),
+            charged: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            most_in_flight: AtomicUsize::new(0),
+            arrived: Notify::new(),
+        }
+    }
+
+    pub fn calls(&self) -> Vec<Call> {
+        self.list.as_ref().map(|list| lock(list).clone()).unwrap_or_default()
+    }
+
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    pub fn charged(&self) -> usize {
+        self.charged.load(Ordering::SeqCst)
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    pub fn most_in_flight(&self) -> usize {
+        self.most_in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Done when the next call arrives.
+    pub fn arrival(&self) -> Notified<'_> {
+        self.arrived.notified()
+    }
+}
+
+/// A call in flight: until this is dropped with the answer's body or the connection.
+pub(super) struct Ticket {
+    vendor: Arc<Vendor>,
+    /// Its place in the list, if there is one.
+    place: Option<usize>,
+}
+
+impl Ticket {
+    /// Writes a call down.
+    pub fn take(vendor: &Arc<Vendor>, path: &str, key: KeySeen, id: Option<&str>) -> Ticket {
+        let log = &vendor.log;
+        let in_flight = log.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        log.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
+        let place = log.list.as_ref().map(|list| {
+            let call = Call {
+                account_id: id.map(str::to_owned),
+                path: path.to_owned(),
+                key,
+                received: clock::now(),
+                status_sent: None,
+                charged: false,
+            };
+            let mut list = lock(list);
+            list.push(call);
+            list.len() - 1
+        });
+        // Whoever waits for the count finds the call in the list.
+        log.count.fetch_add(1, Ordering::SeqCst);
+        log.arrived.notify_waiters();
+        Ticket { vendor: Arc::clone(vendor), place }
+    }
+
+    pub fn is_for(&self, id: &str) {
+        self.note(|call| call.account_id = Some(id.to_owned()));
+    }
+
+    pub fn charge(&self) {
+        self.vendor.log.charged.fetch_add(1, Ordering::SeqCst);
+        self.note(|call| call.charged = true);
+    }
+
+    pub fn answered(&self, status: u16) {
+        self.note(|call| call.status_sent = Some(status));
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Call)) {
+        if let (Some(list), Some(place)) = (&self.vendor.log.list, self.place)
+            && let Some(call) = lock(list).get_mut(place)
+        {
+            change(call);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.vendor.log.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,255 @@
+//! One transaction: what it settles, what it claims, and the proofs that it gives out.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::clock::Time;
+use crate::store::StoreError;
+use crate::store::account::Account;
+use crate::store::ledger::{AccountKey, Cause, Claim, Outcome, RefreshId};
+
+/// A transaction of the one writing connection. Dropped without [`Batch::commit`], it leaves
+/// nothing behind.
+#[derive(Debug)]
+pub struct Batch<'store> {
+    pub(super) tx: Transaction<'store>,
+    claims: Vec<Claim>,
+}
+
+/// A ledger line's last state.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// What became of the call.
+    pub outcome: Outcome,
+    /// Whether it may have cost a credit.
+    pub spent: bool,
+    /// The HTTP status, if an answer came.
+    pub http_status: Option<u16>,
+    /// What went wrong, for a person.
+    pub error: Option<String>,
+    /// The beginning of an answer that could not be used.
+    pub answer: Option<String>,
+}
+
+/// A settled line of the ledger, newest first in what [`Batch::recent`] answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Recent {
+    /// Whose; `None` for an `add` that failed.
+    pub account: Option<AccountKey>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The HTTP status, if an answer came.
+    pub http_status: Option<u16>,
+}
+
+impl<'store> Batch<'store> {
+    pub(super) fn begin(
+        connection: &'store mut Connection,
+        behavior: TransactionBehavior,
+    ) -> Result<Batch<'store>, StoreError> {
+        let tx = connection.transaction_with_behavior(behavior)?;
+        Ok(Batch { tx, claims: Vec::new() })
+    }
+
+    /// Writes the ledger line of a call to be made. The right to make it comes with
+    /// [`Batch::commit`]. Answers the line; `None` if the slot is bought already or the account
+    /// is in flight.
+    pub fn claim(
+        &mut self,
+        account: &Account,
+        cause: Cause,
+        slot: Option<Time>,
+        now: Time,
+    ) -> Result<Option<RefreshId>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _refresh (account, cause, outcome, spent, slot, interval, started_time)
+             VALUES (?1, ?2, 0, 1, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        )?;
+        let written = statement.execute(params![
+            account.key.0,
+            cause.code(),
+            slot.map(|time| time.0),
+            account.standing.interval,
+            now.0
+        ])?;
+        drop(statement);
+        if written == 0 {
+            return Ok(None);
+        }
+        let refresh = RefreshId(self.tx.last_insert_rowid());
+        self.claims.push(Claim {
+            refresh,
+            account: account.key,
+            id: account.id.clone(),
+            cause,
+            slot,
+            started: now,
+        });
+        Ok(Some(refresh))
+    }
+
+    /// Writes that a slot was passed over without a call.
+    pub fn skip(
+        &self,
+        account: &Account,
+        cause: Cause,
+        slot: Time,
+        why: &str,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _refresh
+               (account, cause, outcome, spent, slot, interval, started_time, finished_time, error)
+             VALUES (?1, ?2, 4, 0, ?3, ?4, ?5, ?5, ?6)",
+        )?;
+        let interval = account.standing.interval;
+        statement.execute(params![account.key.0, cause.code(), slot.0, interval, now.0, why])?;
+        Ok(())
+    }
+
+    /// Settles a claim's line, for the row that `account` is now. Where the line is gone, because the file was replaced by an
+    /// older copy, the whole line is written anew: what was paid for is kept.
+    pub fn settle(
+        &self,
+        claim: &Claim,
+        account: AccountKey,
+        verdict: &Verdict,
+        now: Time,
+    ) -> Result<RefreshId, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE _refresh SET outcome = ?3, spent = ?4, finished_time = ?5, http_status = ?6,
+                    error = ?7, answer = ?8
+             WHERE refresh_id = ?1 AND account = ?2 AND outcome = 0",
+        )?;
+        let changed = statement.execute(params![
+            claim.refresh.0,
+            account.0,
+            verdict.outcome.code(),
+            verdict.spent,
+            now.0,
+            verdict.http_status,
+            verdict.error,
+            verdict.answer,
+        ])?;
+        if changed == 1 {
+            return Ok(claim.refresh);
+        }
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _refresh (account, cause, outcome, spent, started_time, finished_time,
+                                   http_status, error, answer)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        statement.execute(params![
+            account.0,
+            claim.cause.code(),
+            verdict.outcome.code(),
+            verdict.spent,
+            claim.started.0,
+            now.0,
+            verdict.http_status,
+            verdict.error,
+            verdict.answer,
+        ])?;
+        Ok(RefreshId(self.tx.last_insert_rowid()))
+    }
+
+    /// The claims whose process ended without settling them.
+    pub fn left_pending(&self) -> Result<Vec<Claim>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT r.refresh_id, r.account, a.account_id, r.cause, r.slot, r.started_time
+             FROM _refresh r JOIN _account a ON a.account = r.account
+             WHERE r.outcome = 0 ORDER BY r.refresh_id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut claims = Vec::new();
+        while let Some(row) = rows.next()? {
+            claims.push(Claim {
+                refresh: RefreshId(row.get(0)?),
+                account: AccountKey(row.get(1)?),
+                id: super::account::account_id(row.get(2)?)?,
+                cause: Cause::from_code(row.get(3)?)?,
+                slot: row.get::<_, Option<i64>>(4)?.map(Time),
+                started: Time(row.get(5)?),
+            });
+        }
+        Ok(claims)
+    }
+
+    /// Whether a line for this slot is paid for, or on its way.
+    pub fn is_bought(&self, account: AccountKey, slot: Time) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT 1 FROM _refresh
+             WHERE account = ?1 AND slot = ?2 AND slot IS NOT NULL AND outcome IN (0, 1)",
+        )?;
+        Ok(statement.exists([account.0, slot.0])?)
+    }
+
+    /// The slot that a line was for.
+    pub fn slot_of(&self, refresh: RefreshId) -> Result<Option<Time>, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT slot FROM _refresh WHERE refresh_id = ?1")?;
+        let mut rows = statement.query_map([refresh.0], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(rows.next().transpose()?.flatten().map(Time))
+    }
+
+    /// Whether a call for this account is on its way.
+    pub fn is_in_flight(&self, account: AccountKey) -> Result<bool, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT 1 FROM _refresh WHERE account = ?1 AND outcome = 0")?;
+        Ok(statement.exists([account.0])?)
+    }
+
+    /// The `limit` newest settled calls, newest first.
+    pub fn recent(&self, limit: usize) -> Result<Vec<Recent>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT account, outcome, http_status FROM _refresh
+             WHERE outcome IN (1, 2, 3) ORDER BY refresh_id DESC LIMIT ?1",
+        )?;
+        let mut rows = statement.query([limit])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(Recent {
+                account: row.get::<_, Option<i64>>(0)?.map(AccountKey),
+                outcome: Outcome::from_code(row.get(1)?)?,
+                http_status: row.get(2)?,
+            });
+        }
+        Ok(found)
+    }
+
+    /// When the ledger's newest line was claimed or settled: the latest that this database
+    /// knows of any clock.
+    pub fn last_activity(&self) -> Result<Option<Time>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT max(started_time, coalesce(finished_time, started_time)) FROM _refresh
+             ORDER BY refresh_id DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
+        Ok(rows.next().transpose()?)
+    }
+
+    /// When the newest call was claimed.
+    pub fn last_claim(&self) -> Result<Option<Time>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT started_time FROM _refresh WHERE outcome <> 4 ORDER BY refresh_id DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
+        Ok(rows.next().transpose()?)
+    }
+
+    /// What was spent on the UTC days `from` to before `to` (days since 1970).
+    pub fn spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT coalesce(sum(spent), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
+        )?;
+        Ok(statement.query_row([from, to], |row| row.get(0))?)
+    }
+
+    /// Makes everything of this batch last, and hands out the rights to make its calls.
+    ///
+    /// # Errors
+    /// What SQLite says; then nothing of the batch happened, and no call may be made.
+    pub fn commit(self) -> Result<Vec<Claim>, StoreError> {
+        self.tx.commit()?;
+        Ok(self.claims)
+    }
+}

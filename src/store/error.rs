@@ -1,0 +1,114 @@
+//! What can be wrong with the database, each with what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why the store cannot be used, or could not be just now.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A verb that only reads found no database.
+    #[error("there is no database at {}; `growthd run` creates it", .0.display())]
+    Missing(PathBuf),
+    /// The file is no longer the one that was opened.
+    #[error(
+        "the database file {} was removed or replaced while in use; nothing is refreshed until it is put back", .0.display()
+    )]
+    Replaced(PathBuf),
+    /// A directory, device or FIFO stands there.
+    #[error("{} is not a regular file; name another [database] path", .0.display())]
+    NotAFile(PathBuf),
+    /// A file of something else.
+    #[error("{} is not a growthd database; name another [database] path", .0.display())]
+    NotOurs(PathBuf),
+    /// Made by a newer growthd.
+    #[error(
+        "{} was written by a newer growthd (schema {found}, this one knows {known}); upgrade growthd", path.display()
+    )]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema this version knows.
+        known: i64,
+    },
+    /// Damaged.
+    #[error(
+        "{} is damaged ({detail}); stop growthd, keep the file, and restore a backup or try `sqlite3 {} .recover`", path.display(), path.display()
+    )]
+    Corrupt {
+        /// The database.
+        path: PathBuf,
+        /// What SQLite says.
+        detail: String,
+    },
+    /// Another process writes it.
+    #[error("another growthd is using {} (it holds {}); stop it first", path.display(), lock.display())]
+    Held {
+        /// The database.
+        path: PathBuf,
+        /// The lock file.
+        lock: PathBuf,
+    },
+    /// Written as this user, the file would lock its owner out.
+    #[error(
+        "{} belongs to user {owner}, and this is user {user}; run this as its owner: sudo -u '{owner}' growthd …", folder.display()
+    )]
+    WrongUser {
+        /// The database's folder.
+        folder: PathBuf,
+        /// Its owner, by name where known.
+        owner: String,
+        /// Who runs this.
+        user: String,
+    },
+    /// A file or folder could not be opened, created or locked.
+    #[error("cannot use {}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A value that no version of growthd wrote, or a newer one did.
+    #[error("the database holds {code} in {column}, which this growthd does not know")]
+    Unknown {
+        /// Table and column.
+        column: &'static str,
+        /// The value.
+        code: i64,
+    },
+    /// An account id that growthd would not have accepted.
+    #[error("the database holds the account id {0:?}, which is none")]
+    AccountId(String),
+    /// An account's schedule in the database does not parse any more.
+    #[error("the schedule stored for account {account}: {source}")]
+    Schedule {
+        /// Whose.
+        account: String,
+        /// Why.
+        source: crate::schedule::InvalidSchedule,
+    },
+    /// What SQLite says.
+    #[error("the database: {}", explain(.0))]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// SQLite's own words, with what a person can do where SQLite's code says it.
+fn explain(error: &rusqlite::Error) -> String {
+    use rusqlite::ErrorCode;
+    let advice = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "free space on its disk",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process is holding a write lock on it; end that"
+        }
+        Some(ErrorCode::ReadOnly) => "make its disk, folder and file writable for this user",
+        Some(ErrorCode::SystemIoFailure) => "look at its disk",
+        Some(ErrorCode::CannotOpen) => "look at its folder's permissions",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "the file is damaged: restore a backup"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error}; {advice}")
+}

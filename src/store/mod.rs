@@ -1,0 +1,42 @@
+//! The SQLite file: the ledger, the history, and where every account stands.
+//!
+//! # Responsibility
+//! [`Store`] owns the one connection that writes. Every change is made in a [`Batch`], which is
+//! one transaction; what a batch claims may be called only after it is committed, and the type
+//! [`Claim`] is the proof of that.
+//!
+//! # Locking
+//! A lock on `FILE.lock` is held as long as the store is open: one writing growthd a database.
+//! Readers need no lock (WAL). The journal is kept after a clean stop, since without it a reader
+//! that may not write the folder cannot open the file.
+//!
+//! # Compatibility
+//! Tables begin with `_` and are private; the views are the interface and grow by addition.
+//! Migrations are numbered, appended, and never edited once released.
+//!
+//! # Durability
+//! `synchronous=FULL`: a committed line survives a power cut. One commit serves a whole turn of
+//! the engine, so its cost is shared by everything that the turn settles and claims.
+
+mod account;
+mod batch;
+mod error;
+mod ledger;
+mod open;
+mod pause;
+mod read;
+mod snapshot;
+mod watchlist;
+
+pub use account::{Account, Standing};
+pub use batch::{Batch, Recent, Verdict};
+pub use error::StoreError;
+pub use ledger::{AccountKey, Cause, Claim, Outcome, RefreshId};
+pub use open::{Creation, SCHEMA_VERSION, Store};
+pub use pause::{Pause, PauseKind, Wait};
+pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
+pub use snapshot::Previous;
+pub use watchlist::{Listed, tags_json};
+
+#[cfg(test)]
+use open::FOUNDATION;

@@ -1,0 +1,315 @@
+//! Opening the file: whose it is, what it is, and that nobody else writes it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior};
+
+use crate::store::{Batch, StoreError};
+
+/// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
+const APPLICATION_ID: i64 = 0x6772_6f77;
+
+pub(super) const FOUNDATION: &str = include_str!("migrations/0001_foundation.sql");
+
+/// Applied in order; a database's `user_version` counts those it has.
+const MIGRATIONS: &[&str] = &[FOUNDATION];
+
+/// The schema this version writes.
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// How long a writer waits for another's lock before it says so. Readers never block it.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Below this size the whole file is checked at start; it takes well under a second.
+const CHECKED_WHOLE: u64 = 64 << 20;
+
+/// The database is the group's to read and nobody else's.
+const FILE_MODE: u32 = 0o640;
+
+/// Whether opening may make a database that is not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Creation {
+    /// Make it.
+    Allowed,
+    /// Say that there is none.
+    Refused,
+}
+
+/// The one writing connection, and the lock that makes it the only one.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    inode: Inode,
+    /// Held for its lock.
+    _lock: File,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Inode {
+    device: u64,
+    number: u64,
+}
+
+impl Inode {
+    fn of(path: &Path) -> io::Result<Inode> {
+        let metadata = fs::metadata(path)?;
+        Ok(Inode { device: metadata.dev(), number: metadata.ino() })
+    }
+}
+
+impl Store {
+    /// Opens `path` for writing, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// Every [`StoreError`]; nothing was changed unless it is ours and up to date.
+    pub fn open(path: &Path, creation: Creation) -> Result<Store, StoreError> {
+        let exists = check_file(path)?;
+        if !exists && creation == Creation::Refused {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        check_owner(path)?;
+        let lock = take_lock(path)?;
+        if !exists {
+            create(path)?;
+        }
+        let (connection, inode) = connect(path)?;
+        Ok(Store { connection, path: path.to_owned(), inode, _lock: lock })
+    }
+
+    /// Begins a batch: one transaction, holding SQLite's write lock from its first statement.
+    ///
+    /// # Errors
+    /// [`StoreError::Replaced`] when the file is not the one that was opened: what is committed
+    /// to a removed file is lost, so nothing may be bought on it.
+    pub fn begin(&mut self) -> Result<Batch<'_>, StoreError> {
+        self.check_in_place()?;
+        Batch::begin(&mut self.connection, TransactionBehavior::Immediate)
+    }
+
+    /// Begins a batch that only looks: it waits for no writer.
+    pub fn look(&mut self) -> Result<Batch<'_>, StoreError> {
+        self.check_in_place()?;
+        Batch::begin(&mut self.connection, TransactionBehavior::Deferred)
+    }
+
+    /// Opens the file anew where it was replaced by another database of ours.
+    ///
+    /// # Errors
+    /// As [`Store::open`] with [`Creation::Refused`]; the old connection stays.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        if !check_file(&self.path)? {
+            return Err(StoreError::Replaced(self.path.clone()));
+        }
+        let (connection, inode) = connect(&self.path)?;
+        self.connection = connection;
+        self.inode = inode;
+        Ok(())
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Brings the journal into the file, as far as no reader is in the way, so that a plain
+    /// copy of the file alone is nearly whole.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Trades durability for speed: for simulations, whose files nobody keeps.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn make_volatile(&self) -> Result<(), StoreError> {
+        Ok(self.connection.pragma_update(None, "synchronous", "OFF")?)
+    }
+
+    /// Bounds the file to `pages` pages (0: no bound): a full disk, for simulations.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn bound_pages(&self, pages: u32) -> Result<(), StoreError> {
+        let pages = if pages == 0 { u32::MAX - 1 } else { pages };
+        Ok(self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+    }
+
+    fn check_in_place(&self) -> Result<(), StoreError> {
+        match Inode::of(&self.path) {
+            Ok(inode) if inode == self.inode => Ok(()),
+            _ => Err(StoreError::Replaced(self.path.clone())),
+        }
+    }
+}
+
+/// Whether a regular file is there.
+pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Ok(_) => Err(StoreError::NotAFile(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A file left behind by root would lock the service's own user out.
+fn check_owner(path: &Path) -> Result<(), StoreError> {
+    let folder = folder_of(path);
+    let metadata = fs::metadata(folder)
+        .map_err(|source| StoreError::File { path: folder.to_owned(), source })?;
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() == user {
+        return Ok(());
+    }
+    Err(StoreError::WrongUser {
+        folder: folder.to_owned(),
+        owner: user_name(metadata.uid()),
+        user: user_name(user),
+    })
+}
+
+/// A user's name, from the file that lists the local ones; `#UID`, as sudo takes it, otherwise.
+fn user_name(uid: u32) -> String {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("#{uid}"))
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+fn take_lock(path: &Path) -> Result<File, StoreError> {
+    let lock = lock_path(path);
+    let failed = |source| StoreError::File { path: lock.clone(), source };
+    let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(FILE_MODE)
+        .custom_flags(no_follow)
+        .open(&lock)
+        .map_err(failed)?;
+    let kind = file.metadata().map_err(failed)?.file_type();
+    if !kind.is_file() || kind.is_fifo() {
+        return Err(StoreError::NotAFile(lock));
+    }
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Held { path: path.to_owned(), lock }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Whether some process holds the lock of `path` now.
+pub(super) fn is_held(path: &Path) -> bool {
+    let lock = File::open(lock_path(path));
+    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// Makes the empty file first, since the journal's files take their mode from it.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(path);
+    made.map(drop).map_err(|source| StoreError::File { path: path.to_owned(), source })
+}
+
+fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    let inode =
+        Inode::of(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
+    let refuse = |error| refused(path, error);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    let version = version(&connection, path)?;
+    configure(&connection).map_err(refuse)?;
+    check_health(&connection, path).map_err(refuse)??;
+    migrate(&mut connection, version).map_err(refuse)?;
+    Ok((connection, inode))
+}
+
+/// The schema of a database of ours, 0 for an empty one; refuses every other.
+pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let refuse = |error| refused(path, error);
+    let application = pragma("application_id").map_err(refuse)?;
+    let found = pragma("user_version").map_err(refuse)?;
+    let pages = pragma("page_count").map_err(refuse)?;
+    match (application, found) {
+        (0, 0) if pages == 0 => Ok(0),
+        (APPLICATION_ID, 1..) if found <= SCHEMA_VERSION => Ok(found),
+        (APPLICATION_ID, 1..) => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION })
+        }
+        _ => Err(StoreError::NotOurs(path.to_owned())),
+    }
+}
+
+fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::NotOurs(path.to_owned()),
+        Some(ErrorCode::DatabaseCorrupt) => {
+            StoreError::Corrupt { path: path.to_owned(), detail: error.to_string() }
+        }
+        _ => StoreError::Sqlite(error),
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let mut keep = 1;
+    connection.file_control(None::<&str>, FileControl::PersistWal(&mut keep))
+}
+
+fn check_health(connection: &Connection, path: &Path) -> rusqlite::Result<Result<(), StoreError>> {
+    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    if size == 0 || size > CHECKED_WHOLE {
+        return Ok(Ok(()));
+    }
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(match said.as_str() {
+        "ok" => Ok(()),
+        _ => Err(StoreError::Corrupt {
+            path: path.to_owned(),
+            detail: said.lines().last().unwrap_or_default().to_owned(),
+        }),
+    })
+}
+
+fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+    let applied = usize::try_from(found).unwrap_or(0);
+    for (place, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", place + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! Reading beside the daemon: a connection that cannot write and waits for nobody.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::account::AccountId;
+use crate::clock::Time;
+use crate::store::account::account_id;
+use crate::store::open::{check_file, is_held, version};
+use crate::store::{Batch, StoreError};
+
+/// Readers of a WAL database wait only while another process repairs it after a crash.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that only reads.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    /// Opens the database at `path`.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] where there is none, and whatever makes it unreadable.
+    pub fn open(path: &Path) -> Result<Reader, StoreError> {
+        if !check_file(path)? {
+            return Err(StoreError::Missing(path.to_owned()));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        match version(&connection, path)? {
+            0 => Err(StoreError::Missing(path.to_owned())),
+            _ => Ok(Reader { connection }),
+        }
+    }
+
+    /// One consistent look at everything.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn look(&mut self) -> Result<Batch<'_>, StoreError> {
+        Batch::begin(&mut self.connection, TransactionBehavior::Deferred)
+    }
+}
+
+/// Whether a growthd process holds the database at `path` for writing now.
+pub fn is_in_use(path: &Path) -> bool {
+    is_held(path)
+}
+
+/// How an account of the watchlist stands, for people.
+#[derive(Clone, PartialEq, Debug)]
+pub struct AccountStatus {
+    /// Its id.
+    pub id: AccountId,
+    /// What the person calls it.
+    pub label: Option<String>,
+    /// Its handle, as the vendor told it.
+    pub username: Option<String>,
+    /// Its cron pattern.
+    pub cron: String,
+    /// Its zone.
+    pub timezone: String,
+    /// Its window, in seconds.
+    pub spread: i64,
+    /// When its newest snapshot was taken.
+    pub last: Option<Time>,
+    /// The followers in it.
+    pub followers: Option<i64>,
+    /// When it is tried next; `None`: disabled.
+    pub next_due: Option<Time>,
+    /// Since when something is owed.
+    pub owed_since: Option<Time>,
+    /// Whether a call is on its way.
+    pub is_in_flight: bool,
+    /// Failed tries of what is open.
+    pub tries: u32,
+    /// Since when its slot is given up.
+    pub failing_since: Option<Time>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Longest distance between its slots, in seconds.
+    pub interval: i64,
+}
+
+impl AccountStatus {
+    /// How late an open slot may be before it is overdue, in seconds: the larger of an hour and
+    /// 2 % of the interval. The view `overdue` says the same.
+    pub fn is_overdue(&self, now: Time) -> bool {
+        self.owed_since.is_some_and(|since| now.since(since) > (self.interval / 50).max(3600))
+    }
+}
+
+/// What of the list there is to read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// Every account of the watchlist.
+    All,
+    /// Those with something to look at: open, failing, tried in vain.
+    Attention,
+}
+
+/// The list in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// In the watchlist.
+    pub listed: u64,
+    /// Of those, enabled.
+    pub watched: u64,
+    /// Calls on their way.
+    pub in_flight: u64,
+    /// Snapshots ever.
+    pub snapshots: u64,
+    /// When the newest was taken.
+    pub last_snapshot: Option<Time>,
+    /// When the next account falls due.
+    pub next_due: Option<Time>,
+}
+
+impl Batch<'_> {
+    /// How the accounts of the watchlist stand at `now`, in the order they were added.
+    pub fn statuses(&self, extent: Extent, now: Time) -> Result<Vec<AccountStatus>, StoreError> {
+        let attention = match extent {
+            Extent::All => "",
+            Extent::Attention => {
+                "AND a.account IN (SELECT account FROM _account WHERE next_due <= ?1
+                                   UNION SELECT account FROM _account WHERE tries > 0
+                                   UNION SELECT account FROM _account WHERE failing_refresh IS NOT NULL)"
+            }
+        };
+        let sql = format!(
+            "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, s.followers,
+                    a.next_due, a.slot, a.tries, a.active_time, a.interval,
+                    EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account),
+                    f.finished_time, l.error,
+                    CASE WHEN a.next_due IS NULL THEN NULL
+                         WHEN a.tries > 0 THEN coalesce(a.slot, a.active_time)
+                         WHEN a.next_due <= ?1 THEN a.next_due END
+             FROM _account a
+             LEFT JOIN _profile p ON p.account = a.account
+             LEFT JOIN _snapshot s ON s.refresh_id = a.last_refresh
+             LEFT JOIN _refresh f ON f.refresh_id = a.failing_refresh
+             LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
+             WHERE a.removed_time IS NULL {attention} ORDER BY a.account"
+        );
+        let mut statement = self.tx.prepare_cached(&sql)?;
+        let mut rows = statement.query([now.0])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
+            found.push(AccountStatus {
+                id: account_id(row.get(0)?)?,
+                label: row.get(1)?,
+                username: row.get(2)?,
+                cron: row.get(3)?,
+                timezone: row.get(4)?,
+                spread: row.get(5)?,
+                last: time(6)?,
+                followers: row.get(7)?,
+                next_due: time(8)?,
+                tries: row.get(10)?,
+                interval: row.get(12)?,
+                is_in_flight: row.get(13)?,
+                failing_since: time(14)?,
+                last_error: row.get(15)?,
+                owed_since: time(16)?,
+            });
+        }
+        Ok(found)
+    }
+
+    /// The list in numbers.
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT (SELECT count(*) FROM _account WHERE removed_time IS NULL),
+                    (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
+                    (SELECT count(*) FROM _refresh WHERE outcome = 0),
+                    (SELECT count(*) FROM _snapshot),
+                    (SELECT time FROM _snapshot ORDER BY refresh_id DESC LIMIT 1),
+                    (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)",
+        )?;
+        Ok(statement.query_row([], |row| {
+            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
+            Ok(Totals {
+                listed: row.get(0)?,
+                watched: row.get(1)?,
+                in_flight: row.get(2)?,
+                snapshots: row.get(3)?,
+                last_snapshot: time(4)?,
+                next_due: time(5)?,
+            })
+        })?)
+    }
+
+    /// The ids of all watched accounts, in the order they were added.
+    pub fn watched_ids(&self) -> Result<Vec<AccountId>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT account_id FROM _account WHERE next_due IS NOT NULL ORDER BY account",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.push(account_id(row.get(0)?)?);
+        }
+        Ok(ids)
+    }
+}

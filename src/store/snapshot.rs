@@ -1,0 +1,179 @@
+//! Snapshots: appended, never changed. The profile beside them: kept when it changes.
+
+use rusqlite::types::Value;
+use rusqlite::{Row, params};
+
+use crate::clock::Time;
+use crate::measurement::{Measurement, Number, Profile, Told};
+use crate::store::ledger::{AccountKey, RefreshId};
+use crate::store::{Batch, StoreError};
+
+/// The numbers of a stored snapshot, to hold a new one against.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Previous {
+    /// Followers, following, videos, likes.
+    pub counts: [Option<i64>; 4],
+    /// Engagement rate and virality score.
+    pub rates: [Option<f64>; 2],
+    /// Average views.
+    pub avg_views: Option<Number>,
+    /// When the vendor had scraped the platform.
+    pub analyzed: Option<Time>,
+}
+
+impl From<Number> for Value {
+    fn from(number: Number) -> Value {
+        match number {
+            Number::Whole(whole) => Value::Integer(whole),
+            Number::Real(real) => Value::Real(real),
+        }
+    }
+}
+
+fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
+    Ok(Previous {
+        counts: [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?],
+        rates: [row.get(4)?, row.get(5)?],
+        avg_views: match row.get(6)? {
+            Value::Integer(whole) => Some(Number::Whole(whole)),
+            Value::Real(real) => Some(Number::Real(real)),
+            _ => None,
+        },
+        analyzed: row.get::<_, Option<i64>>(7)?.map(Time),
+    })
+}
+
+impl Batch<'_> {
+    /// The numbers of a snapshot.
+    pub fn snapshot(&self, refresh: RefreshId) -> Result<Option<Previous>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT followers, following, videos, likes, engagement_rate, virality_score,
+                    avg_views, analyzed_time
+             FROM _snapshot WHERE refresh_id = ?1",
+        )?;
+        let mut rows = statement.query_map([refresh.0], previous)?;
+        Ok(rows.next().transpose()?)
+    }
+
+    /// Whether a snapshot of the account was taken after `from` and not after `to`.
+    pub fn has_snapshot(
+        &self,
+        account: AccountKey,
+        from: Time,
+        to: Time,
+    ) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT 1 FROM _snapshot WHERE account = ?1 AND time > ?2 AND time <= ?3",
+        )?;
+        Ok(statement.exists([account.0, from.0, to.0])?)
+    }
+
+    /// Appends a snapshot.
+    pub fn append(
+        &self,
+        refresh: RefreshId,
+        account: AccountKey,
+        time: Time,
+        told: &Measurement,
+        is_suspect: bool,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?;
+        statement.execute(params![
+            refresh.0,
+            account.0,
+            time.0,
+            told.followers,
+            told.following,
+            told.videos,
+            told.likes,
+            told.engagement_rate,
+            told.virality_score,
+            told.avg_views.map(Value::from),
+            told.analyzed.map(|time| time.0),
+            is_suspect,
+            told.extra,
+        ])?;
+        Ok(())
+    }
+
+    /// Stores what `told` says that is new of the account's profile, with a line in the profile
+    /// history for each field that had another value. The first profile is no change.
+    pub fn keep_profile(
+        &self,
+        refresh: RefreshId,
+        account: AccountKey,
+        time: Time,
+        told: &Profile,
+    ) -> Result<(), StoreError> {
+        let told = fields(told);
+        let stored = self.profile(account)?;
+        let merged: Vec<Value> = (0..told.len())
+            .map(|place| match (&told[place], &stored) {
+                ((_, Told::Nothing), Some(stored)) => stored[place].clone(),
+                ((_, Told::Value(value)), _) => value.clone(),
+                _ => Value::Null,
+            })
+            .collect();
+        let Some(stored) = stored else {
+            return self.write_profile(account, &merged);
+        };
+        if merged == stored {
+            return Ok(());
+        }
+        for (place, (field, _)) in told.iter().enumerate() {
+            if merged[place] != stored[place] {
+                let mut statement = self.tx.prepare_cached(
+                    "INSERT INTO _profile_change VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?;
+                let change =
+                    params![account.0, refresh.0, time.0, field, stored[place], merged[place]];
+                statement.execute(change)?;
+            }
+        }
+        self.write_profile(account, &merged)
+    }
+
+    fn profile(&self, account: AccountKey) -> Result<Option<Vec<Value>>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT platform, username, display_name, bio, avatar_url, profile_url, is_verified
+             FROM _profile WHERE account = ?1",
+        )?;
+        let mut rows = statement
+            .query_map([account.0], |row| (0..7).map(|column| row.get(column)).collect())?;
+        Ok(rows.next().transpose()?)
+    }
+
+    fn write_profile(&self, account: AccountKey, values: &[Value]) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT OR REPLACE INTO _profile VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?;
+        let account = Value::Integer(account.0);
+        statement.execute(rusqlite::params_from_iter(std::iter::once(&account).chain(values)))?;
+        Ok(())
+    }
+}
+
+/// The profile's columns in the table's order, by the names that `profile_changes` shows.
+fn fields(profile: &Profile) -> [(&'static str, Told<Value>); 7] {
+    let text = |told: &Told<String>| match told {
+        Told::Nothing => Told::Nothing,
+        Told::Null => Told::Null,
+        Told::Value(text) => Told::Value(Value::Text(text.clone())),
+    };
+    let is_verified = match profile.is_verified {
+        Told::Nothing => Told::Nothing,
+        Told::Null => Told::Null,
+        Told::Value(verified) => Told::Value(Value::Integer(verified.into())),
+    };
+    [
+        ("platform", text(&profile.platform)),
+        ("username", text(&profile.username)),
+        ("display_name", text(&profile.display_name)),
+        ("bio", text(&profile.bio)),
+        ("avatar_url", text(&profile.avatar_url)),
+        ("profile_url", text(&profile.profile_url)),
+        ("is_verified", is_verified),
+    ]
+}
