@@ -1,1 +1,17 @@
-fn main() {}
+//! Parses, dispatches, prints one error.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use growthd::cli::Cli;
+use growthd::commands;
+
+fn main() -> ExitCode {
+    match commands::dispatch(Cli::parse()) {
+        Ok(done) => done.into(),
+        Err(error) => {
+            error.print();
+            error.exit_code()
+        }
+    }
+}

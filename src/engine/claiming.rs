@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use crate::account::AccountId;
 use crate::budget::Days1970;
 use crate::clock::{Now, Time};
 use crate::config::{CatchUp, Retry};
 use crate::engine::consequence::probe_distance;
-use crate::engine::{Appetite, Event, Progress, Terms};
+use crate::engine::{Appetite, Event, Progress, Terms, Wish};
 use crate::schedule::{Place, Timetable};
 use crate::store::{Account, AccountKey, Batch, Cause, Pause, Standing, StoreError, Wait};
 
@@ -185,7 +184,7 @@ pub(super) struct Claiming<'a, 'store> {
     pub(super) timetable: &'a mut Timetable,
     pub(super) terms: &'a Terms,
     pub(super) candidates: &'a mut VecDeque<AccountKey>,
-    pub(super) appetite: &'a mut Appetite,
+    pub(super) appetite: Appetite,
     pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) now: Now,
@@ -197,13 +196,13 @@ impl Claiming<'_, '_> {
     /// many wishes are dealt with, and when there is more to do.
     pub(super) fn claim(
         mut self,
-        wishes: &VecDeque<AccountId>,
+        wishes: &VecDeque<Wish>,
     ) -> Result<(usize, Option<Now>), StoreError> {
         let gate = self.gate()?;
         let mut room = if gate.is_open(self.now) { gate.limit } else { 0 };
         let mut wishes_done = 0;
-        for id in wishes {
-            if !self.grant(id, &gate, &mut room)? {
+        for wish in wishes {
+            if !self.grant(wish, &gate, &mut room)? {
                 break;
             }
             wishes_done += 1;
@@ -216,7 +215,6 @@ impl Claiming<'_, '_> {
         let gate = self.gate()?;
         let due = match self.appetite {
             Appetite::Due => self.batch.next_due()?,
-            Appetite::DueOnce(_) => self.next_candidate(&gate)?.map(|_| self.now.time()),
             Appetite::Asked | Appetite::Nothing => None,
         };
         gate.tell(due, self.now.time(), self.progress, self.events);
@@ -232,7 +230,8 @@ impl Claiming<'_, '_> {
     }
 
     /// Deals with one wish, unless it has to wait for room.
-    fn grant(&mut self, id: &AccountId, gate: &Gate, room: &mut usize) -> Result<bool, StoreError> {
+    fn grant(&mut self, wish: &Wish, gate: &Gate, room: &mut usize) -> Result<bool, StoreError> {
+        let id = wish.account_id();
         let decline = |why: String| Event::Declined { id: id.clone(), why };
         let account = match self.batch.account_by_id(id)? {
             Some(account) if account.standing.next_due.is_some() => account,
@@ -257,13 +256,20 @@ impl Claiming<'_, '_> {
             self.events.extend(refusal.map(decline));
             return Ok(is_refused);
         }
-        self.call(&account, Cause::Manual, None, gate, room)?;
+        let was_room = *room;
+        match wish {
+            Wish::Now(_) => self.call(&account, Cause::Manual, None, gate, room)?,
+            Wish::Open(_) => self.look_at(account.key, gate, room)?,
+        }
+        if *room == was_room {
+            self.events.push(decline("nothing is owed".to_owned()));
+        }
         Ok(true)
     }
 
     /// Claims for due accounts; answers whether there were more than one turn should look at.
     fn claim_due(&mut self, gate: &Gate, room: &mut usize) -> Result<bool, StoreError> {
-        if matches!(self.appetite, Appetite::Asked | Appetite::Nothing) {
+        if self.appetite != Appetite::Due {
             return Ok(false);
         }
         for _ in 0..LOOKED_AT {
@@ -284,15 +290,7 @@ impl Claiming<'_, '_> {
             return self.batch.due_after(time, pause.last_account);
         }
         if self.candidates.is_empty() {
-            let due = match self.appetite {
-                // Those tried already stay due; the fetch must reach behind them.
-                Appetite::DueOnce(tried) => self.batch.due(time, FETCHED + tried.len())?,
-                _ => self.batch.due(time, FETCHED)?,
-            };
-            self.candidates.extend(due);
-        }
-        if let Appetite::DueOnce(tried) = self.appetite {
-            self.candidates.retain(|candidate| !tried.contains(candidate));
+            self.candidates.extend(self.batch.due(time, FETCHED)?);
         }
         Ok(self.candidates.front().copied())
     }
@@ -383,9 +381,6 @@ impl Claiming<'_, '_> {
             return Ok(());
         };
         self.events.push(Event::Started { id: account.id.clone(), cause, refresh });
-        if let Appetite::DueOnce(tried) = self.appetite {
-            tried.insert(account.key);
-        }
         if let Some(pause) = &gate.pause {
             let probes = pause.probes.saturating_add(1);
             let probe = time.plus(probe_distance(pause.kind, probes));

@@ -22,7 +22,7 @@ pub mod consequence;
 mod settling;
 mod watch;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::account::AccountId;
 use crate::api::Answer;
@@ -56,8 +56,8 @@ impl Terms {
     /// The engine's part of `config`.
     pub fn of(config: &Config) -> Terms {
         Terms {
-            retry: config.retry.clone(),
-            budget: config.budget.clone(),
+            retry: config.retry,
+            budget: config.budget,
             max_in_flight: usize::try_from(config.api.max_in_flight).unwrap_or(usize::MAX),
             requests_per_minute: config.api.requests_per_minute,
             catch_up: config.catch_up,
@@ -66,16 +66,32 @@ impl Terms {
 }
 
 /// What the engine claims of its own accord.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Appetite {
     /// Everything due, for as long as it runs: the daemon.
     Due,
-    /// Everything due, each account once: `refresh --due`.
-    DueOnce(HashSet<AccountKey>),
-    /// Nothing but what it is asked for: `refresh ID`.
+    /// Nothing but what it is asked for: `refresh`.
     Asked,
     /// Nothing more: it is stopping.
     Nothing,
+}
+
+/// What a person asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// A refresh, whatever the schedule says.
+    Now(AccountId),
+    /// The account's open slot, if one is open.
+    Open(AccountId),
+}
+
+impl Wish {
+    /// Whose.
+    pub fn account_id(&self) -> &AccountId {
+        match self {
+            Wish::Now(id) | Wish::Open(id) => id,
+        }
+    }
 }
 
 /// A call that came back.
@@ -169,7 +185,7 @@ pub struct Engine {
     appetite: Appetite,
     timetable: Timetable,
     returned: Vec<Return>,
-    wishes: VecDeque<AccountId>,
+    wishes: VecDeque<Wish>,
     candidates: VecDeque<AccountKey>,
     in_flight: usize,
     progress: Progress,
@@ -209,10 +225,10 @@ impl Engine {
         self.returned.push(returned);
     }
 
-    /// Asks for a refresh of `id` as soon as there is room.
-    pub fn wish(&mut self, id: AccountId) {
-        if !self.wishes.contains(&id) {
-            self.wishes.push_back(id);
+    /// Asks for a refresh as soon as there is room; twice for one account is once.
+    pub fn wish(&mut self, wish: Wish) {
+        if !self.wishes.iter().any(|known| known.account_id() == wish.account_id()) {
+            self.wishes.push_back(wish);
             self.progress.probe_now = true;
         }
     }
@@ -305,13 +321,12 @@ impl Engine {
             }
         }
         let in_flight = self.in_flight.saturating_sub(self.returned.len());
-        let mut appetite = self.appetite.clone();
         let (wishes_done, wake) = Claiming {
             batch: &mut batch,
             timetable: &mut self.timetable,
             terms: &self.terms,
             candidates: &mut self.candidates,
-            appetite: &mut appetite,
+            appetite: self.appetite,
             progress: &mut progress,
             events: &mut events,
             now,
@@ -324,7 +339,6 @@ impl Engine {
         self.returned.clear();
         self.wishes.drain(..wishes_done);
         self.progress = progress;
-        self.appetite = appetite;
         Ok(Turn { claims, events, wake })
     }
 }

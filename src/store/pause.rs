@@ -30,6 +30,19 @@ const KINDS: [PauseKind; 5] = [
     PauseKind::Clock,
 ];
 
+impl PauseKind {
+    /// Its name in a status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PauseKind::Refused => "refused",
+            PauseKind::Forbidden => "forbidden",
+            PauseKind::Redirected => "redirected",
+            PauseKind::Outage => "outage",
+            PauseKind::Clock => "clock",
+        }
+    }
+}
+
 /// Everything waits; now and then one account is asked, to see whether that is over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Pause {

@@ -1,0 +1,85 @@
+//! `growthd check`: what the configuration says, and what it will cost.
+
+use std::io::{self, Write};
+
+use crate::clock::{self, Time};
+use crate::commands::{CommandError, Done};
+use crate::config::{Budget, Config, Period, Span, Watched};
+use crate::forecast::{per_month, per_period};
+use crate::report::Table;
+use crate::schedule::{Timetable, spread_offset};
+
+/// Prints accounts, schedules and the forecast.
+pub fn check(config: &Config) -> Result<Done, CommandError> {
+    let now = clock::now().time();
+    let mut out = io::stdout().lock();
+    let mut timetable = Timetable::default();
+    let mut table = Table::new(&["ACCOUNT", "LABEL", "CRON", "ZONE", "SPREAD", "NEXT"]);
+    for account in &config.accounts {
+        table.row([
+            account.id.to_string(),
+            account.label.clone().unwrap_or_default(),
+            account.cron.to_string(),
+            account.timezone.to_string(),
+            if account.spread > 0 {
+                Span::of_seconds(account.spread).to_string()
+            } else {
+                "-".to_owned()
+            },
+            next(&mut timetable, account, now),
+        ]);
+    }
+    if !table.is_empty() {
+        writeln!(out, "{table}")?;
+    }
+    let enabled = config.accounts.iter().filter(|account| account.enabled).count();
+    let disabled = config.accounts.len() - enabled;
+    writeln!(out, "accounts   {enabled} enabled, {disabled} disabled")?;
+    writeln!(out, "database   {}", config.database.path.display())?;
+    let month = per_month(&config.accounts, now);
+    writeln!(
+        out,
+        "forecast   about {month:.0} refreshes a month, and {enabled} at the first start"
+    )?;
+    let Some(budget) = &config.budget else {
+        writeln!(out, "budget     none: nothing caps what is spent")?;
+        return Ok(Done::Well);
+    };
+    within(budget, &config.accounts, now, &mut out)
+}
+
+fn within(
+    budget: &Budget,
+    accounts: &[Watched],
+    now: Time,
+    out: &mut impl Write,
+) -> Result<Done, CommandError> {
+    let period = match budget.per {
+        Period::Day => "day",
+        Period::Week => "week",
+        Period::Month => "month",
+    };
+    let forecast = per_period(accounts, budget, now);
+    let refreshes = budget.refreshes;
+    #[expect(clippy::cast_precision_loss, reason = "a budget beyond 2^53 refreshes caps nothing")]
+    let exceeds = forecast > refreshes as f64;
+    writeln!(out, "budget     {refreshes} a {period}, of about {forecast:.0} asked for")?;
+    if exceeds {
+        writeln!(
+            out,
+            "\nThe forecast exceeds the budget: accounts will wait until it turns.\n\
+             Raise [budget] refreshes, or refresh less often."
+        )?;
+        return Ok(Done::Attention);
+    }
+    Ok(Done::Well)
+}
+
+fn next(timetable: &mut Timetable, account: &Watched, now: Time) -> String {
+    if !account.enabled {
+        return "disabled".to_owned();
+    }
+    let offset = spread_offset(&account.id, account.spread);
+    let place = timetable.place(&account.cron, &account.timezone, offset, now);
+    place.map(|place| place.next.to_string()).unwrap_or_default()
+}

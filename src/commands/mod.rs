@@ -1,0 +1,149 @@
+//! The verbs, a file each, and what their errors mean to a shell.
+
+mod check;
+mod demo;
+mod logging;
+mod plan;
+mod refresh;
+mod run;
+mod status;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Verb};
+use crate::clock;
+use crate::config::{Config, ConfigError, KeyError};
+use crate::daemon::RunError;
+use crate::store::StoreError;
+
+/// How a verb ended that did not fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Done {
+    /// All is well.
+    Well,
+    /// Done, and something needs attention.
+    Attention,
+    /// The API refused all of it.
+    Refused,
+}
+
+impl From<Done> for ExitCode {
+    fn from(done: Done) -> ExitCode {
+        ExitCode::from(match done {
+            Done::Well => 0,
+            Done::Attention => 1,
+            Done::Refused => 69,
+        })
+    }
+}
+
+/// Why a verb failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The daemon.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// `$GROWTHD_LOG`.
+    #[error(
+        "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
+    )]
+    LogFilter(String),
+    /// The output could not be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// The demo's folder is somebody's.
+    #[error("{0}")]
+    Demo(String),
+}
+
+impl CommandError {
+    /// What the shell is told: EX_CONFIG, EX_IOERR and their like from sysexits.h.
+    pub fn exit_code(&self) -> ExitCode {
+        const USAGE: u8 = 2;
+        const STORE: u8 = 74;
+        const CONFIG: u8 = 78;
+        ExitCode::from(match self {
+            CommandError::Config(_) | CommandError::Key(_) => CONFIG,
+            CommandError::Store(_) => STORE,
+            CommandError::LogFilter(_) => USAGE,
+            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            CommandError::Output(_) | CommandError::Demo(_) => STORE,
+            CommandError::Run(error) => match error {
+                RunError::Config(_) | RunError::Key(_) | RunError::Client(_) => CONFIG,
+                RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
+            },
+        })
+    }
+
+    /// Prints the error to stderr, with the configuration's source lines to a person.
+    pub fn print(&self) {
+        let problems = match self {
+            CommandError::Config(ConfigError::Invalid(problems))
+            | CommandError::Run(RunError::Config(ConfigError::Invalid(problems))) => Some(problems),
+            // Whoever closed the pipe has read enough.
+            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
+            _ => None,
+        };
+        let text = match problems {
+            Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
+            Some(problems) => problems.to_string(),
+            None => format!("growthd: {self}"),
+        };
+        // Nobody is left to tell if stderr is closed.
+        writeln!(io::stderr(), "{}", text.trim_end()).ok();
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What the verb says.
+pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
+    let path = cli.config.clone().unwrap_or_else(Config::default_path);
+    let config = || Config::load(&path, clock::now().time());
+    match cli.verb {
+        Verb::Run { watch } => {
+            logging::start(cli.log_format, "info")?;
+            run::run(config()?, watch)
+        }
+        Verb::Check => check::check(&config()?),
+        Verb::Plan { json } => plan::plan(&config()?, json),
+        Verb::Refresh(args) => {
+            logging::start(cli.log_format, "off")?;
+            refresh::refresh(&config()?, args)
+        }
+        Verb::Status { json, quiet } => {
+            let form = match (json, quiet) {
+                (true, _) => status::Form::Json,
+                (_, true) => status::Form::Quiet,
+                _ => status::Form::Text,
+            };
+            status::status(&config()?, form)
+        }
+        Verb::Demo => {
+            logging::start(cli.log_format, "off")?;
+            demo::demo()
+        }
+    }
+}
+
+/// Prints a JSON value on a line of its own.
+fn print_json(value: &serde_json::Value) -> Result<(), CommandError> {
+    Ok(writeln!(io::stdout().lock(), "{value}")?)
+}
+
+/// A runtime for a verb that speaks with the network.
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.map_err(|error| RunError::Start(Box::new(error)))?)
+}

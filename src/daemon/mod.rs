@@ -1,0 +1,20 @@
+//! The running engine: a thread of its own, the calls it makes, and what wakes it.
+//!
+//! The engine is synchronous and waits for the disk; so it lives on a thread ([`worker`]) that
+//! owns it, and everything reaches it through one inbox. The calls live on the async runtime;
+//! each puts its answer into the inbox. Nothing else is shared.
+
+mod calls;
+pub mod control;
+mod heartbeat;
+mod journal;
+mod notify;
+mod progress;
+mod run;
+mod worker;
+
+pub use calls::make_calls;
+pub use notify::Notifier;
+pub use progress::Progress;
+pub use run::{RunError, run};
+pub use worker::{Input, Selection, Work, WorkError, Worker};

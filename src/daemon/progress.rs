@@ -1,0 +1,61 @@
+//! What somebody who waits for refreshes hears: in this process, or over the control socket.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Event;
+
+/// A step towards what was asked for.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Progress {
+    /// So many accounts are meant.
+    Selected {
+        /// How many.
+        accounts: usize,
+    },
+    /// A call left.
+    Started {
+        /// Whose.
+        account_id: String,
+    },
+    /// A call was settled.
+    Settled {
+        /// Whose.
+        account_id: String,
+        /// Its line in the ledger.
+        refresh_id: i64,
+        /// `ok`, `failed` or `unknown`.
+        outcome: String,
+        /// The followers measured.
+        followers: Option<i64>,
+        /// What went wrong.
+        error: Option<String>,
+    },
+    /// No call was made.
+    Declined {
+        /// Whose.
+        account_id: String,
+        /// Why.
+        error: String,
+    },
+}
+
+impl Progress {
+    /// What an event means to somebody who waits; `None` if nothing.
+    pub fn of(event: &Event) -> Option<Progress> {
+        Some(match event {
+            Event::Started { id, .. } => Progress::Started { account_id: id.to_string() },
+            Event::Settled { id, refresh, outcome, followers, error, .. } => Progress::Settled {
+                account_id: id.to_string(),
+                refresh_id: refresh.0,
+                outcome: outcome.as_str().to_owned(),
+                followers: *followers,
+                error: error.clone(),
+            },
+            Event::Declined { id, why } => {
+                Progress::Declined { account_id: id.to_string(), error: why.clone() }
+            }
+            _ => return None,
+        })
+    }
+}

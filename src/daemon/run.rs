@@ -1,0 +1,270 @@
+//! The daemon's life: start, signals, reload, stop.
+
+use std::path::Path;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc::unbounded_channel, oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::api::{Client, ClientError};
+use crate::clock;
+use crate::config::{ApiKey, Config, ConfigError, KeyError};
+use crate::daemon::notify::Notifier;
+use crate::daemon::worker::{Input, Work, WorkError, Worker};
+use crate::daemon::{control, heartbeat, make_calls};
+use crate::engine::{Appetite, Changes, Engine, Terms};
+use crate::forecast::per_month;
+use crate::store::{Creation, Store, StoreError};
+
+/// How often `--watch` looks at the configuration's file.
+const LOOK_AT_FILE: Duration = Duration::from_secs(1);
+
+/// What a process that was told to end twice exits with: 128 and SIGINT, as shells say it.
+const EXIT_AT_ONCE: i32 = 130;
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// HTTPS.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// What came back could not be recorded.
+    #[error(transparent)]
+    Work(#[from] WorkError),
+    /// A thread, a signal handler or the heartbeat could not be had.
+    #[error("cannot start: {0}")]
+    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunError {
+    RunError::Start(Box::new(error))
+}
+
+/// Runs until SIGTERM or SIGINT; reloads at SIGHUP, and with `watch_file` when the
+/// configuration's file changes.
+///
+/// # Errors
+/// What keeps it from starting; a store that could not record the last answers.
+pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
+    let mut stop = StopSignals::new()?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(start_error)?;
+    let store = Store::open(&config.database.path, Creation::Allowed)?;
+    let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
+    let changes = engine.watch(&config.accounts, Terms::of(&config), clock::now())?;
+    let client = client(&config)?;
+    let notifier = Notifier::from_env();
+
+    let (inbox, received) = channel();
+    let (claims, claimed) = unbounded_channel();
+    let (clients, current) = watch::channel(client);
+    tokio::spawn(make_calls(claimed, move || current.borrow().clone(), inbox.clone()));
+    let (ended, mut end) = oneshot::channel();
+    let worker = Worker::new(engine, received, claims, notifier, Work::Daemon);
+    thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || ended.send(worker.run()))
+        .map_err(start_error)?;
+    let _heartbeat = heartbeat::start(&inbox).await.map_err(start_error)?;
+    match control::listen(&config.database.path) {
+        Ok(listener) => drop(tokio::spawn(control::serve(listener, inbox.clone()))),
+        Err(error) => {
+            let socket = control::socket_path(&config.database.path);
+            warn!(
+                "no control socket at {}: {error}; `growthd refresh` cannot reach this daemon",
+                socket.display()
+            );
+        }
+    }
+
+    announce(&config, changes);
+    notifier.ready(&watching(&config));
+    let mut daemon = Daemon { config, clients, inbox, notifier };
+    let mut file = watch_file.then(|| WatchedFile::new(&daemon.config.path));
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            result = &mut end => {
+                remove_socket(&daemon.config.database.path);
+                return match result {
+                    Ok(result) => Ok(result?),
+                    Err(_) => Err(RunError::Start("the engine's thread ended".into())),
+                };
+            }
+            () = stop.recv() => {
+                if is_stopping {
+                    warn!("stopped at once; the next start marks the calls in flight unknown");
+                    std::process::exit(EXIT_AT_ONCE);
+                }
+                is_stopping = true;
+                info!("stopping: waiting for the calls in flight");
+                notifier.stopping();
+                daemon.send(Input::Stop);
+            }
+            _ = hangup.recv() => daemon.reload().await,
+            () = changed(&mut file) => daemon.reload().await,
+        }
+    }
+}
+
+/// What asks the daemon to end.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<StopSignals, RunError> {
+        let listen = |kind| signal(kind).map_err(start_error);
+        Ok(StopSignals {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn client(config: &Config) -> Result<Client, RunError> {
+    let (key, source) = ApiKey::find(config, |name| std::env::var_os(name))?;
+    info!("the API key comes from {source}");
+    Ok(Client::new(&config.api, key)?)
+}
+
+fn announce(config: &Config, changes: Changes) {
+    if config.accounts.is_empty() {
+        warn!("the watchlist is empty: add an [[account]] to {}", config.path.display());
+    }
+    info!(
+        accounts = config.accounts.len(),
+        database = %config.database.path.display(),
+        "growthd {} watches ({changes})", env!("CARGO_PKG_VERSION")
+    );
+}
+
+fn watching(config: &Config) -> String {
+    let enabled = config.accounts.iter().filter(|account| account.enabled).count();
+    format!("watching {enabled} accounts")
+}
+
+fn remove_socket(database: &Path) {
+    if let Err(error) = std::fs::remove_file(control::socket_path(database)) {
+        tracing::debug!("the control socket was not removed: {error}");
+    }
+}
+
+struct Daemon {
+    config: Config,
+    clients: watch::Sender<Client>,
+    inbox: Sender<Input>,
+    notifier: Notifier,
+}
+
+impl Daemon {
+    fn send(&self, input: Input) {
+        // Without a worker `end` is ready, and the loop ends with what it says.
+        self.inbox.send(input).ok();
+    }
+
+    /// Takes the configuration anew, whole or not at all.
+    async fn reload(&mut self) {
+        self.notifier.reloading();
+        match self.try_reload().await {
+            Ok(()) => self.notifier.ready(&watching(&self.config)),
+            Err(error) => {
+                for line in error.to_string().lines() {
+                    error!("{line}");
+                }
+                error!("the configuration was not reloaded; going on with the old one");
+                self.notifier.ready("the configuration is wrong; going on with the old one");
+            }
+        }
+    }
+
+    async fn try_reload(&mut self) -> Result<(), RunError> {
+        let path = self.config.path.clone();
+        let load = move || Config::load(&path, clock::now().time());
+        let config = tokio::task::spawn_blocking(load).await.map_err(start_error)??;
+        let client = client(&config)?;
+        let (reply, answered) = oneshot::channel();
+        let list = Box::new((config.accounts.clone(), Terms::of(&config)));
+        self.send(Input::Watch(list, reply));
+        let changes = answered.await.map_err(start_error)??;
+        if config.database != self.config.database || config.http != self.config.http {
+            warn!("a change of [database] or [http] takes effect at the next start");
+        }
+        let month = per_month(&config.accounts, clock::now().time())
+            - per_month(&self.config.accounts, clock::now().time());
+        let budget = match &config.budget {
+            Some(budget) => format!("budget {}", budget.refreshes),
+            None => "no budget".to_owned(),
+        };
+        info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
+        // The receiving end lives in the task that makes the calls, as long as this one.
+        self.clients.send_replace(client);
+        self.config = Config {
+            database: self.config.database.clone(),
+            http: self.config.http.clone(),
+            ..config
+        };
+        Ok(())
+    }
+}
+
+/// The configuration's file, looked at now and then.
+struct WatchedFile {
+    path: std::path::PathBuf,
+    seen: Option<State>,
+    ticks: tokio::time::Interval,
+}
+
+type State = (std::time::SystemTime, u64, u64);
+
+impl WatchedFile {
+    fn new(path: &Path) -> WatchedFile {
+        let mut ticks = tokio::time::interval(LOOK_AT_FILE);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        WatchedFile { path: path.to_owned(), seen: state(path), ticks }
+    }
+}
+
+fn state(path: &Path) -> Option<State> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.ino(), metadata.len()))
+}
+
+/// Waits until the file has changed and then stayed the same for one look: an editor may be
+/// writing it. A file that is gone for a moment is one being replaced.
+async fn changed(file: &mut Option<WatchedFile>) {
+    let Some(file) = file else { return std::future::pending().await };
+    let mut pending = None;
+    loop {
+        file.ticks.tick().await;
+        let now = state(&file.path);
+        if now.is_none() || now == file.seen {
+            continue;
+        }
+        if now == pending {
+            file.seen = now;
+            return;
+        }
+        pending = now;
+    }
+}

@@ -1,0 +1,323 @@
+//! The thread that owns the engine.
+
+use std::collections::HashSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+use tracing::{error, info, warn};
+
+use crate::account::AccountId;
+use crate::clock::{self, Now};
+use crate::config::Watched;
+use crate::daemon::journal;
+use crate::daemon::notify::Notifier;
+use crate::daemon::progress::Progress;
+use crate::engine::{Changes, Engine, Event, Terms, Turn, Wish};
+use crate::store::{Claim, StoreError};
+
+/// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
+/// timer beside the heartbeat, and wakes the engine if that fails.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// By how much the wall clock may outrun the monotonic one before the machine counts as having
+/// slept, in milliseconds.
+const SLEPT: i64 = 60_000;
+
+/// How soon a store that failed is tried again, at first and at most.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LAST_RETRY: Duration = Duration::from_secs(15);
+
+/// How long a stop waits for a store that cannot commit.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// A one-shot run does not wait longer than this for a pause, a wait or the budget.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What reaches the engine.
+#[derive(Debug)]
+pub enum Input {
+    /// A call came back.
+    Returned(crate::engine::Return),
+    /// It may be time.
+    Wake,
+    /// The journal may be brought into the file.
+    Maintain,
+    /// A new watchlist and new terms.
+    Watch(Box<(Vec<Watched>, Terms)>, tokio::sync::oneshot::Sender<Result<Changes, StoreError>>),
+    /// Somebody wants accounts refreshed, and to hear of it.
+    Wish(Selection, UnboundedSender<Progress>),
+    /// Somebody wants to hear of everything.
+    Follow(UnboundedSender<Progress>),
+    /// Start nothing more, and end when nothing is on its way.
+    Stop,
+}
+
+/// Which accounts somebody wants refreshed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Selection {
+    /// These.
+    Ids(Vec<AccountId>),
+    /// Every watched one.
+    All,
+    /// Those due now.
+    Due,
+}
+
+/// Somebody who waits for accounts to be refreshed.
+#[derive(Debug)]
+struct Watcher {
+    waits_for: HashSet<AccountId>,
+    tells: UnboundedSender<Progress>,
+}
+
+/// For how long the worker works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Until it is told to stop.
+    Daemon,
+    /// Until nothing is left that can be done soon.
+    OneShot,
+}
+
+/// Why the worker ended without being done.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// What came back could not be recorded.
+    #[error("{0} (calls in flight: {1}; the next start marks them unknown)")]
+    Store(#[source] StoreError, usize),
+}
+
+/// The engine's thread, as a value.
+#[derive(Debug)]
+pub struct Worker {
+    engine: Engine,
+    inbox: Receiver<Input>,
+    calls: UnboundedSender<Claim>,
+    watchers: Vec<Watcher>,
+    followers: Vec<UnboundedSender<Progress>>,
+    notifier: Notifier,
+    work: Work,
+    trouble: Option<Trouble>,
+    stopping: Option<Instant>,
+    last_seen: Option<(Now, Instant)>,
+    needs_checkpoint: bool,
+}
+
+/// A store that failed.
+#[derive(Debug)]
+struct Trouble {
+    said: String,
+    since: Instant,
+    retry: Duration,
+}
+
+impl Worker {
+    /// A worker for `engine` that takes from `inbox` and gives its claims to `calls`.
+    pub fn new(
+        engine: Engine,
+        inbox: Receiver<Input>,
+        calls: UnboundedSender<Claim>,
+        notifier: Notifier,
+        work: Work,
+    ) -> Worker {
+        Worker {
+            engine,
+            inbox,
+            calls,
+            watchers: Vec::new(),
+            followers: Vec::new(),
+            notifier,
+            work,
+            trouble: None,
+            stopping: None,
+            last_seen: None,
+            needs_checkpoint: false,
+        }
+    }
+
+    /// Works until it is stopped or done. Blocks its thread.
+    ///
+    /// # Errors
+    /// A store that could not record what came back before the end.
+    pub fn run(mut self) -> Result<(), WorkError> {
+        loop {
+            let sleep = match self.turn() {
+                Ok(turn) => self.after(turn),
+                Err(error) => self.in_trouble(error)?,
+            };
+            let Some(sleep) = sleep else { return Ok(()) };
+            self.wait(sleep);
+        }
+    }
+
+    fn turn(&mut self) -> Result<Turn, StoreError> {
+        let (now, instant) = (clock::now(), clock::monotonic());
+        if let Some((then, before)) = self.last_seen {
+            let elapsed = i64::try_from(instant.duration_since(before).as_millis());
+            if now.0 - then.0 - elapsed.unwrap_or(i64::MAX) > SLEPT {
+                info!("the clock went ahead by more than a minute: the machine slept, or was set");
+                self.engine.resumed(now);
+            }
+        }
+        self.last_seen = Some((now, instant));
+        self.engine.turn(now)
+    }
+
+    /// Hands out what a turn claimed and told; answers how long to sleep, `None` at the end.
+    fn after(&mut self, turn: Turn) -> Option<Duration> {
+        if let Some(trouble) = self.trouble.take() {
+            let lasted = clock::monotonic().duration_since(trouble.since).as_secs();
+            info!(seconds = lasted, "the database can be written again");
+            self.notifier.trouble(None);
+        }
+        self.needs_checkpoint |= !turn.events.is_empty();
+        for event in &turn.events {
+            journal::log(event);
+            self.tell(event);
+        }
+        for claim in turn.claims {
+            // The receiving end lives as long as the runtime, which outlives this thread.
+            self.calls.send(claim).ok();
+        }
+        self.notifier.alive();
+        if self.is_done(turn.wake) {
+            return None;
+        }
+        let until = turn.wake.map(|wake| clock::now().until(wake));
+        Some(until.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP))
+    }
+
+    fn is_done(&mut self, wake: Option<Now>) -> bool {
+        if self.engine.in_flight() > 0 {
+            return false;
+        }
+        if self.stopping.is_some() {
+            return true;
+        }
+        let is_far = wake.is_none_or(|wake| clock::now().until(wake) > PATIENCE);
+        self.work == Work::OneShot && is_far
+    }
+
+    fn in_trouble(&mut self, error: StoreError) -> Result<Option<Duration>, WorkError> {
+        let now = clock::monotonic();
+        if let StoreError::Replaced(_) = error
+            && let Ok(()) = self.engine.store().reopen()
+        {
+            warn!("the database file was replaced; going on with the new one");
+            return Ok(Some(Duration::ZERO));
+        }
+        if let Some(stopping) = self.stopping
+            && now.duration_since(stopping) > STOP_GRACE
+        {
+            return Err(WorkError::Store(error, self.engine.in_flight()));
+        }
+        if self.work == Work::OneShot && self.engine.in_flight() == 0 {
+            return Err(WorkError::Store(error, 0));
+        }
+        let said = error.to_string();
+        let trouble = self.trouble.get_or_insert(Trouble {
+            said: String::new(),
+            since: now,
+            retry: FIRST_RETRY,
+        });
+        if trouble.said != said {
+            error!("nothing is refreshed until it can be recorded: {said}");
+            self.notifier.trouble(Some(&said));
+            trouble.said = said;
+        }
+        let retry = trouble.retry;
+        trouble.retry = (retry * 2).min(LAST_RETRY);
+        Ok(Some(retry))
+    }
+
+    /// Sleeps until something comes, and takes all that came.
+    fn wait(&mut self, sleep: Duration) {
+        if self.needs_checkpoint && sleep > Duration::from_secs(1) && self.engine.in_flight() == 0 {
+            self.checkpoint();
+        }
+        match self.inbox.recv_timeout(sleep) {
+            Ok(input) => self.take(input),
+            Err(RecvTimeoutError::Timeout) => return,
+            // Whoever could stop this thread is gone.
+            Err(RecvTimeoutError::Disconnected) => self.take(Input::Stop),
+        }
+        while let Ok(input) = self.inbox.try_recv() {
+            self.take(input);
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Returned(returned) => self.engine.take(returned),
+            Input::Wake => {}
+            Input::Maintain => self.checkpoint(),
+            Input::Watch(list, reply) => {
+                let (accounts, terms) = *list;
+                // Whoever asked may have gone; the list is taken all the same.
+                reply.send(self.engine.watch(&accounts, terms, clock::now())).ok();
+            }
+            Input::Wish(selection, tells) => self.wish(selection, tells),
+            Input::Follow(tells) => self.followers.push(tells),
+            Input::Stop => {
+                self.engine.stop();
+                self.watchers.clear();
+                self.stopping.get_or_insert(clock::monotonic());
+            }
+        }
+    }
+
+    fn wish(&mut self, selection: Selection, tells: UnboundedSender<Progress>) {
+        let wish = if selection == Selection::Due { Wish::Open } else { Wish::Now };
+        let selected = match selection {
+            Selection::Ids(ids) => Ok(ids),
+            Selection::All => self.engine.store().look().and_then(|batch| batch.watched_ids()),
+            Selection::Due => self.engine.store().look().and_then(|batch| {
+                let due = batch.due(clock::now().time(), usize::MAX >> 1)?;
+                let accounts = due.into_iter().map(|key| batch.account(key));
+                let found = accounts.collect::<Result<Vec<_>, _>>()?;
+                Ok(found.into_iter().flatten().map(|account| account.id).collect())
+            }),
+        };
+        match selected {
+            Ok(ids) => {
+                for id in &ids {
+                    self.engine.wish(wish(id.clone()));
+                }
+                let waits_for: HashSet<AccountId> = ids.into_iter().collect();
+                // Whoever asked may have gone; what they asked for is done all the same.
+                tells.send(Progress::Selected { accounts: waits_for.len() }).ok();
+                if !waits_for.is_empty() {
+                    self.watchers.push(Watcher { waits_for, tells });
+                }
+            }
+            Err(error) => warn!("a request for refreshes could not be read: {error}"),
+        }
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let (id, is_last) = match event {
+            Event::Settled { id, .. } | Event::Declined { id, .. } => (id, true),
+            Event::Started { id, .. } => (id, false),
+            _ => return,
+        };
+        let Some(progress) = Progress::of(event) else { return };
+        self.followers.retain(|follower| follower.send(progress.clone()).is_ok());
+        self.watchers.retain_mut(|watcher| {
+            if !watcher.waits_for.contains(id) {
+                return true;
+            }
+            if is_last {
+                watcher.waits_for.remove(id);
+            }
+            watcher.tells.send(progress.clone()).is_ok() && !watcher.waits_for.is_empty()
+        });
+    }
+
+    fn checkpoint(&mut self) {
+        match self.engine.store().checkpoint() {
+            Ok(()) => self.needs_checkpoint = false,
+            Err(error) => warn!("the journal could not be brought into the database: {error}"),
+        }
+    }
+}

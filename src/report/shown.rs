@@ -1,0 +1,49 @@
+//! Text from outside, made safe to show.
+
+use std::fmt::{self, Write};
+
+/// Shows a text that somebody else wrote without control, escape and bidirectional-override
+/// characters, each replaced by `�`, and without line breaks, replaced by a space: it can
+/// neither move the cursor, nor forge a line of a log, nor turn the text around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => f.write_char(' ')?,
+                c if c.is_control() || is_invisible(c) => f.write_char('\u{fffd}')?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Characters that change how others are laid out, and take no room themselves. The joiners
+/// (U+200C, U+200D) stay: emoji and several scripts need them.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_moves_the_cursor_or_turns_the_text() {
+        for (text, shown) in [
+            ("Fitness Guru 👩‍🚀", "Fitness Guru 👩‍🚀"),
+            ("a\u{1b}[31mred", "a\u{fffd}[31mred"),
+            ("a\r\nb\tc", "a  b c"),
+            ("\u{202e}gnp.exe", "\u{fffd}gnp.exe"),
+            ("\u{9b}2J\0", "\u{fffd}2J\u{fffd}"),
+            ("שלום", "שלום"),
+        ] {
+            assert_eq!(Shown(text).to_string(), shown);
+        }
+    }
+}

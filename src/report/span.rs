@@ -1,0 +1,75 @@
+//! Times as people read them: how long ago, and in how long.
+
+use std::fmt;
+
+use crate::clock::Time;
+
+/// How long ago something was.
+#[derive(Clone, Copy, Debug)]
+pub struct Ago {
+    /// When it was.
+    pub time: Time,
+    /// When it is told.
+    pub now: Time,
+}
+
+/// In how long something will be.
+#[derive(Clone, Copy, Debug)]
+pub struct In {
+    /// When it will be.
+    pub time: Time,
+    /// When it is told.
+    pub now: Time,
+}
+
+impl fmt::Display for Ago {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.now.since(self.time) {
+            ..=0 => f.pad("now"),
+            seconds => f.pad(&format!("{} ago", rough(seconds))),
+        }
+    }
+}
+
+impl fmt::Display for In {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.time.since(self.now) {
+            ..=0 => f.pad("now"),
+            seconds => f.pad(&format!("in {}", rough(seconds))),
+        }
+    }
+}
+
+/// A length of time in the largest unit that leaves a number over one.
+fn rough(seconds: i64) -> String {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / MINUTE),
+        7200..172_800 => format!("{} h", seconds / HOUR),
+        _ => format!("{} d", seconds / DAY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_told_in_the_unit_that_fits() {
+        let now = Time(1_000_000);
+        for (seconds, told) in [
+            (0, "now"),
+            (5, "in 5 s"),
+            (119, "in 119 s"),
+            (120, "in 2 min"),
+            (7200, "in 2 h"),
+            (172_800, "in 2 d"),
+        ] {
+            assert_eq!(In { time: now.plus(seconds), now }.to_string(), told);
+        }
+        assert_eq!(Ago { time: now.plus(-7200), now }.to_string(), "2 h ago");
+    }
+}

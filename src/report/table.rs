@@ -1,0 +1,63 @@
+//! Columns for a terminal.
+
+use std::fmt;
+
+use unicode_width::UnicodeWidthStr;
+
+/// Rows of cells, shown in columns as wide as their widest cell.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    pub fn new(headings: &[&str]) -> Table {
+        Table { rows: vec![headings.iter().map(|&heading| heading.to_owned()).collect()] }
+    }
+
+    /// Appends a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// Whether there is nothing but the headings.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() <= 1
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.width()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                let gap = width.saturating_sub(cell.width()) + 2;
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', gap));
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_seen() {
+        let mut table = Table::new(&["ID", "LABEL", "LAST"]);
+        table.row(["clx1", "日本", "now"].map(str::to_owned));
+        table.row(["c", "emoji 🐈", "2 h ago"].map(str::to_owned));
+        let shown = "ID    LABEL     LAST\nclx1  日本      now\nc     emoji 🐈  2 h ago\n";
+        assert_eq!(table.to_string(), shown);
+    }
+}
