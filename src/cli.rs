@@ -24,6 +24,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 
+    /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
 }

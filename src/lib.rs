@@ -1,4 +1,31 @@
 //! growthd: scheduled refreshes of social-media accounts, with their growth history in SQLite.
+//!
+//! # The map, in reading order
+//! Data flows one way: configuration → schedule → engine → API → store → report.
+//!
+//! - [`account`], [`clock`]: the types that everything else speaks in.
+//! - [`config`]: the TOML as typed, then wholly valid; and where the API key comes from.
+//! - [`schedule`], [`budget`], [`forecast`]: when, how many, how much. Pure.
+//! - [`api`], [`measurement`]: asking the vendor, and what its answers mean.
+//! - [`store`]: the SQLite file. Ledger, snapshots, standing; its views are the public interface.
+//! - [`engine`]: settle and claim. What follows from an answer, what is due, and why.
+//! - [`daemon`]: the engine's thread, the calls it makes, signals, reload, the control socket.
+//! - [`report`], [`commands`], [`cli`]: what people see and type.
+//! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
+//!
+//! # Invariants
+//! - **A paid call has its ledger line first.** [`store::Claim`] is the only way to make one, and
+//!   comes only out of a committed [`store::Batch`].
+//! - **One writer.** [`engine::Engine`] owns the [`store::Store`], which holds the database's
+//!   lock; everything that writes goes through a turn of the engine.
+//! - **Due-ness is data.** An account is due when its `next_due` is not after now, and for no
+//!   other reason. No timer, job or queue in memory is needed to know it.
+//! - **Decisions are functions of `now`.** Only [`clock`] reads a clock, so that years can be
+//!   simulated.
+//! - **What an answer means is said once** ([`api::classify`]), and what follows from it once
+//!   ([`engine::consequence`]).
+//! - **Absent on purpose**: automatic retries below the engine, an HTTP redirect or proxy, a
+//!   cache of what the database says, a job per account, `unsafe`.
 #![forbid(unsafe_code)]
 
 pub mod account;

@@ -228,7 +228,7 @@ impl Config {
     /// `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it is there, else
     /// `/etc/growthd/config.toml`.
     pub fn default_path() -> PathBuf {
-        default_path(std::env::var_os("GROWTHD_CONFIG"), |path| path.exists())
+        default_path(std::env::var_os("GROWTHD_CONFIG"), Path::exists)
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) const FOUNDATION: &str = include_str!("migrations/0001_foundation.sql
 const MIGRATIONS: &[&str] = &[FOUNDATION];
 
 /// The schema this version writes.
+#[expect(clippy::cast_possible_wrap, reason = "a handful")]
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// How long a writer waits for another's lock before it says so. Readers never block it.
