@@ -1,6 +1,6 @@
 //! The control socket: how a verb reaches the daemon that holds the database.
 //!
-//! A line of JSON asks ([`Request`]), lines of JSON answer ([`Progress`]) until all is done and
+//! A line of JSON asks, lines of JSON answer ([`Progress`]) until all is done and
 //! the daemon closes. Whoever may write the socket (its owner and group, mode 0660) may spend
 //! credits within the budget, as whoever may edit the watchlist can.
 

@@ -1,6 +1,6 @@
 //! The running engine: a thread of its own, the calls it makes, and what wakes it.
 //!
-//! The engine is synchronous and waits for the disk; so it lives on a thread ([`worker`]) that
+//! The engine is synchronous and waits for the disk; so it lives on a thread ([`Worker`]) that
 //! owns it, and everything reaches it through one inbox. The calls live on the async runtime;
 //! each puts its answer into the inbox. Nothing else is shared.
 
