@@ -60,10 +60,10 @@ fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunErro
 pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
     let mut stop = StopSignals::new()?;
     let mut hangup = signal(SignalKind::hangup()).map_err(start_error)?;
+    let client = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
     let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
     let changes = engine.watch(&config.accounts, Terms::of(&config), clock::now())?;
-    let client = client(&config)?;
     let notifier = Notifier::from_env();
 
     let (inbox, received) = channel();

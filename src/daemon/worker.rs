@@ -142,6 +142,9 @@ impl Worker {
     /// A store that could not record what came back before the end.
     pub fn run(mut self) -> Result<(), WorkError> {
         loop {
+            while let Ok(input) = self.inbox.try_recv() {
+                self.take(input);
+            }
             let sleep = match self.turn() {
                 Ok(turn) => self.after(turn),
                 Err(error) => self.in_trouble(error)?,
@@ -231,19 +234,16 @@ impl Worker {
         Ok(Some(retry))
     }
 
-    /// Sleeps until something comes, and takes all that came.
+    /// Sleeps until something comes.
     fn wait(&mut self, sleep: Duration) {
         if self.needs_checkpoint && sleep > Duration::from_secs(1) && self.engine.in_flight() == 0 {
             self.checkpoint();
         }
         match self.inbox.recv_timeout(sleep) {
             Ok(input) => self.take(input),
-            Err(RecvTimeoutError::Timeout) => return,
+            Err(RecvTimeoutError::Timeout) => {}
             // Whoever could stop this thread is gone.
             Err(RecvTimeoutError::Disconnected) => self.take(Input::Stop),
-        }
-        while let Ok(input) = self.inbox.try_recv() {
-            self.take(input);
         }
     }
 
