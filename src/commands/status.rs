@@ -97,6 +97,14 @@ impl Status<'_> {
         self.accounts.iter().filter(|account| account.failing_since.is_some())
     }
 
+    /// Tried in vain, and neither late nor given up yet.
+    fn retrying(&self) -> impl Iterator<Item = &AccountStatus> {
+        let is_listed = |account: &AccountStatus| {
+            account.is_overdue(self.now) || account.failing_since.is_some()
+        };
+        self.accounts.iter().filter(move |account| account.tries > 0 && !is_listed(account))
+    }
+
     fn needs_attention(&self) -> bool {
         self.pause.is_some() || self.overdue().next().is_some() || self.failing().next().is_some()
     }
@@ -129,6 +137,12 @@ impl Status<'_> {
             )?;
         }
         self.print_attention(out)?;
+        for account in self.retrying() {
+            let error = account.last_error.as_deref().unwrap_or_default();
+            let next = account.next_due.map(|time| In { time, now: self.now }.to_string());
+            let next = next.unwrap_or_default();
+            writeln!(out, "retrying   {} {next}: {}", name(account), Shown(error))?;
+        }
         if self.totals.listed <= LISTED && !self.accounts.is_empty() {
             writeln!(out)?;
             write!(out, "{}", self.table())?;
