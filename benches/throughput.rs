@@ -19,7 +19,7 @@ use growthd::account::AccountId;
 use growthd::api::{Answer, Client};
 use growthd::clock;
 use growthd::config::{ApiKey, Config};
-use growthd::daemon::{Input, Notifier, Work, Worker, make_calls};
+use growthd::daemon::{Input, Metrics, Notifier, Work, Worker, make_calls};
 use growthd::engine::{Appetite, Engine, Terms};
 use growthd::simulated_api::{SimulatedApi, World};
 use growthd::store::{Creation, Store};
@@ -136,11 +136,12 @@ async fn full(client: &Client, config: &Config, count: usize) -> f64 {
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
     let client = client.clone();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone()));
+    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
     let (tells, mut told) = unbounded_channel();
     inbox.send(Input::Follow(tells)).unwrap();
     let start = clock::monotonic();
-    let worker = Worker::new(engine, received, claims, Notifier::silent(), Work::Daemon);
+    let worker =
+        Worker::new(engine, received, claims, Notifier::silent(), Metrics::default(), Work::Daemon);
     let worker = thread::spawn(move || worker.run());
     let mut settled = 0;
     while settled < count {

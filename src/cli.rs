@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::account::AccountId;
 
@@ -69,6 +70,13 @@ pub enum Verb {
     },
     /// Watch it work against a simulated API: no key, no network, half a minute
     Demo,
+    /// Print a shell's completions, for packagers
+    Completions {
+        /// Which shell's
+        shell: Shell,
+    },
+    /// Print the manual page, for packagers
+    Man,
 }
 
 /// Which accounts to refresh.

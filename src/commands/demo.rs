@@ -15,7 +15,7 @@ use crate::api::Client;
 use crate::clock;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{ApiKey, Config};
-use crate::daemon::{Input, Notifier, Progress, RunError, Work, Worker, make_calls};
+use crate::daemon::{Input, Metrics, Notifier, Progress, RunError, Work, Worker, make_calls};
 use crate::engine::{Appetite, Engine, Terms};
 use crate::report::{Grouped, Shown};
 use crate::simulated_api::{SimulatedApi, World};
@@ -114,11 +114,12 @@ async fn play(folder: &Path) -> Result<(), CommandError> {
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone()));
+    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
     let (tells, mut told) = unbounded_channel();
     // The worker is not started yet, so its inbox is open.
     inbox.send(Input::Follow(tells)).ok();
-    let worker = Worker::new(engine, received, claims, Notifier::silent(), Work::Daemon);
+    let worker =
+        Worker::new(engine, received, claims, Notifier::silent(), Metrics::default(), Work::Daemon);
     let worker = thread::spawn(move || worker.run());
 
     let mut show = Show::new();

@@ -1,15 +1,19 @@
 //! Where log lines go and how they look.
 
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
 use crate::commands::CommandError;
 
 const VARIABLE: &str = "GROWTHD_LOG";
 
-/// Starts logging to stderr, filtered by `$GROWTHD_LOG` or else `default`.
+/// Starts logging, filtered by `$GROWTHD_LOG` or else `default`: to the journal with fields
+/// where stderr leads there, else to stderr.
 ///
 /// # Errors
 /// A filter that is none.
@@ -21,16 +25,29 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
     let filter = EnvFilter::builder()
         .parse(filter)
         .map_err(|error| CommandError::LogFilter(error.to_string()))?;
+    if format == LogFormat::Text
+        && leads_to_journal()
+        && let Ok(journal) = tracing_journald::layer()
+    {
+        let journal = journal.with_field_prefix(Some("GROWTHD".to_owned()));
+        tracing_subscriber::registry().with(filter).with(journal).init();
+        return Ok(());
+    }
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         LogFormat::Json => lines.json().flatten_event(true).init(),
         LogFormat::Text => {
-            let is_person = io::stderr().is_terminal();
-            // The journal has a time of its own for every line.
-            let has_time = std::env::var_os("JOURNAL_STREAM").is_none();
-            let lines = lines.with_ansi(is_person).with_target(false);
-            if has_time { lines.init() } else { lines.without_time().init() }
+            lines.with_ansi(io::stderr().is_terminal()).with_target(false).init();
         }
     }
     Ok(())
+}
+
+/// Whether systemd connected stderr to the journal: it names the device and inode, since the
+/// variable alone is inherited by processes whose stderr leads elsewhere.
+fn leads_to_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    // The link leads to a socket, whose own numbers are what the variable names.
+    let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
+    stream == format!("{}:{}", stderr.dev(), stderr.ino())
 }

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod logging;
+mod packaging;
 mod plan;
 mod refresh;
 mod run;
@@ -79,7 +80,10 @@ impl CommandError {
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {
-                RunError::Config(_) | RunError::Key(_) | RunError::Client(_) => CONFIG,
+                RunError::Config(_)
+                | RunError::Key(_)
+                | RunError::Client(_)
+                | RunError::Listen { .. } => CONFIG,
                 RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
             },
         })
@@ -134,6 +138,8 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             logging::start(cli.log_format, "off")?;
             demo::demo()
         }
+        Verb::Completions { shell } => packaging::completions(shell),
+        Verb::Man => packaging::man(),
     }
 }
 

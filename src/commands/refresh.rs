@@ -15,7 +15,8 @@ use crate::clock;
 use crate::commands::{CommandError, Done, print_json, runtime};
 use crate::config::{ApiKey, Config};
 use crate::daemon::{
-    Input, Notifier, Progress, RunError, Selection, Work, WorkError, Worker, control, make_calls,
+    Input, Metrics, Notifier, Progress, RunError, Selection, Work, WorkError, Worker, control,
+    make_calls,
 };
 use crate::engine::{Appetite, Engine, Terms};
 use crate::report::{Grouped, Shown};
@@ -52,7 +53,7 @@ async fn alone(config: &Config, selection: Selection, as_json: bool) -> Result<D
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone()));
+    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
     let (tells, progress) = unbounded_channel();
     // The worker is not started yet, so its inbox is open.
     inbox.send(Input::Wish(selection, tells)).ok();
@@ -62,7 +63,14 @@ async fn alone(config: &Config, selection: Selection, as_json: bool) -> Result<D
             stop.send(Input::Stop).ok();
         }
     });
-    let worker = Worker::new(engine, received, claims, Notifier::silent(), Work::OneShot);
+    let worker = Worker::new(
+        engine,
+        received,
+        claims,
+        Notifier::silent(),
+        Metrics::default(),
+        Work::OneShot,
+    );
     let worker = thread::spawn(move || worker.run());
     Watch::new(config, as_json).show(progress, Some(worker)).await
 }

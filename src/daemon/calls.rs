@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::api::{Answer, Client};
 use crate::clock;
-use crate::daemon::Input;
+use crate::daemon::{Input, Metrics};
 use crate::engine::Return;
 use crate::store::Claim;
 
@@ -18,17 +18,20 @@ pub async fn make_calls(
     mut claims: UnboundedReceiver<Claim>,
     client: impl Fn() -> Client,
     inbox: Sender<Input>,
+    metrics: Metrics,
 ) {
     while let Some(claim) = claims.recv().await {
         let client = client();
-        let inbox = inbox.clone();
+        let (inbox, metrics) = (inbox.clone(), metrics.clone());
         tokio::spawn(async move {
+            let start = clock::monotonic();
             let id = claim.account_id().clone();
             // A task of its own, so that even a panic below settles the claim.
             let call = tokio::spawn(async move { client.refresh(&id).await });
             let answer = call
                 .await
                 .unwrap_or_else(|error| Answer::Unknown(format!("the call ended early: {error}")));
+            metrics.took(clock::monotonic().duration_since(start));
             let arrived = clock::now().time();
             // The worker outlives every call it has claimed; without it there is no ledger to
             // settle in, and the next start marks the line unknown.

@@ -12,7 +12,9 @@ pub fn log(event: &Event) {
         Event::Started { id, cause, refresh } => {
             debug!(account = %id, cause = cause.as_str(), refresh_id = refresh.0, "refreshing");
         }
-        Event::Settled { id, cause, refresh, outcome, error, followers, next_due, took } => {
+        Event::Settled {
+            id, cause, refresh, outcome, error, followers, next_due, took, ..
+        } => {
             let error = error.as_deref().map(|error| Shown(error).to_string());
             let next = next_due.map(|time| time.to_string());
             match outcome {

@@ -7,13 +7,16 @@
 mod calls;
 pub mod control;
 mod heartbeat;
+mod http;
 mod journal;
+mod metrics;
 mod notify;
 mod progress;
 mod run;
 mod worker;
 
 pub use calls::make_calls;
+pub use metrics::Metrics;
 pub use notify::Notifier;
 pub use progress::Progress;
 pub use run::{RunError, run};

@@ -11,7 +11,9 @@ use tracing::{error, info, warn};
 
 use crate::api::{Client, ClientError};
 use crate::clock;
-use crate::config::{ApiKey, Config, ConfigError, KeyError};
+use crate::config::{ApiKey, Budget, Config, ConfigError, KeyError};
+use crate::daemon::http::{self, Served};
+use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
 use crate::daemon::{control, heartbeat, make_calls};
@@ -43,6 +45,14 @@ pub enum RunError {
     /// What came back could not be recorded.
     #[error(transparent)]
     Work(#[from] WorkError),
+    /// The address of `[http]`.
+    #[error("cannot listen on {address}: {source}; change [http] listen")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// A thread, a signal handler or the heartbeat could not be had.
     #[error("cannot start: {0}")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -69,9 +79,22 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
     let (clients, current) = watch::channel(client);
-    tokio::spawn(make_calls(claimed, move || current.borrow().clone(), inbox.clone()));
+    let metrics = Metrics::default();
+    metrics.reloaded(true, clock::now().time());
+    let calls =
+        make_calls(claimed, move || current.borrow().clone(), inbox.clone(), metrics.clone());
+    tokio::spawn(calls);
+    let (budgets, budget) = watch::channel(config.budget);
+    if let Some(served) = &config.http {
+        let listener = http::listen(served.listen)
+            .await
+            .map_err(|source| RunError::Listen { address: served.listen, source })?;
+        let database = config.database.path.clone();
+        let served = Served { metrics: metrics.clone(), database, budget };
+        tokio::spawn(http::serve(listener, served));
+    }
     let (ended, mut end) = oneshot::channel();
-    let worker = Worker::new(engine, received, claims, notifier, Work::Daemon);
+    let worker = Worker::new(engine, received, claims, notifier, metrics.clone(), Work::Daemon);
     thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || ended.send(worker.run()))
@@ -90,7 +113,7 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
 
     announce(&config, changes);
     notifier.ready(&watching(&config));
-    let mut daemon = Daemon { config, clients, inbox, notifier };
+    let mut daemon = Daemon { config, clients, budgets, inbox, notifier, metrics };
     let mut file = watch_file.then(|| WatchedFile::new(&daemon.config.path));
     let mut is_stopping = false;
     loop {
@@ -172,8 +195,10 @@ fn remove_socket(database: &Path) {
 struct Daemon {
     config: Config,
     clients: watch::Sender<Client>,
+    budgets: watch::Sender<Option<Budget>>,
     inbox: Sender<Input>,
     notifier: Notifier,
+    metrics: Metrics,
 }
 
 impl Daemon {
@@ -185,7 +210,9 @@ impl Daemon {
     /// Takes the configuration anew, whole or not at all.
     async fn reload(&mut self) {
         self.notifier.reloading();
-        match self.try_reload().await {
+        let reloaded = self.try_reload().await;
+        self.metrics.reloaded(reloaded.is_ok(), clock::now().time());
+        match reloaded {
             Ok(()) => self.notifier.ready(&watching(&self.config)),
             Err(error) => {
                 for line in error.to_string().lines() {
@@ -218,6 +245,7 @@ impl Daemon {
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
         // The receiving end lives in the task that makes the calls, as long as this one.
         self.clients.send_replace(client);
+        self.budgets.send_replace(config.budget);
         self.config =
             Config { database: self.config.database.clone(), http: self.config.http, ..config };
         Ok(())

@@ -11,6 +11,7 @@ use crate::account::AccountId;
 use crate::clock::{self, Now};
 use crate::config::Watched;
 use crate::daemon::journal;
+use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::progress::Progress;
 use crate::engine::{Changes, Engine, Event, Terms, Turn, Wish};
@@ -97,6 +98,7 @@ pub struct Worker {
     watchers: Vec<Watcher>,
     followers: Vec<UnboundedSender<Progress>>,
     notifier: Notifier,
+    metrics: Metrics,
     work: Work,
     trouble: Option<Trouble>,
     stopping: Option<Instant>,
@@ -119,6 +121,7 @@ impl Worker {
         inbox: Receiver<Input>,
         calls: UnboundedSender<Claim>,
         notifier: Notifier,
+        metrics: Metrics,
         work: Work,
     ) -> Worker {
         Worker {
@@ -128,6 +131,7 @@ impl Worker {
             watchers: Vec::new(),
             followers: Vec::new(),
             notifier,
+            metrics,
             work,
             trouble: None,
             stopping: None,
@@ -177,12 +181,14 @@ impl Worker {
         self.needs_checkpoint |= !turn.events.is_empty();
         for event in &turn.events {
             journal::log(event);
+            self.metrics.count(event);
             self.tell(event);
         }
         for claim in turn.claims {
             // The receiving end lives as long as the runtime, which outlives this thread.
             self.calls.send(claim).ok();
         }
+        self.metrics.turned(self.engine.in_flight());
         self.notifier.alive();
         if self.is_done(turn.wake) {
             return None;
@@ -218,6 +224,7 @@ impl Worker {
         if self.work == Work::OneShot && self.engine.in_flight() == 0 {
             return Err(WorkError::Store(error, 0));
         }
+        self.metrics.store_failed(&error);
         let said = error.to_string();
         let trouble = self.trouble.get_or_insert(Trouble {
             said: String::new(),

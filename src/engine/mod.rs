@@ -127,6 +127,8 @@ pub enum Event {
         refresh: RefreshId,
         /// What became of it.
         outcome: Outcome,
+        /// Whether it may have cost a credit.
+        spent: bool,
         /// What went wrong.
         error: Option<String>,
         /// The followers measured.

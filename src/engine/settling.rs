@@ -84,6 +84,7 @@ impl Settling<'_, '_> {
             cause: self.claim.cause(),
             refresh,
             outcome: outcome(&heard.reply),
+            spent: heard.spent,
             error: heard.error.clone(),
             followers: match &heard.reply {
                 Reply::Measured(_, told) => told.followers,

@@ -22,15 +22,16 @@ pub enum PauseKind {
     Clock,
 }
 
-const KINDS: [PauseKind; 5] = [
-    PauseKind::Refused,
-    PauseKind::Forbidden,
-    PauseKind::Redirected,
-    PauseKind::Outage,
-    PauseKind::Clock,
-];
-
 impl PauseKind {
+    /// All of them; a kind's place here is its code in the database.
+    pub const ALL: [PauseKind; 5] = [
+        PauseKind::Refused,
+        PauseKind::Forbidden,
+        PauseKind::Redirected,
+        PauseKind::Outage,
+        PauseKind::Clock,
+    ];
+
     /// Its name in a status.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,7 +79,7 @@ impl Batch<'_> {
         let mut rows = statement.query([])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let code: i64 = row.get(0)?;
-        let kind = usize::try_from(code).ok().and_then(|code| KINDS.get(code));
+        let kind = usize::try_from(code).ok().and_then(|code| PauseKind::ALL.get(code));
         Ok(Some(Pause {
             kind: *kind.ok_or(StoreError::Unknown { column: "_pause.kind", code })?,
             since: Time(row.get(1)?),
