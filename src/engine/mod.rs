@@ -283,13 +283,13 @@ impl Engine {
                 &mut events,
             )?;
         }
-        let went_back = match (is_start, batch.last_activity()?) {
-            (true, Some(last)) => last > time,
-            _ => stepped_back,
-        };
-        if went_back {
+        // A start does not know what clock the last process had, and the ledger need not say:
+        // an edited schedule leaves no line in it.
+        if is_start || stepped_back {
             let count = claiming::bring_back(&batch, &mut self.timetable, &self.terms.retry, time)?;
-            events.push(Event::ClockSteppedBack(count));
+            if count > 0 || stepped_back {
+                events.push(Event::ClockSteppedBack(count));
+            }
         }
         for returned in &self.returned {
             let resumed = settling::settle(
