@@ -253,7 +253,12 @@ impl Engine {
         let is_start = progress.up.is_none();
         let stepped_back = progress.last_turn.is_some_and(|last| now < last);
         progress.last_turn = Some(now);
-        progress.up.get_or_insert(time);
+        let up = progress.up.get_or_insert(time);
+        if stepped_back {
+            // Else every slot up to the clock that was ahead would count as late, and with
+            // `catch_up = "never"` be passed over.
+            *up = (*up).min(time);
+        }
 
         let mut events = Vec::new();
         let is_quiet = self.returned.is_empty()
