@@ -257,8 +257,10 @@ impl Settling<'_, '_> {
     fn reopen(&self, account: &Account) -> Result<(), StoreError> {
         let Some(failing) = account.standing.failing else { return Ok(()) };
         let slot = self.batch.slot_of(failing)?;
+        // Due since its slot, not since now: should the clock be ahead, it must not stay behind
+        // there when the clock comes back.
         let reopened = Standing {
-            next_due: Some(self.now),
+            next_due: slot.or(Some(self.now)),
             last_slot: slot.map(|slot| slot.plus(-1)),
             slot,
             ..account.standing
