@@ -161,7 +161,9 @@ impl Settling<'_, '_> {
             if served.next_due.is_none() {
                 return Ok(served);
             }
-            let place = account.place(self.timetable, self.now)?;
+            // As of the answer, not of the turn: a store that could not commit for days must not
+            // pass over the slots since. A clock that stepped back since is the one to believe.
+            let place = account.place(self.timetable, self.arrived.min(self.now))?;
             let passed = passed(&served, &place);
             return Ok(Standing { last_slot: passed.last_slot.max(self.claim.slot()), ..passed });
         }
