@@ -279,7 +279,8 @@ impl Engine {
 
         let mut batch = self.store.begin()?;
         if is_start {
-            progress.last_claim = batch.last_claim()?.map(Now::from);
+            // The ledger knows the second; the call may have left at its end.
+            progress.last_claim = batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999));
             settling::settle_left_pending(
                 &batch,
                 &mut self.timetable,
