@@ -208,7 +208,9 @@ impl Claiming<'_, '_> {
             }
             wishes_done += 1;
         }
-        self.progress.probe_now = false;
+        if gate.pause.is_none() {
+            self.progress.probe_now = false;
+        }
         let is_behind = self.claim_due(&gate, &mut room)?;
         if is_behind {
             return Ok((wishes_done, Some(self.now)));
@@ -395,6 +397,7 @@ impl Claiming<'_, '_> {
             let probe = time.plus(probe_distance(pause.kind, probes));
             let last_account = account.key;
             self.batch.set_pause(Some(&Pause { probes, probe, last_account, ..pause.clone() }))?;
+            self.progress.probe_now = false;
         }
         self.progress.last_claim = Some(self.now);
         self.in_flight += 1;
