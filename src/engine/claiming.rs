@@ -207,7 +207,9 @@ impl Claiming<'_, '_> {
             }
             wishes_done += 1;
         }
-        self.progress.probe_now = false;
+        if gate.pause.is_none() {
+            self.progress.probe_now = false;
+        }
         let is_behind = self.claim_due(&gate, &mut room)?;
         if is_behind {
             return Ok((wishes_done, Some(self.now)));
@@ -345,13 +347,17 @@ impl Claiming<'_, '_> {
 
     /// Whether a snapshot was taken so shortly before the slot that it would buy the same
     /// numbers twice, or since.
-    fn is_fresh(&self, account: &Account, slot: Time) -> Result<bool, StoreError> {
-        let (now, from) = (self.now.time(), slot.plus(-account.standing.interval / 10));
-        match account.last_time {
-            Some(last) if last <= now => Ok(last > from),
+    ///
+    /// Measured by the distance to the slot before: by the longest interval, the second slot of
+    /// a day in a pattern such as `0 9,17 * * MON` would never be served.
+    fn is_fresh(&mut self, account: &Account, slot: Time) -> Result<bool, StoreError> {
+        let Some(last) = account.last_time else { return Ok(false) };
+        let before = account.place(self.timetable, slot.plus(-1))?.slot;
+        let (now, from) = (self.now.time(), slot.plus(-slot.since(before) / 10));
+        match last <= now {
+            true => Ok(last > from),
             // The newest was taken under a clock that was ahead.
-            Some(_) => self.batch.has_snapshot(account.key, from, now),
-            None => Ok(false),
+            false => self.batch.has_snapshot(account.key, from, now),
         }
     }
 
@@ -386,6 +392,7 @@ impl Claiming<'_, '_> {
             let probe = time.plus(probe_distance(pause.kind, probes));
             let last_account = account.key;
             self.batch.set_pause(Some(&Pause { probes, probe, last_account, ..pause.clone() }))?;
+            self.progress.probe_now = false;
         }
         self.progress.last_claim = Some(self.now);
         self.in_flight += 1;

@@ -271,7 +271,12 @@ impl Engine {
         let is_start = progress.up.is_none();
         let stepped_back = progress.last_turn.is_some_and(|last| now < last);
         progress.last_turn = Some(now);
-        progress.up.get_or_insert(time);
+        let up = progress.up.get_or_insert(time);
+        if stepped_back {
+            // Else every slot up to the clock that was ahead would count as late, and with
+            // `catch_up = "never"` be passed over.
+            *up = (*up).min(time);
+        }
 
         let mut events = Vec::new();
         let is_quiet = self.returned.is_empty()
@@ -292,7 +297,8 @@ impl Engine {
 
         let mut batch = self.store.begin()?;
         if is_start {
-            progress.last_claim = batch.last_claim()?.map(Now::from);
+            // The ledger knows the second; the call may have left at its end.
+            progress.last_claim = batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999));
             settling::settle_left_pending(
                 &batch,
                 &mut self.timetable,
@@ -301,13 +307,13 @@ impl Engine {
                 &mut events,
             )?;
         }
-        let went_back = match (is_start, batch.last_activity()?) {
-            (true, Some(last)) => last > time,
-            _ => stepped_back,
-        };
-        if went_back {
+        // A start does not know what clock the last process had, and the ledger need not say:
+        // an edited schedule leaves no line in it.
+        if is_start || stepped_back {
             let count = claiming::bring_back(&batch, &mut self.timetable, &self.terms.retry, time)?;
-            events.push(Event::ClockSteppedBack(count));
+            if count > 0 || stepped_back {
+                events.push(Event::ClockSteppedBack(count));
+            }
         }
         for returned in &self.returned {
             let resumed = settling::settle(

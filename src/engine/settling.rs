@@ -162,7 +162,9 @@ impl Settling<'_, '_> {
             if served.next_due.is_none() {
                 return Ok(served);
             }
-            let place = account.place(self.timetable, self.now)?;
+            // As of the answer, not of the turn: a store that could not commit for days must not
+            // pass over the slots since. A clock that stepped back since is the one to believe.
+            let place = account.place(self.timetable, self.arrived.min(self.now))?;
             let passed = passed(&served, &place);
             return Ok(Standing { last_slot: passed.last_slot.max(self.claim.slot()), ..passed });
         }
@@ -258,8 +260,10 @@ impl Settling<'_, '_> {
     fn reopen(&self, account: &Account) -> Result<(), StoreError> {
         let Some(failing) = account.standing.failing else { return Ok(()) };
         let slot = self.batch.slot_of(failing)?;
+        // Due since its slot, not since now: should the clock be ahead, it must not stay behind
+        // there when the clock comes back.
         let reopened = Standing {
-            next_due: Some(self.now),
+            next_due: slot.or(Some(self.now)),
             last_slot: slot.map(|slot| slot.plus(-1)),
             slot,
             ..account.standing

@@ -216,17 +216,6 @@ impl<'store> Batch<'store> {
         Ok(found)
     }
 
-    /// When the ledger's newest line was claimed or settled: the latest that this database
-    /// knows of any clock.
-    pub fn last_activity(&self) -> Result<Option<Time>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT max(started_time, coalesce(finished_time, started_time)) FROM _refresh
-             ORDER BY refresh_id DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
-        Ok(rows.next().transpose()?)
-    }
-
     /// When the newest call was claimed.
     pub fn last_claim(&self) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(

@@ -125,11 +125,13 @@ impl Store {
         Ok(())
     }
 
-    /// Trades durability for speed: for simulations, whose files nobody keeps.
+    /// Trades durability for speed, and waits for no lock: for simulations, whose files nobody
+    /// keeps and whose time does not pass by itself.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn make_volatile(&self) -> Result<(), StoreError> {
+        self.connection.busy_timeout(Duration::ZERO)?;
         Ok(self.connection.pragma_update(None, "synchronous", "OFF")?)
     }
 
