@@ -11,10 +11,12 @@ mod journal;
 mod notify;
 mod progress;
 mod run;
+mod stop_signals;
 mod worker;
 
 pub use calls::make_calls;
 pub use notify::Notifier;
 pub use progress::Progress;
 pub use run::{RunError, run};
+pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
 pub use worker::{Input, Selection, Work, WorkError, Worker};
