@@ -15,8 +15,8 @@ use crate::clock;
 use crate::commands::{CommandError, Done, print_json, runtime};
 use crate::config::{ApiKey, Config};
 use crate::daemon::{
-    Input, Metrics, Notifier, Progress, RunError, Selection, Work, WorkError, Worker, control,
-    make_calls,
+    EXIT_AT_ONCE, Input, Metrics, Notifier, Progress, RunError, Selection, StopSignals, Work,
+    WorkError, Worker, control, make_calls,
 };
 use crate::engine::{Appetite, Engine, Terms};
 use crate::report::{Grouped, Shown};
@@ -58,10 +58,13 @@ async fn alone(config: &Config, selection: Selection, as_json: bool) -> Result<D
     // The worker is not started yet, so its inbox is open.
     inbox.send(Input::Wish(selection, tells)).ok();
     let stop = inbox.clone();
+    let mut signals = StopSignals::new().map_err(|error| RunError::Start(Box::new(error)))?;
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stop.send(Input::Stop).ok();
-        }
+        signals.recv().await;
+        // It may have ended by itself.
+        stop.send(Input::Stop).ok();
+        signals.recv().await;
+        std::process::exit(EXIT_AT_ONCE);
     });
     let worker = Worker::new(
         engine,

@@ -13,6 +13,7 @@ mod metrics;
 mod notify;
 mod progress;
 mod run;
+mod stop_signals;
 mod worker;
 
 pub use calls::make_calls;
@@ -20,4 +21,5 @@ pub use metrics::Metrics;
 pub use notify::Notifier;
 pub use progress::Progress;
 pub use run::{RunError, run};
+pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
 pub use worker::{Input, Selection, Work, WorkError, Worker};

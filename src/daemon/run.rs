@@ -5,7 +5,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc::unbounded_channel, oneshot, watch};
 use tracing::{error, info, warn};
 
@@ -15,6 +15,7 @@ use crate::config::{ApiKey, Budget, Config, ConfigError, KeyError};
 use crate::daemon::http::{self, Served};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
+use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
 use crate::daemon::{control, heartbeat, make_calls};
 use crate::engine::{Appetite, Changes, Engine, Terms};
@@ -23,9 +24,6 @@ use crate::store::{Creation, Store, StoreError};
 
 /// How often `--watch` looks at the configuration's file.
 const LOOK_AT_FILE: Duration = Duration::from_secs(1);
-
-/// What a process that was told to end twice exits with: 128 and SIGINT, as shells say it.
-const EXIT_AT_ONCE: i32 = 130;
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +66,7 @@ fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunErro
 /// # Errors
 /// What keeps it from starting; a store that could not record the last answers.
 pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
-    let mut stop = StopSignals::new()?;
+    let mut stop = StopSignals::new().map_err(start_error)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(start_error)?;
     let client = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
@@ -137,29 +135,6 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
             }
             _ = hangup.recv() => daemon.reload().await,
             () = changed(&mut file) => daemon.reload().await,
-        }
-    }
-}
-
-/// What asks the daemon to end.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    fn new() -> Result<StopSignals, RunError> {
-        let listen = |kind| signal(kind).map_err(start_error);
-        Ok(StopSignals {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn recv(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -145,6 +145,7 @@ impl Worker {
     /// # Errors
     /// A store that could not record what came back before the end.
     pub fn run(mut self) -> Result<(), WorkError> {
+        // What a one-shot run was asked for must be known before it finds nothing to do.
         loop {
             while let Ok(input) = self.inbox.try_recv() {
                 self.take(input);
@@ -264,11 +265,12 @@ impl Worker {
                 // Whoever asked may have gone; the list is taken all the same.
                 reply.send(self.engine.watch(&accounts, terms, clock::now())).ok();
             }
+            // Whoever asks a daemon that is stopping hears at once that nothing comes of it.
+            Input::Wish(..) if self.stopping.is_some() => {}
             Input::Wish(selection, tells) => self.wish(selection, tells),
             Input::Follow(tells) => self.followers.push(tells),
             Input::Stop => {
                 self.engine.stop();
-                self.watchers.clear();
                 self.stopping.get_or_insert(clock::monotonic());
             }
         }

@@ -240,9 +240,10 @@ impl Engine {
         self.progress.up = Some(now.time());
     }
 
-    /// Starts nothing more of its own accord; what is on its way is still settled.
+    /// Starts nothing more, asked for or not; what is on its way is still settled.
     pub fn stop(&mut self) {
         self.appetite = Appetite::Nothing;
+        self.wishes.clear();
     }
 
     /// Whether nothing is on its way, unsettled or wished for.

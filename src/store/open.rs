@@ -26,6 +26,10 @@ pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 /// How long a writer waits for another's lock before it says so. Readers never block it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often the lock is tried before it counts as held, and the pause after each try.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
+
 /// Below this size the whole file is checked at start; it takes well under a second.
 const CHECKED_WHOLE: u64 = 64 << 20;
 
@@ -218,11 +222,15 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
     if !kind.is_file() || kind.is_fifo() {
         return Err(StoreError::NotAFile(lock));
     }
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Held { path: path.to_owned(), lock }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // It may be somebody who only looks whether it is held ([`is_held`]).
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
+    Err(StoreError::Held { path: path.to_owned(), lock })
 }
 
 /// Whether some process holds the lock of `path` now.

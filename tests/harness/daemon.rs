@@ -1,0 +1,120 @@
+//! A running daemon, its log, and its end.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+
+use growthd::clock::monotonic;
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{PATIENCE, poll};
+
+/// A daemon; killed when dropped.
+pub struct Daemon {
+    child: Child,
+    log: Arc<Log>,
+    /// How many lines were looked at.
+    read: usize,
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<Vec<String>>,
+    came: Condvar,
+}
+
+impl Log {
+    fn follow(&self, stderr: ChildStderr) {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            self.came.notify_all();
+        }
+    }
+}
+
+impl Daemon {
+    pub fn start(mut command: Command) -> Daemon {
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("growthd can be run");
+        let log = Arc::<Log>::default();
+        let stderr = child.stderr.take().expect("a pipe");
+        let follower = Arc::clone(&log);
+        thread::spawn(move || follower.follow(stderr));
+        Daemon { child, log, read: 0 }
+    }
+
+    /// Waits for a line of the log that holds `words`, after the last that was waited for.
+    #[track_caller]
+    pub fn until(&mut self, words: &str) -> String {
+        let begun = monotonic();
+        let mut lines = self.log.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            while let Some(line) = lines.get(self.read) {
+                self.read += 1;
+                if line.contains(words) {
+                    return line.clone();
+                }
+            }
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            assert!(!left.is_zero(), "no {words:?} in the log:\n{}", lines.join("\n"));
+            lines = match self.log.came.wait_timeout(lines, left) {
+                Ok((lines, _)) => lines,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// Waits until it says that it watches: from then on it can be signalled.
+    pub fn is_up(mut self) -> Daemon {
+        self.until(" watches (");
+        self
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> String {
+        self.log.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Waits for the end, and answers how it ended; `None` where a signal ended it.
+    #[track_caller]
+    pub fn end(&mut self) -> Option<i32> {
+        let child = &mut self.child;
+        poll("the daemon's end", || child.try_wait().expect("a child")).code()
+    }
+
+    /// Stops it in the usual way, and answers its whole log.
+    #[track_caller]
+    pub fn stop(mut self) -> String {
+        self.signal(Signal::TERM);
+        let code = self.end();
+        assert_eq!(code, Some(0), "{}", self.log());
+        self.log()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("a child");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

@@ -1,0 +1,40 @@
+//! What the tests are written with: a folder of growthd's own, the vendor, the daemon, its verbs
+//! and its database. Whatever a value starts or makes, it ends or removes when it is dropped.
+
+mod daemon;
+mod database;
+mod place;
+mod program;
+mod vendor;
+
+use std::time::Duration;
+
+pub use daemon::Daemon;
+pub use database::Database;
+pub use place::{Place, Settings};
+pub use program::{Ended, is_root};
+pub use vendor::Vendor;
+
+/// How long anything is waited for: far longer than it takes, since a machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The key that the simulated vendor accepts. Unlike anything else that could be in a log.
+pub const KEY: &str = "hk_test_4711_kept_secret";
+
+/// A schedule that no test sees a second slot of.
+pub const WEEKLY: &str = "cron = \"0 6 * * MON\"";
+
+/// A slot every second.
+pub const EACH_SECOND: &str = "cron = \"*/1 * * * * *\"\nallow_frequent = true";
+
+/// Looks until `found` finds something: for what says nothing by itself.
+pub fn poll<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+    let begun = growthd::clock::monotonic();
+    loop {
+        if let Some(value) = found() {
+            return value;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,132 @@
+//! A folder with a configuration and a key in it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::program::{self, Ended};
+use super::{Daemon, Database, EACH_SECOND, KEY, Vendor, WEEKLY};
+
+/// What a configuration says beyond where the vendor is. The database is named.
+#[derive(Clone)]
+pub struct Settings {
+    /// Lines of `[api]`; calls are not paced.
+    pub api: String,
+    /// Lines of `[retry]`.
+    pub retry: &'static str,
+    /// Lines of `[schedule]`.
+    pub schedule: &'static str,
+    /// Whole tables.
+    pub tables: String,
+    /// Ids, each of which may be followed by lines of its `[[account]]`.
+    pub accounts: Vec<String>,
+}
+
+impl Settings {
+    /// These accounts, refreshed weekly.
+    pub fn weekly(accounts: &[&str]) -> Settings {
+        Settings {
+            api: String::new(),
+            retry: "first_delay = \"1s\"\nmax_delay = \"1s\"",
+            schedule: WEEKLY,
+            tables: String::new(),
+            accounts: accounts.iter().map(|&id| id.to_owned()).collect(),
+        }
+    }
+
+    /// These accounts, refreshed each second.
+    pub fn each_second(accounts: &[&str]) -> Settings {
+        Settings { schedule: EACH_SECOND, ..Settings::weekly(accounts) }
+    }
+
+    fn text(&self, base_url: &str) -> String {
+        let Settings { api, retry, schedule, tables, accounts } = self;
+        let mut text = format!(
+            "[api]\nbase_url = \"{base_url}\"\nrequests_per_minute = 0\n{api}\n\
+             [retry]\n{retry}\n[schedule]\n{schedule}\n[database]\npath = \"growth.db\"\n{tables}\n"
+        );
+        for account in accounts {
+            let (id, lines) = account.split_once('\n').unwrap_or((account, ""));
+            text += &format!("[[account]]\nid = \"{id}\"\n{lines}\n");
+        }
+        text
+    }
+}
+
+/// A folder of growthd's own.
+pub struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    /// With nothing in it.
+    pub fn empty() -> Place {
+        let folder = tempfile::tempdir().expect("a folder");
+        // So that another user can be let in to read.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        Place { folder }
+    }
+
+    /// With a key and this configuration.
+    pub fn new(vendor: &Vendor, settings: &Settings) -> Place {
+        let place = Place::empty();
+        place.write_key();
+        place.configure(vendor, settings);
+        place
+    }
+
+    pub fn write_key(&self) {
+        self.write("api-key", KEY);
+        self.set_mode("api-key", 0o600);
+    }
+
+    pub fn configure(&self, vendor: &Vendor, settings: &Settings) {
+        self.write("config.toml", &settings.text(&vendor.base_url()));
+    }
+
+    pub fn configure_for(&self, base_url: &str, settings: &Settings) {
+        self.write("config.toml", &settings.text(base_url));
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.file(name), text).expect("a file");
+    }
+
+    pub fn set_mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.file(name), fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.file(name).exists()
+    }
+
+    pub fn database(&self) -> Database {
+        Database::open(&self.file("growth.db"))
+    }
+
+    /// The program with these arguments, to be run in this folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        program::command(self.path(), arguments)
+    }
+
+    /// Runs a verb to its end.
+    pub fn growthd(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments))
+    }
+
+    /// Starts the daemon.
+    pub fn run(&self) -> Daemon {
+        Daemon::start(self.command(&["run"]))
+    }
+}

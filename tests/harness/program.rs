@@ -1,0 +1,75 @@
+//! The program itself, away from whatever the environment of the tests would tell it.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The program, to be run in `folder`.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_growthd"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    for name in [
+        "GROWTHD_CONFIG",
+        "GROWTHD_LOG",
+        "GROWTHD_API_KEY",
+        "CREDENTIALS_DIRECTORY",
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "JOURNAL_STREAM",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Whether these tests may take the part of other users.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// How a verb ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    pub fn of(mut command: Command) -> Ended {
+        Ended::from(command.output().expect("growthd can be run"))
+    }
+
+    /// The output, after a look at how it ended.
+    #[track_caller]
+    pub fn with_code(self, code: i32) -> Ended {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(!self.err.contains("panicked"), "{self:#?}");
+        self
+    }
+
+    /// The one line of the error.
+    #[track_caller]
+    pub fn line(&self) -> &str {
+        let mut lines = self.err.lines();
+        let line = lines.next().unwrap_or_default();
+        assert!(lines.next().is_none(), "one line: {self:#?}");
+        assert!(self.out.is_empty(), "no output: {self:#?}");
+        line
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        assert_eq!(self.out.lines().count(), 1, "{self:#?}");
+        serde_json::from_str(&self.out).expect("JSON")
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Ended {
+        Ended {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The simulated API on a runtime of its own, so that tests can be plain functions.
+
+use std::ops::Deref;
+
+use growthd::simulated_api::{Account, SimulatedApi, World};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{KEY, PATIENCE};
+
+/// A vendor that knows every account, and `clx123abc` as documented.
+pub struct Vendor {
+    // Before the runtime, which the last handle needs to stop.
+    api: SimulatedApi,
+    runtime: Runtime,
+}
+
+impl Vendor {
+    pub fn start() -> Vendor {
+        Vendor::of(World::with_any_account(KEY).and("clx123abc", Account::documented()))
+    }
+
+    pub fn of(world: World) -> Vendor {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let api = runtime.block_on(SimulatedApi::start(world)).expect("a free port");
+        Vendor { api, runtime }
+    }
+
+    /// Waits until so many calls have arrived.
+    pub fn wait_for_calls(&self, count: usize) {
+        let arrived = self.runtime.block_on(async {
+            tokio::time::timeout(PATIENCE, self.api.wait_for_calls(count)).await
+        });
+        assert!(arrived.is_ok(), "{count} calls, of which {} arrived", self.api.call_count());
+    }
+
+    /// An address at which nobody listens (any more).
+    pub fn gone(self) -> String {
+        self.runtime.block_on(self.api.stop());
+        self.api.base_url()
+    }
+}
+
+impl Deref for Vendor {
+    type Target = SimulatedApi;
+
+    fn deref(&self) -> &SimulatedApi {
+        &self.api
+    }
+}

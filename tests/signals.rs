@@ -1,0 +1,133 @@
+//! Told to end: what is on its way is awaited and recorded, unless told twice.
+
+use std::time::Duration;
+
+use growthd::simulated_api::Behaviour;
+use rustix::process::Signal;
+
+use crate::harness::{Daemon, Ended, Place, Settings, Vendor, poll};
+
+fn slow() -> Behaviour {
+    Behaviour::After(Duration::from_millis(600), Box::new(Behaviour::Answer))
+}
+
+#[test]
+fn a_call_in_flight_is_recorded_before_the_end() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let vendor = Vendor::start();
+        let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+        vendor.always("a", slow());
+        let mut daemon = place.run().is_up();
+        vendor.wait_for_calls(1);
+        daemon.signal(signal);
+        daemon.until("stopping: waiting for the calls in flight");
+        assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
+        let ledger = place.database().rows("SELECT cause, outcome, spent FROM refreshes");
+        assert_eq!(ledger, ["first|ok|1"], "{signal:?}");
+        assert_eq!(vendor.call_count(), 1);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_the_next_start_marks_the_line_unknown() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    vendor.queue("a", [Behaviour::Hang]);
+    let mut daemon = place.run().is_up();
+    vendor.wait_for_calls(1);
+    daemon.signal(Signal::TERM);
+    daemon.until("stopping");
+    daemon.signal(Signal::INT);
+    assert_eq!(daemon.end(), Some(130), "{}", daemon.log());
+    let ledger = "SELECT cause, outcome, spent FROM refreshes ORDER BY refresh_id";
+    assert_eq!(place.database().rows(ledger), ["first|pending|1"]);
+
+    let mut daemon = place.run();
+    daemon.until("their fate is unknown, and they count as spent calls=1");
+    daemon.until("refreshed account=a");
+    daemon.stop();
+    assert_eq!(place.database().rows(ledger), ["first|unknown|1", "retry|ok|1"]);
+    place.database().is_sound();
+}
+
+#[test]
+fn a_stop_starts_nothing_more_that_a_person_asked_for() {
+    let vendor = Vendor::start();
+    let api = "max_in_flight = 1".to_owned();
+    let settings = Settings { api, ..Settings::weekly(&["a", "b", "c", "d"]) };
+    let place = Place::new(&vendor, &settings);
+    let mut daemon = place.run();
+    for _ in 0..4 {
+        daemon.until("refreshed account=");
+    }
+    vendor.everywhere(Some(slow()));
+    let asking = place.command(&["refresh", "--all"]);
+    let asking = std::thread::spawn(|| Ended::of(asking));
+    vendor.wait_for_calls(5);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
+    let asked = asking.join().expect("it ended").with_code(1);
+    assert!(asked.out.contains("3 left"), "{asked:?}");
+    assert_eq!(vendor.call_count(), 5);
+    assert!(
+        place.database().one::<bool>("SELECT count(*) = 5 AND min(outcome = 'ok') FROM refreshes")
+    );
+}
+
+#[test]
+fn a_refresh_that_is_told_to_end_records_what_is_on_its_way() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let vendor = Vendor::start();
+        let api = "max_in_flight = 1".to_owned();
+        let place = Place::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b"]) });
+        vendor.everywhere(Some(slow()));
+        let mut refresh = Daemon::start(place.command(&["refresh", "--all"]));
+        vendor.wait_for_calls(1);
+        refresh.signal(signal);
+        assert_eq!(refresh.end(), Some(1), "{}", refresh.log());
+        let ledger = place.database().rows("SELECT cause, outcome FROM refreshes");
+        assert_eq!(ledger, ["manual|ok"], "{signal:?}");
+        assert_eq!(vendor.call_count(), 1);
+    }
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_the_first_goes_on() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::each_second(&["a"]));
+    let daemon = place.run().is_up();
+    let second = place.growthd(&["run"]).with_code(74);
+    let line = second.err.lines().last().unwrap_or_default();
+    assert!(line.starts_with("growthd: another growthd is using growth.db"), "{line}");
+    assert!(place.has("growth.db.sock"), "the first one's socket stays");
+    let calls = vendor.call_count();
+    vendor.wait_for_calls(calls + 2);
+    daemon.stop();
+}
+
+/// Looking whether a daemon runs takes the same lock for a moment.
+#[test]
+fn a_status_at_the_same_moment_does_not_keep_a_daemon_from_starting() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    place.growthd(&["refresh", "--all"]).with_code(0);
+    let path = place.file("growth.db");
+    let looking = std::sync::atomic::AtomicBool::new(true);
+    let looking = &looking;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while looking.load(std::sync::atomic::Ordering::Relaxed) {
+                    growthd::store::is_in_use(&path);
+                }
+            });
+        }
+        let opened = (0..100).map(|_| {
+            growthd::store::Store::open(&path, growthd::store::Creation::Refused).map(drop)
+        });
+        let opened: Result<Vec<()>, _> = opened.collect();
+        looking.store(false, std::sync::atomic::Ordering::Relaxed);
+        assert!(opened.is_ok(), "{opened:?}");
+    });
+    poll("the end of every lock", || (!growthd::store::is_in_use(&path)).then_some(()));
+}
