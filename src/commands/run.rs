@@ -1,11 +1,27 @@
 //! `growthd run`: the daemon.
 
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tracing::debug;
+
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::Config;
 use crate::daemon;
 
 /// Runs until it is told to end.
 pub fn run(config: Config, watch_file: bool) -> Result<Done, CommandError> {
+    keep_memory_private();
     runtime()?.block_on(daemon::run(config, watch_file))?;
     Ok(Done::Well)
+}
+
+/// The key is in this process's memory for years: no core dump holds it, and no other process
+/// of this user reads it. Where the system does not grant that, the service still runs.
+fn keep_memory_private() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        debug!("core dumps are not limited: {error}");
+    }
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        debug!("the memory is not private: {error}");
+    }
 }
