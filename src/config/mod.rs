@@ -6,6 +6,7 @@
 
 mod accounts;
 mod duration;
+mod edit;
 mod key;
 mod problem;
 mod raw;
@@ -30,6 +31,7 @@ use crate::account::AccountId;
 use crate::clock::Time;
 
 pub use duration::{InvalidSpan, Span};
+pub use edit::{EditError, WatchlistFile, entry};
 pub use key::{ApiKey, KeyError, KeySource};
 pub use problem::{Problem, Problems};
 
