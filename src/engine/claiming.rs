@@ -71,7 +71,7 @@ impl Gate {
             gate.limit = gate.limit.min(1);
             if let Some(last) = progress.last_claim {
                 let step = 60_000 / i64::from(terms.requests_per_minute);
-                gate.not_before(Now(last.0.min(now.0).saturating_add(step)));
+                gate.not_before(Now(last.0.saturating_add(step)));
             }
         }
         if let Some(budget) = &terms.budget {
