@@ -70,7 +70,7 @@ impl Gate {
             gate.limit = gate.limit.min(1);
             if let Some(last) = progress.last_claim {
                 let step = 60_000 / i64::from(terms.requests_per_minute);
-                gate.not_before(Now(last.0.min(now.0).saturating_add(step)));
+                gate.not_before(Now(last.0.saturating_add(step)));
             }
         }
         if let Some(budget) = &terms.budget {
@@ -138,12 +138,19 @@ enum Step {
     Served,
 }
 
-/// What a due account's standing and slots say, before its snapshots are looked at.
-fn step(account: &Account, place: &Place, up: Time, catch_up: CatchUp, now: Time) -> Step {
+/// What a due account's standing and slots say, before its snapshots are looked at. `tried` is
+/// the slot of its last failure.
+fn step(
+    account: &Account,
+    tried: Option<Time>,
+    place: &Place,
+    up: Time,
+    catch_up: CatchUp,
+    now: Time,
+) -> Step {
     let standing = &account.standing;
-    let was_tried = standing.last_failure.is_some();
     if standing.last_slot.is_none() && standing.slot.is_none() {
-        match was_tried {
+        match standing.last_failure.is_some() {
             false => return Step::Call(Cause::First, None),
             true if place.slot <= account.active => return Step::Call(Cause::Retry, None),
             // A slot has come since: it takes the baseline's place.
@@ -154,7 +161,7 @@ fn step(account: &Account, place: &Place, up: Time, catch_up: CatchUp, now: Time
     if standing.last_slot.is_some_and(|served| slot <= served) {
         return Step::Served;
     }
-    if was_tried && standing.slot == Some(slot) {
+    if tried == Some(slot) && standing.slot == Some(slot) {
         return Step::Call(Cause::Retry, Some(slot));
     }
     if slot >= up {
@@ -171,10 +178,15 @@ fn step(account: &Account, place: &Place, up: Time, catch_up: CatchUp, now: Time
     }
 }
 
-/// The slot that was open while this process ran and is replaced by `slot` unserved.
-fn superseded(standing: &Standing, slot: Option<Time>, up: Time) -> Option<Time> {
-    let waited = || standing.next_due.filter(|due| standing.last_slot.is_some() && *due >= up);
-    let open = standing.slot.or_else(waited)?;
+/// The slot that was open while a process ran and is replaced by `slot` unserved.
+fn superseded(
+    standing: &Standing,
+    tried: Option<Time>,
+    slot: Option<Time>,
+    up: Time,
+) -> Option<Time> {
+    let due = standing.next_due.filter(|_| standing.last_slot.is_some());
+    let open = standing.slot.or(due).filter(|open| *open >= up || tried == Some(*open))?;
     slot.is_some_and(|slot| open < slot).then_some(open)
 }
 
@@ -312,7 +324,11 @@ impl Claiming<'_, '_> {
         let place = account.place(self.timetable, time)?;
         account.standing.interval = place.interval;
         let up = self.progress.up.unwrap_or(time);
-        let mut step = step(&account, &place, up, self.terms.catch_up, time);
+        let tried = match account.standing.last_failure {
+            Some(failure) => self.batch.slot_of(failure)?,
+            None => None,
+        };
+        let mut step = step(&account, tried, &place, up, self.terms.catch_up, time);
         if let Step::Call(cause, Some(slot)) = step {
             if self.batch.is_bought(key, slot)? {
                 step = Step::Served;
@@ -325,7 +341,7 @@ impl Claiming<'_, '_> {
             Step::Skip(_, slot, _) => Some(slot),
             Step::Served => None,
         };
-        if let Some(missed) = superseded(&account.standing, slot, up) {
+        if let Some(missed) = superseded(&account.standing, tried, slot, up) {
             self.skip(&account, Cause::Schedule, missed, "superseded by the next slot")?;
         }
         match step {

@@ -16,6 +16,9 @@ const THROTTLED_ALONE: usize = 3;
 /// So many failures of the vendor in a row, over so many accounts, are an outage.
 const OUTAGE: (usize, usize) = (10, 3);
 
+/// What a person can do about an outage.
+const PROBED: &str = "one account is asked now and then until it answers";
+
 /// How many settled calls the facts are taken from.
 pub const REMEMBERED: usize = 64;
 
@@ -151,16 +154,23 @@ fn follows(
                 None => (Effect::GivenUp, None),
             }
         }
+        // A vendor that is down and says when to come back is down all the same, and charges.
+        Reply::Throttled(_) if is_broken(heard) && pause.is_none() && is_outage(facts) => {
+            (Effect::AsItWas, stop(PauseKind::Outage, PROBED))
+        }
         Reply::Throttled(wait) => throttled(heard, facts, *wait, retry, error()),
         Reply::Broken => {
             if is_outage(facts) || pause == Some(PauseKind::Outage) {
-                let advice = "one account is asked now and then until it answers";
-                (Effect::AsItWas, stop(PauseKind::Outage, advice))
+                (Effect::AsItWas, stop(PauseKind::Outage, PROBED))
             } else {
                 (Effect::BackOff(Attempt::Free), None)
             }
         }
     }
+}
+
+fn is_broken(heard: &Heard) -> bool {
+    heard.status.is_some_and(|status| status >= 500)
 }
 
 fn throttled(
@@ -204,7 +214,7 @@ fn lifts(kind: PauseKind, heard: &Heard) -> bool {
         PauseKind::Redirected => {
             is_answer && !matches!(heard.reply, Reply::Redirected(_) | Reply::Unusable(_))
         }
-        PauseKind::Outage => is_answer && heard.reply != Reply::Broken,
+        PauseKind::Outage => is_answer && heard.reply != Reply::Broken && !is_broken(heard),
         PauseKind::Clock => is_answer && heard.clock_off.is_none(),
     }
 }
@@ -349,6 +359,14 @@ mod tests {
         let mut broken = over(3);
         broken[4].http_status = None;
         assert!(!pauses(&broken, 5), "not in a row");
+        let maintenance = heard(Reply::Throttled(Some(1)), Some(503));
+        let recent = over(3);
+        let facts_then = Facts { watched: 5, ..facts(&recent) };
+        let follows = consequence(&maintenance, &facts_then, &RETRY);
+        assert!(matches!(follows.stop, Some(Stop::Pause(PauseKind::Outage, _))), "with Retry-After");
+        let facts_then = Facts { pause: Some(PauseKind::Outage), ..facts_then };
+        let follows = consequence(&maintenance, &facts_then, &RETRY);
+        assert!(!follows.lifts && matches!(follows.stop, Some(Stop::Wait(1, _)) | None));
     }
 
     #[test]
@@ -368,7 +386,8 @@ mod tests {
             (PauseKind::Clock, Reply::Unknown, false),
         ] {
             let facts = Facts { pause: Some(kind), ..facts(&[]) };
-            let follows = consequence(&heard(reply.clone(), Some(418)), &facts, &RETRY);
+            let status = if reply == Reply::Broken { 500 } else { 418 };
+            let follows = consequence(&heard(reply.clone(), Some(status)), &facts, &RETRY);
             assert_eq!(follows.lifts, expected, "{kind:?} {reply:?}");
         }
     }

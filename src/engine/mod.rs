@@ -277,6 +277,8 @@ impl Engine {
             // Else every slot up to the clock that was ahead would count as late, and with
             // `catch_up = "never"` be passed over.
             *up = (*up).min(time);
+            // Else the next would always be a step after now, until the old time is reached.
+            progress.last_claim = progress.last_claim.map(|last| last.min(now));
         }
 
         let mut events = Vec::new();
@@ -299,7 +301,7 @@ impl Engine {
         let mut batch = self.store.begin()?;
         if is_start {
             // The ledger knows the second; the call may have left at its end.
-            progress.last_claim = batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999));
+            progress.last_claim = batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
             settling::settle_left_pending(
                 &batch,
                 &mut self.timetable,
