@@ -199,6 +199,7 @@ impl Claiming<'_, '_> {
         wishes: &VecDeque<Wish>,
     ) -> Result<(usize, Option<Now>), StoreError> {
         let gate = self.gate()?;
+        let were_in_flight = self.in_flight;
         let mut room = if gate.is_open(self.now) { gate.limit } else { 0 };
         let mut wishes_done = 0;
         for wish in wishes {
@@ -207,8 +208,9 @@ impl Claiming<'_, '_> {
             }
             wishes_done += 1;
         }
-        self.progress.probe_now = false;
         let is_behind = self.claim_due(&gate, &mut room)?;
+        // A start or a reload asks for a probe: it waits until there is somebody to ask.
+        self.progress.probe_now &= gate.pause.is_some() && self.in_flight == were_in_flight;
         if is_behind {
             return Ok((wishes_done, Some(self.now)));
         }
