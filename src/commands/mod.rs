@@ -113,7 +113,8 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let config = || Config::load(&path, clock::now().time());
     match cli.verb {
         Verb::Run { watch } => {
-            logging::start(cli.log_format, "info")?;
+            // Libraries speak up where something is wrong.
+            logging::start(cli.log_format, "warn,growthd=info")?;
             run::run(config()?, watch)
         }
         Verb::Check => check::check(&config()?),
