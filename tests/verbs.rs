@@ -1,1 +1,172 @@
-//! To come.
+//! The verbs that a person types, without a daemon: what they answer, what they exit with, and
+//! that none of them makes a database that nobody asked for.
+
+use growthd::simulated_api::Behaviour;
+
+use crate::harness::{Place, Settings, Vendor};
+
+const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
+
+#[test]
+fn without_a_database_reading_says_so_and_makes_none() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["status", "--quiet"],
+        &["plan"],
+        &["plan", "--json"],
+    ] {
+        let ended = place.growthd(arguments).with_code(74);
+        let expected = "growthd: there is no database at growth.db; `growthd run` creates it";
+        assert_eq!(ended.line(), expected, "{arguments:?}");
+    }
+    place.growthd(&["check"]).with_code(0);
+    let mut files: Vec<_> = std::fs::read_dir(place.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["api-key", "config.toml"]);
+}
+
+#[test]
+fn refresh_makes_a_database_only_where_the_configuration_names_it() {
+    let vendor = Vendor::start();
+    let place = Place::empty();
+    place.write_key();
+    let config = |database: &str| {
+        format!(
+            "[api]\nbase_url = \"{}\"\n{database}\n[[account]]\nid = \"a\"\n",
+            vendor.base_url()
+        )
+    };
+    place.write("config.toml", &config(""));
+    let ended = place.growthd(&["refresh", "a"]).with_code(74);
+    assert!(ended.line().starts_with("growthd: there is no database at growth.db"), "{ended:?}");
+    assert!(!place.has("growth.db") && !place.has("growth.db.lock"));
+    assert_eq!(vendor.call_count(), 0);
+
+    place.write("config.toml", &config("[database]\npath = \"growth.db\""));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    assert_eq!(place.database().rows(LEDGER), ["a|manual|ok|1"]);
+}
+
+#[test]
+fn refresh_takes_what_it_is_told_and_nothing_else() {
+    let vendor = Vendor::start();
+    let settings = Settings::weekly(&["a\nlabel = \"Ann\"", "b", "off\nenabled = false"]);
+    let place = Place::new(&vendor, &settings);
+
+    place.growthd(&["refresh"]).with_code(2);
+    place.growthd(&["refresh", "a", "--all"]).with_code(2);
+    place.growthd(&["refresh", "a", "--due"]).with_code(2);
+    place.growthd(&["refresh", "no/id"]).with_code(2);
+    assert_eq!(vendor.call_count(), 0);
+
+    let ended = place.growthd(&["refresh", "a"]).with_code(0);
+    assert!(ended.out.starts_with("ok       a (Ann)  "), "{ended:?}");
+    assert!(ended.out.ends_with("1 of 1 refreshed\n"), "{ended:?}");
+    assert_eq!(ended.err, "");
+
+    for (id, why) in
+        [("stranger", "it is not in the watchlist"), ("off", "it is disabled in the watchlist")]
+    {
+        let ended = place.growthd(&["refresh", id]).with_code(1);
+        assert!(ended.out.contains(why), "{ended:?}");
+    }
+    let ended = place.growthd(&["refresh", "stranger", "b"]).with_code(1);
+    assert!(ended.out.ends_with("1 of 2 refreshed\n"), "{ended:?}");
+    assert_eq!(place.database().rows(LEDGER), ["a|manual|ok|1", "b|manual|ok|1"]);
+
+    let ended = place.growthd(&["refresh", "--due", "--json"]).with_code(0);
+    assert_eq!(ended.json(), serde_json::json!([]), "both were just refreshed");
+    let ended = place.growthd(&["refresh", "--all", "--json"]).with_code(0);
+    let results = ended.json();
+    assert_eq!(results.as_array().map(Vec::len), Some(2), "{results}");
+    for result in results.as_array().expect("an array") {
+        assert_eq!(result["outcome"], "ok", "{result}");
+        assert!(result["followers"].is_i64() && result["refresh_id"].is_i64(), "{result}");
+        assert_eq!(result["error"], serde_json::Value::Null);
+    }
+    assert_eq!(vendor.call_count(), 4);
+    assert_eq!(vendor.calls_for("off").len(), 0);
+}
+
+#[test]
+fn refresh_due_buys_what_is_owed_once() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a", "b"]));
+    let ended = place.growthd(&["refresh", "--due"]).with_code(0);
+    assert!(ended.out.ends_with("2 of 2 refreshed\n"), "{ended:?}");
+    let ended = place.growthd(&["refresh", "--due"]).with_code(0);
+    assert_eq!(ended.out, "nothing to refresh\n");
+    assert_eq!(place.database().rows(LEDGER), ["a|first|ok|1", "b|first|ok|1"]);
+    // A daemon finds nothing left to do.
+    place.run().is_up().stop();
+    assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
+fn refresh_says_how_the_api_refused() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a", "b"]));
+    vendor.always("a", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"));
+    let ended = place.growthd(&["refresh", "a"]).with_code(69);
+    let expected =
+        "failed   a  HTTP 404: ACCOUNT_NOT_FOUND: Social account not found\n0 of 1 refreshed\n";
+    assert_eq!((ended.out.as_str(), ended.err.as_str()), (expected, ""));
+    let ended = place.growthd(&["refresh", "--all", "--json"]).with_code(1);
+    let outcomes: Vec<_> = ended
+        .json()
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|result| (result["account_id"].to_string(), result["outcome"].to_string()))
+        .collect();
+    assert!(outcomes.contains(&("\"b\"".to_owned(), "\"ok\"".to_owned())), "{outcomes:?}");
+    assert!(outcomes.contains(&("\"a\"".to_owned(), "\"failed\"".to_owned())), "{outcomes:?}");
+}
+
+#[test]
+fn a_spent_budget_refuses_a_person_too() {
+    let vendor = Vendor::start();
+    let tables = "[budget]\nrefreshes = 2\nper = \"day\"".to_owned();
+    let place = Place::new(&vendor, &Settings { tables, ..Settings::weekly(&["a", "b", "c"]) });
+    let ended = place.growthd(&["refresh", "--all"]).with_code(1);
+    assert!(ended.out.contains("the budget is spent until "), "{ended:?}");
+    assert!(ended.out.contains("2 of 3 refreshed"), "{ended:?}");
+    place.growthd(&["refresh", "a"]).with_code(1);
+    assert_eq!(vendor.call_count(), 2);
+    let ended = place.growthd(&["status"]);
+    assert!(ended.out.contains("2 of 2 spent this day"), "{ended:?}");
+}
+
+#[test]
+fn check_says_whether_the_forecast_fits() {
+    let vendor = Vendor::start();
+    let budget = |refreshes: u32| Settings {
+        tables: format!("[budget]\nrefreshes = {refreshes}"),
+        schedule: "cron = \"@daily\"",
+        ..Settings::weekly(&["a", "b", "c\nenabled = false"])
+    };
+    let place = Place::new(&vendor, &budget(100));
+    place.growthd(&["check"]).with_code(0);
+    place.configure(&vendor, &budget(50));
+    let ended = place.growthd(&["check"]).with_code(1);
+    assert!(ended.out.contains("The forecast exceeds the budget"), "{ended:?}");
+    assert_eq!(vendor.call_count(), 0);
+}
+
+#[test]
+fn a_pipe_that_is_closed_is_no_error() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let mut command = place.command(&["check"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("growthd can be run");
+    drop(child.stdout.take());
+    let ended = crate::harness::Ended::from(child.wait_with_output().expect("a child"));
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+}

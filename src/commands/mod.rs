@@ -117,6 +117,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let config = || Config::load(&path, clock::now().time());
     match cli.verb {
         Verb::Run { watch } => {
+            // Libraries speak up where something is wrong.
             logging::start(cli.log_format, "warn,growthd=info")?;
             run::run(config()?, watch)
         }

@@ -20,7 +20,8 @@ use crate::daemon::worker::{Input, Work, WorkError, Worker};
 use crate::daemon::{control, heartbeat, make_calls};
 use crate::engine::{Appetite, Changes, Engine, Terms};
 use crate::forecast::per_month;
-use crate::store::{Creation, Store, StoreError};
+use crate::report::Shown;
+use crate::store::{Creation, Pause, Store, StoreError};
 
 /// How often `--watch` looks at the configuration's file.
 const LOOK_AT_FILE: Duration = Duration::from_secs(1);
@@ -68,10 +69,12 @@ fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunErro
 pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
     let mut stop = StopSignals::new().map_err(start_error)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(start_error)?;
+    // Before the database, so that a start that lacks the key leaves nothing behind.
     let client = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
     let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
     let changes = engine.watch(&config.accounts, Terms::of(&config), clock::now())?;
+    let pause = engine.store().look()?.pause()?;
     let notifier = Notifier::from_env();
 
     let (inbox, received) = channel();
@@ -109,7 +112,7 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
         }
     }
 
-    announce(&config, changes);
+    announce(&config, changes, pause.as_ref());
     notifier.ready(&watching(&config));
     let mut daemon = Daemon { config, clients, budgets, inbox, notifier, metrics };
     let mut file = watch_file.then(|| WatchedFile::new(&daemon.config.path));
@@ -145,7 +148,7 @@ fn client(config: &Config) -> Result<Client, RunError> {
     Ok(Client::new(&config.api, key)?)
 }
 
-fn announce(config: &Config, changes: Changes) {
+fn announce(config: &Config, changes: Changes, pause: Option<&Pause>) {
     if config.accounts.is_empty() {
         warn!("the watchlist is empty: add an [[account]] to {}", config.path.display());
     }
@@ -154,6 +157,9 @@ fn announce(config: &Config, changes: Changes) {
         database = %config.database.path.display(),
         "growthd {} watches ({changes})", env!("CARGO_PKG_VERSION")
     );
+    if let Some(pause) = pause {
+        warn!("still paused since {}: {}; trying one account", pause.since, Shown(&pause.reason));
+    }
 }
 
 fn watching(config: &Config) -> String {

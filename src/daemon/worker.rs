@@ -209,6 +209,7 @@ impl Worker {
         self.work == Work::OneShot && is_far
     }
 
+    /// Answers how long to wait before the store is tried again, `None` at the end.
     fn in_trouble(&mut self, error: StoreError) -> Result<Option<Duration>, WorkError> {
         let now = clock::monotonic();
         if let StoreError::Replaced(_) = error
@@ -216,6 +217,9 @@ impl Worker {
         {
             warn!("the database file was replaced; going on with the new one");
             return Ok(Some(Duration::ZERO));
+        }
+        if self.stopping.is_some() && self.engine.in_flight() == 0 {
+            return Ok(None);
         }
         if let Some(stopping) = self.stopping
             && now.duration_since(stopping) > STOP_GRACE

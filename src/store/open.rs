@@ -33,6 +33,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// Below this size the whole file is checked at start; it takes well under a second.
 const CHECKED_WHOLE: u64 = 64 << 20;
 
+/// What is left of a journal that grew beyond it, in bytes.
+const JOURNAL_LIMIT: i64 = 64 << 20;
+
 /// The database is the group's to read and nobody else's.
 const FILE_MODE: u32 = 0o640;
 
@@ -62,6 +65,9 @@ struct Inode {
 }
 
 impl Inode {
+    /// No file's: inode numbers begin with 1.
+    const NONE: Inode = Inode { device: 0, number: 0 };
+
     fn of(path: &Path) -> io::Result<Inode> {
         let metadata = fs::metadata(path)?;
         Ok(Inode { device: metadata.dev(), number: metadata.ino() })
@@ -106,11 +112,23 @@ impl Store {
     /// Opens the file anew where it was replaced by another database of ours.
     ///
     /// # Errors
-    /// As [`Store::open`] with [`Creation::Refused`]; the old connection stays.
+    /// As [`Store::open`] with [`Creation::Refused`]; to be tried again then.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         if !check_file(&self.path)? {
             return Err(StoreError::Replaced(self.path.clone()));
         }
+        // The journal is found by its name. What it holds is the old file's, wherever that is
+        // now, and SQLite would lay it over the new one.
+        let is_busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+        if self.inode != Inode::NONE
+            && self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_busy)?
+        {
+            return Err(StoreError::Replaced(self.path.clone()));
+        }
+        // Closed before the new one is opened: both would lock the same journal index, and a
+        // process that closes a file gives up all its locks on it.
+        self.connection = Connection::open_in_memory()?;
+        self.inode = Inode::NONE;
         let (connection, inode) = connect(&self.path)?;
         self.connection = connection;
         self.inode = inode;
@@ -290,6 +308,9 @@ fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // With a limit, the journal that is kept after a clean stop is empty: a backup copied over
+    // the file is then not overlaid with what the old one had in its journal.
+    connection.pragma_update_and_check(None, "journal_size_limit", JOURNAL_LIMIT, |_| Ok(()))?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

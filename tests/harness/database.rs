@@ -22,6 +22,14 @@ impl Database {
         Database { connection, path: path.to_owned() }
     }
 
+    /// The database, once growthd has put its schema there.
+    pub fn of_growthd(path: &Path) -> Option<Database> {
+        let database = path.exists().then(|| Database::open(path))?;
+        let version =
+            database.connection.pragma_query_value(None, "user_version", |row| row.get(0));
+        (version.unwrap_or(0_i64) > 0).then_some(database)
+    }
+
     /// The one value of a query.
     #[track_caller]
     pub fn one<T: FromSql>(&self, sql: &str) -> T {

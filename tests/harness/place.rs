@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::program::{self, Ended};
-use super::{Daemon, Database, EACH_SECOND, KEY, Vendor, WEEKLY};
+use super::{Daemon, Database, EACH_SECOND, KEY, Vendor, WEEKLY, poll};
 
 /// What a configuration says beyond where the vendor is. The database is named.
 #[derive(Clone)]
@@ -113,6 +113,12 @@ impl Place {
 
     pub fn database(&self) -> Database {
         Database::open(&self.file("growth.db"))
+    }
+
+    /// The database of a daemon that was just started.
+    pub fn database_when_made(&self) -> Database {
+        let path = self.file("growth.db");
+        poll("a database", || Database::of_growthd(&path))
     }
 
     /// The program with these arguments, to be run in this folder.
