@@ -13,6 +13,21 @@ pub const MAX_ID_LEN: usize = 128;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AccountId(Box<str>);
 
+/// How people know an account: its name on its platform.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Handle {
+    /// Without `@`.
+    pub username: String,
+    /// `tiktok`, `youtube`.
+    pub platform: String,
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "@{} on {}", self.username, self.platform)
+    }
+}
+
 /// Why a text is not an account id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidAccountId {

@@ -59,6 +59,8 @@ pub enum Verb {
     },
     /// Refresh accounts now (spends credits)
     Refresh(RefreshArgs),
+    /// Ask the vendor for an account's id, and add it to the watchlist (spends a credit)
+    Add(AddArgs),
     /// Show how everything stands; exits 1 if something needs attention
     Status {
         /// Print one JSON value
@@ -77,6 +79,31 @@ pub enum Verb {
     },
     /// Print the manual page, for packagers
     Man,
+}
+
+/// Whom to add.
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The account's name on its platform, with or without @
+    pub username: String,
+    /// The platform: tiktok or youtube
+    #[arg(long, value_name = "P")]
+    pub platform: Platform,
+    /// How you call it [default: the name]
+    #[arg(long)]
+    pub label: Option<String>,
+    /// Do not ask before a credit is spent
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// The platforms that the vendor documents.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Platform {
+    /// TikTok.
+    Tiktok,
+    /// YouTube.
+    Youtube,
 }
 
 /// Which accounts to refresh.

@@ -5,9 +5,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::Response;
-use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 
-use crate::account::AccountId;
+use crate::account::{AccountId, Handle};
 use crate::api::answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter, http_date};
 use crate::config::{Api, ApiKey};
 
@@ -73,6 +75,15 @@ impl Client {
     pub async fn refresh(&self, id: &AccountId) -> Answer {
         let url = self.api.url(["v1", "social", "account", id.as_str(), "refresh"]);
         self.receive(self.http.post(url).send().await).await
+    }
+
+    /// Looks an account up by its name. The vendor scrapes it anew, as for a refresh.
+    pub async fn analyze(&self, handle: &Handle) -> Answer {
+        let url = self.api.url(["v1", "social", "account", "analyze"]);
+        let Handle { username, platform } = handle;
+        let body = serde_json::json!({"username": username, "platform": platform}).to_string();
+        let request = self.http.post(url).header(CONTENT_TYPE, "application/json").body(body);
+        self.receive(request.send().await).await
     }
 
     async fn receive(&self, response: reqwest::Result<Response>) -> Answer {

@@ -1,5 +1,6 @@
 //! The verbs, a file each, and what their errors mean to a shell.
 
+mod add;
 mod check;
 mod demo;
 mod logging;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Verb};
 use crate::clock;
-use crate::config::{Config, ConfigError, KeyError};
+use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
 use crate::store::StoreError;
 
@@ -48,6 +49,12 @@ pub enum CommandError {
     /// The key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The watchlist's file.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// An argument that only the verb can judge.
+    #[error("{0}")]
+    Usage(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -74,9 +81,9 @@ impl CommandError {
         const STORE: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
-            CommandError::Config(_) | CommandError::Key(_) => CONFIG,
+            CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Store(_) => STORE,
-            CommandError::LogFilter(_) => USAGE,
+            CommandError::LogFilter(_) | CommandError::Usage(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {
@@ -93,6 +100,7 @@ impl CommandError {
     pub fn print(&self) {
         let problems = match self {
             CommandError::Config(ConfigError::Invalid(problems))
+            | CommandError::Edit(EditError::Config(ConfigError::Invalid(problems)))
             | CommandError::Run(RunError::Config(ConfigError::Invalid(problems))) => Some(problems),
             // Whoever closed the pipe has read enough.
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
@@ -126,6 +134,10 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;
             refresh::refresh(&config()?, args)
+        }
+        Verb::Add(args) => {
+            logging::start(cli.log_format, "off")?;
+            add::add(&path, &args)
         }
         Verb::Status { json, quiet } => {
             let form = match (json, quiet) {

@@ -8,7 +8,7 @@ use crate::api::{Answer, Client};
 use crate::clock;
 use crate::daemon::{Input, Metrics};
 use crate::engine::Return;
-use crate::store::Claim;
+use crate::store::{Claim, Subject};
 
 /// Makes every call that `claims` yields, until it is closed. Each answer goes to `inbox`; no
 /// call is given up or cut short by a shutdown.
@@ -25,9 +25,14 @@ pub async fn make_calls(
         let (inbox, metrics) = (inbox.clone(), metrics.clone());
         tokio::spawn(async move {
             let start = clock::monotonic();
-            let id = claim.account_id().clone();
+            let subject = claim.subject().clone();
             // A task of its own, so that even a panic below settles the claim.
-            let call = tokio::spawn(async move { client.refresh(&id).await });
+            let call = tokio::spawn(async move {
+                match subject {
+                    Subject::Account(_, id) => client.refresh(&id).await,
+                    Subject::Newcomer(newcomer) => client.analyze(&newcomer.handle).await,
+                }
+            });
             let answer = call
                 .await
                 .unwrap_or_else(|error| Answer::Unknown(format!("the call ended early: {error}")));

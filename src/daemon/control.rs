@@ -9,13 +9,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tracing::debug;
 
-use crate::daemon::{Input, Progress, Selection};
+use crate::account::{Handle, InvalidAccountId};
+use crate::config::Watched;
+use crate::daemon::{Input, Lookup, Progress, Selection};
+use crate::store::Newcomer;
+
+/// Stands for the id of somebody whose id is not known yet.
+const PLACEHOLDER: &str = "unknown";
 
 /// The longest request read, in bytes: a million ids.
 const LONGEST_REQUEST: u64 = 64 << 20;
@@ -24,34 +32,82 @@ const LONGEST_REQUEST: u64 = 64 << 20;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Request {
-    /// Refresh these accounts now.
+    /// Refresh now.
+    Refresh(Selected),
+    /// Look somebody up by name.
+    Add(Wanted),
+}
+
+/// Whom to refresh.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Selected {
     Ids(Vec<String>),
-    /// Refresh every watched account now.
     All,
-    /// Refresh what is due.
     Due,
 }
 
-impl From<&Selection> for Request {
-    fn from(selection: &Selection) -> Request {
+impl Selected {
+    fn of(selection: &Selection) -> Selected {
         match selection {
-            Selection::Ids(ids) => Request::Ids(ids.iter().map(ToString::to_string).collect()),
-            Selection::All => Request::All,
-            Selection::Due => Request::Due,
+            Selection::Ids(ids) => Selected::Ids(ids.iter().map(ToString::to_string).collect()),
+            Selection::All => Selected::All,
+            Selection::Due => Selected::Due,
         }
+    }
+
+    fn selection(&self) -> io::Result<Selection> {
+        Ok(match self {
+            Selected::Ids(ids) => {
+                let ids = ids.iter().map(|id| id.parse().map_err(invalid));
+                Selection::Ids(ids.collect::<io::Result<_>>()?)
+            }
+            Selected::All => Selection::All,
+            Selected::Due => Selection::Due,
+        })
     }
 }
 
-impl Request {
-    fn selection(&self) -> Option<Selection> {
-        Some(match self {
-            Request::Ids(ids) => {
-                Selection::Ids(ids.iter().map(|id| id.parse().ok()).collect::<Option<_>>()?)
-            }
-            Request::All => Selection::All,
-            Request::Due => Selection::Due,
-        })
+/// Somebody to look up, and the schedule that they will have.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Wanted {
+    username: String,
+    platform: String,
+    cron: String,
+    timezone: String,
+    spread: i64,
+}
+
+impl Wanted {
+    fn of(newcomer: &Newcomer) -> Wanted {
+        let Newcomer { handle, entry } = newcomer;
+        Wanted {
+            username: handle.username.clone(),
+            platform: handle.platform.clone(),
+            cron: entry.cron.to_string(),
+            timezone: entry.timezone.to_string(),
+            spread: entry.spread,
+        }
     }
+
+    fn newcomer(self) -> io::Result<Newcomer> {
+        let entry = Watched {
+            // The vendor tells it.
+            id: PLACEHOLDER.parse().map_err(invalid)?,
+            label: None,
+            tags: Vec::new(),
+            cron: self.cron.into(),
+            timezone: self.timezone.into(),
+            spread: self.spread,
+            enabled: true,
+        };
+        let handle = Handle { username: self.username, platform: self.platform };
+        Ok(Newcomer { handle, entry })
+    }
+}
+
+fn invalid(error: InvalidAccountId) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// Where the socket of a database lies.
@@ -100,19 +156,31 @@ pub async fn serve(listener: UnixListener, inbox: Sender<Input>) {
 }
 
 async fn answer(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
-    let (reader, mut writer) = stream.into_split();
+    let (reader, writer) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reader.take(LONGEST_REQUEST)).read_line(&mut line).await?;
-    let request: Request = serde_json::from_str(&line)?;
-    let Some(selection) = request.selection() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not an account id"));
-    };
-    let (tells, mut told) = unbounded_channel();
-    if inbox.send(Input::Wish(selection, tells)).is_err() {
-        return Ok(());
+    match serde_json::from_str::<Request>(&line)? {
+        Request::Add(wanted) => {
+            let (tells, told) = unbounded_channel();
+            // Without a worker nobody tells, and the connection is closed.
+            inbox.send(Input::Add(Box::new(wanted.newcomer()?), tells)).ok();
+            pass_on(told, writer).await
+        }
+        Request::Refresh(selected) => {
+            let (tells, told) = unbounded_channel();
+            inbox.send(Input::Wish(selected.selection()?, tells)).ok();
+            pass_on(told, writer).await
+        }
     }
-    while let Some(progress) = told.recv().await {
-        let mut line = serde_json::to_vec(&progress)?;
+}
+
+/// Writes a line for each thing told.
+async fn pass_on<T: Serialize>(
+    mut told: UnboundedReceiver<T>,
+    mut writer: OwnedWriteHalf,
+) -> io::Result<()> {
+    while let Some(step) = told.recv().await {
+        let mut line = serde_json::to_vec(&step)?;
         line.push(b'\n');
         writer.write_all(&line).await?;
     }
@@ -128,8 +196,26 @@ pub async fn ask(
     database: &Path,
     selection: &Selection,
 ) -> io::Result<UnboundedReceiver<Progress>> {
+    request(database, &Request::Refresh(Selected::of(selection))).await
+}
+
+/// Asks the daemon of `database` to look somebody up by name.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_to_add(
+    database: &Path,
+    newcomer: &Newcomer,
+) -> io::Result<UnboundedReceiver<Lookup>> {
+    request(database, &Request::Add(Wanted::of(newcomer))).await
+}
+
+async fn request<T: DeserializeOwned + Send + 'static>(
+    database: &Path,
+    request: &Request,
+) -> io::Result<UnboundedReceiver<T>> {
     let (reader, mut writer) = UnixStream::connect(socket_path(database)).await?.into_split();
-    let mut line = serde_json::to_vec(&Request::from(selection))?;
+    let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     writer.write_all(&line).await?;
     let (tells, told) = unbounded_channel();
@@ -138,8 +224,8 @@ pub async fn ask(
         let _writer = writer;
         let mut lines = BufReader::new(reader).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            let Ok(progress) = serde_json::from_str(&line) else { return };
-            if tells.send(progress).is_err() {
+            let Ok(step) = serde_json::from_str(&line) else { return };
+            if tells.send(step).is_err() {
                 return;
             }
         }

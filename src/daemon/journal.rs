@@ -34,6 +34,12 @@ pub fn log(event: &Event) {
         Event::Declined { id, why } => {
             warn!(account = %id, "not refreshed: {}", Shown(why));
         }
+        Event::Found { handle, id, followers, .. } => {
+            info!(account = %id, followers, "found {}", Shown(&handle.to_string()));
+        }
+        Event::NotFound { handle, why, .. } => {
+            warn!("not found: {}: {}", Shown(&handle.to_string()), Shown(why));
+        }
         Event::Paused(pause) => {
             error!(next_probe = %pause.probe, "paused: {}", Shown(&pause.reason));
         }

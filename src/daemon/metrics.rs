@@ -96,6 +96,11 @@ impl Metrics {
                 self.0.spent.inc_by(u64::from(*spent));
                 *outcome
             }
+            Event::Found { call: Some((outcome, spent)), .. }
+            | Event::NotFound { call: Some((outcome, spent)), .. } => {
+                self.0.spent.inc_by(u64::from(*spent));
+                *outcome
+            }
             Event::Skipped { .. } => Outcome::Skipped,
             _ => return,
         };

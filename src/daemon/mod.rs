@@ -19,7 +19,7 @@ mod worker;
 pub use calls::make_calls;
 pub use metrics::Metrics;
 pub use notify::Notifier;
-pub use progress::Progress;
+pub use progress::{Lookup, Progress};
 pub use run::{RunError, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
 pub use worker::{Input, Selection, Work, WorkError, Worker};

@@ -40,6 +40,30 @@ pub enum Progress {
     },
 }
 
+/// What came of a look-up by name.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum Lookup {
+    /// It has this id.
+    Found {
+        /// The id.
+        account_id: String,
+        /// The followers measured; `None` also where no call was needed.
+        followers: Option<i64>,
+        /// Whether the watchlist has it already.
+        is_watched: bool,
+        /// Whether a call was made.
+        was_called: bool,
+    },
+    /// It has none, or nobody was asked.
+    NotFound {
+        /// Why.
+        error: String,
+        /// Whether a call was made.
+        was_called: bool,
+    },
+}
+
 impl Progress {
     /// What an event means to somebody who waits; `None` if nothing.
     pub fn of(event: &Event) -> Option<Progress> {

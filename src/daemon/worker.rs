@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::{error, info, warn};
 
-use crate::account::AccountId;
+use crate::account::{AccountId, Handle};
 use crate::clock::{self, Now};
 use crate::config::Watched;
 use crate::daemon::journal;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
-use crate::daemon::progress::Progress;
+use crate::daemon::progress::{Lookup, Progress};
 use crate::engine::{Changes, Engine, Event, Terms, Turn, Wish};
+use crate::store::Newcomer;
 use crate::store::{Claim, StoreError};
 
 /// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
@@ -48,6 +49,8 @@ pub enum Input {
     Watch(Box<(Vec<Watched>, Terms)>, tokio::sync::oneshot::Sender<Result<Changes, StoreError>>),
     /// Somebody wants accounts refreshed, and to hear of it.
     Wish(Selection, UnboundedSender<Progress>),
+    /// Somebody wants an account looked up by name.
+    Add(Box<Newcomer>, UnboundedSender<Lookup>),
     /// Somebody wants to hear of everything.
     Follow(UnboundedSender<Progress>),
     /// Start nothing more, and end when nothing is on its way.
@@ -97,6 +100,7 @@ pub struct Worker {
     calls: UnboundedSender<Claim>,
     watchers: Vec<Watcher>,
     followers: Vec<UnboundedSender<Progress>>,
+    lookups: Vec<(Handle, UnboundedSender<Lookup>)>,
     notifier: Notifier,
     metrics: Metrics,
     work: Work,
@@ -130,6 +134,7 @@ impl Worker {
             calls,
             watchers: Vec::new(),
             followers: Vec::new(),
+            lookups: Vec::new(),
             notifier,
             metrics,
             work,
@@ -272,6 +277,10 @@ impl Worker {
             // Whoever asks a daemon that is stopping hears at once that nothing comes of it.
             Input::Wish(..) if self.stopping.is_some() => {}
             Input::Wish(selection, tells) => self.wish(selection, tells),
+            Input::Add(newcomer, tells) => {
+                self.lookups.push((newcomer.handle.clone(), tells));
+                self.engine.wish(Wish::Add(newcomer));
+            }
             Input::Follow(tells) => self.followers.push(tells),
             Input::Stop => {
                 self.engine.stop();
@@ -309,6 +318,7 @@ impl Worker {
     }
 
     fn tell(&mut self, event: &Event) {
+        self.tell_lookups(event);
         let (id, is_last) = match event {
             Event::Settled { id, .. } | Event::Declined { id, .. } => (id, true),
             Event::Started { id, .. } => (id, false),
@@ -324,6 +334,31 @@ impl Worker {
                 watcher.waits_for.remove(id);
             }
             watcher.tells.send(progress.clone()).is_ok() && !watcher.waits_for.is_empty()
+        });
+    }
+
+    fn tell_lookups(&mut self, event: &Event) {
+        let (about, lookup) = match event {
+            Event::Found { handle, id, followers, is_watched, call } => {
+                let lookup = Lookup::Found {
+                    account_id: id.to_string(),
+                    followers: *followers,
+                    is_watched: *is_watched,
+                    was_called: call.is_some(),
+                };
+                (handle, lookup)
+            }
+            Event::NotFound { handle, why, call } => {
+                (handle, Lookup::NotFound { error: why.clone(), was_called: call.is_some() })
+            }
+            _ => return,
+        };
+        self.lookups.retain(|(handle, tells)| {
+            if handle == about {
+                // Whoever asked may have gone.
+                tells.send(lookup.clone()).ok();
+            }
+            handle != about
         });
     }
 

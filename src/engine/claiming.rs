@@ -245,7 +245,11 @@ impl Claiming<'_, '_> {
 
     /// Deals with one wish, unless it has to wait for room.
     fn grant(&mut self, wish: &Wish, gate: &Gate, room: &mut usize) -> Result<bool, StoreError> {
-        let id = wish.account_id();
+        let (id, is_open) = match wish {
+            Wish::Add(newcomer) => return self.grant_newcomer(newcomer, gate, room),
+            Wish::Now(id) => (id, false),
+            Wish::Open(id) => (id, true),
+        };
         let decline = |why: String| Event::Declined { id: id.clone(), why };
         let account = match self.batch.account_by_id(id)? {
             Some(account) if account.standing.next_due.is_some() => account,
@@ -264,21 +268,26 @@ impl Claiming<'_, '_> {
             return Ok(true);
         }
         if *room == 0 {
-            let stands_still = !gate.is_open(self.now) && self.in_flight == 0;
-            let refusal = gate.refusal().filter(|_| stands_still);
+            let refusal = self.refusal(gate);
             let is_refused = refusal.is_some();
             self.events.extend(refusal.map(decline));
             return Ok(is_refused);
         }
         let was_room = *room;
-        match wish {
-            Wish::Now(_) => self.call(&account, Cause::Manual, None, gate, room)?,
-            Wish::Open(_) => self.look_at(account.key, gate, room)?,
+        match is_open {
+            true => self.look_at(account.key, gate, room)?,
+            false => self.call(&account, Cause::Manual, None, gate, room)?,
         }
         if *room == was_room {
             self.events.push(decline("nothing is owed".to_owned()));
         }
         Ok(true)
+    }
+
+    /// Why a wish is declined rather than kept waiting; `None` while there may be room soon.
+    pub(super) fn refusal(&self, gate: &Gate) -> Option<String> {
+        let stands_still = !gate.is_open(self.now) && self.in_flight == 0;
+        gate.refusal().filter(|_| stands_still)
     }
 
     /// Claims for due accounts; answers whether there were more than one turn should look at.
@@ -403,10 +412,20 @@ impl Claiming<'_, '_> {
             return Ok(());
         };
         self.events.push(Event::Started { id: account.id.clone(), cause, refresh });
+        self.called(account.key, gate, room)
+    }
+
+    /// Notes that a call was claimed.
+    pub(super) fn called(
+        &mut self,
+        account: AccountKey,
+        gate: &Gate,
+        room: &mut usize,
+    ) -> Result<(), StoreError> {
         if let Some(pause) = &gate.pause {
             let probes = pause.probes.saturating_add(1);
-            let probe = time.plus(probe_distance(pause.kind, probes));
-            let last_account = account.key;
+            let probe = self.now.time().plus(probe_distance(pause.kind, probes));
+            let last_account = account;
             self.batch.set_pause(Some(&Pause { probes, probe, last_account, ..pause.clone() }))?;
             self.progress.probe_now = false;
         }

@@ -17,6 +17,7 @@
 //! Answers not yet settled, wishes not yet claimed, and how many calls are on their way. All
 //! else (what is due, pauses, the budget, the pace) is read from the store in each turn.
 
+mod adding;
 mod claiming;
 pub mod consequence;
 mod settling;
@@ -24,13 +25,14 @@ mod watch;
 
 use std::collections::VecDeque;
 
-use crate::account::AccountId;
+use crate::account::{AccountId, Handle};
 use crate::api::Answer;
 use crate::clock::{Now, Time};
 use crate::config::{Budget, CatchUp, Config, Retry};
 use crate::schedule::Timetable;
 use crate::store::{
-    AccountKey, Cause, Claim, Outcome, Pause, PauseKind, RefreshId, Store, StoreError, Wait,
+    AccountKey, Cause, Claim, Newcomer, Outcome, Pause, PauseKind, RefreshId, Store, StoreError,
+    Wait,
 };
 
 use claiming::{Claiming, Gate};
@@ -77,19 +79,24 @@ pub enum Appetite {
 }
 
 /// What a person asks for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Wish {
     /// A refresh, whatever the schedule says.
     Now(AccountId),
     /// The account's open slot, if one is open.
     Open(AccountId),
+    /// The id and the baseline of somebody known by name.
+    Add(Box<Newcomer>),
 }
 
 impl Wish {
-    /// Whose.
-    pub fn account_id(&self) -> &AccountId {
-        match self {
-            Wish::Now(id) | Wish::Open(id) => id,
+    fn is_for_the_same(&self, other: &Wish) -> bool {
+        match (self, other) {
+            (Wish::Now(one) | Wish::Open(one), Wish::Now(other) | Wish::Open(other)) => {
+                one == other
+            }
+            (Wish::Add(one), Wish::Add(other)) => one.handle == other.handle,
+            _ => false,
         }
     }
 }
@@ -153,6 +160,29 @@ pub enum Event {
         id: AccountId,
         /// Why.
         why: String,
+    },
+    /// Somebody looked up by name was found, or known already.
+    Found {
+        /// The name.
+        handle: Handle,
+        /// The id.
+        id: AccountId,
+        /// The followers measured; `None` also where no call was needed.
+        followers: Option<i64>,
+        /// Whether the watchlist has the account already.
+        is_watched: bool,
+        /// What became of the call, and whether it may have cost a credit; `None` where none
+        /// was needed.
+        call: Option<(Outcome, bool)>,
+    },
+    /// Somebody looked up by name was not found, or not looked up.
+    NotFound {
+        /// The name.
+        handle: Handle,
+        /// Why.
+        why: String,
+        /// As for those found.
+        call: Option<(Outcome, bool)>,
     },
     /// Everything waits from now on.
     Paused(Pause),
@@ -229,7 +259,7 @@ impl Engine {
 
     /// Asks for a refresh as soon as there is room; twice for one account is once.
     pub fn wish(&mut self, wish: Wish) {
-        if !self.wishes.iter().any(|known| known.account_id() == wish.account_id()) {
+        if !self.wishes.iter().any(|known| known.is_for_the_same(&wish)) {
             self.wishes.push_back(wish);
             self.progress.probe_now = true;
         }
@@ -301,7 +331,8 @@ impl Engine {
         let mut batch = self.store.begin()?;
         if is_start {
             // The ledger knows the second; the call may have left at its end.
-            progress.last_claim = batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
+            progress.last_claim =
+                batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
             settling::settle_left_pending(
                 &batch,
                 &mut self.timetable,

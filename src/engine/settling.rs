@@ -1,5 +1,6 @@
 //! Settling: what came back is written to the ledger, the history and the account's standing.
 
+use crate::account::AccountId;
 use crate::api::{Answer, Heard, Reply, classify};
 use crate::clock::Time;
 use crate::engine::claiming::passed;
@@ -10,9 +11,12 @@ use crate::engine::{Event, Return, Terms};
 use crate::measurement::Measurement;
 use crate::schedule::{Timetable, stable_hash};
 use crate::store::{
-    Account, Batch, Claim, Outcome, Pause, PauseKind, Previous, RefreshId, Standing, StoreError,
-    Verdict, Wait,
+    Account, AccountKey, Batch, Claim, Outcome, Pause, PauseKind, Previous, RefreshId, Standing,
+    StoreError, Subject, Verdict, Wait,
 };
+
+/// No account's key: whom a newcomer's answer is about.
+pub(super) const NOBODY: AccountKey = AccountKey(0);
 
 /// Redirects, and what is forbidden: refusals that one account can have alone.
 const REDIRECTS: (u16, u16) = (300, 399);
@@ -28,8 +32,25 @@ pub(super) fn settle(
     events: &mut Vec<Event>,
 ) -> Result<bool, StoreError> {
     let Return { claim, answer, arrived } = returned;
-    let heard = classify(answer.clone(), Some(claim.account_id()), *arrived);
-    Settling { batch, timetable, terms, events, claim, arrived: *arrived, now }.settle(heard)
+    let settling = |timetable, events| Settling {
+        batch,
+        timetable,
+        terms,
+        events,
+        claim,
+        arrived: *arrived,
+        now,
+    };
+    match claim.subject() {
+        Subject::Account(key, id) => {
+            let heard = classify(answer.clone(), Some(id), *arrived);
+            settling(timetable, events).settle(*key, id, &heard)
+        }
+        Subject::Newcomer(newcomer) => {
+            let heard = classify(answer.clone(), None, *arrived);
+            settling(timetable, events).settle_newcomer(newcomer, &heard)
+        }
+    }
 }
 
 /// Settles the calls of a process that ended before their answers came.
@@ -40,44 +61,51 @@ pub(super) fn settle_left_pending(
     now: Time,
     events: &mut Vec<Event>,
 ) -> Result<(), StoreError> {
+    const WHY: &str = "growthd ended before the answer came";
     let left = batch.left_pending()?;
-    for claim in &left {
-        let answer = Answer::Unknown("growthd ended before the answer came".to_owned());
-        let heard = classify(answer, Some(claim.account_id()), now);
-        Settling { batch, timetable, terms, events, claim, arrived: now, now }.settle(heard)?;
+    let newcomers = batch.give_up_newcomers(WHY, now)?;
+    let count = left.len() + newcomers;
+    for claim in left {
+        let answer = Answer::Unknown(WHY.to_owned());
+        settle(batch, timetable, terms, &Return { claim, answer, arrived: now }, now, events)?;
     }
-    if !left.is_empty() {
-        events.push(Event::LeftPending(left.len()));
+    if count > 0 {
+        events.push(Event::LeftPending(count));
     }
     Ok(())
 }
 
-struct Settling<'a, 'store> {
-    batch: &'a Batch<'store>,
-    timetable: &'a mut Timetable,
-    terms: &'a Terms,
-    events: &'a mut Vec<Event>,
-    claim: &'a Claim,
-    arrived: Time,
-    now: Time,
+pub(super) struct Settling<'a, 'store> {
+    pub(super) batch: &'a Batch<'store>,
+    pub(super) timetable: &'a mut Timetable,
+    pub(super) terms: &'a Terms,
+    pub(super) events: &'a mut Vec<Event>,
+    pub(super) claim: &'a Claim,
+    pub(super) arrived: Time,
+    pub(super) now: Time,
 }
 
 impl Settling<'_, '_> {
-    fn settle(mut self, heard: Heard) -> Result<bool, StoreError> {
-        let Some(account) = self.account()? else {
+    fn settle(
+        mut self,
+        key: AccountKey,
+        id: &AccountId,
+        heard: &Heard,
+    ) -> Result<bool, StoreError> {
+        let Some(account) = self.account(key, id)? else {
             // Another database took the file's place, one that never knew the account.
-            let id = self.claim.account_id().clone();
             let why = "its row is gone from the database; the answer is lost".to_owned();
-            self.events.push(Event::Declined { id, why });
+            self.events.push(Event::Declined { id: id.clone(), why });
             return Ok(false);
         };
         let pause = self.batch.pause()?;
-        let follows = self.follows(&heard, &account, pause.as_ref())?;
-        let refresh = self.batch.settle(self.claim, account.key, &verdict(&heard), self.arrived)?;
+        let follows = self.follows(heard, Some(&account), pause.as_ref())?;
+        let refresh =
+            self.batch.settle(self.claim, Some(account.key), &verdict(heard), self.arrived)?;
         if let Reply::Measured(_, told) = &heard.reply {
             self.keep(&account, refresh, told, heard.clock_off.is_some())?;
         }
-        let standing = self.standing(&account, refresh, &heard, &follows)?;
+        let standing = self.standing(&account, refresh, heard, &follows)?;
         self.batch.save(account.key, &standing)?;
         self.events.push(Event::Settled {
             id: account.id.clone(),
@@ -93,37 +121,39 @@ impl Settling<'_, '_> {
             next_due: standing.next_due,
             took: self.arrived.since(self.claim.started()),
         });
-        self.stop_or_go_on(&account, pause, follows)
+        self.stop_or_go_on(account.key, pause, follows)
     }
 
     /// The account's row, found by its id where the key is another's now.
-    fn account(&self) -> Result<Option<Account>, StoreError> {
-        match self.batch.account(self.claim.account())? {
-            Some(account) if account.id == *self.claim.account_id() => Ok(Some(account)),
-            _ => self.batch.account_by_id(self.claim.account_id()),
+    fn account(&self, key: AccountKey, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        match self.batch.account(key)? {
+            Some(account) if account.id == *id => Ok(Some(account)),
+            _ => self.batch.account_by_id(id),
         }
     }
 
-    fn follows(
+    /// What follows from what was heard, of an account or (`None`) of a newcomer.
+    pub(super) fn follows(
         &self,
         heard: &Heard,
-        account: &Account,
+        account: Option<&Account>,
         pause: Option<&Pause>,
     ) -> Result<Consequence, StoreError> {
+        let key = account.map_or(NOBODY, |account| account.key);
         let (forbidden, redirected, watched, recent) = match heard.reply {
             // The facts are about failures; the usual answer needs none of them.
             Reply::Measured(..) => (false, false, 0, Vec::new()),
             _ => (
-                !self.batch.given_up_with(account.key, FORBIDDEN)?.is_empty(),
-                !self.batch.given_up_with(account.key, REDIRECTS)?.is_empty(),
+                !self.batch.given_up_with(key, FORBIDDEN)?.is_empty(),
+                !self.batch.given_up_with(key, REDIRECTS)?.is_empty(),
                 self.batch.watched()?,
                 self.batch.recent(REMEMBERED)?,
             ),
         };
         let facts = Facts {
-            account: account.key,
-            paid: account.standing.paid,
-            failing_status: account.failing_status,
+            account: key,
+            paid: account.map_or(0, |account| account.standing.paid),
+            failing_status: account.and_then(|account| account.failing_status),
             others_forbidden: forbidden,
             others_redirected: redirected,
             watched,
@@ -133,7 +163,7 @@ impl Settling<'_, '_> {
         Ok(consequence(heard, &facts, &self.terms.retry))
     }
 
-    fn keep(
+    pub(super) fn keep(
         &self,
         account: &Account,
         refresh: RefreshId,
@@ -149,7 +179,7 @@ impl Settling<'_, '_> {
         self.batch.keep_profile(refresh, account.key, self.arrived, &told.profile)
     }
 
-    fn standing(
+    pub(super) fn standing(
         &mut self,
         account: &Account,
         refresh: RefreshId,
@@ -205,9 +235,9 @@ impl Settling<'_, '_> {
     }
 
     /// Begins or ends a pause or a wait. Answers whether a pause ended.
-    fn stop_or_go_on(
+    pub(super) fn stop_or_go_on(
         &mut self,
-        account: &Account,
+        account: AccountKey,
         pause: Option<Pause>,
         follows: Consequence,
     ) -> Result<bool, StoreError> {
@@ -234,13 +264,13 @@ impl Settling<'_, '_> {
 
     fn pause(
         &mut self,
-        account: &Account,
+        account: AccountKey,
         kind: PauseKind,
         reason: String,
     ) -> Result<(), StoreError> {
         let probe = self.now.plus(probe_distance(kind, 0));
         let since = self.now;
-        let pause = Pause { kind, since, reason, probe, probes: 0, last_account: account.key };
+        let pause = Pause { kind, since, reason, probe, probes: 0, last_account: account };
         self.batch.set_pause(Some(&pause))?;
         self.events.push(Event::Paused(pause));
         let statuses = match kind {
@@ -249,7 +279,7 @@ impl Settling<'_, '_> {
             PauseKind::Refused | PauseKind::Outage | PauseKind::Clock => return Ok(()),
         };
         // Those given up for what now turns out to be everybody's trouble get their slot back.
-        for key in self.batch.given_up_with(account.key, statuses)? {
+        for key in self.batch.given_up_with(account, statuses)? {
             if let Some(other) = self.batch.account(key)? {
                 self.reopen(&other)?;
             }
@@ -306,7 +336,7 @@ fn outcome(reply: &Reply) -> Outcome {
     }
 }
 
-fn verdict(heard: &Heard) -> Verdict {
+pub(super) fn verdict(heard: &Heard) -> Verdict {
     Verdict {
         outcome: outcome(&heard.reply),
         spent: heard.spent,

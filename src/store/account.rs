@@ -2,7 +2,7 @@
 
 use rusqlite::{Row, params};
 
-use crate::account::AccountId;
+use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::schedule::{InvalidSchedule, Place, Timetable, spread_offset};
 use crate::store::ledger::{AccountKey, RefreshId};
@@ -66,6 +66,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether the watchlist has it, enabled.
+    pub fn is_watched(&self) -> bool {
+        self.standing.next_due.is_some()
+    }
+
     /// Its slots around `time`.
     ///
     /// # Errors
@@ -136,6 +141,19 @@ impl Batch<'_> {
             .prepare_cached(&format!("SELECT {COLUMNS} FROM _account a WHERE a.account_id = ?1"))?;
         let mut rows = statement.query([id.as_str()])?;
         rows.next()?.map(account).transpose()
+    }
+
+    /// The id of the account with this name, and whether it is in the watchlist.
+    pub fn find_handle(&self, handle: &Handle) -> Result<Option<(AccountId, bool)>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT a.account_id, a.removed_time IS NULL FROM _profile p
+             JOIN _account a ON a.account = p.account
+             WHERE p.username = ?1 COLLATE NOCASE AND p.platform = ?2
+             ORDER BY a.removed_time IS NOT NULL LIMIT 1",
+        )?;
+        let mut rows = statement.query([&handle.username, &handle.platform])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        Ok(Some((account_id(row.get(0)?)?, row.get(1)?)))
     }
 
     /// Up to `limit` accounts due at `now` and not in flight, the longest without a snapshot

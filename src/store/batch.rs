@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::clock::Time;
 use crate::store::StoreError;
 use crate::store::account::Account;
-use crate::store::ledger::{AccountKey, Cause, Claim, Outcome, RefreshId};
+use crate::store::ledger::{AccountKey, Cause, Claim, Newcomer, Outcome, RefreshId, Subject};
 
 /// A transaction of the one writing connection. Dropped without [`Batch::commit`], it leaves
 /// nothing behind.
@@ -78,13 +78,34 @@ impl<'store> Batch<'store> {
         let refresh = RefreshId(self.tx.last_insert_rowid());
         self.claims.push(Claim {
             refresh,
-            account: account.key,
-            id: account.id.clone(),
+            subject: Subject::Account(account.key, account.id.clone()),
             cause,
             slot,
             started: now,
         });
         Ok(Some(refresh))
+    }
+
+    /// Writes the ledger line of a call that looks somebody up by name.
+    pub fn claim_newcomer(&mut self, newcomer: &Newcomer, now: Time) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "INSERT INTO _refresh (cause, outcome, spent, started_time) VALUES (?1, 0, 1, ?2)",
+            )?
+            .execute([Cause::Add.code(), now.0])?;
+        let refresh = RefreshId(self.tx.last_insert_rowid());
+        let subject = Subject::Newcomer(Box::new(newcomer.clone()));
+        self.claims.push(Claim { refresh, subject, cause: Cause::Add, slot: None, started: now });
+        Ok(())
+    }
+
+    /// Marks the look-ups by name whose process ended without settling them. Answers how many.
+    pub fn give_up_newcomers(&self, why: &str, now: Time) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE _refresh SET outcome = 3, finished_time = ?1, error = ?2
+             WHERE outcome = 0 AND account IS NULL",
+        )?;
+        Ok(statement.execute(params![now.0, why])?)
     }
 
     /// Writes that a slot was passed over without a call.
@@ -111,18 +132,18 @@ impl<'store> Batch<'store> {
     pub fn settle(
         &self,
         claim: &Claim,
-        account: AccountKey,
+        account: Option<AccountKey>,
         verdict: &Verdict,
         now: Time,
     ) -> Result<RefreshId, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _refresh SET outcome = ?3, spent = ?4, finished_time = ?5, http_status = ?6,
-                    error = ?7, answer = ?8
-             WHERE refresh_id = ?1 AND account = ?2 AND outcome = 0",
+                    error = ?7, answer = ?8, account = ?2
+             WHERE refresh_id = ?1 AND coalesce(account, ?2) IS ?2 AND outcome = 0",
         )?;
         let changed = statement.execute(params![
             claim.refresh.0,
-            account.0,
+            account.map(|key| key.0),
             verdict.outcome.code(),
             verdict.spent,
             now.0,
@@ -139,7 +160,7 @@ impl<'store> Batch<'store> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         statement.execute(params![
-            account.0,
+            account.map(|key| key.0),
             claim.cause.code(),
             verdict.outcome.code(),
             verdict.spent,
@@ -164,8 +185,10 @@ impl<'store> Batch<'store> {
         while let Some(row) = rows.next()? {
             claims.push(Claim {
                 refresh: RefreshId(row.get(0)?),
-                account: AccountKey(row.get(1)?),
-                id: super::account::account_id(row.get(2)?)?,
+                subject: Subject::Account(
+                    AccountKey(row.get(1)?),
+                    super::account::account_id(row.get(2)?)?,
+                ),
                 cause: Cause::from_code(row.get(3)?)?,
                 slot: row.get::<_, Option<i64>>(4)?.map(Time),
                 started: Time(row.get(5)?),

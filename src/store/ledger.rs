@@ -1,7 +1,8 @@
 //! The ledger's words, and the proof that a call may be made.
 
-use crate::account::AccountId;
+use crate::account::{AccountId, Handle};
 use crate::clock::Time;
+use crate::config::Watched;
 use crate::store::StoreError;
 
 /// A line of the ledger.
@@ -117,6 +118,24 @@ fn decode<T: Copy>(words: &[(T, &str)], code: i64, column: &'static str) -> Resu
     found.map(|(value, _)| *value).ok_or(StoreError::Unknown { column, code })
 }
 
+/// Whom a call is about.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Subject {
+    /// An account of the watchlist.
+    Account(AccountKey, AccountId),
+    /// Somebody known by name, whose id the answer will tell.
+    Newcomer(Box<Newcomer>),
+}
+
+/// Somebody who shall be watched, known by name.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Newcomer {
+    /// The name.
+    pub handle: Handle,
+    /// The entry it will have in the watchlist, but for the id.
+    pub entry: Watched,
+}
+
 /// The right to make one paid call, and the duty to settle it.
 ///
 /// Its ledger line is committed: the only way to get one is [`super::Batch::commit`]. It is not
@@ -124,8 +143,7 @@ fn decode<T: Copy>(words: &[(T, &str)], code: i64, column: &'static str) -> Resu
 #[derive(Debug)]
 pub struct Claim {
     pub(super) refresh: RefreshId,
-    pub(super) account: AccountKey,
-    pub(super) id: AccountId,
+    pub(super) subject: Subject,
     pub(super) cause: Cause,
     pub(super) slot: Option<Time>,
     pub(super) started: Time,
@@ -137,14 +155,9 @@ impl Claim {
         self.refresh
     }
 
-    /// Whose numbers to ask for.
-    pub fn account_id(&self) -> &AccountId {
-        &self.id
-    }
-
-    /// The account's row.
-    pub fn account(&self) -> AccountKey {
-        self.account
+    /// Whom to ask for.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// Why.

@@ -31,7 +31,7 @@ mod watchlist;
 pub use account::{Account, Standing};
 pub use batch::{Batch, Recent, Verdict};
 pub use error::StoreError;
-pub use ledger::{AccountKey, Cause, Claim, Outcome, RefreshId};
+pub use ledger::{AccountKey, Cause, Claim, Newcomer, Outcome, RefreshId, Subject};
 pub use open::{Creation, SCHEMA_VERSION, Store};
 pub use pause::{Pause, PauseKind, Wait};
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};

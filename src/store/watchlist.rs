@@ -104,6 +104,24 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Adds an account that is not in the watchlist yet: what was told of it can be stored, and
+    /// once it is in the list its baseline need not be bought again.
+    pub fn add_unwatched(&self, entry: &Watched, now: Time) -> Result<AccountKey, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _account (account_id, tags, cron, timezone, spread, enabled,
+                                   added_time, removed_time, active_time, interval)
+             VALUES (?1, '[]', ?2, ?3, ?4, 1, ?5, ?5, ?5, 0)",
+        )?;
+        statement.execute(params![
+            entry.id.as_str(),
+            &*entry.cron,
+            &*entry.timezone,
+            entry.spread,
+            now.0
+        ])?;
+        Ok(AccountKey(self.tx.last_insert_rowid()))
+    }
+
     /// Brings an account's row in line with its entry. What else the row says stays.
     pub fn change(
         &self,
