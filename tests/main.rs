@@ -4,6 +4,7 @@
 
 mod harness;
 
+mod adding;
 mod bad_input;
 mod crash;
 mod demo;

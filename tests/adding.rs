@@ -1,0 +1,104 @@
+//! From a name to an entry in the watchlist: one paid call, with its line in the ledger.
+
+use std::fs;
+
+use growthd::simulated_api::Behaviour;
+use rustix::process::Signal;
+
+use crate::harness::{Place, Settings, Vendor};
+
+const ADD: [&str; 4] = ["add", "@fitnessguru", "--platform", "tiktok"];
+const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
+
+fn config(place: &Place) -> String {
+    fs::read_to_string(place.file("config.toml")).expect("a configuration")
+}
+
+#[test]
+fn a_name_becomes_an_entry_and_its_first_run_is_not_bought_again() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    place.write("config.toml", &format!("# mine\n{}# at the end", config(&place)));
+    let before = config(&place);
+    let ended = place.growthd(&ADD).with_code(0);
+    let said = "@fitnessguru on tiktok is clx123abc, 1,520,000 followers; added to config.toml\n";
+    assert_eq!(ended.out, said);
+    let entry = "\n[[account]]\nid = \"clx123abc\"\nlabel = \"fitnessguru\"\n";
+    assert_eq!(config(&place), format!("{before}\n{entry}"));
+    assert_eq!(place.database().rows(LEDGER), ["clx123abc|add|ok|1"]);
+    let followers: i64 = place.database().one("SELECT followers FROM snapshots");
+    assert_eq!(followers, 1_520_000);
+
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    daemon.stop();
+    assert_eq!(place.database().rows(LEDGER), ["clx123abc|add|ok|1", "a|first|ok|1"]);
+    let next: bool = place.database().one(
+        "SELECT next_time > unixepoch() AND label = 'fitnessguru' FROM accounts WHERE account_id = 'clx123abc'",
+    );
+    assert!(next);
+}
+
+#[test]
+fn through_a_daemon_it_is_the_daemons_ledger() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    let ended = place.growthd(&ADD).with_code(0);
+    assert!(ended.out.contains("added to config.toml\nthe running growthd takes it"), "{ended:?}");
+    daemon.signal(Signal::HUP);
+    daemon.until("reloaded: +1 accounts");
+    daemon.stop();
+    assert_eq!(place.database().rows(LEDGER), ["a|first|ok|1", "clx123abc|add|ok|1"]);
+}
+
+#[test]
+fn who_is_known_costs_nothing() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["clx123abc"]));
+    place.growthd(&["refresh", "--all"]).with_code(0);
+    let ended = place.growthd(&ADD).with_code(1);
+    assert_eq!(ended.out, "@fitnessguru on tiktok is in the watchlist already, as clx123abc\n");
+    assert_eq!(vendor.call_count(), 1);
+    // Taken out and put back: the id is known.
+    place.configure(&vendor, &Settings::weekly(&["a"]));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    let ended = place.growthd(&ADD).with_code(0);
+    assert_eq!(ended.out, "@fitnessguru on tiktok is clx123abc; added to config.toml\n");
+    assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
+fn what_cannot_be_added_changes_no_file() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let before = config(&place);
+    vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
+    let ended = place.growthd(&ADD).with_code(69);
+    let said = "@fitnessguru on tiktok: HTTP 404: ACCOUNT_NOT_FOUND: no such account\n";
+    assert_eq!(ended.out, said);
+    place.growthd(&["add", "two words", "--platform", "tiktok"]).with_code(2);
+    place.growthd(&["add", "fitnessguru", "--platform", "myspace"]).with_code(2);
+    place.growthd(&["add", "fitnessguru"]).with_code(2);
+    assert_eq!(config(&place), before);
+    assert_eq!(place.database().rows(LEDGER), ["-|add|failed|0"]);
+
+    // A budget that is spent refuses it before it leaves.
+    let budget = "[budget]\nrefreshes = 0".to_owned();
+    place.configure(&vendor, &Settings { tables: budget, ..Settings::weekly(&["a"]) });
+    let ended = place.growthd(&ADD).with_code(1);
+    assert!(ended.out.contains("the budget is spent until"), "{ended:?}");
+    assert_eq!(vendor.call_count(), 1);
+}
+
+#[test]
+fn a_list_that_takes_no_entry_is_said_before_anything_is_spent() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&[]));
+    let inline = config(&place).replacen("[api]", "account = [{ id = \"a\" }]\n[api]", 1);
+    place.write("config.toml", &inline);
+    let ended = place.growthd(&ADD).with_code(78);
+    assert!(ended.err.contains("write the accounts as [[account]] tables"), "{ended:?}");
+    assert_eq!((vendor.call_count(), config(&place)), (0, inline));
+}
