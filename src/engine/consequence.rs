@@ -363,7 +363,10 @@ mod tests {
         let recent = over(3);
         let facts_then = Facts { watched: 5, ..facts(&recent) };
         let follows = consequence(&maintenance, &facts_then, &RETRY);
-        assert!(matches!(follows.stop, Some(Stop::Pause(PauseKind::Outage, _))), "with Retry-After");
+        assert!(
+            matches!(follows.stop, Some(Stop::Pause(PauseKind::Outage, _))),
+            "with Retry-After"
+        );
         let facts_then = Facts { pause: Some(PauseKind::Outage), ..facts_then };
         let follows = consequence(&maintenance, &facts_then, &RETRY);
         assert!(!follows.lifts && matches!(follows.stop, Some(Stop::Wait(1, _)) | None));

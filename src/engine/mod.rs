@@ -56,8 +56,8 @@ impl Terms {
     /// The engine's part of `config`.
     pub fn of(config: &Config) -> Terms {
         Terms {
-            retry: config.retry.clone(),
-            budget: config.budget.clone(),
+            retry: config.retry,
+            budget: config.budget,
             max_in_flight: usize::try_from(config.api.max_in_flight).unwrap_or(usize::MAX),
             requests_per_minute: config.api.requests_per_minute,
             catch_up: config.catch_up,
@@ -282,7 +282,8 @@ impl Engine {
         let mut batch = self.store.begin()?;
         if is_start {
             // The ledger knows the second; the call may have left at its end.
-            progress.last_claim = batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
+            progress.last_claim =
+                batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
             settling::settle_left_pending(
                 &batch,
                 &mut self.timetable,
