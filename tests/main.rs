@@ -1,4 +1,5 @@
-//! growthd from outside: the real binary, a real file, and the simulated API over loopback.
+//! growthd from outside: the real binary, a real file, and the simulated API over loopback; and
+//! its engine over simulated years.
 //!
 //! The modules are a guide to what growthd promises; `harness` is what they are written with.
 
@@ -15,6 +16,7 @@ mod outcomes;
 mod reload;
 mod secrecy;
 mod signals;
+mod simulation;
 mod store_trouble;
 mod verbs;
 mod words;

@@ -155,6 +155,14 @@ impl Claim {
         self.refresh
     }
 
+    /// The account of the watchlist that it is about; `None` for a newcomer.
+    pub fn account_id(&self) -> Option<&AccountId> {
+        match &self.subject {
+            Subject::Account(_, id) => Some(id),
+            Subject::Newcomer(_) => None,
+        }
+    }
+
     /// Whom to ask for.
     pub fn subject(&self) -> &Subject {
         &self.subject

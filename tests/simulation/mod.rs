@@ -1,0 +1,168 @@
+//! Years of refreshing in virtual time: the real engine, store and schedule under everything
+//! that happens to a machine, decided by a seed.
+//!
+//! `cargo test simulation` runs [`SEEDS`] seeds of a year. A failing one prints itself and what
+//! happened, and replays alike: `GROWTHD_SEED=n cargo test simulation`. A campaign:
+//! `GROWTHD_SEEDS=10000 GROWTHD_YEARS=5 cargo test --release simulation`.
+//!
+//! [`plan`] draws what happens, [`driver`] is the machine, [`vendor`] what answers. [`oracle`]
+//! reads the database after every turn and holds it against [`model`], which says what the
+//! contract owes an account in its own words, and [`calendar`], which knows the slots without a
+//! cron parser. [`sabotage`] shows that it can fail.
+
+mod calendar;
+mod driver;
+mod ledger;
+mod model;
+mod oracle;
+mod plan;
+mod promise;
+mod random;
+mod sabotage;
+mod vendor;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use driver::Driver;
+use plan::Plan;
+use promise::{Broken, Promise};
+use sabotage::Sabotage;
+
+/// How many seeds every test run lives through.
+const SEEDS: u64 = 240;
+
+/// How many may pass before a sabotage must be caught.
+const SABOTAGED: u64 = 40;
+
+/// How much of a failing seed's history is shown.
+const TRACED: usize = 80;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
+}
+
+/// Where databases live that nobody keeps: in memory if there is such a place.
+fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory).or_else(|_| tempfile::tempdir()),
+        false => tempfile::tempdir(),
+    };
+    made.expect("a folder")
+}
+
+struct Lived {
+    result: Result<(), Broken>,
+    trace: Vec<String>,
+    counts: (usize, usize),
+}
+
+fn live(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) -> Lived {
+    let folder = folder();
+    let plan = Plan::draw(seed, years);
+    let mut driver = match Driver::new(&plan, folder.path().to_owned(), seed, sabotage, is_traced) {
+        Ok(driver) => driver,
+        Err(broken) => return Lived { result: Err(broken), trace: Vec::new(), counts: (0, 0) },
+    };
+    let result = driver.run();
+    let counts = driver.oracle.counts;
+    Lived { result, trace: driver.trace.take().unwrap_or_default(), counts }
+}
+
+/// What a seed that failed has to say; it is lived through once more to tell.
+fn told(seed: u64, years: i64, broken: &Broken) -> String {
+    let again = live(seed, years, None, true);
+    let plan = Plan::draw(seed, years);
+    let trace = &again.trace[again.trace.len().saturating_sub(TRACED)..];
+    format!(
+        "\nseed {seed}: {broken}\n{}\nterms {:?}\nreplay: GROWTHD_SEED={seed} GROWTHD_YEARS={years} cargo test simulation\n",
+        trace.join("\n"),
+        plan.terms
+    )
+}
+
+#[test]
+fn every_promise_holds_in_every_seed() {
+    let years = i64::try_from(number("GROWTHD_YEARS").unwrap_or(1)).expect("few");
+    let (first, count) = match number("GROWTHD_SEED") {
+        Some(seed) => (seed, 1),
+        None => (number("GROWTHD_FIRST").unwrap_or(0), number("GROWTHD_SEEDS").unwrap_or(SEEDS)),
+    };
+    let next = AtomicU64::new(first);
+    let broken = Mutex::new(BTreeMap::new());
+    let total = Mutex::new((0, 0));
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count || broken.lock().expect("a lock").len() > 20 {
+                        return;
+                    }
+                    let lived = live(seed, years, None, false);
+                    let mut total = total.lock().expect("a lock");
+                    total.0 += lived.counts.0;
+                    total.1 += lived.counts.1;
+                    if let Err(why) = lived.result {
+                        broken.lock().expect("a lock").insert(seed, why);
+                    }
+                }
+            });
+        }
+    });
+    let broken = broken.into_inner().expect("a lock");
+    let (calls, snapshots) = total.into_inner().expect("a lock");
+    println!("{count} seeds, {years} years each: {calls} calls, {snapshots} snapshots");
+    if let Some((seed, why)) = broken.first_key_value() {
+        let others: Vec<String> = broken
+            .iter()
+            .map(|(seed, why)| {
+                format!("{seed} {}", why.to_string().chars().take(150).collect::<String>())
+            })
+            .collect();
+        panic!("{}{}", told(*seed, years, why), others.join("\n"));
+    }
+}
+
+/// What the first seeds break under `sabotage`, up to one of the `expected` promises.
+fn broken_by(sabotage: Sabotage, expected: &[Promise]) -> Vec<Promise> {
+    let mut broken = Vec::new();
+    for seed in 0..SABOTAGED {
+        if let Err(Broken { promise, .. }) = live(seed, 1, Some(sabotage), false).result {
+            broken.push(promise);
+            if expected.contains(&promise) {
+                break;
+            }
+        }
+    }
+    broken
+}
+
+#[test]
+fn a_broken_promise_is_caught() {
+    for (sabotage, expected) in [
+        (Sabotage::NoLedger, &[Promise::LedgerFirst][..]),
+        (Sabotage::BudgetAfterTheCall, &[Promise::Budget]),
+        (Sabotage::SlotOpenedAgain, &[Promise::NothingUnneeded]),
+        (Sabotage::Forgotten, &[Promise::NextDue, Promise::NothingMissed]),
+        (Sabotage::PauseLost, &[Promise::NoHammering]),
+        (Sabotage::SnapshotChanged, &[Promise::HistoryStays]),
+        (Sabotage::SpendLost, &[Promise::Spent]),
+    ] {
+        let broken = broken_by(sabotage, expected);
+        let is_caught = broken.last().is_some_and(|promise| expected.contains(promise));
+        assert!(is_caught, "{sabotage:?}: {broken:?}");
+    }
+}
+
+#[test]
+fn a_seed_replays_alike() {
+    for seed in 0..3 {
+        let [first, second] = [1, 2].map(|_| live(seed, 1, None, true).trace);
+        assert_eq!(first, second, "seed {seed}");
+    }
+}
