@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::account::AccountId;
@@ -108,15 +108,16 @@ pub enum Platform {
 
 /// Which accounts to refresh.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true))]
 pub struct RefreshArgs {
     /// These accounts
-    #[arg(value_name = "ID", required_unless_present_any = ["all", "due"])]
+    #[arg(value_name = "ID", group = "which")]
     pub ids: Vec<AccountId>,
     /// Every enabled account
-    #[arg(long, conflicts_with_all = ["ids", "due"])]
+    #[arg(long, group = "which")]
     pub all: bool,
     /// Those that are due
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long, group = "which")]
     pub due: bool,
     /// Print one JSON value
     #[arg(long)]

@@ -1,1 +1,278 @@
-//! To come.
+//! What is wrong with the folder growthd is started in: one line that says what to do, the exit
+//! code that scripts go by, and nothing lost.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+
+use growthd::simulated_api::Behaviour;
+use rusqlite::Connection;
+
+use crate::harness::{Database, Ended, KEY, Place, Settings, Vendor, is_root};
+
+const NOBODY: u32 = 65_534;
+
+/// The last line of the error, which must be growthd's own, after nothing but a log.
+#[track_caller]
+fn last_line(ended: &Ended) -> String {
+    assert!(!ended.err.contains("panicked") && !ended.err.contains(KEY), "{ended:#?}");
+    let own: Vec<_> = ended.err.lines().filter(|line| !line.contains(" INFO ")).collect();
+    assert_eq!(own.len(), 1, "one line: {ended:#?}");
+    assert!(own[0].starts_with("growthd: "), "{ended:#?}");
+    own[0].to_owned()
+}
+
+/// Both verbs that spend end with this code and say this, and no call is made.
+#[track_caller]
+fn refused(vendor: &Vendor, place: &Place, code: i32, words: &[&str]) {
+    for verb in [&["run"][..], &["refresh", "a"]] {
+        let ended = place.growthd(verb).with_code(code);
+        let line = last_line(&ended);
+        for words in words {
+            assert!(line.contains(words), "{verb:?}: {words:?} in {line}");
+        }
+    }
+    assert_eq!(vendor.call_count(), 0);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_named_with_the_way_out() {
+    let place = Place::empty();
+    fs::create_dir(place.file("folder")).expect("a folder");
+    for name in ["absent.toml", "folder", "absent/config.toml"] {
+        for verb in ["run", "check", "plan", "status"] {
+            let ended = place.growthd(&["--config", name, verb]).with_code(78);
+            let line = last_line(&ended);
+            let expected = format!("growthd: cannot read the configuration {name}: ");
+            assert!(line.starts_with(&expected) && line.contains("--config"), "{line}");
+        }
+    }
+    let mut command = place.command(&["check"]);
+    command.env("GROWTHD_CONFIG", "elsewhere.toml");
+    let ended = Ended::of(command).with_code(78);
+    assert!(last_line(&ended).contains("elsewhere.toml"));
+}
+
+#[test]
+fn a_configuration_of_another_user_is_named() {
+    if !is_root() {
+        println!("skipped: only root can take the part of another user");
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    place.set_mode("config.toml", 0o600);
+    let mut command = place.command(&["check"]);
+    command.uid(NOBODY).gid(NOBODY);
+    match command.output() {
+        Ok(output) => {
+            let ended = Ended::from(output).with_code(78);
+            assert!(last_line(&ended).contains("Permission denied"), "{ended:?}");
+        }
+        Err(error) => println!("skipped: another user cannot run the program: {error}"),
+    }
+}
+
+#[test]
+fn without_a_key_the_three_places_are_named_and_nothing_is_made() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    fs::remove_file(place.file("api-key")).expect("a key");
+    let places = ["systemd credential `api-key`", "api_key_file", "$GROWTHD_API_KEY", "0600"];
+    refused(&vendor, &place, 78, &places);
+
+    place.write("api-key", KEY);
+    place.set_mode("api-key", 0o644);
+    refused(&vendor, &place, 78, &["can be read by every user", "chmod o-rwx"]);
+    place.write("api-key", "");
+    place.set_mode("api-key", 0o600);
+    refused(&vendor, &place, 78, &["api-key is empty"]);
+    assert!(!place.has("growth.db"), "nothing was made");
+
+    let mut command = place.command(&["refresh", "a"]);
+    fs::remove_file(place.file("api-key")).expect("a key");
+    command.env("GROWTHD_API_KEY", KEY);
+    Ended::of(command).with_code(0);
+}
+
+#[test]
+fn an_api_that_cannot_be_reached_leaves_the_slot_open() {
+    let address = Vendor::start().gone();
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    place.configure_for(&address, &Settings::weekly(&["a"]));
+    let ended = place.growthd(&["refresh", "a"]).with_code(69);
+    assert!(ended.out.starts_with("failed   a  cannot connect: "), "{ended:?}");
+
+    let mut daemon = place.run();
+    for _ in 0..2 {
+        let line = daemon.until("not refreshed");
+        assert!(line.contains("outcome=\"failed\"") && line.contains("cannot connect"), "{line}");
+    }
+    let ledger = "SELECT DISTINCT outcome, http_status, spent FROM refreshes";
+    assert_eq!(place.database().rows(ledger), ["failed|-|0"]);
+    place.configure(&vendor, &Settings::weekly(&["a"]));
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.until("refreshed account=a");
+    daemon.stop();
+    assert_eq!(place.database().one::<i64>("SELECT sum(spent) FROM refreshes"), 1);
+}
+
+#[test]
+fn an_answer_that_is_of_no_use_is_kept_and_tried_again() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let other = serde_json::json!({"id": "somebody-else"});
+    vendor.queue("a", [Behaviour::Raw(b"<html>oops".to_vec()), Behaviour::Patch(other)]);
+    let mut daemon = place.run();
+    let line = daemon.until("not refreshed");
+    assert!(line.contains("the answer is not JSON"), "{line}");
+    let line = daemon.until("not refreshed");
+    assert!(line.contains("the answer is for another account"), "{line}");
+    daemon.until("refreshed account=a");
+    daemon.stop();
+    let rows = place
+        .database()
+        .rows("SELECT cause, outcome, http_status, spent, substr(answer, 1, 10) FROM refreshes");
+    assert_eq!(
+        rows,
+        ["first|failed|200|1|<html>oops", "retry|failed|200|1|{\"data\":{\"", "retry|ok|200|1|-"]
+    );
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 1);
+}
+
+fn sqlite(path: &Path, sql: &str) {
+    let connection = Connection::open(path).expect("a file");
+    connection.execute_batch(sql).expect(sql);
+}
+
+#[test]
+fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
+    let vendor = Vendor::start();
+    let place = || Place::new(&vendor, &Settings::weekly(&["a"]));
+
+    let somebodys = place();
+    sqlite(&somebodys.file("growth.db"), "CREATE TABLE t (x); PRAGMA user_version = 1");
+    let text = place();
+    text.write("growth.db", "not a database, but long enough to be taken for one at first");
+    for place in [somebodys, text] {
+        let before = fs::read(place.file("growth.db")).expect("a file");
+        let words = ["growth.db is not a growthd database", "name another [database] path"];
+        refused(&vendor, &place, 74, &words);
+        place.growthd(&["status"]).with_code(74);
+        assert_eq!(fs::read(place.file("growth.db")).expect("a file"), before);
+    }
+
+    let newer = place();
+    newer.growthd(&["refresh", "stranger"]).with_code(1);
+    sqlite(&newer.file("growth.db"), "PRAGMA user_version = 99");
+    refused(&vendor, &newer, 74, &["written by a newer growthd", "schema 99", "upgrade growthd"]);
+    last_line(&newer.growthd(&["status"]).with_code(74));
+
+    let folder = place();
+    fs::create_dir(folder.file("growth.db")).expect("a folder");
+    refused(&vendor, &folder, 74, &["growth.db is not a regular file", "another [database] path"]);
+
+    let fifo = place();
+    let made = std::process::Command::new("mkfifo").arg(fifo.file("growth.db")).status();
+    assert!(made.expect("mkfifo").success());
+    refused(&vendor, &fifo, 74, &["growth.db is not a regular file"]);
+    last_line(&fifo.growthd(&["status"]).with_code(74));
+}
+
+#[test]
+fn a_damaged_database_is_refused_with_what_to_do() {
+    use std::os::unix::fs::FileExt;
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["b"]));
+    place.growthd(&["refresh", "stranger"]).with_code(1);
+    // The file alone, as a copy is made of it, and then a page of it overwritten.
+    sqlite(&place.file("growth.db"), "PRAGMA wal_checkpoint(TRUNCATE)");
+    let file = fs::OpenOptions::new().write(true).open(place.file("growth.db")).expect("a file");
+    for page in 1..4 {
+        file.write_all_at(&[0xa5; 4096], page * 4096).expect("a page");
+    }
+    let before = fs::read(place.file("growth.db")).expect("a file");
+    refused(&vendor, &place, 74, &["growth.db is damaged", "restore a backup", ".recover"]);
+    assert_eq!(fs::read(place.file("growth.db")).expect("a file"), before);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let text = fs::read_to_string(place.file("config.toml")).expect("a file");
+    place.write("config.toml", &text.replace("growth.db", "absent/growth.db"));
+    refused(&vendor, &place, 74, &["absent", "No such file or directory"]);
+}
+
+#[test]
+fn a_folder_of_another_user_is_not_written() {
+    if !is_root() {
+        println!("skipped: only root can give a folder away");
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    chown(place.path(), Some(NOBODY), None).expect("root may");
+    refused(&vendor, &place, 74, &["belongs to user nobody", "this is user root", "sudo -u"]);
+    assert!(!place.has("growth.db") && !place.has("growth.db.lock"));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    for name in ["", "config.toml", "api-key"] {
+        if is_root() {
+            chown(place.file(name), Some(NOBODY), None).expect("root may");
+        }
+    }
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o555)).expect("a mode");
+    let mut command = place.command(&["run"]);
+    if is_root() {
+        command.uid(NOBODY);
+    }
+    let output = command.output();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    match output {
+        Ok(output) => {
+            let line = last_line(&Ended::from(output).with_code(74));
+            assert!(line.contains("Permission denied"), "{line}");
+        }
+        Err(error) => println!("skipped: another user cannot run the program: {error}"),
+    }
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_a_usage_error() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let mut command = place.command(&["run"]);
+    command.env("GROWTHD_LOG", "=,=");
+    let ended = Ended::of(command).with_code(2);
+    assert!(last_line(&ended).contains("GROWTHD_LOG is not a log filter"));
+}
+
+#[test]
+fn text_from_the_vendor_moves_no_cursor() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let nasty = "\u{1b}[2J\r\nroot: all is well\u{202e}";
+    vendor.queue("a", [Behaviour::refusal(404, nasty, nasty)]);
+    let ended = place.growthd(&["refresh", "a"]).with_code(69);
+    let name = serde_json::json!({"username": nasty, "displayName": nasty});
+    vendor.always("a", Behaviour::Patch(name));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    let status = place.growthd(&["status"]);
+    let plan = place.growthd(&["plan"]);
+    for shown in [&ended, &status, &plan] {
+        let text = format!("{}{}", shown.out, shown.err);
+        assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']), "{text:?}");
+        assert!(!text.contains("\nroot:"), "{text:?}");
+    }
+    let database = Database::open(&place.file("growth.db"));
+    let stored: String = database.one("SELECT username FROM accounts");
+    assert_eq!(stored, nasty, "stored as it came");
+}

@@ -68,7 +68,7 @@ fn a_refresh_of_what_the_daemon_is_refreshing_waits_for_that() {
     let vendor = Vendor::start();
     let place = Place::new(&vendor, &Settings::weekly(&["a"]));
     vendor.always("a", Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer)));
-    let daemon = place.run().is_up();
+    let daemon = place.run().once_up();
     vendor.wait_for_calls(1);
     let ended = place.growthd(&["refresh", "a"]).with_code(0);
     assert!(ended.out.contains("1 of 1 refreshed"), "{ended:?}");

@@ -66,7 +66,7 @@ fn nobody_else_may_read_it_whatever_the_umask() {
         "umask 0 && exec \"$0\" run",
         env!("CARGO_BIN_EXE_growthd"),
     ]);
-    let mut daemon = Daemon::start(shell).is_up();
+    let mut daemon = Daemon::start(shell).once_up();
     daemon.until("refreshed");
     let mode = |name: &str| fs::metadata(place.file(name)).expect(name).mode() & 0o777;
     for name in ["growth.db", "growth.db-wal", "growth.db-shm", "growth.db.lock"] {

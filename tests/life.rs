@@ -22,7 +22,7 @@ fn a_baseline_is_bought_at_once_and_a_restart_buys_nothing_again() {
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 
     for _ in 0..2 {
-        place.run().is_up().stop();
+        place.run().once_up().stop();
     }
     assert_eq!(vendor.call_count(), 3);
     let database = place.database();

@@ -1,1 +1,263 @@
-//! To come.
+//! What each answer leads to, end to end: the ledger, the exit code, and what comes next.
+
+use std::time::Duration;
+
+use growthd::simulated_api::Behaviour;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::harness::{Place, Settings, Vendor};
+
+fn redirect(to: &str) -> Behaviour {
+    let headers = vec![("location".to_owned(), to.to_owned())];
+    Behaviour::Reply { status: 307, headers, body: Vec::new() }
+}
+
+#[test]
+fn each_answer_has_its_line_in_the_ledger() {
+    let slow_drip = Behaviour::Drip { every: Duration::from_millis(50) };
+    let credits = Behaviour::Raw(br#"{"success":false,"message":"Not enough credits"}"#.to_vec());
+    // An account of its own each, so that none pauses what follows for everybody.
+    let rows = [
+        (
+            Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "x"),
+            "failed|404|0",
+            "HTTP 404: ACCOUNT_NOT_FOUND: x",
+        ),
+        (Behaviour::refusal(400, "BAD_REQUEST", "x"), "failed|400|0", "HTTP 400: BAD_REQUEST: x"),
+        (Behaviour::refusal(403, "FORBIDDEN", "x"), "failed|403|0", "HTTP 403: FORBIDDEN: x"),
+        (Behaviour::rate_limited(Some(1)), "failed|429|0", "HTTP 429: RATE_LIMITED"),
+        (
+            Behaviour::refusal(401, "INVALID_API_KEY", "x"),
+            "failed|401|0",
+            "HTTP 401: INVALID_API_KEY: x",
+        ),
+        (Behaviour::refusal(402, "PAYMENT", "x"), "failed|402|0", "HTTP 402: PAYMENT: x"),
+        (
+            credits,
+            "failed|200|1",
+            "HTTP 200: the answer says that it did not succeed: Not enough credits",
+        ),
+        (Behaviour::refusal(500, "INTERNAL", "x"), "failed|500|1", "HTTP 500: INTERNAL: x"),
+        (
+            redirect("https://elsewhere.invalid/"),
+            "failed|307|1",
+            "redirected to https://elsewhere.invalid/",
+        ),
+        (Behaviour::Hang, "unknown|-|1", "no answer within the timeout"),
+        (slow_drip, "unknown|-|1", "no answer within the timeout"),
+        (Behaviour::Cut, "unknown|-|1", "the connection broke"),
+        (Behaviour::CutMidBody, "unknown|-|1", "the connection broke"),
+        (Behaviour::BigHeaders, "unknown|-|1", "the connection broke"),
+        (Behaviour::Flood, "failed|200|1", "the answer is too large"),
+        (Behaviour::Raw(Vec::new()), "failed|200|1", "the answer is not JSON"),
+        (
+            Behaviour::Patch(json!({"id": "other"})),
+            "failed|200|1",
+            "the answer is for another account",
+        ),
+        (Behaviour::Answer, "ok|200|1", ""),
+    ];
+    std::thread::scope(|scope| {
+        for (behaviour, expected, error) in rows {
+            scope.spawn(move || {
+                let vendor = Vendor::start();
+                let api = "timeout = \"1s\"".to_owned();
+                let place = Place::new(&vendor, &Settings { api, ..Settings::weekly(&["a"]) });
+                vendor.queue("a", [behaviour.clone()]);
+                let ended = place.growthd(&["refresh", "a"]);
+                let code = if expected.starts_with("ok") { 0 } else { 69 };
+                let ended = ended.with_code(code);
+                assert!(ended.out.contains(error), "{behaviour:?}: {ended:?}");
+                let database = place.database();
+                let rows = database.rows("SELECT outcome, http_status, spent FROM refreshes");
+                assert_eq!(rows, [expected], "{behaviour:?}");
+                let stored: String = database.one("SELECT coalesce(error, '') FROM refreshes");
+                assert!(stored.contains(error), "{behaviour:?}: {stored}");
+                assert_eq!(vendor.call_count(), 1, "{behaviour:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_wait_is_kept_and_the_slot_served_after_it() {
+    let vendor = Vendor::start();
+    let place = Place::new(
+        &vendor,
+        &Settings { retry: "first_delay = \"1s\"\nmax_delay = \"5s\"", ..Settings::weekly(&["a"]) },
+    );
+    vendor.queue("a", [Behaviour::rate_limited(Some(2))]);
+    let mut daemon = place.run();
+    let line = daemon.until("waiting, as the vendor asks");
+    assert!(line.contains("WARN"), "{line}");
+    let status = place.growthd(&["status"]).with_code(0);
+    assert!(status.out.contains("\nwaiting    until "), "{status:?}");
+    daemon.until("refreshed account=a");
+    let log = daemon.stop();
+    assert_eq!(log.matches("waiting, as the vendor asks").count(), 1, "{log}");
+    let database = place.database();
+    let ledger = database.rows("SELECT outcome, http_status, spent FROM refreshes");
+    assert_eq!(ledger, ["failed|429|0", "ok|200|1"]);
+    let waited: i64 = database.one("SELECT max(started_time) - min(finished_time) FROM refreshes");
+    assert!((2..=10).contains(&waited), "{waited} s");
+}
+
+#[test]
+fn a_refused_key_pauses_until_it_is_mended() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::each_second(&["a", "b", "c"]));
+    vendor.everywhere(Some(Behaviour::refusal(401, "INVALID_API_KEY", "no such key")));
+    let mut daemon = place.run();
+    let line = daemon.until("paused: ");
+    assert!(line.contains("ERROR") && line.contains("HTTP 401: INVALID_API_KEY"), "{line}");
+    assert!(line.contains("then reload growthd"), "{line}");
+    let status = place.growthd(&["status"]).with_code(1);
+    assert!(status.out.contains("\nPAUSED     since ") && status.out.contains("401"), "{status:?}");
+    let quiet = place.growthd(&["status", "--quiet"]).with_code(1);
+    assert!(quiet.out.starts_with("PAUSED "), "{quiet:?}");
+    let json = place.growthd(&["status", "--json"]).with_code(1).json();
+    assert_eq!(
+        (&json["pause"]["kind"], &json["needs_attention"]),
+        (&json!("refused"), &json!(true))
+    );
+    place.database().until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+    // Those that left together before the first came back.
+    let first = vendor.call_count();
+    assert!(first <= 3);
+    let log = daemon.stop();
+    assert_eq!(log.matches("paused: ").count(), 1, "{log}");
+    assert_eq!(vendor.call_count(), first);
+
+    let mut daemon = place.run().once_up();
+    let line = daemon.until("still paused since ");
+    assert!(line.contains("HTTP 401"), "{line}");
+    daemon.until("not refreshed");
+    let asked = place.growthd(&["refresh", "a"]);
+    assert!([Some(1), Some(69)].contains(&asked.code), "{asked:?}");
+    let tried = vendor.call_count();
+    assert!((first + 1..=first + 2).contains(&tried), "one probe, and what a person asked for");
+
+    vendor.everywhere(None);
+    daemon.signal(Signal::HUP);
+    daemon.until("going on: the pause is over");
+    vendor.wait_for_calls(tried + 4);
+    place.growthd(&["status"]).with_code(0);
+    daemon.stop();
+    place.database().is_sound();
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_the_key_stays() {
+    let vendor = Vendor::start();
+    let second = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    for status in [301, 302, 303, 307, 308] {
+        let to = format!("{}/v1/social/account/a/refresh", second.base_url());
+        let headers = vec![("location".to_owned(), to)];
+        vendor.queue("a", [Behaviour::Reply { status, headers, body: Vec::new() }]);
+        place.growthd(&["refresh", "a"]).with_code(69);
+    }
+    assert_eq!((vendor.call_count(), second.call_count()), (5, 0));
+
+    vendor.everywhere(Some(redirect(&second.base_url())));
+    let mut daemon = place.run();
+    let line = daemon.until("still paused since ");
+    assert!(line.contains(&second.base_url()) && line.contains("[api] base_url"), "{line}");
+    vendor.wait_for_calls(6);
+    daemon.stop();
+    assert_eq!((vendor.call_count(), second.call_count()), (6, 0));
+}
+
+#[test]
+fn one_that_is_not_found_holds_nobody_up_and_is_not_asked_again() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["gone\nlabel = \"Gone\"", "b"]));
+    vendor.always("gone", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=b");
+    place.database().until("SELECT count(*) = 2 FROM refreshes WHERE outcome <> 'pending'");
+    let status = place.growthd(&["status"]).with_code(1);
+    assert!(status.out.contains("\nFAILING    gone (Gone) since "), "{status:?}");
+    daemon.stop();
+    place.run().once_up().stop();
+    assert_eq!(vendor.calls_for("gone").len(), 1);
+    assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
+fn an_outage_of_the_vendor_pauses_and_is_caught_up() {
+    let vendor = Vendor::start();
+    let ids: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let place = Place::new(&vendor, &Settings::weekly(&ids));
+    vendor.everywhere(Some(Behaviour::refusal(500, "INTERNAL", "x")));
+    let mut daemon = place.run();
+    let line = daemon.until("paused: ");
+    assert!(line.contains("HTTP 500"), "{line}");
+    place.database().until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+    assert!(vendor.call_count() <= 10 + 4, "{}", vendor.call_count());
+    vendor.everywhere(None);
+    daemon.signal(Signal::HUP);
+    place.database().until("SELECT count(*) = 12 FROM latest");
+    daemon.stop();
+    place.database().is_sound();
+}
+
+#[test]
+fn a_wrong_clock_pauses_and_makes_the_snapshot_suspect() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::each_second(&["a", "b"]));
+    let offset = 7200;
+    vendor.everywhere(Some(Behaviour::ServerDate { offset, then: Box::new(Behaviour::Answer) }));
+    let mut daemon = place.run();
+    let line = daemon.until("paused: ");
+    assert!(
+        line.contains("clock is 2 h behind the vendor's") || line.contains("clock is 1 h behind"),
+        "{line}"
+    );
+    place.database().until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+    assert!(place.database().one::<bool>("SELECT min(is_suspect) FROM snapshots"));
+    place.growthd(&["status"]).with_code(1);
+    vendor.everywhere(None);
+    daemon.signal(Signal::HUP);
+    daemon.until("going on: the pause is over");
+    daemon.stop();
+}
+
+#[test]
+fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
+    let vendor = Vendor::start();
+    let retry = "first_delay = \"1s\"\nmax_delay = \"1s\"\nmax_paid_attempts = 2";
+    let place = Place::new(&vendor, &Settings { retry, ..Settings::weekly(&["a"]) });
+    vendor.always("a", Behaviour::Cut);
+    let mut daemon = place.run();
+    daemon.until("not refreshed");
+    daemon.until("not refreshed");
+    place.database().until("SELECT count(*) = 2 FROM refreshes WHERE outcome = 'unknown'");
+    daemon.stop();
+    place.run().once_up().stop();
+    assert_eq!(vendor.call_count(), 2);
+    assert_eq!(place.database().one::<i64>("SELECT sum(spent) FROM refreshes"), 2);
+    let status = place.growthd(&["status"]).with_code(1);
+    assert!(status.out.contains("FAILING    a since "), "{status:?}");
+
+    let skip = Settings { retry: "unknown = \"skip\"", ..Settings::weekly(&["a"]) };
+    let place = Place::new(&vendor, &skip);
+    let mut daemon = place.run();
+    daemon.until("not refreshed");
+    daemon.stop();
+    place.run().once_up().stop();
+    assert_eq!(vendor.call_count(), 3);
+}
+
+#[test]
+fn nobody_waits_for_one_that_hangs() {
+    let vendor = Vendor::start();
+    let api = "timeout = \"1s\"\nmax_in_flight = 2".to_owned();
+    let place = Place::new(&vendor, &Settings { api, ..Settings::each_second(&["sick", "b"]) });
+    vendor.always("sick", Behaviour::Hang);
+    let daemon = place.run();
+    place.database_when_made().until("SELECT count(*) >= 4 FROM snapshots WHERE account_id = 'b'");
+    daemon.stop();
+}

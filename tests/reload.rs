@@ -1,1 +1,157 @@
-//! To come.
+//! The watchlist edited under a running daemon: taken whole, or not at all.
+
+use rustix::process::Signal;
+
+use crate::harness::{EACH_SECOND, Place, Settings, Vendor};
+
+fn budget() -> String {
+    "[budget]\nrefreshes = 1000".to_owned()
+}
+
+#[test]
+fn what_changed_is_taken_and_what_it_costs_is_said() {
+    let vendor = Vendor::start();
+    let list = |accounts: &[&str]| Settings { tables: budget(), ..Settings::weekly(accounts) };
+    let place = Place::new(&vendor, &list(&["a", "b", "gone"]));
+    let mut daemon = place.run();
+    for _ in 0..3 {
+        daemon.until("refreshed account=");
+    }
+    // In another order, with another label, without one and with two more.
+    place.configure(&vendor, &list(&["c", "b\nlabel = \"Bob\"", "a", "d"]));
+    daemon.signal(Signal::HUP);
+    let line = daemon.until("reloaded: ");
+    assert!(
+        line.contains("+2 accounts, -1, 1 changed, about +4 refreshes a month, budget 1000"),
+        "{line}"
+    );
+    for _ in 0..2 {
+        daemon.until("refreshed account=");
+    }
+    assert_eq!(vendor.call_count(), 5, "the newcomers' baselines and nothing else");
+    let database = place.database();
+    assert_eq!(
+        database.rows(
+            "SELECT account_id, label, removed_time IS NOT NULL, next_time IS NOT NULL
+             FROM accounts ORDER BY account_id"
+        ),
+        ["a|-|0|1", "b|Bob|0|1", "c|-|0|1", "d|-|0|1", "gone|-|1|0"]
+    );
+    let snapshots = "SELECT count(*) FROM snapshots WHERE account_id = 'gone'";
+    assert_eq!(database.one::<i64>(snapshots), 1, "its history stays");
+
+    // Put back, it has its place in the schedule, and no second baseline.
+    place.configure(&vendor, &list(&["a", "b", "c", "d", "gone"]));
+    daemon.signal(Signal::HUP);
+    let line = daemon.until("reloaded: ");
+    assert!(line.contains("+1 accounts, -0, 1 changed"), "{line}");
+    daemon.stop();
+    place.run().once_up().stop();
+    assert_eq!(vendor.call_count(), 5);
+}
+
+#[test]
+fn a_broken_edit_changes_nothing_and_names_every_problem() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::each_second(&["a"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
+    let broken = text.replace("[retry]", "[retry]\nfirst_dleay = \"1s\"\nunknown = \"perhaps\"");
+    place.write(
+        "config.toml",
+        &(broken + "[[account]]\nlabel = \"nobody\"\n[[account]]\nid = \"a\"\n"),
+    );
+    daemon.signal(Signal::HUP);
+    let mut problems = Vec::new();
+    loop {
+        let line = daemon.until("ERROR");
+        if line.contains("was not reloaded; going on with the old one") {
+            break;
+        }
+        problems.push(line);
+    }
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+    for (words, problem) in
+        ["first_dleay", "unknown", "needs `id`", "stands in the watchlist already"]
+            .iter()
+            .zip(&problems)
+    {
+        assert!(problem.contains("config.toml:") && problem.contains(words), "{problem}");
+    }
+    let calls = vendor.call_count();
+    vendor.wait_for_calls(calls + 2);
+
+    // The key is part of it.
+    place.write("config.toml", &text);
+    std::fs::remove_file(place.file("api-key")).expect("a key");
+    daemon.signal(Signal::HUP);
+    assert!(daemon.until("ERROR").contains("there is no API key"));
+    daemon.until("going on with the old one");
+    let calls = vendor.call_count();
+    vendor.wait_for_calls(calls + 2);
+
+    place.write_key();
+    daemon.signal(Signal::HUP);
+    daemon.until("reloaded: ");
+    daemon.stop();
+}
+
+#[test]
+fn an_edit_is_noticed_where_that_was_asked_for() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = crate::harness::Daemon::start(place.command(&["run", "--watch"])).once_up();
+    vendor.wait_for_calls(1);
+    place.configure(&vendor, &Settings::weekly(&["a", "b"]));
+    daemon.until("reloaded: +1 accounts, -0, 0 changed");
+    vendor.wait_for_calls(2);
+    // As editors do it: a new file in the place of the old.
+    let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
+    place.write("config.toml.new", &(text + "[[account]]\nid = \"c\"\n"));
+    std::fs::rename(place.file("config.toml.new"), place.file("config.toml")).expect("a rename");
+    daemon.until("reloaded: +1 accounts, -0, 0 changed");
+    vendor.wait_for_calls(3);
+    daemon.stop();
+}
+
+#[test]
+fn a_disabled_account_costs_nothing() {
+    let vendor = Vendor::start();
+    let off = "b\nenabled = false";
+    let place = Place::new(&vendor, &Settings::each_second(&["a", off]));
+    let mut daemon = place.run();
+    vendor.wait_for_calls(2);
+    place.configure(
+        &vendor,
+        &Settings { schedule: EACH_SECOND, ..Settings::weekly(&["a\nenabled = false", off]) },
+    );
+    daemon.signal(Signal::HUP);
+    daemon.until("reloaded: ");
+    place.database().until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+    let calls = vendor.call_count();
+    let ended = place.growthd(&["refresh", "--all"]).with_code(0);
+    assert_eq!(ended.out, "nothing to refresh\n");
+    daemon.stop();
+    assert_eq!((vendor.call_count(), vendor.calls_for("b").len()), (calls, 0));
+}
+
+#[test]
+fn a_new_key_and_a_new_address_are_used_from_then_on() {
+    let old = Vendor::start();
+    let new = Vendor::of(growthd::simulated_api::World::with_any_account("another-key-0815"));
+    let place = Place::new(&old, &Settings::each_second(&["a"]));
+    let mut daemon = place.run();
+    old.wait_for_calls(2);
+    place.write("api-key", "another-key-0815");
+    place.configure(&new, &Settings::each_second(&["a"]));
+    daemon.signal(Signal::HUP);
+    daemon.until("reloaded: ");
+    new.wait_for_calls(2);
+    place.database().until("SELECT count(*) >= 3 FROM refreshes WHERE outcome = 'ok'");
+    daemon.stop();
+    assert_eq!(
+        place.database().one::<i64>("SELECT count(*) FROM refreshes WHERE outcome = 'failed'"),
+        0
+    );
+}

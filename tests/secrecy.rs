@@ -1,1 +1,95 @@
-//! To come.
+//! The key goes to the vendor, and appears nowhere else.
+
+use std::fs;
+use std::time::Duration;
+
+use growthd::simulated_api::Behaviour;
+use rustix::process::Signal;
+
+use crate::harness::{Daemon, KEY, Place, Settings, Vendor};
+
+/// Whether the bytes hold the key, as it is or as JSON or a URL would write it.
+fn holds_the_key(bytes: &[u8]) -> bool {
+    bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes())
+}
+
+/// The vendor's worst days, each of which gives the key back where it can.
+fn bad_days(second: &Vendor) -> Vec<Behaviour> {
+    let echo = |status: u16, location: Option<String>| {
+        let mut headers = vec![
+            ("x-echo".to_owned(), KEY.to_owned()),
+            ("x-api-key".to_owned(), KEY.to_owned()),
+            ("content-type".to_owned(), format!("application/json; key={KEY}")),
+        ];
+        headers.extend(location.map(|location| ("location".to_owned(), location)));
+        let body = format!(
+            r#"{{"success":false,"message":"your key {KEY} is no good","code":"{KEY}","x":"{KEY}{KEY}"}}"#
+        );
+        Behaviour::Reply { status, headers, body: body.into_bytes() }
+    };
+    let mut days: Vec<Behaviour> =
+        [400, 403, 404, 429, 500, 503, 204, 200, 418].map(|status| echo(status, None)).into();
+    days.extend([
+        echo(307, Some(format!("{}/{KEY}", second.base_url()))),
+        Behaviour::Raw(format!("not JSON: {KEY}").into_bytes()),
+        Behaviour::Patch(serde_json::json!({"bio": KEY, "username": KEY, "note": {"k": KEY}})),
+        Behaviour::Patch(serde_json::json!({"id": KEY})),
+        Behaviour::Cut,
+        Behaviour::CutMidBody,
+        Behaviour::Hang,
+        echo(401, None),
+    ]);
+    days
+}
+
+#[test]
+fn the_key_is_in_no_log_no_file_and_no_process_list() {
+    let vendor = Vendor::start();
+    let second = Vendor::start();
+    let days = bad_days(&second);
+    let ids: Vec<String> = (0..days.len()).map(|n| format!("a{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let api = "timeout = \"1s\"\nmax_in_flight = 32".to_owned();
+    let place = Place::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
+    for (id, day) in ids.iter().zip(days.clone()) {
+        vendor.always(id, day);
+    }
+
+    let mut shown = Vec::new();
+    for (id, day) in ids.iter().zip(days) {
+        // As a person meets it, one account at a time.
+        let mut command = place.command(&["refresh", id]);
+        command.env("GROWTHD_LOG", "trace");
+        let output = command.output().expect("growthd can be run");
+        assert!(!holds_the_key(&output.stdout), "{day:?}");
+        assert!(!holds_the_key(&output.stderr), "{day:?}");
+        shown.extend(output.stdout);
+    }
+    assert!(String::from_utf8_lossy(&shown).contains("[key]"), "an echo is shown without it");
+
+    let mut command = place.command(&["run", "--log-format", "json"]);
+    command.env("GROWTHD_LOG", "trace");
+    let mut daemon = Daemon::start(command).once_up();
+    daemon.until("refreshed");
+    let cmdline = fs::read(format!("/proc/{}/cmdline", daemon.pid())).expect("a process");
+    assert!(!holds_the_key(&cmdline));
+    vendor
+        .everywhere(Some(Behaviour::After(Duration::from_millis(10), Box::new(Behaviour::Answer))));
+    daemon.signal(Signal::HUP);
+    daemon.until("reloaded: ");
+    for verb in [&["status"][..], &["status", "--json"], &["plan", "--json"], &["check"]] {
+        let ended = place.growthd(verb);
+        assert!(!holds_the_key(format!("{ended:?}").as_bytes()), "{verb:?}");
+    }
+    daemon.signal(Signal::TERM);
+    daemon.end();
+    assert!(!holds_the_key(daemon.log().as_bytes()));
+
+    for entry in fs::read_dir(place.path()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if !path.ends_with("api-key") {
+            assert!(!holds_the_key(&fs::read(&path).expect("a file")), "{}", path.display());
+        }
+    }
+    assert_eq!(second.call_count(), 0);
+}

@@ -17,7 +17,7 @@ fn a_call_in_flight_is_recorded_before_the_end() {
         let vendor = Vendor::start();
         let place = Place::new(&vendor, &Settings::weekly(&["a"]));
         vendor.always("a", slow());
-        let mut daemon = place.run().is_up();
+        let mut daemon = place.run().once_up();
         vendor.wait_for_calls(1);
         daemon.signal(signal);
         daemon.until("stopping: waiting for the calls in flight");
@@ -33,7 +33,7 @@ fn a_second_signal_ends_at_once_and_the_next_start_marks_the_line_unknown() {
     let vendor = Vendor::start();
     let place = Place::new(&vendor, &Settings::weekly(&["a"]));
     vendor.queue("a", [Behaviour::Hang]);
-    let mut daemon = place.run().is_up();
+    let mut daemon = place.run().once_up();
     vendor.wait_for_calls(1);
     daemon.signal(Signal::TERM);
     daemon.until("stopping");
@@ -95,7 +95,7 @@ fn a_refresh_that_is_told_to_end_records_what_is_on_its_way() {
 fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let vendor = Vendor::start();
     let place = Place::new(&vendor, &Settings::each_second(&["a"]));
-    let daemon = place.run().is_up();
+    let daemon = place.run().once_up();
     let second = place.growthd(&["run"]).with_code(74);
     let line = second.err.lines().last().unwrap_or_default();
     assert!(line.starts_with("growthd: another growthd is using growth.db"), "{line}");

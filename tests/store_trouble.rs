@@ -1,1 +1,124 @@
-//! To come.
+//! The store in trouble: no call leaves that cannot be recorded, and growthd goes on by itself
+//! when the trouble is over.
+
+use std::fs;
+
+use rusqlite::Connection;
+
+use crate::harness::{Daemon, Database, Place, Settings, Vendor};
+
+/// Every call the vendor saw has its line in what `database` is now.
+#[track_caller]
+fn every_call_has_its_line(vendor: &Vendor, database: &Database) {
+    let calls = i64::try_from(vendor.call_count()).expect("few");
+    let sql = "SELECT count(*) FROM refreshes WHERE outcome <> 'skipped'";
+    assert_eq!(database.one::<i64>(sql), calls);
+}
+
+fn busy_daemon(vendor: &Vendor) -> (Place, Daemon) {
+    let place = Place::new(vendor, &Settings::each_second(&["a", "b"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    daemon.until("refreshed account=a");
+    (place, daemon)
+}
+
+#[test]
+fn a_database_that_another_process_locks_is_waited_for() {
+    let vendor = Vendor::start();
+    let (place, mut daemon) = busy_daemon(&vendor);
+    let locker = Connection::open(place.file("growth.db")).expect("a database");
+    locker.busy_timeout(std::time::Duration::from_secs(10)).expect("a timeout");
+    locker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let line = daemon.until("nothing is refreshed until it can be recorded");
+    assert!(line.contains("another process is holding a write lock"), "{line}");
+    every_call_has_its_line(&vendor, &place.database());
+    let status = place.growthd(&["status"]);
+    assert!(status.out.starts_with("daemon     running\n"), "{status:?}");
+    every_call_has_its_line(&vendor, &place.database());
+    let calls = vendor.call_count();
+    locker.execute_batch("ROLLBACK").expect("the lock");
+    daemon.until("the database can be written again");
+    vendor.wait_for_calls(calls + 2);
+    let log = daemon.stop();
+    assert_eq!(log.matches("nothing is refreshed until").count(), 1, "said once: {log}");
+    every_call_has_its_line(&vendor, &place.database());
+    place.database().is_sound();
+}
+
+#[test]
+fn a_file_that_is_taken_away_is_missed_until_it_is_back() {
+    let vendor = Vendor::start();
+    let (place, mut daemon) = busy_daemon(&vendor);
+    fs::rename(place.file("growth.db"), place.file("away.db")).expect("a rename");
+    let line = daemon.until("nothing is refreshed until it can be recorded");
+    assert!(line.contains("was removed or replaced while in use"), "{line}");
+    let calls = vendor.call_count();
+    assert!(!place.has("growth.db"), "no other is made in its place");
+    fs::rename(place.file("away.db"), place.file("growth.db")).expect("a rename");
+    daemon.until("the database can be written again");
+    vendor.wait_for_calls(calls + 2);
+    daemon.stop();
+    every_call_has_its_line(&vendor, &place.database());
+    place.database().is_sound();
+}
+
+#[test]
+fn a_file_that_is_lost_is_not_bought_for() {
+    let vendor = Vendor::start();
+    let (place, mut daemon) = busy_daemon(&vendor);
+    fs::remove_file(place.file("growth.db")).expect("a file");
+    daemon.until("nothing is refreshed until it can be recorded");
+    // Calls that had left by then have arrived when the vendor has answered them.
+    crate::harness::poll("the end of the last call", || (vendor.in_flight() == 0).then_some(()));
+    let calls = vendor.call_count();
+    place.write("growth.db", "something else entirely");
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.until("going on with the old one");
+    assert_eq!(vendor.call_count(), calls);
+    daemon.signal(rustix::process::Signal::TERM);
+    // At once, or after ten seconds if an answer came that it cannot record.
+    let code = daemon.end();
+    assert!([Some(0), Some(74)].contains(&code), "{}", daemon.log());
+    let text = fs::read(place.file("growth.db")).expect("a file");
+    assert!(text == b"something else entirely", "somebody's file was written");
+}
+
+#[test]
+fn an_older_copy_in_its_place_is_gone_on_with() {
+    let vendor = Vendor::start();
+    let (place, mut daemon) = busy_daemon(&vendor);
+    let copy = place.file("copy.db");
+    let reader = Connection::open(place.file("growth.db")).expect("a database");
+    reader.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
+    drop(reader);
+    let calls = vendor.call_count();
+    vendor.wait_for_calls(calls + 4);
+    fs::rename(&copy, place.file("growth.db")).expect("a rename");
+    daemon.until("the database file was replaced; going on with the new one");
+    let calls = vendor.call_count();
+    vendor.wait_for_calls(calls + 4);
+    daemon.stop();
+    place.database().is_sound();
+}
+
+#[test]
+fn a_backup_put_back_after_a_stop_is_what_growthd_starts_with() {
+    let vendor = Vendor::start();
+    let (place, daemon) = busy_daemon(&vendor);
+    let copy = place.file("copy.db");
+    let reader = Connection::open(place.file("growth.db")).expect("a database");
+    reader.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
+    drop(reader);
+    let snapshots: i64 = Database::open(&copy).one("SELECT count(*) FROM snapshots");
+    let calls = vendor.call_count();
+    vendor.wait_for_calls(calls + 6);
+    daemon.stop();
+    let before: i64 = place.database().one("SELECT count(*) FROM snapshots");
+    assert!(before > snapshots);
+    // As a person does it, who thinks of the one file alone.
+    fs::copy(&copy, place.file("growth.db")).expect("a copy");
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), snapshots);
+    place.run().once_up().stop();
+    place.database().is_sound();
+}

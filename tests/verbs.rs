@@ -104,7 +104,7 @@ fn refresh_due_buys_what_is_owed_once() {
     assert_eq!(ended.out, "nothing to refresh\n");
     assert_eq!(place.database().rows(LEDGER), ["a|first|ok|1", "b|first|ok|1"]);
     // A daemon finds nothing left to do.
-    place.run().is_up().stop();
+    place.run().once_up().stop();
     assert_eq!(vendor.call_count(), 2);
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done};
-use crate::config::{Budget, Config, Period, Span, Watched};
+use crate::config::{ApiKey, Budget, Config, Period, Span, Watched};
 use crate::forecast::{per_month, per_period};
 use crate::report::Table;
 use crate::schedule::{Timetable, spread_offset};
@@ -36,6 +36,11 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
     let disabled = config.accounts.len() - enabled;
     writeln!(out, "accounts   {enabled} enabled, {disabled} disabled")?;
     writeln!(out, "database   {}", config.database.path.display())?;
+    match ApiKey::find(config, |name| std::env::var_os(name)) {
+        Ok((_, source)) => writeln!(out, "key        from {source}")?,
+        // The service may have one that whoever asks here has not.
+        Err(error) => writeln!(out, "key        {error}")?,
+    }
     let month = per_month(&config.accounts, now);
     writeln!(
         out,
@@ -63,7 +68,7 @@ fn within(
     let refreshes = budget.refreshes;
     #[expect(clippy::cast_precision_loss, reason = "a budget beyond 2^53 refreshes caps nothing")]
     let exceeds = forecast > refreshes as f64;
-    writeln!(out, "budget     {refreshes} a {period}, of about {forecast:.0} asked for")?;
+    writeln!(out, "budget     {refreshes} a {period}; the forecast needs about {forecast:.0}")?;
     if exceeds {
         writeln!(
             out,

@@ -72,9 +72,9 @@ fn why(account: &AccountStatus) -> &'static str {
     match account {
         account if account.is_in_flight => "in flight",
         account if account.tries > 0 => "retry",
+        account if account.owed_since.is_none() => "schedule",
         account if account.last.is_none() => "first",
-        account if account.owed_since.is_some() => "due",
-        _ => "schedule",
+        _ => "due",
     }
 }
 

@@ -181,8 +181,9 @@ pub struct Watched {
 pub enum ConfigError {
     /// The file cannot be read.
     #[error(
-        "cannot read the configuration {}: {source}; name another with --config or $GROWTHD_CONFIG",
-        source::visible_path(path)
+        "cannot read the configuration {}: {source}; {}",
+        source::visible_path(path),
+        advice(path)
     )]
     Unreadable {
         /// The file.
@@ -301,10 +302,19 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What to do about a configuration that cannot be read.
+fn advice(path: &Path) -> &'static str {
+    match path == Path::new(valid::INSTALLED.0) {
+        // Nobody named it.
+        true => "put one there or into ./config.toml, or name one with --config or $GROWTHD_CONFIG",
+        false => "name another with --config or $GROWTHD_CONFIG",
+    }
+}
+
 fn default_path(variable: Option<OsString>, is_there: impl Fn(&Path) -> bool) -> PathBuf {
     match variable {
         Some(path) if !path.is_empty() => PathBuf::from(path),
         _ if is_there(Path::new("config.toml")) => PathBuf::from("config.toml"),
-        _ => PathBuf::from("/etc/growthd/config.toml"),
+        _ => PathBuf::from(valid::INSTALLED.0),
     }
 }

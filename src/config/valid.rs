@@ -14,7 +14,8 @@ use super::schema;
 use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
 
 /// Where the installed configuration lies, and its database.
-const INSTALLED: (&str, &str) = ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db");
+pub(super) const INSTALLED: (&str, &str) =
+    ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db");
 
 const DEFAULT_KEY_FILE: &str = "api-key";
 

@@ -25,7 +25,7 @@ pub struct In {
 impl fmt::Display for Ago {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.now.since(self.time) {
-            ..=0 => f.pad("now"),
+            ..=0 => f.pad("just now"),
             seconds => f.pad(&format!("{} ago", rough(seconds))),
         }
     }

@@ -63,7 +63,9 @@ pub enum StoreError {
         user: String,
     },
     /// A file or folder could not be opened, created or locked.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error(
+        "cannot use {}: {source}; the database needs a folder that this user can write: make it so, or name another [database] path", path.display()
+    )]
     File {
         /// Which.
         path: PathBuf,

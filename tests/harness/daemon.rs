@@ -69,7 +69,7 @@ impl Daemon {
     }
 
     /// Waits until it says that it watches: from then on it can be signalled.
-    pub fn is_up(mut self) -> Daemon {
+    pub fn once_up(mut self) -> Daemon {
         self.until(" watches (");
         self
     }

@@ -67,10 +67,6 @@ impl Database {
         poll(sql, || self.one::<bool>(sql).then_some(()));
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// What must hold of every database at every time.
     #[track_caller]
     pub fn is_sound(&self) {

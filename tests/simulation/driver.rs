@@ -357,7 +357,8 @@ impl<'a> Driver<'a> {
                 continue;
             }
             let Call { claim, kind, .. } = self.calls.swap_remove(place);
-            let (id, world) = (claim.account_id().expect("an account").clone(), time.div_euclid(1000));
+            let (id, world) =
+                (claim.account_id().expect("an account").clone(), time.div_euclid(1000));
             let error = self.plan.date_error(world);
             let date = self.plan.has_date.then_some(Time(world + error));
             let off = world + error - now.time().0;
