@@ -5,6 +5,7 @@ mod demo;
 mod logging;
 mod plan;
 mod refresh;
+mod report;
 mod run;
 mod status;
 
@@ -130,6 +131,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             };
             status::status(&config()?, form)
         }
+        Verb::Report { output } => report::report(&config()?, &output),
         Verb::Demo => {
             logging::start(cli.log_format, "off")?;
             demo::demo()

@@ -1,0 +1,3 @@
+//! The real binary, and what it leaves behind.
+
+mod report;
