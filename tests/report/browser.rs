@@ -12,7 +12,7 @@ struct Seen {
     dom: String,
     /// What the page said on the console.
     console: Vec<String>,
-    /// Addresses that something was asked of, other than files.
+    /// Addresses that it asked for.
     requests: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ fn browse(folder: &Path, fragment: &str) -> Option<Seen> {
     let ran = Command::new(browser)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--disable-dev-shm-usage", "--enable-logging=stderr", "--window-size=1200,1600"])
+        .args(["--disable-dev-shm-usage", "--enable-logging=stderr", "--window-size=1200,4000"])
         .args(["--virtual-time-budget=4000", "--dump-dom"])
         .arg(format!("--user-data-dir={}", profile.display()))
         .arg(format!("--log-net-log={}", log.display()))
@@ -46,12 +46,12 @@ fn browse(folder: &Path, fragment: &str) -> Option<Seen> {
     })
 }
 
-/// The addresses in a net log's requests. Events stand a line each.
+/// What a page from a file asked for, by a net log with an event a line. Its origin is opaque,
+/// which no request of the browser's own is.
 fn requests(log: &str) -> Vec<String> {
-    let urls = log.lines().filter_map(|line| line.split_once("\"url\":\"")?.1.split_once('"'));
-    let urls = urls.map(|(url, _)| url.to_owned());
-    // The browser's own pages are no requests of ours.
-    urls.filter(|url| !url.starts_with("file:") && !url.starts_with("chrome")).collect()
+    let asked = log.lines().filter(|line| line.contains("\"initiator\":\"null\""));
+    let url = |line: &str| Some(line.split_once("\"url\":\"")?.1.split_once('"')?.0.to_owned());
+    asked.map(|line| url(line).unwrap_or_else(|| line.to_owned())).collect()
 }
 
 impl Seen {
