@@ -189,8 +189,8 @@ pub(super) fn attention(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "<section><h2>Need a look</h2><div class=\"scroll\"><table class=\"list\"><thead><tr>\
-         <th scope=\"col\">Account<th scope=\"col\">State<th scope=\"col\">Since<th scope=\"col\">What went wrong last\
+        "<section><h2>Need a look</h2><table class=\"list\"><thead><tr>\
+         <th scope=\"col\">Account<th scope=\"col\">State<th scope=\"col\">Since\
          </tr></thead><tbody>"
     )?;
     for entry in troubled(page).take(LISTED) {
@@ -202,14 +202,15 @@ pub(super) fn attention(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         let since = since.map_or("–".to_owned(), |time| Ago { time, now: page.now }.to_string());
         writeln!(
             out,
-            "<tr><th scope=\"row\"><a href=\"#a-{}\"><bdi>{}</bdi></a><td class=\"warn\">{}<td class=\"nowrap\">{since}<td>{}",
+            "<tr><th scope=\"row\"><a href=\"#a-{}\"><bdi>{}</bdi></a><span class=\"sub\">{}</span>\
+             <td class=\"warn\">{}<td class=\"nowrap\">{since}",
             entry.portrait.id,
             Text(entry.name()),
-            entry.state(page.now),
             Text(status.last_error.as_deref().unwrap_or("not tried yet")),
+            entry.state(page.now),
         )?;
     }
-    writeln!(out, "</tbody></table></div>")?;
+    writeln!(out, "</tbody></table>")?;
     if count > LISTED {
         let more = count - LISTED;
         writeln!(out, "<p class=\"note\">and {} more, in the table below</p>", grouped(more))?;

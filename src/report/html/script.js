@@ -40,7 +40,8 @@
   const two = n => String(n).padStart(2, '0');
   const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 4 });
   const signed = new Intl.NumberFormat('en-US', { maximumFractionDigits: 4, signDisplay: 'exceptZero' });
-  const number = n => grouped.format(n);
+  const rate = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 4 });
+  const number = (n, kind) => (kind === 'e' ? rate : grouped).format(n);
   const change = n => signed.format(n).replace('-', '−');
 
   function day(time) {
@@ -159,9 +160,9 @@
         add('rect', { class: 'gap', x: at(start), y: inner.top, width: at(x(times[i]) - start), height: inner.bottom - inner.top });
       }
     });
-    for (const v of numberTicks(low, high, 4)) {
+    for (const v of numberTicks(low, high, 5)) {
       add('line', { class: 'grid', x1: inner.left, x2: inner.right, y1: at(y(v)), y2: at(y(v)) });
-      add('text', { x: inner.left - 8, y: at(y(v) + 4), 'text-anchor': 'end' }, kind === 'e' ? number(v) : short(v));
+      add('text', { x: inner.left - 8, y: at(y(v) + 4), 'text-anchor': 'end' }, kind === 'e' ? number(v, kind) : short(v));
     }
     for (const [t, label] of timeTicks(from, to, Math.max(2, (inner.right - inner.left) / 80))) {
       if (x(t) > inner.right - 14) continue;
@@ -186,7 +187,7 @@
     const fine = to - from < 3 * DAY;
     const told = i => {
       const when = fine ? `${day(times[i])} ${clock(times[i], true)}` : day(times[i]);
-      return `${number(values[i])} on ${when}${suspect.has(i) ? ', suspect' : ''}`;
+      return `${number(values[i], kind)} on ${when}${suspect.has(i) ? ', suspect' : ''}`;
     };
     const last = shown.length - 1;
     const first = scaled[0], newest = scaled[scaled.length - 1];
@@ -257,7 +258,7 @@
       const isSuspect = past.suspect.has(i);
       const cells = kinds.flatMap(kind => {
         const value = past[kind][i];
-        const cell = node('td', { class: 'n' }, value === null ? '–' : number(value));
+        const cell = node('td', { class: 'n' }, value === null ? '–' : number(value, kind));
         if (kind !== 'f') return [cell];
         const counts = value !== null && !isSuspect;
         const step = counts && before !== null ? value - before : null;

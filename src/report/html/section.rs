@@ -46,7 +46,7 @@ pub(super) fn accounts(page: &Page, is_open: bool, out: &mut dyn Write) -> io::R
             charts(entry, out)?;
             values(entry, rows, out)?;
         }
-        writeln!(out, "</details>")?;
+        writeln!(out, "<a class=\"up-link\" href=\"#list\">Back to the list</a></details>")?;
     }
     writeln!(out, "</section>")
 }
