@@ -12,7 +12,14 @@ use crate::report::html::island::island;
 use crate::report::html::{Page, overview, section, table};
 
 const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+const SCRIPT: &str = concat!(
+    "(() => {\n'use strict';\n",
+    include_str!("script/start.js"),
+    include_str!("script/figures.js"),
+    include_str!("script/chart.js"),
+    include_str!("script/page.js"),
+    "})();\n"
+);
 
 /// Where a browser would draw every chart at once, sections are closed at first.
 const OPENED: usize = 12;

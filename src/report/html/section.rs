@@ -101,27 +101,10 @@ fn link(url: &str) -> Option<(String, String)> {
 }
 
 fn charts(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "<div class=\"charts js-only\">")?;
-    let shown: Vec<Metric> =
-        Metric::ALL.into_iter().filter(|&metric| entry.series.has(metric)).collect();
-    for (place, metric) in shown.iter().enumerate() {
-        let class = match (place, shown.len()) {
-            (0, _) => " class=\"wide\"",
-            (1, 2) => " class=\"alone\"",
-            _ => "",
-        };
-        write!(
-            out,
-            "<figure data-kind=\"{}\"{class}><figcaption><strong>{}</strong><span class=\"readout\" aria-hidden=\"true\"></span></figcaption>\
-             <div class=\"plot\"></div></figure>",
-            metric.letter(),
-            metric.title()
-        )?;
-    }
-    writeln!(out, "</div>")?;
+    writeln!(out, "<div class=\"charts js-only\"></div>")?;
     let readings = entry.series.readings();
     let is_suspect = readings.iter().any(|reading| reading.is_suspect);
-    let has_gaps = shown
+    let has_gaps = Metric::ALL
         .iter()
         .any(|&metric| !entry.series.breaks(metric, entry.portrait.interval).is_empty());
     let stride = stride(readings.len());
@@ -154,17 +137,15 @@ fn values(entry: &Entry, rows: usize, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "<table><thead><tr><th scope=\"col\">Time (UTC)")?;
     let metrics = || Metric::ALL.into_iter().filter(|&metric| entry.series.has(metric));
     for metric in metrics() {
-        write!(out, "<th scope=\"col\" class=\"n\">{}", metric.title())?;
+        write!(out, "<th scope=\"col\">{}", metric.title())?;
     }
     write!(out, "<th scope=\"col\">Note<tbody>")?;
     for reading in readings.iter().rev().take(rows) {
         write!(out, "<tr><th scope=\"row\">{}", Date(reading.time))?;
         for metric in metrics() {
-            write!(out, "<td class=\"n\">{}", value(metric, reading))?;
+            write!(out, "<td>{}", value(metric, reading))?;
         }
-        if reading.is_suspect {
-            write!(out, "<td>suspect")?;
-        }
+        write!(out, "<td>{}", if reading.is_suspect { "suspect" } else { "" })?;
     }
     writeln!(out, "</table></noscript></details>")
 }

@@ -28,15 +28,6 @@ impl Metric {
         }
     }
 
-    /// Its letter in the page's data.
-    pub fn letter(self) -> char {
-        match self {
-            Metric::Followers => 'f',
-            Metric::Likes => 'l',
-            Metric::Engagement => 'e',
-        }
-    }
-
     pub fn is_told(self, reading: &Reading) -> bool {
         match self {
             Metric::Followers => reading.followers.is_some(),

@@ -17,7 +17,7 @@ pub(super) fn accounts(page: &Page, out: &mut dyn Write) -> io::Result<()> {
          <div class=\"tools js-only\"><input type=\"search\" id=\"search\" aria-label=\"Search accounts\" \
          placeholder=\"Search by name, handle, id or tag\" autocomplete=\"off\" spellcheck=\"false\">\
          <span class=\"count\" id=\"count\" role=\"status\"></span></div>\
-         <table class=\"list\" id=\"accounts\"><caption class=\"unseen\">Accounts; the buttons in the \
+         <div class=\"scroll\"><table class=\"list\" id=\"accounts\"><caption class=\"unseen\">Accounts; the buttons in the \
          headings sort the table</caption><thead><tr>\
          <th scope=\"col\" data-sort=\"text\">Account\
          <th scope=\"col\" data-sort=\"number\" class=\"n\" aria-sort=\"descending\">Followers\
@@ -32,7 +32,10 @@ pub(super) fn accounts(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     for (place, entry) in page.entries.iter().enumerate() {
         row(page, place, entry, out)?;
     }
-    writeln!(out, "</tbody></table></section>")
+    writeln!(
+        out,
+        "</tbody></table></div><p id=\"more\" hidden><button type=\"button\"></button></p></section>"
+    )
 }
 
 fn row(page: &Page, place: usize, entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
