@@ -16,23 +16,7 @@ const BEGINNING: &[u8] = b"<!doctype html>";
 
 /// Writes the page to `output`; `-` is stdout.
 pub fn report(config: &Config, output: &Path) -> Result<Done, CommandError> {
-    let now = clock::now().time();
-    let mut reader = Reader::open(&config.database.path)?;
-    let look = reader.look()?;
-    let allowance = match &config.budget {
-        None => None,
-        Some(budget) => {
-            let period = budget.period(now);
-            let per = match budget.per {
-                Period::Day => "day",
-                Period::Week => "week",
-                Period::Month => "month",
-            };
-            let spent = look.spent(period.from, period.to)?;
-            Some(Allowance { refreshes: budget.refreshes, spent, per })
-        }
-    };
-    let page = Page::read(&look, allowance, now)?;
+    let page = read(config)?;
     if output == Path::new("-") {
         let mut out = BufWriter::new(io::stdout().lock());
         page.write(&mut out)?;
@@ -56,6 +40,27 @@ pub fn report(config: &Config, output: &Path) -> Result<Done, CommandError> {
         size / 100_000 % 10
     )?;
     Ok(Done::Well)
+}
+
+/// Reads the page, and lets go of the database: whoever reads the page may be slow.
+fn read(config: &Config) -> Result<Page, CommandError> {
+    let now = clock::now().time();
+    let mut reader = Reader::open(&config.database.path)?;
+    let look = reader.look()?;
+    let allowance = match &config.budget {
+        None => None,
+        Some(budget) => {
+            let period = budget.period(now);
+            let per = match budget.per {
+                Period::Day => "day",
+                Period::Week => "week",
+                Period::Month => "month",
+            };
+            let spent = look.spent(period.from, period.to)?;
+            Some(Allowance { refreshes: budget.refreshes, spent, per })
+        }
+    };
+    Ok(Page::read(&look, allowance, now)?)
 }
 
 /// Writes a file that appears whole or not at all, and answers where it lies.

@@ -45,6 +45,22 @@ fn a_page_is_written_where_one_works_and_says_so() {
 }
 
 #[test]
+fn a_reader_who_has_enough_is_no_error() {
+    use std::process::Stdio;
+    let world = World::new(200, 12);
+    let mut reader = Command::new(env!("CARGO_BIN_EXE_growthd"))
+        .current_dir(world.folder())
+        .args(["--config", "config.toml", "report", "--output", "-"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("growthd runs");
+    drop(reader.stdout.take());
+    let output = reader.wait_with_output().expect("growthd ends");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
 fn nothing_but_a_page_is_replaced() {
     let world = World::new(1, 1);
     let folder = world.folder();

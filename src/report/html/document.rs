@@ -106,3 +106,48 @@ fn foot(out: &mut dyn Write) -> io::Result<()> {
         env!("CARGO_PKG_VERSION")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Time;
+    use crate::report::html::page::test_entry;
+    use crate::store::{Pause, PauseKind, Totals};
+
+    #[test]
+    fn text_from_outside_stays_text_wherever_it_stands() {
+        let now = Time(50 * 86_400);
+        let page = Page {
+            now,
+            totals: Totals::default(),
+            pause: Some(Pause {
+                kind: PauseKind::Refused,
+                since: now,
+                reason: "<u>no</u> credits".to_owned(),
+                probe: now,
+                probes: 0,
+                last_account: crate::store::AccountKey(1),
+            }),
+            wait: None,
+            allowance: None,
+            spend: Vec::new(),
+            entries: vec![test_entry(&[(0, Some(100)), (42, Some(200))]), test_entry(&[])],
+            trend_from: Time(0),
+        };
+        let mut out = Vec::new();
+        write(&page, &mut out).expect("written");
+        let html = String::from_utf8(out).expect("UTF-8");
+        for markup in ["<b>", "<i>", "<u>", "o<neil", "javascript:", "\u{202e}"] {
+            assert!(!html.contains(markup), "{markup}");
+        }
+        // 30 of the 42 days gained 71 of the 100, from 129.
+        for text in ["&lt;u&gt;no&lt;/u&gt;", "@o&lt;neil", "&lt;/script&gt;", "+71", "+55.0"] {
+            assert!(html.contains(text), "{text}");
+        }
+        assert_eq!(html.matches("</script>").count(), 2);
+        for name in ["details", "section", "table", "summary", "dl", "noscript", "svg"] {
+            let opened = html.matches(&format!("<{name}")).count();
+            assert_eq!(opened, html.matches(&format!("</{name}>")).count(), "{name}");
+        }
+    }
+}
