@@ -23,10 +23,7 @@ pub fn report(config: &Config, output: &Path) -> Result<Done, CommandError> {
         out.flush()?;
         return Ok(Done::Well);
     }
-    let place = write_file(&page, output).map_err(|error| {
-        let told = format!("{}: {error}", Shown(&output.to_string_lossy()));
-        io::Error::new(error.kind(), told)
-    })?;
+    let place = put(&page, output)?;
     let (accounts, snapshots) = page.size();
     let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
     let size = fs::metadata(&place).map_or(0, |metadata| metadata.len());
@@ -61,6 +58,19 @@ fn read(config: &Config) -> Result<Page, CommandError> {
         }
     };
     Ok(Page::read(&look, allowance, now)?)
+}
+
+/// Writes the page into a file, and says nothing.
+pub fn write(config: &Config, output: &Path) -> Result<(), CommandError> {
+    put(&read(config)?, output)?;
+    Ok(())
+}
+
+fn put(page: &Page, output: &Path) -> io::Result<PathBuf> {
+    write_file(page, output).map_err(|error| {
+        let told = format!("{}: {error}", Shown(&output.to_string_lossy()));
+        io::Error::new(error.kind(), told)
+    })
 }
 
 /// Writes a file that appears whole or not at all, and answers where it lies.
