@@ -93,6 +93,7 @@ fn text_of_the_vendor_is_text_and_numbers_are_right() {
     // Weekly steps of 100: 30 days are 4 2/7 of them.
     assert!(page.contains("+429"), "interpolated");
     assert!(page.contains("1,000,000,000,000"));
+    assert!(page.contains("−1,000,000,000,000 since "), "a history of a week");
     for outside in ["src=\"http", "url(", "@import", "<link", "<img", "<iframe"] {
         assert!(!page.contains(outside), "{outside}");
     }

@@ -130,19 +130,20 @@ pub(super) fn movers(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     moved.sort_by_key(|(gain, _)| std::cmp::Reverse(gain.by));
     let gainers = moved.iter().filter(|(gain, _)| gain.by > 0).take(MOVERS);
     let losers = moved.iter().rev().filter(|(gain, _)| gain.by < 0).take(MOVERS);
-    let none = match moved.is_empty() {
-        true => "There is no history of 30 days yet.",
-        false => "Nobody.",
-    };
+    if moved.is_empty() {
+        return writeln!(
+            out,
+            "<section><h2>Movers</h2><p class=\"empty\">Nobody has a history of 30 days yet.</p></section>"
+        );
+    }
     writeln!(out, "<div class=\"pair\">")?;
-    moved_by("Gained most in 30 days", none, gainers, page, out)?;
-    moved_by("Lost most in 30 days", none, losers, page, out)?;
+    moved_by("Gained most in 30 days", gainers, page, out)?;
+    moved_by("Lost most in 30 days", losers, page, out)?;
     writeln!(out, "</div>")
 }
 
 fn moved_by<'a>(
     title: &str,
-    none: &str,
     movers: impl Iterator<Item = &'a (Gain, &'a Entry)>,
     page: &Page,
     out: &mut dyn Write,
@@ -150,7 +151,7 @@ fn moved_by<'a>(
     writeln!(out, "<section><h2>{title}</h2>")?;
     let mut movers = movers.peekable();
     if movers.peek().is_none() {
-        return writeln!(out, "<p class=\"empty\">{none}</p></section>");
+        return writeln!(out, "<p class=\"empty\">Nobody.</p></section>");
     }
     writeln!(
         out,

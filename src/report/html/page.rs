@@ -142,6 +142,14 @@ impl Entry {
         self.followers.last().copied()
     }
 
+    /// From the first measured followers to the newest.
+    pub fn gain_since_start(&self) -> Option<Gain> {
+        match self.followers[..] {
+            [(_, from), .., (_, newest)] => Some(Gain { by: newest.saturating_sub(from), from }),
+            _ => None,
+        }
+    }
+
     /// Whether its gain is one of these days, and not of long ago.
     pub fn is_current(&self, now: Time) -> bool {
         self.status.is_some() && self.newest().is_some_and(|(time, _)| now.since(time) <= MONTH)

@@ -36,8 +36,8 @@ pub(super) fn accounts(page: &Page, is_open: bool, out: &mut dyn Write) -> io::R
             Text(entry.name()),
             Byline(entry),
             entry.newest().map_or("–".to_owned(), |(_, count)| Grouped(count).to_string()),
-            tone(entry.gain),
-            entry.gain.map_or(String::new(), |gain| format!("{} in 30 days", Signed(gain.by))),
+            tone(entry.gain.or(entry.gain_since_start())),
+            gained(entry),
         )?;
         facts(page, entry, out)?;
         if entry.series.readings().is_empty() {
@@ -49,6 +49,17 @@ pub(super) fn accounts(page: &Page, is_open: bool, out: &mut dyn Write) -> io::R
         writeln!(out, "<a class=\"up-link\" href=\"#list\">Back to the list</a></details>")?;
     }
     writeln!(out, "</section>")
+}
+
+/// The gain of 30 days; of a shorter history, its whole.
+fn gained(entry: &Entry) -> String {
+    match (entry.gain, entry.gain_since_start(), entry.followers.first()) {
+        (Some(gain), ..) => format!("{} in 30 days", Signed(gain.by)),
+        (None, Some(gain), Some((first, _))) => {
+            format!("{} since {}", Signed(gain.by), Date(*first))
+        }
+        _ => String::new(),
+    }
 }
 
 fn facts(page: &Page, entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
