@@ -131,19 +131,20 @@ fn charts(entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// The values as a table: the script's, all of them; without it the newest.
+/// The values as a table: the script's, all that are drawn; without it the newest.
 fn values(entry: &Entry, rows: usize, out: &mut dyn Write) -> io::Result<()> {
     let readings = entry.series.readings();
     let shown = readings.len().min(rows);
-    let count = Grouped(i64::try_from(readings.len()).unwrap_or(i64::MAX));
+    let drawn = readings.len().div_ceil(stride(readings.len()));
+    let count = Grouped(i64::try_from(drawn).unwrap_or(i64::MAX));
     write!(
         out,
         "<details class=\"values\"><summary>{count} value{} as a table</summary>\
          <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Values\"></div><noscript>",
-        plural(readings.len())
+        plural(drawn)
     )?;
     if shown < readings.len() {
-        write!(out, "<p class=\"note\">The newest {shown}; the page's script shows all.</p>")?;
+        write!(out, "<p class=\"note\">The newest {shown}; the page's script shows more.</p>")?;
     }
     write!(out, "<table><thead><tr><th scope=\"col\">Time (UTC)")?;
     let metrics = || Metric::ALL.into_iter().filter(|&metric| entry.series.has(metric));

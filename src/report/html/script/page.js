@@ -61,7 +61,7 @@ function tabulate(account) {
     return node('tr', {}, node('th', { scope: 'row', class: 'nowrap' }, `${day(time)} ${clock(time)}`), ...cells,
       node('td', {}, notes.join(', ')));
   });
-  const caption = node('caption', { class: 'unseen' }, 'Every value, newest first');
+  const caption = node('caption', { class: 'unseen' }, 'Values, newest first');
   target.append(node('table', {}, caption, node('thead', {}, head), node('tbody', {}, ...rows.reverse())));
 }
 
