@@ -70,6 +70,12 @@ pub enum Verb {
         #[arg(long, short)]
         quiet: bool,
     },
+    /// Write the history as one HTML page with charts, which needs no network
+    Report {
+        /// Where to; an earlier page is replaced, and `-` is stdout
+        #[arg(long, short, value_name = "FILE", default_value = "growthd-report.html")]
+        output: PathBuf,
+    },
     /// Watch it work against a simulated API: no key, no network, half a minute
     Demo,
     /// Print a shell's completions, for packagers

@@ -2,6 +2,13 @@
 //! its engine over simulated years.
 //!
 //! The modules are a guide to what growthd promises; `harness` is what they are written with.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends at the first surprise; clippy sees that only inside #[test] functions"
+)]
+#![allow(missing_docs, reason = "nobody's interface")]
 
 mod harness;
 
@@ -14,6 +21,7 @@ mod history;
 mod life;
 mod outcomes;
 mod reload;
+mod report;
 mod secrecy;
 mod signals;
 mod simulation;

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::api::Client;
 use crate::clock;
-use crate::commands::{CommandError, Done, runtime};
+use crate::commands::{CommandError, Done, report, runtime};
 use crate::config::{ApiKey, Config};
 use crate::daemon::{Input, Metrics, Notifier, Progress, RunError, Work, Worker, make_calls};
 use crate::engine::{Appetite, Engine, Terms};
@@ -22,6 +22,8 @@ use crate::simulated_api::{SimulatedApi, World};
 use crate::store::{Creation, Reader, Store};
 
 const FOLDER: &str = "growthd-demo";
+
+const REPORT: &str = "growthd-report.html";
 
 /// The first line of the demo's configuration: how a later demo knows the folder for its own.
 const MARK: &str = "# Written by `growthd demo`, which writes it anew each time.";
@@ -37,6 +39,8 @@ pub fn demo() -> Result<Done, CommandError> {
     let folder = Path::new(FOLDER);
     clear(folder)?;
     runtime()?.block_on(play(folder))?;
+    let config = Config::load(&folder.join("config.toml"), clock::now().time())?;
+    report::write(&config, &folder.join(REPORT))?;
     tell_what_next(folder)?;
     Ok(Done::Well)
 }
@@ -55,9 +59,15 @@ fn clear(folder: &Path) -> Result<(), CommandError> {
         let why = format!("./{FOLDER} is there and not from a demo; run it in another folder");
         return Err(CommandError::Demo(why));
     }
-    for name in
-        ["growth.db", "growth.db-wal", "growth.db-shm", "growth.db.lock", "config.toml", "api-key"]
-    {
+    for name in [
+        "growth.db",
+        "growth.db-wal",
+        "growth.db-shm",
+        "growth.db.lock",
+        "config.toml",
+        "api-key",
+        REPORT,
+    ] {
         match fs::remove_file(folder.join(name)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -196,6 +206,7 @@ fn tell_what_next(folder: &Path) -> Result<(), CommandError> {
     writeln!(
         io::stdout(),
         "\n{} snapshots of {} accounts are in ./{FOLDER}/growth.db. Next:\n\n  \
+         see the charts        open {FOLDER}/{REPORT} in a browser\n  \
          look at the history   sqlite3 -header -column 'file:{FOLDER}/growth.db?mode=ro' \\\n    \
          \"{QUERY}\"\n  \
          see how things stand  growthd --config {FOLDER}/config.toml status\n  \

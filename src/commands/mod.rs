@@ -7,6 +7,7 @@ mod logging;
 mod packaging;
 mod plan;
 mod refresh;
+mod report;
 mod run;
 mod status;
 
@@ -147,6 +148,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             };
             status::status(&config()?, form)
         }
+        Verb::Report { output } => report::report(&config()?, &output),
         Verb::Demo => {
             logging::start(cli.log_format, "off")?;
             demo::demo()

@@ -1,5 +1,6 @@
 //! What people read: words, tables and numbers made from the store.
 
+pub mod html;
 mod number;
 mod shown;
 mod span;

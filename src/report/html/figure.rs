@@ -1,0 +1,143 @@
+//! Numbers and dates as a page shows them.
+
+use std::fmt;
+
+use crate::clock::Time;
+use crate::report::Grouped;
+use crate::report::html::series::Gain;
+
+/// A number with its sign, also where it is positive.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signed(pub i64);
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("0"),
+            1.. => write!(f, "+{}", Grouped(self.0)),
+            _ => write!(f, "−{}", Grouped(self.0.saturating_neg())),
+        }
+    }
+}
+
+/// Tenths of a percent, with the sign.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Percent(pub i64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.0 {
+            0 => "",
+            1.. => "+",
+            _ => "−",
+        };
+        let tenths = self.0.saturating_abs();
+        write!(f, "{sign}{}.{}\u{a0}%", Grouped(tenths / 10), tenths % 10)
+    }
+}
+
+/// A number that fits into little room: from a billion on with three digits or so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Short(pub i64);
+
+impl Short {
+    /// With its sign, also where it is positive.
+    pub fn signed(number: i64) -> String {
+        let sign = match number {
+            0 => "",
+            1.. => "+",
+            _ => "−",
+        };
+        format!("{sign}{}", Short(number.saturating_abs()))
+    }
+
+    /// Whether it says less than the number.
+    pub fn is_rounded(self) -> bool {
+        self.0.unsigned_abs() >= 1_000_000_000
+    }
+}
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_rounded() {
+            return Grouped(self.0).fmt(f);
+        }
+        let (unit, name) = match self.0.unsigned_abs() {
+            ..1_000_000_000_000 => (1_000_000_000, "billion"),
+            _ => (1_000_000_000_000, "trillion"),
+        };
+        let hundredths = self.0 / (unit / 100);
+        let part = (hundredths % 100).unsigned_abs();
+        write!(f, "{}.{part:02}\u{a0}{name}", Grouped(hundredths / 100))
+    }
+}
+
+/// A rate on the vendor's scale.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rate(pub f64);
+
+impl Rate {
+    /// Rounded to a whole number.
+    pub fn whole(number: f64) -> String {
+        #[expect(clippy::cast_possible_truncation, reason = "a cast holds what is too large")]
+        let whole = number.round() as i64;
+        Grouped(whole).to_string()
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1}", self.0)
+    }
+}
+
+/// A day in UTC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Date(pub Time);
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.date_time().format("%-d %b %Y"))
+    }
+}
+
+/// A minute in UTC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Minute(pub Time);
+
+impl fmt::Display for Minute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.date_time().format("%-d %b %Y %H:%M"))
+    }
+}
+
+/// The class that colours a gain.
+pub(super) fn tone(gain: Option<Gain>) -> &'static str {
+    match gain.map_or(0, |gain| gain.by) {
+        0 => "soft",
+        1.. => "up",
+        _ => "down",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_are_shown_and_large_numbers_are_short() {
+        assert_eq!(
+            [Signed(0), Signed(1234), Signed(-5)].map(|n| n.to_string()),
+            ["0", "+1,234", "−5"]
+        );
+        assert_eq!(
+            [Percent(0), Percent(12_345), Percent(-4)].map(|n| n.to_string()),
+            ["0.0\u{a0}%", "+1,234.5\u{a0}%", "−0.4\u{a0}%"]
+        );
+        assert_eq!(
+            [999_999_999, 2_049_000_000, 1_000_000_000_000].map(|n| Short(n).to_string()),
+            ["999,999,999", "2.04\u{a0}billion", "1.00\u{a0}trillion"]
+        );
+        assert_eq!(Minute(Time(1_705_401_000)).to_string(), "16 Jan 2024 10:30");
+    }
+}

@@ -1,0 +1,208 @@
+//! What the page shows, taken from one look at the database.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use crate::clock::Time;
+use crate::report::html::document;
+use crate::report::html::series::{Gain, Measured, Series, gain};
+use crate::store::{
+    AccountStatus, Batch, DailySpend, Extent, Pause, Portrait, Reading, StoreError, Totals, Wait,
+};
+
+const DAY: i64 = 86_400;
+
+/// What gains are told of.
+pub(super) const MONTH: i64 = 30 * DAY;
+
+/// How far back the small lines in the table go.
+const QUARTER: i64 = 90 * DAY;
+
+/// The budget, and what of it is used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Allowance {
+    /// What may be spent.
+    pub refreshes: u64,
+    /// What is.
+    pub spent: u64,
+    /// `day`, `week`, `month`.
+    pub per: &'static str,
+}
+
+/// Everything on the page.
+#[derive(Debug)]
+pub struct Page {
+    pub(super) now: Time,
+    pub(super) totals: Totals,
+    pub(super) pause: Option<Pause>,
+    pub(super) wait: Option<Wait>,
+    pub(super) allowance: Option<Allowance>,
+    pub(super) spend: Vec<DailySpend>,
+    /// Most followers first; those without any, and then those taken off the list, last.
+    pub(super) entries: Vec<Entry>,
+    /// Where the small lines in the table begin.
+    pub(super) trend_from: Time,
+}
+
+/// An account on the page.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub portrait: Portrait,
+    /// `None` once it is off the list.
+    pub status: Option<AccountStatus>,
+    pub series: Series,
+    pub followers: Vec<Measured>,
+    pub likes: Option<i64>,
+    /// Of followers, over [`MONTH`].
+    pub gain: Option<Gain>,
+}
+
+impl Page {
+    /// Reads the page for `now`.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn read(
+        look: &Batch<'_>,
+        allowance: Option<Allowance>,
+        now: Time,
+    ) -> Result<Page, StoreError> {
+        let mut statuses: HashMap<_, _> = look
+            .statuses(Extent::All, now)?
+            .into_iter()
+            .map(|status| (status.id.clone(), status))
+            .collect();
+        let mut readings: HashMap<_, Vec<Reading>> = HashMap::new();
+        look.each_reading(|account, reading| readings.entry(account).or_default().push(reading))?;
+        let mut entries: Vec<Entry> = look
+            .portraits()?
+            .into_iter()
+            .map(|portrait| {
+                let status = statuses.remove(&portrait.id);
+                let readings = readings.remove(&portrait.key).unwrap_or_default();
+                Entry::new(portrait, status, readings)
+            })
+            .filter(|entry| entry.status.is_some() || !entry.series.readings().is_empty())
+            .collect();
+        entries.sort_by_key(|entry| {
+            (entry.status.is_none(), std::cmp::Reverse(entry.newest().map(|(_, count)| count)))
+        });
+        let first = entries.iter().filter_map(|entry| entry.followers.first()).map(|first| first.0);
+        let trend_from = first.min().unwrap_or(now).max(now.plus(-QUARTER)).min(now);
+        Ok(Page {
+            now,
+            totals: look.totals()?,
+            pause: look.pause()?,
+            wait: look.wait()?.filter(|wait| wait.until > now),
+            allowance,
+            spend: look.daily_spend()?,
+            entries,
+            trend_from,
+        })
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// What `out` says.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        document::write(self, out)
+    }
+
+    /// How many accounts and snapshots are on it.
+    pub fn size(&self) -> (usize, usize) {
+        let readings = self.entries.iter().map(|entry| entry.series.readings().len());
+        (self.entries.len(), readings.sum())
+    }
+
+    /// The accounts of the list.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.status.is_some())
+    }
+}
+
+impl Entry {
+    fn new(portrait: Portrait, status: Option<AccountStatus>, readings: Vec<Reading>) -> Entry {
+        let series = Series::new(readings);
+        let followers = series.followers();
+        let likes = series.likes().last().map(|&(_, likes)| likes);
+        let gain = gain(&followers, MONTH);
+        Entry { portrait, status, series, followers, likes, gain }
+    }
+
+    /// What a person calls it.
+    pub fn name(&self) -> &str {
+        let Portrait { label, display_name, username, id, .. } = &self.portrait;
+        let mut names = [label, display_name, username].into_iter().flatten();
+        names.find(|name| !name.trim().is_empty()).map_or(id.as_str(), String::as_str)
+    }
+
+    /// The newest measured followers.
+    pub fn newest(&self) -> Option<Measured> {
+        self.followers.last().copied()
+    }
+
+    /// From the first measured followers to the newest.
+    pub fn gain_since_start(&self) -> Option<Gain> {
+        match self.followers[..] {
+            [(_, from), .., (_, newest)] => Some(Gain { by: newest.saturating_sub(from), from }),
+            _ => None,
+        }
+    }
+
+    /// Whether its gain is one of these days, and not of long ago.
+    pub fn is_current(&self, now: Time) -> bool {
+        self.status.is_some() && self.newest().is_some_and(|(time, _)| now.since(time) <= MONTH)
+    }
+
+    pub fn is_overdue(&self, now: Time) -> bool {
+        self.status.as_ref().is_some_and(|status| status.is_overdue(now))
+    }
+
+    pub fn is_failing(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.failing_since.is_some())
+    }
+
+    /// How it stands, in the words of `growthd status`.
+    pub fn state(&self, now: Time) -> &'static str {
+        match &self.status {
+            None => "removed",
+            Some(status) if status.next_due.is_none() => "disabled",
+            Some(_) if self.is_overdue(now) => "overdue",
+            Some(_) if self.is_failing() => "failing",
+            Some(status) if status.tries > 0 => "retrying",
+            Some(status) if status.owed_since.is_some() => "due",
+            Some(_) => "ok",
+        }
+    }
+}
+
+/// An account with these followers on these days, refreshed weekly.
+#[cfg(test)]
+pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
+    let portrait = Portrait {
+        key: crate::store::AccountKey(1),
+        id: "clx1".parse().expect("an id"),
+        label: Some("<b>\"O'Neil\"</b> & \u{202e}Söhne</script>".to_owned()),
+        tags: r#"["<i>"]"#.to_owned(),
+        platform: Some("tiktok".to_owned()),
+        username: Some("o<neil".to_owned()),
+        display_name: None,
+        profile_url: Some("javascript:alert(1)".to_owned()),
+        is_verified: true,
+        is_removed: true,
+        interval: 7 * DAY,
+        last: days.last().map(|&(day, _)| Time(day * DAY)),
+        videos: None,
+        avg_views: None,
+    };
+    let reading = |&(day, followers): &(i64, Option<i64>)| Reading {
+        time: Time(day * DAY),
+        followers,
+        likes: None,
+        engagement: None,
+        is_suspect: false,
+        interval: Some(7 * DAY),
+    };
+    Entry::new(portrait, None, days.iter().map(reading).collect())
+}

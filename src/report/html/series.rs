@@ -1,0 +1,212 @@
+//! An account's numbers in the order of time, and what may be said of them.
+//!
+//! Only measured values count: those that are neither absent nor suspect. A rate uses its own
+//! pair's distance in time, so a hole in the history is a longer step and never a spike.
+
+use crate::clock::Time;
+use crate::store::Reading;
+
+/// How far after the wanted moment a history may start for a gain since then, in seconds.
+const LATEST_START: i64 = 12 * 3600;
+
+/// What is drawn of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Metric {
+    Followers,
+    Likes,
+    Engagement,
+}
+
+impl Metric {
+    pub const ALL: [Metric; 3] = [Metric::Followers, Metric::Likes, Metric::Engagement];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Metric::Followers => "Followers",
+            Metric::Likes => "Likes",
+            Metric::Engagement => "Engagement rate",
+        }
+    }
+
+    pub fn is_told(self, reading: &Reading) -> bool {
+        match self {
+            Metric::Followers => reading.followers.is_some(),
+            Metric::Likes => reading.likes.is_some(),
+            Metric::Engagement => reading.engagement.is_some(),
+        }
+    }
+
+    fn is_measured(self, reading: &Reading) -> bool {
+        !reading.is_suspect && self.is_told(reading)
+    }
+}
+
+/// A change of a count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Gain {
+    /// By how much.
+    pub by: i64,
+    /// From what.
+    pub from: i64,
+}
+
+impl Gain {
+    /// Tenths of a percent, rounded; `None` from nothing.
+    pub fn permille(self) -> Option<i64> {
+        let (by, from) = (i128::from(self.by), i128::from(self.from));
+        (from > 0).then(|| i64::try_from(rounded(by * 1000, from)).unwrap_or(i64::MAX))
+    }
+}
+
+/// A count measured at a moment.
+pub(super) type Measured = (Time, i64);
+
+/// An account's numbers in the order of time.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Series(Vec<Reading>);
+
+impl Series {
+    /// A clock that stepped back may have left readings out of order.
+    pub fn new(mut readings: Vec<Reading>) -> Series {
+        readings.sort_by_key(|reading| reading.time);
+        Series(readings)
+    }
+
+    pub fn readings(&self) -> &[Reading] {
+        &self.0
+    }
+
+    pub fn has(&self, metric: Metric) -> bool {
+        self.0.iter().any(|reading| metric.is_told(reading))
+    }
+
+    pub fn followers(&self) -> Vec<Measured> {
+        self.measured(|reading| reading.followers)
+    }
+
+    pub fn likes(&self) -> Vec<Measured> {
+        self.measured(|reading| reading.likes)
+    }
+
+    fn measured(&self, count: impl Fn(&Reading) -> Option<i64>) -> Vec<Measured> {
+        let believed = self.0.iter().filter(|reading| !reading.is_suspect);
+        believed.filter_map(|reading| Some((reading.time, count(reading)?))).collect()
+    }
+
+    /// The newest measured engagement rate.
+    pub fn engagement(&self) -> Option<f64> {
+        let mut believed = self.0.iter().rev().filter(|reading| !reading.is_suspect);
+        believed.find_map(|reading| reading.engagement)
+    }
+
+    /// The places of the readings before which the metric has a hole: the one measured before
+    /// lies over 1.5 of the longer of the two intervals back. `otherwise` is the interval where
+    /// none was written.
+    pub fn breaks(&self, metric: Metric, otherwise: i64) -> Vec<usize> {
+        let measured = self.0.iter().enumerate().filter(|(_, reading)| metric.is_measured(reading));
+        let measured: Vec<(usize, &Reading)> = measured.collect();
+        let pairs = measured.windows(2).filter_map(|pair| {
+            let &[(_, before), (place, reading)] = pair else { return None };
+            let interval = before.interval.max(reading.interval).unwrap_or(otherwise);
+            let distance = reading.time.since(before.time);
+            let is_hole = interval > 0 && distance.saturating_mul(2) > interval.saturating_mul(3);
+            is_hole.then_some(place)
+        });
+        pairs.collect()
+    }
+}
+
+/// The newest count minus the count `seconds` before it, interpolated between its measured
+/// neighbours; `None` where the history starts over 12 hours after that moment.
+pub(super) fn gain(measured: &[Measured], seconds: i64) -> Option<Gain> {
+    let &(newest, now) = measured.last()?;
+    let wanted = newest.plus(-seconds);
+    let &(first, start) = measured.first()?;
+    if first.since(wanted) > LATEST_START {
+        return None;
+    }
+    let after = measured.partition_point(|&(time, _)| time <= wanted);
+    let from = match after.checked_sub(1).and_then(|before| measured.get(before)) {
+        None => start,
+        Some(&(before, count)) => match measured.get(after) {
+            None => count,
+            Some(&(next, then)) => {
+                let (step, whole) = (i128::from(wanted.since(before)), next.since(before).into());
+                let rise = rounded((i128::from(then) - i128::from(count)) * step, whole);
+                count.saturating_add(i64::try_from(rise).unwrap_or(0))
+            }
+        },
+    };
+    Some(Gain { by: now.saturating_sub(from), from })
+}
+
+/// `amount / by`, to the nearest whole; `by` is positive.
+pub(super) fn rounded(amount: i128, by: i128) -> i128 {
+    (amount * 2 + by).div_euclid(by * 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400;
+
+    fn reading(day: i64, followers: Option<i64>, is_suspect: bool) -> Reading {
+        Reading {
+            time: Time(day * DAY),
+            followers,
+            likes: None,
+            engagement: None,
+            is_suspect,
+            interval: Some(7 * DAY),
+        }
+    }
+
+    fn counts(days: &[(i64, i64)]) -> Vec<Measured> {
+        days.iter().map(|&(day, count)| (Time(day * DAY), count)).collect()
+    }
+
+    #[test]
+    fn a_gain_is_interpolated_between_its_measured_neighbours() {
+        let gained = |days: &[(i64, i64)]| gain(&counts(days), 30 * DAY);
+        assert_eq!(gained(&[]), None);
+        assert_eq!(gained(&[(40, 5)]), None);
+        assert_eq!(gained(&[(0, 100), (30, 130)]), Some(Gain { by: 30, from: 100 }));
+        assert_eq!(gained(&[(0, 100), (20, 300), (40, 500)]), Some(Gain { by: 300, from: 200 }));
+        assert_eq!(gained(&[(11, 100), (40, 500)]), None);
+        let huge = 1_000_000_000_000;
+        assert_eq!(gained(&[(0, huge), (60, 0)]).map(|gain| gain.by), Some(-huge / 2));
+        assert_eq!(
+            gained(&[(0, i64::MAX), (31, i64::MAX)]),
+            Some(Gain { by: 0, from: i64::MAX }),
+            "nothing overflows"
+        );
+        let late = [(Time(0), 7), (Time(30 * DAY - LATEST_START), 9)];
+        assert_eq!(gain(&late, 30 * DAY), Some(Gain { by: 2, from: 7 }));
+        let later = [(Time(1), 7), (Time(30 * DAY - LATEST_START), 9)];
+        assert_eq!(gain(&later, 30 * DAY), None);
+    }
+
+    #[test]
+    fn a_percentage_is_rounded_and_of_something() {
+        assert_eq!(Gain { by: 1, from: 3 }.permille(), Some(333));
+        assert_eq!(Gain { by: -1, from: 3 }.permille(), Some(-333));
+        assert_eq!(Gain { by: 5, from: 0 }.permille(), None);
+    }
+
+    #[test]
+    fn a_suspect_or_absent_value_is_not_measured_and_a_hole_is_a_break() {
+        let series = Series::new(vec![
+            reading(14, Some(30), false),
+            reading(0, Some(10), false),
+            reading(7, Some(20), false),
+            reading(21, Some(0), true),
+            reading(28, Some(50), false),
+            reading(35, None, false),
+            reading(38, Some(60), false),
+        ]);
+        assert_eq!(series.followers(), counts(&[(0, 10), (7, 20), (14, 30), (28, 50), (38, 60)]));
+        assert_eq!(series.breaks(Metric::Followers, 0), [4]);
+        assert!(series.breaks(Metric::Likes, 0).is_empty() && !series.has(Metric::Likes));
+    }
+}
