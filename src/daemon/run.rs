@@ -218,11 +218,8 @@ impl Daemon {
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
         // The receiving end lives in the task that makes the calls, as long as this one.
         self.clients.send_replace(client);
-        self.config = Config {
-            database: self.config.database.clone(),
-            http: self.config.http.clone(),
-            ..config
-        };
+        self.config =
+            Config { database: self.config.database.clone(), http: self.config.http, ..config };
         Ok(())
     }
 }

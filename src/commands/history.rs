@@ -1,0 +1,236 @@
+//! `growthd history`: one account's series.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::HistoryArgs;
+use crate::clock::{self, Time};
+use crate::commands::{CommandError, Done, Form, print_json};
+use crate::config::Config;
+use crate::report::{Cell, Chart, Csv, Grouped, In, Shown, Signed, Table, terminal};
+use crate::store::{Batch, Change, Gap, Named, Point, Reader, Subject};
+
+/// Everything that is told.
+struct History {
+    account: Subject,
+    since: Option<Time>,
+    points: Vec<Point>,
+    gaps: Vec<Gap>,
+    now: Time,
+}
+
+/// Tells an account's history.
+pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
+    let now = clock::now().time();
+    let since = args.since.map(|since| since.resolve(now)).transpose()?;
+    let mut reader = Reader::open_up_to_date(&config.database.path)?;
+    let look = reader.look()?;
+    let account = find(&look, &args.account)?;
+    let from = since.unwrap_or(Time(i64::MIN));
+    let points = look.points(&account, from)?;
+    let gaps = look.gaps(&account, from)?;
+    let history = History { account, since, points, gaps, now };
+    match args.form.form() {
+        Form::Json => print_json(&history.json())?,
+        Form::Csv => history.write_csv(io::stdout().lock())?,
+        Form::Text => history.print(&mut io::stdout().lock(), terminal::width())?,
+    }
+    Ok(Done::Well)
+}
+
+fn find(look: &Batch<'_>, name: &str) -> Result<Subject, CommandError> {
+    let shown = Shown(name);
+    Err(CommandError::Usage(match look.named(name)? {
+        Named::One(account) => return Ok(account),
+        Named::Several(ids) => {
+            format!("{shown} names {} accounts; say which by its id: {}", ids.len(), ids.join(", "))
+        }
+        Named::Nobody(Some(nearest)) => {
+            format!("there is no account {shown}; did you mean {}?", Shown(&nearest))
+        }
+        Named::Nobody(None) => {
+            format!("there is no account {shown}; `growthd status` lists them")
+        }
+    }))
+}
+
+const COLUMNS: [&str; 20] = [
+    "refresh_id",
+    "account_id",
+    "label",
+    "username",
+    "time_utc",
+    "gap_days",
+    "followers",
+    "followers_delta",
+    "followers_per_7d",
+    "followers_pct_per_7d",
+    "likes",
+    "likes_delta",
+    "likes_per_7d",
+    "likes_pct_per_7d",
+    "videos",
+    "videos_delta",
+    "videos_per_7d",
+    "videos_pct_per_7d",
+    "engagement_rate",
+    "is_suspect",
+];
+
+impl History {
+    fn write_csv(&self, out: impl Write) -> io::Result<()> {
+        let mut csv = Csv::new(out, &COLUMNS)?;
+        for point in &self.points {
+            let Point { followers, likes, videos, .. } = point;
+            csv.row(&[
+                Cell::Whole(point.refresh.0),
+                Cell::Id(&self.account.id),
+                (&self.account.label).into(),
+                (&self.account.username).into(),
+                Cell::Time(point.time),
+                point.gap_days.into(),
+                followers.value.into(),
+                followers.delta.into(),
+                followers.per_7d.into(),
+                followers.pct_per_7d.into(),
+                likes.value.into(),
+                likes.delta.into(),
+                likes.per_7d.into(),
+                likes.pct_per_7d.into(),
+                videos.value.into(),
+                videos.delta.into(),
+                videos.per_7d.into(),
+                videos.pct_per_7d.into(),
+                point.engagement_rate.into(),
+                Cell::Flag(point.is_suspect),
+            ])?;
+        }
+        csv.finish()
+    }
+
+    fn json(&self) -> Value {
+        let utc = |time: Time| time.to_string();
+        json!({
+            "account_id": self.account.id,
+            "label": self.account.label,
+            "username": self.account.username,
+            "platform": self.account.platform,
+            "since_time": self.since.map(|since| since.0),
+            "since_utc": self.since.map(utc),
+            "snapshots": self.points.iter().map(|point| {
+                let mut told = json!({
+                    "refresh_id": point.refresh.0,
+                    "time": point.time.0,
+                    "time_utc": utc(point.time),
+                    "gap_days": point.gap_days,
+                    "engagement_rate": point.engagement_rate,
+                    "is_suspect": point.is_suspect,
+                });
+                for (name, change) in [
+                    ("followers", point.followers),
+                    ("likes", point.likes),
+                    ("videos", point.videos),
+                ] {
+                    told[name] = json!(change.value);
+                    told[format!("{name}_delta")] = json!(change.delta);
+                    told[format!("{name}_per_7d")] = json!(change.per_7d);
+                    told[format!("{name}_pct_per_7d")] = json!(change.pct_per_7d);
+                }
+                told
+            }).collect::<Vec<_>>(),
+            "gaps": self.gaps.iter().map(|gap| json!({
+                "from_time": gap.from.0, "from_utc": utc(gap.from),
+                "to_time": gap.to.0, "to_utc": utc(gap.to), "days": gap.days,
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn print(&self, out: &mut impl Write, width: usize) -> io::Result<()> {
+        writeln!(out, "{}", self.title())?;
+        if self.points.is_empty() {
+            return writeln!(out, "{}", self.nothing());
+        }
+        let is_suspect = self.points.iter().any(|point| point.is_suspect);
+        let measured = |count: fn(&Point) -> Change| {
+            let trusted = self.points.iter().filter(|point| !point.is_suspect);
+            trusted.filter_map(|p| Some((p.time, count(p).value?))).collect::<Vec<_>>()
+        };
+        let gaps: Vec<_> = self.gaps.iter().map(|gap| (gap.from, gap.to)).collect();
+        for (name, count) in [
+            ("followers", (|point| point.followers) as fn(&Point) -> Change),
+            ("likes", |point| point.likes),
+        ] {
+            let values = measured(count);
+            if !values.is_empty() {
+                writeln!(out, "\n{name}")?;
+                write!(out, "{}", Chart { values: &values, gaps: &gaps, width })?;
+            }
+        }
+        write!(out, "\n{}", self.table())?;
+        if is_suspect {
+            writeln!(out, "\n? suspect: shown, and no part of any change (see the README)")?;
+        }
+        Ok(())
+    }
+
+    fn title(&self) -> String {
+        let mut title = match &self.account.label {
+            Some(label) => format!("{} ({})", Shown(label), self.account.id),
+            None => self.account.id.clone(),
+        };
+        if let Some(username) = &self.account.username {
+            title.push_str(&format!("  @{}", Shown(username)));
+        }
+        if let Some(platform) = &self.account.platform {
+            title.push_str(&format!(" on {}", Shown(platform)));
+        }
+        title
+    }
+
+    fn nothing(&self) -> String {
+        let next = match self.account.next_due {
+            Some(time) => format!("the next refresh is {}", In { time, now: self.now }),
+            None => "it is not watched".to_owned(),
+        };
+        match self.since {
+            Some(since) => format!("no snapshot since {since}; {next}"),
+            None => format!("no snapshot yet; {next}"),
+        }
+    }
+
+    fn table(&self) -> Table {
+        let headings = [
+            "TIME (UTC)",
+            "FOLLOWERS",
+            "CHANGE",
+            "A WEEK",
+            "LIKES",
+            "CHANGE",
+            "VIDEOS",
+            "ENGAGEMENT",
+            "",
+        ];
+        let mut table = Table::new(&headings).with_numbers(1..8);
+        let count = |count: Option<i64>| count.map_or("-".to_owned(), |n| Grouped(n).to_string());
+        let delta = |delta: Option<i64>| delta.map_or(String::new(), |n| Signed(n).to_string());
+        for point in &self.points {
+            if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
+                table.row([format!("  gap: {:.1} days", gap.days)]);
+            }
+            let percent = point.followers.pct_per_7d;
+            table.row([
+                point.time.date_time().format("%Y-%m-%d %H:%M").to_string(),
+                count(point.followers.value),
+                delta(point.followers.delta),
+                percent.map_or(String::new(), |percent| format!("{percent:+.2}%")),
+                count(point.likes.value),
+                delta(point.likes.delta),
+                count(point.videos.value),
+                point.engagement_rate.map_or(String::new(), |rate| format!("{rate:.2}")),
+                if point.is_suspect { "?".to_owned() } else { String::new() },
+            ]);
+        }
+        table
+    }
+}
