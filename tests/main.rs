@@ -1,0 +1,6 @@
+mod backup;
+mod export;
+mod growth;
+mod history;
+mod past;
+mod views;
