@@ -137,9 +137,7 @@ fn write_object(out: &mut impl Write, row: Exported) -> io::Result<()> {
         let before = if place == 0 { '{' } else { ',' };
         write!(out, "{before}\"{column}\":{value}")?;
     }
-    // It is JSON as the vendor wrote it: line breaks can only stand between its tokens.
-    let extra = row.extra.map(|extra| extra.replace(['\n', '\r'], " "));
-    let extra = extra.and_then(|extra| RawValue::from_string(extra).ok());
+    let extra = row.extra.and_then(|extra| RawValue::from_string(extra).ok());
     let extra = extra.as_ref().map_or("null", |extra| extra.get());
     writeln!(out, ",\"extra\":{extra}}}")
 }

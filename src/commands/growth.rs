@@ -29,7 +29,9 @@ pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> 
         Form::Csv => write_csv(&chosen(&movers, args.top), io::stdout().lock())?,
         Form::Text => {
             let top = args.top.unwrap_or(SHOWN);
-            let page = Page { look: &look, since, now, width: terminal::width() };
+            let newest = movers.iter().filter_map(|mover| Some(mover.newest?.0)).max();
+            let until = newest.unwrap_or(now);
+            let page = Page { look: &look, since, until, width: terminal::width() };
             page.print(&movers, top, &mut io::stdout().lock())?;
         }
     }
@@ -98,7 +100,8 @@ fn write_csv(movers: &[&Mover], out: impl Write) -> io::Result<()> {
 struct Page<'a> {
     look: &'a Batch<'a>,
     since: Time,
-    now: Time,
+    /// The newest measurement of the list: where every trend ends.
+    until: Time,
     width: usize,
 }
 
@@ -154,7 +157,10 @@ impl Page<'_> {
         let room = self.width.saturating_sub(trend + 40).max(12);
         for mover in movers {
             let values = self.look.followers(mover.key, self.since)?;
-            let line = Sparkline { values: &values, from: self.since, to: self.now, width: trend };
+            let gaps = self.look.gaps(&mover.id, self.since)?;
+            let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to)).collect();
+            let (from, to) = (self.since, self.until);
+            let line = Sparkline { values: &values, gaps: &gaps, from, to, width: trend };
             table.row([
                 terminal::fitted(name(mover), room),
                 mover.newest.map_or(String::new(), |(_, count)| Grouped(count).to_string()),

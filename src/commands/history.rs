@@ -28,8 +28,8 @@ pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError
     let look = reader.look()?;
     let account = find(&look, &args.account)?;
     let from = since.unwrap_or(Time(i64::MIN));
-    let points = look.points(&account, from)?;
-    let gaps = look.gaps(&account, from)?;
+    let points = look.points(&account.id, from)?;
+    let gaps = look.gaps(&account.id, from)?;
     let history = History { account, since, points, gaps, now };
     match args.form.form() {
         Form::Json => print_json(&history.json())?,
@@ -167,7 +167,7 @@ impl History {
                 write!(out, "{}", Chart { values: &values, gaps: &gaps, width })?;
             }
         }
-        write!(out, "\n{}", self.table())?;
+        write!(out, "\n{}", self.table(width))?;
         if is_suspect {
             writeln!(out, "\n? suspect: shown, and no part of any change (see the README)")?;
         }
@@ -199,38 +199,76 @@ impl History {
         }
     }
 
-    fn table(&self) -> Table {
-        let headings = [
-            "TIME (UTC)",
-            "FOLLOWERS",
-            "CHANGE",
-            "A WEEK",
-            "LIKES",
-            "CHANGE",
-            "VIDEOS",
-            "ENGAGEMENT",
-            "",
-        ];
-        let mut table = Table::new(&headings).with_numbers(1..8);
-        let count = |count: Option<i64>| count.map_or("-".to_owned(), |n| Grouped(n).to_string());
-        let delta = |delta: Option<i64>| delta.map_or(String::new(), |n| Signed(n).to_string());
+    /// The table with as many of its columns as fit; those of the least use go first.
+    fn table(&self, width: usize) -> Table {
+        let mut columns = COLUMNS_SHOWN.to_vec();
+        loop {
+            let table = self.table_of(&columns);
+            let expendable = columns.iter().map(|column| column.use_of).min().unwrap_or(0);
+            if table.width() <= width || expendable == MOST_USE {
+                return table;
+            }
+            columns.retain(|column| column.use_of != expendable);
+        }
+    }
+
+    fn table_of(&self, columns: &[Column]) -> Table {
+        let mut headings = vec!["TIME (UTC)"];
+        headings.extend(columns.iter().map(|column| column.heading));
+        let numbers = 1..headings.len();
+        let mut table = Table::new(&headings).with_numbers(numbers);
         for point in &self.points {
             if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
                 table.row([format!("  gap: {:.1} days", gap.days)]);
             }
-            let percent = point.followers.pct_per_7d;
-            table.row([
-                point.time.date_time().format("%Y-%m-%d %H:%M").to_string(),
-                count(point.followers.value),
-                delta(point.followers.delta),
-                percent.map_or(String::new(), |percent| format!("{percent:+.2}%")),
-                count(point.likes.value),
-                delta(point.likes.delta),
-                count(point.videos.value),
-                point.engagement_rate.map_or(String::new(), |rate| format!("{rate:.2}")),
-                if point.is_suspect { "?".to_owned() } else { String::new() },
-            ]);
+            let mut cells = vec![point.time.date_time().format("%Y-%m-%d %H:%M").to_string()];
+            cells.extend(columns.iter().map(|column| (column.cell)(point)));
+            if point.is_suspect {
+                cells.push("?".to_owned());
+            }
+            table.row(cells);
         }
         table
     }
+}
+
+/// A column of the table that people see.
+#[derive(Clone, Copy)]
+struct Column {
+    heading: &'static str,
+    /// Where there is not the room for all, the columns of the least use are left out.
+    use_of: u8,
+    cell: fn(&Point) -> String,
+}
+
+/// Of a column that is never left out.
+const MOST_USE: u8 = 4;
+
+const COLUMNS_SHOWN: [Column; 7] = [
+    Column { heading: "FOLLOWERS", use_of: MOST_USE, cell: |point| count(point.followers.value) },
+    Column { heading: "CHANGE", use_of: MOST_USE, cell: |point| delta(point.followers.delta) },
+    Column {
+        heading: "A WEEK",
+        use_of: MOST_USE,
+        cell: |point| {
+            let percent = point.followers.pct_per_7d;
+            percent.map_or(String::new(), |percent| format!("{percent:+.2}%"))
+        },
+    },
+    Column { heading: "LIKES", use_of: 3, cell: |point| count(point.likes.value) },
+    Column { heading: "CHANGE", use_of: 2, cell: |point| delta(point.likes.delta) },
+    Column { heading: "VIDEOS", use_of: 0, cell: |point| count(point.videos.value) },
+    Column {
+        heading: "ENGAGEMENT",
+        use_of: 1,
+        cell: |point| point.engagement_rate.map_or(String::new(), |rate| format!("{rate:.2}")),
+    },
+];
+
+fn count(count: Option<i64>) -> String {
+    count.map_or("-".to_owned(), |count| Grouped(count).to_string())
+}
+
+fn delta(delta: Option<i64>) -> String {
+    delta.map_or(String::new(), |delta| Signed(delta).to_string())
 }

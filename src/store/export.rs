@@ -31,7 +31,7 @@ pub struct Exported {
     pub analyzed: Option<Time>,
     /// Whether its values take no part in growth.
     pub is_suspect: bool,
-    /// What else the vendor said, as JSON.
+    /// What else the vendor said, as JSON in one line.
     pub extra: Option<String>,
 }
 
@@ -75,6 +75,7 @@ fn exported(row: &rusqlite::Row<'_>) -> rusqlite::Result<Exported> {
         },
         analyzed: row.get::<_, Option<i64>>(13)?.map(Time),
         is_suspect: row.get(14)?,
-        extra: row.get(15)?,
+        // Line breaks can only stand between the tokens of JSON.
+        extra: row.get::<_, Option<String>>(15)?.map(|extra| extra.replace(['\n', '\r'], " ")),
     })
 }

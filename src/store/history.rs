@@ -150,7 +150,7 @@ impl Batch<'_> {
     }
 
     /// An account's snapshots from `since` on, oldest first.
-    pub fn points(&self, account: &Subject, since: Time) -> Result<Vec<Point>, StoreError> {
+    pub fn points(&self, account_id: &str, since: Time) -> Result<Vec<Point>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT g.refresh_id, g.time, g.gap_days,
                     g.followers, g.followers_delta, g.followers_per_7d, g.followers_pct_per_7d,
@@ -160,7 +160,7 @@ impl Batch<'_> {
              FROM growth g JOIN snapshots s ON s.refresh_id = g.refresh_id
              WHERE g.account_id = ?1 AND g.time >= ?2 ORDER BY g.refresh_id",
         )?;
-        let points = statement.query_map((&account.id, since.0), |row| {
+        let points = statement.query_map((account_id, since.0), |row| {
             Ok(Point {
                 refresh: RefreshId(row.get(0)?),
                 time: Time(row.get(1)?),
@@ -176,12 +176,12 @@ impl Batch<'_> {
     }
 
     /// The holes in an account's series that end after `since`, oldest first.
-    pub fn gaps(&self, account: &Subject, since: Time) -> Result<Vec<Gap>, StoreError> {
+    pub fn gaps(&self, account_id: &str, since: Time) -> Result<Vec<Gap>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT from_time, to_time, days FROM gaps
              WHERE account_id = ?1 AND to_time > ?2 ORDER BY to_time",
         )?;
-        let gaps = statement.query_map((&account.id, since.0), |row| {
+        let gaps = statement.query_map((account_id, since.0), |row| {
             Ok(Gap { from: Time(row.get(0)?), to: Time(row.get(1)?), days: row.get(2)? })
         })?;
         Ok(gaps.collect::<Result<_, _>>()?)

@@ -83,7 +83,7 @@ impl Batch<'_> {
         Ok(movers.collect::<Result<_, _>>()?)
     }
 
-    /// An account's measured followers from `since` on, oldest first.
+    /// An account's measured followers from `since` on, and the last before it; oldest first.
     pub fn followers(
         &self,
         account: AccountKey,
@@ -91,7 +91,12 @@ impl Batch<'_> {
     ) -> Result<Vec<(Time, i64)>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT time, followers FROM _snapshot
-             WHERE account = ?1 AND time >= ?2 AND followers IS NOT NULL AND is_suspect = 0
+             WHERE account = ?1 AND followers IS NOT NULL AND is_suspect = 0
+               AND refresh_id >= ifnull((
+                 SELECT b.refresh_id FROM _snapshot b
+                 WHERE b.account = ?1 AND b.followers IS NOT NULL AND b.is_suspect = 0
+                   AND b.time <= ?2
+                 ORDER BY b.refresh_id DESC LIMIT 1), 0)
              ORDER BY refresh_id",
         )?;
         let values = statement
