@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::clock::Time;
-use crate::report::number::Short;
+use crate::report::{Grouped, Short};
 
 /// Rows of the drawing; each holds four dots.
 const ROWS: usize = 8;
@@ -82,7 +82,7 @@ impl fmt::Display for Chart<'_> {
         };
         let counts = || self.values.iter().map(|(_, count)| *count);
         let (low, high) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
-        let scale = [Short(high).to_string(), Short(low).to_string()];
+        let scale = scale(low, high);
         let margin = scale.iter().map(String::len).max().unwrap_or(0);
         let columns = self.width.saturating_sub(margin + 3).max(10);
         let cells = vec![0; columns * ROWS];
@@ -119,6 +119,15 @@ impl fmt::Display for Chart<'_> {
         let room = columns.saturating_sub(from.len());
         writeln!(f, "{:>margin$}   {from}{to:>room$}", "")
     }
+}
+
+/// The greatest and the least count: in few digits, where those tell them apart.
+fn scale(low: i64, high: i64) -> [String; 2] {
+    let short = [Short(high).to_string(), Short(low).to_string()];
+    if low != high && short[0] == short[1] {
+        return [Grouped(high).to_string(), Grouped(low).to_string()];
+    }
+    short
 }
 
 fn braille(dots: u8) -> char {
@@ -206,5 +215,12 @@ mod tests {
     #[test]
     fn the_greatest_counts_are_no_matter() {
         assert!(chart(&[(0, 0), (1, i64::MAX)], &[]).starts_with("9.22E │"));
+    }
+
+    #[test]
+    fn a_scale_tells_its_ends_apart() {
+        assert_eq!(scale(1_480_000, 1_520_000), ["1.52M", "1.48M"]);
+        assert_eq!(scale(20_256_410, 20_299_000), ["20,299,000", "20,256,410"]);
+        assert_eq!(scale(15_200, 15_200), ["15.2K", "15.2K"]);
     }
 }

@@ -104,3 +104,23 @@ impl Batch<'_> {
         Ok(values.collect::<Result<_, _>>()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MOVERS;
+
+    #[test]
+    fn the_list_is_gone_through_once_and_the_history_by_its_index() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growth.db");
+        let mut store =
+            crate::store::Store::open(&path, crate::store::Creation::Allowed).expect("a database");
+        let look = store.look().expect("a look");
+        let mut statement =
+            look.tx.prepare(&format!("EXPLAIN QUERY PLAN {MOVERS}")).expect("a plan");
+        let steps = statement.query_map([0], |row| row.get::<_, String>(3)).expect("a plan");
+        let steps: Vec<String> = steps.collect::<Result<_, _>>().expect("its steps");
+        let scans: Vec<_> = steps.iter().filter(|step| step.contains("SCAN")).collect();
+        assert_eq!(scans, ["SCAN a"], "{steps:?}");
+    }
+}
