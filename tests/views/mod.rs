@@ -1,5 +1,6 @@
 //! The views, on the bundled SQLite and on the system's.
 
+mod datasette;
 mod gains;
 mod gaps;
 mod growth;

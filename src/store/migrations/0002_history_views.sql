@@ -2,8 +2,9 @@
 -- suspect; "before" is a smaller refresh_id of the same account.
 -- No window functions: with one, a view is computed whole unless the filter is on its partition.
 -- Each look back is a seek in _snapshot_account, whose entries end with the refresh_id, and
--- stops at the first hit; where the row's own value is not measured it does not start, so that
--- a count the platform never tells costs nothing.
+-- stops at the first hit. l is the last snapshot before that is not suspect, and mostly has all
+-- counts; beyond it is looked only for those it lacks, and not at all where the row itself has
+-- none, so that a count the platform never tells costs nothing.
 
 CREATE VIEW growth AS
 SELECT a.account_id, a.label, p.username,
@@ -38,24 +39,30 @@ LEFT JOIN _snapshot l ON l.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = s.account AND b.refresh_id < s.refresh_id AND b.is_suspect = 0
   ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot f ON f.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE s.followers IS NOT NULL AND s.is_suspect = 0
-    AND b.account = s.account AND b.refresh_id < s.refresh_id
-    AND b.followers IS NOT NULL AND b.is_suspect = 0
-  ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot k ON k.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE s.likes IS NOT NULL AND s.is_suspect = 0
-    AND b.account = s.account AND b.refresh_id < s.refresh_id
-    AND b.likes IS NOT NULL AND b.is_suspect = 0
-  ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot v ON v.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE s.videos IS NOT NULL AND s.is_suspect = 0
-    AND b.account = s.account AND b.refresh_id < s.refresh_id
-    AND b.videos IS NOT NULL AND b.is_suspect = 0
-  ORDER BY b.refresh_id DESC LIMIT 1);
+LEFT JOIN _snapshot f ON f.refresh_id = CASE
+  WHEN s.followers IS NULL OR s.is_suspect = 1 THEN NULL
+  WHEN l.followers IS NOT NULL THEN l.refresh_id
+  ELSE (SELECT b.refresh_id FROM _snapshot b
+        WHERE b.account = s.account AND b.refresh_id < l.refresh_id
+          AND b.followers IS NOT NULL AND b.is_suspect = 0
+        ORDER BY b.refresh_id DESC LIMIT 1)
+END
+LEFT JOIN _snapshot k ON k.refresh_id = CASE
+  WHEN s.likes IS NULL OR s.is_suspect = 1 THEN NULL
+  WHEN l.likes IS NOT NULL THEN l.refresh_id
+  ELSE (SELECT b.refresh_id FROM _snapshot b
+        WHERE b.account = s.account AND b.refresh_id < l.refresh_id
+          AND b.likes IS NOT NULL AND b.is_suspect = 0
+        ORDER BY b.refresh_id DESC LIMIT 1)
+END
+LEFT JOIN _snapshot v ON v.refresh_id = CASE
+  WHEN s.videos IS NULL OR s.is_suspect = 1 THEN NULL
+  WHEN l.videos IS NOT NULL THEN l.refresh_id
+  ELSE (SELECT b.refresh_id FROM _snapshot b
+        WHERE b.account = s.account AND b.refresh_id < l.refresh_id
+          AND b.videos IS NOT NULL AND b.is_suspect = 0
+        ORDER BY b.refresh_id DESC LIMIT 1)
+END;
 
 -- A week is counted from its Monday, 00:00 UTC (1970-01-01 was a Thursday, 259200 s after one),
 -- and named by its Thursday, since %G and %V are NULL before SQLite 3.46.
@@ -80,24 +87,30 @@ LEFT JOIN _snapshot l ON l.refresh_id = (
   WHERE b.account = s.account AND b.refresh_id < s.refresh_id
     AND b.is_suspect = 0 AND b.time < s.monday
   ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot f ON f.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE s.followers IS NOT NULL AND s.is_suspect = 0
-    AND b.account = s.account AND b.refresh_id < s.refresh_id
-    AND b.followers IS NOT NULL AND b.is_suspect = 0 AND b.time < s.monday
-  ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot k ON k.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE s.likes IS NOT NULL AND s.is_suspect = 0
-    AND b.account = s.account AND b.refresh_id < s.refresh_id
-    AND b.likes IS NOT NULL AND b.is_suspect = 0 AND b.time < s.monday
-  ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot v ON v.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE s.videos IS NOT NULL AND s.is_suspect = 0
-    AND b.account = s.account AND b.refresh_id < s.refresh_id
-    AND b.videos IS NOT NULL AND b.is_suspect = 0 AND b.time < s.monday
-  ORDER BY b.refresh_id DESC LIMIT 1)
+LEFT JOIN _snapshot f ON f.refresh_id = CASE
+  WHEN s.followers IS NULL OR s.is_suspect = 1 THEN NULL
+  WHEN l.followers IS NOT NULL THEN l.refresh_id
+  ELSE (SELECT b.refresh_id FROM _snapshot b
+        WHERE b.account = s.account AND b.refresh_id < l.refresh_id
+          AND b.followers IS NOT NULL AND b.is_suspect = 0 AND b.time < s.monday
+        ORDER BY b.refresh_id DESC LIMIT 1)
+END
+LEFT JOIN _snapshot k ON k.refresh_id = CASE
+  WHEN s.likes IS NULL OR s.is_suspect = 1 THEN NULL
+  WHEN l.likes IS NOT NULL THEN l.refresh_id
+  ELSE (SELECT b.refresh_id FROM _snapshot b
+        WHERE b.account = s.account AND b.refresh_id < l.refresh_id
+          AND b.likes IS NOT NULL AND b.is_suspect = 0 AND b.time < s.monday
+        ORDER BY b.refresh_id DESC LIMIT 1)
+END
+LEFT JOIN _snapshot v ON v.refresh_id = CASE
+  WHEN s.videos IS NULL OR s.is_suspect = 1 THEN NULL
+  WHEN l.videos IS NOT NULL THEN l.refresh_id
+  ELSE (SELECT b.refresh_id FROM _snapshot b
+        WHERE b.account = s.account AND b.refresh_id < l.refresh_id
+          AND b.videos IS NOT NULL AND b.is_suspect = 0 AND b.time < s.monday
+        ORDER BY b.refresh_id DESC LIMIT 1)
+END
 WHERE CASE s.is_suspect WHEN 0 THEN
   NOT EXISTS (
     SELECT 1 FROM _snapshot n
