@@ -2,6 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use growthd::store::{Creation, Reader, Store};
 use rusqlite::Connection;
@@ -36,6 +40,46 @@ fn a_copy_is_whole_while_the_daemon_holds_the_database_and_writes() {
     // It is a database of growthd's like any other.
     Reader::open(&copy).expect("to read");
     Store::open(&copy, Creation::Refused).expect("to write");
+}
+
+#[test]
+fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
+    let past = history();
+    let path = past.path();
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            let connection = Connection::open(path).expect("the database");
+            connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                written += 1;
+                // A line and its snapshot, in one transaction, as the daemon does.
+                connection
+                    .execute_batch(
+                        "BEGIN IMMEDIATE;
+                         INSERT INTO _refresh (account, cause, outcome, spent, started_time, finished_time)
+                         VALUES (1, 4, 1, 1, 5, 5);
+                         INSERT INTO _snapshot (refresh_id, account, time, is_suspect, extra)
+                         VALUES (last_insert_rowid(), 1, 5, 0, hex(zeroblob(2000)));
+                         COMMIT;",
+                    )
+                    .expect("a transaction");
+            }
+            written
+        }
+    });
+    for _ in 0..5 {
+        past.told(&["backup", "--force", "copy.db"]);
+        let copy = Connection::open(past.file("copy.db")).expect("the copy");
+        let text = |sql: &str| copy.query_row(sql, [], |row| row.get::<_, String>(0)).expect(sql);
+        assert_eq!(text("PRAGMA integrity_check"), "ok");
+        let same = "SELECT CAST((SELECT count(*) FROM _refresh) = (SELECT count(*) FROM _snapshot) AS TEXT)";
+        assert_eq!(text(same), "1");
+    }
+    stop.store(true, Ordering::Relaxed);
+    assert!(writer.join().expect("the writer") > 0);
 }
 
 #[test]

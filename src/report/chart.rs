@@ -77,16 +77,17 @@ fn scaled(part: i64, whole: i64, length: i64) -> i64 {
 
 impl fmt::Display for Chart<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Some(first), Some(last)) = (self.values.first(), self.values.last()) else {
-            return Ok(());
-        };
+        let Some(last) = self.values.last() else { return Ok(()) };
+        // In the order of refreshes a time may lie before the one before it: clocks are set.
+        let times = || self.values.iter().map(|(time, _)| *time);
+        let (from, to) = (times().min().unwrap_or(last.0), times().max().unwrap_or(last.0));
         let counts = || self.values.iter().map(|(_, count)| *count);
         let (low, high) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
         let scale = scale(low, high);
         let margin = scale.iter().map(String::len).max().unwrap_or(0);
         let columns = self.width.saturating_sub(margin + 3).max(10);
         let cells = vec![0; columns * ROWS];
-        let mut canvas = Canvas { columns, cells, from: first.0, to: last.0, low, high };
+        let mut canvas = Canvas { columns, cells, from, to, low, high };
         for pair in self.values.windows(2) {
             let [(from, before), (to, after)] = pair else { continue };
             let is_gap = self.gaps.iter().any(|(start, end)| from < end && start < to);
@@ -112,7 +113,7 @@ impl fmt::Display for Chart<'_> {
         }
         writeln!(f, "{:>margin$} └─{}", "", "─".repeat(columns))?;
         let day = |time: Time| time.date_time().format("%Y-%m-%d").to_string();
-        let (from, to) = (day(first.0), day(last.0));
+        let (from, to) = (day(from), day(to));
         if from == to {
             return writeln!(f, "{:>margin$}   {from}", "");
         }
@@ -210,6 +211,12 @@ mod tests {
                  2026-01-01
             ");
         assert_eq!(chart(&[], &[]), "");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_draws_within_the_chart() {
+        let drawn = chart(&[(0, 1), (1_000_000, 2), (0, 3), (-5, 4), (0, 5)], &[]);
+        assert_eq!(drawn.lines().count(), ROWS + 2);
     }
 
     #[test]
