@@ -35,12 +35,12 @@ fn a_person_sees_winners_losers_and_who_is_not_known() {
 
         GREW
         ACCOUNT        FOLLOWERS  GAINED           TREND
-        Up                10,700    +689   +6.88%  ▁▁▁▁▁▁▁▂▂▂▂▃▃▃▃▄▄▄▄▄▅▅▆▆▇█
-        日本の名前 🐈        900    +389  +76.13%  ▁▁▁▁▂▂                   █
+        Up                10,700    +689   +6.88%  ▁▁▁▁▁▂▂▂▂▃▃▃▄▄▄▅▅▆▇█
+        日本の名前 🐈        900    +389  +76.13%  ▁▁▁▂▂              █
 
         LOST
         ACCOUNT  FOLLOWERS  GAINED          TREND
-        Down         2,700    -289  -9.67%  █▇▇▆▆▅▆▆▆▆▆▆▇▆▆▅▅▄▃▃▃▂▂▁▁▁
+        Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
         1 without a history back to then: Newcomer
 
@@ -63,11 +63,11 @@ fn top_bounds_both_ends() {
 
         GREW (the first 1 of 2)
         ACCOUNT  FOLLOWERS  GAINED          TREND
-        Up          10,700    +689  +6.88%  ▁▁▁▁▁▁▁▂▂▂▂▃▃▃▃▄▄▄▄▄▅▅▆▆▇█
+        Up          10,700    +689  +6.88%  ▁▁▁▁▁▂▂▂▂▃▃▃▄▄▄▅▅▆▇█
 
         LOST
         ACCOUNT  FOLLOWERS  GAINED          TREND
-        Down         2,700    -289  -9.67%  █▇▇▆▆▅▆▆▆▆▆▆▇▆▆▅▅▄▃▃▃▂▂▁▁▁
+        Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
         1 without a history back to then: Newcomer
 

@@ -145,7 +145,7 @@ fn nothing_and_one_snapshot_are_told() {
               │
               │
               └─────────────────────────────────────────────────────────────────────────
-                2026-01-05
+                2026-01-05 06:00:00
 
         TIME (UTC)        FOLLOWERS  CHANGE  A WEEK  LIKES  CHANGE  VIDEOS  ENGAGEMENT
         2026-01-05 06:00     15,200                      -               -

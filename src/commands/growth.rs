@@ -14,7 +14,7 @@ use crate::store::{Batch, Mover, Reader};
 /// How many winners, and as many losers, a person is shown who does not say.
 const SHOWN: usize = 10;
 
-/// Columns of a sparkline: a third of the terminal's, at most these.
+/// Columns of a sparkline: a quarter of the terminal's, at most these.
 const TREND: usize = 30;
 
 /// Tells the list's movers.
@@ -153,7 +153,7 @@ impl Page<'_> {
     fn table(&self, movers: &[&Mover]) -> Result<Table, CommandError> {
         let headings = ["ACCOUNT", "FOLLOWERS", "GAINED", "", "TREND"];
         let mut table = Table::new(&headings).with_numbers(1..4);
-        let trend = (self.width / 3).min(TREND);
+        let trend = (self.width / 4).min(TREND);
         let room = self.width.saturating_sub(trend + 40).max(12);
         for mover in movers {
             let values = self.look.followers(mover.key, self.since)?;

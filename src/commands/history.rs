@@ -212,16 +212,26 @@ impl History {
         }
     }
 
+    /// Seconds are shown where minutes do not tell two snapshots apart.
+    fn time_format(&self) -> &'static str {
+        let is_dense = |pair: &[Point]| (pair[1].time.since(pair[0].time)).abs() < 60;
+        match self.points.windows(2).any(is_dense) {
+            true => "%Y-%m-%d %H:%M:%S",
+            false => "%Y-%m-%d %H:%M",
+        }
+    }
+
     fn table_of(&self, columns: &[Column]) -> Table {
         let mut headings = vec!["TIME (UTC)"];
         headings.extend(columns.iter().map(|column| column.heading));
         let numbers = 1..headings.len();
         let mut table = Table::new(&headings).with_numbers(numbers);
+        let format = self.time_format();
         for point in &self.points {
             if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
                 table.row([format!("  gap: {:.1} days", gap.days)]);
             }
-            let mut cells = vec![point.time.date_time().format("%Y-%m-%d %H:%M").to_string()];
+            let mut cells = vec![point.time.date_time().format(format).to_string()];
             cells.extend(columns.iter().map(|column| (column.cell)(point)));
             if point.is_suspect {
                 cells.push("?".to_owned());

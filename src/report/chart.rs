@@ -112,12 +112,17 @@ impl fmt::Display for Chart<'_> {
             writeln!(f, "{}", format!("{label:>margin$} │ {drawn}").trim_end())?;
         }
         writeln!(f, "{:>margin$} └─{}", "", "─".repeat(columns))?;
-        let day = |time: Time| time.date_time().format("%Y-%m-%d").to_string();
+        let format = match to.since(from) {
+            ..600 => "%Y-%m-%d %H:%M:%S",
+            600..172_800 => "%Y-%m-%d %H:%M",
+            _ => "%Y-%m-%d",
+        };
+        let day = |time: Time| time.date_time().format(format).to_string();
         let (from, to) = (day(from), day(to));
         if from == to {
             return writeln!(f, "{:>margin$}   {from}", "");
         }
-        let room = columns.saturating_sub(from.len());
+        let room = columns.saturating_sub(from.len()).max(to.len() + 1);
         writeln!(f, "{:>margin$}   {from}{to:>room$}", "")
     }
 }
@@ -208,7 +213,7 @@ mod tests {
                │
                │
                └────────────────────────────────────
-                 2026-01-01
+                 2026-01-01 00:00:00
             ");
         assert_eq!(chart(&[], &[]), "");
     }
