@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::account::AccountId;
+use crate::report::Since;
 
 /// Refreshes social-media accounts when they are due, and keeps their growth history in SQLite.
 #[derive(Debug, Parser)]
@@ -76,6 +77,20 @@ pub enum Verb {
         #[arg(long, short, value_name = "FILE", default_value = "growthd-report.html")]
         output: PathBuf,
     },
+    /// Show one account's history, with charts
+    History(HistoryArgs),
+    /// Show who grew most, and who lost
+    Growth(GrowthArgs),
+    /// Write the whole history for other programs
+    Export(ExportArgs),
+    /// Copy the database, while the daemon runs
+    Backup {
+        /// The copy
+        file: PathBuf,
+        /// Replace a file that is there
+        #[arg(long)]
+        force: bool,
+    },
     /// Watch it work against a simulated API: no key, no network, half a minute
     Demo,
     /// Print a shell's completions, for packagers
@@ -128,4 +143,66 @@ pub struct RefreshArgs {
     /// Print one JSON value
     #[arg(long)]
     pub json: bool,
+}
+
+/// Whose history to show.
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// Its id, label or username
+    pub account: String,
+    /// From then on: 90d, 2026-01-01 or 2026-01-01T06:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Since>,
+    /// For whom.
+    #[command(flatten)]
+    pub form: FormArgs,
+}
+
+/// Which growth to show.
+#[derive(Debug, Args)]
+pub struct GrowthArgs {
+    /// From then on: 90d, 2026-01-01 or 2026-01-01T06:00:00Z
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    pub since: Since,
+    /// So many that grew most, and so many that lost most [default: 10; all with --json or --csv]
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+    /// For whom.
+    #[command(flatten)]
+    pub form: FormArgs,
+}
+
+/// For whom it is.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct FormArgs {
+    /// Print one JSON value
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print CSV
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// What of the history to write, and where.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: ExportFormat,
+    /// Snapshots taken then or later: 90d, 2026-01-01 or 2026-01-01T06:00:00Z
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<Since>,
+    /// Into this file, whole or not at all [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// How the history is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values, with headings.
+    #[default]
+    Csv,
+    /// A JSON object a line.
+    Jsonl,
 }

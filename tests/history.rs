@@ -1,80 +1,181 @@
-//! The history is anybody's to read whom the file's mode lets, while the daemon writes it and
-//! afterwards, and nobody else's.
+//! `growthd history`.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use crate::past::{DAY, Past, START, Told};
 
-use crate::harness::{Daemon, Ended, Place, Settings, Vendor, is_root};
-
-/// Asks Debian's `sqlite3`, as a user who can read the folder and not write it; `None` where
-/// there is no such program.
-fn ask(place: &Place, sql: &str) -> Option<Ended> {
-    let mut command = Command::new("sqlite3");
-    command.current_dir(place.path()).args(["file:growth.db?mode=ro", sql]);
-    if is_root() {
-        // The database's group, and no owner.
-        command.uid(65_534).gid(fs::metadata(place.path()).expect("a folder").gid());
+fn guru() -> Past {
+    let past = Past::new();
+    let account = past.account("clx1", Some("Fitness Guru 🏋"), Some("guru"));
+    for (day, followers, suspect) in [
+        (0, 15_200, false),
+        (7, 15_410, false),
+        (14, 15_300, false),
+        (35, 0, true),
+        (42, 16_700, false),
+        (49, 16_900, false),
+    ] {
+        let told = Told {
+            likes: (!suspect).then_some(followers * 10),
+            videos: Some(400 + day),
+            engagement: Some(4.25),
+            suspect,
+            ..Told::followers(followers)
+        };
+        past.snapshot(account, START + day * DAY, told);
     }
-    match command.output() {
-        Ok(output) => Some(Ended::from(output)),
-        Err(error) => {
-            println!("skipped: sqlite3 cannot be run: {error}");
-            None
-        }
+    past
+}
+
+#[test]
+fn a_person_sees_charts_with_gaps_and_a_table() {
+    insta::assert_snapshot!(guru().told(&["history", "clx1"]), @r"
+        Fitness Guru 🏋 (clx1)  @guru on tiktok
+
+        followers
+        16.9K │                                                                ⣀⣀⡠⠤⠤⠒⠒⠊⠉
+              │                                                              ⠈⠉
+              │
+              │
+              │
+              │
+              │          ⣀⣀⣀⣀
+        15.2K │ ⣀⡠⠤⠤⠒⠒⠊⠉⠉    ⠉⠉⠉⠉⠉⠒⠒⠒
+              └─────────────────────────────────────────────────────────────────────────
+                2026-01-05                                                    2026-02-23
+
+        likes
+        169K │                                                                ⢀⣀⣀⠤⠤⠤⠒⠒⠊⠉
+             │                                                               ⠉⠁
+             │
+             │
+             │
+             │
+             │          ⢀⣀⣀⣀
+        152K │ ⣀⡠⠤⠤⠒⠒⠒⠉⠉⠁   ⠉⠉⠉⠉⠉⠒⠒⠒
+             └──────────────────────────────────────────────────────────────────────────
+               2026-01-05                                                     2026-02-23
+
+        TIME (UTC)        FOLLOWERS  CHANGE  A WEEK    LIKES   CHANGE  ENGAGEMENT
+        2026-01-05 06:00     15,200                  152,000                 4.25
+        2026-01-12 06:00     15,410    +210  +1.38%  154,100   +2,100        4.25
+        2026-01-19 06:00     15,300    -110  -0.71%  153,000   -1,100        4.25
+        2026-02-09 06:00          0                        -                 4.25  ?
+          gap: 28.0 days
+        2026-02-16 06:00     16,700  +1,400  +2.29%  167,000  +14,000        4.25
+        2026-02-23 06:00     16,900    +200  +1.20%  169,000   +2,000        4.25
+
+        ? suspect: shown, and no part of any change (see the README)
+        ");
+}
+
+#[test]
+fn an_account_is_named_by_id_label_or_username() {
+    let past = guru();
+    let by_id = past.told(&["history", "clx1"]);
+    for name in ["Fitness Guru 🏋", "guru", "@guru"] {
+        assert_eq!(past.told(&["history", name]), by_id);
     }
 }
 
 #[test]
-fn it_is_read_while_the_daemon_writes_and_after_it_stopped() {
-    let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::each_second(&["a", "b"]));
-    let daemon = place.run();
-    let folder_mode = |mode| fs::set_permissions(place.path(), fs::Permissions::from_mode(mode));
-    place.database_when_made().until("SELECT count(*) >= 2 FROM snapshots");
-    let sql = "SELECT count(*) FROM snapshots JOIN latest USING (account_id)";
-    let count = |ended: Ended| ended.with_code(0).out.trim().parse::<i64>().expect("a number");
-    for mode in [0o755, 0o555] {
-        folder_mode(mode).expect("a mode");
-        if let Some(ended) = ask(&place, sql) {
-            assert!(count(ended) >= 2);
-        }
+fn an_unknown_name_is_told_with_the_nearest() {
+    let past = guru();
+    for (name, nearest) in [
+        ("guro", "there is no account guro; did you mean guru?"),
+        ("Fitnes Guru", "there is no account Fitnes Guru; did you mean Fitness Guru 🏋?"),
+        ("zzz", "there is no account zzz; `growthd status` lists them"),
+        ("", "there is no account ; `growthd status` lists them"),
+        ("\u{1b}[2J", "there is no account \u{fffd}[2J; `growthd status` lists them"),
+    ] {
+        assert_eq!(past.refused(&["history", name]), (Some(2), format!("growthd: {nearest}\n")));
     }
-    let calls = vendor.call_count();
-    vendor.wait_for_calls(calls + 2);
-    folder_mode(0o755).expect("a mode");
-    daemon.stop();
-    folder_mode(0o555).expect("a mode");
-    let snapshots: i64 = place.database().one("SELECT count(*) FROM snapshots");
-    if let Some(ended) = ask(&place, sql) {
-        assert_eq!(count(ended), snapshots);
-    }
-    if let Some(ended) = ask(&place, "DELETE FROM _pause") {
-        assert_ne!(ended.code, Some(0), "it is read-only: {ended:?}");
-    }
-    folder_mode(0o755).expect("a mode");
 }
 
 #[test]
-fn nobody_else_may_read_it_whatever_the_umask() {
-    let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
-    let mut shell = Command::new("sh");
-    shell.current_dir(place.path()).args([
-        "-c",
-        "umask 0 && exec \"$0\" run",
-        env!("CARGO_BIN_EXE_growthd"),
-    ]);
-    let mut daemon = Daemon::start(shell).once_up();
-    daemon.until("refreshed");
-    let mode = |name: &str| fs::metadata(place.file(name)).expect(name).mode() & 0o777;
-    for name in ["growth.db", "growth.db-wal", "growth.db-shm", "growth.db.lock"] {
-        assert_eq!(mode(name) & !0o640, 0, "{name}: {:o}", mode(name));
+fn a_label_of_two_accounts_says_which_there_are() {
+    let past = Past::new();
+    past.series("clx1", "Guru", "one", &[(0, 1)]);
+    past.series("clx2", "Guru", "two", &[(0, 2)]);
+    let told = "growthd: Guru names 2 accounts; say which by its id: clx1, clx2\n";
+    assert_eq!(past.refused(&["history", "Guru"]), (Some(2), told.to_owned()));
+    // An id is an id, even where it is another's label.
+    past.series("Guru", "x", "y", &[(0, 3)]);
+    assert!(past.told(&["history", "Guru", "--csv"]).contains(",3,"));
+}
+
+#[test]
+fn since_bounds_the_series() {
+    let past = guru();
+    let rows = |since: &str| {
+        past.told(&["history", "clx1", "--csv", "--since", since]).lines().count() - 1
+    };
+    assert_eq!(rows("2026-02-16"), 2);
+    assert_eq!(rows("2026-02-16T06:00:00Z"), 2);
+    assert_eq!(rows("2026-02-16T06:00:01Z"), 1);
+    let (code, told) = past.refused(&["history", "clx1", "--since", "9999-01-01"]);
+    assert_eq!(code, Some(2));
+    assert!(told.contains("lies in the future"), "{told}");
+    let out = past.growthd(&["history", "clx1", "--since", "soon"]);
+    assert_eq!(out.status.code(), Some(2));
+}
+
+#[test]
+fn nothing_and_one_snapshot_are_told() {
+    let past = Past::new();
+    past.account("clx1", None, None);
+    past.series("clx2", "New", "new", &[(0, 15_200)]);
+    assert!(
+        past.told(&["history", "clx1"])
+            .starts_with("clx1 on tiktok\nno snapshot yet; the next refresh is in ")
+    );
+    assert!(
+        past.told(&["history", "clx2", "--since", "2026-01-06"])
+            .contains("no snapshot since 2026-01-06T00:00:00Z;")
+    );
+    assert_eq!(past.told(&["history", "clx1", "--csv"]).lines().count(), 1);
+    insta::assert_snapshot!(past.told(&["history", "clx2"]), @r"
+        New (clx2)  @new on tiktok
+
+        followers
+              │
+              │
+              │
+        15.2K │ ⡀
+              │
+              │
+              │
+              │
+              └─────────────────────────────────────────────────────────────────────────
+                2026-01-05 06:00:00
+
+        TIME (UTC)        FOLLOWERS  CHANGE  A WEEK  LIKES  CHANGE  VIDEOS  ENGAGEMENT
+        2026-01-05 06:00     15,200                      -               -
+        ");
+}
+
+#[test]
+fn programs_get_one_json_value() {
+    let told = guru().told(&["history", "clx1", "--json", "--since", "2026-02-09"]);
+    assert_eq!(told.lines().count(), 1);
+    let value: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    assert_eq!(value["account_id"], "clx1");
+    assert_eq!(value["since_utc"], "2026-02-09T00:00:00Z");
+    assert_eq!(value["snapshots"].as_array().expect("an array").len(), 3);
+    assert_eq!(value["snapshots"][0]["is_suspect"], true);
+    assert_eq!(value["snapshots"][1]["followers_delta"], 1400);
+    // 1400 over the four weeks since the last measured one.
+    assert_eq!(value["snapshots"][1]["followers_per_7d"], 350.0);
+    assert_eq!(value["gaps"][0]["days"], 28.0);
+    assert_eq!(value["gaps"][0]["to_utc"], "2026-02-16T06:00:00Z");
+}
+
+#[test]
+fn without_a_database_it_says_so() {
+    let past = Past::new();
+    std::fs::remove_file(past.path()).expect("removed");
+    for verb in [&["history", "x"][..], &["growth"], &["export"], &["backup", "copy.db"]] {
+        let (code, told) = past.refused(verb);
+        assert_eq!(code, Some(74));
+        assert!(told.contains("there is no database at"), "{told}");
     }
-    assert_eq!(mode("growth.db.sock"), 0o660);
-    daemon.stop();
-    for name in ["growth.db", "growth.db-wal", "growth.db-shm", "growth.db.lock"] {
-        assert_eq!(mode(name) & !0o640, 0, "{name}: {:o}", mode(name));
-    }
+    assert!(!past.file("copy.db").exists());
 }

@@ -13,13 +13,18 @@
 mod harness;
 
 mod adding;
+mod backup;
 mod bad_input;
 mod crash;
 mod demo;
+mod export;
+mod growth;
 mod handover;
 mod history;
 mod life;
 mod outcomes;
+mod past;
+mod readers;
 mod reload;
 mod report;
 mod secrecy;
@@ -27,4 +32,5 @@ mod signals;
 mod simulation;
 mod store_trouble;
 mod verbs;
+mod views;
 mod words;

@@ -1,8 +1,12 @@
 //! The verbs, a file each, and what their errors mean to a shell.
 
 mod add;
+mod backup;
 mod check;
 mod demo;
+mod export;
+mod growth;
+mod history;
 mod logging;
 mod packaging;
 mod plan;
@@ -10,14 +14,16 @@ mod refresh;
 mod report;
 mod run;
 mod status;
+mod target;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
-use crate::daemon::RunError;
+use crate::daemon::{RunError, WatchedFile};
+use crate::report::Future;
 use crate::store::StoreError;
 
 /// How a verb ended that did not fail.
@@ -53,9 +59,6 @@ pub enum CommandError {
     /// The watchlist's file.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// An argument that only the verb can judge.
-    #[error("{0}")]
-    Usage(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,6 +73,15 @@ pub enum CommandError {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// The command line means nothing here.
+    #[error("{0}")]
+    Usage(String),
+    /// It names a time that has not come.
+    #[error(transparent)]
+    Future(#[from] Future),
+    /// A file that was to be written cannot be.
+    #[error("{0}")]
+    Target(String),
     /// The demo's folder is somebody's.
     #[error("{0}")]
     Demo(String),
@@ -84,9 +96,9 @@ impl CommandError {
         ExitCode::from(match self {
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Store(_) => STORE,
-            CommandError::LogFilter(_) | CommandError::Usage(_) => USAGE,
+            CommandError::LogFilter(_) | CommandError::Usage(_) | CommandError::Future(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            CommandError::Output(_) | CommandError::Demo(_) => STORE,
+            CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {
                 RunError::Config(_)
                 | RunError::Key(_)
@@ -128,7 +140,9 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Run { watch } => {
             // Libraries speak up where something is wrong.
             logging::start(cli.log_format, "warn,growthd=info")?;
-            run::run(config()?, watch)
+            // Before it is read, so that an edit meanwhile is noticed.
+            let file = watch.then(|| WatchedFile::new(&path));
+            run::run(config()?, file)
         }
         Verb::Check => check::check(&config()?),
         Verb::Plan { json } => plan::plan(&config()?, json),
@@ -149,12 +163,40 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             status::status(&config()?, form)
         }
         Verb::Report { output } => report::report(&config()?, &output),
+        Verb::History(args) => history::history(&config()?, &args),
+        Verb::Growth(args) => growth::growth(&config()?, &args),
+        Verb::Export(args) => export::export(&config()?, &args),
+        Verb::Backup { file, force } => {
+            let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
+            backup::backup(&config()?, &file, replace)
+        }
         Verb::Demo => {
             logging::start(cli.log_format, "off")?;
             demo::demo()
         }
         Verb::Completions { shell } => packaging::completions(shell),
         Verb::Man => packaging::man(),
+    }
+}
+
+/// For whom something is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// A person.
+    Text,
+    /// A program: one JSON value.
+    Json,
+    /// A program: a table.
+    Csv,
+}
+
+impl FormArgs {
+    fn form(self) -> Form {
+        match (self.json, self.csv) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Csv,
+            _ => Form::Text,
+        }
     }
 }
 

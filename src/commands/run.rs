@@ -5,12 +5,12 @@ use tracing::debug;
 
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::Config;
-use crate::daemon;
+use crate::daemon::{self, WatchedFile};
 
 /// Runs until it is told to end.
-pub fn run(config: Config, watch_file: bool) -> Result<Done, CommandError> {
+pub fn run(config: Config, file: Option<WatchedFile>) -> Result<Done, CommandError> {
     keep_memory_private();
-    runtime()?.block_on(daemon::run(config, watch_file))?;
+    runtime()?.block_on(daemon::run(config, file))?;
     Ok(Done::Well)
 }
 

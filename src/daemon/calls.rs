@@ -8,7 +8,7 @@ use crate::api::{Answer, Client};
 use crate::clock;
 use crate::daemon::{Input, Metrics};
 use crate::engine::Return;
-use crate::store::{Claim, Subject};
+use crate::store::{Callee, Claim};
 
 /// Makes every call that `claims` yields, until it is closed. Each answer goes to `inbox`; no
 /// call is given up or cut short by a shutdown.
@@ -25,12 +25,12 @@ pub async fn make_calls(
         let (inbox, metrics) = (inbox.clone(), metrics.clone());
         tokio::spawn(async move {
             let start = clock::monotonic();
-            let subject = claim.subject().clone();
+            let callee = claim.callee().clone();
             // A task of its own, so that even a panic below settles the claim.
             let call = tokio::spawn(async move {
-                match subject {
-                    Subject::Account(_, id) => client.refresh(&id).await,
-                    Subject::Newcomer(newcomer) => client.analyze(&newcomer.handle).await,
+                match callee {
+                    Callee::Account(_, id) => client.refresh(&id).await,
+                    Callee::Newcomer(newcomer) => client.analyze(&newcomer.handle).await,
                 }
             });
             let answer = call

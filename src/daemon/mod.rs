@@ -14,6 +14,7 @@ mod notify;
 mod progress;
 mod run;
 mod stop_signals;
+mod watched_file;
 mod worker;
 
 pub use calls::make_calls;
@@ -22,4 +23,5 @@ pub use notify::Notifier;
 pub use progress::{Lookup, Progress};
 pub use run::{RunError, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
+pub use watched_file::WatchedFile;
 pub use worker::{Input, Selection, Work, WorkError, Worker};

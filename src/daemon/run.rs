@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
-use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc::unbounded_channel, oneshot, watch};
@@ -16,15 +15,13 @@ use crate::daemon::http::{self, Served};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
+use crate::daemon::watched_file::WatchedFile;
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
 use crate::daemon::{control, heartbeat, make_calls};
 use crate::engine::{Appetite, Changes, Engine, Terms};
 use crate::forecast::per_month;
 use crate::report::Shown;
 use crate::store::{Creation, Pause, Store, StoreError};
-
-/// How often `--watch` looks at the configuration's file.
-const LOOK_AT_FILE: Duration = Duration::from_secs(1);
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -61,12 +58,11 @@ fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunErro
     RunError::Start(Box::new(error))
 }
 
-/// Runs until SIGTERM or SIGINT; reloads at SIGHUP, and with `watch_file` when the
-/// configuration's file changes.
+/// Runs until SIGTERM or SIGINT; reloads at SIGHUP, and when `file`, the configuration's, changes.
 ///
 /// # Errors
 /// What keeps it from starting; a store that could not record the last answers.
-pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
+pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), RunError> {
     let mut stop = StopSignals::new().map_err(start_error)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(start_error)?;
     // Before the database, so that a start that lacks the key leaves nothing behind.
@@ -115,7 +111,6 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
     announce(&config, changes, pause.as_ref());
     notifier.ready(&watching(&config));
     let mut daemon = Daemon { config, clients, budgets, inbox, notifier, metrics };
-    let mut file = watch_file.then(|| WatchedFile::new(&daemon.config.path));
     let mut is_stopping = false;
     loop {
         tokio::select! {
@@ -233,44 +228,9 @@ impl Daemon {
     }
 }
 
-/// The configuration's file, looked at now and then.
-struct WatchedFile {
-    path: std::path::PathBuf,
-    seen: Option<State>,
-    ticks: tokio::time::Interval,
-}
-
-type State = (std::time::SystemTime, u64, u64);
-
-impl WatchedFile {
-    fn new(path: &Path) -> WatchedFile {
-        let mut ticks = tokio::time::interval(LOOK_AT_FILE);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        WatchedFile { path: path.to_owned(), seen: state(path), ticks }
-    }
-}
-
-fn state(path: &Path) -> Option<State> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.ino(), metadata.len()))
-}
-
-/// Waits until the file has changed and then stayed the same for one look: an editor may be
-/// writing it. A file that is gone for a moment is one being replaced.
 async fn changed(file: &mut Option<WatchedFile>) {
-    let Some(file) = file else { return std::future::pending().await };
-    let mut pending = None;
-    loop {
-        file.ticks.tick().await;
-        let now = state(&file.path);
-        if now.is_none() || now == file.seen {
-            continue;
-        }
-        if now == pending {
-            file.seen = now;
-            return;
-        }
-        pending = now;
+    match file {
+        Some(file) => file.changed().await,
+        None => std::future::pending().await,
     }
 }

@@ -11,8 +11,8 @@ use crate::engine::{Event, Return, Terms};
 use crate::measurement::Measurement;
 use crate::schedule::{Timetable, stable_hash};
 use crate::store::{
-    Account, AccountKey, Batch, Claim, Outcome, Pause, PauseKind, Previous, RefreshId, Standing,
-    StoreError, Subject, Verdict, Wait,
+    Account, AccountKey, Batch, Callee, Claim, Outcome, Pause, PauseKind, Previous, RefreshId,
+    Standing, StoreError, Verdict, Wait,
 };
 
 /// No account's key: whom a newcomer's answer is about.
@@ -41,12 +41,12 @@ pub(super) fn settle(
         arrived: *arrived,
         now,
     };
-    match claim.subject() {
-        Subject::Account(key, id) => {
+    match claim.callee() {
+        Callee::Account(key, id) => {
             let heard = classify(answer.clone(), Some(id), *arrived);
             settling(timetable, events).settle(*key, id, &heard)
         }
-        Subject::Newcomer(newcomer) => {
+        Callee::Newcomer(newcomer) => {
             let heard = classify(answer.clone(), None, *arrived);
             settling(timetable, events).settle_newcomer(newcomer, &heard)
         }

@@ -1,12 +1,21 @@
-//! What people read: words, tables and numbers made from the store.
+//! What people read: words, tables, charts and numbers made from the store.
 
+mod chart;
+mod csv;
 pub mod html;
 mod number;
 mod shown;
+mod since;
 mod span;
+mod sparkline;
 mod table;
+pub mod terminal;
 
-pub use number::Grouped;
+pub use chart::Chart;
+pub use csv::{Cell, Csv};
+pub use number::{Grouped, Short, Signed};
 pub use shown::Shown;
+pub use since::{Future, InvalidSince, Since};
 pub use span::{Ago, In};
+pub use sparkline::Sparkline;
 pub use table::Table;

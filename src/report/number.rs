@@ -23,9 +23,70 @@ impl fmt::Display for Grouped {
     }
 }
 
+/// A number as [`Grouped`], with its sign where it is more than nothing too.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed(pub i64);
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ..=0 => Grouped(self.0).fmt(f),
+            number => f.pad(&format!("+{}", Grouped(number))),
+        }
+    }
+}
+
+/// A number in at most four digits, for a scale: 999, 15.2K, 1.52M.
+#[derive(Clone, Copy, Debug)]
+pub struct Short(pub i64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, char); 6] = [
+            (1_000_000_000_000_000_000, 'E'),
+            (1_000_000_000_000_000, 'P'),
+            (1_000_000_000_000, 'T'),
+            (1_000_000_000, 'B'),
+            (1_000_000, 'M'),
+            (10_000, 'K'),
+        ];
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let number = self.0.unsigned_abs();
+        let Some((unit, letter)) = UNITS.iter().find(|(unit, _)| number >= *unit) else {
+            return f.pad(&format!("{sign}{number}"));
+        };
+        // Below ten thousand the digits themselves are as short.
+        let unit = if *letter == 'K' { 1000 } else { *unit };
+        let digits = match (number / unit, number % unit) {
+            (whole @ ..10, rest) => format!("{whole}.{:02}", rest / (unit / 100)),
+            (whole @ 10..100, rest) => format!("{whole}.{}", rest / (unit / 10)),
+            (whole, _) => whole.to_string(),
+        };
+        f.pad(&format!("{sign}{digits}{letter}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scale_has_few_digits() {
+        for (number, text) in [
+            (0, "0"),
+            (9999, "9999"),
+            (15_230, "15.2K"),
+            (999_999, "999K"),
+            (1_520_000, "1.52M"),
+            (-1_520_000, "-1.52M"),
+            (i64::MAX, "9.22E"),
+        ] {
+            assert_eq!(Short(number).to_string(), text);
+        }
+        assert_eq!(Signed(1200).to_string(), "+1,200");
+        assert_eq!(Signed(-1200).to_string(), "-1,200");
+        assert_eq!(Signed(0).to_string(), "0");
+    }
 
     #[test]
     fn digits_stand_in_threes() {

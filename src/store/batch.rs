@@ -5,7 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::clock::Time;
 use crate::store::StoreError;
 use crate::store::account::Account;
-use crate::store::ledger::{AccountKey, Cause, Claim, Newcomer, Outcome, RefreshId, Subject};
+use crate::store::ledger::{AccountKey, Callee, Cause, Claim, Newcomer, Outcome, RefreshId};
 
 /// A transaction of the one writing connection. Dropped without [`Batch::commit`], it leaves
 /// nothing behind.
@@ -78,7 +78,7 @@ impl<'store> Batch<'store> {
         let refresh = RefreshId(self.tx.last_insert_rowid());
         self.claims.push(Claim {
             refresh,
-            subject: Subject::Account(account.key, account.id.clone()),
+            callee: Callee::Account(account.key, account.id.clone()),
             cause,
             slot,
             started: now,
@@ -94,8 +94,8 @@ impl<'store> Batch<'store> {
             )?
             .execute([Cause::Add.code(), now.0])?;
         let refresh = RefreshId(self.tx.last_insert_rowid());
-        let subject = Subject::Newcomer(Box::new(newcomer.clone()));
-        self.claims.push(Claim { refresh, subject, cause: Cause::Add, slot: None, started: now });
+        let callee = Callee::Newcomer(Box::new(newcomer.clone()));
+        self.claims.push(Claim { refresh, callee, cause: Cause::Add, slot: None, started: now });
         Ok(())
     }
 
@@ -185,7 +185,7 @@ impl<'store> Batch<'store> {
         while let Some(row) = rows.next()? {
             claims.push(Claim {
                 refresh: RefreshId(row.get(0)?),
-                subject: Subject::Account(
+                callee: Callee::Account(
                     AccountKey(row.get(1)?),
                     super::account::account_id(row.get(2)?)?,
                 ),

@@ -120,7 +120,7 @@ fn decode<T: Copy>(words: &[(T, &str)], code: i64, column: &'static str) -> Resu
 
 /// Whom a call is about.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Subject {
+pub enum Callee {
     /// An account of the watchlist.
     Account(AccountKey, AccountId),
     /// Somebody known by name, whose id the answer will tell.
@@ -143,7 +143,7 @@ pub struct Newcomer {
 #[derive(Debug)]
 pub struct Claim {
     pub(super) refresh: RefreshId,
-    pub(super) subject: Subject,
+    pub(super) callee: Callee,
     pub(super) cause: Cause,
     pub(super) slot: Option<Time>,
     pub(super) started: Time,
@@ -157,15 +157,15 @@ impl Claim {
 
     /// The account of the watchlist that it is about; `None` for a newcomer.
     pub fn account_id(&self) -> Option<&AccountId> {
-        match &self.subject {
-            Subject::Account(_, id) => Some(id),
-            Subject::Newcomer(_) => None,
+        match &self.callee {
+            Callee::Account(_, id) => Some(id),
+            Callee::Newcomer(_) => None,
         }
     }
 
     /// Whom to ask for.
-    pub fn subject(&self) -> &Subject {
-        &self.subject
+    pub fn callee(&self) -> &Callee {
+        &self.callee
     }
 
     /// Why.

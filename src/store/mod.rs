@@ -19,9 +19,13 @@
 //! the engine, so its cost is shared by everything that the turn settles and claims.
 
 mod account;
+mod backup;
 mod batch;
 mod error;
+mod export;
+mod history;
 mod ledger;
+mod movers;
 mod open;
 mod pause;
 mod portrait;
@@ -32,7 +36,10 @@ mod watchlist;
 pub use account::{Account, Standing};
 pub use batch::{Batch, Recent, Verdict};
 pub use error::StoreError;
-pub use ledger::{AccountKey, Cause, Claim, Newcomer, Outcome, RefreshId, Subject};
+pub use export::Exported;
+pub use history::{Change, Gap, Named, Point, Subject};
+pub use ledger::{AccountKey, Callee, Cause, Claim, Newcomer, Outcome, RefreshId};
+pub use movers::Mover;
 pub use open::{Creation, SCHEMA_VERSION, Store};
 pub use pause::{Pause, PauseKind, Wait};
 pub use portrait::{DailySpend, Portrait, Reading};

@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x6772_6f77;
 pub(super) const FOUNDATION: &str = include_str!("migrations/0001_foundation.sql");
 
 /// Applied in order; a database's `user_version` counts those it has.
-const MIGRATIONS: &[&str] = &[FOUNDATION];
+const MIGRATIONS: &[&str] = &[FOUNDATION, include_str!("migrations/0002_history_views.sql")];
 
 /// The schema this version writes.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]

@@ -9,7 +9,7 @@ use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::account::account_id;
 use crate::store::open::{check_file, is_held, version};
-use crate::store::{Batch, StoreError};
+use crate::store::{Batch, Creation, SCHEMA_VERSION, Store, StoreError};
 
 /// Readers of a WAL database wait only while another process repairs it after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,7 +17,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that only reads.
 #[derive(Debug)]
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
 }
 
 impl Reader {
@@ -36,6 +36,21 @@ impl Reader {
             0 => Err(StoreError::Missing(path.to_owned())),
             _ => Ok(Reader { connection }),
         }
+    }
+
+    /// Opens the database at `path` for what this version's views say: one of an earlier version
+    /// is brought up to date first, as a writer would.
+    ///
+    /// # Errors
+    /// As [`Reader::open`]; where it is to be brought up to date, as [`Store::open`].
+    pub fn open_up_to_date(path: &Path) -> Result<Reader, StoreError> {
+        let reader = Reader::open(path)?;
+        if version(&reader.connection, path)? == SCHEMA_VERSION {
+            return Ok(reader);
+        }
+        drop(reader);
+        drop(Store::open(path, Creation::Refused)?);
+        Reader::open(path)
     }
 
     /// One consistent look at everything.

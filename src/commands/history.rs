@@ -1,0 +1,284 @@
+//! `growthd history`: one account's series.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::HistoryArgs;
+use crate::clock::{self, Time};
+use crate::commands::{CommandError, Done, Form, print_json};
+use crate::config::Config;
+use crate::report::{Cell, Chart, Csv, Grouped, In, Shown, Signed, Table, terminal};
+use crate::store::{Batch, Change, Gap, Named, Point, Reader, Subject};
+
+/// Everything that is told.
+struct History {
+    account: Subject,
+    since: Option<Time>,
+    points: Vec<Point>,
+    gaps: Vec<Gap>,
+    now: Time,
+}
+
+/// Tells an account's history.
+pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
+    let now = clock::now().time();
+    let since = args.since.map(|since| since.resolve(now)).transpose()?;
+    let mut reader = Reader::open_up_to_date(&config.database.path)?;
+    let look = reader.look()?;
+    let account = find(&look, &args.account)?;
+    let from = since.unwrap_or(Time(i64::MIN));
+    let points = look.points(&account.id, from)?;
+    let gaps = look.gaps(&account.id, from)?;
+    let history = History { account, since, points, gaps, now };
+    match args.form.form() {
+        Form::Json => print_json(&history.json())?,
+        Form::Csv => history.write_csv(io::stdout().lock())?,
+        Form::Text => history.print(&mut io::stdout().lock(), terminal::width())?,
+    }
+    Ok(Done::Well)
+}
+
+fn find(look: &Batch<'_>, name: &str) -> Result<Subject, CommandError> {
+    let shown = Shown(name);
+    Err(CommandError::Usage(match look.named(name)? {
+        Named::One(account) => return Ok(account),
+        Named::Several(ids) => {
+            format!("{shown} names {} accounts; say which by its id: {}", ids.len(), ids.join(", "))
+        }
+        Named::Nobody(Some(nearest)) => {
+            format!("there is no account {shown}; did you mean {}?", Shown(&nearest))
+        }
+        Named::Nobody(None) => {
+            format!("there is no account {shown}; `growthd status` lists them")
+        }
+    }))
+}
+
+const COLUMNS: [&str; 20] = [
+    "refresh_id",
+    "account_id",
+    "label",
+    "username",
+    "time_utc",
+    "gap_days",
+    "followers",
+    "followers_delta",
+    "followers_per_7d",
+    "followers_pct_per_7d",
+    "likes",
+    "likes_delta",
+    "likes_per_7d",
+    "likes_pct_per_7d",
+    "videos",
+    "videos_delta",
+    "videos_per_7d",
+    "videos_pct_per_7d",
+    "engagement_rate",
+    "is_suspect",
+];
+
+impl History {
+    fn write_csv(&self, out: impl Write) -> io::Result<()> {
+        let mut csv = Csv::new(out, &COLUMNS)?;
+        for point in &self.points {
+            let Point { followers, likes, videos, .. } = point;
+            csv.row(&[
+                Cell::Whole(point.refresh.0),
+                Cell::Id(&self.account.id),
+                (&self.account.label).into(),
+                (&self.account.username).into(),
+                Cell::Time(point.time),
+                point.gap_days.into(),
+                followers.value.into(),
+                followers.delta.into(),
+                followers.per_7d.into(),
+                followers.pct_per_7d.into(),
+                likes.value.into(),
+                likes.delta.into(),
+                likes.per_7d.into(),
+                likes.pct_per_7d.into(),
+                videos.value.into(),
+                videos.delta.into(),
+                videos.per_7d.into(),
+                videos.pct_per_7d.into(),
+                point.engagement_rate.into(),
+                Cell::Flag(point.is_suspect),
+            ])?;
+        }
+        csv.finish()
+    }
+
+    fn json(&self) -> Value {
+        let utc = |time: Time| time.to_string();
+        json!({
+            "account_id": self.account.id,
+            "label": self.account.label,
+            "username": self.account.username,
+            "platform": self.account.platform,
+            "since_time": self.since.map(|since| since.0),
+            "since_utc": self.since.map(utc),
+            "snapshots": self.points.iter().map(|point| {
+                let mut told = json!({
+                    "refresh_id": point.refresh.0,
+                    "time": point.time.0,
+                    "time_utc": utc(point.time),
+                    "gap_days": point.gap_days,
+                    "engagement_rate": point.engagement_rate,
+                    "is_suspect": point.is_suspect,
+                });
+                for (name, change) in [
+                    ("followers", point.followers),
+                    ("likes", point.likes),
+                    ("videos", point.videos),
+                ] {
+                    told[name] = json!(change.value);
+                    told[format!("{name}_delta")] = json!(change.delta);
+                    told[format!("{name}_per_7d")] = json!(change.per_7d);
+                    told[format!("{name}_pct_per_7d")] = json!(change.pct_per_7d);
+                }
+                told
+            }).collect::<Vec<_>>(),
+            "gaps": self.gaps.iter().map(|gap| json!({
+                "from_time": gap.from.0, "from_utc": utc(gap.from),
+                "to_time": gap.to.0, "to_utc": utc(gap.to), "days": gap.days,
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    fn print(&self, out: &mut impl Write, width: usize) -> io::Result<()> {
+        writeln!(out, "{}", self.title())?;
+        if self.points.is_empty() {
+            return writeln!(out, "{}", self.nothing());
+        }
+        let is_suspect = self.points.iter().any(|point| point.is_suspect);
+        let measured = |count: fn(&Point) -> Change| {
+            let trusted = self.points.iter().filter(|point| !point.is_suspect);
+            trusted.filter_map(|p| Some((p.time, count(p).value?))).collect::<Vec<_>>()
+        };
+        let gaps: Vec<_> = self.gaps.iter().map(|gap| (gap.from, gap.to)).collect();
+        for (name, count) in [
+            ("followers", (|point| point.followers) as fn(&Point) -> Change),
+            ("likes", |point| point.likes),
+        ] {
+            let values = measured(count);
+            if !values.is_empty() {
+                writeln!(out, "\n{name}")?;
+                write!(out, "{}", Chart { values: &values, gaps: &gaps, width })?;
+            }
+        }
+        write!(out, "\n{}", self.table(width))?;
+        if is_suspect {
+            writeln!(out, "\n? suspect: shown, and no part of any change (see the README)")?;
+        }
+        Ok(())
+    }
+
+    fn title(&self) -> String {
+        let mut title = match &self.account.label {
+            Some(label) => format!("{} ({})", Shown(label), self.account.id),
+            None => self.account.id.clone(),
+        };
+        if let Some(username) = &self.account.username {
+            title.push_str(&format!("  @{}", Shown(username)));
+        }
+        if let Some(platform) = &self.account.platform {
+            title.push_str(&format!(" on {}", Shown(platform)));
+        }
+        title
+    }
+
+    fn nothing(&self) -> String {
+        let next = match self.account.next_due {
+            Some(time) => format!("the next refresh is {}", In { time, now: self.now }),
+            None => "it is not watched".to_owned(),
+        };
+        match self.since {
+            Some(since) => format!("no snapshot since {since}; {next}"),
+            None => format!("no snapshot yet; {next}"),
+        }
+    }
+
+    /// The table with as many of its columns as fit; those of the least use go first.
+    fn table(&self, width: usize) -> Table {
+        let mut columns = COLUMNS_SHOWN.to_vec();
+        loop {
+            let table = self.table_of(&columns);
+            let expendable = columns.iter().map(|column| column.use_of).min().unwrap_or(0);
+            if table.width() <= width || expendable == MOST_USE {
+                return table;
+            }
+            columns.retain(|column| column.use_of != expendable);
+        }
+    }
+
+    /// Seconds are shown where minutes do not tell two snapshots apart.
+    fn time_format(&self) -> &'static str {
+        let is_dense = |pair: &[Point]| (pair[1].time.since(pair[0].time)).abs() < 60;
+        match self.points.windows(2).any(is_dense) {
+            true => "%Y-%m-%d %H:%M:%S",
+            false => "%Y-%m-%d %H:%M",
+        }
+    }
+
+    fn table_of(&self, columns: &[Column]) -> Table {
+        let mut headings = vec!["TIME (UTC)"];
+        headings.extend(columns.iter().map(|column| column.heading));
+        let numbers = 1..headings.len();
+        let mut table = Table::new(&headings).with_numbers(numbers);
+        let format = self.time_format();
+        for point in &self.points {
+            if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
+                table.row([format!("  gap: {:.1} days", gap.days)]);
+            }
+            let mut cells = vec![point.time.date_time().format(format).to_string()];
+            cells.extend(columns.iter().map(|column| (column.cell)(point)));
+            if point.is_suspect {
+                cells.push("?".to_owned());
+            }
+            table.row(cells);
+        }
+        table
+    }
+}
+
+/// A column of the table that people see.
+#[derive(Clone, Copy)]
+struct Column {
+    heading: &'static str,
+    /// Where there is not the room for all, the columns of the least use are left out.
+    use_of: u8,
+    cell: fn(&Point) -> String,
+}
+
+/// Of a column that is never left out.
+const MOST_USE: u8 = 4;
+
+const COLUMNS_SHOWN: [Column; 7] = [
+    Column { heading: "FOLLOWERS", use_of: MOST_USE, cell: |point| count(point.followers.value) },
+    Column { heading: "CHANGE", use_of: MOST_USE, cell: |point| delta(point.followers.delta) },
+    Column {
+        heading: "A WEEK",
+        use_of: MOST_USE,
+        cell: |point| {
+            let percent = point.followers.pct_per_7d;
+            percent.map_or(String::new(), |percent| format!("{percent:+.2}%"))
+        },
+    },
+    Column { heading: "LIKES", use_of: 3, cell: |point| count(point.likes.value) },
+    Column { heading: "CHANGE", use_of: 2, cell: |point| delta(point.likes.delta) },
+    Column { heading: "VIDEOS", use_of: 0, cell: |point| count(point.videos.value) },
+    Column {
+        heading: "ENGAGEMENT",
+        use_of: 1,
+        cell: |point| point.engagement_rate.map_or(String::new(), |rate| format!("{rate:.2}")),
+    },
+];
+
+fn count(count: Option<i64>) -> String {
+    count.map_or("-".to_owned(), |count| Grouped(count).to_string())
+}
+
+fn delta(delta: Option<i64>) -> String {
+    delta.map_or(String::new(), |delta| Signed(delta).to_string())
+}

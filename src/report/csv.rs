@@ -1,0 +1,145 @@
+//! CSV that a spreadsheet does not take for formulas.
+
+use std::io::{self, Write};
+
+use crate::clock::Time;
+use crate::measurement::Number;
+
+/// A table in CSV, written as it comes.
+#[derive(Debug)]
+pub struct Csv<W: Write> {
+    writer: csv::Writer<W>,
+}
+
+impl<W: Write> Csv<W> {
+    /// Writes the headings.
+    pub fn new(out: W, headings: &[&str]) -> io::Result<Csv<W>> {
+        let mut writer = csv::Writer::from_writer(out);
+        writer.write_record(headings).map_err(io_error)?;
+        Ok(Csv { writer })
+    }
+
+    /// Appends a row.
+    pub fn row<const N: usize>(&mut self, cells: &[Cell<'_>; N]) -> io::Result<()> {
+        for cell in cells {
+            let written = match cell {
+                Cell::Nothing => self.writer.write_field(""),
+                Cell::Text(text) if is_formula(text) => self.writer.write_field(format!("'{text}")),
+                Cell::Text(text) | Cell::Id(text) => self.writer.write_field(text),
+                Cell::Whole(whole) => self.writer.write_field(whole.to_string()),
+                Cell::Real(real) => self.writer.write_field(real.to_string()),
+                Cell::Time(time) => self.writer.write_field(time.to_string()),
+                Cell::Flag(flag) => self.writer.write_field(if *flag { "true" } else { "false" }),
+            };
+            written.map_err(io_error)?;
+        }
+        self.writer.write_record(None::<&[u8]>).map_err(io_error)
+    }
+
+    /// Writes out what is still in memory.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// A value in a table.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Cell<'a> {
+    /// It is not known.
+    Nothing,
+    /// A text that somebody wrote: one that a spreadsheet would run gets a `'` before it.
+    Text(&'a str),
+    /// An account id, which others join on: as it is.
+    Id(&'a str),
+    /// A whole number.
+    Whole(i64),
+    /// A number with a fraction.
+    Real(f64),
+    /// An instant, in RFC 3339.
+    Time(Time),
+    /// Yes or no.
+    Flag(bool),
+}
+
+impl From<Option<i64>> for Cell<'_> {
+    fn from(whole: Option<i64>) -> Self {
+        whole.map_or(Cell::Nothing, Cell::Whole)
+    }
+}
+
+impl From<Option<f64>> for Cell<'_> {
+    fn from(real: Option<f64>) -> Self {
+        real.map_or(Cell::Nothing, Cell::Real)
+    }
+}
+
+impl From<Option<Time>> for Cell<'_> {
+    fn from(time: Option<Time>) -> Self {
+        time.map_or(Cell::Nothing, Cell::Time)
+    }
+}
+
+impl From<Option<Number>> for Cell<'_> {
+    fn from(number: Option<Number>) -> Self {
+        match number {
+            None => Cell::Nothing,
+            Some(Number::Whole(whole)) => Cell::Whole(whole),
+            Some(Number::Real(real)) => Cell::Real(real),
+        }
+    }
+}
+
+impl<'a> From<&'a Option<String>> for Cell<'a> {
+    fn from(text: &'a Option<String>) -> Self {
+        text.as_deref().map_or(Cell::Nothing, Cell::Text)
+    }
+}
+
+/// Whether a spreadsheet would take the text for a formula.
+fn is_formula(text: &str) -> bool {
+    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+}
+
+/// The error below a CSV error, with its kind: a closed pipe is to be known as one.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        kind => io::Error::other(format!("{kind:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_no_formula_and_numbers_stay_numbers() {
+        let mut out = Vec::new();
+        let mut csv = Csv::new(&mut out, &["account_id", "label", "delta", "rate", "suspect"])
+            .expect("a vector");
+        for label in ["=1+1", "+1", "-1", "@a", "\tx", "a \"b\", c\nd", "1=1"] {
+            let cells = [
+                Cell::Id("-id"),
+                Cell::Text(label),
+                Cell::Whole(-5),
+                Cell::Real(-0.5),
+                Cell::Flag(true),
+            ];
+            csv.row(&cells).expect("a vector");
+        }
+        csv.row(&[Cell::Nothing; 5]).expect("a vector");
+        csv.finish().expect("a vector");
+        insta::assert_snapshot!(String::from_utf8(out).expect("UTF-8"), @r#"
+            account_id,label,delta,rate,suspect
+            -id,'=1+1,-5,-0.5,true
+            -id,'+1,-5,-0.5,true
+            -id,'-1,-5,-0.5,true
+            -id,'@a,-5,-0.5,true
+            -id,'	x,-5,-0.5,true
+            -id,"a ""b"", c
+            d",-5,-0.5,true
+            -id,1=1,-5,-0.5,true
+            ,,,,
+            "#);
+    }
+}

@@ -1,0 +1,189 @@
+//! Reading the history: whose it is, its points, its holes.
+
+use rusqlite::{OptionalExtension, Row};
+
+use crate::clock::Time;
+use crate::store::ledger::{AccountKey, RefreshId};
+use crate::store::{Batch, StoreError};
+
+/// An account whose history may be asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subject {
+    /// Its key.
+    pub key: AccountKey,
+    /// Its id.
+    pub id: String,
+    /// What the person calls it.
+    pub label: Option<String>,
+    /// Its handle.
+    pub username: Option<String>,
+    /// Its platform.
+    pub platform: Option<String>,
+    /// When it is tried next; `None` while it is not watched.
+    pub next_due: Option<Time>,
+}
+
+/// Whom a name means.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Named {
+    /// One account.
+    One(Subject),
+    /// Several, by their ids.
+    Several(Vec<String>),
+    /// Nobody; the nearest name there is.
+    Nobody(Option<String>),
+}
+
+/// A count, against what was measured before it.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Change {
+    /// The count.
+    pub value: Option<i64>,
+    /// How much more than the last measured one.
+    pub delta: Option<i64>,
+    /// The same for seven days.
+    pub per_7d: Option<f64>,
+    /// The same in percent of the last measured one.
+    pub pct_per_7d: Option<f64>,
+}
+
+/// A snapshot in an account's series.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Point {
+    /// Its line in the ledger.
+    pub refresh: RefreshId,
+    /// When it was taken.
+    pub time: Time,
+    /// Days since the snapshot before it.
+    pub gap_days: Option<f64>,
+    /// Followers.
+    pub followers: Change,
+    /// Likes.
+    pub likes: Change,
+    /// Videos.
+    pub videos: Change,
+    /// The vendor's engagement rate.
+    pub engagement_rate: Option<f64>,
+    /// Whether its values take no part in growth.
+    pub is_suspect: bool,
+}
+
+/// A hole in a series.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Gap {
+    /// The snapshot before it.
+    pub from: Time,
+    /// The snapshot after it.
+    pub to: Time,
+    /// How long.
+    pub days: f64,
+}
+
+const SUBJECT: &str = "SELECT a.account, a.account_id, a.label, p.username, p.platform, a.next_due
+    FROM _account a LEFT JOIN _profile p ON p.account = a.account";
+
+fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
+    Ok(Subject {
+        key: AccountKey(row.get(0)?),
+        id: row.get(1)?,
+        label: row.get(2)?,
+        username: row.get(3)?,
+        platform: row.get(4)?,
+        next_due: row.get::<_, Option<i64>>(5)?.map(Time),
+    })
+}
+
+fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
+    Ok(Change {
+        value: row.get(first)?,
+        delta: row.get(first + 1)?,
+        per_7d: row.get(first + 2)?,
+        pct_per_7d: row.get(first + 3)?,
+    })
+}
+
+impl Batch<'_> {
+    /// The account that `name` means: its id, else its label, else its username (with or without
+    /// an `@`).
+    pub fn named(&self, name: &str) -> Result<Named, StoreError> {
+        let handle = name.strip_prefix('@').unwrap_or(name);
+        let by_id = self
+            .tx
+            .query_row(&format!("{SUBJECT} WHERE a.account_id = ?1"), [name], subject)
+            .optional()?;
+        if let Some(found) = by_id {
+            return Ok(Named::One(found));
+        }
+        for (column, text) in [("a.label", name), ("p.username", handle)] {
+            let sql = format!("{SUBJECT} WHERE {column} = ?1 ORDER BY a.account");
+            let mut found: Vec<Subject> =
+                self.tx.prepare(&sql)?.query_map([text], subject)?.collect::<Result<_, _>>()?;
+            match found.len() {
+                0 => {}
+                1 => return Ok(found.pop().map_or(Named::Nobody(None), Named::One)),
+                _ => return Ok(Named::Several(found.into_iter().map(|found| found.id).collect())),
+            }
+        }
+        Ok(Named::Nobody(self.nearest(handle)?))
+    }
+
+    /// The id, label or username that is written most like `name`, if any is.
+    fn nearest(&self, name: &str) -> Result<Option<String>, StoreError> {
+        /// Below this likeness (of 1) a name is another name, not a slip of the fingers.
+        const ALIKE: f64 = 0.7;
+        let mut statement = self.tx.prepare(
+            "SELECT account_id FROM _account
+             UNION ALL SELECT label FROM _account WHERE label IS NOT NULL
+             UNION ALL SELECT username FROM _profile WHERE username IS NOT NULL",
+        )?;
+        let mut rows = statement.query([])?;
+        let sought = name.to_lowercase();
+        let mut best = None;
+        while let Some(row) = rows.next()? {
+            let known: String = row.get(0)?;
+            let likeness = strsim::jaro_winkler(&sought, &known.to_lowercase());
+            if likeness >= ALIKE && best.as_ref().is_none_or(|(most, _)| likeness > *most) {
+                best = Some((likeness, known));
+            }
+        }
+        Ok(best.map(|(_, known)| known))
+    }
+
+    /// An account's snapshots from `since` on, oldest first.
+    pub fn points(&self, account_id: &str, since: Time) -> Result<Vec<Point>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT g.refresh_id, g.time, g.gap_days,
+                    g.followers, g.followers_delta, g.followers_per_7d, g.followers_pct_per_7d,
+                    g.likes, g.likes_delta, g.likes_per_7d, g.likes_pct_per_7d,
+                    g.videos, g.videos_delta, g.videos_per_7d, g.videos_pct_per_7d,
+                    s.engagement_rate, g.is_suspect
+             FROM growth g JOIN snapshots s ON s.refresh_id = g.refresh_id
+             WHERE g.account_id = ?1 AND g.time >= ?2 ORDER BY g.refresh_id",
+        )?;
+        let points = statement.query_map((account_id, since.0), |row| {
+            Ok(Point {
+                refresh: RefreshId(row.get(0)?),
+                time: Time(row.get(1)?),
+                gap_days: row.get(2)?,
+                followers: change(row, 3)?,
+                likes: change(row, 7)?,
+                videos: change(row, 11)?,
+                engagement_rate: row.get(15)?,
+                is_suspect: row.get(16)?,
+            })
+        })?;
+        Ok(points.collect::<Result<_, _>>()?)
+    }
+
+    /// The holes in an account's series that end after `since`, oldest first.
+    pub fn gaps(&self, account_id: &str, since: Time) -> Result<Vec<Gap>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT from_time, to_time, days FROM gaps
+             WHERE account_id = ?1 AND to_time > ?2 ORDER BY to_time",
+        )?;
+        let gaps = statement.query_map((account_id, since.0), |row| {
+            Ok(Gap { from: Time(row.get(0)?), to: Time(row.get(1)?), days: row.get(2)? })
+        })?;
+        Ok(gaps.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,130 @@
+//! `growthd backup`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use growthd::store::{Creation, Reader, Store};
+use rusqlite::Connection;
+
+use crate::past::Past;
+
+fn history() -> Past {
+    let past = Past::new();
+    past.series("clx1", "Guru", "guru", &[(0, 1000), (7, 1070)]);
+    past
+}
+
+#[test]
+fn a_copy_is_whole_while_the_daemon_holds_the_database_and_writes() {
+    let past = history();
+    let held = Store::open(&past.path(), Creation::Refused).expect("the lock");
+    // A transaction that is open is not in it, and does not hold it up.
+    past.run("BEGIN IMMEDIATE; UPDATE _account SET label = 'half done'");
+    assert_eq!(past.told(&["backup", "copy.db"]), "copy.db: 2 snapshots, checked\n");
+    past.run("COMMIT");
+    drop(held);
+    let copy = past.file("copy.db");
+    assert_eq!(fs::metadata(&copy).expect("the copy").permissions().mode() & 0o7777, 0o640);
+    let connection = Connection::open(&copy).expect("the copy");
+    let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).expect(sql);
+    assert_eq!(text("SELECT label FROM latest"), "Guru");
+    assert_eq!(text("PRAGMA integrity_check"), "ok");
+    drop(connection);
+    for beside in ["copy.db-wal", "copy.db-shm", "copy.db-journal"] {
+        assert!(!past.file(beside).exists(), "{beside}");
+    }
+    // It is a database of growthd's like any other.
+    Reader::open(&copy).expect("to read");
+    Store::open(&copy, Creation::Refused).expect("to write");
+}
+
+#[test]
+fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
+    let past = history();
+    let path = past.path();
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            let connection = Connection::open(path).expect("the database");
+            connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                written += 1;
+                // A line and its snapshot, in one transaction, as the daemon does.
+                connection
+                    .execute_batch(
+                        "BEGIN IMMEDIATE;
+                         INSERT INTO _refresh (account, cause, outcome, spent, started_time, finished_time)
+                         VALUES (1, 4, 1, 1, 5, 5);
+                         INSERT INTO _snapshot (refresh_id, account, time, is_suspect, extra)
+                         VALUES (last_insert_rowid(), 1, 5, 0, hex(zeroblob(2000)));
+                         COMMIT;",
+                    )
+                    .expect("a transaction");
+            }
+            written
+        }
+    });
+    for _ in 0..5 {
+        past.told(&["backup", "--force", "copy.db"]);
+        let copy = Connection::open(past.file("copy.db")).expect("the copy");
+        let text = |sql: &str| copy.query_row(sql, [], |row| row.get::<_, String>(0)).expect(sql);
+        assert_eq!(text("PRAGMA integrity_check"), "ok");
+        let same = "SELECT CAST((SELECT count(*) FROM _refresh) = (SELECT count(*) FROM _snapshot) AS TEXT)";
+        assert_eq!(text(same), "1");
+    }
+    stop.store(true, Ordering::Relaxed);
+    assert!(writer.join().expect("the writer") > 0);
+}
+
+#[test]
+fn a_file_that_is_there_stays_without_force() {
+    let past = history();
+    fs::write(past.file("copy.db"), "mine").expect("a file");
+    let (code, told) = past.refused(&["backup", "copy.db"]);
+    assert_eq!(code, Some(74));
+    assert!(told.contains("is there already; name another file, or say --force"), "{told}");
+    assert_eq!(fs::read_to_string(past.file("copy.db")).expect("the file"), "mine");
+    past.told(&["backup", "--force", "copy.db"]);
+    Reader::open(&past.file("copy.db")).expect("a copy");
+}
+
+#[test]
+fn a_database_is_never_replaced() {
+    let past = history();
+    for arguments in [&["backup", "--force", "growth.db"][..], &["backup", "--force", "./link.db"]]
+    {
+        std::os::unix::fs::symlink("growth.db", past.file("link.db")).ok();
+        let (code, told) = past.refused(arguments);
+        assert_eq!(code, Some(74));
+        assert!(told.contains("is the database itself"), "{told}");
+    }
+    let other = Past::new();
+    other.series("clx9", "Other", "other", &[(0, 1)]);
+    let path = other.path();
+    let (_, told) = past.refused(&["backup", "--force", path.to_str().expect("UTF-8")]);
+    assert!(told.contains("belongs to a database with a journal"), "{told}");
+    assert_eq!(other.ask("SELECT label FROM latest"), ["Other"]);
+}
+
+#[test]
+fn what_cannot_be_copied_leaves_nothing() {
+    let past = history();
+    let (code, told) = past.refused(&["backup", "nowhere/copy.db"]);
+    assert_eq!(code, Some(74));
+    assert!(told.contains("nowhere/copy.db cannot be written: its folder is not there"), "{told}");
+    fs::write(past.file("foreign.db"), "not a database, but long enough to be read as one")
+        .expect("a file");
+    fs::write(
+        past.file("config.toml"),
+        "[database]\npath = \"foreign.db\"\n[[account]]\nid = \"a\"\n",
+    )
+    .expect("a file");
+    assert_eq!(past.refused(&["backup", "copy.db"]).0, Some(74));
+    assert!(!past.file("copy.db").exists());
+}

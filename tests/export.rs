@@ -1,0 +1,107 @@
+//! `growthd export`.
+
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
+
+use crate::past::{DAY, Past, START, Told};
+
+fn history() -> Past {
+    let past = Past::new();
+    let account = past.account("clx1", Some("=cmd|' /C calc'!A0"), Some("gu,\"ru"));
+    let told = Told { engagement: Some(4.5), likes: Some(-5), ..Told::followers(1000) };
+    past.snapshot(account, START, told);
+    past.snapshot(account, START + 7 * DAY, Told { suspect: true, ..Told::default() });
+    past.run(
+        "DROP TRIGGER _snapshot_stays;
+         UPDATE _snapshot SET extra = '{\"a\":\n 12345678901234567890.5}', avg_views = 85000,
+                analyzed_time = time - 60 WHERE refresh_id = 1;",
+    );
+    past
+}
+
+#[test]
+fn csv_has_stable_columns_and_no_formula() {
+    insta::assert_snapshot!(history().told(&["export"]), @r#"
+        refresh_id,account_id,label,username,platform,time_utc,followers,following,videos,likes,engagement_rate,virality_score,avg_views,analyzed_utc,is_suspect,extra
+        1,clx1,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,2026-01-05T06:00:00Z,1000,10,,-5,4.5,,85000,2026-01-05T05:59:00Z,false,"{""a"":  12345678901234567890.5}"
+        2,clx1,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,2026-01-12T06:00:00Z,,10,,,,,,,true,
+        "#);
+}
+
+#[test]
+fn json_lines_have_the_same_columns() {
+    let past = history();
+    let told = past.told(&["export", "--format", "jsonl"]);
+    insta::assert_snapshot!(told, @r#"
+        {"refresh_id":1,"account_id":"clx1","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time_utc":"2026-01-05T06:00:00Z","followers":1000,"following":10,"videos":null,"likes":-5,"engagement_rate":4.5,"virality_score":null,"avg_views":85000,"analyzed_utc":"2026-01-05T05:59:00Z","is_suspect":false,"extra":{"a":  12345678901234567890.5}}
+        {"refresh_id":2,"account_id":"clx1","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time_utc":"2026-01-12T06:00:00Z","followers":null,"following":10,"videos":null,"likes":null,"engagement_rate":null,"virality_score":null,"avg_views":null,"analyzed_utc":null,"is_suspect":true,"extra":null}
+        "#);
+    let csv = past.told(&["export", "--format", "csv"]);
+    for line in told.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let object = object.as_object().expect("an object");
+        assert_eq!(object.len(), csv.lines().next().expect("headings").split(',').count());
+    }
+}
+
+#[test]
+fn since_includes_its_own_instant() {
+    let past = history();
+    let lines =
+        |since: &str| past.told(&["export", "--format", "jsonl", "--since", since]).lines().count();
+    assert_eq!(lines("2026-01-05T06:00:00Z"), 2);
+    assert_eq!(lines("2026-01-05T06:00:01Z"), 1);
+    assert_eq!(lines("2026-02-01"), 0);
+    assert_eq!(past.refused(&["export", "--since", "9999-01-01"]).0, Some(2));
+}
+
+#[test]
+fn a_file_is_there_whole_or_not_at_all() {
+    let past = history();
+    let whole = past.told(&["export"]);
+    fs::write(past.file("out.csv"), "old").expect("a file");
+    assert_eq!(past.told(&["export", "--output", "out.csv"]), "");
+    assert_eq!(fs::read_to_string(past.file("out.csv")).expect("the file"), whole);
+    for (output, why) in [
+        ("growth.db", "is the database itself"),
+        ("nowhere/out.csv", "its folder is not there"),
+        (".", "is not a regular file"),
+        ("/dev/null", "is not a regular file"),
+    ] {
+        let (code, told) = past.refused(&["export", "--output", output]);
+        assert_eq!(code, Some(74));
+        assert!(told.contains(why), "{told}");
+    }
+    let left = fs::read_dir(past.file("")).expect("the folder").flatten();
+    let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".growthd-"));
+    assert_eq!(left.count(), 0);
+    assert_eq!(past.ask("PRAGMA quick_check"), ["ok"]);
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let past = history();
+    past.run(
+        "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+         INSERT INTO _refresh (refresh_id, account, cause, outcome, spent, started_time, finished_time)
+         SELECT i, 1, 4, 1, 1, i, i FROM n;
+         INSERT INTO _snapshot (refresh_id, account, time, followers, is_suspect)
+         SELECT refresh_id, 1, started_time, 5, 0 FROM _refresh WHERE refresh_id >= 100;",
+    );
+    for format in ["csv", "jsonl"] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_growthd"))
+            .args(["--config".as_ref(), past.file("config.toml").as_os_str()])
+            .args(["export", "--format", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("growthd runs");
+        let mut first = [0; 10];
+        let mut out = child.stdout.take().expect("a pipe");
+        out.read_exact(&mut first).expect("a beginning");
+        drop(out);
+        let ended = child.wait_with_output().expect("it ends");
+        assert_eq!((ended.status.code(), ended.stderr.len()), (Some(0), 0), "{format}");
+    }
+}

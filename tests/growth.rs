@@ -1,0 +1,110 @@
+//! `growthd growth`.
+
+use crate::past::{DAY, Past, START, Told};
+
+/// The newest measurement is of day 28, 2026-02-02T06:00:00Z.
+fn list() -> Past {
+    let past = Past::new();
+    past.series(
+        "clx1",
+        "Up",
+        "up",
+        &[(0, 10_000), (7, 10_100), (14, 10_250), (21, 10_400), (28, 10_700)],
+    );
+    past.series("clx2", "日本の名前 🐈", "jp", &[(0, 500), (7, 600), (28, 900)]);
+    past.series(
+        "clx3",
+        "Down",
+        "down",
+        &[(0, 3000), (7, 2900), (14, 2950), (21, 2800), (28, 2700)],
+    );
+    past.series("clx4", "Newcomer", "new", &[(20, 1), (27, 2)]);
+    past.series("clx5", "Asleep", "asleep", &[(-30, 5)]);
+    past.account("clx6", None, None);
+    let gone = past.series("clx7", "Gone", "gone", &[(0, 1), (28, 1_000_000)]);
+    past.run(&format!(
+        "UPDATE _account SET removed_time = 1, next_due = NULL WHERE account = {gone}"
+    ));
+    past
+}
+
+#[test]
+fn a_person_sees_winners_losers_and_who_is_not_known() {
+    insta::assert_snapshot!(list().told(&["growth", "--since", "2026-01-06"]), @r"
+        Followers gained since 2026-01-06T00:00:00Z
+
+        GREW
+        ACCOUNT        FOLLOWERS  GAINED           TREND
+        Up                10,700    +689   +6.88%  ▁▁▁▁▁▂▂▂▂▃▃▃▄▄▄▅▅▆▇█
+        日本の名前 🐈        900    +389  +76.13%  ▁▁▁▂▂              █
+
+        LOST
+        ACCOUNT  FOLLOWERS  GAINED          TREND
+        Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
+
+        1 without a history back to then: Newcomer
+
+        2 without a measurement since then: Asleep, clx6
+        ");
+}
+
+#[test]
+fn top_bounds_both_ends() {
+    let past = list();
+    let ids = |arguments: &[&str]| {
+        let told = past.told(&[&["growth", "--since", "2026-01-06", "--csv"], arguments].concat());
+        told.lines().skip(1).map(|line| line[..4].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&[]), ["clx1", "clx2", "clx3", "clx4", "clx5", "clx6"]);
+    assert_eq!(ids(&["--top", "1"]), ["clx1", "clx3"]);
+    assert_eq!(ids(&["--top", "0"]), [""; 0]);
+    insta::assert_snapshot!(past.told(&["growth", "--since", "2026-01-06", "--top", "1"]), @r"
+        Followers gained since 2026-01-06T00:00:00Z
+
+        GREW (the first 1 of 2)
+        ACCOUNT  FOLLOWERS  GAINED          TREND
+        Up          10,700    +689  +6.88%  ▁▁▁▁▁▂▂▂▂▃▃▃▄▄▄▅▅▆▇█
+
+        LOST
+        ACCOUNT  FOLLOWERS  GAINED          TREND
+        Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
+
+        1 without a history back to then: Newcomer
+
+        2 without a measurement since then: Asleep, clx6
+        ");
+}
+
+#[test]
+fn programs_get_one_json_value() {
+    let told = list().told(&["growth", "--json", "--since", "2026-01-12T06:00:00Z"]);
+    let value: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let accounts = value["accounts"].as_array().expect("an array");
+    assert_eq!(accounts.len(), 6);
+    assert_eq!(accounts[0]["followers_gained"], 600);
+    assert_eq!(accounts[1]["followers_gained_pct"], 50.0);
+    assert_eq!(accounts[2]["followers_gained"], -200);
+    assert!(accounts[3]["followers_gained"].is_null());
+    assert!(accounts[5]["followers"].is_null());
+}
+
+#[test]
+fn the_gain_is_that_of_the_view() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    for (day, followers) in [(0, 1000), (9, 1100), (38, 900), (40, 1234)] {
+        past.snapshot(account, START + day * DAY, Told::followers(followers));
+    }
+    let gained = past.ask("SELECT followers_gained_30d FROM latest");
+    // Day 10 is one of 29 from 1100 to 900.
+    assert_eq!(gained, ["141"]);
+    let told = past.told(&["growth", "--csv", "--since", "2026-01-15T06:00:00Z"]);
+    assert!(told.contains(",1234,141,"), "{told}");
+}
+
+#[test]
+fn an_empty_list_says_so() {
+    let past = Past::new();
+    assert!(past.told(&["growth"]).starts_with("the list is empty"));
+    assert_eq!(past.told(&["growth", "--csv"]).lines().count(), 1);
+}

@@ -1,0 +1,55 @@
+//! The view `gaps`: a hole in the series of over one and a half intervals.
+
+use crate::past::{DAY, Past, START, Told, WEEK};
+
+const GAPS: &str =
+    "SELECT account_id, from_utc, to_utc, days FROM gaps ORDER BY account_id, to_time";
+
+#[test]
+fn the_columns_are_those_of_the_contract() {
+    let past = Past::new();
+    let columns = past.ask("SELECT name FROM pragma_table_info('gaps')").join(" ");
+    assert_eq!(columns, "account_id label username from_time from_utc to_time to_utc days");
+}
+
+#[test]
+fn a_hole_is_over_one_and_a_half_intervals() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    let half = WEEK * 3 / 2;
+    past.snapshot(account, START, Told::followers(1));
+    past.snapshot(account, START + half, Told::followers(1));
+    assert_eq!(past.ask(GAPS), [""; 0]);
+    past.snapshot(account, START + 2 * half + 1, Told::followers(1));
+    assert_eq!(past.ask(GAPS), ["clx1|2026-01-15T18:00:00Z|2026-01-26T06:00:01Z|10.5"]);
+}
+
+#[test]
+fn the_interval_is_that_of_its_time() {
+    let past = Past::new();
+    let daily = |followers| Told { interval: Some(DAY), ..Told::followers(followers) };
+    let account = past.account("clx1", None, None);
+    // Daily with a hole of three days, then weekly, then daily again: nothing else is a hole.
+    past.snapshot(account, START, daily(1));
+    past.snapshot(account, START + 3 * DAY, daily(2));
+    past.snapshot(account, START + 10 * DAY, Told::followers(3));
+    past.snapshot(account, START + 17 * DAY, daily(4));
+    past.snapshot(account, START + 18 * DAY, daily(5));
+    assert_eq!(past.ask(GAPS), ["clx1|2026-01-05T06:00:00Z|2026-01-08T06:00:00Z|3.0"]);
+    // What the account's schedule is today is no matter.
+    past.run("UPDATE _account SET interval = 60");
+    assert_eq!(past.ask(GAPS).len(), 1);
+    // A line without an interval takes its neighbour's.
+    past.run("UPDATE _refresh SET interval = NULL WHERE refresh_id = 3");
+    assert_eq!(past.ask(GAPS).len(), 3);
+}
+
+#[test]
+fn a_suspect_snapshot_fills_no_hole() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    past.snapshot(account, START, Told::followers(1));
+    past.snapshot(account, START + WEEK, Told::suspect(0));
+    past.snapshot(account, START + 2 * WEEK, Told::followers(3));
+    assert_eq!(past.ask(GAPS), ["clx1|2026-01-05T06:00:00Z|2026-01-19T06:00:00Z|14.0"]);
+}

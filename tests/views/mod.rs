@@ -1,0 +1,11 @@
+//! The views, on the bundled SQLite and on the system's.
+
+mod datasette;
+mod gains;
+mod gaps;
+mod growth;
+mod migration;
+mod plans;
+mod queries;
+mod speed;
+mod weekly;
