@@ -457,9 +457,10 @@ pub(super) fn passed(standing: &Standing, place: &Place) -> Standing {
 
 /// Brings accounts back that a clock left in its future. Answers how many.
 ///
-/// A smaller step changes nothing: only what lies beyond the next occurrence after now was
-/// certainly another clock's. The latest slot is owed then, unless the ledger or a snapshot
-/// shows at its claim that it was served.
+/// For what is served, a smaller step changes nothing: only what lies beyond the next occurrence
+/// after now was certainly another clock's. The latest slot is owed then, unless the ledger or a
+/// snapshot shows at its claim that it was served. What was only tried is owed all the same, and
+/// its back-off was another clock's too.
 pub(super) fn bring_back(
     batch: &Batch<'_>,
     timetable: &mut Timetable,
@@ -470,21 +471,27 @@ pub(super) fn bring_back(
     for account in batch.ahead_of(now, now.plus(retry.max_delay))? {
         let place = account.place(timetable, now)?;
         let standing = &account.standing;
-        let brought = match standing.slot.max(standing.last_slot) {
-            None => Standing { next_due: Some(now), ..*standing },
-            Some(known) if known <= place.next => continue,
-            Some(_) => {
+        let untried = Standing { slot: None, tries: 0, paid: 0, ..*standing };
+        let brought = match (standing.last_slot, standing.slot) {
+            (Some(served), _) if served > place.next => {
                 let owes = place.slot > account.active;
                 Standing {
                     next_due: Some(if owes { place.slot } else { place.next }),
                     last_slot: Some(if owes { place.slot.plus(-1) } else { place.slot }),
-                    slot: None,
                     interval: place.interval,
-                    tries: 0,
-                    paid: 0,
-                    ..*standing
+                    ..untried
                 }
             }
+            (Some(served), Some(tried)) if tried > now => {
+                let owes = place.slot > served.max(account.active);
+                let next_due = Some(if owes { place.slot } else { place.next });
+                Standing { next_due, interval: place.interval, ..untried }
+            }
+            (None, Some(tried)) if tried > now => Standing { next_due: Some(now), ..untried },
+            (None, _) | (_, Some(_)) => {
+                Standing { next_due: standing.next_due.min(Some(now)), ..*standing }
+            }
+            (Some(_), None) => continue,
         };
         batch.save(account.key, &brought)?;
         count += 1;

@@ -302,11 +302,11 @@ impl Engine {
         let is_start = progress.up.is_none();
         let stepped_back = progress.last_turn.is_some_and(|last| now < last);
         progress.last_turn = Some(now);
+        // No later than now: else every slot up to a clock that was ahead would count as late, and
+        // with `catch_up = "never"` be passed over.
         let up = progress.up.get_or_insert(time);
+        *up = (*up).min(time);
         if stepped_back {
-            // Else every slot up to the clock that was ahead would count as late, and with
-            // `catch_up = "never"` be passed over.
-            *up = (*up).min(time);
             // Else the next would always be a step after now, until the old time is reached.
             progress.last_claim = progress.last_claim.map(|last| last.min(now));
         }

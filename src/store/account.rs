@@ -233,7 +233,8 @@ impl Batch<'_> {
         let mut statement = self.tx.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM _account a
              WHERE a.next_due IS NOT NULL
-               AND (a.last_slot > ?1 OR a.slot > ?1 OR (a.last_slot IS NULL AND a.next_due > ?2))"
+               AND (a.last_slot > ?1 OR a.slot > ?1
+                    OR ((a.last_slot IS NULL OR a.slot IS NOT NULL) AND a.next_due > ?2))"
         ))?;
         let mut rows = statement.query([now.0, horizon.0])?;
         let mut found = Vec::new();

@@ -307,15 +307,27 @@ impl Model {
     /// The clock is at `now`, and was ahead.
     pub fn brought_back(&mut self, now: i64) {
         self.not_before = i64::MIN;
+        if self.is_baseline_owed {
+            if self.tried.flatten().is_some_and(|tried| tried > now) {
+                self.tried = Some(None);
+                (self.paid, self.fails) = (0, 0);
+            }
+            return;
+        }
         let calendar = &self.entry.calendar;
-        let covered = (!self.is_baseline_owed).then(|| calendar.at_or_before(self.covered));
-        let known = covered.max(self.tried.flatten()).max(self.kept);
-        if known.is_some_and(|known| known > calendar.after(now)) {
+        if calendar.at_or_before(self.covered) > calendar.after(now) {
             let slot = calendar.at_or_before(now);
             let covered = if slot > self.active_since { slot - 1 } else { slot };
             self.settled();
             self.covered = covered;
             self.is_cause_known = false;
+            return;
+        }
+        if let Some(open) = self.kept.max(self.tried.flatten()).filter(|open| *open > now) {
+            if self.kept.is_some() {
+                self.covered = self.covered.max(open - 1);
+            }
+            self.settled();
         }
     }
 }
