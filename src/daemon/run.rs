@@ -17,13 +17,17 @@ use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
-use crate::daemon::{control, heartbeat, make_calls};
+use crate::daemon::{control, heartbeat, make_calls, status_line};
 use crate::engine::{Appetite, Changes, Engine, Terms};
 use crate::forecast::per_month;
 use crate::store::{Creation, Store, StoreError};
 
 /// How often `--watch` looks at the configuration's file.
 const LOOK_AT_FILE: Duration = Duration::from_secs(1);
+
+/// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
+/// while.
+const STOP_MARGIN: Duration = Duration::from_secs(30);
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -83,16 +87,17 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
         make_calls(claimed, move || current.borrow().clone(), inbox.clone(), metrics.clone());
     tokio::spawn(calls);
     let (budgets, budget) = watch::channel(config.budget);
-    if let Some(served) = &config.http {
-        let listener = http::listen(served.listen)
+    let database = config.database.path.clone();
+    let served = Served { metrics: metrics.clone(), database, budget };
+    if let Some(http) = &config.http {
+        let listener = http::listen(http.listen)
             .await
-            .map_err(|source| RunError::Listen { address: served.listen, source })?;
-        let database = config.database.path.clone();
-        let served = Served { metrics: metrics.clone(), database, budget };
-        tokio::spawn(http::serve(listener, served));
+            .map_err(|source| RunError::Listen { address: http.listen, source })?;
+        tokio::spawn(http::serve(listener, served.clone()));
     }
     let (ended, mut end) = oneshot::channel();
-    let worker = Worker::new(engine, received, claims, notifier, metrics.clone(), Work::Daemon);
+    let worker =
+        Worker::new(engine, received, claims, notifier.clone(), metrics.clone(), Work::Daemon);
     thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || ended.send(worker.run()))
@@ -111,6 +116,9 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
 
     announce(&config, changes);
     notifier.ready(&watching(&config));
+    if notifier.is_heard() {
+        tokio::spawn(status_line::keep(notifier.clone(), served));
+    }
     let mut daemon = Daemon { config, clients, budgets, inbox, notifier, metrics };
     let mut file = watch_file.then(|| WatchedFile::new(&daemon.config.path));
     let mut is_stopping = false;
@@ -130,7 +138,7 @@ pub async fn run(config: Config, watch_file: bool) -> Result<(), RunError> {
                 }
                 is_stopping = true;
                 info!("stopping: waiting for the calls in flight");
-                notifier.stopping();
+                daemon.notifier.stopping(daemon.config.api.timeout + STOP_MARGIN);
                 daemon.send(Input::Stop);
             }
             _ = hangup.recv() => daemon.reload().await,
