@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod journald;
 mod logging;
 mod packaging;
 mod plan;
