@@ -9,6 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
 use crate::commands::CommandError;
+use crate::commands::journald::Journald;
 
 const VARIABLE: &str = "GROWTHD_LOG";
 
@@ -27,9 +28,8 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
         .map_err(|error| CommandError::LogFilter(error.to_string()))?;
     if format == LogFormat::Text
         && leads_to_journal()
-        && let Ok(journal) = tracing_journald::layer()
+        && let Ok(journal) = Journald::connect()
     {
-        let journal = journal.with_field_prefix(Some("GROWTHD".to_owned()));
         tracing_subscriber::registry().with(filter).with(journal).init();
         return Ok(());
     }

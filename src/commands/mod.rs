@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod growth;
 mod history;
+mod journald;
 mod logging;
 mod packaging;
 mod plan;

@@ -60,7 +60,11 @@ impl ApiKey {
             let file = File::open(&path);
             let source = KeySource::Credential(path);
             match file {
-                Ok(file) => return Ok((ApiKey::new(read(file, &source)?, &source)?, source)),
+                Ok(file) => match ApiKey::new(read(file, &source)?, &source) {
+                    // The unit's stand-in for a credential that nobody has put in place.
+                    Err(KeyError::Empty(_)) => {}
+                    key => return Ok((key?, source)),
+                },
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(KeyError::Unreadable { place: source, source: error }),
             }
@@ -152,7 +156,7 @@ pub enum KeyError {
     /// None of the three places has one.
     // The file's name is not repeated: people paste the key itself there.
     #[error(
-        "there is no API key: give the systemd credential `{CREDENTIAL}`, or put it into the file that api_key_file in [api] of {} names (\"api-key\" beside it by default; mode 0600), or set ${VARIABLE}",
+        "there is no API key: put it into /etc/credstore/{CREDENTIAL}, from where systemd hands it to the service, or into the file that api_key_file in [api] of {} names (\"api-key\" beside it by default; mode 0600), or set ${VARIABLE}",
         visible_path(config)
     )]
     Missing {
@@ -230,6 +234,9 @@ mod tests {
         assert_eq!((key.expose(), source), ("variable", KeySource::Environment));
         let (key, source) = find(&config(folder, Some("file")), &env).expect("a key");
         assert_eq!((key.expose(), source), ("file", KeySource::File(folder.join("file"))));
+        put(&credentials.join(CREDENTIAL), "\n", 0o444);
+        let (key, _) = find(&config(folder, Some("file")), &env).expect("a key");
+        assert_eq!(key.expose(), "file", "an empty credential is none");
         put(&credentials.join(CREDENTIAL), "credential\n", 0o444);
         let (key, source) = find(&config(folder, Some("file")), &env).expect("a key");
         assert_eq!(key.expose(), "credential");

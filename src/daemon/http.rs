@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -17,13 +17,13 @@ use tracing::debug;
 
 use crate::clock;
 use crate::config::Budget;
+use crate::daemon::exposition::Exposition;
 use crate::daemon::metrics::Metrics;
 
-const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
 /// What is needed to answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Served {
     /// What is counted.
     pub metrics: Metrics,
@@ -74,7 +74,10 @@ async fn answer(
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match request.uri().path() {
         _ if !is_read => text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n"),
-        "/metrics" => metrics(served).await,
+        "/metrics" => {
+            let format = Exposition::accepted(request.headers().get(ACCEPT));
+            metrics(served, format).await
+        }
         "/healthz" => match served.metrics.illness() {
             None => text(StatusCode::OK, "ok\n"),
             Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
@@ -83,13 +86,13 @@ async fn answer(
     })
 }
 
-async fn metrics(served: Arc<Served>) -> Response<Full<Bytes>> {
+async fn metrics(served: Arc<Served>, format: Exposition) -> Response<Full<Bytes>> {
     let read = tokio::task::spawn_blocking(move || {
         let budget = *served.budget.borrow();
         served.metrics.text(&served.database, budget.as_ref(), clock::now().time())
     });
     match read.await {
-        Ok(Ok(metrics)) => typed(StatusCode::OK, METRICS_TYPE, &metrics),
+        Ok(Ok(metrics)) => typed(StatusCode::OK, format.content_type(), &format.write(metrics)),
         Ok(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
     }

@@ -21,7 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::clock::{self, Time};
 use crate::config::Budget;
 use crate::engine::Event;
-use crate::store::{Extent, Outcome, PauseKind, Reader, SCHEMA_VERSION, StoreError};
+use crate::store::{Outcome, PauseKind, Reader, SCHEMA_VERSION, StoreError};
 
 /// A worker that has made no turn for so long is stuck: twice its longest sleep.
 const STUCK: Duration = Duration::from_secs(60);
@@ -136,6 +136,11 @@ impl Metrics {
         }
     }
 
+    /// Whether the configuration was refused when it was last read.
+    pub fn is_edit_refused(&self) -> bool {
+        self.0.reload_successful.get() == 0
+    }
+
     /// Why the daemon is not healthy; `None` if it is: its sweep runs, and its store commits.
     pub fn illness(&self) -> Option<String> {
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -147,7 +152,7 @@ impl Metrics {
         }
     }
 
-    /// Everything, in the text format of Prometheus.
+    /// Everything, as OpenMetrics.
     ///
     /// # Errors
     /// What keeps the database from being read.
@@ -217,25 +222,23 @@ fn register_standing(
 ) -> Result<(), StoreError> {
     let mut reader = Reader::open(database)?;
     let look = reader.look()?;
-    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let gauge = |value: i64| {
         let gauge = Gauge::<i64>::default();
         gauge.set(value);
         gauge
     };
-    let totals = look.totals()?;
-    let attention = look.statuses(Extent::Attention, now)?;
-    let overdue = attention.iter().filter(|account| account.is_overdue(now)).count();
-    let failing = attention.iter().filter(|account| account.failing_since.is_some()).count();
+    let overview = look.overview(now)?;
     let accounts = Family::<ByState, Gauge>::default();
-    let watched = i64::try_from(totals.watched).unwrap_or(i64::MAX);
-    for (state, value) in
-        [("watched", watched), ("overdue", count(overdue)), ("failing", count(failing))]
-    {
-        accounts.get_or_create(&ByState { state: Word(state) }).set(value);
+    for (state, number) in [
+        ("watched", overview.watched),
+        ("overdue", overview.overdue),
+        ("failing", overview.failing),
+    ] {
+        accounts.get_or_create(&ByState { state: Word(state) }).set(count(number));
     }
     registry.register("accounts", "Accounts, by how they stand", accounts);
-    if let Some(last) = totals.last_snapshot {
+    if let Some(last) = overview.last_snapshot {
         registry.register_with_unit(
             "last_snapshot_timestamp",
             "When the newest snapshot was taken",
@@ -256,7 +259,7 @@ fn register_standing(
         registry.register(
             "budget_left_refreshes",
             "What is left of the budget until it turns",
-            gauge(i64::try_from(left).unwrap_or(i64::MAX)),
+            gauge(count(left)),
         );
     }
     Ok(())

@@ -6,6 +6,7 @@
 
 mod calls;
 pub mod control;
+mod exposition;
 mod heartbeat;
 mod http;
 mod journal;
@@ -13,6 +14,7 @@ mod metrics;
 mod notify;
 mod progress;
 mod run;
+mod status_line;
 mod stop_signals;
 mod watched_file;
 mod worker;

@@ -1,32 +1,45 @@
 //! What systemd is told.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sd_notify::NotifyState;
+use tokio::sync::Notify;
 use tracing::debug;
 
+use crate::report::Shown;
+
 /// Tells the service manager how things stand; does nothing where there is none.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Notifier {
-    has_watchdog: bool,
+    watchdog: Option<Duration>,
+    change: Arc<Notify>,
 }
 
 impl Notifier {
     /// Finds out what the service manager wants to hear.
     pub fn from_env() -> Notifier {
-        Notifier { has_watchdog: sd_notify::watchdog_enabled().is_some() }
+        Notifier { watchdog: sd_notify::watchdog_enabled(), ..Notifier::silent() }
     }
 
     /// Nobody is told anything: for runs that are no service.
     pub fn silent() -> Notifier {
-        Notifier { has_watchdog: false }
+        Notifier { watchdog: None, change: Arc::default() }
+    }
+
+    /// Whether there is a service manager to tell.
+    pub fn is_heard(&self) -> bool {
+        std::env::var_os("NOTIFY_SOCKET").is_some()
     }
 
     /// The service is up, or has reloaded.
-    pub fn ready(self, status: &str) {
-        send(&[NotifyState::Ready, NotifyState::Status(status)]);
+    pub fn ready(&self, status: &str) {
+        send(&[NotifyState::Ready, NotifyState::Status(&Shown(status).to_string())]);
+        self.changed();
     }
 
     /// A reload begins.
-    pub fn reloading(self) {
+    pub fn reloading(&self) {
         // systemd matches the time with its own to know which reload is meant.
         match NotifyState::monotonic_usec_now() {
             Ok(time) => send(&[NotifyState::Reloading, time]),
@@ -34,24 +47,39 @@ impl Notifier {
         }
     }
 
-    /// The service ends.
-    pub fn stopping(self) {
-        send(&[NotifyState::Stopping]);
+    /// The service ends, and may take so long.
+    pub fn stopping(&self, longest: Duration) {
+        let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
+        send(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
     }
 
-    /// The engine has made a turn.
-    pub fn alive(self) {
-        if self.has_watchdog {
+    /// The engine is well: it has made a turn, or says in an orderly way why it cannot.
+    pub fn alive(&self) {
+        if self.watchdog.is_some() {
             send(&[NotifyState::Watchdog]);
         }
     }
 
-    /// The store fails, or no longer does.
-    pub fn trouble(self, said: Option<&str>) {
-        match said {
-            Some(said) => send(&[NotifyState::Status(&format!("cannot record: {said}"))]),
-            None => send(&[NotifyState::Status("refreshing again")]),
-        }
+    /// How long the engine may be silent; a third of what the watchdog waits, so that a busy
+    /// machine is not taken for a hung engine.
+    pub fn longest_silence(&self) -> Duration {
+        self.watchdog.map_or(Duration::MAX, |watchdog| watchdog / 3)
+    }
+
+    /// One line on how things stand.
+    pub fn status(&self, status: &str) {
+        // A line's end would begin another message.
+        send(&[NotifyState::Status(&Shown(status).to_string())]);
+    }
+
+    /// Something has happened that the line on how things stand may tell.
+    pub fn changed(&self) {
+        self.change.notify_one();
+    }
+
+    /// Waits for the next [`Notifier::changed`], or returns at once where one was missed.
+    pub async fn change(&self) {
+        self.change.notified().await;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc::unbounded_channel, oneshot, watch};
@@ -17,11 +18,15 @@ use crate::daemon::notify::Notifier;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watched_file::WatchedFile;
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
-use crate::daemon::{control, heartbeat, make_calls};
+use crate::daemon::{control, heartbeat, make_calls, status_line};
 use crate::engine::{Appetite, Changes, Engine, Terms};
 use crate::forecast::per_month;
 use crate::report::Shown;
 use crate::store::{Creation, Pause, Store, StoreError};
+
+/// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
+/// while.
+const STOP_MARGIN: Duration = Duration::from_secs(30);
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -82,16 +87,17 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
         make_calls(claimed, move || current.borrow().clone(), inbox.clone(), metrics.clone());
     tokio::spawn(calls);
     let (budgets, budget) = watch::channel(config.budget);
-    if let Some(served) = &config.http {
-        let listener = http::listen(served.listen)
+    let database = config.database.path.clone();
+    let served = Served { metrics: metrics.clone(), database, budget };
+    if let Some(http) = &config.http {
+        let listener = http::listen(http.listen)
             .await
-            .map_err(|source| RunError::Listen { address: served.listen, source })?;
-        let database = config.database.path.clone();
-        let served = Served { metrics: metrics.clone(), database, budget };
-        tokio::spawn(http::serve(listener, served));
+            .map_err(|source| RunError::Listen { address: http.listen, source })?;
+        tokio::spawn(http::serve(listener, served.clone()));
     }
     let (ended, mut end) = oneshot::channel();
-    let worker = Worker::new(engine, received, claims, notifier, metrics.clone(), Work::Daemon);
+    let worker =
+        Worker::new(engine, received, claims, notifier.clone(), metrics.clone(), Work::Daemon);
     thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || ended.send(worker.run()))
@@ -110,6 +116,9 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
 
     announce(&config, changes, pause.as_ref());
     notifier.ready(&watching(&config));
+    if notifier.is_heard() {
+        tokio::spawn(status_line::keep(notifier.clone(), served));
+    }
     let mut daemon = Daemon { config, clients, budgets, inbox, notifier, metrics };
     let mut is_stopping = false;
     loop {
@@ -128,7 +137,7 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
                 }
                 is_stopping = true;
                 info!("stopping: waiting for the calls in flight");
-                notifier.stopping();
+                daemon.notifier.stopping(daemon.config.api.timeout + STOP_MARGIN);
                 daemon.send(Input::Stop);
             }
             _ = hangup.recv() => daemon.reload().await,

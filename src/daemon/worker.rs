@@ -182,7 +182,10 @@ impl Worker {
         if let Some(trouble) = self.trouble.take() {
             let lasted = clock::monotonic().duration_since(trouble.since).as_secs();
             info!(seconds = lasted, "the database can be written again");
-            self.notifier.trouble(None);
+            self.notifier.changed();
+        }
+        if !turn.events.is_empty() {
+            self.notifier.changed();
         }
         self.needs_checkpoint |= !turn.events.is_empty();
         for event in &turn.events {
@@ -200,7 +203,11 @@ impl Worker {
             return None;
         }
         let until = turn.wake.map(|wake| clock::now().until(wake));
-        Some(until.unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP))
+        Some(until.unwrap_or(LONGEST_SLEEP).min(self.longest_sleep()))
+    }
+
+    fn longest_sleep(&self) -> Duration {
+        LONGEST_SLEEP.min(self.notifier.longest_silence())
     }
 
     fn is_done(&mut self, wake: Option<Now>) -> bool {
@@ -243,12 +250,15 @@ impl Worker {
         });
         if trouble.said != said {
             error!("nothing is refreshed until it can be recorded: {said}");
-            self.notifier.trouble(Some(&said));
+            self.notifier.status(&format!("nothing is refreshed: {said}"));
+            self.notifier.changed();
             trouble.said = said;
         }
         let retry = trouble.retry;
         trouble.retry = (retry * 2).min(LAST_RETRY);
-        Ok(Some(retry))
+        // A restart would mend no full disk, and lose the answers that wait to be recorded.
+        self.notifier.alive();
+        Ok(Some(retry.min(self.longest_sleep())))
     }
 
     /// Sleeps until something comes.

@@ -1,0 +1,150 @@
+//! How things stand, in the one line that `systemctl status` shows.
+
+use std::fmt;
+use std::time::Duration;
+
+use tracing::debug;
+
+use crate::clock::{self, Time};
+use crate::daemon::http::Served;
+use crate::daemon::notify::Notifier;
+use crate::report::{Grouped, In, Shown};
+use crate::store::{Overview, Pause, Reader, StoreError};
+
+/// The shortest time between two lines, and the longest: "in 3 h" ages without an event.
+const SHORTEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Of the time between two lines, at most one in so many parts goes into making one.
+const SHARE: u32 = 50;
+
+/// What the line tells.
+#[derive(Debug)]
+struct StatusLine {
+    now: Time,
+    /// Why nothing can be recorded.
+    trouble: Option<String>,
+    is_edit_refused: bool,
+    pause: Option<Pause>,
+    overview: Overview,
+    /// Spent, and the cap.
+    budget: Option<(u64, u64)>,
+}
+
+/// Keeps the line true as long as the daemon runs.
+pub async fn keep(notifier: Notifier, served: Served) {
+    loop {
+        let begun = clock::monotonic();
+        let looked = served.clone();
+        match tokio::task::spawn_blocking(move || StatusLine::read(&looked)).await {
+            Ok(Ok(line)) => notifier.status(&line.to_string()),
+            Ok(Err(error)) => notifier.status(&error.to_string()),
+            Err(error) => debug!("no status line: {error}"),
+        }
+        let took = clock::monotonic().duration_since(begun);
+        tokio::time::sleep(SHORTEST.max(took * SHARE)).await;
+        // Without a change it is the time that passed.
+        tokio::time::timeout(LONGEST, notifier.change()).await.ok();
+    }
+}
+
+impl StatusLine {
+    fn read(served: &Served) -> Result<StatusLine, StoreError> {
+        let now = clock::now().time();
+        let mut reader = Reader::open(&served.database)?;
+        let look = reader.look()?;
+        let budget = *served.budget.borrow();
+        let budget = match budget {
+            None => None,
+            Some(budget) => {
+                let period = budget.period(now);
+                Some((look.spent(period.from, period.to)?, budget.refreshes))
+            }
+        };
+        Ok(StatusLine {
+            now,
+            trouble: served.metrics.illness(),
+            is_edit_refused: served.metrics.is_edit_refused(),
+            pause: look.pause()?,
+            overview: look.overview(now)?,
+            budget,
+        })
+    }
+}
+
+impl fmt::Display for StatusLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let now = self.now;
+        if let Some(trouble) = &self.trouble {
+            write!(f, "nothing is refreshed: {}; ", Shown(trouble))?;
+        }
+        if self.is_edit_refused {
+            f.write_str("the last edit of the configuration was refused; ")?;
+        }
+        if let Some(pause) = &self.pause {
+            let probe = In { time: pause.probe, now };
+            write!(f, "paused: {}, next probe {probe}; ", Shown(&pause.reason))?;
+        }
+        let Overview { watched, next_due, overdue, failing, .. } = self.overview;
+        let plural = if watched == 1 { "" } else { "s" };
+        write!(f, "{} account{plural}", grouped(watched))?;
+        if let Some(time) = next_due
+            && self.pause.is_none()
+        {
+            write!(f, ", next {}", In { time, now })?;
+        }
+        for (count, word) in [(overdue, "overdue"), (failing, "failing")] {
+            if count > 0 {
+                write!(f, ", {} {word}", grouped(count))?;
+            }
+        }
+        if let Some((spent, cap)) = self.budget {
+            write!(f, ", budget {spent}/{cap}")?;
+        }
+        Ok(())
+    }
+}
+
+fn grouped(count: u64) -> Grouped {
+    Grouped(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> StatusLine {
+        let now = Time(1_767_225_600);
+        StatusLine {
+            now,
+            trouble: None,
+            is_edit_refused: false,
+            pause: None,
+            overview: Overview {
+                watched: 1204,
+                next_due: Some(now.plus(3 * 3600)),
+                overdue: 2,
+                failing: 0,
+                last_snapshot: None,
+            },
+            budget: Some((310, 1000)),
+        }
+    }
+
+    #[test]
+    fn the_line_tells_how_things_stand() {
+        let told = line().to_string();
+        assert_eq!(told, "1,204 accounts, next in 3 h, 2 overdue, budget 310/1000");
+        let overview = Overview { watched: 1, ..Overview::default() };
+        assert_eq!(StatusLine { overview, budget: None, ..line() }.to_string(), "1 account");
+    }
+
+    #[test]
+    fn what_is_wrong_comes_first() {
+        let trouble = Some("the disk\nis full".to_owned());
+        let told = StatusLine { trouble, is_edit_refused: true, ..line() }.to_string();
+        assert!(told.starts_with("nothing is refreshed: the disk"), "{told}");
+        assert!(!told.contains('\n'), "{told}");
+        assert!(told.contains("; the last edit of the configuration was refused; 1,204"), "{told}");
+    }
+}

@@ -1,0 +1,51 @@
+//! The watchlist in a few numbers, at a price that does not grow with the history.
+
+use crate::clock::Time;
+use crate::store::{Batch, StoreError};
+
+/// How the watchlist stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Overview {
+    /// Accounts that are refreshed.
+    pub watched: u64,
+    /// When the next one falls due.
+    pub next_due: Option<Time>,
+    /// Accounts whose slot is open for too long.
+    pub overdue: u64,
+    /// Accounts given up in their slot.
+    pub failing: u64,
+    /// When the newest snapshot was taken.
+    pub last_snapshot: Option<Time>,
+}
+
+impl Batch<'_> {
+    /// How the watchlist stands at `now`. What is overdue is what
+    /// [`crate::store::AccountStatus::is_overdue`] says.
+    pub fn overview(&self, now: Time) -> Result<Overview, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
+                    (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL),
+                    (SELECT count(*) FROM (
+                       SELECT interval, CASE WHEN next_due IS NULL THEN NULL
+                                             WHEN tries > 0 THEN coalesce(slot, active_time)
+                                             WHEN next_due <= ?1 THEN next_due END AS owed
+                       FROM _account
+                       WHERE account IN (SELECT account FROM _account WHERE next_due <= ?1
+                                         UNION SELECT account FROM _account WHERE tries > 0))
+                     WHERE ?1 - owed > max(interval / 50, 3600)),
+                    (SELECT count(*) FROM _account
+                     WHERE failing_refresh IS NOT NULL AND removed_time IS NULL),
+                    (SELECT time FROM _snapshot ORDER BY refresh_id DESC LIMIT 1)",
+        )?;
+        Ok(statement.query_row([now.0], |row| {
+            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
+            Ok(Overview {
+                watched: row.get(0)?,
+                next_due: time(1)?,
+                overdue: row.get(2)?,
+                failing: row.get(3)?,
+                last_snapshot: time(4)?,
+            })
+        })?)
+    }
+}
