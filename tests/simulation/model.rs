@@ -34,7 +34,9 @@ pub struct Model {
     covered: i64,
     /// A slot that was open when its schedule was changed, or was given back.
     kept: Option<i64>,
-    /// What was tried in vain last.
+    /// The slot of its last failure since the last ok.
+    last_failure: Option<i64>,
+    /// What is open and was tried in vain.
     tried: Option<Option<i64>>,
     paid: u32,
     fails: u32,
@@ -62,6 +64,7 @@ impl Model {
             bought: HashSet::new(),
             covered: now,
             kept: None,
+            last_failure: None,
             tried: None,
             paid: 0,
             fails: 0,
@@ -145,7 +148,7 @@ impl Model {
 
     /// Whether a slot was open while the process ran since `start`.
     pub fn was_open(&self, slot: i64, start: i64) -> bool {
-        slot >= start || self.tried == Some(Some(slot))
+        slot >= start || self.last_failure == Some(slot)
     }
 
     /// The code of the cause that a call for `slot` has, if that can be said.
@@ -165,6 +168,7 @@ impl Model {
         self.in_flight = Some(line.id);
         if line.is_scheduled() && self.tried != Some(line.slot) {
             (self.paid, self.fails) = (0, 0);
+            self.not_before = i64::MIN;
         }
     }
 
@@ -204,12 +208,19 @@ impl Model {
             self.was_ever_ok = true;
             self.snapshots.push(time);
             self.bought.extend(line.slot);
-            self.covered = self.covered.max(time.min(now)).max(line.slot.unwrap_or(i64::MIN));
+            let slot = line.slot.filter(|slot| *slot <= self.entry.calendar.after(now));
+            self.covered = self.covered.max(time.min(now)).max(slot.unwrap_or(i64::MIN));
+            self.last_failure = None;
             self.failing = None;
             self.settled();
             return;
         }
         if !line.is_scheduled() || !self.is_active {
+            return;
+        }
+        self.last_failure = line.slot;
+        if line.slot.is_some_and(|slot| slot > self.entry.calendar.after(now)) {
+            // Tried for a clock that has stepped back since.
             return;
         }
         let retry = &terms.retry;
@@ -236,9 +247,10 @@ impl Model {
         };
         self.excuse = self.excuse.max(now + longest + longest / 4 + 1);
         let is_back_off = matches!(fate, Fate::Paid | Fate::Unknown) || kind == Kind::NotSent;
-        if is_back_off && !is_clock_off {
-            self.not_before = now + retry.first_delay * 3 / 4;
-        }
+        self.not_before = match is_back_off && !is_clock_off {
+            true => now + retry.first_delay * 3 / 4,
+            false => i64::MIN,
+        };
         self.tried = Some(line.slot);
         self.fails += 1;
         self.paid += u32::from(matches!(fate, Fate::Paid | Fate::Unknown));
@@ -292,6 +304,7 @@ impl Model {
                 self.settled();
                 self.active_since = now;
                 self.failing = None;
+                self.last_failure = None;
                 self.covered = now;
                 self.is_baseline_owed = !self.was_ever_ok;
             }
@@ -323,9 +336,9 @@ impl Model {
             self.is_cause_known = false;
             return;
         }
-        if let Some(open) = self.kept.max(self.tried.flatten()).filter(|open| *open > now) {
-            if self.kept.is_some() {
-                self.covered = self.covered.max(open - 1);
+        if self.kept.max(self.tried.flatten()) > Some(now) {
+            if let Some(kept) = self.kept {
+                self.covered = self.covered.max(kept - 1);
             }
             self.settled();
         }
