@@ -128,6 +128,8 @@ impl Settling<'_, '_> {
             watched,
             recent: &recent,
             pause: pause.map(|pause| pause.kind),
+            // The first probe leaves only when nothing else is on its way.
+            is_probe: pause.is_some_and(|pause| pause.probes > 0),
         };
         Ok(consequence(heard, &facts, &self.terms.retry))
     }

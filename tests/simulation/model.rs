@@ -96,7 +96,7 @@ impl Model {
         let is_covered = slot <= self.covered
             || self.bought.contains(&slot)
             || self.is_fresh(slot, now)
-            || self.is_too_late(slot, terms, up, now);
+            || (self.kept.is_none() && self.is_too_late(slot, terms, up, now));
         if is_covered {
             return None;
         }
@@ -115,6 +115,13 @@ impl Model {
             }
         }
         Some(Debt { slot: Some(slot), since })
+    }
+
+    /// The slot that is open at `now`; it may yet be passed over.
+    fn open(&self, now: i64) -> Option<i64> {
+        let latest = self.entry.calendar.at_or_before(now);
+        let slot = self.kept.max(self.tried.flatten()).max(Some(latest))?;
+        (slot > self.covered && !self.bought.contains(&slot)).then_some(slot)
     }
 
     /// Whether a call for `slot` serves `debt`. A slot kept open over a change of its schedule
@@ -276,20 +283,20 @@ impl Model {
     }
 
     /// The list was read again; `None`: it is not in it.
-    pub fn edited(&mut self, entry: Option<&Entry>, terms: &Terms, now: i64) {
+    pub fn edited(&mut self, entry: Option<&Entry>, now: i64) {
         let will_be_active = entry.is_some_and(|entry| entry.watched.enabled);
         let has_moved = entry.is_some_and(|new| {
             let (new, old) = (&new.watched, &self.entry.watched);
             new.cron != old.cron || new.timezone != old.timezone || new.spread != old.spread
         });
-        let debt = self.debt(terms, i64::MIN, now);
+        let open = self.open(now);
         self.excuse = self.excuse.max(now);
         if let Some(entry) = entry {
             self.entry = entry.clone();
         }
         match (self.is_active, will_be_active) {
             (true, true) if has_moved && !self.is_baseline_owed => {
-                self.kept = debt.and_then(|debt| debt.slot);
+                self.kept = open;
                 self.is_cause_known = false;
                 self.not_before = i64::MIN;
                 if self.kept.is_none() {

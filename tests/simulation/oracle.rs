@@ -123,14 +123,14 @@ impl Oracle {
             let id = entry.watched.id.to_string();
             left.retain(|known| *known != id);
             match self.models.get_mut(&id) {
-                Some(model) => model.edited(Some(entry), terms, now),
+                Some(model) => model.edited(Some(entry), now),
                 None => {
                     self.models.insert(id, Model::new(entry.clone(), now));
                 }
             }
         }
         for id in left {
-            self.models.get_mut(&id).expect("known").edited(None, terms, now);
+            self.models.get_mut(&id).expect("known").edited(None, now);
         }
     }
 
