@@ -121,7 +121,7 @@ impl Model {
     fn open(&self, now: i64) -> Option<i64> {
         let latest = self.entry.calendar.at_or_before(now);
         let slot = self.kept.max(self.tried.flatten()).max(Some(latest))?;
-        (slot > self.covered && !self.bought.contains(&slot)).then_some(slot)
+        (slot > self.covered).then_some(slot)
     }
 
     /// Whether a call for `slot` serves `debt`. A slot kept open over a change of its schedule
