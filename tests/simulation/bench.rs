@@ -131,6 +131,24 @@ impl Bench {
         calls
     }
 
+    /// Puts a copy of the database, as it is now, aside.
+    pub fn back_up(&self) {
+        let connection = rusqlite::Connection::open(self.folder.path().join("growth.db"));
+        let copy = self.folder.path().join("copy.db");
+        let done = connection.expect("a reader").execute("VACUUM INTO ?1", [copy.to_str()]);
+        done.expect("a copy");
+    }
+
+    /// Puts the copy in the database's place.
+    pub fn restore(&self) {
+        for suffix in ["-wal", "-shm"] {
+            let file = self.folder.path().join(format!("growth.db{suffix}"));
+            std::fs::remove_file(file).expect("a journal");
+        }
+        let [from, to] = ["copy.db", "growth.db"].map(|name| self.folder.path().join(name));
+        std::fs::rename(from, to).expect("a rename");
+    }
+
     /// The ledger as `id cause slot outcome`, from line `first` on.
     pub fn ledger(&self, first: i64) -> Vec<String> {
         let connection = rusqlite::Connection::open(self.folder.path().join("growth.db"));

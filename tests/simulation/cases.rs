@@ -3,7 +3,7 @@
 use growthd::clock::Time;
 use growthd::config::{Budget, CatchUp, OnUnknown, Period};
 use growthd::engine::{Event, Terms};
-use growthd::store::PauseKind;
+use growthd::store::{PauseKind, StoreError};
 
 use super::bench::{Bench, at, terms, watched};
 use super::vendor::Kind;
@@ -407,5 +407,26 @@ fn an_answer_that_could_not_be_committed_serves_no_later_slot() {
     assert_eq!(
         bench.ledger(1).last().map(String::as_str),
         Some("a schedule 2026-01-03T06:00:00 ok")
+    );
+}
+
+#[test]
+fn a_copy_put_back_is_gone_on_with() {
+    let mut bench = weekly(terms());
+    let slot = at("2026-01-05T06:00:00");
+    let (mut claims, _) = bench.turn(slot);
+    bench.back_up();
+    bench.answer(claims.pop().expect("a claim"), slot.plus(5));
+    bench.turn(slot.plus(5));
+    bench.restore();
+    let now = slot.plus(60);
+    let refused = bench.engine().turn(now.into()).expect_err("another file");
+    assert!(matches!(refused, StoreError::Replaced(_)));
+    bench.engine().reopen().expect("a copy");
+    bench.watch(now);
+    bench.run(now, slot.plus(DAY));
+    assert_eq!(
+        bench.ledger(2),
+        ["a schedule 2026-01-05T06:00:00 unknown", "a retry 2026-01-05T06:00:00 ok"]
     );
 }
