@@ -85,11 +85,13 @@ pub struct Facts<'a> {
     pub recent: &'a [Recent],
     /// The pause there is.
     pub pause: Option<PauseKind>,
+    /// Whether this answers a probe of it: what left before it began cannot end it.
+    pub is_probe: bool,
 }
 
 /// What follows from `heard`.
 pub fn consequence(heard: &Heard, facts: &Facts<'_>, retry: &Retry) -> Consequence {
-    let lifts = facts.pause.is_some_and(|kind| lifts(kind, heard));
+    let lifts = facts.is_probe && facts.pause.is_some_and(|kind| lifts(kind, heard));
     let pause = facts.pause.filter(|_| !lifts);
     let (effect, stop) = follows(heard, facts, pause, retry);
     let Some(off) = heard.clock_off else {
@@ -269,6 +271,7 @@ mod tests {
             watched: 5,
             recent,
             pause: None,
+            is_probe: false,
         }
     }
 
@@ -367,7 +370,7 @@ mod tests {
             matches!(follows.stop, Some(Stop::Pause(PauseKind::Outage, _))),
             "with Retry-After"
         );
-        let facts_then = Facts { pause: Some(PauseKind::Outage), ..facts_then };
+        let facts_then = Facts { pause: Some(PauseKind::Outage), is_probe: true, ..facts_then };
         let follows = consequence(&maintenance, &facts_then, &RETRY);
         assert!(!follows.lifts && matches!(follows.stop, Some(Stop::Wait(1, _)) | None));
     }
@@ -388,10 +391,12 @@ mod tests {
             (PauseKind::Clock, measured(), true),
             (PauseKind::Clock, Reply::Unknown, false),
         ] {
-            let facts = Facts { pause: Some(kind), ..facts(&[]) };
+            let facts = Facts { pause: Some(kind), is_probe: true, ..facts(&[]) };
             let status = if reply == Reply::Broken { 500 } else { 418 };
             let follows = consequence(&heard(reply.clone(), Some(status)), &facts, &RETRY);
             assert_eq!(follows.lifts, expected, "{kind:?} {reply:?}");
+            let facts = Facts { is_probe: false, ..facts };
+            assert!(!consequence(&heard(reply, Some(status)), &facts, &RETRY).lifts);
         }
     }
 

@@ -291,6 +291,20 @@ impl Engine {
         &mut self.store
     }
 
+    /// Goes on with the database that was put into the file's place, as a start would: calls
+    /// pending in it are nobody's, and would keep their accounts from ever being asked again.
+    /// What is on its way is still settled, on a line of its own. Its watchlist may be another:
+    /// [`Engine::watch`] comes next.
+    ///
+    /// # Errors
+    /// As [`Store::reopen`]; then all is as it was.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.store.reopen()?;
+        self.candidates.clear();
+        self.progress = Progress { probe_now: true, ..Progress::default() };
+        Ok(())
+    }
+
     /// Settles what came back and claims what is due, in one transaction.
     ///
     /// # Errors

@@ -159,6 +159,8 @@ impl Settling<'_, '_> {
             watched,
             recent: &recent,
             pause: pause.map(|pause| pause.kind),
+            // The first probe leaves only when nothing else is on its way.
+            is_probe: pause.is_some_and(|pause| pause.probes > 0),
         };
         Ok(consequence(heard, &facts, &self.terms.retry))
     }
@@ -196,13 +198,20 @@ impl Settling<'_, '_> {
             // pass over the slots since. A clock that stepped back since is the one to believe.
             let place = account.place(self.timetable, self.arrived.min(self.now))?;
             let passed = passed(&served, &place);
-            return Ok(Standing { last_slot: passed.last_slot.max(self.claim.slot()), ..passed });
+            // A slot that a clock which has stepped back since was ahead to serves no other.
+            let slot = self.claim.slot().filter(|slot| *slot <= place.next);
+            return Ok(Standing { last_slot: passed.last_slot.max(slot), ..passed });
         }
         // A person's wish that fails owes nothing more; neither does an account that left.
         if !self.claim.cause().is_scheduled() || standing.next_due.is_none() {
             return Ok(standing);
         }
         let slot = self.claim.slot();
+        let next = account.place(self.timetable, self.now)?.next;
+        if slot.is_some_and(|slot| slot > next) {
+            // Tried for a clock that has stepped back since: what is owed now was not tried.
+            return Ok(Standing { last_failure: Some(refresh), ..standing });
+        }
         let place = account.place(self.timetable, slot.unwrap_or(self.claim.started()))?;
         let failed = Standing { slot, last_failure: Some(refresh), ..standing };
         let backed_off = |delay: i64, attempt: Attempt| Standing {

@@ -10,7 +10,9 @@
 //! contract owes an account in its own words, and [`calendar`], which knows the slots without a
 //! cron parser. [`sabotage`] shows that it can fail.
 
+mod bench;
 mod calendar;
+mod cases;
 mod driver;
 mod ledger;
 mod model;

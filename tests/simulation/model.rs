@@ -34,7 +34,9 @@ pub struct Model {
     covered: i64,
     /// A slot that was open when its schedule was changed, or was given back.
     kept: Option<i64>,
-    /// What was tried in vain last.
+    /// The slot of its last failure since the last ok.
+    last_failure: Option<i64>,
+    /// What is open and was tried in vain.
     tried: Option<Option<i64>>,
     paid: u32,
     fails: u32,
@@ -62,6 +64,7 @@ impl Model {
             bought: HashSet::new(),
             covered: now,
             kept: None,
+            last_failure: None,
             tried: None,
             paid: 0,
             fails: 0,
@@ -93,7 +96,7 @@ impl Model {
         let is_covered = slot <= self.covered
             || self.bought.contains(&slot)
             || self.is_fresh(slot, now)
-            || self.is_too_late(slot, terms, up, now);
+            || (self.kept.is_none() && self.is_too_late(slot, terms, up, now));
         if is_covered {
             return None;
         }
@@ -112,6 +115,13 @@ impl Model {
             }
         }
         Some(Debt { slot: Some(slot), since })
+    }
+
+    /// The slot that is open at `now`; it may yet be passed over.
+    fn open(&self, now: i64) -> Option<i64> {
+        let latest = self.entry.calendar.at_or_before(now);
+        let slot = self.kept.max(self.tried.flatten()).max(Some(latest))?;
+        (slot > self.covered).then_some(slot)
     }
 
     /// Whether a call for `slot` serves `debt`. A slot kept open over a change of its schedule
@@ -145,7 +155,7 @@ impl Model {
 
     /// Whether a slot was open while the process ran since `start`.
     pub fn was_open(&self, slot: i64, start: i64) -> bool {
-        slot >= start || self.tried == Some(Some(slot))
+        slot >= start || self.last_failure == Some(slot)
     }
 
     /// The code of the cause that a call for `slot` has, if that can be said.
@@ -165,6 +175,7 @@ impl Model {
         self.in_flight = Some(line.id);
         if line.is_scheduled() && self.tried != Some(line.slot) {
             (self.paid, self.fails) = (0, 0);
+            self.not_before = i64::MIN;
         }
     }
 
@@ -204,12 +215,19 @@ impl Model {
             self.was_ever_ok = true;
             self.snapshots.push(time);
             self.bought.extend(line.slot);
-            self.covered = self.covered.max(time.min(now)).max(line.slot.unwrap_or(i64::MIN));
+            let slot = line.slot.filter(|slot| *slot <= self.entry.calendar.after(now));
+            self.covered = self.covered.max(time.min(now)).max(slot.unwrap_or(i64::MIN));
+            self.last_failure = None;
             self.failing = None;
             self.settled();
             return;
         }
         if !line.is_scheduled() || !self.is_active {
+            return;
+        }
+        self.last_failure = line.slot;
+        if line.slot.is_some_and(|slot| slot > self.entry.calendar.after(now)) {
+            // Tried for a clock that has stepped back since.
             return;
         }
         let retry = &terms.retry;
@@ -236,9 +254,10 @@ impl Model {
         };
         self.excuse = self.excuse.max(now + longest + longest / 4 + 1);
         let is_back_off = matches!(fate, Fate::Paid | Fate::Unknown) || kind == Kind::NotSent;
-        if is_back_off && !is_clock_off {
-            self.not_before = now + retry.first_delay * 3 / 4;
-        }
+        self.not_before = match is_back_off && !is_clock_off {
+            true => now + retry.first_delay * 3 / 4,
+            false => i64::MIN,
+        };
         self.tried = Some(line.slot);
         self.fails += 1;
         self.paid += u32::from(matches!(fate, Fate::Paid | Fate::Unknown));
@@ -264,20 +283,20 @@ impl Model {
     }
 
     /// The list was read again; `None`: it is not in it.
-    pub fn edited(&mut self, entry: Option<&Entry>, terms: &Terms, now: i64) {
+    pub fn edited(&mut self, entry: Option<&Entry>, now: i64) {
         let will_be_active = entry.is_some_and(|entry| entry.watched.enabled);
         let has_moved = entry.is_some_and(|new| {
             let (new, old) = (&new.watched, &self.entry.watched);
             new.cron != old.cron || new.timezone != old.timezone || new.spread != old.spread
         });
-        let debt = self.debt(terms, i64::MIN, now);
+        let open = self.open(now);
         self.excuse = self.excuse.max(now);
         if let Some(entry) = entry {
             self.entry = entry.clone();
         }
         match (self.is_active, will_be_active) {
             (true, true) if has_moved && !self.is_baseline_owed => {
-                self.kept = debt.and_then(|debt| debt.slot);
+                self.kept = open;
                 self.is_cause_known = false;
                 self.not_before = i64::MIN;
                 if self.kept.is_none() {
@@ -292,6 +311,7 @@ impl Model {
                 self.settled();
                 self.active_since = now;
                 self.failing = None;
+                self.last_failure = None;
                 self.covered = now;
                 self.is_baseline_owed = !self.was_ever_ok;
             }
@@ -323,9 +343,9 @@ impl Model {
             self.is_cause_known = false;
             return;
         }
-        if let Some(open) = self.kept.max(self.tried.flatten()).filter(|open| *open > now) {
-            if self.kept.is_some() {
-                self.covered = self.covered.max(open - 1);
+        if self.kept.max(self.tried.flatten()) > Some(now) {
+            if let Some(kept) = self.kept {
+                self.covered = self.covered.max(kept - 1);
             }
             self.settled();
         }

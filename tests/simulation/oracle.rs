@@ -39,6 +39,7 @@ pub struct Oracle {
     started: i64,
     may_probe: bool,
     stepped_back: bool,
+    is_start: bool,
     last_claim: Option<Now>,
     seen: Seen,
     /// Calls, snapshots.
@@ -64,6 +65,7 @@ impl Oracle {
             started: i64::MIN,
             may_probe: false,
             stepped_back: false,
+            is_start: false,
             last_claim: None,
             seen: Seen::default(),
             counts: (0, 0),
@@ -76,6 +78,7 @@ impl Oracle {
         self.started = now;
         self.may_probe = true;
         self.stepped_back = true;
+        self.is_start = true;
         self.wishes.clear();
         self.excuse(now);
         self.ledger.check_history(&mut self.seen)
@@ -120,14 +123,14 @@ impl Oracle {
             let id = entry.watched.id.to_string();
             left.retain(|known| *known != id);
             match self.models.get_mut(&id) {
-                Some(model) => model.edited(Some(entry), terms, now),
+                Some(model) => model.edited(Some(entry), now),
                 None => {
                     self.models.insert(id, Model::new(entry.clone(), now));
                 }
             }
         }
         for id in left {
-            self.models.get_mut(&id).expect("known").edited(None, terms, now);
+            self.models.get_mut(&id).expect("known").edited(None, now);
         }
     }
 
@@ -158,20 +161,19 @@ impl Oracle {
     /// A turn was committed at `now`.
     pub fn turned(&mut self, now: Now) -> Result<(), Broken> {
         let time = now.time().0;
-        if std::mem::take(&mut self.stepped_back) {
-            self.up = (self.up.0.min(time), self.up.1.min(time));
-            self.started = self.started.min(time);
-            for model in self.models.values_mut() {
-                model.brought_back(time);
-            }
-        }
         let stands = self.ledger.stands()?;
         for stand in &stands {
             self.keys.entry(stand.account).or_insert_with(|| stand.id.clone());
         }
         let before = self.pause;
         self.pause = self.ledger.pause()?;
+        // A start settles what the last process left before it looks at the clock.
+        if !self.is_start {
+            self.bring_back(time);
+        }
         let is_answered = self.settle(time)?;
+        self.bring_back(time);
+        self.is_start = false;
         hold(
             before.is_none() || self.pause.is_some() || is_answered,
             Promise::NoHammering,
@@ -202,6 +204,17 @@ impl Oracle {
             self.check_stand(stand, time)?;
         }
         Ok(())
+    }
+
+    /// Takes the models to a clock that stepped back.
+    fn bring_back(&mut self, time: i64) {
+        if std::mem::take(&mut self.stepped_back) {
+            self.up = (self.up.0.min(time), self.up.1.min(time));
+            self.started = self.started.min(time);
+            for model in self.models.values_mut() {
+                model.brought_back(time);
+            }
+        }
     }
 
     /// Whether one of what came back was an answer.
