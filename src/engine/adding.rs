@@ -2,7 +2,8 @@
 
 use crate::api::{Heard, Reply};
 use crate::config::Watched;
-use crate::engine::claiming::{Claiming, Gate};
+use crate::engine::claiming::Claiming;
+use crate::engine::gate::Gate;
 use crate::engine::settling::{NOBODY, Settling, verdict};
 use crate::engine::{Event, Newcomer};
 use crate::store::{Account, StoreError};

@@ -1,194 +1,26 @@
-//! Claiming: who may be asked now, why, and for which slot.
+//! Claiming: who is asked now, and for which slot.
 
 use std::collections::VecDeque;
 
-use crate::budget::Days1970;
 use crate::clock::{Now, Time};
-use crate::config::{CatchUp, Retry};
+use crate::config::Retry;
 use crate::engine::consequence::probe_distance;
+use crate::engine::gate::Gate;
+use crate::engine::step::{Step, step, superseded};
 use crate::engine::{Appetite, Event, Progress, Terms, Wish};
 use crate::schedule::{Place, Timetable};
-use crate::store::{Account, AccountKey, Batch, Cause, Pause, Standing, StoreError, Wait};
+use crate::store::{Account, AccountKey, Batch, Cause, Pause, Standing, StoreError};
 
-/// How many due accounts are fetched at a time. Their order is the fair one as of then; whether
-/// each is still due is looked at again when its turn comes.
+/// How many due accounts are fetched at a time, at a pace and without one. Their order is the
+/// fair one as of then; whether each is still due is looked at again when its turn comes. A
+/// fetch sorts everything that is due: at a pace a small one is soon used up and keeps the order
+/// fresh, without one a large one shares that cost between more calls.
 const FETCHED: usize = 256;
+const FETCHED_UNPACED: usize = 4096;
 
 /// How many accounts one turn looks at: a bound on how long a transaction lasts where thousands
 /// of slots are passed over at once.
 const LOOKED_AT: usize = 2048;
-
-/// The longest a probe may be away: one further off was set by another clock.
-const LONGEST_PROBE: i64 = 24 * 3600;
-
-/// What stands between a due account and its call.
-#[derive(Debug)]
-pub(super) struct Gate {
-    /// When it opens; `None`: not before a call comes back.
-    opens: Option<Now>,
-    /// How many may pass at once when it is open.
-    limit: usize,
-    /// The pause there is; whoever passes is its probe.
-    pause: Option<Pause>,
-    /// Until when the budget is spent.
-    spent_until: Option<Time>,
-}
-
-impl Gate {
-    pub(super) fn read(
-        batch: &Batch<'_>,
-        terms: &Terms,
-        progress: &Progress,
-        in_flight: usize,
-        now: Now,
-    ) -> Result<Gate, StoreError> {
-        let time = now.time();
-        let mut gate = Gate {
-            opens: Some(now),
-            limit: terms.max_in_flight.saturating_sub(in_flight),
-            pause: batch.pause()?,
-            spent_until: None,
-        };
-        if gate.limit == 0 {
-            gate.opens = None;
-        }
-        if let Some(pause) = &gate.pause {
-            gate.limit = gate.limit.min(1);
-            let is_now = progress.probe_now || pause.probe.since(time) > LONGEST_PROBE;
-            match in_flight {
-                0 if is_now => {}
-                0 => gate.not_before(pause.probe.into()),
-                _ => gate.opens = None,
-            }
-        }
-        if let Some(Wait { until, .. }) = batch.wait()?
-            && until.since(time) <= terms.retry.max_delay
-        {
-            gate.not_before(until.into());
-        }
-        if terms.requests_per_minute > 0 {
-            gate.limit = gate.limit.min(1);
-            if let Some(last) = progress.last_claim {
-                let step = 60_000 / i64::from(terms.requests_per_minute);
-                gate.not_before(Now(last.0.saturating_add(step)));
-            }
-        }
-        if let Some(budget) = &terms.budget {
-            let Days1970 { from, to } = budget.period(time);
-            let room = budget.room(batch.spent(from, to)?);
-            gate.limit = gate.limit.min(usize::try_from(room).unwrap_or(usize::MAX));
-            if room == 0 {
-                let end = budget.period(time).end();
-                gate.spent_until = Some(end);
-                gate.not_before(end.into());
-            }
-        }
-        Ok(gate)
-    }
-
-    fn not_before(&mut self, moment: Now) {
-        self.opens = self.opens.map(|opens| opens.max(moment));
-    }
-
-    pub(super) fn is_open(&self, now: Now) -> bool {
-        self.opens.is_some_and(|opens| opens <= now)
-    }
-
-    /// When a turn has something to claim, if something is due at `due`.
-    pub(super) fn wake(&self, due: Option<Time>) -> Option<Now> {
-        Some(self.opens?.max(due?.into()))
-    }
-
-    /// Says once that the budget is spent while something waits for it.
-    pub(super) fn tell(
-        &self,
-        due: Option<Time>,
-        now: Time,
-        progress: &mut Progress,
-        events: &mut Vec<Event>,
-    ) {
-        let waits = due.is_some_and(|due| due <= now);
-        match self.spent_until {
-            Some(until) if waits && !progress.said_spent => {
-                progress.said_spent = true;
-                events.push(Event::BudgetSpent(until));
-            }
-            Some(_) => {}
-            None => progress.said_spent = false,
-        }
-    }
-
-    /// Why a person's wish is not even kept waiting.
-    fn refusal(&self) -> Option<String> {
-        if let Some(until) = self.spent_until {
-            return Some(format!("the budget is spent until {until}"));
-        }
-        self.pause.as_ref().map(|pause| format!("paused: {}", pause.reason))
-    }
-}
-
-/// What to do about a due account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Step {
-    /// Call, for this slot (`None`: the baseline).
-    Call(Cause, Option<Time>),
-    /// Pass over this slot.
-    Skip(Cause, Time, &'static str),
-    /// Its slot is served already.
-    Served,
-}
-
-/// What a due account's standing and slots say, before its snapshots are looked at. `tried` is
-/// the slot of its last failure.
-fn step(
-    account: &Account,
-    tried: Option<Time>,
-    place: &Place,
-    up: Time,
-    catch_up: CatchUp,
-    now: Time,
-) -> Step {
-    let standing = &account.standing;
-    if standing.last_slot.is_none() && standing.slot.is_none() {
-        match standing.last_failure.is_some() {
-            false => return Step::Call(Cause::First, None),
-            true if place.slot <= account.active => return Step::Call(Cause::Retry, None),
-            // A slot has come since: it takes the baseline's place.
-            true => {}
-        }
-    }
-    let slot = standing.slot.map_or(place.slot, |open| open.max(place.slot));
-    if standing.last_slot.is_some_and(|served| slot <= served) {
-        return Step::Served;
-    }
-    if tried == Some(slot) && standing.slot == Some(slot) {
-        return Step::Call(Cause::Retry, Some(slot));
-    }
-    if slot >= up {
-        return Step::Call(Cause::Schedule, Some(slot));
-    }
-    let is_worth_it = match catch_up {
-        CatchUp::Always => true,
-        CatchUp::Never => false,
-        CatchUp::Within(seconds) => now.since(slot) <= seconds,
-    };
-    match is_worth_it {
-        true => Step::Call(Cause::CatchUp, Some(slot)),
-        false => Step::Skip(Cause::CatchUp, slot, "too late for schedule.catch_up"),
-    }
-}
-
-/// The slot that was open while a process ran and is replaced by `slot` unserved.
-fn superseded(
-    standing: &Standing,
-    tried: Option<Time>,
-    slot: Option<Time>,
-    up: Time,
-) -> Option<Time> {
-    let due = standing.next_due.filter(|_| standing.last_slot.is_some());
-    let open = standing.slot.or(due).filter(|open| *open >= up || tried == Some(*open))?;
-    slot.is_some_and(|slot| open < slot).then_some(open)
-}
 
 /// The part of a turn that claims.
 pub(super) struct Claiming<'a, 'store> {
@@ -300,22 +132,25 @@ impl Claiming<'_, '_> {
                 return Ok(false);
             }
             let Some(key) = self.next_candidate(gate)? else { return Ok(false) };
-            self.candidates.retain(|candidate| *candidate != key);
             self.look_at(key, gate, room)?;
         }
         Ok(true)
     }
 
-    /// Whose turn it is: the longest without a snapshot first, or for a probe the next round.
+    /// Takes whose turn it is: the longest without a snapshot first, or for a probe the next round.
     fn next_candidate(&mut self, gate: &Gate) -> Result<Option<AccountKey>, StoreError> {
         let time = self.now.time();
         if let Some(pause) = &gate.pause {
             return self.batch.due_after(time, pause.last_account);
         }
         if self.candidates.is_empty() {
-            self.candidates.extend(self.batch.due(time, FETCHED)?);
+            let count = match self.terms.requests_per_minute {
+                0 => FETCHED_UNPACED,
+                _ => FETCHED,
+            };
+            self.candidates.extend(self.batch.due(time, count)?);
         }
-        Ok(self.candidates.front().copied())
+        Ok(self.candidates.pop_front())
     }
 
     fn look_at(

@@ -20,7 +20,9 @@
 mod adding;
 mod claiming;
 pub mod consequence;
+mod gate;
 mod settling;
+mod step;
 mod watch;
 
 use std::collections::VecDeque;
@@ -35,7 +37,8 @@ use crate::store::{
     Wait,
 };
 
-use claiming::{Claiming, Gate};
+use claiming::Claiming;
+use gate::Gate;
 
 pub use watch::Changes;
 
