@@ -18,6 +18,7 @@ use crate::cli::{Cli, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
+use crate::report::Shown;
 use crate::store::StoreError;
 
 /// How a verb ended that did not fail.
@@ -110,7 +111,8 @@ impl CommandError {
         let text = match problems {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
-            None => format!("growthd: {self}"),
+            // A path or a name in it may hold anything.
+            None => format!("growthd: {}", Shown(&self.to_string())),
         };
         // Nobody is left to tell if stderr is closed.
         writeln!(io::stderr(), "{}", text.trim_end()).ok();
