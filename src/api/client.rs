@@ -8,9 +8,11 @@ use reqwest::Response;
 use reqwest::header::{
     CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
+use serde_json::value::RawValue;
 
 use crate::account::{AccountId, Handle};
 use crate::api::answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter, http_date};
+use crate::api::redaction::redact;
 use crate::config::{Api, ApiKey};
 
 /// How long a connection may take to be made. Shorter than any sensible whole timeout, so that
@@ -22,9 +24,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
-
-/// What stands in place of the key where a server sent it back.
-const REDACTED: &[u8] = b"[key]";
 
 /// Asks the vendor. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -98,43 +97,60 @@ impl Client {
             date: header(DATE).and_then(http_date),
             retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
             location: header(LOCATION).map(str::to_owned),
-            body: Vec::new(),
+            body: Vec::with_capacity(announced(&response)),
             is_whole: false,
         };
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if answer.body.len() + chunk.len() > MAX_BODY => {
                     let room = MAX_BODY - answer.body.len();
-                    answer.body.extend_from_slice(&chunk[..room]);
+                    append(&mut answer.body, &chunk[..room]);
                     break;
                 }
-                Ok(Some(chunk)) => answer.body.extend_from_slice(&chunk),
+                Ok(Some(chunk)) => append(&mut answer.body, &chunk),
                 Ok(None) => {
                     answer.is_whole = true;
                     break;
                 }
-                // The status alone says what a refusal means; a success without its body is lost.
+                // The status alone says what a refusal means.
                 Err(_) if !(200..300).contains(&answer.status) => break,
+                // All of it was told: only the end of the body, or of the connection, is amiss.
+                Err(_) if is_complete(&answer.body) => {
+                    answer.is_whole = true;
+                    break;
+                }
+                // A success without its body is lost.
                 Err(error) => return Answer::Unknown(told(&error)),
             }
         }
-        self.redact(&mut answer);
+        let key = self.key.expose().as_bytes();
+        answer.body = redact(answer.body, key);
+        answer.location = answer.location.map(|location| {
+            String::from_utf8_lossy(&redact(location.into_bytes(), key)).into_owned()
+        });
         Answer::Http(answer)
     }
+}
 
-    /// Whatever is in an answer may be stored and shown; a server that echoes the key must not
-    /// get it there.
-    fn redact(&self, answer: &mut HttpAnswer) {
-        let key = self.key.expose().as_bytes();
-        while let Some(at) = answer.body.windows(key.len()).position(|window| window == key) {
-            answer.body.splice(at..at + key.len(), REDACTED.iter().copied());
-        }
-        if let Some(location) = &mut answer.location
-            && location.contains(self.key.expose())
-        {
-            *location = location.replace(self.key.expose(), "[key]");
-        }
+/// How long the body is said to be, as far as it is read.
+fn announced(response: &Response) -> usize {
+    let length = response.content_length().and_then(|length| usize::try_from(length).ok());
+    length.unwrap_or(0).min(MAX_BODY)
+}
+
+/// Grows a body by doubling, but never beyond what is read: many calls may be in flight.
+fn append(body: &mut Vec<u8>, chunk: &[u8]) {
+    if body.capacity() - body.len() < chunk.len() {
+        let room = MAX_BODY.saturating_sub(body.len());
+        body.reserve_exact(body.len().min(room).max(chunk.len()));
     }
+    body.extend_from_slice(chunk);
+}
+
+/// Whether a body is a JSON object to its last brace: nothing that could still come would belong
+/// to it.
+fn is_complete(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<&RawValue>(body).is_ok()
 }
 
 /// The error and its causes in one line, without the URL, which every line would repeat.

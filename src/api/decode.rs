@@ -5,13 +5,10 @@
 //! apart into the raw text of their values, so that neither a number beyond 64 bits nor a depth
 //! beyond a parser's patience changes on the way.
 
-use std::fmt;
-
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use std::collections::{HashMap, HashSet};
 
 use crate::account::AccountId;
+use crate::api::object::{Object, text};
 use crate::clock::Time;
 use crate::measurement::{Measurement, Number, Profile, Told};
 
@@ -30,70 +27,6 @@ pub enum Unusable {
     /// Another account's numbers.
     #[error("the answer is for another account ({0:?})")]
     OtherAccount(String),
-}
-
-/// An object's members in their order, each value as it was written.
-struct Object<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut members = Vec::with_capacity(16);
-                while let Some(member) = map.next_entry::<String, &'de RawValue>()? {
-                    members.push(member);
-                }
-                Ok(Object(members))
-            }
-        }
-        deserializer.deserialize_map(Members)
-    }
-}
-
-impl<'a> Object<'a> {
-    fn parse(json: &'a str) -> Option<Object<'a>> {
-        serde_json::from_str(json).ok()
-    }
-
-    /// Takes the value of `name` out if `read` understands it and it is told once; leaves it
-    /// otherwise.
-    fn take<T>(&mut self, name: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
-        let mut places = self.0.iter().enumerate().filter(|(_, (key, _))| key == name);
-        let (place, (_, value)) = places.next()?;
-        if places.next().is_some() {
-            return None;
-        }
-        let value = read(value.get())?;
-        self.0.remove(place);
-        Some(value)
-    }
-
-    /// As [`Object::take`]; a `null` is taken out too, and told as such.
-    fn take_told<T>(&mut self, name: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Told<T> {
-        let told = self.take(name, |json| match json {
-            "null" => Some(Told::Null),
-            _ => read(json).map(Told::Value),
-        });
-        told.unwrap_or_default()
-    }
-
-    /// As [`Object::take`]; a `null` is no value, and taken out.
-    fn take_value<T>(&mut self, name: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
-        match self.take_told(name, read) {
-            Told::Value(value) => Some(value),
-            Told::Null | Told::Nothing => None,
-        }
-    }
-
-    /// Takes the object `name` apart, and leaves it where it is none.
-    fn take_object(&mut self, name: &str) -> Object<'a> {
-        self.take(name, Object::parse).unwrap_or(Object(Vec::new()))
-    }
 }
 
 /// Reads the answer to a refresh of `asked`; `None` takes the account that is answered, as for
@@ -163,40 +96,61 @@ fn identity(told: Told<String>) -> Told<String> {
 /// What was not understood, in the answer's own shape: the account's members at the top, what
 /// stood beside the account under `_data` and `_answer`. `None` if that is nothing.
 fn extra(parts: &[(&str, &Object<'_>)]) -> Option<String> {
-    let mut members = Vec::new();
-    for (name, part) in parts {
-        if name.is_empty() {
-            members.extend(written(part));
-        } else if !part.0.is_empty() {
-            members.push(format!("{}:{{{}}}", quoted(name), written(part).join(",")));
-        }
-    }
-    (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
+    let inner: Vec<(&str, String)> = parts
+        .iter()
+        .filter(|(name, part)| !name.is_empty() && !part.0.is_empty())
+        .map(|(name, part)| (*name, written(&members(part))))
+        .collect();
+    let outer = parts.iter().filter(|(name, _)| name.is_empty());
+    let mut all: Vec<(&str, &str)> = outer.flat_map(|(_, part)| members(part)).collect();
+    all.extend(inner.iter().map(|(name, json)| (*name, json.as_str())));
+    (!all.is_empty()).then(|| written(&all))
 }
 
-/// An object's members as JSON. One told more than once becomes the array of what it was told
-/// as, since JSON's own functions would see only one of them.
-fn written(object: &Object<'_>) -> Vec<String> {
-    let mut members: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (name, value) in &object.0 {
-        match members.iter_mut().find(|(known, _)| known == name) {
-            Some((_, values)) => values.push(value.get()),
-            None => members.push((name, vec![value.get()])),
+fn members<'a>(object: &'a Object<'_>) -> Vec<(&'a str, &'a str)> {
+    object.0.iter().map(|(name, value)| (name.as_str(), value.get())).collect()
+}
+
+/// Members as a JSON object. One told more than once becomes the array of what it was told as,
+/// since JSON's own functions would see only one of them. An answer may hold a hundred thousand.
+fn written(members: &[(&str, &str)]) -> String {
+    let mut known = HashSet::new();
+    let mut again: HashMap<&str, Vec<&str>> = HashMap::new();
+    for (name, value) in members {
+        if !known.insert(*name) {
+            again.entry(name).or_default().push(value);
         }
     }
-    let member = |(name, values): &(&str, Vec<&str>)| match values.as_slice() {
-        [value] => format!("{}:{value}", quoted(name)),
-        values => format!("{}:[{}]", quoted(name), values.join(",")),
-    };
-    members.iter().map(member).collect()
+    let mut json = String::from("{");
+    for (name, value) in members {
+        // The first that has the name writes all of them.
+        if !known.remove(name) {
+            continue;
+        }
+        if json.len() > 1 {
+            json.push(',');
+        }
+        json.push_str(&quoted(name));
+        json.push(':');
+        match again.get(name) {
+            None => json.push_str(value),
+            Some(others) => {
+                json.push('[');
+                json.push_str(value);
+                for other in others {
+                    json.push(',');
+                    json.push_str(other);
+                }
+                json.push(']');
+            }
+        }
+    }
+    json.push('}');
+    json
 }
 
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
-}
-
-fn text(json: &str) -> Option<String> {
-    serde_json::from_str(json).ok()
 }
 
 fn boolean(json: &str) -> Option<bool> {
@@ -386,6 +340,23 @@ mod tests {
         ] {
             assert_eq!(decode(json, Some(&asked())).expect_err(json), why, "{json}");
         }
+    }
+
+    #[test]
+    fn a_name_of_ours_takes_nothing_out_of_sight() {
+        let json = r#"{"success":true,"cost":1,"data":{"account":{"id":"clx123abc","_answer":2,"stats":3}}}"#;
+        let (_, told) = decode(json, Some(&asked())).expect("an answer");
+        assert_eq!(told.extra.as_deref(), Some(r#"{"_answer":[2,{"cost":1}],"stats":3}"#));
+    }
+
+    #[test]
+    fn a_hundred_thousand_members_are_kept_at_once() {
+        let members: Vec<String> = (0..100_000).map(|n| format!("\"{n}\":0")).collect();
+        let members = members.join(",");
+        let json =
+            format!(r#"{{"success":true,"data":{{"account":{{"id":"clx123abc",{members}}}}}}}"#);
+        let (_, told) = decode(&json, Some(&asked())).expect("an answer");
+        assert_eq!(told.extra, Some(format!("{{{members}}}")));
     }
 
     #[test]

@@ -7,6 +7,8 @@
 mod answer;
 mod client;
 mod decode;
+mod object;
+mod redaction;
 mod reply;
 
 pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};

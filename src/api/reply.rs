@@ -7,6 +7,7 @@
 use crate::account::AccountId;
 use crate::api::answer::{Answer, HttpAnswer};
 use crate::api::decode::decode;
+use crate::api::object::{Object, text};
 use crate::clock::Time;
 use crate::measurement::Measurement;
 
@@ -91,7 +92,9 @@ fn silent(reply: Reply, error: String, spent: bool) -> Heard {
 }
 
 fn read(answer: &HttpAnswer, asked: Option<&AccountId>, now: Time) -> (Reply, Option<String>) {
-    let text = String::from_utf8_lossy(&answer.body);
+    // Some put a byte order mark in front of what they paid no less for.
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+    let text = String::from_utf8_lossy(body);
     let status = answer.status;
     let mut why = None;
     if status == 200 {
@@ -133,20 +136,23 @@ struct Said {
 }
 
 impl Said {
-    fn parse(text: &str) -> Said {
-        let Ok(answer) = serde_json::from_str::<serde_json::Value>(text) else {
+    /// Only the few members that matter are read: a tree of a hostile answer would take a
+    /// hundred times its room.
+    fn parse(json: &str) -> Said {
+        let Some(answer) = Object::parse(json) else {
             return Said::default();
         };
-        let inner = match &answer["error"] {
-            error @ serde_json::Value::Object(_) => error,
-            _ => &answer,
+        let error = answer.get("error").unwrap_or("null");
+        let inner = Object::parse(error);
+        let field = |name: &str| inner.as_ref().unwrap_or(&answer).get(name);
+        let message = match (text(error), field("message")) {
+            (Some(error), None | Some("null")) => Some(error),
+            (_, message) => message.and_then(text),
         };
-        let field = |name: &str| inner[name].as_str().unwrap_or_default().to_owned();
-        let message = match answer["error"].as_str() {
-            Some(error) if inner["message"].is_null() => error.to_owned(),
-            _ => field("message"),
-        };
-        Said { code: field("code"), message }
+        Said {
+            code: field("code").and_then(text).unwrap_or_default(),
+            message: message.unwrap_or_default(),
+        }
     }
 
     fn speaks_of_credits(&self) -> bool {

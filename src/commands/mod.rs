@@ -24,7 +24,7 @@ use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::{RunError, WatchedFile};
-use crate::report::Future;
+use crate::report::{Future, Shown};
 use crate::store::StoreError;
 
 /// How a verb ended that did not fail.
@@ -123,7 +123,8 @@ impl CommandError {
         let text = match problems {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
-            None => format!("growthd: {self}"),
+            // A path or a name in it may hold anything.
+            None => format!("growthd: {}", Shown(&self.to_string())),
         };
         // Nobody is left to tell if stderr is closed.
         writeln!(io::stderr(), "{}", text.trim_end()).ok();

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Config;
@@ -57,7 +57,7 @@ impl ApiKey {
     ) -> Result<(ApiKey, KeySource), KeyError> {
         if let Some(folder) = env("CREDENTIALS_DIRECTORY") {
             let path = Path::new(&folder).join(CREDENTIAL);
-            let file = File::open(&path);
+            let file = open(&path);
             let source = KeySource::Credential(path);
             match file {
                 Ok(file) => match ApiKey::new(read(file, &source)?, &source) {
@@ -71,7 +71,7 @@ impl ApiKey {
         }
         let path = &config.api.api_key_file;
         let source = KeySource::File(path.clone());
-        match File::open(path) {
+        match open(path) {
             Ok(file) => {
                 refuse_if_others_read(&file, path)?;
                 return Ok((ApiKey::new(read(file, &source)?, &source)?, source));
@@ -96,12 +96,20 @@ impl fmt::Debug for ApiKey {
     }
 }
 
+/// Opens what may be a pipe that nobody writes to, and waits for nobody.
+fn open(path: &Path) -> io::Result<File> {
+    const AT_ONCE: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(AT_ONCE).open(path)
+}
+
 fn read(file: File, place: &KeySource) -> Result<Vec<u8>, KeyError> {
+    let unreadable = |source| KeyError::Unreadable { place: place.clone(), source };
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(KeyError::NotAFile(place.clone()));
+    }
     let mut bytes = Vec::new();
-    // More than any key, and bounded: the file may be a device without an end.
-    file.take(2 * LONGEST_KEY as u64)
-        .read_to_end(&mut bytes)
-        .map_err(|source| KeyError::Unreadable { place: place.clone(), source })?;
+    // More than any key, and bounded.
+    file.take(2 * LONGEST_KEY as u64).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(bytes)
 }
 
@@ -174,6 +182,9 @@ pub enum KeyError {
         /// Why not.
         source: io::Error,
     },
+    /// A folder, a pipe or a device.
+    #[error("{0} is not a regular file: put the API key into one")]
+    NotAFile(KeySource),
     /// The place holds nothing.
     #[error("{0} is empty: put the API key into it")]
     Empty(KeySource),
@@ -255,6 +266,11 @@ mod tests {
         fs::create_dir(folder.join("folder")).expect("a folder");
         fs::set_permissions(folder.join("folder"), fs::Permissions::from_mode(0o700))
             .expect("a mode");
+        let made = std::process::Command::new("mkfifo")
+            .args(["-m", "600"])
+            .arg(folder.join("pipe"))
+            .status();
+        assert!(made.expect("mkfifo").success());
         for (file, words) in [
             (None, "or set $GROWTHD_API_KEY"),
             (Some("open key"), "chmod o-rwx '"),
@@ -262,7 +278,8 @@ mod tests {
             (Some("lines"), "does not hold an API key"),
             (Some("long"), "does not hold an API key"),
             (Some("letters"), "does not hold an API key"),
-            (Some("folder"), "cannot read the key file"),
+            (Some("folder"), "is not a regular file"),
+            (Some("pipe"), "is not a regular file"),
             (Some(KEY), "there is no API key"),
         ] {
             let error = find(&config(folder, file), &[]).expect_err("no key");

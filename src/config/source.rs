@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use unicode_width::UnicodeWidthStr;
+
 /// How many characters of a source line are shown.
 const WIDTH: usize = 100;
 
@@ -16,8 +18,18 @@ pub(super) struct Source<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Excerpt {
     text: String,
-    /// Characters in front of the caret.
+    /// Columns of a terminal in front of the caret.
     caret: usize,
+}
+
+impl Excerpt {
+    /// With the caret under the character that has so many in front of it.
+    fn new(text: String, before: usize) -> Excerpt {
+        let end = text.char_indices().nth(before).map_or(text.len(), |(at, _)| at);
+        let beyond = before.saturating_sub(text.chars().count());
+        let caret = text[..end].width() + beyond;
+        Excerpt { text, caret }
+    }
 }
 
 impl fmt::Display for Excerpt {
@@ -75,12 +87,12 @@ impl<'a> Source<'a> {
             }
             let shown = format!("{}= …", visible(name));
             let caret = caret.min(shown.chars().count() - 1);
-            return Some(Excerpt { text: shown, caret });
+            return Some(Excerpt::new(shown, caret));
         }
         // Two thirds of the width in front of the caret, so that its surroundings are seen.
         let skipped = if caret < WIDTH { 0 } else { caret - WIDTH * 2 / 3 };
         let shown: String = text.chars().skip(skipped).take(WIDTH).collect();
-        Some(Excerpt { text: visible(&shown), caret: caret - skipped })
+        Some(Excerpt::new(visible(&shown), caret - skipped))
     }
 
     /// Whether a key put into the file by mistake may stand on this line: in front of any table
@@ -156,6 +168,12 @@ mod tests {
         let excerpt = Source::new(&line).excerpt(2, 301).expect("a line");
         assert_eq!(excerpt.text.chars().count(), WIDTH);
         assert_eq!(excerpt.text.chars().nth(excerpt.caret), Some('\u{fffd}'));
+    }
+
+    #[test]
+    fn the_caret_stands_under_what_is_wide() {
+        let excerpt = Source::new("[x]\nlabel = '日本' oops").excerpt(2, 14).expect("a line");
+        assert_eq!(excerpt.to_string(), "    label = '日本' oops\n                   ^");
     }
 
     #[test]

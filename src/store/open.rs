@@ -2,12 +2,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior};
+use rustix::fs::OFlags;
 
 use crate::store::{Batch, StoreError};
 
@@ -38,6 +39,9 @@ const JOURNAL_LIMIT: i64 = 64 << 20;
 
 /// The database is the group's to read and nobody else's.
 const FILE_MODE: u32 = 0o640;
+
+/// Follows no link to somewhere else, and waits for nobody at the other end of a pipe.
+const AS_A_FILE: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
 
 /// Whether opening may make a database that is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -227,19 +231,22 @@ fn lock_path(path: &Path) -> PathBuf {
 fn take_lock(path: &Path) -> Result<File, StoreError> {
     let lock = lock_path(path);
     let failed = |source| StoreError::File { path: lock.clone(), source };
-    let no_follow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default();
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
         .mode(FILE_MODE)
-        .custom_flags(no_follow)
-        .open(&lock)
-        .map_err(failed)?;
-    let kind = file.metadata().map_err(failed)?.file_type();
-    if !kind.is_file() || kind.is_fifo() {
-        return Err(StoreError::NotAFile(lock));
-    }
+        .custom_flags(AS_A_FILE)
+        .open(&lock);
+    let file = match file {
+        Ok(file) if file.metadata().map_err(failed)?.is_file() => file,
+        Ok(_) => return Err(StoreError::NotAFile(lock)),
+        // A link, a pipe that nobody reads, a folder.
+        Err(_) if fs::symlink_metadata(&lock).is_ok_and(|there| !there.is_file()) => {
+            return Err(StoreError::NotAFile(lock));
+        }
+        Err(error) => return Err(failed(error)),
+    };
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -253,7 +260,7 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
 
 /// Whether some process holds the lock of `path` now.
 pub(super) fn is_held(path: &Path) -> bool {
-    let lock = File::open(lock_path(path));
+    let lock = OpenOptions::new().read(true).custom_flags(AS_A_FILE).open(lock_path(path));
     lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 

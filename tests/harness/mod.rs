@@ -5,6 +5,7 @@ mod daemon;
 mod database;
 mod place;
 mod program;
+mod socket;
 mod vendor;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ pub use daemon::Daemon;
 pub use database::Database;
 pub use place::{Place, Settings};
 pub use program::{Ended, is_root};
+pub use socket::{Socket, Then};
 pub use vendor::Vendor;
 
 /// How long anything is waited for: far longer than it takes, since a machine may be busy.

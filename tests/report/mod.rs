@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use history::{Snapshot, WEEK, World};
+use history::WEEK;
+pub use history::{Snapshot, World};
 
 /// A name that would break out of every place it stands in.
 const HOSTILE: &str = "</script><script>document.title='owned'</script>\"'&<img src=x>\u{202e}txt";
@@ -19,6 +20,13 @@ fn growthd(folder: &Path, args: &[&str]) -> Output {
         .args(args)
         .output()
         .expect("growthd runs")
+}
+
+/// The page of a world.
+pub fn page_of(world: &World) -> String {
+    let output = growthd(world.folder(), &["report"]);
+    assert!(output.status.success(), "{output:?}");
+    page(world.folder())
 }
 
 fn page(folder: &Path) -> String {

@@ -107,10 +107,14 @@ impl Bench {
     }
 
     pub fn answer(&mut self, claim: Claim, now: Time) {
-        let kind = self.answers.get(claim.account_id().as_str()).copied().unwrap_or(Kind::Ok);
+        let kind = self
+            .answers
+            .get(claim.account_id().expect("an account").as_str())
+            .copied()
+            .unwrap_or(Kind::Ok);
         self.count += 1;
         let date = self.date_error.map(|error| now.plus(error));
-        let answer: Answer = kind.answer(claim.account_id(), self.count, date);
+        let answer: Answer = kind.answer(claim.account_id().expect("an account"), self.count, date);
         self.engine().take(Return { claim, answer, arrived: now });
     }
 

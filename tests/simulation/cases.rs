@@ -2,6 +2,7 @@
 
 use growthd::clock::Time;
 use growthd::config::{Budget, CatchUp, OnUnknown, Period};
+use growthd::engine::Wish;
 use growthd::engine::{Event, Terms};
 use growthd::store::{PauseKind, StoreError};
 
@@ -232,7 +233,7 @@ fn a_fresh_snapshot_takes_the_place_of_a_slot() {
     ] {
         let mut bench = weekly(terms());
         let id = bench.list[0].id.clone();
-        bench.engine().wish(id);
+        bench.engine().wish(Wish::Now(id));
         bench.run(at(manual), at("2026-01-06T00:00:00"));
         assert_eq!(bench.ledger(2), lines, "{manual}");
     }

@@ -36,7 +36,22 @@ impl Write for Escaping<'_, '_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// A browser that undoes the escapes has what a terminal would show, and nothing else.
+        #[test]
+        fn any_text_comes_back_as_it_is_shown(text in "([<>&'\"]|&(amp|lt|#39);|\\PC|.){0,24}") {
+            let html = Text(&text).to_string();
+            prop_assert!(!html.contains(['<', '>', '"', '\'']), "{html}");
+            let read = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+                .into_iter()
+                .fold(html, |html, (escape, c)| html.replace(escape, c));
+            prop_assert_eq!(read, Shown(&text).to_string());
+        }
+    }
 
     #[test]
     fn text_is_never_markup() {

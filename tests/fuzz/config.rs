@@ -1,0 +1,7 @@
+//! The configuration's parser, on whatever stands in the file.
+#![no_main]
+
+#[path = "../invariants/config.rs"]
+mod invariants;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| invariants::hold(bytes));

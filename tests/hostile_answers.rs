@@ -1,0 +1,208 @@
+//! Answers that no documentation has: what each costs, what of it is kept, and that none takes
+//! more than its share of memory.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use growthd::simulated_api::Behaviour;
+
+use crate::harness::{KEY, Place, Settings, Socket, Then, Vendor};
+
+const GOOD: &str =
+    r#"{"success":true,"data":{"account":{"id":"a","bio":"x","stats":{"followers":7}}}}"#;
+
+fn answer(headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut bytes = format!("HTTP/1.1 200 OK\r\n{headers}\r\n").into_bytes();
+    bytes.extend_from_slice(body.as_ref());
+    bytes
+}
+
+fn with_length(body: impl AsRef<[u8]>) -> Vec<u8> {
+    let body = body.as_ref();
+    answer(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()), body)
+}
+
+/// The documented shape with this inside the account.
+fn account(members: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"success":true,"data":{{"account":{{"id":"a","stats":{{"followers":7}},{members}}}}}}}"#
+    );
+    with_length(body)
+}
+
+/// gzip of the good answer, in a block that is stored and not compressed: it would be read if
+/// anything inflated it.
+fn gzipped() -> Vec<u8> {
+    let length = u16::try_from(GOOD.len()).expect("short");
+    let mut body = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01".to_vec();
+    body.extend(length.to_le_bytes());
+    body.extend((!length).to_le_bytes());
+    body.extend(GOOD.bytes());
+    body.extend([0; 8]);
+    body
+}
+
+#[test]
+fn each_answer_has_one_meaning_and_its_good_part_is_kept() {
+    let status = |line: &str, rest: &str| format!("HTTP/1.1 {line}\r\n{rest}\r\n").into_bytes();
+    let chunk = format!("{:x}\r\n{GOOD}\r\n", GOOD.len());
+    let chunked = |text: &str| answer("transfer-encoding: chunked\r\n", text);
+    let half = &GOOD[..GOOD.len() / 2];
+    let early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    let many = |count: usize| "x: y\r\n".repeat(count);
+    let deep = format!("\"deep\":{}1{}", "[".repeat(200_000), "]".repeat(200_000));
+    let ok = "ok|200|1|7";
+    let failed = "failed|200|1|-";
+    let unknown = "unknown|-|1|-";
+    let rows: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("informational answers first", [&early[..], &with_length(GOOD)].concat(), ok),
+        (
+            "another protocol",
+            status("101 Switching", "connection: upgrade\r\nupgrade: x\r\n"),
+            "failed|101|1|-",
+        ),
+        ("nothing, said so", status("204 No Content", ""), "failed|204|1|-"),
+        ("nothing new", status("304 Not Modified", ""), "failed|304|1|-"),
+        ("choices", status("300 Choices", "content-length: 0\r\n"), "failed|300|1|-"),
+        ("a status beyond all", status("999 Odd", "content-length: 0\r\n"), "failed|999|1|-"),
+        ("a status before all", status("007 Odd", "content-length: 0\r\n"), unknown),
+        ("not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), unknown),
+        ("nothing at all", Vec::new(), unknown),
+        ("a truncated body", answer("content-length: 500\r\n", half), unknown),
+        ("a whole body, said to be longer", answer("content-length: 500\r\n", GOOD), ok),
+        ("a body said to be shorter", answer("content-length: 20\r\n", GOOD), failed),
+        ("two lengths", answer("content-length: 5\r\ncontent-length: 9\r\n", GOOD), unknown),
+        ("no length", answer("connection: close\r\n", GOOD), ok),
+        ("chunks", chunked(&format!("{chunk}0\r\n\r\n")), ok),
+        ("chunks of garbage", chunked("zz\r\n{"), unknown),
+        ("chunks that stop", chunked(&format!("ff\r\n{half}")), unknown),
+        ("a chunk too many", chunked(&format!("{chunk}zz\r\n")), ok),
+        ("a chunk of 2^64", chunked(&format!("ffffffffffffffffff\r\n{GOOD}")), unknown),
+        ("compressed, unasked", answer("content-encoding: gzip\r\n", gzipped()), failed),
+        ("said to be a picture", answer("content-type: image/png\r\n", GOOD), ok),
+        (
+            "said to be Latin-1",
+            answer("content-type: application/json; charset=latin1\r\n", GOOD),
+            ok,
+        ),
+        ("a byte order mark", with_length(format!("\u{feff}{GOOD}")), ok),
+        (
+            "UTF-16",
+            with_length(GOOD.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()),
+            failed,
+        ),
+        ("two answers", with_length(format!("{GOOD}{GOOD}")), failed),
+        ("a page", with_length("<!doctype html><title>Down</title>"), failed),
+        ("a hundred thousand levels", account(&deep), ok),
+        ("too many headers", answer(&many(1000), GOOD), unknown),
+        (
+            "a header of a megabyte",
+            answer(&format!("x: {}\r\n", "y".repeat(1 << 20)), GOOD),
+            unknown,
+        ),
+        ("a header that is no text", answer("x: \u{0}\r\n", GOOD), unknown),
+        ("dates that are none", answer("date: yesterday\r\nretry-after: soon\r\n", GOOD), ok),
+        ("told twice", account(r#""stats":{"followers":9}"#), "ok|200|1|-"),
+        ("half a surrogate", account(r#""displayName":"\ud800","note":"\u0000""#), ok),
+    ];
+    std::thread::scope(|scope| {
+        for (what, bytes, expected) in rows {
+            scope.spawn(move || {
+                let socket = Socket::saying(bytes, Then::Close);
+                let (place, ended) = refresh(&socket, "10s");
+                assert!(matches!(ended, Some(0 | 69)), "{what}: {ended:?}");
+                assert_eq!(ledger(&place), [expected], "{what}");
+                assert_eq!(socket.call_count(), 1, "{what}");
+            });
+        }
+    });
+}
+
+fn refresh(socket: &Socket, timeout: &str) -> (Place, Option<i32>) {
+    let place = Place::empty();
+    place.write_key();
+    let api = format!("timeout = \"{timeout}\"");
+    place.configure_for(socket.base_url(), &Settings { api, ..Settings::weekly(&["a"]) });
+    let ended = place.growthd(&["refresh", "a"]);
+    assert!(!ended.err.contains("panicked"), "{ended:?}");
+    (place, ended.code)
+}
+
+fn ledger(place: &Place) -> Vec<String> {
+    place.database().rows(
+        "SELECT r.outcome, r.http_status, r.spent, s.followers \
+         FROM refreshes r LEFT JOIN snapshots s USING (refresh_id)",
+    )
+}
+
+#[test]
+fn an_answer_that_was_told_to_its_end_is_kept_though_the_server_goes_on_waiting() {
+    let socket = Socket::saying(answer("content-length: 500\r\n", GOOD), Then::Silence);
+    let (place, code) = refresh(&socket, "1s");
+    assert_eq!((code, ledger(&place)), (Some(0), vec!["ok|200|1|7".to_owned()]));
+}
+
+#[test]
+fn what_is_no_utf8_costs_its_own_letters_alone() {
+    let mut bytes = with_length(GOOD);
+    let at = bytes.windows(3).position(|text| text == b"\"x\"").expect("the bio");
+    bytes[at + 1] = 0xff;
+    let (place, _) = refresh(&Socket::saying(bytes, Then::Close), "10s");
+    let told = place
+        .database()
+        .rows("SELECT followers, bio FROM snapshots JOIN accounts USING (account_id)");
+    assert_eq!(told, ["7|\u{fffd}"]);
+}
+
+/// Bodies of the largest size that is read, each the worst of its kind.
+fn heaviest() -> Vec<Behaviour> {
+    let largest = (1 << 20) - 200;
+    let filled = |beginning: &str, piece: &str, end: &str| {
+        let room = largest - beginning.len() - end.len();
+        let body = format!("{beginning}{}{end}", piece.repeat(room / piece.len()));
+        Behaviour::Raw(body.into_bytes())
+    };
+    let mut members = String::from(r#"{"success":true,"data":{"account":{"id":"a""#);
+    let mut number = 0;
+    while members.len() < largest - 20 {
+        write!(members, ",\"{number}\":1").expect("text");
+        number += 1;
+    }
+    members.push_str("}}}");
+    vec![
+        Behaviour::Flood,
+        Behaviour::BigHeaders,
+        filled("{\"message\":[", "{\"a\":0},", "0]}"),
+        filled("[", "[],", "0]"),
+        filled("", "[", ""),
+        filled("{\"success\":false,\"message\":\"", KEY, "\"}"),
+        filled("{\"success\":false,\"message\":\"", "credi", "\"}"),
+        Behaviour::Raw(vec![0xff; largest]),
+        Behaviour::Raw(members.into_bytes()),
+    ]
+}
+
+#[test]
+fn the_worst_answers_at_once_fit_into_150_megabytes() {
+    const AT_ONCE: usize = 64;
+    let vendor = Vendor::start();
+    let ids: Vec<String> = (0..AT_ONCE).map(|n| format!("a{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let api = format!("max_in_flight = {AT_ONCE}\ntimeout = \"60s\"");
+    let place = Place::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
+    let heaviest = heaviest();
+    for (id, behaviour) in ids.iter().zip(heaviest.iter().cycle()) {
+        vendor.always(id, behaviour.clone());
+    }
+    let daemon = place.run();
+    // Three calls for a slot that cost: 192 answers, 64 of them at a time.
+    place.database_when_made().until(
+        "SELECT count(*) >= 150 AND count(*) FILTER (WHERE outcome = 'pending') = 0 FROM refreshes",
+    );
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("it runs");
+    daemon.stop();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    println!("peak: {kilobytes} kB");
+    assert!(kilobytes < 150_000, "{kilobytes} kB");
+}

@@ -1,0 +1,79 @@
+//! An answer means exactly one thing, and what is kept of it is what was told.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use growthd::account::AccountId;
+use growthd::api::{Answer, HttpAnswer, Reply, RetryAfter, classify, decode};
+use growthd::clock::Time;
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+
+/// When every answer arrives.
+const NOW: Time = Time(1_767_225_600);
+
+/// More than half are the one status that can be good.
+const STATUSES: [u16; 16] =
+    [200, 200, 200, 200, 200, 200, 200, 201, 204, 301, 401, 403, 404, 429, 500, 999];
+
+/// Whatever is answered to a refresh of `clx123abc`. The first two bytes choose the status,
+/// whether the body came whole, and the headers; the others are the body.
+pub fn hold(input: &[u8]) {
+    let [first, second, body @ ..] = input else { return };
+    let asked: AccountId = "clx123abc".parse().expect("an id");
+    let decoded = decode(&String::from_utf8_lossy(body), Some(&asked));
+    if let Ok((id, measured)) = &decoded {
+        assert_eq!(*id, asked);
+        assert!(measured.counts().iter().flatten().all(|&count| count >= 0), "{measured:?}");
+        let rates = [measured.engagement_rate, measured.virality_score];
+        assert!(rates.into_iter().flatten().all(f64::is_finite), "{measured:?}");
+        if let Some(extra) = &measured.extra {
+            assert_is_one_object(extra);
+        }
+    }
+
+    let status = STATUSES[usize::from(first & 15)];
+    let is_whole = first & 16 == 0;
+    let header = String::from_utf8_lossy(&body[..body.len().min(usize::from(*second))]);
+    let answer = HttpAnswer {
+        status,
+        date: (first & 32 != 0).then(|| NOW.plus(i64::from(*second) * 100 - 12_800)),
+        retry_after: (first & 64 != 0).then(|| RetryAfter::parse(&header)).flatten(),
+        location: (first & 128 != 0).then(|| header.into_owned()),
+        body: body.to_vec(),
+        is_whole,
+    };
+    let heard = classify(Answer::Http(answer), Some(&asked), NOW);
+    assert_eq!(heard.status, Some(status));
+    assert_eq!(heard.spent, !(400..500).contains(&status));
+    let is_measured = matches!(heard.reply, Reply::Measured(..));
+    assert_eq!(is_measured, status == 200 && is_whole && decoded.is_ok(), "{heard:?}");
+    assert_eq!(is_measured, heard.error.is_none(), "{heard:?}");
+    // A sentence, however much the vendor says.
+    assert!(heard.error.is_none_or(|error| error.chars().count() <= 400));
+    match heard.reply {
+        Reply::Unusable(kept) => assert!(kept.len() <= 4096),
+        Reply::Throttled(Some(wait)) | Reply::Forbidden(Some(wait)) => assert!(wait >= 0),
+        _ => {}
+    }
+}
+
+/// JSON, an object, and no name in it twice: JSON's own functions would see one of them.
+fn assert_is_one_object(json: &str) {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            let mut names = HashSet::new();
+            while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+                assert!(names.insert(name));
+            }
+            Ok(())
+        }
+    }
+    let mut reader = serde_json::Deserializer::from_str(json);
+    assert!(reader.deserialize_map(Names).is_ok() && reader.end().is_ok(), "{json}");
+}

@@ -1,0 +1,77 @@
+//! What is shown in a terminal, whoever wrote it.
+
+use growthd::report::{Shown, Table};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
+
+/// Text with more of what acts on a terminal than chance would have in it.
+fn hostile() -> impl Strategy<Value = String> {
+    let acting = prop::sample::select(
+        &[
+            "\u{1b}[2J",
+            "\u{1b}]0;x\u{7}",
+            "\u{9b}1m",
+            "\r",
+            "\n",
+            "\t",
+            "\0",
+            "\u{7f}",
+            "\u{202e}",
+            "\u{2066}",
+            "\u{200f}",
+            "\u{2028}",
+            "\u{feff}",
+            "\u{e0041}",
+            "日本",
+            "👩‍🚀",
+            "é",
+        ][..],
+    );
+    vec(
+        prop_oneof![
+            acting.prop_map(str::to_owned),
+            "\\PC{0,4}",
+            any::<char>().prop_map(String::from)
+        ],
+        0..8,
+    )
+    .prop_map(|parts| parts.concat())
+}
+
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+proptest! {
+    #[test]
+    fn nothing_shown_acts(text in hostile()) {
+        let shown = Shown(&text).to_string();
+        prop_assert!(!shown.contains(acts), "{shown:?}");
+        prop_assert_eq!(shown.chars().count(), text.chars().count(), "a character for a character");
+        prop_assert_eq!(Shown(&shown).to_string(), shown.clone(), "once is enough");
+        if !text.contains(acts) {
+            let kept = text.chars().zip(shown.chars()).filter(|(c, shown)| c == shown).count();
+            let replaced = shown.matches('\u{fffd}').count();
+            prop_assert!(kept + replaced >= text.chars().count());
+        }
+    }
+
+    /// A column begins at the same place in every line, whatever stands before it.
+    #[test]
+    fn columns_stay_columns(names in vec(hostile(), 1..6)) {
+        const MARK: &str = "|mark";
+        let mut table = Table::new(&["NAME", MARK]);
+        for name in &names {
+            table.row([Shown(name).to_string(), MARK.to_owned()]);
+        }
+        let text = table.to_string();
+        prop_assert_eq!(text.lines().count(), names.len() + 1);
+        let widths: Vec<usize> = text
+            .lines()
+            .map(|line| line.strip_suffix(MARK).expect("the last column").width())
+            .collect();
+        prop_assert!(widths.iter().all(|width| width == &widths[0]), "{text}");
+    }
+}
