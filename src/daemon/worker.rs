@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::account::AccountId;
 use crate::clock::{self, Now};
 use crate::config::Watched;
-use crate::daemon::journal;
+use crate::daemon::journal::Journal;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::progress::Progress;
@@ -99,6 +99,7 @@ pub struct Worker {
     followers: Vec<UnboundedSender<Progress>>,
     notifier: Notifier,
     metrics: Metrics,
+    journal: Journal,
     work: Work,
     trouble: Option<Trouble>,
     stopping: Option<Instant>,
@@ -132,6 +133,7 @@ impl Worker {
             followers: Vec::new(),
             notifier,
             metrics,
+            journal: Journal::default(),
             work,
             trouble: None,
             stopping: None,
@@ -184,7 +186,7 @@ impl Worker {
         }
         self.needs_checkpoint |= !turn.events.is_empty();
         for event in &turn.events {
-            journal::log(event);
+            self.journal.log(event);
             self.metrics.count(event);
             self.tell(event);
         }
