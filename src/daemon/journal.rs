@@ -6,28 +6,90 @@ use crate::engine::Event;
 use crate::report::Shown;
 use crate::store::Outcome;
 
-/// Logs an event. Text from the vendor is shown without what could forge a line.
-pub fn log(event: &Event) {
+/// So many equal failures in a row are logged one by one.
+const ONE_BY_ONE: u64 = 10;
+
+/// Writes the log. An outage with a long list fails at every moment, and always in the same way:
+/// of equal failures in a row only the first few are logged, then the 100th, the 1,000th ….
+/// All of them are in the ledger.
+#[derive(Debug, Default)]
+pub struct Journal {
+    failure: Failure,
+}
+
+/// The failures in a row that are equal.
+#[derive(Debug, Default)]
+struct Failure {
+    error: Option<String>,
+    count: u64,
+}
+
+impl Failure {
+    /// Counts one more; answers how many there are now.
+    fn again(&mut self, error: Option<&str>) -> u64 {
+        if self.count == 0 || self.error.as_deref() != error {
+            *self = Failure { error: error.map(str::to_owned), count: 0 };
+        }
+        self.count += 1;
+        self.count
+    }
+
+    /// Whether the last one is logged.
+    fn is_told(&self) -> bool {
+        let mut rest = self.count;
+        while rest > ONE_BY_ONE && rest.is_multiple_of(10) {
+            rest /= 10;
+        }
+        self.count <= ONE_BY_ONE || rest == ONE_BY_ONE
+    }
+}
+
+impl Journal {
+    /// Logs an event. Text from the vendor is shown without what could forge a line.
+    pub fn log(&mut self, event: &Event) {
+        let Event::Settled {
+            id, cause, refresh, outcome, error, followers, next_due, took, ..
+        } = event
+        else {
+            return log(event);
+        };
+        let next = next_due.map(|time| time.to_string());
+        if *outcome == Outcome::Ok {
+            let failures = std::mem::take(&mut self.failure).count;
+            if failures > ONE_BY_ONE {
+                info!(failures, "the first refresh after failures in a row");
+            }
+            info!(
+                account = %id, cause = cause.as_str(), refresh_id = refresh.0,
+                followers, took_seconds = took, next, "refreshed"
+            );
+            return;
+        }
+        let count = self.failure.again(error.as_deref());
+        let error = error.as_deref().map(|error| Shown(error).to_string());
+        if !self.failure.is_told() {
+            debug!(account = %id, refresh_id = refresh.0, error, "not refreshed, as those before");
+            return;
+        }
+        warn!(
+            account = %id, cause = cause.as_str(), refresh_id = refresh.0,
+            outcome = outcome.as_str(), error, took_seconds = took, next,
+            in_a_row = (count >= ONE_BY_ONE).then_some(count), "not refreshed"
+        );
+        if count == ONE_BY_ONE {
+            warn!("more failures like this one are logged at the 100th, the 1,000th …");
+        }
+    }
+}
+
+/// Logs what is no answer.
+fn log(event: &Event) {
     match event {
         Event::Started { id, cause, refresh } => {
             debug!(account = %id, cause = cause.as_str(), refresh_id = refresh.0, "refreshing");
         }
-        Event::Settled {
-            id, cause, refresh, outcome, error, followers, next_due, took, ..
-        } => {
-            let error = error.as_deref().map(|error| Shown(error).to_string());
-            let next = next_due.map(|time| time.to_string());
-            match outcome {
-                Outcome::Ok => info!(
-                    account = %id, cause = cause.as_str(), refresh_id = refresh.0,
-                    followers, took_seconds = took, next, "refreshed"
-                ),
-                _ => warn!(
-                    account = %id, cause = cause.as_str(), refresh_id = refresh.0,
-                    outcome = outcome.as_str(), error, took_seconds = took, next, "not refreshed"
-                ),
-            }
-        }
+        // Told above.
+        Event::Settled { .. } => {}
         Event::Skipped { id, slot, why } => {
             info!(account = %id, slot = %slot, why, "slot passed over");
         }
@@ -59,5 +121,25 @@ pub fn log(event: &Event) {
                 "growthd ended during these calls; their fate is unknown, and they count as spent"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_failures_are_told_ever_more_seldom() {
+        let mut failure = Failure::default();
+        let told: Vec<u64> = (1..=2500)
+            .filter(|_| {
+                failure.again(Some("no network"));
+                failure.is_told()
+            })
+            .collect();
+        let first: Vec<u64> = (1..=10).chain([100, 1000]).collect();
+        assert_eq!(told, first);
+        assert_eq!(failure.again(Some("HTTP 500")), 1, "another failure is told");
+        assert!(failure.is_told());
     }
 }

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::account::{AccountId, Handle};
 use crate::clock::{self, Now};
 use crate::config::Watched;
-use crate::daemon::journal;
+use crate::daemon::journal::Journal;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::progress::{Lookup, Progress};
@@ -103,6 +103,7 @@ pub struct Worker {
     lookups: Vec<(Handle, UnboundedSender<Lookup>)>,
     notifier: Notifier,
     metrics: Metrics,
+    journal: Journal,
     work: Work,
     trouble: Option<Trouble>,
     stopping: Option<Instant>,
@@ -137,6 +138,7 @@ impl Worker {
             lookups: Vec::new(),
             notifier,
             metrics,
+            journal: Journal::default(),
             work,
             trouble: None,
             stopping: None,
@@ -189,7 +191,7 @@ impl Worker {
         }
         self.needs_checkpoint |= !turn.events.is_empty();
         for event in &turn.events {
-            journal::log(event);
+            self.journal.log(event);
             self.metrics.count(event);
             self.tell(event);
         }

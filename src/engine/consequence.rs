@@ -131,7 +131,7 @@ fn follows(
             Effect::AsItWas,
             stop(
                 PauseKind::Refused,
-                "mend the key, the credits or the subscription, then reload growthd",
+                "mend the key, the credits or the subscription, then restart growthd",
             ),
         ),
         Reply::Redirected(_) => {
