@@ -1,6 +1,8 @@
 //! `growthd plan`: the next runs, account by account.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -21,9 +23,9 @@ pub fn plan(config: &Config, as_json: bool) -> Result<Done, CommandError> {
     let mut accounts = reader.look()?.statuses(Extent::All, now)?;
     accounts.retain(|account| account.next_due.is_some());
     accounts.sort_by_key(|account| account.next_due);
-    let mut timetable = Timetable::default();
-    let planned: Vec<(&AccountStatus, Vec<Time>)> =
-        accounts.iter().map(|account| (account, runs(&mut timetable, account, now))).collect();
+    let mut known = Known::default();
+    let planned: Vec<(&AccountStatus, Rc<[Time]>)> =
+        accounts.iter().map(|account| (account, known.runs(account, now))).collect();
     if as_json {
         print_json(&Value::Array(
             planned.iter().map(|(account, runs)| entry(account, runs)).collect(),
@@ -52,20 +54,35 @@ pub fn plan(config: &Config, as_json: bool) -> Result<Done, CommandError> {
     Ok(Done::Well)
 }
 
-/// When the account is tried next, and its slots after that.
-fn runs(timetable: &mut Timetable, account: &AccountStatus, now: Time) -> Vec<Time> {
-    let Some(next) = account.next_due else { return Vec::new() };
-    let offset = spread_offset(&account.id, account.spread);
-    let mut runs = vec![next];
-    let mut after = next.max(now);
-    while runs.len() < RUNS {
-        match timetable.place(&account.cron, &account.timezone, offset, after) {
-            Ok(place) => after = place.next,
-            Err(_) => break,
-        }
-        runs.push(after);
+/// The runs of accounts that share pattern, zone, place in the spread and next run: of a long
+/// list nearly all do.
+#[derive(Default)]
+struct Known<'a> {
+    timetable: Timetable,
+    runs: HashMap<(&'a str, &'a str, i64, Time), Rc<[Time]>>,
+}
+
+impl<'a> Known<'a> {
+    /// When the account is tried next, and its slots after that.
+    fn runs(&mut self, account: &'a AccountStatus, now: Time) -> Rc<[Time]> {
+        let Some(next) = account.next_due else { return Rc::new([]) };
+        let offset = spread_offset(&account.id, account.spread);
+        let (cron, zone) = (account.cron.as_str(), account.timezone.as_str());
+        let timetable = &mut self.timetable;
+        let runs = self.runs.entry((cron, zone, offset, next)).or_insert_with(|| {
+            let mut runs = vec![next];
+            let mut after = next.max(now);
+            while runs.len() < RUNS {
+                match timetable.place(cron, zone, offset, after) {
+                    Ok(place) => after = place.next,
+                    Err(_) => break,
+                }
+                runs.push(after);
+            }
+            runs.into()
+        });
+        runs.clone()
     }
-    runs
 }
 
 fn why(account: &AccountStatus) -> &'static str {
