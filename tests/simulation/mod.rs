@@ -40,7 +40,7 @@ const SEEDS: u64 = 240;
 const SABOTAGED: u64 = 40;
 
 /// How much of a failing seed's history is shown.
-const TRACED: usize = 300;
+const TRACED: usize = 80;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))

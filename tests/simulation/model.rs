@@ -361,10 +361,12 @@ impl Model {
             return;
         }
         if self.kept.max(self.tried.flatten()) > Some(now) {
-            if let Some(kept) = self.kept {
-                self.covered = self.covered.max(kept - 1);
-            }
+            let kept = self.kept;
             self.settled();
+            match kept {
+                Some(kept) if kept > now => self.covered = self.covered.max(kept - 1),
+                kept => self.kept = kept,
+            }
         }
     }
 }
