@@ -231,6 +231,8 @@ pub struct Engine {
 struct Progress {
     /// Since when slots are served as they come: the last start, resume or end of a pause.
     up: Option<Time>,
+    /// Whether a first turn was committed.
+    is_started: bool,
     /// Whether the next probe of a pause may leave at once: after a start or a reload.
     probe_now: bool,
     last_turn: Option<Now>,
@@ -315,14 +317,17 @@ impl Engine {
     /// the next turn.
     pub fn turn(&mut self, now: Now) -> Result<Turn, StoreError> {
         let time = now.time();
+        // Kept even if this turn fails: a process whose disk is full is up all the same, and what
+        // falls due meanwhile is not late.
+        self.progress.up.get_or_insert(time);
         let mut progress = self.progress;
-        let is_start = progress.up.is_none();
+        let is_start = !progress.is_started;
+        progress.is_started = true;
         let stepped_back = progress.last_turn.is_some_and(|last| now < last);
         progress.last_turn = Some(now);
         // No later than now: else every slot up to a clock that was ahead would count as late, and
         // with `catch_up = "never"` be passed over.
-        let up = progress.up.get_or_insert(time);
-        *up = (*up).min(time);
+        progress.up = progress.up.min(Some(time));
         if stepped_back {
             // Else the next would always be a step after now, until the old time is reached.
             progress.last_claim = progress.last_claim.map(|last| last.min(now));

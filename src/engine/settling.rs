@@ -299,6 +299,10 @@ impl Settling<'_, '_> {
     fn reopen(&self, account: &Account) -> Result<(), StoreError> {
         let Some(failing) = account.standing.failing else { return Ok(()) };
         let slot = self.batch.slot_of(failing)?;
+        if slot.is_some_and(|slot| slot > self.now) {
+            // Given up under a clock that has stepped back since.
+            return Ok(());
+        }
         // Due since its slot, not since now: should the clock be ahead, it must not stay behind
         // there when the clock comes back.
         let reopened = Standing {

@@ -135,6 +135,14 @@ impl Bench {
         calls
     }
 
+    /// Does something while another process holds the write lock.
+    pub fn lock(&mut self, meanwhile: impl FnOnce(&mut Bench)) {
+        let other = rusqlite::Connection::open(self.folder.path().join("growth.db"));
+        let other = other.expect("a writer");
+        other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        meanwhile(self);
+    }
+
     /// Puts a copy of the database, as it is now, aside.
     pub fn back_up(&self) {
         let connection = rusqlite::Connection::open(self.folder.path().join("growth.db"));

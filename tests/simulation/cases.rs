@@ -431,3 +431,17 @@ fn a_copy_put_back_is_gone_on_with() {
         ["a schedule 2026-01-05T06:00:00 unknown", "a retry 2026-01-05T06:00:00 ok"]
     );
 }
+
+#[test]
+fn a_slot_that_came_while_the_store_was_in_trouble_is_not_late() {
+    let mut bench = weekly(Terms { catch_up: CatchUp::Never, ..terms() });
+    bench.start(at("2026-01-05T05:00:00"));
+    bench.lock(|bench| {
+        for minutes in 0..120 {
+            let now = at("2026-01-05T05:00:00").plus(60 * minutes);
+            bench.engine().turn(now.into()).expect_err("locked");
+        }
+    });
+    bench.run(at("2026-01-05T07:00:00"), at("2026-01-05T08:00:00"));
+    assert_eq!(bench.ledger(2), ["a schedule 2026-01-05T06:00:00 ok"]);
+}

@@ -49,6 +49,8 @@ pub struct Model {
     pub in_flight: Option<i64>,
     /// Whether the cause of its next call follows from what is modelled.
     is_cause_known: bool,
+    /// Whether a slot bought under a clock that was ahead was due when its schedule changed.
+    may_be_open: bool,
 }
 
 impl Model {
@@ -73,6 +75,7 @@ impl Model {
             excuse: now,
             in_flight: None,
             is_cause_known: true,
+            may_be_open: false,
         }
     }
 
@@ -130,6 +133,11 @@ impl Model {
         let is_kept =
             self.kept.is_some() && slot.is_some_and(|slot| self.covered < slot && slot <= now);
         debt.slot == slot || is_kept
+    }
+
+    /// Whether a call for `slot` is right though nothing is known to be owed.
+    pub fn may_be_open(&self, slot: Option<i64>, now: i64) -> bool {
+        self.may_be_open && slot.is_some_and(|slot| slot <= now)
     }
 
     /// A snapshot just before the slot, or after it.
@@ -196,6 +204,7 @@ impl Model {
         (self.paid, self.fails) = (0, 0);
         self.not_before = i64::MIN;
         self.is_cause_known = true;
+        self.may_be_open = false;
     }
 
     /// A call came to its end. `is_shared`: everything paused for what was answered.
@@ -266,7 +275,12 @@ impl Model {
     /// Everything paused for what this account was given up for: its slot is given back.
     pub fn give_back(&mut self, status: Kind, now: i64) {
         match self.failing {
-            Some((kind, slot)) if kind == status && self.is_active && self.in_flight.is_none() => {
+            Some((kind, slot))
+                if kind == status
+                    && self.is_active
+                    && self.in_flight.is_none()
+                    && slot <= Some(now) =>
+            {
                 match slot {
                     Some(slot) => {
                         self.covered = slot - 1;
@@ -290,13 +304,16 @@ impl Model {
             new.cron != old.cron || new.timezone != old.timezone || new.spread != old.spread
         });
         let open = self.open(now);
+        let is_owed = open.is_some_and(|slot| !self.bought.contains(&slot));
         self.excuse = self.excuse.max(now);
         if let Some(entry) = entry {
             self.entry = entry.clone();
         }
         match (self.is_active, will_be_active) {
             (true, true) if has_moved && !self.is_baseline_owed => {
-                self.kept = open;
+                self.kept = open.filter(|_| is_owed);
+                // Due, and not looked at yet: under its new name it may be called for.
+                self.may_be_open = open.is_some() && !is_owed;
                 self.is_cause_known = false;
                 self.not_before = i64::MIN;
                 if self.kept.is_none() {
@@ -344,10 +361,12 @@ impl Model {
             return;
         }
         if self.kept.max(self.tried.flatten()) > Some(now) {
-            if let Some(kept) = self.kept {
-                self.covered = self.covered.max(kept - 1);
-            }
+            let kept = self.kept;
             self.settled();
+            match kept {
+                Some(kept) if kept > now => self.covered = self.covered.max(kept - 1),
+                kept => self.kept = kept,
+            }
         }
     }
 }

@@ -336,8 +336,8 @@ impl Oracle {
             *wishes -= 1;
         } else {
             let debts = [self.up.0, self.up.1].map(|up| model.debt(&self.terms, up, time));
-            let is_owed =
-                debts.iter().flatten().any(|debt| model.is_served_by(debt, line.slot, time));
+            let is_owed = model.may_be_open(line.slot, time)
+                || debts.iter().flatten().any(|debt| model.is_served_by(debt, line.slot, time));
             hold(is_owed, Promise::NothingUnneeded, || {
                 format!("{id} is asked for {:?}, and is owed {debts:?}: {model:?}", line.slot)
             })?;
