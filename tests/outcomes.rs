@@ -111,7 +111,7 @@ fn a_refused_key_pauses_until_it_is_mended() {
     let mut daemon = place.run();
     let line = daemon.until("paused: ");
     assert!(line.contains("ERROR") && line.contains("HTTP 401: INVALID_API_KEY"), "{line}");
-    assert!(line.contains("then reload growthd"), "{line}");
+    assert!(line.contains("then restart growthd"), "{line}");
     let status = place.growthd(&["status"]).with_code(1);
     assert!(status.out.contains("\nPAUSED     since ") && status.out.contains("401"), "{status:?}");
     let quiet = place.growthd(&["status", "--quiet"]).with_code(1);

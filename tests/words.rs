@@ -195,7 +195,7 @@ fn errors_say_what_to_do() {
     growthd: there is no database at growth.db; `growthd run` creates it
     [exit 74]
     $ growthd run
-    growthd: there is no API key: give the systemd credential `api-key`, or put it into the file that api_key_file in [api] of config.toml names ("api-key" beside it by default; mode 0600), or set $GROWTHD_API_KEY
+    growthd: there is no API key: give the systemd credential `api-key` (the service takes it from /etc/credstore/api-key), or put it into the file that api_key_file in [api] of config.toml names ("api-key" beside it by default; mode 0600), or set $GROWTHD_API_KEY
     [exit 78]
     $ growthd refresh
     error: the following required arguments were not provided:

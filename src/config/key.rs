@@ -164,7 +164,7 @@ pub enum KeyError {
     /// None of the three places has one.
     // The file's name is not repeated: people paste the key itself there.
     #[error(
-        "there is no API key: put it into /etc/credstore/{CREDENTIAL}, from where systemd hands it to the service, or into the file that api_key_file in [api] of {} names (\"api-key\" beside it by default; mode 0600), or set ${VARIABLE}",
+        "there is no API key: give the systemd credential `{CREDENTIAL}` (the service takes it from /etc/credstore/{CREDENTIAL}), or put it into the file that api_key_file in [api] of {} names (\"api-key\" beside it by default; mode 0600), or set ${VARIABLE}",
         visible_path(config)
     )]
     Missing {
