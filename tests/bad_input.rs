@@ -55,6 +55,27 @@ fn a_configuration_that_cannot_be_read_is_named_with_the_way_out() {
 }
 
 #[test]
+fn a_terminal_shows_the_lines_but_never_one_that_may_hold_a_key() {
+    let place = Place::empty();
+    place.write(
+        "config.toml",
+        &format!(
+            "[api]\ntimeot = \"{KEY}\"\n[schedule]\nlabel = '日本', cron\n[http]\ntoken = '{KEY}'\n"
+        ),
+    );
+    // `script` gives it a terminal.
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", concat!(env!("CARGO_BIN_EXE_growthd"), " check"), "/dev/null"]);
+    let Ok(output) = command.current_dir(place.path()).env_remove("GROWTHD_CONFIG").output() else {
+        println!("skipped: no script");
+        return;
+    };
+    let shown = String::from_utf8(output.stdout).expect("text");
+    assert!(shown.contains("    label = '日本', cron\r\n                  ^"), "{shown}");
+    assert!(shown.contains("    timeot = …\r\n    ^") && !shown.contains(KEY), "{shown}");
+}
+
+#[test]
 fn a_configuration_of_another_user_is_named() {
     if !is_root() {
         println!("skipped: only root can take the part of another user");
