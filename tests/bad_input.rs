@@ -2,7 +2,7 @@
 //! code that scripts go by, and nothing lost.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
@@ -52,6 +52,27 @@ fn a_configuration_that_cannot_be_read_is_named_with_the_way_out() {
     command.env("GROWTHD_CONFIG", "elsewhere.toml");
     let ended = Ended::of(command).with_code(78);
     assert!(last_line(&ended).contains("elsewhere.toml"));
+}
+
+#[test]
+fn a_terminal_shows_the_lines_but_never_one_that_may_hold_a_key() {
+    let place = Place::empty();
+    place.write(
+        "config.toml",
+        &format!(
+            "[api]\ntimeot = \"{KEY}\"\n[schedule]\nlabel = '日本', cron\n[http]\ntoken = '{KEY}'\n"
+        ),
+    );
+    // `script` gives it a terminal.
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", concat!(env!("CARGO_BIN_EXE_growthd"), " check"), "/dev/null"]);
+    let Ok(output) = command.current_dir(place.path()).env_remove("GROWTHD_CONFIG").output() else {
+        println!("skipped: no script");
+        return;
+    };
+    let shown = String::from_utf8(output.stdout).expect("text");
+    assert!(shown.contains("    label = '日本', cron\r\n                  ^"), "{shown}");
+    assert!(shown.contains("    timeot = …\r\n    ^") && !shown.contains(KEY), "{shown}");
 }
 
 #[test]
@@ -179,6 +200,37 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
     assert!(made.expect("mkfifo").success());
     refused(&vendor, &fifo, 74, &["growth.db is not a regular file"]);
     last_line(&fifo.growthd(&["status"]).with_code(74));
+}
+
+#[test]
+fn nothing_but_files_is_opened_and_no_link_followed() {
+    let vendor = Vendor::start();
+    let place = || Place::new(&vendor, &Settings::weekly(&["a"]));
+    let make_pipe = |path: &Path| {
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status();
+        assert!(made.expect("mkfifo").success());
+    };
+
+    let linked = place();
+    linked.write("somebodys", "precious");
+    symlink(linked.file("somebodys"), linked.file("growth.db.lock")).expect("a link");
+    refused(&vendor, &linked, 74, &["growth.db.lock is not a regular file"]);
+    fs::remove_file(linked.file("growth.db.lock")).expect("a link");
+    symlink(linked.file("nowhere"), linked.file("growth.db.lock")).expect("a link");
+    refused(&vendor, &linked, 74, &["growth.db.lock is not a regular file"]);
+    assert!(!linked.has("nowhere") && !linked.has("growth.db"));
+    assert_eq!(fs::read(linked.file("somebodys")).expect("a file"), b"precious");
+
+    // Nobody is at the other end: opened as a file is, each would wait for ever.
+    let lock = place();
+    make_pipe(&lock.file("growth.db.lock"));
+    refused(&vendor, &lock, 74, &["growth.db.lock is not a regular file"]);
+    let key = place();
+    fs::remove_file(key.file("api-key")).expect("a key");
+    make_pipe(&key.file("api-key"));
+    refused(&vendor, &key, 78, &["api-key is not a regular file"]);
+    let told = key.growthd(&["check"]).with_code(0).out;
+    assert!(told.contains("api-key is not a regular file"), "{told}");
 }
 
 #[test]

@@ -8,9 +8,15 @@ use rustix::process::Signal;
 
 use crate::harness::{Daemon, KEY, Place, Settings, Vendor};
 
-/// Whether the bytes hold the key, as it is or as JSON or a URL would write it.
+/// Whether the bytes hold the key, as it is or as JSON wrote it.
 fn holds_the_key(bytes: &[u8]) -> bool {
-    bytes.windows(KEY.len()).any(|window| window == KEY.as_bytes())
+    let holds = |key: &str| bytes.windows(key.len()).any(|window| window == key.as_bytes());
+    holds(KEY) || holds(&escaped_key())
+}
+
+/// The key as a careful JSON writer may write it.
+fn escaped_key() -> String {
+    KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect()
 }
 
 /// The vendor's worst days, each of which gives the key back where it can.
@@ -33,6 +39,7 @@ fn bad_days(second: &Vendor) -> Vec<Behaviour> {
         echo(307, Some(format!("{}/{KEY}", second.base_url()))),
         Behaviour::Raw(format!("not JSON: {KEY}").into_bytes()),
         Behaviour::Patch(serde_json::json!({"bio": KEY, "username": KEY, "note": {"k": KEY}})),
+        Behaviour::Raw(format!(r#"{{"success":false,"message":"{}"}}"#, escaped_key()).into()),
         Behaviour::Patch(serde_json::json!({"id": KEY})),
         Behaviour::Cut,
         Behaviour::CutMidBody,
@@ -73,6 +80,9 @@ fn the_key_is_in_no_log_no_file_and_no_process_list() {
     daemon.until("refreshed");
     let cmdline = fs::read(format!("/proc/{}/cmdline", daemon.pid())).expect("a process");
     assert!(!holds_the_key(&cmdline));
+    let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).expect("a process");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "no core dump: {core}");
     vendor
         .everywhere(Some(Behaviour::After(Duration::from_millis(10), Box::new(Behaviour::Answer))));
     daemon.signal(Signal::HUP);
@@ -87,7 +97,7 @@ fn the_key_is_in_no_log_no_file_and_no_process_list() {
 
     for entry in fs::read_dir(place.path()).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if !path.ends_with("api-key") {
+        if !path.ends_with("api-key") && path.is_file() {
             assert!(!holds_the_key(&fs::read(&path).expect("a file")), "{}", path.display());
         }
     }

@@ -1,9 +1,13 @@
 //! What came back from a call, before anybody asked what it means.
 
+use crate::api::room::Room;
 use crate::clock::Time;
 
 /// The largest body that is read, in bytes. The documented answer has under a thousand.
 pub const MAX_BODY: usize = 1 << 20;
+
+/// How much of an answer that could not be used is kept, in bytes.
+pub(super) const KEPT: usize = 4096;
 
 /// What came back from a call.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,10 +31,12 @@ pub struct HttpAnswer {
     pub retry_after: Option<RetryAfter>,
     /// The `Location` header.
     pub location: Option<String>,
-    /// The body, up to [`MAX_BODY`] bytes.
+    /// The body; only its beginning if it has over [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
     /// Whether that is all of the body.
     pub is_whole: bool,
+    /// Held as long as the answer is.
+    pub room: Room,
 }
 
 /// How long the vendor asks to wait.

@@ -11,8 +11,9 @@ use reqwest::header::{
 use serde_json::value::RawValue;
 
 use crate::account::{AccountId, Handle};
-use crate::api::answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter, http_date};
+use crate::api::answer::{Answer, HttpAnswer, KEPT, MAX_BODY, RetryAfter, http_date};
 use crate::api::redaction::redact;
+use crate::api::room::{Room, Rooms, SMALL};
 use crate::config::{Api, ApiKey};
 
 /// How long a connection may take to be made. Shorter than any sensible whole timeout, so that
@@ -31,6 +32,7 @@ pub struct Client {
     http: reqwest::Client,
     api: Api,
     key: ApiKey,
+    rooms: Rooms,
 }
 
 /// Why there is no client.
@@ -67,7 +69,7 @@ impl Client {
             .pool_max_idle_per_host(usize::try_from(api.max_in_flight).unwrap_or(usize::MAX))
             .tcp_nodelay(true)
             .build()?;
-        Ok(Client { http, api: api.clone(), key })
+        Ok(Client { http, api: api.clone(), key, rooms: Rooms::new() })
     }
 
     /// Asks for a refresh. Takes at most the configured timeout, body and all.
@@ -97,14 +99,33 @@ impl Client {
             date: header(DATE).and_then(http_date),
             retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
             location: header(LOCATION).map(str::to_owned),
-            body: Vec::with_capacity(announced(&response)),
+            body: Vec::with_capacity(announced(&response).min(SMALL)),
             is_whole: false,
+            room: Room::default(),
         };
+        let mut is_small = true;
         loop {
-            match response.chunk().await {
+            let chunk = response.chunk().await;
+            if let Ok(Some(chunk)) = &chunk
+                && is_small
+                && answer.body.len() + chunk.len() > SMALL
+            {
+                let Some(room) = self.rooms.enter(self.api.timeout).await else {
+                    return Answer::Unknown("too many large answers at once".to_owned());
+                };
+                answer.room = room;
+                is_small = false;
+                let rest = announced(&response).saturating_sub(answer.body.len());
+                answer.body.reserve_exact(rest);
+            }
+            match chunk {
                 Ok(Some(chunk)) if answer.body.len() + chunk.len() > MAX_BODY => {
-                    let room = MAX_BODY - answer.body.len();
-                    append(&mut answer.body, &chunk[..room]);
+                    // Of no use as it is, and only its beginning is kept: many may be in flight.
+                    let room = KEPT.saturating_sub(answer.body.len());
+                    answer.body.extend_from_slice(&chunk[..room.min(chunk.len())]);
+                    answer.body.truncate(KEPT);
+                    answer.body.shrink_to_fit();
+                    answer.room = Room::default();
                     break;
                 }
                 Ok(Some(chunk)) => append(&mut answer.body, &chunk),

@@ -10,8 +10,10 @@ mod decode;
 mod object;
 mod redaction;
 mod reply;
+mod room;
 
 pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};
 pub use client::{Client, ClientError};
 pub use decode::{Unusable, decode};
 pub use reply::{CLOCK_TOLERANCE, Heard, Reply, classify};
+pub use room::Room;

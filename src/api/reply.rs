@@ -5,7 +5,7 @@
 //! the time it arrived.
 
 use crate::account::AccountId;
-use crate::api::answer::{Answer, HttpAnswer};
+use crate::api::answer::{Answer, HttpAnswer, KEPT};
 use crate::api::decode::decode;
 use crate::api::object::{Object, text};
 use crate::clock::Time;
@@ -13,9 +13,6 @@ use crate::measurement::Measurement;
 
 /// How far the vendor's `Date` may be off before our clock counts as wrong, in seconds.
 pub const CLOCK_TOLERANCE: i64 = 3600;
-
-/// How much of an answer that could not be used is kept, in bytes.
-const KEPT: usize = 4096;
 
 /// How much of what the vendor says is quoted in an error, in characters.
 const QUOTED: usize = 300;

@@ -6,7 +6,7 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, Period, Span, Watched};
 use crate::forecast::{per_month, per_period};
-use crate::report::Table;
+use crate::report::{Shown, Table};
 use crate::schedule::{Timetable, spread_offset};
 
 /// Prints accounts, schedules and the forecast.
@@ -18,8 +18,8 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
     for account in &config.accounts {
         table.row([
             account.id.to_string(),
-            account.label.clone().unwrap_or_default(),
-            account.cron.to_string(),
+            Shown(account.label.as_deref().unwrap_or_default()).to_string(),
+            Shown(&account.cron).to_string(),
             account.timezone.to_string(),
             if account.spread > 0 {
                 Span::of_seconds(account.spread).to_string()

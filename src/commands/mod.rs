@@ -150,10 +150,12 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Plan { json } => plan::plan(&config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;
+            run::keep_memory_private();
             refresh::refresh(&config()?, args)
         }
         Verb::Add(args) => {
             logging::start(cli.log_format, "off")?;
+            run::keep_memory_private();
             add::add(&path, &args)
         }
         Verb::Status { json, quiet } => {

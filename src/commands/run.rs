@@ -14,9 +14,9 @@ pub fn run(config: Config, file: Option<WatchedFile>) -> Result<Done, CommandErr
     Ok(Done::Well)
 }
 
-/// The key is in this process's memory for years: no core dump holds it, and no other process
-/// of this user reads it. Where the system does not grant that, the service still runs.
-fn keep_memory_private() {
+/// The key is in this process's memory, a daemon's for years: no core dump holds it, and no other
+/// process of this user reads it. Where the system does not grant that, the verb still runs.
+pub fn keep_memory_private() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
         debug!("core dumps are not limited: {error}");

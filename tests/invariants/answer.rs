@@ -42,6 +42,7 @@ pub fn hold(input: &[u8]) {
         location: (first & 128 != 0).then(|| header.into_owned()),
         body: body.to_vec(),
         is_whole,
+        ..HttpAnswer::default()
     };
     let heard = classify(Answer::Http(answer), Some(&asked), NOW);
     assert_eq!(heard.status, Some(status));

@@ -175,6 +175,7 @@ impl Kind {
             location: (self == Kind::Redirect).then(|| "https://elsewhere.example/".to_owned()),
             body: body.into_bytes(),
             is_whole: true,
+            ..HttpAnswer::default()
         })
     }
 }
