@@ -19,9 +19,6 @@ const FETCHED: usize = 256;
 /// of slots are passed over at once.
 const LOOKED_AT: usize = 2048;
 
-/// The longest a probe may be away: one further off was set by another clock.
-const LONGEST_PROBE: i64 = 24 * 3600;
-
 /// What stands between a due account and its call.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -55,7 +52,9 @@ impl Gate {
         }
         if let Some(pause) = &gate.pause {
             gate.limit = gate.limit.min(1);
-            let is_now = progress.probe_now || pause.probe.since(time) > LONGEST_PROBE;
+            // A probe further off than its distance was set by a clock that has stepped back.
+            let distance = probe_distance(pause.kind, pause.probes);
+            let is_now = progress.probe_now || pause.probe.since(time) > distance;
             match in_flight {
                 0 if is_now => {}
                 0 => gate.not_before(pause.probe.into()),
