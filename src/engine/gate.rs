@@ -2,11 +2,9 @@
 
 use crate::budget::Days1970;
 use crate::clock::{Now, Time};
+use crate::engine::consequence::probe_distance;
 use crate::engine::{Event, Progress, Terms};
 use crate::store::{Batch, Pause, StoreError, Wait};
-
-/// The longest a probe may be away: one further off was set by another clock.
-const LONGEST_PROBE: i64 = 24 * 3600;
 
 /// What stands between a due account and its call.
 #[derive(Debug)]
@@ -41,7 +39,9 @@ impl Gate {
         }
         if let Some(pause) = &gate.pause {
             gate.limit = gate.limit.min(1);
-            let is_now = progress.probe_now || pause.probe.since(time) > LONGEST_PROBE;
+            // A probe further off than its distance was set by a clock that has stepped back.
+            let distance = probe_distance(pause.kind, pause.probes);
+            let is_now = progress.probe_now || pause.probe.since(time) > distance;
             match in_flight {
                 0 if is_now => {}
                 0 => gate.not_before(pause.probe.into()),

@@ -364,7 +364,10 @@ impl Model {
             let kept = self.kept;
             self.settled();
             match kept {
-                Some(kept) if kept > now => self.covered = self.covered.max(kept - 1),
+                Some(kept) if kept > now => {
+                    self.covered = self.covered.max(kept - 1);
+                    self.may_be_open = true;
+                }
                 kept => self.kept = kept,
             }
         }

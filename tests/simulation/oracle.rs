@@ -13,6 +13,7 @@ use super::promise::{Broken, Promise, hold};
 use super::vendor::Kind;
 
 /// The codes of the pauses.
+const REFUSED: i64 = 0;
 const FORBIDDEN: i64 = 1;
 const REDIRECTED: i64 = 2;
 
@@ -99,6 +100,10 @@ impl Oracle {
 
     pub fn clock_stepped(&mut self, by: i64, now: i64) {
         self.stepped_back |= by < 0;
+        if by < 0 {
+            // How far apart calls are cannot be read off a clock that steps.
+            self.last_claim = None;
+        }
         match by < 0 {
             true => {
                 for model in self.models.values_mut() {
@@ -314,15 +319,13 @@ impl Oracle {
         })?;
         if let Some(after) = self.pause {
             let is_probe = std::mem::take(&mut self.may_probe)
-                || pause.is_some_and(|pause| pause.probe <= time || pause.probe > time + DAY);
+                || pause.is_some_and(|pause| {
+                    pause.probe <= time || pause.probe > time + distance(&pause)
+                });
             hold(is_probe, Promise::NoHammering, || {
                 format!("{id} is asked in spite of {after:?}")
             })?;
-            let distance = match after.kind {
-                0 | 1 => HOUR,
-                _ => (HOUR / 4 * (1 << after.probes.min(10))).min(DAY),
-            };
-            hold(after.probe == time + distance, Promise::NoHammering, || {
+            hold(after.probe == time + distance(&after), Promise::NoHammering, || {
                 format!("the next probe is wrong: {after:?}")
             })?;
         }
@@ -383,8 +386,7 @@ impl Oracle {
 
     fn note_excuses(&mut self, wait: Option<i64>, time: i64) -> Result<(), Broken> {
         if let Some(pause) = self.pause {
-            let longest = if pause.kind <= FORBIDDEN { HOUR } else { DAY };
-            self.excuse(pause.probe.min(time + longest));
+            self.excuse(pause.probe.min(time + distance(&pause)));
         }
         if let Some(until) = wait {
             self.excuse(until);
@@ -452,5 +454,13 @@ impl Oracle {
         })?;
         self.ledger.check_history(&mut self.seen)?;
         self.ledger.check_integrity()
+    }
+}
+
+/// How long after a probe the next may leave.
+fn distance(pause: &Paused) -> i64 {
+    match pause.kind {
+        REFUSED | FORBIDDEN => HOUR,
+        _ => (HOUR / 4 * (1 << pause.probes.min(10))).min(DAY),
     }
 }
