@@ -370,6 +370,14 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_hours_has_no_run_in_a_gap() {
+        // croner's rule for patterns with a list, range or step of hours or minutes.
+        let schedule = parse("30 2,14 * * *", "America/New_York");
+        let run = schedule.find_after(at("2026-03-08T06:00:00Z")).expect("an occurrence");
+        assert_eq!(run, at("2026-03-08T18:30:00Z"));
+    }
+
+    #[test]
     fn a_spread_keeps_every_account_its_own_place() {
         let id: AccountId = "clx123abc".parse().expect("an id");
         let offset = spread_offset(&id, 3600);

@@ -96,6 +96,8 @@ fn an_older_copy_in_its_place_is_gone_on_with() {
     vendor.wait_for_calls(calls + 4);
     fs::rename(&copy, place.file("growth.db")).expect("a rename");
     daemon.until("the database file was replaced; going on with the new one");
+    // The copy may know another watchlist.
+    daemon.until("reloaded: ");
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 4);
     daemon.stop();

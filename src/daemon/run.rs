@@ -96,8 +96,10 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
         tokio::spawn(http::serve(listener, served.clone()));
     }
     let (ended, mut end) = oneshot::channel();
+    let (tells, mut replaced) = unbounded_channel();
     let worker =
-        Worker::new(engine, received, claims, notifier.clone(), metrics.clone(), Work::Daemon);
+        Worker::new(engine, received, claims, notifier.clone(), metrics.clone(), Work::Daemon)
+            .telling_of_replacement(tells);
     thread::Builder::new()
         .name("engine".to_owned())
         .spawn(move || ended.send(worker.run()))
@@ -141,6 +143,7 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
                 daemon.send(Input::Stop);
             }
             _ = hangup.recv() => daemon.reload().await,
+            Some(()) = replaced.recv() => daemon.reload().await,
             () = changed(&mut file) => daemon.reload().await,
         }
     }

@@ -101,6 +101,7 @@ pub struct Worker {
     watchers: Vec<Watcher>,
     followers: Vec<UnboundedSender<Progress>>,
     lookups: Vec<(Handle, UnboundedSender<Lookup>)>,
+    tells_replaced: Option<UnboundedSender<()>>,
     notifier: Notifier,
     metrics: Metrics,
     journal: Journal,
@@ -136,6 +137,7 @@ impl Worker {
             watchers: Vec::new(),
             followers: Vec::new(),
             lookups: Vec::new(),
+            tells_replaced: None,
             notifier,
             metrics,
             journal: Journal::default(),
@@ -145,6 +147,12 @@ impl Worker {
             last_seen: None,
             needs_checkpoint: false,
         }
+    }
+
+    /// The worker, telling when another database took the file's place and needs its watchlist.
+    pub fn telling_of_replacement(mut self, tells: UnboundedSender<()>) -> Worker {
+        self.tells_replaced = Some(tells);
+        self
     }
 
     /// Works until it is stopped or done. Blocks its thread.
@@ -227,8 +235,12 @@ impl Worker {
     fn in_trouble(&mut self, error: StoreError) -> Result<Option<Duration>, WorkError> {
         let now = clock::monotonic();
         if let StoreError::Replaced(_) = error
-            && let Ok(()) = self.engine.store().reopen()
+            && let Ok(()) = self.engine.reopen()
         {
+            // The watchlist in it may be another; whoever has the right one brings it.
+            if let Some(tells) = &self.tells_replaced {
+                tells.send(()).ok();
+            }
             warn!("the database file was replaced; going on with the new one");
             return Ok(Some(Duration::ZERO));
         }
