@@ -62,7 +62,7 @@ pub struct Heard {
 
 /// Says what `answer` to a refresh of `asked` means, having arrived at `now`. With `None` any
 /// account will do, as for one looked up by name.
-pub fn classify(answer: Answer, asked: Option<&AccountId>, now: Time) -> Heard {
+pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> Heard {
     match answer {
         Answer::NotSent(error) => silent(Reply::NotSent, error, false),
         Answer::Unknown(error) => silent(Reply::Unknown, error, true),
@@ -72,7 +72,7 @@ pub fn classify(answer: Answer, asked: Option<&AccountId>, now: Time) -> Heard {
                 .map(|date| date.since(now))
                 .filter(|off| off.saturating_abs() > CLOCK_TOLERANCE);
             let status = answer.status;
-            let (reply, error) = read(&answer, asked, now);
+            let (reply, error) = read(answer, asked, now);
             Heard {
                 reply,
                 status: Some(status),
@@ -84,8 +84,8 @@ pub fn classify(answer: Answer, asked: Option<&AccountId>, now: Time) -> Heard {
     }
 }
 
-fn silent(reply: Reply, error: String, spent: bool) -> Heard {
-    Heard { reply, status: None, error: Some(error), spent, clock_off: None }
+fn silent(reply: Reply, error: &str, spent: bool) -> Heard {
+    Heard { reply, status: None, error: Some(error.to_owned()), spent, clock_off: None }
 }
 
 fn read(answer: &HttpAnswer, asked: Option<&AccountId>, now: Time) -> (Reply, Option<String>) {
@@ -192,7 +192,7 @@ mod tests {
 
     fn hear_with(answer: HttpAnswer) -> Heard {
         let asked = "clx123abc".parse().expect("an id");
-        classify(Answer::Http(answer), Some(&asked), NOW)
+        classify(&Answer::Http(answer), Some(&asked), NOW)
     }
 
     const GOOD: &str = r#"{"success":true,"data":{"account":{"id":"clx123abc"}}}"#;
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn silence_is_spent_only_if_something_was_sent() {
-        let hear = |answer| classify(answer, None, NOW);
+        let hear = |answer| classify(&answer, None, NOW);
         assert!(!hear(Answer::NotSent("refused".into())).spent);
         assert!(hear(Answer::Unknown("timed out".into())).spent);
     }

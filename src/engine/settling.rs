@@ -43,11 +43,11 @@ pub(super) fn settle(
     };
     match claim.callee() {
         Callee::Account(key, id) => {
-            let heard = classify(answer.clone(), Some(id), *arrived);
+            let heard = classify(answer, Some(id), *arrived);
             settling(timetable, events).settle(*key, id, &heard)
         }
         Callee::Newcomer(newcomer) => {
-            let heard = classify(answer.clone(), None, *arrived);
+            let heard = classify(answer, None, *arrived);
             settling(timetable, events).settle_newcomer(newcomer, &heard)
         }
     }

@@ -44,7 +44,7 @@ pub fn hold(input: &[u8]) {
         is_whole,
         ..HttpAnswer::default()
     };
-    let heard = classify(Answer::Http(answer), Some(&asked), NOW);
+    let heard = classify(&Answer::Http(answer), Some(&asked), NOW);
     assert_eq!(heard.status, Some(status));
     assert_eq!(heard.spent, !(400..500).contains(&status));
     let is_measured = matches!(heard.reply, Reply::Measured(..));
