@@ -203,16 +203,18 @@ impl Show {
 fn tell_what_next(folder: &Path) -> Result<(), CommandError> {
     let database = folder.join("growth.db");
     let totals = Reader::open(&database)?.look()?.totals()?;
+    // As it was typed: whoever runs it out of a build has no `growthd` on the path.
+    let program = std::env::args().next().unwrap_or_else(|| "growthd".to_owned());
     writeln!(
         io::stdout(),
         "\n{} snapshots of {} accounts are in ./{FOLDER}/growth.db. Next:\n\n  \
          see the charts        open {FOLDER}/{REPORT} in a browser\n  \
          look at the history   sqlite3 -header -column 'file:{FOLDER}/growth.db?mode=ro' \\\n    \
          \"{QUERY}\"\n  \
-         see how things stand  growthd --config {FOLDER}/config.toml status\n  \
+         see how things stand  {program} --config {FOLDER}/config.toml status\n  \
          read the settings     {FOLDER}/config.toml\n\n\
          For your own accounts: copy config.example.toml to config.toml, put your API key into\n\
-         a file `api-key` beside it (mode 0600), then `growthd check` and `growthd run`.",
+         a file `api-key` beside it (mode 0600), then `{program} check` and `{program} run`.",
         totals.snapshots,
         totals.listed
     )?;
