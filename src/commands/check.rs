@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done};
-use crate::config::{ApiKey, Budget, Config, Period, Span, Watched};
+use crate::config::{ApiKey, Budget, Config, Span, Watched};
 use crate::forecast::{per_month, per_period};
 use crate::report::{Shown, Table};
 use crate::schedule::{Timetable, spread_offset};
@@ -59,11 +59,7 @@ fn within(
     now: Time,
     out: &mut impl Write,
 ) -> Result<Done, CommandError> {
-    let period = match budget.per {
-        Period::Day => "day",
-        Period::Week => "week",
-        Period::Month => "month",
-    };
+    let period = budget.per.as_str();
     let forecast = per_period(accounts, budget, now);
     let refreshes = budget.refreshes;
     #[expect(clippy::cast_precision_loss, reason = "a budget beyond 2^53 refreshes caps nothing")]

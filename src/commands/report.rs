@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::clock;
 use crate::commands::{CommandError, Done};
-use crate::config::{Config, Period};
+use crate::config::Config;
 use crate::report::html::{Allowance, Page};
 use crate::report::{Grouped, Shown};
 use crate::store::Reader;
@@ -48,11 +48,7 @@ fn read(config: &Config) -> Result<Page, CommandError> {
         None => None,
         Some(budget) => {
             let period = budget.period(now);
-            let per = match budget.per {
-                Period::Day => "day",
-                Period::Week => "week",
-                Period::Month => "month",
-            };
+            let per = budget.per.as_str();
             let spent = look.spent(period.from, period.to)?;
             Some(Allowance { refreshes: budget.refreshes, spent, per })
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::budget::Days1970;
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, print_json};
-use crate::config::{Config, Period};
+use crate::config::Config;
 use crate::report::{Ago, Grouped, In, Shown, Table};
 use crate::store::{AccountStatus, Extent, Pause, Reader, SCHEMA_VERSION, Totals, Wait, is_in_use};
 
@@ -61,11 +61,7 @@ pub fn status(config: &Config, form: Form) -> Result<Done, CommandError> {
         Some(budget) => {
             let period = budget.period(now);
             let Days1970 { from, to } = period;
-            let per = match budget.per {
-                Period::Day => "day",
-                Period::Week => "week",
-                Period::Month => "month",
-            };
+            let per = budget.per.as_str();
             let spent = look.spent(from, to)?;
             Some(BudgetUse { refreshes: budget.refreshes, per, spent, until: period.end() })
         }

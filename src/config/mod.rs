@@ -108,6 +108,17 @@ pub enum Period {
     Month,
 }
 
+impl Period {
+    /// Its name, as the configuration writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Period::Day => "day",
+            Period::Week => "week",
+            Period::Month => "month",
+        }
+    }
+}
+
 /// What follows a call that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retry {
