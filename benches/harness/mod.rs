@@ -1,0 +1,3 @@
+//! What several benchmarks are made of.
+
+pub mod year;

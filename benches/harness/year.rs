@@ -1,0 +1,127 @@
+//! A list's life in virtual time: the real engine and store, and answers as the vendor documents
+//! them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use growthd::account::AccountId;
+use growthd::api::{Answer, HttpAnswer};
+use growthd::clock::{Now, Time};
+use growthd::config::{CatchUp, OnUnknown, Retry, Watched};
+use growthd::engine::{Appetite, Engine, Return, Terms};
+use growthd::schedule::stable_hash;
+use growthd::store::{Claim, Creation, Store};
+
+pub const DAY: i64 = 86_400;
+pub const WEEK: i64 = 7 * DAY;
+
+/// A Monday, an hour before the accounts fall due.
+pub const START: i64 = 1_767_589_200;
+
+/// A list on a weekly schedule, and what became of it.
+pub struct Year {
+    engine: Engine,
+    now: i64,
+    on_their_way: BTreeMap<(i64, i64), Claim>,
+    pub settled: u64,
+}
+
+impl Year {
+    /// `accounts` accounts, watched since [`START`], in a new database at `path` that is not
+    /// flushed to the disk.
+    pub fn new(path: &Path, accounts: u64) -> Year {
+        let terms = Terms {
+            retry: Retry {
+                first_delay: 30,
+                max_delay: 21_600,
+                max_paid_attempts: 3,
+                unknown: OnUnknown::Retry,
+            },
+            budget: None,
+            max_in_flight: 64,
+            requests_per_minute: 0,
+            catch_up: CatchUp::Always,
+        };
+        let store = Store::open(path, Creation::Allowed).unwrap();
+        store.make_volatile().unwrap();
+        let mut engine = Engine::new(store, terms.clone(), Appetite::Due);
+        let (cron, timezone) = (Arc::<str>::from("0 6 * * MON"), Arc::<str>::from("UTC"));
+        let list: Vec<Watched> = (0..accounts)
+            .map(|n| Watched {
+                id: format!("clx{:022}", mixed(n) % 1_000_000_000_000).parse().unwrap(),
+                label: Some(format!("Account {n}")),
+                tags: vec![format!("client-{}", n % 50)],
+                cron: cron.clone(),
+                timezone: timezone.clone(),
+                spread: 0,
+                enabled: true,
+            })
+            .collect();
+        engine.watch(&list, terms, Now::from(Time(START))).unwrap();
+        Year { engine, now: START, on_their_way: BTreeMap::new(), settled: 0 }
+    }
+
+    /// Lives until `end`. Turns once a second where something is on its way, else when the
+    /// engine wants to.
+    pub fn until(&mut self, end: i64) {
+        while self.now < end {
+            let arrived = self.on_their_way.split_off(&(self.now + 1, 0));
+            for claim in std::mem::replace(&mut self.on_their_way, arrived).into_values() {
+                let answer = answer(claim.account_id().unwrap(), self.now);
+                self.engine.take(Return { claim, answer, arrived: Time(self.now) });
+                self.settled += 1;
+            }
+            let turn = self.engine.turn(Now::from(Time(self.now))).unwrap();
+            for claim in turn.claims {
+                let key = claim.refresh().0;
+                let seconds = 2 + mixed(key.cast_unsigned()).cast_signed().rem_euclid(29);
+                self.on_their_way.insert((self.now + seconds, key), claim);
+            }
+            self.now = match self.on_their_way.is_empty() {
+                false => self.now + 1,
+                true => turn.wake.map_or(end, |wake| wake.time().0.max(self.now + 1)),
+            };
+        }
+    }
+}
+
+/// The documented answer, with numbers that are the account's own and grow.
+fn answer(id: &AccountId, now: i64) -> Answer {
+    let own = id.as_str().bytes().fold(7, |sum, byte| mixed(sum ^ u64::from(byte)));
+    let week = ((now - START) / WEEK).cast_unsigned();
+    let followers = 10_u64.pow(3 + u32::try_from(own % 4).unwrap())
+        * (100 + own % 900 + week * (own % 7))
+        / 100;
+    let body = format!(
+        r#"{{"success":true,"message":"Account refreshed successfully","data":{{"account":{{
+        "id":"{id}","username":"user{}","platform":"tiktok","displayName":"User {}",
+        "bio":"Helping you get fit one video at a time","avatarUrl":"https://cdn.tiktok.com/{}.jpg",
+        "isVerified":false,"stats":{{"followers":{followers},"following":{},"videos":{},"likes":{}}},
+        "analytics":{{"engagementRate":{}.{},"viralityScore":{}.{},"avgViews":{}}},
+        "lastAnalyzed":"{}","profileUrl":"https://www.tiktok.com/@user{}"}}}}}}"#,
+        own % 1_000_000,
+        own % 1_000_000,
+        own % 1_000_000,
+        own % 1500,
+        own % 900 + week,
+        followers * 31 + week * 977,
+        mixed(own ^ week) % 15,
+        mixed(own ^ week ^ 1) % 10,
+        mixed(own ^ week ^ 2) % 100,
+        mixed(own ^ week ^ 3) % 10,
+        followers / 3 + week,
+        Time(now - 3),
+        own % 1_000_000,
+    );
+    Answer::Http(HttpAnswer {
+        status: 200,
+        body: body.into_bytes(),
+        is_whole: true,
+        ..HttpAnswer::default()
+    })
+}
+
+fn mixed(number: u64) -> u64 {
+    stable_hash(&number.to_le_bytes())
+}
