@@ -24,33 +24,43 @@ struct Known<T> {
     outcome: Result<T, String>,
 }
 
+impl<T> Known<T> {
+    /// Reads each text once.
+    fn of<'k>(
+        known: &'k mut HashMap<Arc<str>, Known<T>>,
+        text: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> &'k Known<T> {
+        // Looked up by reference first: nearly every account finds what it asks for.
+        if !known.contains_key(text) {
+            let shared: Arc<str> = text.into();
+            known.insert(shared.clone(), Known { outcome: read(text), text: shared });
+        }
+        &known[text]
+    }
+}
+
 /// Each distinct cron pattern and each distinct zone, read once: parsing one costs more than
 /// everything else about an account. Patterns hold their shortest interval in seconds, which
 /// does not depend on the zone.
-struct Shared<'a> {
+struct Shared {
     now: Time,
     allow_frequent: bool,
-    crons: HashMap<&'a str, Known<i64>>,
-    zones: HashMap<&'a str, Known<()>>,
+    crons: HashMap<Arc<str>, Known<i64>>,
+    zones: HashMap<Arc<str>, Known<()>>,
 }
 
-impl<'a> Shared<'a> {
-    fn cron(&mut self, text: &'a str) -> &Known<i64> {
+impl Shared {
+    fn cron(&mut self, text: &str) -> &Known<i64> {
         let (now, allow_frequent) = (self.now, self.allow_frequent);
-        self.crons.entry(text).or_insert_with(|| Known {
-            text: text.into(),
-            outcome: shortest_interval(text, now, allow_frequent),
-        })
+        Known::of(&mut self.crons, text, |text| shortest_interval(text, now, allow_frequent))
     }
 
-    fn zone(&mut self, text: &'a str) -> &Known<()> {
+    fn zone(&mut self, text: &str) -> &Known<()> {
         let now = self.now;
-        self.zones.entry(text).or_insert_with(|| Known {
-            text: text.into(),
-            outcome: match Schedule::parse("@daily", text, now) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(error.to_string()),
-            },
+        Known::of(&mut self.zones, text, |text| match Schedule::parse("@daily", text, now) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
         })
     }
 }
@@ -77,14 +87,18 @@ struct Defaults {
     spread: i64,
 }
 
+/// The accounts read so far; what is wrong with the others went to the findings.
+pub(super) struct List {
+    shared: Shared,
+    defaults: Defaults,
+    valid: Vec<Watched>,
+    /// Where the id of each valid one stands.
+    places: Vec<usize>,
+}
+
 impl Values<'_> {
-    /// The accounts that are valid; what is wrong with the others goes to the findings.
-    pub fn accounts<'a>(
-        &mut self,
-        schedule: RawSchedule<'a>,
-        accounts: Vec<RawAccount<'a>>,
-        now: Time,
-    ) -> Vec<Watched> {
+    /// An empty list, of accounts that take from `[schedule]` what they do not say.
+    pub fn list(&mut self, schedule: RawSchedule<'_>, now: Time) -> List {
         let mut shared = Shared {
             now,
             allow_frequent: schedule.allow_frequent.is_some_and(|allow| allow.value),
@@ -92,22 +106,39 @@ impl Values<'_> {
             zones: HashMap::new(),
         };
         let defaults = self.defaults(&mut shared, schedule);
-        let mut first_places: HashMap<&str, usize> = HashMap::with_capacity(accounts.len());
-        let mut valid = Vec::with_capacity(accounts.len());
+        List { shared, defaults, valid: Vec::new(), places: Vec::new() }
+    }
+
+    /// Takes accounts into the list.
+    pub fn take(&mut self, list: &mut List, accounts: Vec<RawAccount<'_>>) {
+        list.valid.reserve(accounts.len());
+        list.places.reserve(accounts.len());
         for account in accounts {
-            if let Some(id) = &account.id
-                && let Some(first) = first_places.insert(id.value, id.at)
-            {
-                first_places.insert(id.value, first);
-                let message = "this `id` stands in the watchlist already".to_owned();
-                self.findings.again(id.at, message, first);
+            let place = account.id.as_ref().map(|id| self.findings.place(id.at));
+            let valid = self.account(&mut list.shared, &list.defaults, account);
+            if let (Some(place), Some(valid)) = (place, valid) {
+                list.places.push(place);
+                list.valid.push(valid);
             }
-            valid.extend(self.account(&mut shared, &defaults, account));
+        }
+    }
+
+    /// The accounts, no id among them twice.
+    pub fn accounts(&mut self, list: List) -> Vec<Watched> {
+        let List { valid, places, .. } = list;
+        let mut order: Vec<usize> = (0..valid.len()).collect();
+        // Stable: those of one id stay in the order of the file.
+        order.sort_by_key(|&index| &valid[index].id);
+        for same in order.chunk_by(|&one, &other| valid[one].id == valid[other].id) {
+            for &again in &same[1..] {
+                let message = "this `id` stands in the watchlist already".to_owned();
+                self.findings.again(places[again], message, places[same[0]]);
+            }
         }
         valid
     }
 
-    fn defaults<'a>(&mut self, shared: &mut Shared<'a>, raw: RawSchedule<'a>) -> Defaults {
+    fn defaults(&mut self, shared: &mut Shared, raw: RawSchedule<'_>) -> Defaults {
         let (cron, shortest) = match &raw.cron {
             Some(field) => self.cron(shared, field),
             None => {
@@ -129,11 +160,11 @@ impl Values<'_> {
         Defaults { cron, shortest, timezone, spread }
     }
 
-    fn account<'a>(
+    fn account(
         &mut self,
-        shared: &mut Shared<'a>,
+        shared: &mut Shared,
         defaults: &Defaults,
-        raw: RawAccount<'a>,
+        raw: RawAccount<'_>,
     ) -> Option<Watched> {
         let id = raw.id.and_then(|field| match field.value.parse::<AccountId>() {
             Ok(id) => Some(id),
@@ -175,11 +206,7 @@ impl Values<'_> {
         })
     }
 
-    fn cron<'a>(
-        &mut self,
-        shared: &mut Shared<'a>,
-        field: &At<&'a str>,
-    ) -> (Arc<str>, Option<i64>) {
+    fn cron(&mut self, shared: &mut Shared, field: &At<&str>) -> (Arc<str>, Option<i64>) {
         let known = shared.cron(field.value);
         if let Err(why) = &known.outcome {
             self.findings.add(field.at, format!("`cron`: {why}"));
@@ -187,7 +214,7 @@ impl Values<'_> {
         (known.text.clone(), known.outcome.as_ref().ok().copied())
     }
 
-    fn zone<'a>(&mut self, shared: &mut Shared<'a>, field: &At<&'a str>) -> Arc<str> {
+    fn zone(&mut self, shared: &mut Shared, field: &At<&str>) -> Arc<str> {
         let known = shared.zone(field.value);
         if let Err(why) = &known.outcome {
             self.findings.add(field.at, format!("`timezone`: {why}"));

@@ -8,6 +8,7 @@ mod accounts;
 mod duration;
 mod edit;
 mod key;
+mod pieces;
 mod problem;
 mod raw;
 mod schema;
@@ -16,6 +17,7 @@ mod source;
 mod tests;
 mod valid;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
@@ -29,6 +31,8 @@ use toml::de::DeTable;
 
 use crate::account::AccountId;
 use crate::clock::Time;
+
+use pieces::Pieces;
 
 pub use duration::{InvalidSpan, Span};
 pub use edit::{EditError, WatchlistFile, entry};
@@ -224,16 +228,18 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Invalid`] with everything that is wrong.
     pub fn parse(path: &Path, bytes: &[u8], now: Time) -> Result<Config, ConfigError> {
+        Config::parse_pieces(path, bytes, now, |text| Pieces::of(text))
+    }
+
+    fn parse_pieces(
+        path: &Path,
+        bytes: &[u8],
+        now: Time,
+        cut: impl FnOnce(&str) -> Pieces<'_>,
+    ) -> Result<Config, ConfigError> {
         let mut findings = problem::Findings::default();
         let text = decode(bytes, &mut findings);
-        let (file, errors) = DeTable::parse_recoverable(&text);
-        for error in errors {
-            let span = error.span().unwrap_or_default();
-            findings.syntax(span.start, syntax_message(error.message(), span.is_empty()));
-        }
-        let raw = raw::read(file.get_ref(), &mut findings);
-        let config = assemble(path, raw, now, &mut findings);
-        match config {
+        match assemble(path, &text, cut(&text), now, &mut findings) {
             Some(config) if findings.is_empty() => Ok(config),
             _ => Err(findings.into_problems(path, &text).into()),
         }
@@ -248,10 +254,17 @@ impl Config {
 
 fn assemble(
     path: &Path,
-    raw: raw::Raw<'_>,
+    text: &str,
+    pieces: Pieces<'_>,
     now: Time,
     findings: &mut problem::Findings,
 ) -> Option<Config> {
+    let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
+    if !pieces.lists.is_empty() && file.get_ref().contains_key(schema::ACCOUNT.name) {
+        // Accounts in two ways, which the parser knows to tell when it sees both.
+        return assemble(path, text, Pieces::whole(text), now, findings);
+    }
+    let raw = read(&file, errors, findings);
     let mut values = valid::Values { path, findings };
     let api = values.api(raw.api);
     let budget = raw.budget.and_then(|budget| values.budget(budget));
@@ -260,7 +273,15 @@ fn assemble(
     let http = raw.http.map(|http| values.http(http));
     let mut schedule = raw.schedule;
     let catch_up = values.catch_up(schedule.catch_up.take());
-    let accounts = values.accounts(schedule, raw.accounts, now);
+    let mut list = values.list(schedule, now);
+    values.take(&mut list, raw.accounts);
+    for piece in pieces.lists {
+        values.findings.in_piece(piece.start);
+        let (file, errors) = DeTable::parse_recoverable(&text[piece]);
+        let raw = read(&file, errors, values.findings);
+        values.take(&mut list, raw.accounts);
+    }
+    let accounts = values.accounts(list);
     Some(Config {
         path: path.to_owned(),
         api: api?,
@@ -271,6 +292,18 @@ fn assemble(
         catch_up,
         accounts,
     })
+}
+
+fn read<'a>(
+    file: &'a toml::Spanned<DeTable<'a>>,
+    errors: Vec<toml::de::Error>,
+    findings: &mut problem::Findings,
+) -> raw::Raw<'a> {
+    for error in errors {
+        let span = error.span().unwrap_or_default();
+        findings.syntax(span.start, syntax_message(error.message(), span.is_empty()));
+    }
+    raw::read(file.get_ref(), findings)
 }
 
 /// What the parser says, in other words where a beginner would not understand it.
@@ -285,8 +318,11 @@ fn syntax_message(message: &str, nothing_is_there: bool) -> String {
 }
 
 /// The text without a byte order mark; what is not UTF-8 becomes replacement characters, so that the rest can be checked too.
-fn decode(bytes: &[u8], findings: &mut problem::Findings) -> String {
+fn decode<'a>(bytes: &'a [u8], findings: &mut problem::Findings) -> Cow<'a, str> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
     let mut text = String::with_capacity(bytes.len());
     let mut line_is_named = false;
     for chunk in bytes.utf8_chunks() {
@@ -301,7 +337,7 @@ fn decode(bytes: &[u8], findings: &mut problem::Findings) -> String {
             text.push(char::REPLACEMENT_CHARACTER);
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {

@@ -76,25 +76,55 @@ struct Finding {
     message: String,
     /// A byte on the line that the message ends by naming.
     earlier: Option<usize>,
-    is_syntax: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// The text is not TOML there.
+    Syntax,
+    /// Something required is not there.
+    Absence,
+    /// A value, a name.
+    Meaning,
 }
 
 /// Collects what is wrong, by place in the text.
 #[derive(Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
-    has_syntax: bool,
+    start: usize,
 }
 
 impl Findings {
+    /// From now on places are told as bytes of the piece of the text that begins at `start`.
+    pub fn in_piece(&mut self, start: usize) {
+        self.start = start;
+    }
+
+    /// The place in the text of a place in the piece.
+    pub fn place(&self, at: usize) -> usize {
+        self.start + at
+    }
+
     /// The text is not TOML at `at`, so that what was read there may not be what was meant.
     pub fn syntax(&mut self, at: usize, message: String) {
-        self.has_syntax = true;
-        self.list.push(Finding { at, message, earlier: None, is_syntax: true });
+        self.put(at, message, Kind::Syntax);
     }
 
     pub fn add(&mut self, at: usize, message: String) {
-        self.list.push(Finding { at, message, earlier: None, is_syntax: false });
+        self.put(at, message, Kind::Meaning);
+    }
+
+    /// Something required is not there. Where the text is not TOML it may well be there, in the
+    /// part that could not be read; then this is not told.
+    pub fn missing(&mut self, at: usize, message: String) {
+        self.put(at, message, Kind::Absence);
+    }
+
+    fn put(&mut self, at: usize, message: String, kind: Kind) {
+        let at = self.place(at);
+        self.list.push(Finding { at, message, earlier: None, kind });
     }
 
     /// The value of a key is wrong: `why` follows the key's name, what is expected comes last.
@@ -102,17 +132,10 @@ impl Findings {
         self.add(field.at, format!("`{}` {why}; expected {}", field.key.name, field.key.expected));
     }
 
-    /// The same as an `earlier` place, whose line the message names at its end.
+    /// The same as an `earlier` place, whose line the message names at its end; both are places
+    /// in the text.
     pub fn again(&mut self, at: usize, message: String, earlier: usize) {
-        self.list.push(Finding { at, message, earlier: Some(earlier), is_syntax: false });
-    }
-
-    /// Something required is not there. Where the text is not TOML it may well be there, in the
-    /// part that could not be read.
-    pub fn missing(&mut self, at: usize, message: String) {
-        if !self.has_syntax {
-            self.add(at, message);
-        }
+        self.list.push(Finding { at, message, earlier: Some(earlier), kind: Kind::Meaning });
     }
 
     pub fn is_empty(&self) -> bool {
@@ -122,9 +145,12 @@ impl Findings {
     /// What was found in `text`, the text of the file at `path`.
     pub fn into_problems(mut self, path: &Path, text: &str) -> Problems {
         let source = Source::new(text);
+        if self.list.iter().any(|finding| finding.kind == Kind::Syntax) {
+            self.list.retain(|finding| finding.kind != Kind::Absence);
+        }
         let mut broken = HashSet::new();
         let mut astray = HashSet::new();
-        for finding in self.list.iter().filter(|finding| finding.is_syntax) {
+        for finding in self.list.iter().filter(|finding| finding.kind == Kind::Syntax) {
             let line = source.line_of(finding.at);
             if broken.insert(line) && source.is_header(line) {
                 astray.extend((line + 1..=source.lines()).take_while(|&l| !source.is_header(l)));
@@ -134,13 +160,13 @@ impl Findings {
         // broken header was read as part of the table above it.
         self.list.retain(|finding| {
             let line = source.line_of(finding.at);
-            if finding.is_syntax {
+            if finding.kind == Kind::Syntax {
                 return finding.message != DUPLICATE || !astray.contains(&line);
             }
             !broken.contains(&line) && !astray.contains(&line)
         });
-        self.list.sort_by_key(|finding| (finding.at, !finding.is_syntax));
-        self.list.dedup_by_key(|finding| (finding.at, finding.is_syntax, finding.message.clone()));
+        self.list.sort_by_key(|finding| (finding.at, finding.kind));
+        self.list.dedup_by_key(|finding| (finding.at, finding.kind, finding.message.clone()));
         let more = self.list.len().saturating_sub(SHOWN);
         self.list.truncate(SHOWN);
         let first = self
