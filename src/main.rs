@@ -1,4 +1,5 @@
 //! Parses, dispatches, prints one error.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ use crate::daemon::{control, heartbeat, make_calls, status_line};
 use crate::engine::{Appetite, Changes, Engine, Terms};
 use crate::forecast::per_month;
 use crate::report::Shown;
-use crate::store::{Creation, Pause, Store, StoreError};
+use crate::store::{Amendment, Creation, Pause, Reader, Store, StoreError};
 
 /// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
 /// while.
@@ -74,7 +74,9 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
     let client = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
     let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
-    let changes = engine.watch(&config.accounts, Terms::of(&config), clock::now())?;
+    let (config, list) = Watchlist::of(config)?;
+    let changes = engine.amend(&list.amendment, Terms::of(&config), clock::now())?;
+    let list = list.outline;
     let pause = engine.store().look()?.pause()?;
     let notifier = Notifier::from_env();
 
@@ -116,12 +118,12 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
         }
     }
 
-    announce(&config, changes, pause.as_ref());
-    notifier.ready(&watching(&config));
+    announce(&config, list, changes, pause.as_ref());
+    notifier.ready(&list.watching());
     if notifier.is_heard() {
         tokio::spawn(status_line::keep(notifier.clone(), served));
     }
-    let mut daemon = Daemon { config, clients, budgets, inbox, notifier, metrics };
+    let mut daemon = Daemon { config, list, clients, budgets, inbox, notifier, metrics };
     let mut is_stopping = false;
     loop {
         tokio::select! {
@@ -155,23 +157,54 @@ fn client(config: &Config) -> Result<Client, RunError> {
     Ok(Client::new(&config.api, key)?)
 }
 
-fn announce(config: &Config, changes: Changes, pause: Option<&Pause>) {
-    if config.accounts.is_empty() {
+/// A watchlist, held against the database.
+struct Watchlist {
+    amendment: Amendment,
+    outline: Outline,
+}
+
+/// What stays in memory of a watchlist once the database has it.
+#[derive(Clone, Copy)]
+struct Outline {
+    listed: usize,
+    enabled: usize,
+    refreshes_a_month: f64,
+}
+
+impl Watchlist {
+    /// Takes the list out of a configuration. Blocks, for a long one; the engine need not wait
+    /// for it, since only it changes what is compared.
+    fn of(mut config: Config) -> Result<(Config, Watchlist), StoreError> {
+        let accounts = std::mem::take(&mut config.accounts);
+        let outline = Outline {
+            listed: accounts.len(),
+            enabled: accounts.iter().filter(|account| account.enabled).count(),
+            refreshes_a_month: per_month(&accounts, clock::now().time()),
+        };
+        let mut reader = Reader::open(&config.database.path)?;
+        let amendment = reader.look()?.amendment(&accounts)?;
+        Ok((config, Watchlist { amendment, outline }))
+    }
+}
+
+impl Outline {
+    fn watching(self) -> String {
+        format!("watching {} accounts", self.enabled)
+    }
+}
+
+fn announce(config: &Config, list: Outline, changes: Changes, pause: Option<&Pause>) {
+    if list.listed == 0 {
         warn!("the watchlist is empty: add an [[account]] to {}", config.path.display());
     }
     info!(
-        accounts = config.accounts.len(),
+        accounts = list.listed,
         database = %config.database.path.display(),
         "growthd {} watches ({changes})", env!("CARGO_PKG_VERSION")
     );
     if let Some(pause) = pause {
         warn!("still paused since {}: {}; trying one account", pause.since, Shown(&pause.reason));
     }
-}
-
-fn watching(config: &Config) -> String {
-    let enabled = config.accounts.iter().filter(|account| account.enabled).count();
-    format!("watching {enabled} accounts")
 }
 
 fn remove_socket(database: &Path) {
@@ -181,7 +214,9 @@ fn remove_socket(database: &Path) {
 }
 
 struct Daemon {
+    /// Without its accounts, of which nothing but the outline is in memory.
     config: Config,
+    list: Outline,
     clients: watch::Sender<Client>,
     budgets: watch::Sender<Option<Budget>>,
     inbox: Sender<Input>,
@@ -201,7 +236,7 @@ impl Daemon {
         let reloaded = self.try_reload().await;
         self.metrics.reloaded(reloaded.is_ok(), clock::now().time());
         match reloaded {
-            Ok(()) => self.notifier.ready(&watching(&self.config)),
+            Ok(()) => self.notifier.ready(&self.list.watching()),
             Err(error) => {
                 for line in error.to_string().lines() {
                     error!("{line}");
@@ -213,19 +248,23 @@ impl Daemon {
     }
 
     async fn try_reload(&mut self) -> Result<(), RunError> {
-        let path = self.config.path.clone();
-        let load = move || Config::load(&path, clock::now().time());
-        let config = tokio::task::spawn_blocking(load).await.map_err(start_error)??;
+        let (path, database) = (self.config.path.clone(), self.config.database.clone());
+        let load = move || {
+            let config = Config::load(&path, clock::now().time())?;
+            let is_moved = config.database != database;
+            let (config, list) = Watchlist::of(Config { database, ..config })?;
+            Ok::<_, RunError>((config, list, is_moved))
+        };
+        let (config, list, is_moved) =
+            tokio::task::spawn_blocking(load).await.map_err(start_error)??;
         let client = client(&config)?;
         let (reply, answered) = oneshot::channel();
-        let list = Box::new((config.accounts.clone(), Terms::of(&config)));
-        self.send(Input::Watch(list, reply));
+        self.send(Input::Amend(Box::new((list.amendment, Terms::of(&config))), reply));
         let changes = answered.await.map_err(start_error)??;
-        if config.database != self.config.database || config.http != self.config.http {
+        if is_moved || config.http != self.config.http {
             warn!("a change of [database] or [http] takes effect at the next start");
         }
-        let month = per_month(&config.accounts, clock::now().time())
-            - per_month(&self.config.accounts, clock::now().time());
+        let month = list.outline.refreshes_a_month - self.list.refreshes_a_month;
         let budget = match &config.budget {
             Some(budget) => format!("budget {}", budget.refreshes),
             None => "no budget".to_owned(),
@@ -234,8 +273,8 @@ impl Daemon {
         // The receiving end lives in the task that makes the calls, as long as this one.
         self.clients.send_replace(client);
         self.budgets.send_replace(config.budget);
-        self.config =
-            Config { database: self.config.database.clone(), http: self.config.http, ..config };
+        self.list = list.outline;
+        self.config = Config { http: self.config.http, ..config };
         Ok(())
     }
 }

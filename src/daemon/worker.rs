@@ -9,14 +9,13 @@ use tracing::{error, info, warn};
 
 use crate::account::{AccountId, Handle};
 use crate::clock::{self, Now};
-use crate::config::Watched;
 use crate::daemon::journal::Journal;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::progress::{Lookup, Progress};
 use crate::engine::{Changes, Engine, Event, Terms, Turn, Wish};
-use crate::store::Newcomer;
-use crate::store::{Claim, StoreError};
+use crate::memory;
+use crate::store::{Amendment, Claim, Newcomer, StoreError};
 
 /// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
 /// timer beside the heartbeat, and wakes the engine if that fails.
@@ -45,8 +44,8 @@ pub enum Input {
     Wake,
     /// The journal may be brought into the file.
     Maintain,
-    /// A new watchlist and new terms.
-    Watch(Box<(Vec<Watched>, Terms)>, tokio::sync::oneshot::Sender<Result<Changes, StoreError>>),
+    /// What is new in the watchlist, and new terms.
+    Amend(Box<(Amendment, Terms)>, tokio::sync::oneshot::Sender<Result<Changes, StoreError>>),
     /// Somebody wants accounts refreshed, and to hear of it.
     Wish(Selection, UnboundedSender<Progress>),
     /// Somebody wants an account looked up by name.
@@ -109,7 +108,7 @@ pub struct Worker {
     trouble: Option<Trouble>,
     stopping: Option<Instant>,
     last_seen: Option<(Now, Instant)>,
-    needs_checkpoint: bool,
+    is_unsettled: bool,
 }
 
 /// A store that failed.
@@ -145,7 +144,7 @@ impl Worker {
             trouble: None,
             stopping: None,
             last_seen: None,
-            needs_checkpoint: false,
+            is_unsettled: true,
         }
     }
 
@@ -197,7 +196,7 @@ impl Worker {
         if !turn.events.is_empty() {
             self.notifier.changed();
         }
-        self.needs_checkpoint |= !turn.events.is_empty();
+        self.is_unsettled |= !turn.events.is_empty();
         for event in &turn.events {
             self.journal.log(event);
             self.metrics.count(event);
@@ -277,8 +276,8 @@ impl Worker {
 
     /// Sleeps until something comes.
     fn wait(&mut self, sleep: Duration) {
-        if self.needs_checkpoint && sleep > Duration::from_secs(1) && self.engine.in_flight() == 0 {
-            self.checkpoint();
+        if self.is_unsettled && sleep > Duration::from_secs(1) && self.engine.in_flight() == 0 {
+            self.settle_down();
         }
         match self.inbox.recv_timeout(sleep) {
             Ok(input) => self.take(input),
@@ -292,11 +291,12 @@ impl Worker {
         match input {
             Input::Returned(returned) => self.engine.take(returned),
             Input::Wake => {}
-            Input::Maintain => self.checkpoint(),
-            Input::Watch(list, reply) => {
-                let (accounts, terms) = *list;
+            Input::Maintain => self.settle_down(),
+            Input::Amend(new, reply) => {
+                let (amendment, terms) = *new;
+                self.is_unsettled = true;
                 // Whoever asked may have gone; the list is taken all the same.
-                reply.send(self.engine.watch(&accounts, terms, clock::now())).ok();
+                reply.send(self.engine.amend(&amendment, terms, clock::now())).ok();
             }
             // Whoever asks a daemon that is stopping hears at once that nothing comes of it.
             Input::Wish(..) if self.stopping.is_some() => {}
@@ -386,10 +386,12 @@ impl Worker {
         });
     }
 
-    fn checkpoint(&mut self) {
-        match self.engine.store().checkpoint() {
-            Ok(()) => self.needs_checkpoint = false,
+    /// For when nothing is on its way: leaves the file nearly whole, and the process small.
+    fn settle_down(&mut self) {
+        match self.engine.store().settle_down() {
+            Ok(()) => self.is_unsettled = false,
             Err(error) => warn!("the journal could not be brought into the database: {error}"),
         }
+        memory::give_back();
     }
 }

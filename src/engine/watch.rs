@@ -6,7 +6,7 @@ use crate::clock::{Now, Time};
 use crate::config::Watched;
 use crate::engine::{Engine, Terms};
 use crate::schedule::{Timetable, spread_offset};
-use crate::store::{Listed, Standing, StoreError, tags_json};
+use crate::store::{Amendment, Listed, Standing, StoreError};
 
 /// What a watchlist changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,18 +44,34 @@ impl Engine {
         terms: Terms,
         now: Now,
     ) -> Result<Changes, StoreError> {
+        let amendment = self.store.look()?.amendment(accounts)?;
+        self.amend(&amendment, terms, now)
+    }
+
+    /// The same, where it is known what is new in the list: a long one is compared with the
+    /// database beside the engine, which goes on meanwhile.
+    ///
+    /// What is so already changes nothing.
+    ///
+    /// # Errors
+    /// The store's; then all is as it was.
+    pub fn amend(
+        &mut self,
+        amendment: &Amendment,
+        terms: Terms,
+        now: Now,
+    ) -> Result<Changes, StoreError> {
         let time = now.time();
         let mut changes = Changes::default();
         let batch = self.store.begin()?;
-        let mut listed = batch.listed()?;
-        for entry in accounts {
-            match listed.remove(&entry.id) {
+        for entry in &amendment.entries {
+            match batch.listed(entry)? {
                 None => {
                     let standing = newcomer(&mut self.timetable, entry, time)?;
                     batch.add(entry, &standing, time)?;
                     changes.added += 1;
                 }
-                Some(known) if is_same(entry, &known) => {}
+                Some(known) if known.is_same => {}
                 Some(known) => {
                     changes.added += usize::from(known.removed);
                     changes.changed += usize::from(!known.removed);
@@ -64,9 +80,8 @@ impl Engine {
                 }
             }
         }
-        for gone in listed.values().filter(|known| !known.removed) {
-            batch.remove(gone.key, time)?;
-            changes.removed += 1;
+        for gone in &amendment.gone {
+            changes.removed += usize::from(batch.remove(gone, time)?);
         }
         batch.commit()?;
         self.terms = terms;
@@ -75,21 +90,6 @@ impl Engine {
         self.progress.said_spent = false;
         Ok(changes)
     }
-}
-
-fn is_same(entry: &Watched, known: &Listed) -> bool {
-    !known.removed && has_same_schedule(entry, known) && has_same_words(entry, known)
-}
-
-fn has_same_schedule(entry: &Watched, known: &Listed) -> bool {
-    *entry.cron == *known.cron
-        && *entry.timezone == *known.timezone
-        && entry.spread == known.spread
-        && entry.enabled == known.enabled
-}
-
-fn has_same_words(entry: &Watched, known: &Listed) -> bool {
-    entry.label == known.label && tags_json(&entry.tags) == known.tags
 }
 
 /// Where an account stands that was never watched: its baseline is due at once.
@@ -135,7 +135,7 @@ fn moved(
         return Ok((known.active, Standing { next_due: None, slot: None, tries: 0, ..standing }));
     }
     let active = if was_active { known.active } else { now };
-    if was_active && has_same_schedule(entry, known) {
+    if was_active && known.has_same_schedule {
         return Ok((active, standing));
     }
     let is_baseline_owed =
@@ -176,4 +176,62 @@ fn place(
     timetable
         .place(&entry.cron, &entry.timezone, offset, now)
         .map_err(|source| StoreError::Schedule { account: entry.id.to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{CatchUp, OnUnknown, Retry};
+    use crate::engine::Appetite;
+    use crate::store::{Creation, Store};
+
+    const NOW: Now = Now(1_767_225_600_000);
+
+    fn terms() -> Terms {
+        let unknown = OnUnknown::Retry;
+        Terms {
+            retry: Retry { first_delay: 30, max_delay: 21_600, max_paid_attempts: 3, unknown },
+            budget: None,
+            max_in_flight: 4,
+            requests_per_minute: 60,
+            catch_up: CatchUp::Always,
+        }
+    }
+
+    fn list(count: usize) -> Vec<Watched> {
+        let entry = |number| Watched {
+            id: format!("a{number}").parse().expect("an id"),
+            label: None,
+            tags: vec!["x".to_owned()],
+            cron: "@weekly".into(),
+            timezone: "UTC".into(),
+            spread: 0,
+            enabled: true,
+        };
+        (0..count).map(entry).collect()
+    }
+
+    #[test]
+    fn only_what_is_new_in_a_list_is_touched() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("growth.db"), Creation::Allowed);
+        let mut engine = Engine::new(store.expect("a store"), terms(), Appetite::Due);
+        let mut list = list(100);
+        let changes = engine.watch(&list, terms(), NOW).expect("a list");
+        assert_eq!(changes, Changes { added: 100, removed: 0, changed: 0 });
+        assert!(engine.watch(&list, terms(), NOW).expect("the same").is_none());
+
+        for entry in &mut list[10..20] {
+            entry.label = Some("new".to_owned());
+        }
+        list[20].tags.clear();
+        let gone = list.remove(50);
+        let amendment = engine.store().look().and_then(|look| look.amendment(&list));
+        let amendment = amendment.expect("an amendment");
+        assert_eq!(amendment, Amendment { entries: list[10..=20].to_vec(), gone: vec![gone.id] });
+        let expected = Changes { added: 0, removed: 1, changed: 11 };
+        assert_eq!(engine.amend(&amendment, terms(), NOW).expect("a list"), expected);
+        // Told again, as after a database put into the file's place, it changes nothing.
+        assert!(engine.amend(&amendment, terms(), NOW).expect("the same").is_none());
+    }
 }

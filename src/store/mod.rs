@@ -47,7 +47,7 @@ pub use pause::{Pause, PauseKind, Wait};
 pub use portrait::{DailySpend, Portrait, Reading};
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use snapshot::Previous;
-pub use watchlist::{Listed, tags_json};
+pub use watchlist::{Amendment, Listed};
 
 #[cfg(test)]
 use open::FOUNDATION;

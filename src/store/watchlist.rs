@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::account::AccountId;
 use crate::clock::Time;
@@ -16,18 +16,10 @@ use crate::store::{Batch, StoreError};
 pub struct Listed {
     /// Its key.
     pub key: AccountKey,
-    /// Its label.
-    pub label: Option<String>,
-    /// Its tags, as a JSON array.
-    pub tags: String,
-    /// Its cron pattern.
-    pub cron: String,
-    /// Its zone.
-    pub timezone: String,
-    /// Its window, in seconds.
-    pub spread: i64,
-    /// Whether it is to be refreshed.
-    pub enabled: bool,
+    /// Whether its schedule is the entry's.
+    pub has_same_schedule: bool,
+    /// Whether all that the entry says is so already.
+    pub is_same: bool,
     /// Whether it was taken out of the watchlist.
     pub removed: bool,
     /// Since when it is watched.
@@ -44,42 +36,84 @@ pub struct Listed {
     pub last_refresh: Option<RefreshId>,
 }
 
+/// What of a watchlist the database does not have so.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Amendment {
+    /// New accounts, and those whose entry reads differently, in the order of the list.
+    pub entries: Vec<Watched>,
+    /// Accounts that are no longer in the list.
+    pub gone: Vec<AccountId>,
+}
+
+/// What a row says of the schedule, and of all that a person wrote.
+const WORDS: &str = "cron, timezone, spread, enabled, label, tags, removed_time IS NOT NULL";
+
+/// Whether a row that begins with [`WORDS`] has the entry's schedule, and whether it says all that
+/// the entry says. Nothing is copied: a long list is gone through with it.
+fn same(row: &Row<'_>, entry: &Watched) -> rusqlite::Result<(bool, bool)> {
+    let text = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
+    let has_same_schedule = text(0)? == Some(&*entry.cron)
+        && text(1)? == Some(&*entry.timezone)
+        && row.get::<_, i64>(2)? == entry.spread
+        && row.get::<_, bool>(3)? == entry.enabled;
+    let is_removed: bool = row.get(6)?;
+    let is_same = has_same_schedule
+        && !is_removed
+        && text(4)? == entry.label.as_deref()
+        && text(5)? == Some(&*tags_json(&entry.tags));
+    Ok((has_same_schedule, is_same))
+}
+
 /// An entry's tags as the database stores them.
-pub fn tags_json(tags: &[String]) -> String {
+fn tags_json(tags: &[String]) -> String {
     serde_json::Value::from(tags).to_string()
 }
 
 impl Batch<'_> {
-    /// Every account ever watched.
-    pub fn listed(&self) -> Result<HashMap<AccountId, Listed>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account_id, account, label, tags, cron, timezone, spread, enabled,
-                    removed_time IS NOT NULL, active_time, next_due, last_slot, slot, tries, last_refresh
-             FROM _account",
-        )?;
+    /// What of `list` is not so yet.
+    pub fn amendment(&self, list: &[Watched]) -> Result<Amendment, StoreError> {
+        let places: HashMap<&str, usize> =
+            list.iter().enumerate().map(|(place, entry)| (entry.id.as_str(), place)).collect();
+        let mut differs = vec![true; list.len()];
+        let mut gone = Vec::new();
+        let mut statement = self.tx.prepare_cached(&format!(
+            "SELECT {WORDS}, account_id FROM _account ORDER BY account"
+        ))?;
         let mut rows = statement.query([])?;
-        let mut listed = HashMap::new();
         while let Some(row) = rows.next()? {
-            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
-            let found = Listed {
-                key: AccountKey(row.get(1)?),
-                label: row.get(2)?,
-                tags: row.get(3)?,
-                cron: row.get(4)?,
-                timezone: row.get(5)?,
-                spread: row.get(6)?,
-                enabled: row.get(7)?,
-                removed: row.get(8)?,
-                active: Time(row.get(9)?),
-                next_due: time(10)?,
-                last_slot: time(11)?,
-                slot: time(12)?,
-                tries: row.get(13)?,
-                last_refresh: row.get::<_, Option<i64>>(14)?.map(RefreshId),
-            };
-            listed.insert(account_id(row.get(0)?)?, found);
+            let id = row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?;
+            match places.get(id) {
+                Some(&place) => differs[place] = !same(row, &list[place])?.1,
+                None if row.get(6)? => {}
+                None => gone.push(account_id(id.to_owned())?),
+            }
         }
-        Ok(listed)
+        let differing = list.iter().zip(differs).filter(|(_, differs)| *differs);
+        Ok(Amendment { entries: differing.map(|(entry, _)| entry.clone()).collect(), gone })
+    }
+
+    /// The account of an entry; `None` if it was never watched.
+    pub fn listed(&self, entry: &Watched) -> Result<Option<Listed>, StoreError> {
+        let mut statement = self.tx.prepare_cached(&format!(
+            "SELECT {WORDS}, account, active_time, next_due, last_slot, slot, tries, last_refresh
+             FROM _account WHERE account_id = ?1"
+        ))?;
+        let mut rows = statement.query([entry.id.as_str()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
+        let (has_same_schedule, is_same) = same(row, entry)?;
+        Ok(Some(Listed {
+            has_same_schedule,
+            is_same,
+            removed: row.get(6)?,
+            key: AccountKey(row.get(7)?),
+            active: Time(row.get(8)?),
+            next_due: time(9)?,
+            last_slot: time(10)?,
+            slot: time(11)?,
+            tries: row.get(12)?,
+            last_refresh: row.get::<_, Option<i64>>(13)?.map(RefreshId),
+        }))
     }
 
     /// Adds an account that was never watched before.
@@ -157,14 +191,13 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Takes an account out of the watch. Its history stays.
-    pub fn remove(&self, key: AccountKey, now: Time) -> Result<(), StoreError> {
+    /// Takes an account out of the watch. Its history stays. Answers whether it was in it.
+    pub fn remove(&self, id: &AccountId, now: Time) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _account SET removed_time = ?2, next_due = NULL, slot = NULL, tries = 0,
                     paid = 0, failing_refresh = NULL, last_failure = NULL
-             WHERE account = ?1",
+             WHERE account_id = ?1 AND removed_time IS NULL",
         )?;
-        statement.execute([key.0, now.0])?;
-        Ok(())
+        Ok(statement.execute(params![id.as_str(), now.0])? > 0)
     }
 }
