@@ -1,7 +1,8 @@
 //! Durable refreshes a second, against what stores nothing and what commits each by itself.
 //!
-//! `cargo bench --bench throughput [-- REFRESHES]`. All three ask the same simulated API on
-//! loopback in the same run, with as many calls in flight; only the ratios mean something.
+//! `cargo bench --bench throughput [-- REFRESHES]`. All ask the same simulated API, a process of
+//! its own on loopback, in the same run; only the ratios mean something. With `wrk` installed it
+//! takes part.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
@@ -9,60 +10,87 @@
     reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
 )]
 
+use std::fmt::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use growthd::account::AccountId;
 use growthd::api::{Answer, Client};
 use growthd::clock;
 use growthd::config::{ApiKey, Config};
-use growthd::daemon::{Input, Metrics, Notifier, Work, Worker, make_calls};
+use growthd::daemon::{Input, Metrics, Notifier, Progress, Work, Worker, make_calls};
 use growthd::engine::{Appetite, Engine, Terms};
-use growthd::simulated_api::{SimulatedApi, World};
 use growthd::store::{Creation, Store};
+use harness::cost::{self, Counting};
+use harness::server::{KEY, Server, serve_if_asked};
+use rusqlite::Connection;
 use tokio::sync::mpsc::unbounded_channel;
+
+mod harness;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 const IN_FLIGHT: usize = 64;
 
 fn main() {
-    let refreshes = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(50_000);
+    if serve_if_asked() {
+        return;
+    }
+    let refreshes = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(100_000);
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    runtime.block_on(async {
-        let world = World::with_any_account("bench-key").without_call_list();
-        let api = SimulatedApi::start(world).await.unwrap();
-        let config = config(folder.path(), &api, refreshes);
-        let key = || ApiKey::find(&config, |_| Some("bench-key".into())).unwrap().0;
-        let client = Client::new(&config.api, key()).unwrap();
-
-        // Warms connections and the simulated accounts up.
-        bare(&client, &config, refreshes / 10).await;
-        let bare_rate = bare(&client, &config, refreshes).await;
-        let each_rate =
-            commit_each(&client, &config, folder.path(), (refreshes / 25).max(100)).await;
-        let full_rate = full(&client, &config, refreshes).await;
-        println!("bare client, nothing stored        {bare_rate:>9.0} /s");
-        println!("a commit for each snapshot         {each_rate:>9.0} /s");
-        println!("growthd: ledger, snapshot, fsync   {full_rate:>9.0} /s");
-        println!("growthd : bare client              {:>9.2}", full_rate / bare_rate);
-        println!("growthd : a commit for each        {:>9.1}", full_rate / each_rate);
-        let size = std::fs::metadata(&config.database.path).unwrap().len();
-        println!(
-            "database, baseline and profile     {:>9.0} bytes an account",
-            size as f64 / refreshes as f64
-        );
-    });
+    runtime.block_on(measure(refreshes));
 }
 
-fn config(folder: &Path, api: &SimulatedApi, accounts: usize) -> Config {
-    use std::fmt::Write;
+async fn measure(refreshes: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start();
+    let config = config(folder.path(), &server, "growth", refreshes);
+    let (key, _) = ApiKey::find(&config, |_| Some(KEY.into())).unwrap();
+    let client = Client::new(&config.api, key).unwrap();
+
+    // Connections, and the server's accounts.
+    bare(&client, &config, refreshes / 10).await;
+    let alone = refreshes / 50;
+    let wrk = wrk(&server);
+    let bare = bare(&client, &config, refreshes).await;
+    let each = commit_each(&client, &config, folder.path(), IN_FLIGHT, refreshes / 10).await;
+    let one = commit_each(&client, &config, folder.path(), 1, alone).await;
+    let full = full(&client, &config, false).await;
+    let counted = {
+        let config = self::config(folder.path(), &server, "counted", refreshes / 5);
+        self::full(&client, &config, true).await
+    };
+
+    println!("{:<44}{:>9}{:>12}", "", "each s", "CPU µs each");
+    let line = |what: &str, rate: f64, cpu: f64| println!("{what:<44}{rate:>9.0}{cpu:>12.1}");
+    if let Some(wrk) = wrk {
+        println!("{:<44}{wrk:>9.0}", "wrk, 64 connections, nothing read");
+    }
+    line("a bare client, 64 at once, nothing stored", bare.rate, bare.cpu);
+    line("growthd: ledger, snapshot, durable", full.rate, full.cpu);
+    line("64 at once, a commit for each snapshot", each.rate, each.cpu);
+    line("one after the other, a commit for each", one.rate, one.cpu);
+    println!("\ngrowthd against");
+    println!("{:<44}{:>9.2}", "a bare client", full.rate / bare.rate);
+    if let Some(wrk) = wrk {
+        println!("{:<44}{:>9.2}", "wrk", full.rate / wrk);
+    }
+    println!("{:<44}{:>9.1}", "64 at once, a commit for each", full.rate / each.rate);
+    println!("{:<44}{:>9.1}", "one after the other, a commit for each", full.rate / one.rate);
+    println!("\nallocations a refresh {:>9.1}", counted.allocations);
+}
+
+fn config(folder: &Path, server: &Server, name: &str, accounts: usize) -> Config {
     let mut text = format!(
-        "[api]\nbase_url = \"{}\"\nmax_in_flight = {IN_FLIGHT}\nrequests_per_minute = 0\n",
-        api.base_url()
+        "[api]\nbase_url = \"{}\"\nmax_in_flight = {IN_FLIGHT}\nrequests_per_minute = 0\n\
+         [database]\npath = \"{name}.db\"\n",
+        server.base_url
     );
     for n in 0..accounts {
         write!(text, "[[account]]\nid = \"acct{n:08}\"\n").unwrap();
@@ -70,8 +98,61 @@ fn config(folder: &Path, api: &SimulatedApi, accounts: usize) -> Config {
     Config::parse(&folder.join("config.toml"), text.as_bytes(), clock::now().time()).unwrap()
 }
 
-/// Calls a second of so many tasks that each ask for one account after the other.
-async fn rate_of<F, Fut>(config: &Config, count: usize, call: F) -> f64
+/// What so many refreshes took.
+struct Cost {
+    /// A second.
+    rate: f64,
+    /// Microseconds each, of this process.
+    cpu: f64,
+    /// Each, where they were counted.
+    allocations: f64,
+}
+
+struct Stopwatch {
+    start: std::time::Instant,
+    cpu: u64,
+    allocations: u64,
+}
+
+impl Stopwatch {
+    fn start() -> Stopwatch {
+        Stopwatch {
+            start: clock::monotonic(),
+            cpu: cost::cpu(),
+            allocations: cost::allocations(),
+        }
+    }
+
+    fn stop(self, count: usize) -> Cost {
+        let count = count as f64;
+        Cost {
+            rate: count / self.start.elapsed().as_secs_f64(),
+            cpu: (cost::cpu() - self.cpu) as f64 / count,
+            allocations: (cost::allocations() - self.allocations) as f64 / count,
+        }
+    }
+}
+
+/// Requests a second of `wrk`, if it is installed.
+fn wrk(server: &Server) -> Option<f64> {
+    let script = tempfile::NamedTempFile::new().unwrap();
+    let lua = format!("wrk.method = 'POST'\nwrk.headers['x-api-key'] = '{KEY}'\n");
+    std::fs::write(script.path(), lua).unwrap();
+    let url = format!("{}/v1/social/account/acct00000001/refresh", server.base_url);
+    let output = Command::new("wrk")
+        .args(["-t1", "-c64", "-d4s", "-s"])
+        .arg(script.path())
+        .arg(url)
+        .output()
+        .ok()?;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("Non-2xx"), "{text}");
+    let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    Some(line.unwrap().trim().parse().unwrap())
+}
+
+/// The cost of `count` calls by `tasks` tasks that each ask for one account after the other.
+async fn cost_of<F, Fut>(config: &Config, tasks: usize, count: usize, call: F) -> Cost
 where
     F: Fn(AccountId) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
@@ -79,8 +160,8 @@ where
     let ids: Arc<Vec<AccountId>> =
         Arc::new(config.accounts.iter().take(count).map(|account| account.id.clone()).collect());
     let next = Arc::new(AtomicUsize::new(0));
-    let start = clock::monotonic();
-    let tasks: Vec<_> = (0..IN_FLIGHT)
+    let watch = Stopwatch::start();
+    let tasks: Vec<_> = (0..tasks)
         .map(|_| {
             let (ids, next, call) = (ids.clone(), next.clone(), call.clone());
             tokio::spawn(async move {
@@ -93,34 +174,39 @@ where
     for task in tasks {
         task.await.unwrap();
     }
-    count as f64 / start.elapsed().as_secs_f64()
+    watch.stop(count)
 }
 
-async fn bare(client: &Client, config: &Config, count: usize) -> f64 {
+async fn bare(client: &Client, config: &Config, count: usize) -> Cost {
     let client = client.clone();
-    rate_of(config, count, move |id| {
+    cost_of(config, IN_FLIGHT, count, move |id| {
         let client = client.clone();
         async move { assert!(matches!(client.refresh(&id).await, Answer::Http(_))) }
     })
     .await
 }
 
-async fn commit_each(client: &Client, config: &Config, folder: &Path, count: usize) -> f64 {
-    let connection = rusqlite::Connection::open(folder.join("each.db")).unwrap();
+async fn commit_each(
+    client: &Client,
+    config: &Config,
+    folder: &Path,
+    tasks: usize,
+    count: usize,
+) -> Cost {
+    let connection = Connection::open(folder.join(format!("each-{tasks}.db"))).unwrap();
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              CREATE TABLE snapshot (id TEXT, time INTEGER, answer TEXT);",
         )
         .unwrap();
-    let connection = Arc::new(std::sync::Mutex::new(connection));
+    let connection = Arc::new(Mutex::new(connection));
     let client = client.clone();
-    rate_of(config, count, move |id| {
+    cost_of(config, tasks, count, move |id| {
         let (client, connection) = (client.clone(), connection.clone());
         async move {
             let Answer::Http(answer) = client.refresh(&id).await else { return };
-            let time = clock::now().time().0;
-            let row = (id.as_str(), time, answer.body);
+            let row = (id.as_str(), clock::now().time().0, answer.body);
             let connection = connection.lock().unwrap();
             connection.execute("INSERT INTO snapshot VALUES (?1, ?2, ?3)", row).unwrap();
         }
@@ -129,7 +215,8 @@ async fn commit_each(client: &Client, config: &Config, folder: &Path, count: usi
 }
 
 /// The whole of growthd but its signals: every account's baseline, ledger line first.
-async fn full(client: &Client, config: &Config, count: usize) -> f64 {
+async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
+    let count = config.accounts.len();
     let store = Store::open(&config.database.path, Creation::Allowed).unwrap();
     let mut engine = Engine::new(store, Terms::of(config), Appetite::Due);
     engine.watch(&config.accounts, Terms::of(config), clock::now()).unwrap();
@@ -139,19 +226,21 @@ async fn full(client: &Client, config: &Config, count: usize) -> f64 {
     tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
     let (tells, mut told) = unbounded_channel();
     inbox.send(Input::Follow(tells)).unwrap();
-    let start = clock::monotonic();
+    cost::count_allocations(is_counted);
+    let watch = Stopwatch::start();
     let worker =
         Worker::new(engine, received, claims, Notifier::silent(), Metrics::default(), Work::Daemon);
     let worker = thread::spawn(move || worker.run());
     let mut settled = 0;
     while settled < count {
-        if let growthd::daemon::Progress::Settled { outcome, .. } = told.recv().await.unwrap() {
+        if let Progress::Settled { outcome, .. } = told.recv().await.unwrap() {
             assert_eq!(outcome, "ok");
             settled += 1;
         }
     }
-    let rate = count as f64 / start.elapsed().as_secs_f64();
+    let cost = watch.stop(count);
+    cost::count_allocations(false);
     inbox.send(Input::Stop).unwrap();
     tokio::task::spawn_blocking(|| worker.join()).await.unwrap().unwrap().unwrap();
-    rate
+    cost
 }
