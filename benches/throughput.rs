@@ -22,7 +22,7 @@ use growthd::account::AccountId;
 use growthd::api::{Answer, Client};
 use growthd::clock;
 use growthd::config::{ApiKey, Config};
-use growthd::daemon::{Input, Metrics, Notifier, Progress, Work, Worker, make_calls};
+use growthd::daemon::{Metrics, Notifier, Work, Worker, make_calls};
 use growthd::engine::{Appetite, Engine, Terms};
 use growthd::store::{Creation, Store};
 use harness::cost::{self, Counting};
@@ -116,11 +116,7 @@ struct Stopwatch {
 
 impl Stopwatch {
     fn start() -> Stopwatch {
-        Stopwatch {
-            start: clock::monotonic(),
-            cpu: cost::cpu(),
-            allocations: cost::allocations(),
-        }
+        Stopwatch { start: clock::monotonic(), cpu: cost::cpu(), allocations: cost::allocations() }
     }
 
     fn stop(self, count: usize) -> Cost {
@@ -223,24 +219,20 @@ async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
     let client = client.clone();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
-    let (tells, mut told) = unbounded_channel();
-    inbox.send(Input::Follow(tells)).unwrap();
+    tokio::spawn(make_calls(claimed, move || client.clone(), inbox, Metrics::default()));
     cost::count_allocations(is_counted);
     let watch = Stopwatch::start();
-    let worker =
-        Worker::new(engine, received, claims, Notifier::silent(), Metrics::default(), Work::Daemon);
-    let worker = thread::spawn(move || worker.run());
-    let mut settled = 0;
-    while settled < count {
-        if let Progress::Settled { outcome, .. } = told.recv().await.unwrap() {
-            assert_eq!(outcome, "ok");
-            settled += 1;
-        }
-    }
+    // Ends when nothing more is due soon.
+    let (notifier, metrics) = (Notifier::silent(), Metrics::default());
+    let worker = Worker::new(engine, received, claims, notifier, metrics, Work::OneShot);
+    let worker = thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run());
+    let worker = worker.unwrap();
+    tokio::task::spawn_blocking(|| worker.join()).await.unwrap().unwrap().unwrap();
     let cost = watch.stop(count);
     cost::count_allocations(false);
-    inbox.send(Input::Stop).unwrap();
-    tokio::task::spawn_blocking(|| worker.join()).await.unwrap().unwrap().unwrap();
+    let database = Connection::open(&config.database.path).unwrap();
+    let sql = "SELECT count(*) FROM refreshes WHERE outcome = 'ok'";
+    let ok: usize = database.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(ok, count);
     cost
 }
