@@ -98,9 +98,8 @@ impl Past {
     pub fn snapshot(&self, account: i64, time: i64, told: Told) -> i64 {
         self.connection
             .execute(
-                "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time,
-                                       finished_time, http_status)
-                 VALUES (?1, 4, 1, 1, ?2, ?3, ?3, 200)",
+                "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time, took)
+                 VALUES (?1, 4, 1, 1, ?2, ?3, 0)",
                 params![account, told.interval.unwrap_or(WEEK), time],
             )
             .expect("a line");
@@ -109,8 +108,8 @@ impl Past {
             .execute(
                 "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, 10, ?5, ?6, ?7, NULL, NULL, NULL, ?8, NULL)",
                 params![
-                    refresh,
                     account,
+                    refresh,
                     time,
                     told.followers,
                     told.videos,

@@ -15,10 +15,12 @@ use crate::store::{Batch, StoreError};
 /// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
 const APPLICATION_ID: i64 = 0x6772_6f77;
 
-pub(super) const FOUNDATION: &str = include_str!("migrations/0001_foundation.sql");
-
 /// Applied in order; a database's `user_version` counts those it has.
-const MIGRATIONS: &[&str] = &[FOUNDATION, include_str!("migrations/0002_history_views.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_foundation.sql"),
+    include_str!("migrations/0002_history_views.sql"),
+    include_str!("migrations/0003_compact_history.sql"),
+];
 
 /// The schema this version writes.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]

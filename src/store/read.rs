@@ -157,7 +157,7 @@ impl Batch<'_> {
                          WHEN a.next_due <= ?1 THEN a.next_due END
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
-             LEFT JOIN _snapshot s ON s.refresh_id = a.last_refresh
+             LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
              LEFT JOIN _refresh f ON f.refresh_id = a.failing_refresh
              LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
              WHERE a.removed_time IS NULL {attention} ORDER BY a.account"
