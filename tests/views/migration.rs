@@ -211,6 +211,16 @@ fn a_reading_verb_brings_it_up_to_date_too() {
 }
 
 #[test]
+fn a_verb_that_does_not_need_that_reads_it_as_it_is() {
+    let past = of_schema(2, TWO_SNAPSHOTS);
+    assert_eq!(past.told(&["backup", "copy.db"]), "copy.db: 2 snapshots, checked\n");
+    assert!(past.told(&["status", "--json"]).contains("\"snapshots\":2"));
+    assert!(past.told(&["plan"]).contains("Guru"));
+    past.told(&["report", "--output", "page.html"]);
+    assert_eq!(past.ask("PRAGMA user_version"), ["2"]);
+}
+
+#[test]
 fn while_another_growthd_writes_it_nothing_is_changed() {
     let past = Past::new();
     let held = Store::open(&past.path(), Creation::Refused).expect("the database");
