@@ -15,7 +15,7 @@ fn history() -> Past {
     past.run(
         "DROP TRIGGER _snapshot_stays;
          UPDATE _snapshot SET extra = '{\"a\":\n 12345678901234567890.5}', avg_views = 85000,
-                analyzed_time = time - 60 WHERE refresh_id = 1;",
+                analyzed_ago = 60 WHERE refresh_id = 1;",
     );
     past
 }
@@ -84,8 +84,8 @@ fn a_closed_pipe_is_no_error() {
     let past = history();
     past.run(
         "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
-         INSERT INTO _refresh (refresh_id, account, cause, outcome, spent, started_time, finished_time)
-         SELECT i, 1, 4, 1, 1, i, i FROM n;
+         INSERT INTO _refresh (refresh_id, account, cause, outcome, spent, started_time, took)
+         SELECT i, 1, 4, 1, 1, i, 0 FROM n;
          INSERT INTO _snapshot (refresh_id, account, time, followers, is_suspect)
          SELECT refresh_id, 1, started_time, 5, 0 FROM _refresh WHERE refresh_id >= 100;",
     );

@@ -1,7 +1,7 @@
 //! A known history: a database with the rows that a test says, and its configuration.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use growthd::store::{Creation, Store};
@@ -44,9 +44,14 @@ impl Told {
 
 impl Past {
     pub fn new() -> Past {
+        Past::made_by(|path| drop(Store::open(path, Creation::Allowed).expect("a database")))
+    }
+
+    /// The database that `make` leaves at the path it is given.
+    pub fn made_by(make: impl FnOnce(&Path)) -> Past {
         let folder = TempDir::new().expect("a folder");
         let path = folder.path().join("growth.db");
-        drop(Store::open(&path, Creation::Allowed).expect("a database"));
+        make(&path);
         fs::write(
             folder.path().join("config.toml"),
             "[database]\npath = \"growth.db\"\n[[account]]\nid = \"clx1\"\n",
@@ -93,9 +98,8 @@ impl Past {
     pub fn snapshot(&self, account: i64, time: i64, told: Told) -> i64 {
         self.connection
             .execute(
-                "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time,
-                                       finished_time, http_status)
-                 VALUES (?1, 4, 1, 1, ?2, ?3, ?3, 200)",
+                "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time, took)
+                 VALUES (?1, 4, 1, 1, ?2, ?3, 0)",
                 params![account, told.interval.unwrap_or(WEEK), time],
             )
             .expect("a line");
@@ -104,8 +108,8 @@ impl Past {
             .execute(
                 "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, 10, ?5, ?6, ?7, NULL, NULL, NULL, ?8, NULL)",
                 params![
-                    refresh,
                     account,
+                    refresh,
                     time,
                     told.followers,
                     told.videos,
@@ -140,7 +144,8 @@ impl Past {
         bundled
     }
 
-    fn ask_bundled(&self, sql: &str) -> Vec<String> {
+    /// As [`Past::ask`] with the bundled SQLite alone, which shows a REAL to its last bit.
+    pub fn ask_bundled(&self, sql: &str) -> Vec<String> {
         let mut statement = self.connection.prepare(sql).expect(sql);
         let columns = statement.column_count();
         let mut rows = statement.query([]).expect(sql);

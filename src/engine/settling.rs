@@ -173,7 +173,7 @@ impl Settling<'_, '_> {
         is_clock_off: bool,
     ) -> Result<(), StoreError> {
         let previous = match account.standing.last_refresh {
-            Some(last) => self.batch.snapshot(last)?,
+            Some(last) => self.batch.snapshot(account.key, last)?,
             None => None,
         };
         let is_suspect = is_clock_off || previous.is_some_and(|last| is_suspect(told, &last));

@@ -90,7 +90,7 @@ impl Account {
 const COLUMNS: &str = "a.account, a.account_id, a.cron, a.timezone, a.spread, a.active_time,
     a.next_due, a.last_slot, a.slot, a.interval, a.tries, a.paid,
     a.failing_refresh, a.last_failure, a.last_refresh,
-    (SELECT s.time FROM _snapshot s WHERE s.refresh_id = a.last_refresh),
+    (SELECT s.time FROM _snapshot s WHERE s.account = a.account AND s.refresh_id = a.last_refresh),
     (SELECT r.http_status FROM _refresh r WHERE r.refresh_id = a.failing_refresh)";
 
 /// An id from the database, which growthd itself once accepted.

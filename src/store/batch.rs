@@ -102,7 +102,7 @@ impl<'store> Batch<'store> {
     /// Marks the look-ups by name whose process ended without settling them. Answers how many.
     pub fn give_up_newcomers(&self, why: &str, now: Time) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "UPDATE _refresh SET outcome = 3, finished_time = ?1, error = ?2
+            "UPDATE _refresh SET outcome = 3, took = ?1 - started_time, error = ?2
              WHERE outcome = 0 AND account IS NULL",
         )?;
         Ok(statement.execute(params![now.0, why])?)
@@ -119,8 +119,8 @@ impl<'store> Batch<'store> {
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _refresh
-               (account, cause, outcome, spent, slot, interval, started_time, finished_time, error)
-             VALUES (?1, ?2, 4, 0, ?3, ?4, ?5, ?5, ?6)",
+               (account, cause, outcome, spent, slot, interval, started_time, took, error)
+             VALUES (?1, ?2, 4, 0, ?3, ?4, ?5, 0, ?6)",
         )?;
         let interval = account.standing.interval;
         statement.execute(params![account.key.0, cause.code(), slot.0, interval, now.0, why])?;
@@ -136,8 +136,10 @@ impl<'store> Batch<'store> {
         verdict: &Verdict,
         now: Time,
     ) -> Result<RefreshId, StoreError> {
+        // An ok is a 200, which its line says without it.
+        let status = verdict.http_status.filter(|_| verdict.outcome != Outcome::Ok);
         let mut statement = self.tx.prepare_cached(
-            "UPDATE _refresh SET outcome = ?3, spent = ?4, finished_time = ?5, http_status = ?6,
+            "UPDATE _refresh SET outcome = ?3, spent = ?4, took = ?5 - started_time, status = ?6,
                     error = ?7, answer = ?8, account = ?2
              WHERE refresh_id = ?1 AND coalesce(account, ?2) IS ?2 AND outcome = 0",
         )?;
@@ -147,7 +149,7 @@ impl<'store> Batch<'store> {
             verdict.outcome.code(),
             verdict.spent,
             now.0,
-            verdict.http_status,
+            status,
             verdict.error,
             verdict.answer,
         ])?;
@@ -155,8 +157,8 @@ impl<'store> Batch<'store> {
             return Ok(claim.refresh);
         }
         let mut statement = self.tx.prepare_cached(
-            "INSERT INTO _refresh (account, cause, outcome, spent, started_time, finished_time,
-                                   http_status, error, answer)
+            "INSERT INTO _refresh (account, cause, outcome, spent, started_time, took,
+                                   status, error, answer)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?;
         statement.execute(params![
@@ -165,8 +167,8 @@ impl<'store> Batch<'store> {
             verdict.outcome.code(),
             verdict.spent,
             claim.started.0,
-            now.0,
-            verdict.http_status,
+            now.since(claim.started),
+            status,
             verdict.error,
             verdict.answer,
         ])?;

@@ -30,6 +30,7 @@ mod open;
 mod overview;
 mod pause;
 mod portrait;
+mod rate;
 mod read;
 mod snapshot;
 mod watchlist;
@@ -50,4 +51,4 @@ pub use snapshot::Previous;
 pub use watchlist::{Amendment, Listed};
 
 #[cfg(test)]
-use open::FOUNDATION;
+use open::MIGRATIONS;

@@ -47,16 +47,16 @@ SELECT a.account, a.account_id, a.label, p.username, n.time, n.followers,
        END AS gained
 FROM _account a
 LEFT JOIN _profile p ON p.account = a.account
-LEFT JOIN _snapshot n ON n.refresh_id = (
+LEFT JOIN _snapshot n ON n.account = a.account AND n.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = a.account AND b.followers IS NOT NULL AND b.is_suspect = 0
   ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot l ON l.refresh_id = (
+LEFT JOIN _snapshot l ON l.account = a.account AND l.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = a.account AND b.refresh_id < n.refresh_id
     AND b.followers IS NOT NULL AND b.is_suspect = 0 AND b.time <= ?1
   ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot u ON u.refresh_id = (
+LEFT JOIN _snapshot u ON u.account = a.account AND u.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = a.account AND b.refresh_id > ifnull(l.refresh_id, 0)
     AND b.followers IS NOT NULL AND b.is_suspect = 0

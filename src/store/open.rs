@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, FileControl, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, TransactionBehavior};
 use rustix::fs::OFlags;
 
 use crate::store::{Batch, StoreError};
@@ -15,10 +15,12 @@ use crate::store::{Batch, StoreError};
 /// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
 const APPLICATION_ID: i64 = 0x6772_6f77;
 
-pub(super) const FOUNDATION: &str = include_str!("migrations/0001_foundation.sql");
-
 /// Applied in order; a database's `user_version` counts those it has.
-const MIGRATIONS: &[&str] = &[FOUNDATION, include_str!("migrations/0002_history_views.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_foundation.sql"),
+    include_str!("migrations/0002_history_views.sql"),
+    include_str!("migrations/0003_compact_history.sql"),
+];
 
 /// The schema this version writes.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
@@ -280,7 +282,7 @@ fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
     let version = version(&connection, path)?;
     configure(&connection).map_err(refuse)?;
     check_health(&connection, path).map_err(refuse)??;
-    migrate(&mut connection, version).map_err(refuse)?;
+    migrate(&mut connection, path, version).map_err(refuse)??;
     Ok((connection, inode))
 }
 
@@ -341,14 +343,33 @@ fn check_health(connection: &Connection, path: &Path) -> rusqlite::Result<Result
     })
 }
 
-fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+fn migrate(
+    connection: &mut Connection,
+    path: &Path,
+    found: i64,
+) -> rusqlite::Result<Result<(), StoreError>> {
     let applied = usize::try_from(found).unwrap_or(0);
+    // A table that others refer to cannot be rebuilt while foreign keys are enforced, and that can
+    // be turned off outside of a transaction only: at its end they are checked instead.
+    connection.pragma_update(None, "foreign_keys", false)?;
     for (place, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(migration)?;
+        if let Some(detail) = dangling(&transaction)? {
+            return Ok(Err(StoreError::Corrupt { path: path.to_owned(), detail }));
+        }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", place + 1)?;
         transaction.commit()?;
     }
-    Ok(())
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(Ok(()))
+}
+
+/// Which row refers to one that is not there, if any does.
+fn dangling(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let tables = |row: &rusqlite::Row<'_>| Ok((row.get("table")?, row.get("parent")?));
+    let found: Option<(String, String)> =
+        connection.query_row("PRAGMA foreign_key_check", [], tables).optional()?;
+    Ok(found.map(|(table, parent)| format!("a row of {table} belongs to none of {parent}")))
 }

@@ -18,11 +18,16 @@ pub struct Overview {
     pub last_snapshot: Option<Time>,
 }
 
+/// When the newest snapshot was taken: when the newest ok was settled. The lines after that are
+/// few, since what fails for everybody pauses; the snapshots themselves lie by account.
+pub(super) const NEWEST_SNAPSHOT: &str =
+    "(SELECT finished_time FROM _refresh WHERE outcome = 1 ORDER BY refresh_id DESC LIMIT 1)";
+
 impl Batch<'_> {
     /// How the watchlist stands at `now`. What is overdue is what
     /// [`crate::store::AccountStatus::is_overdue`] says.
     pub fn overview(&self, now: Time) -> Result<Overview, StoreError> {
-        let mut statement = self.tx.prepare_cached(
+        let mut statement = self.tx.prepare_cached(&format!(
             "SELECT (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM (
@@ -35,8 +40,8 @@ impl Batch<'_> {
                      WHERE ?1 - owed > max(interval / 50, 3600)),
                     (SELECT count(*) FROM _account
                      WHERE failing_refresh IS NOT NULL AND removed_time IS NULL),
-                    (SELECT time FROM _snapshot ORDER BY refresh_id DESC LIMIT 1)",
-        )?;
+                    {NEWEST_SNAPSHOT}"
+        ))?;
         Ok(statement.query_row([now.0], |row| {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
             Ok(Overview {

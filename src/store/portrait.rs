@@ -78,7 +78,7 @@ impl Batch<'_> {
                     s.time, s.videos, s.avg_views
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
-             LEFT JOIN _snapshot s ON s.refresh_id = a.last_refresh
+             LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
              ORDER BY a.account",
         )?;
         let mut rows = statement.query([])?;

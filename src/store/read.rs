@@ -9,6 +9,7 @@ use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::account::account_id;
 use crate::store::open::{check_file, is_held, version};
+use crate::store::overview::NEWEST_SNAPSHOT;
 use crate::store::{Batch, Creation, SCHEMA_VERSION, Store, StoreError};
 
 /// Readers of a WAL database wait only while another process repairs it after a crash.
@@ -157,7 +158,7 @@ impl Batch<'_> {
                          WHEN a.next_due <= ?1 THEN a.next_due END
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
-             LEFT JOIN _snapshot s ON s.refresh_id = a.last_refresh
+             LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
              LEFT JOIN _refresh f ON f.refresh_id = a.failing_refresh
              LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
              WHERE a.removed_time IS NULL {attention} ORDER BY a.account"
@@ -190,14 +191,19 @@ impl Batch<'_> {
 
     /// The list in numbers.
     pub fn totals(&self) -> Result<Totals, StoreError> {
-        let mut statement = self.tx.prepare_cached(
+        // Before the third schema nobody had counted; a reader does not bring it up to date.
+        let snapshots = match self.tx.column_exists(None::<&str>, "_spend", "snapshots")? {
+            true => "(SELECT coalesce(sum(snapshots), 0) FROM _spend)",
+            false => "(SELECT count(*) FROM _snapshot)",
+        };
+        let mut statement = self.tx.prepare_cached(&format!(
             "SELECT (SELECT count(*) FROM _account WHERE removed_time IS NULL),
                     (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM _refresh WHERE outcome = 0),
-                    (SELECT count(*) FROM _snapshot),
-                    (SELECT time FROM _snapshot ORDER BY refresh_id DESC LIMIT 1),
-                    (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)",
-        )?;
+                    {snapshots},
+                    {NEWEST_SNAPSHOT},
+                    (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)"
+        ))?;
         Ok(statement.query_row([], |row| {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
             Ok(Totals {

@@ -6,6 +6,7 @@ use rusqlite::{Row, params};
 use crate::clock::Time;
 use crate::measurement::{Measurement, Number, Profile, Told};
 use crate::store::ledger::{AccountKey, RefreshId};
+use crate::store::rate::stored;
 use crate::store::{Batch, StoreError};
 
 /// The numbers of a stored snapshot, to hold a new one against.
@@ -44,14 +45,18 @@ fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
 }
 
 impl Batch<'_> {
-    /// The numbers of a snapshot.
-    pub fn snapshot(&self, refresh: RefreshId) -> Result<Option<Previous>, StoreError> {
+    /// The numbers of an account's snapshot.
+    pub fn snapshot(
+        &self,
+        account: AccountKey,
+        refresh: RefreshId,
+    ) -> Result<Option<Previous>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT followers, following, videos, likes, engagement_rate, virality_score,
                     avg_views, analyzed_time
-             FROM _snapshot WHERE refresh_id = ?1",
+             FROM _snapshot WHERE account = ?1 AND refresh_id = ?2",
         )?;
-        let mut rows = statement.query_map([refresh.0], previous)?;
+        let mut rows = statement.query_map([account.0, refresh.0], previous)?;
         Ok(rows.next().transpose()?)
     }
 
@@ -81,17 +86,17 @@ impl Batch<'_> {
             "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         statement.execute(params![
-            refresh.0,
             account.0,
+            refresh.0,
             time.0,
             told.followers,
             told.following,
             told.videos,
             told.likes,
-            told.engagement_rate,
-            told.virality_score,
+            told.engagement_rate.map(stored),
+            told.virality_score.map(stored),
             told.avg_views.map(Value::from),
-            told.analyzed.map(|time| time.0),
+            told.analyzed.map(|analyzed| time.since(analyzed)),
             is_suspect,
             told.extra,
         ])?;

@@ -79,6 +79,8 @@ impl Database {
         assert_eq!(bought_twice, [""; 0]);
         let counted: i64 = self.one("SELECT coalesce(sum(spent), 0) FROM spend");
         assert_eq!(counted, self.one::<i64>("SELECT coalesce(sum(spent), 0) FROM refreshes"));
+        let counted: i64 = self.one("SELECT coalesce(sum(snapshots), 0) FROM spend");
+        assert_eq!(counted, self.one::<i64>("SELECT count(*) FROM snapshots"));
     }
 }
 

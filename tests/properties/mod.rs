@@ -3,5 +3,6 @@
 mod answer;
 mod config;
 mod page;
+mod rate;
 mod schedule;
 mod terminal;

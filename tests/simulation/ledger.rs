@@ -139,19 +139,19 @@ impl Ledger {
 
     /// `_spend` is what the ledger says, day by day; answers its sum.
     pub fn check_spend(&self) -> Result<i64, Broken> {
-        let days = |sql: &str| -> Result<Vec<(i64, i64, i64)>, Broken> {
+        let days = |sql: &str| -> Result<Vec<(i64, i64, i64, i64)>, Broken> {
             let mut statement = self.connection.prepare_cached(sql)?;
-            let rows =
-                statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            let rows = statement
+                .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
-        let kept = days("SELECT day, calls, spent FROM _spend ORDER BY day")?;
+        let kept = days("SELECT day, calls, spent, snapshots FROM _spend ORDER BY day")?;
         let counted = days(
-            "SELECT started_time / 86400, count(*), sum(spent) FROM _refresh
+            "SELECT started_time / 86400, count(*), sum(spent), sum(outcome = 1) FROM _refresh
              WHERE outcome <> 4 GROUP BY 1 ORDER BY 1",
         )?;
         hold(kept == counted, Promise::Spent, || format!("_spend {kept:?} ledger {counted:?}"))?;
-        Ok(counted.iter().map(|(_, _, spent)| spent).sum())
+        Ok(counted.iter().map(|(_, _, spent, _)| spent).sum())
     }
 
     pub fn check_integrity(&self) -> Result<(), Broken> {

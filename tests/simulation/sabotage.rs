@@ -41,11 +41,12 @@ impl Sabotage {
             }
             Sabotage::BudgetAfterTheCall => oracle.sabotage(
                 "DROP TRIGGER IF EXISTS _refresh_claimed;
-                 DROP TRIGGER IF EXISTS _refresh_refunded;
+                 DROP TRIGGER IF EXISTS _refresh_settled;
                  CREATE TRIGGER IF NOT EXISTS _refresh_over AFTER UPDATE OF outcome ON _refresh
                  BEGIN
-                   INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent)
-                   ON CONFLICT DO UPDATE SET calls = calls + 1, spent = spent + excluded.spent;
+                   INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent, new.outcome = 1)
+                   ON CONFLICT DO UPDATE SET calls = calls + 1, spent = spent + excluded.spent,
+                                             snapshots = snapshots + excluded.snapshots;
                  END",
             )?,
             Sabotage::SlotOpenedAgain if random.chance(10) => oracle.sabotage(

@@ -51,12 +51,65 @@ fn a_join_scans_nothing() {
     }
 }
 
+/// The history lies by account: a snapshot's ledger line says by which.
+#[test]
+fn a_filter_on_the_refresh_scans_nothing() {
+    const WITH_ONE: [&str; 4] = ["growth", "weekly", "latest", "snapshots"];
+    let past = Past::new();
+    for view in WITH_ONE {
+        for filter in ["= 5", "= 5 AND time > 5", "> 5", "BETWEEN 5 AND 9", "> 5 AND label = 'x'"] {
+            let sql = format!("SELECT * FROM {view} WHERE refresh_id {filter}");
+            assert_eq!(scans(&past, &sql), [""; 0], "{sql}");
+        }
+        for other in WITH_ONE {
+            let sql = format!(
+                "SELECT * FROM {view} v JOIN {other} o USING (refresh_id) WHERE v.label = 'x'"
+            );
+            assert_eq!(scans(&past, &sql), [""; 0], "{sql}");
+        }
+    }
+    let sql = "SELECT * FROM refreshes WHERE refresh_id = 5";
+    assert_eq!(scans(&past, sql), [""; 0], "{sql}");
+}
+
 #[test]
 fn the_list_is_gone_through_once_for_its_movers() {
     let past = Past::new();
-    let sql = "SELECT label, followers_gained_30d FROM latest ORDER BY 2 DESC LIMIT 100";
-    let scans = scans(&past, sql);
-    assert!(!scans.is_empty() && scans.iter().all(|scan| scan.ends_with("SCAN a")), "{scans:?}");
+    for sql in [
+        "SELECT label, followers_gained_30d FROM latest ORDER BY 2 DESC LIMIT 100",
+        "SELECT * FROM latest ORDER BY refresh_id",
+        "SELECT * FROM latest WHERE time > 5",
+        "SELECT * FROM latest l JOIN snapshots y ON y.refresh_id = (
+           SELECT refresh_id FROM snapshots
+           WHERE account_id = l.account_id AND time <= l.time - 365 * 86400
+           ORDER BY refresh_id DESC LIMIT 1)",
+    ] {
+        let found = scans(&past, sql);
+        assert!(
+            !found.is_empty() && found.iter().all(|scan| scan.ends_with("SCAN a")),
+            "{sql}: {found:?}"
+        );
+    }
+}
+
+/// As the export goes through all of it, and whoever asks for the newest, or for what is new.
+#[test]
+fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {
+    let past = Past::new();
+    for view in ["growth", "weekly", "snapshots"] {
+        for more in [
+            "ORDER BY refresh_id",
+            "ORDER BY refresh_id DESC LIMIT 10",
+            "WHERE time >= 5 ORDER BY refresh_id",
+            "WHERE refresh_id > 5 ORDER BY refresh_id LIMIT 10",
+        ] {
+            let sql = format!("SELECT * FROM {view} {more}");
+            let plan = past.plans(&sql);
+            assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+            let found = scans(&past, &sql);
+            assert!(found.iter().all(|scan| scan.ends_with("SCAN r")), "{sql}: {found:?}");
+        }
+    }
 }
 
 /// There is no index on the time of all accounts: its 13 bytes a refresh are more than it is

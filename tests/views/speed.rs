@@ -24,15 +24,14 @@ fn fill(past: &Past) {
          INSERT INTO _refresh
          SELECT k * {ACCOUNTS} + account, account, iif(k = 0, 0, 1), 1, 1,
                 iif(k > 0, 1767592800 + k * 604800, NULL), 604800,
-                1767592800 + k * 604800 + account / 2, 1767592805 + k * 604800 + account / 2,
-                200, NULL, NULL
+                1767592800 + k * 604800 + account / 2, 5, NULL, NULL, NULL
          FROM w CROSS JOIN _account;
          INSERT INTO _snapshot
-         SELECT refresh_id, account, finished_time,
+         SELECT account, refresh_id, finished_time,
                 1000000 + account * 7919 % 1000000 + refresh_id / {ACCOUNTS} * (account % 977),
                 300, 400 + refresh_id / {ACCOUNTS},
                 20000000 + refresh_id / {ACCOUNTS} * (account % 9773) * 10,
-                4.25, 67.5, 85000, finished_time - 3600, 0, NULL
+                4250, 67500, 85000, 3600, 0, NULL
          FROM _refresh;
          COMMIT;",
         last = WEEKS - 1
