@@ -69,7 +69,7 @@ impl Year {
             let arrived = self.on_their_way.split_off(&(self.now + 1, 0));
             for claim in std::mem::replace(&mut self.on_their_way, arrived).into_values() {
                 let answer = answer(claim.account_id().unwrap(), self.now);
-                self.engine.take(Return { claim, answer, arrived: Time(self.now) });
+                self.engine.take(Return::new(claim, answer, Time(self.now)));
                 self.settled += 1;
             }
             let turn = self.engine.turn(Now::from(Time(self.now))).unwrap();

@@ -20,6 +20,16 @@ pub enum Answer {
     Unknown(String),
 }
 
+impl Answer {
+    /// What it takes, for whoever keeps something of it.
+    pub fn into_room(self) -> Room {
+        match self {
+            Answer::Http(answer) => answer.room,
+            Answer::NotSent(_) | Answer::Unknown(_) => Room::default(),
+        }
+    }
+}
+
 /// The parts of an HTTP answer that mean something to growthd.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct HttpAnswer {

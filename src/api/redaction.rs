@@ -16,7 +16,9 @@ pub(super) fn redact(text: Vec<u8>, key: &[u8]) -> Vec<u8> {
     if key.len() < SHORTEST {
         return text;
     }
-    let Some(first) = (0..text.len()).find(|&at| written(&text[at..], key).is_some()) else {
+    // However it is written, it begins with one of these three.
+    let mut places = memchr::memchr3_iter(key[0], b'\\', b'%', &text);
+    let Some(first) = places.find(|&at| written(&text[at..], key).is_some()) else {
         return text;
     };
     let mut redacted = text[..first].to_vec();

@@ -4,8 +4,8 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::api::{Answer, Client};
-use crate::clock;
+use crate::api::{Answer, Client, Heard, Room, classify};
+use crate::clock::{self, Time};
 use crate::daemon::{Input, Metrics};
 use crate::engine::Return;
 use crate::store::{Callee, Claim};
@@ -15,32 +15,98 @@ use crate::store::{Callee, Claim};
 ///
 /// `client` is asked for at each call, so that a reload can replace it.
 pub async fn make_calls(
-    mut claims: UnboundedReceiver<Claim>,
+    mut claims: UnboundedReceiver<Vec<Claim>>,
     client: impl Fn() -> Client,
     inbox: Sender<Input>,
     metrics: Metrics,
 ) {
-    while let Some(claim) = claims.recv().await {
-        let client = client();
-        let (inbox, metrics) = (inbox.clone(), metrics.clone());
-        tokio::spawn(async move {
-            let start = clock::monotonic();
-            let callee = claim.callee().clone();
-            // A task of its own, so that even a panic below settles the claim.
-            let call = tokio::spawn(async move {
-                match callee {
-                    Callee::Account(_, id) => client.refresh(&id).await,
-                    Callee::Newcomer(newcomer) => client.analyze(&newcomer.handle).await,
-                }
-            });
-            let answer = call
-                .await
-                .unwrap_or_else(|error| Answer::Unknown(format!("the call ended early: {error}")));
-            metrics.took(clock::monotonic().duration_since(start));
-            let arrived = clock::now().time();
-            // The worker outlives every call it has claimed; without it there is no ledger to
-            // settle in, and the next start marks the line unknown.
-            inbox.send(Input::Returned(Return { claim, answer, arrived })).ok();
+    while let Some(claims) = claims.recv().await {
+        for claim in claims {
+            let call = Call { claim: Some(claim), inbox: inbox.clone() };
+            tokio::spawn(call.make(client(), metrics.clone()));
+        }
+    }
+}
+
+/// A call on its way. Whatever becomes of it, its claim goes back: a panic drops it.
+struct Call {
+    claim: Option<Claim>,
+    inbox: Sender<Input>,
+}
+
+impl Call {
+    async fn make(self, client: Client, metrics: Metrics) {
+        let Some(claim) = &self.claim else { return };
+        let start = clock::monotonic();
+        let answer = match claim.callee() {
+            Callee::Account(_, id) => client.refresh(id).await,
+            Callee::Newcomer(newcomer) => client.analyze(&newcomer.handle).await,
+        };
+        metrics.took(clock::monotonic().duration_since(start));
+        let arrived = clock::now().time();
+        let heard = classify(&answer, claim.account_id(), arrived);
+        self.settle(heard, arrived, answer.into_room());
+    }
+
+    fn settle(mut self, heard: Heard, arrived: Time, room: Room) {
+        if let Some(claim) = self.claim.take() {
+            self.send(Return { claim, heard, arrived, room });
+        }
+    }
+
+    fn send(&self, returned: Return) {
+        // The worker outlives every call it has claimed; without it there is no ledger to settle
+        // in, and the next start marks the line unknown.
+        self.inbox.send(Input::Returned(returned)).ok();
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            let answer = Answer::Unknown("the call ended early".to_owned());
+            self.send(Return::new(claim, answer, clock::now().time()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::Now;
+    use crate::config::Config;
+    use crate::engine::{Appetite, Engine, Terms};
+    use crate::store::{Creation, Store};
+
+    const NEW_YEAR_2026: Now = Now(1_767_225_600_000);
+
+    #[tokio::test]
+    async fn a_call_that_ends_early_is_settled() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = b"[[account]]\nid = 'a'";
+        let config = Config::parse(&folder.path().join("c.toml"), text, NEW_YEAR_2026.time());
+        let config = config.expect("a configuration");
+        let store = Store::open(&config.database.path, Creation::Allowed).expect("a store");
+        let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
+        engine.watch(&config.accounts, Terms::of(&config), NEW_YEAR_2026).expect("a list");
+        let claim = engine.turn(NEW_YEAR_2026).expect("a turn").claims.pop();
+
+        let (inbox, received) = channel();
+        let call = Call { claim, inbox };
+        let ended = tokio::spawn(async move {
+            let _call = call;
+            panic!("as below a call");
         });
+        assert!(ended.await.is_err());
+        let Ok(Input::Returned(returned)) = received.recv_timeout(Duration::from_secs(5)) else {
+            panic!("nothing came back")
+        };
+        assert!(returned.heard.spent && returned.heard.status.is_none());
+        engine.take(returned);
+        engine.turn(NEW_YEAR_2026).expect("a turn");
+        assert_eq!(engine.in_flight(), 0);
     }
 }

@@ -96,7 +96,7 @@ pub enum WorkError {
 pub struct Worker {
     engine: Engine,
     inbox: Receiver<Input>,
-    calls: UnboundedSender<Claim>,
+    calls: UnboundedSender<Vec<Claim>>,
     watchers: Vec<Watcher>,
     followers: Vec<UnboundedSender<Progress>>,
     lookups: Vec<(Handle, UnboundedSender<Lookup>)>,
@@ -124,7 +124,7 @@ impl Worker {
     pub fn new(
         engine: Engine,
         inbox: Receiver<Input>,
-        calls: UnboundedSender<Claim>,
+        calls: UnboundedSender<Vec<Claim>>,
         notifier: Notifier,
         metrics: Metrics,
         work: Work,
@@ -188,6 +188,11 @@ impl Worker {
 
     /// Hands out what a turn claimed and told; answers how long to sleep, `None` at the end.
     fn after(&mut self, turn: Turn) -> Option<Duration> {
+        if !turn.claims.is_empty() {
+            // All at once, and before anything is told: each send may have to wake a thread. The
+            // receiving end lives as long as the runtime, which outlives this thread.
+            self.calls.send(turn.claims).ok();
+        }
         if let Some(trouble) = self.trouble.take() {
             let lasted = clock::monotonic().duration_since(trouble.since).as_secs();
             info!(seconds = lasted, "the database can be written again");
@@ -201,10 +206,6 @@ impl Worker {
             self.journal.log(event);
             self.metrics.count(event);
             self.tell(event);
-        }
-        for claim in turn.claims {
-            // The receiving end lives as long as the runtime, which outlives this thread.
-            self.calls.send(claim).ok();
         }
         self.metrics.turned(self.engine.in_flight());
         self.notifier.alive();

@@ -11,23 +11,42 @@ use crate::engine::{Appetite, Event, Progress, Terms, Wish};
 use crate::schedule::{Place, Timetable};
 use crate::store::{Account, AccountKey, Batch, Cause, Pause, Standing, StoreError};
 
-/// How many due accounts are fetched at a time, at a pace and without one. Their order is the
-/// fair one as of then; whether each is still due is looked at again when its turn comes. A
-/// fetch sorts everything that is due: at a pace a small one is soon used up and keeps the order
-/// fresh, without one a large one shares that cost between more calls.
-const FETCHED: usize = 256;
-const FETCHED_UNPACED: usize = 4096;
+/// How many due accounts are fetched at a time: a fetch sorts everything that is due, a cost that
+/// so many calls share.
+const FETCHED: usize = 65_536;
+
+/// For how long their order counts as the fair one, in seconds.
+const FRESH: i64 = 60;
 
 /// How many accounts one turn looks at: a bound on how long a transaction lasts where thousands
 /// of slots are passed over at once.
 const LOOKED_AT: usize = 2048;
+
+/// Due accounts, in the order that was the fair one when they were fetched. Whether each is still
+/// due is looked at again when its turn comes.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    keys: VecDeque<AccountKey>,
+    fetched: Option<Time>,
+}
+
+impl Candidates {
+    fn next(&mut self, batch: &Batch<'_>, now: Time) -> Result<Option<AccountKey>, StoreError> {
+        let is_fresh = self.fetched.is_some_and(|then| (0..FRESH).contains(&now.since(then)));
+        if self.keys.is_empty() || !is_fresh {
+            self.keys = batch.due(now, FETCHED)?.into();
+            self.fetched = Some(now);
+        }
+        Ok(self.keys.pop_front())
+    }
+}
 
 /// The part of a turn that claims.
 pub(super) struct Claiming<'a, 'store> {
     pub(super) batch: &'a mut Batch<'store>,
     pub(super) timetable: &'a mut Timetable,
     pub(super) terms: &'a Terms,
-    pub(super) candidates: &'a mut VecDeque<AccountKey>,
+    pub(super) candidates: &'a mut Candidates,
     pub(super) appetite: Appetite,
     pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
@@ -60,8 +79,9 @@ impl Claiming<'_, '_> {
         }
         let gate = self.gate()?;
         let due = match self.appetite {
-            Appetite::Due => self.batch.next_due()?,
-            Appetite::Asked | Appetite::Nothing => None,
+            // With no room before a call comes back, that wakes the engine anyhow.
+            Appetite::Due if gate.opens_by_itself() => self.batch.next_due()?,
+            Appetite::Due | Appetite::Asked | Appetite::Nothing => None,
         };
         gate.tell(due, self.now.time(), self.progress, self.events);
         let wake = match wishes_done < wishes.len() {
@@ -143,14 +163,7 @@ impl Claiming<'_, '_> {
         if let Some(pause) = &gate.pause {
             return self.batch.due_after(time, pause.last_account);
         }
-        if self.candidates.is_empty() {
-            let count = match self.terms.requests_per_minute {
-                0 => FETCHED_UNPACED,
-                _ => FETCHED,
-            };
-            self.candidates.extend(self.batch.due(time, count)?);
-        }
-        Ok(self.candidates.pop_front())
+        self.candidates.next(self.batch, time)
     }
 
     fn look_at(

@@ -81,6 +81,11 @@ impl Gate {
         self.opens.is_some_and(|opens| opens <= now)
     }
 
+    /// Whether it opens without a call that comes back.
+    pub(super) fn opens_by_itself(&self) -> bool {
+        self.opens.is_some()
+    }
+
     /// When a turn has something to claim, if something is due at `due`.
     pub(super) fn wake(&self, due: Option<Time>) -> Option<Now> {
         Some(self.opens?.max(due?.into()))

@@ -28,16 +28,15 @@ mod watch;
 use std::collections::VecDeque;
 
 use crate::account::{AccountId, Handle};
-use crate::api::Answer;
+use crate::api::{Answer, Heard, Room, classify};
 use crate::clock::{Now, Time};
 use crate::config::{Budget, CatchUp, Config, Retry};
 use crate::schedule::Timetable;
 use crate::store::{
-    AccountKey, Cause, Claim, Newcomer, Outcome, Pause, PauseKind, RefreshId, Store, StoreError,
-    Wait,
+    Cause, Claim, Newcomer, Outcome, Pause, PauseKind, RefreshId, Store, StoreError, Wait,
 };
 
-use claiming::Claiming;
+use claiming::{Candidates, Claiming};
 use gate::Gate;
 
 pub use watch::Changes;
@@ -109,10 +108,20 @@ impl Wish {
 pub struct Return {
     /// The right under which it was made.
     pub claim: Claim,
-    /// What came back.
-    pub answer: Answer,
+    /// What came back, understood: that is no work for the engine's thread.
+    pub heard: Heard,
     /// When.
     pub arrived: Time,
+    /// What is kept of a large answer takes as much room as the answer did.
+    pub room: Room,
+}
+
+impl Return {
+    /// What a call brought back, understood here.
+    pub fn new(claim: Claim, answer: Answer, arrived: Time) -> Return {
+        let heard = classify(&answer, claim.account_id(), arrived);
+        Return { claim, heard, arrived, room: answer.into_room() }
+    }
 }
 
 /// What happened in a turn, for the log and for whoever waits for it.
@@ -221,7 +230,7 @@ pub struct Engine {
     timetable: Timetable,
     returned: Vec<Return>,
     wishes: VecDeque<Wish>,
-    candidates: VecDeque<AccountKey>,
+    candidates: Candidates,
     in_flight: usize,
     progress: Progress,
 }
@@ -251,7 +260,7 @@ impl Engine {
             timetable: Timetable::default(),
             returned: Vec::new(),
             wishes: VecDeque::new(),
-            candidates: VecDeque::new(),
+            candidates: Candidates::default(),
             in_flight: 0,
             progress: Progress { probe_now: true, ..Progress::default() },
         }
@@ -305,7 +314,7 @@ impl Engine {
     /// As [`Store::reopen`]; then all is as it was.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         self.store.reopen()?;
-        self.candidates.clear();
+        self.candidates = Candidates::default();
         self.progress = Progress { probe_now: true, ..Progress::default() };
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Settling: what came back is written to the ledger, the history and the account's standing.
 
 use crate::account::AccountId;
-use crate::api::{Answer, Heard, Reply, classify};
+use crate::api::{Answer, Heard, Reply};
 use crate::clock::Time;
 use crate::engine::claiming::passed;
 use crate::engine::consequence::{
@@ -31,7 +31,7 @@ pub(super) fn settle(
     now: Time,
     events: &mut Vec<Event>,
 ) -> Result<bool, StoreError> {
-    let Return { claim, answer, arrived } = returned;
+    let Return { claim, heard, arrived, .. } = returned;
     let settling = |timetable, events| Settling {
         batch,
         timetable,
@@ -42,14 +42,8 @@ pub(super) fn settle(
         now,
     };
     match claim.callee() {
-        Callee::Account(key, id) => {
-            let heard = classify(answer, Some(id), *arrived);
-            settling(timetable, events).settle(*key, id, &heard)
-        }
-        Callee::Newcomer(newcomer) => {
-            let heard = classify(answer, None, *arrived);
-            settling(timetable, events).settle_newcomer(newcomer, &heard)
-        }
+        Callee::Account(key, id) => settling(timetable, events).settle(*key, id, heard),
+        Callee::Newcomer(newcomer) => settling(timetable, events).settle_newcomer(newcomer, heard),
     }
 }
 
@@ -67,7 +61,7 @@ pub(super) fn settle_left_pending(
     let count = left.len() + newcomers;
     for claim in left {
         let answer = Answer::Unknown(WHY.to_owned());
-        settle(batch, timetable, terms, &Return { claim, answer, arrived: now }, now, events)?;
+        settle(batch, timetable, terms, &Return::new(claim, answer, now), now, events)?;
     }
     if count > 0 {
         events.push(Event::LeftPending(count));

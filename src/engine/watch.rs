@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::clock::{Now, Time};
 use crate::config::Watched;
+use crate::engine::claiming::Candidates;
 use crate::engine::{Engine, Terms};
 use crate::schedule::{Timetable, spread_offset};
 use crate::store::{Amendment, Listed, Standing, StoreError};
@@ -85,7 +86,7 @@ impl Engine {
         }
         batch.commit()?;
         self.terms = terms;
-        self.candidates.clear();
+        self.candidates = Candidates::default();
         self.progress.probe_now = true;
         self.progress.said_spent = false;
         Ok(changes)

@@ -87,11 +87,22 @@ impl Account {
     }
 }
 
-const COLUMNS: &str = "a.account, a.account_id, a.cron, a.timezone, a.spread, a.active_time,
-    a.next_due, a.last_slot, a.slot, a.interval, a.tries, a.paid,
-    a.failing_refresh, a.last_failure, a.last_refresh,
-    (SELECT s.time FROM _snapshot s WHERE s.account = a.account AND s.refresh_id = a.last_refresh),
-    (SELECT r.http_status FROM _refresh r WHERE r.refresh_id = a.failing_refresh)";
+/// The rows of accounts, as [`account`] reads them. A literal, since nearly every statement of a
+/// turn is one: it is found in the cache by its text.
+macro_rules! accounts {
+    ($filter:literal) => {
+        concat!(
+            "SELECT a.account, a.account_id, a.cron, a.timezone, a.spread, a.active_time,
+                    a.next_due, a.last_slot, a.slot, a.interval, a.tries, a.paid,
+                    a.failing_refresh, a.last_failure, a.last_refresh,
+                    (SELECT s.time FROM _snapshot s
+                     WHERE s.account = a.account AND s.refresh_id = a.last_refresh),
+                    (SELECT r.http_status FROM _refresh r WHERE r.refresh_id = a.failing_refresh)
+             FROM _account a WHERE ",
+            $filter
+        )
+    };
+}
 
 /// An id from the database, which growthd itself once accepted.
 pub(super) fn account_id(text: String) -> Result<AccountId, StoreError> {
@@ -127,18 +138,14 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
 impl Batch<'_> {
     /// The row of `key`; `None` if the database was replaced by one without it.
     pub fn account(&self, key: AccountKey) -> Result<Option<Account>, StoreError> {
-        let mut statement = self
-            .tx
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM _account a WHERE a.account = ?1"))?;
+        let mut statement = self.tx.prepare_cached(accounts!("a.account = ?1"))?;
         let mut rows = statement.query([key.0])?;
         rows.next()?.map(account).transpose()
     }
 
     /// The row of the account with this id.
     pub fn account_by_id(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let mut statement = self
-            .tx
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM _account a WHERE a.account_id = ?1"))?;
+        let mut statement = self.tx.prepare_cached(accounts!("a.account_id = ?1"))?;
         let mut rows = statement.query([id.as_str()])?;
         rows.next()?.map(account).transpose()
     }
@@ -230,11 +237,10 @@ impl Batch<'_> {
     /// Every watched account whose last settled or open slot lies after `now`, or whose next
     /// try lies after `horizon`: what a clock that stepped back may have left behind.
     pub fn ahead_of(&self, now: Time, horizon: Time) -> Result<Vec<Account>, StoreError> {
-        let mut statement = self.tx.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM _account a
-             WHERE a.next_due IS NOT NULL
-               AND (a.last_slot > ?1 OR a.slot > ?1
-                    OR ((a.last_slot IS NULL OR a.slot IS NOT NULL) AND a.next_due > ?2))"
+        let mut statement = self.tx.prepare_cached(accounts!(
+            "a.next_due IS NOT NULL
+             AND (a.last_slot > ?1 OR a.slot > ?1
+                  OR ((a.last_slot IS NULL OR a.slot IS NOT NULL) AND a.next_due > ?2))"
         ))?;
         let mut rows = statement.query([now.0, horizon.0])?;
         let mut found = Vec::new();

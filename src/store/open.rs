@@ -36,6 +36,10 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// Below this size the whole file is checked at start; it takes well under a second.
 const CHECKED_WHOLE: u64 = 64 << 20;
 
+/// At how many pages the journal is brought into the file while there is work: 16 MB. What is
+/// written again and again until then goes into the file once.
+const CHECKPOINT: i64 = 4096;
+
 /// What is left of a journal that grew beyond it, in bytes.
 const JOURNAL_LIMIT: i64 = 64 << 20;
 
@@ -320,6 +324,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // With a limit, the journal that is kept after a clean stop is empty: a backup copied over
     // the file is then not overlaid with what the old one had in its journal.
     connection.pragma_update_and_check(None, "journal_size_limit", JOURNAL_LIMIT, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT, |_| Ok(()))?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

@@ -115,7 +115,7 @@ impl Bench {
         self.count += 1;
         let date = self.date_error.map(|error| now.plus(error));
         let answer: Answer = kind.answer(claim.account_id().expect("an account"), self.count, date);
-        self.engine().take(Return { claim, answer, arrived: now });
+        self.engine().take(Return::new(claim, answer, now));
     }
 
     /// Goes on from `now` to before `until`, each answer taking a second. Answers how many

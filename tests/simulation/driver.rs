@@ -368,7 +368,7 @@ impl<'a> Driver<'a> {
             self.oracle.hears(claim.refresh().0, kind, is_clock_off);
             self.say(|| format!("{id} is answered: {kind:?} skew {skew}"));
             if let Some(engine) = &mut self.engine {
-                engine.take(Return { claim, answer, arrived: now.time() });
+                engine.take(Return::new(claim, answer, now.time()));
             }
         }
         Ok(())

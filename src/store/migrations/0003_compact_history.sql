@@ -28,10 +28,11 @@ CREATE TABLE _snapshot (
   videos          INTEGER,
   likes           INTEGER,
   -- An INTEGER of thousandths where that is exact, else the REAL itself (src/store/rate.rs).
-  engagement      ANY CHECK (typeof(engagement) IN ('integer', 'real', 'null')),
-  virality        ANY CHECK (typeof(virality) IN ('integer', 'real', 'null')),
+  -- Not `IN` the three types it may be: SQLite would build a table of them at each insertion.
+  engagement      ANY CHECK (typeof(engagement) <> 'text' AND typeof(engagement) <> 'blob'),
+  virality        ANY CHECK (typeof(virality) <> 'text' AND typeof(virality) <> 'blob'),
   -- An average may have a fraction; a whole one is stored, and shown, as it came.
-  avg_views       ANY CHECK (typeof(avg_views) IN ('integer', 'real', 'null')),
+  avg_views       ANY CHECK (typeof(avg_views) <> 'text' AND typeof(avg_views) <> 'blob'),
   -- How many seconds before `time` the vendor had looked.
   analyzed_ago    INTEGER,
   is_suspect      INTEGER NOT NULL CHECK (is_suspect IN (0, 1)),
