@@ -124,3 +124,25 @@ fn a_backup_put_back_after_a_stop_is_what_growthd_starts_with() {
     place.run().once_up().stop();
     place.database().is_sound();
 }
+
+#[test]
+fn a_journal_that_a_reader_holds_is_told_of_once() {
+    let vendor = Vendor::start();
+    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    let reader = Connection::open(place.file("growth.db")).expect("a database");
+    reader.execute_batch("BEGIN; SELECT * FROM snapshots").expect("an open transaction");
+    // As after many thousand refreshes: SQLite reads no further than what it wrote.
+    let journal = fs::OpenOptions::new().write(true).open(place.file("growth.db-wal"));
+    journal.and_then(|journal| journal.set_len(300 << 20)).expect("a long journal");
+    for _ in 0..2 {
+        place.growthd(&["refresh", "a"]);
+    }
+    let line = daemon.until("the journal beside the database grows");
+    assert!(line.contains("megabytes=300"), "{line}");
+    drop(reader);
+    let log = daemon.stop();
+    assert_eq!(log.matches("the journal beside the database").count(), 1, "{log}");
+    place.database().is_sound();
+}

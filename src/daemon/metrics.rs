@@ -21,7 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::clock::{self, Time};
 use crate::config::Budget;
 use crate::engine::Event;
-use crate::store::{Outcome, PauseKind, Reader, SCHEMA_VERSION, StoreError};
+use crate::store::{Outcome, PauseKind, Reader, SCHEMA_VERSION, StoreError, journal_size};
 
 /// A worker that has made no turn for so long is stuck: twice its longest sleep.
 const STUCK: Duration = Duration::from_secs(60);
@@ -246,6 +246,12 @@ fn register_standing(
             gauge(last.0),
         );
     }
+    registry.register_with_unit(
+        "journal",
+        "How large the journal beside the database is",
+        Unit::Bytes,
+        gauge(count(journal_size(database))),
+    );
     let pause = look.pause()?.map(|pause| pause.kind);
     let paused = Family::<ByKind, Gauge>::default();
     for kind in PauseKind::ALL {

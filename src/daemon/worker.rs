@@ -15,7 +15,7 @@ use crate::daemon::notify::Notifier;
 use crate::daemon::progress::{Lookup, Progress};
 use crate::engine::{Changes, Engine, Event, Terms, Turn, Wish};
 use crate::memory;
-use crate::store::{Amendment, Claim, Newcomer, StoreError};
+use crate::store::{Amendment, Claim, Newcomer, StoreError, journal_size};
 
 /// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
 /// timer beside the heartbeat, and wakes the engine if that fails.
@@ -34,6 +34,10 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// A one-shot run does not wait longer than this for a pause, a wait or the budget.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A journal larger than this after it was brought into the file is held by a reader, and worth
+/// a word, in bytes.
+const OVERGROWN: u64 = 256 << 20;
 
 /// What reaches the engine.
 #[derive(Debug)]
@@ -109,6 +113,7 @@ pub struct Worker {
     stopping: Option<Instant>,
     last_seen: Option<(Now, Instant)>,
     is_unsettled: bool,
+    is_overgrown: bool,
 }
 
 /// A store that failed.
@@ -145,6 +150,7 @@ impl Worker {
             stopping: None,
             last_seen: None,
             is_unsettled: true,
+            is_overgrown: false,
         }
     }
 
@@ -393,6 +399,19 @@ impl Worker {
             Ok(()) => self.is_unsettled = false,
             Err(error) => warn!("the journal could not be brought into the database: {error}"),
         }
+        self.look_at_journal();
         memory::give_back();
+    }
+
+    fn look_at_journal(&mut self) {
+        let size = journal_size(self.engine.store().path());
+        if size > OVERGROWN && !self.is_overgrown {
+            warn!(
+                megabytes = size >> 20,
+                "the journal beside the database grows with every refresh, as long as some program \
+                 goes on reading the state it once began with; end that program, or its transaction"
+            );
+        }
+        self.is_overgrown = size > OVERGROWN;
     }
 }
