@@ -59,31 +59,38 @@ async fn measure(refreshes: usize) {
     let alone = refreshes / 50;
     let wrk = wrk(&server);
     let bare = bare(&client, &config, refreshes).await;
-    let each = commit_each(&client, &config, folder.path(), IN_FLIGHT, refreshes / 10).await;
-    let one = commit_each(&client, &config, folder.path(), 1, alone).await;
+    let by_itself = async |tasks, count, commits| {
+        commit_each(&client, &config, folder.path(), tasks, count, commits).await
+    };
+    let each = by_itself(IN_FLIGHT, refreshes / 10, Commits::Snapshot).await;
+    let one = by_itself(1, alone, Commits::Snapshot).await;
+    let two = by_itself(1, alone, Commits::LineAndSnapshot).await;
     let full = full(&client, &config, false).await;
     let counted = {
         let config = self::config(folder.path(), &server, "counted", refreshes / 5);
         self::full(&client, &config, true).await
     };
 
-    println!("{:<44}{:>9}{:>12}", "", "each s", "CPU µs each");
-    let line = |what: &str, rate: f64, cpu: f64| println!("{what:<44}{rate:>9.0}{cpu:>12.1}");
+    println!("{:<46}{:>7}{:>12}", "", "each s", "CPU µs each");
+    let line = |what: &str, rate: f64, cpu: f64| println!("{what:<46}{rate:>7.0}{cpu:>12.1}");
     if let Some(wrk) = wrk {
-        println!("{:<44}{wrk:>9.0}", "wrk, 64 connections, nothing read");
+        println!("{:<46}{wrk:>7.0}", "wrk, 64 connections, nothing read");
     }
     line("a bare client, 64 at once, nothing stored", bare.rate, bare.cpu);
     line("growthd: ledger, snapshot, durable", full.rate, full.cpu);
     line("64 at once, a commit for each snapshot", each.rate, each.cpu);
     line("one after the other, a commit for each", one.rate, one.cpu);
+    line("one after the other, its line committed first", two.rate, two.cpu);
     println!("\ngrowthd against");
-    println!("{:<44}{:>9.2}", "a bare client", full.rate / bare.rate);
+    println!("{:<46}{:>7.2}", "a bare client", full.rate / bare.rate);
     if let Some(wrk) = wrk {
-        println!("{:<44}{:>9.2}", "wrk", full.rate / wrk);
+        println!("{:<46}{:>7.2}", "wrk", full.rate / wrk);
     }
-    println!("{:<44}{:>9.1}", "64 at once, a commit for each", full.rate / each.rate);
-    println!("{:<44}{:>9.1}", "one after the other, a commit for each", full.rate / one.rate);
-    println!("\nallocations a refresh {:>9.1}", counted.allocations);
+    println!("{:<46}{:>7.1}", "64 at once, a commit for each", full.rate / each.rate);
+    println!("{:<46}{:>7.1}", "one after the other, a commit for each", full.rate / one.rate);
+    let promise = "one after the other, its line committed first";
+    println!("{promise:<46}{:>7.1}", full.rate / two.rate);
+    println!("\nallocations a refresh {:>7.1}", counted.allocations);
 }
 
 fn config(folder: &Path, server: &Server, name: &str, accounts: usize) -> Config {
@@ -182,17 +189,28 @@ async fn bare(client: &Client, config: &Config, count: usize) -> Cost {
     .await
 }
 
+/// What is committed by itself for each refresh.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Commits {
+    /// What it was told.
+    Snapshot,
+    /// That it will be made, before it is, and what it was told: what growthd promises.
+    LineAndSnapshot,
+}
+
 async fn commit_each(
     client: &Client,
     config: &Config,
     folder: &Path,
     tasks: usize,
     count: usize,
+    commits: Commits,
 ) -> Cost {
-    let connection = Connection::open(folder.join(format!("each-{tasks}.db"))).unwrap();
+    let connection = Connection::open(folder.join(format!("{commits:?}-{tasks}.db"))).unwrap();
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE line (id TEXT, time INTEGER);
              CREATE TABLE snapshot (id TEXT, time INTEGER, answer TEXT);",
         )
         .unwrap();
@@ -201,6 +219,11 @@ async fn commit_each(
     cost_of(config, tasks, count, move |id| {
         let (client, connection) = (client.clone(), connection.clone());
         async move {
+            if commits == Commits::LineAndSnapshot {
+                let line = (id.as_str(), clock::now().time().0);
+                let connection = connection.lock().unwrap();
+                connection.execute("INSERT INTO line VALUES (?1, ?2)", line).unwrap();
+            }
             let Answer::Http(answer) = client.refresh(&id).await else { return };
             let row = (id.as_str(), clock::now().time().0, answer.body);
             let connection = connection.lock().unwrap();
