@@ -11,12 +11,13 @@ use crate::engine::{Appetite, Event, Progress, Terms, Wish};
 use crate::schedule::{Place, Timetable};
 use crate::store::{Account, AccountKey, Batch, Cause, Pause, Standing, StoreError};
 
-/// How many due accounts are fetched at a time: a fetch sorts everything that is due, a cost that
-/// so many calls share.
-const FETCHED: usize = 65_536;
+/// How many due accounts are fetched at a time, at least and at most. A fetch sorts everything
+/// that is due; so where many calls are made, many share one, and where few are, the order stays
+/// fresh.
+const FETCHED: (usize, usize) = (256, 65_536);
 
-/// For how long their order counts as the fair one, in seconds.
-const FRESH: i64 = 60;
+/// In how many seconds a fetch is to be used up, for the next to be larger.
+const SOON: i64 = 60;
 
 /// How many accounts one turn looks at: a bound on how long a transaction lasts where thousands
 /// of slots are passed over at once.
@@ -24,17 +25,23 @@ const LOOKED_AT: usize = 2048;
 
 /// Due accounts, in the order that was the fair one when they were fetched. Whether each is still
 /// due is looked at again when its turn comes.
+///
+/// Each has its turn before there is another order: else one that fails, and is due again soon,
+/// would stay before those that wait, since it is the longest without a snapshot.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     keys: VecDeque<AccountKey>,
+    count: usize,
     fetched: Option<Time>,
 }
 
 impl Candidates {
     fn next(&mut self, batch: &Batch<'_>, now: Time) -> Result<Option<AccountKey>, StoreError> {
-        let is_fresh = self.fetched.is_some_and(|then| (0..FRESH).contains(&now.since(then)));
-        if self.keys.is_empty() || !is_fresh {
-            self.keys = batch.due(now, FETCHED)?.into();
+        if self.keys.is_empty() {
+            let (least, most) = FETCHED;
+            let is_soon = self.fetched.is_some_and(|then| (0..SOON).contains(&now.since(then)));
+            self.count = if is_soon { (self.count * 4).min(most) } else { least };
+            self.keys = batch.due(now, self.count)?.into();
             self.fetched = Some(now);
         }
         Ok(self.keys.pop_front())
