@@ -37,7 +37,7 @@ fn main() {
         return;
     }
     let accounts = number(100_000);
-    println!("{accounts} accounts, weekly\n");
+    println!("{accounts} accounts, weekly; the targets are for 100,000\n");
     let history = History::new(accounts, 1);
     growthd(&history);
     let jobs = Jobs::start(accounts);
