@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Timelike, Utc};
 
 /// A UTC instant in whole seconds since 1970, as the database stores it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -32,7 +32,16 @@ impl Time {
 /// RFC 3339 in UTC, as in the database's `*_utc` columns.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.date_time().format("%Y-%m-%dT%H:%M:%SZ"))
+        let at = self.date_time();
+        let year = at.year();
+        // Years of more than four digits have a sign.
+        match (0..=9999).contains(&year) {
+            true => write!(f, "{year:04}")?,
+            false => write!(f, "{year:+05}")?,
+        }
+        let (month, day) = (at.month(), at.day());
+        let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+        write!(f, "-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 
@@ -85,5 +94,9 @@ mod tests {
     #[test]
     fn time_is_written_as_rfc_3339() {
         assert_eq!(Time(1_705_401_000).to_string(), "2024-01-16T10:30:00Z");
+        for time in [0, -1, -62_167_219_200, -62_167_219_201, 253_402_300_799, 253_402_300_800] {
+            let by_pattern = Time(time).date_time().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+            assert_eq!(Time(time).to_string(), by_pattern);
+        }
     }
 }

@@ -1,7 +1,10 @@
-//! What a piece of work costs this process.
+//! What a piece of work costs a process.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Counts allocations while it is told to: counting them slows several threads down.
 pub struct Counting;
@@ -44,4 +47,58 @@ pub fn cpu_of(process: &str) -> u64 {
     let (_, fields) = stat.rsplit_once(')').unwrap();
     let ticks = fields.split_whitespace().skip(11).take(2).map(|t| t.parse::<u64>().unwrap());
     ticks.sum::<u64>() * TICK
+}
+
+/// Memory of a process, in bytes.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub resident: u64,
+    /// The most that was ever resident.
+    pub peak: u64,
+}
+
+/// What a process has in memory; `None` once it ended.
+pub fn memory_of(process: &str) -> Option<Memory> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kilobytes = |name| Some(field(&status, name)? * 1024);
+    Some(Memory { resident: kilobytes("VmRSS:")?, peak: kilobytes("VmHWM:")? })
+}
+
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// What a process did in a while.
+pub struct Activity {
+    pub cpu: Duration,
+    /// How often a thread gave up the processor by itself, and so was woken again.
+    pub wake_ups: u64,
+}
+
+/// What the threads that a process has at the end did while this slept for `span`. To the
+/// nanosecond, unlike [`cpu_of`].
+pub fn activity_of(process: &str, span: Duration) -> Activity {
+    let before = threads(process);
+    std::thread::sleep(span);
+    let mut sum = Activity { cpu: Duration::ZERO, wake_ups: 0 };
+    for (thread, (cpu, switches)) in threads(process) {
+        let (cpu_before, switches_before) = before.get(&thread).copied().unwrap_or_default();
+        sum.cpu += Duration::from_nanos(cpu - cpu_before);
+        sum.wake_ups += switches - switches_before;
+    }
+    sum
+}
+
+/// Nanoseconds on a processor and voluntary context switches, by thread.
+fn threads(process: &str) -> HashMap<OsString, (u64, u64)> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let told = |task: std::fs::DirEntry| {
+        // A thread may end between the listing and the reading.
+        let schedstat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+        let cpu = schedstat.split_whitespace().next()?.parse().ok()?;
+        Some((task.file_name(), (cpu, field(&status, "voluntary_ctxt_switches:")?)))
+    };
+    tasks.filter_map(|task| told(task.ok()?)).collect()
 }

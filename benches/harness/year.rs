@@ -28,9 +28,14 @@ pub struct Year {
 }
 
 impl Year {
-    /// `accounts` accounts, watched since [`START`], in a new database at `path` that is not
-    /// flushed to the disk.
+    /// `accounts` accounts, watched weekly since [`START`] and as fast as they are answered, in
+    /// a new database at `path` that is not flushed to the disk.
     pub fn new(path: &Path, accounts: u64) -> Year {
+        Year::under(path, accounts, "0 6 * * MON", 0)
+    }
+
+    /// The same on another schedule, and at the pace of so many requests a minute.
+    pub fn under(path: &Path, accounts: u64, cron: &str, requests_per_minute: u32) -> Year {
         let terms = Terms {
             retry: Retry {
                 first_delay: 30,
@@ -40,13 +45,13 @@ impl Year {
             },
             budget: None,
             max_in_flight: 64,
-            requests_per_minute: 0,
+            requests_per_minute,
             catch_up: CatchUp::Always,
         };
         let store = Store::open(path, Creation::Allowed).unwrap();
         store.make_volatile().unwrap();
         let mut engine = Engine::new(store, terms.clone(), Appetite::Due);
-        let (cron, timezone) = (Arc::<str>::from("0 6 * * MON"), Arc::<str>::from("UTC"));
+        let (cron, timezone) = (Arc::<str>::from(cron), Arc::<str>::from("UTC"));
         let list: Vec<Watched> = (0..accounts)
             .map(|n| Watched {
                 id: format!("clx{:022}", mixed(n) % 1_000_000_000_000).parse().unwrap(),
@@ -60,6 +65,11 @@ impl Year {
             .collect();
         engine.watch(&list, terms, Now::from(Time(START))).unwrap();
         Year { engine, now: START, on_their_way: BTreeMap::new(), settled: 0 }
+    }
+
+    /// What the daemon does when there is nothing to do.
+    pub fn settle_down(&mut self) {
+        self.engine.store().settle_down().unwrap();
     }
 
     /// Lives until `end`. Turns once a second where something is on its way, else when the

@@ -17,8 +17,11 @@ mod run;
 mod status;
 mod target;
 
-use std::io::{self, IsTerminal, Write};
+use std::fmt::Display;
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
+
+use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
@@ -147,7 +150,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             run::run(config()?, file)
         }
         Verb::Check => check::check(&config()?),
-        Verb::Plan { json } => plan::plan(&config()?, json),
+        Verb::Plan { json } => plan::plan(config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;
             run::keep_memory_private();
@@ -205,8 +208,29 @@ impl FormArgs {
 }
 
 /// Prints a JSON value on a line of its own.
-fn print_json(value: &serde_json::Value) -> Result<(), CommandError> {
-    Ok(writeln!(io::stdout().lock(), "{value}")?)
+fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// Prints a JSON array on a line of its own. Only one item is in memory at a time.
+fn print_json_list(items: impl ExactSizeIterator<Item: Serialize>) -> Result<(), CommandError> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut json = serde_json::Serializer::new(&mut out);
+    let mut list = json.serialize_seq(Some(items.len())).map_err(io::Error::from)?;
+    for item in items {
+        list.serialize_element(&item).map_err(io::Error::from)?;
+    }
+    list.end().map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// Writes something into JSON as people read it.
+fn as_text<S: Serializer>(told: &impl Display, json: S) -> Result<S::Ok, S::Error> {
+    json.collect_str(told)
 }
 
 /// A runtime for a verb that speaks with the network.

@@ -1,13 +1,12 @@
 //! `growthd plan`: the next runs, account by account.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
-use std::rc::Rc;
+use std::io::{self, BufWriter, Write};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::clock::{self, Time};
-use crate::commands::{CommandError, Done, print_json};
+use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
 use crate::report::{In, Shown, Table};
 use crate::schedule::{Timetable, spread_offset};
@@ -17,28 +16,28 @@ use crate::store::{AccountStatus, Extent, Reader};
 const RUNS: usize = 3;
 
 /// Prints what runs when.
-pub fn plan(config: &Config, as_json: bool) -> Result<Done, CommandError> {
+pub fn plan(config: Config, as_json: bool) -> Result<Done, CommandError> {
+    let Config { database, path, accounts, .. } = config;
+    // As large as the list in the database, which is the one that is told.
+    drop(accounts);
     let now = clock::now().time();
-    let mut reader = Reader::open(&config.database.path)?;
+    let mut reader = Reader::open(&database.path)?;
     let mut accounts = reader.look()?.statuses(Extent::All, now)?;
     accounts.retain(|account| account.next_due.is_some());
     accounts.sort_by_key(|account| account.next_due);
     let mut known = Known::default();
-    let planned: Vec<(&AccountStatus, Rc<[Time]>)> =
-        accounts.iter().map(|account| (account, known.runs(account, now))).collect();
     if as_json {
-        print_json(&Value::Array(
-            planned.iter().map(|(account, runs)| entry(account, runs)).collect(),
-        ))?;
+        print_json_list(accounts.iter().map(|account| entry(account, known.runs(account, now))))?;
         return Ok(Done::Well);
     }
-    let mut out = io::stdout().lock();
-    if planned.is_empty() {
-        writeln!(out, "no account is watched: add an [[account]] to {}", config.path.display())?;
-        return Ok(Done::Well);
+    let mut out = BufWriter::new(io::stdout().lock());
+    if accounts.is_empty() {
+        writeln!(out, "no account is watched: add an [[account]] to {}", path.display())?;
+        return Ok(out.flush().map(|()| Done::Well)?);
     }
     let mut table = Table::new(&["ACCOUNT", "LABEL", "NEXT", "", "WHY", "THEN"]);
-    for (account, runs) in planned {
+    for account in &accounts {
+        let runs = known.runs(account, now);
         let first = runs.first().copied().unwrap_or(now);
         let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or_default();
         table.row([
@@ -51,37 +50,39 @@ pub fn plan(config: &Config, as_json: bool) -> Result<Done, CommandError> {
         ]);
     }
     write!(out, "{table}")?;
-    Ok(Done::Well)
+    Ok(out.flush().map(|()| Done::Well)?)
 }
 
-/// The runs of accounts that share pattern, zone, place in the spread and next run: of a long
-/// list nearly all do.
+/// What follows an occurrence of a pattern, in a zone. Accounts that share them differ in their
+/// place in the spread alone, and of a long list nearly all share them.
 #[derive(Default)]
 struct Known<'a> {
     timetable: Timetable,
-    runs: HashMap<(&'a str, &'a str, i64, Time), Rc<[Time]>>,
+    following: HashMap<(&'a str, &'a str, Time), Option<Time>>,
 }
 
 impl<'a> Known<'a> {
     /// When the account is tried next, and its slots after that.
-    fn runs(&mut self, account: &'a AccountStatus, now: Time) -> Rc<[Time]> {
-        let Some(next) = account.next_due else { return Rc::new([]) };
+    fn runs(&mut self, account: &'a AccountStatus, now: Time) -> Vec<Time> {
+        let Some(next) = account.next_due else { return Vec::new() };
         let offset = spread_offset(&account.id, account.spread);
-        let (cron, zone) = (account.cron.as_str(), account.timezone.as_str());
-        let timetable = &mut self.timetable;
-        let runs = self.runs.entry((cron, zone, offset, next)).or_insert_with(|| {
-            let mut runs = vec![next];
-            let mut after = next.max(now);
-            while runs.len() < RUNS {
-                match timetable.place(cron, zone, offset, after) {
-                    Ok(place) => after = place.next,
-                    Err(_) => break,
-                }
-                runs.push(after);
+        let mut runs = vec![next];
+        let mut after = next.max(now);
+        while runs.len() < RUNS {
+            match self.following(&account.cron, &account.timezone, after.plus(-offset)) {
+                Some(occurrence) => after = occurrence.plus(offset),
+                None => break,
             }
-            runs.into()
-        });
-        runs.clone()
+            runs.push(after);
+        }
+        runs
+    }
+
+    /// The first occurrence after `time`.
+    fn following(&mut self, cron: &'a str, zone: &'a str, time: Time) -> Option<Time> {
+        let timetable = &mut self.timetable;
+        let place = || timetable.place(cron, zone, 0, time).ok().map(|place| place.next);
+        *self.following.entry((cron, zone, time)).or_insert_with(place)
     }
 }
 
@@ -95,16 +96,38 @@ fn why(account: &AccountStatus) -> &'static str {
     }
 }
 
-fn entry(account: &AccountStatus, runs: &[Time]) -> Value {
-    json!({
-        "account_id": account.id.as_str(),
-        "label": account.label,
-        "username": account.username,
-        "cron": account.cron,
-        "timezone": account.timezone,
-        "why": why(account),
-        "next_time": runs.first().map(|time| time.0),
-        "next_utc": runs.first().map(ToString::to_string),
-        "runs": runs.iter().map(|time| json!({"time": time.0, "time_utc": time.to_string()})).collect::<Vec<_>>(),
-    })
+/// An account in JSON. Members stand in the order of their names, as in every other answer.
+#[derive(Serialize)]
+struct Entry<'a> {
+    account_id: &'a str,
+    cron: &'a str,
+    label: Option<&'a str>,
+    next_time: Option<i64>,
+    next_utc: Option<String>,
+    runs: Vec<Run>,
+    timezone: &'a str,
+    username: Option<&'a str>,
+    why: &'static str,
+}
+
+#[derive(Serialize)]
+struct Run {
+    time: i64,
+    #[serde(serialize_with = "as_text")]
+    time_utc: Time,
+}
+
+fn entry(account: &AccountStatus, runs: Vec<Time>) -> Entry<'_> {
+    let next = runs.first();
+    Entry {
+        account_id: account.id.as_str(),
+        cron: &account.cron,
+        label: account.label.as_deref(),
+        next_time: next.map(|time| time.0),
+        next_utc: next.map(ToString::to_string),
+        runs: runs.into_iter().map(|time| Run { time: time.0, time_utc: time }).collect(),
+        timezone: &account.timezone,
+        username: account.username.as_deref(),
+        why: why(account),
+    }
 }

@@ -8,7 +8,14 @@ use unicode_width::UnicodeWidthStr;
 /// Rows of cells, shown in columns as wide as their widest cell.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    rows: Vec<Vec<String>>,
+    /// The cells one after the other: of a long list, a text for each takes three times that.
+    text: String,
+    /// Where each cell ends in the text.
+    cells: Vec<usize>,
+    /// Where each row ends among the cells.
+    rows: Vec<usize>,
+    /// How wide each column is.
+    widths: Vec<usize>,
     /// Columns whose cells end where the column ends.
     numbers: Range<usize>,
 }
@@ -16,8 +23,9 @@ pub struct Table {
 impl Table {
     /// A table with these headings.
     pub fn new(headings: &[&str]) -> Table {
-        let headings = headings.iter().map(|&heading| heading.to_owned()).collect();
-        Table { rows: vec![headings], numbers: 0..0 }
+        let mut table = Table::default();
+        table.row(headings.iter().map(|&heading| heading.to_owned()));
+        table
     }
 
     /// The same table, with numbers in these columns.
@@ -28,22 +36,20 @@ impl Table {
 
     /// Appends a row.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        for (column, cell) in cells.into_iter().enumerate() {
+            self.text.push_str(&cell);
+            self.cells.push(self.text.len());
+            match self.widths.get_mut(column) {
+                Some(width) => *width = cell.width().max(*width),
+                None => self.widths.push(cell.width()),
+            }
+        }
+        self.rows.push(self.cells.len());
     }
 
     /// Columns of the terminal that it takes.
     pub fn width(&self) -> usize {
-        let widths = self.widths();
-        widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1)
-    }
-
-    fn widths(&self) -> Vec<usize> {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.width()).max().unwrap_or(0)
-        };
-        (0..columns).map(width).collect()
+        self.widths.iter().sum::<usize>() + 2 * self.widths.len().saturating_sub(1)
     }
 
     /// Whether there is nothing but the headings.
@@ -54,17 +60,21 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.widths();
-        for row in &self.rows {
-            let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let gap = width.saturating_sub(cell.width());
+        let (mut begin, mut place) = (0, 0);
+        let mut line = String::new();
+        for &row in &self.rows {
+            line.clear();
+            for (column, &end) in self.cells[place..row].iter().enumerate() {
+                let cell = &self.text[begin..end];
+                let gap = self.widths[column].saturating_sub(cell.width());
                 let (before, after) =
                     if self.numbers.contains(&column) { (gap, 2) } else { (0, gap + 2) };
                 line.extend(std::iter::repeat_n(' ', before));
                 line.push_str(cell);
                 line.extend(std::iter::repeat_n(' ', after));
+                begin = end;
             }
+            place = row;
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())

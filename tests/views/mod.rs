@@ -7,5 +7,4 @@ mod growth;
 mod migration;
 mod plans;
 mod queries;
-mod speed;
 mod weekly;

@@ -1,8 +1,8 @@
 //! `growthd status`: how everything stands.
 
-use std::io::{self, Write};
+mod json;
 
-use serde_json::{Value, json};
+use std::io::{self, Write};
 
 use crate::budget::Days1970;
 use crate::clock::{self, Time};
@@ -77,7 +77,7 @@ pub fn status(config: &Config, form: Form) -> Result<Done, CommandError> {
         accounts: look.statuses(extent, now)?,
     };
     match form {
-        Form::Json => print_json(&status.json())?,
+        Form::Json => print_json(&json::Answer::of(&status))?,
         Form::Text => status.print(&mut io::stdout().lock())?,
         Form::Quiet => status.print_attention(&mut io::stdout().lock())?,
     }
@@ -206,49 +206,6 @@ impl Status<'_> {
             account if account.owed_since.is_some() => "due",
             _ => "ok",
         }
-    }
-
-    fn json(&self) -> Value {
-        let time = |time: Time| json!({"time": time.0, "utc": time.to_string()});
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "database": self.config.database.path.display().to_string(),
-            "schema": SCHEMA_VERSION,
-            "running": self.is_running,
-            "needs_attention": self.needs_attention(),
-            "listed": self.totals.listed,
-            "watched": self.totals.watched,
-            "in_flight": self.totals.in_flight,
-            "overdue": self.overdue().count(),
-            "failing": self.failing().count(),
-            "snapshots": self.totals.snapshots,
-            "last_snapshot": self.totals.last_snapshot.map(time),
-            "next": self.totals.next_due.map(time),
-            "budget": self.budget.as_ref().map(|budget| json!({
-                "refreshes": budget.refreshes, "per": budget.per, "spent": budget.spent,
-                "left": budget.refreshes.saturating_sub(budget.spent), "until": time(budget.until),
-            })),
-            "pause": self.pause.as_ref().map(|pause| json!({
-                "kind": pause.kind.as_str(), "since": time(pause.since), "reason": pause.reason,
-                "next_probe": time(pause.probe), "probes": pause.probes,
-            })),
-            "wait": self.wait.as_ref().map(|wait| json!({
-                "until": time(wait.until), "reason": wait.reason,
-            })),
-            "accounts": self.accounts.iter().map(|account| json!({
-                "account_id": account.id.as_str(),
-                "label": account.label,
-                "username": account.username,
-                "state": self.state(account),
-                "followers": account.followers,
-                "last": account.last.map(time),
-                "next": account.next_due.map(time),
-                "owed_since": account.owed_since.map(time),
-                "tries": account.tries,
-                "failing_since": account.failing_since.map(time),
-                "last_error": account.last_error,
-            })).collect::<Vec<_>>(),
-        })
     }
 }
 

@@ -1,0 +1,131 @@
+//! How long questions take, of the views and of the verbs.
+//!
+//! `cargo bench --bench questions [-- ACCOUNTS]`. A year of weekly refreshes is filled in by SQL;
+//! 400,000 accounts make 20,800,000 snapshots. The file is in the system's cache, the connection
+//! as any program opens it. Of five times the best is told; what takes long is asked less often.
+//! The verbs are whole processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    missing_docs,
+    reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
+)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use growthd::clock;
+use harness::daemon::{Run, run};
+use harness::history::{History, connect};
+use harness::number;
+use rusqlite::Connection;
+
+mod harness;
+
+const WEEKS: u64 = 52;
+
+/// How often a question is asked, unless it was asked for so long already.
+const ASKED: usize = 5;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Of the list that the verbs about the list are asked about.
+const LISTED: u64 = 100_000;
+
+fn main() {
+    let accounts = number(20_000);
+    println!("{accounts} accounts, {WEEKS} weeks, {} snapshots\n", accounts * WEEKS);
+    let history = History::new(accounts, WEEKS);
+    views(&history);
+    let id = history.id(777);
+    let config = history.configure("", 0);
+    println!();
+    verb(&config, &["history", &id], "");
+    verb(&config, &["growth", "--top", "20"], "");
+    let export = verb(&config, &["export"], "");
+    let rate = export.lines as f64 / export.wall.as_secs_f64();
+    println!("{:<44}{rate:>10.0} rows a second", "");
+    drop(history);
+
+    println!("\n{LISTED} accounts, their first week");
+    let history = History::new(LISTED, 1);
+    let config = history.configure("", 0);
+    verb(&config, &["status"], "at most 1 s");
+    verb(&config, &["status", "--json"], "at most 1 s");
+    verb(&config, &["plan"], "at most 1 s");
+    verb(&config, &["plan", "--json"], "at most 1 s");
+}
+
+fn views(history: &History) {
+    let connection = connect(&history.database());
+    let id = history.id(777);
+    for (what, sql, target) in [
+        (
+            "one account's growth, by id",
+            format!("SELECT * FROM growth WHERE account_id = '{id}'"),
+            "at most 1 ms",
+        ),
+        (
+            "one account's growth, by label",
+            "SELECT * FROM growth WHERE label = 'Account 777'".to_owned(),
+            "at most 1 ms",
+        ),
+        ("one account's weeks", format!("SELECT * FROM weekly WHERE account_id = '{id}'"), ""),
+        (
+            "one account's latest, and its gains",
+            format!("SELECT * FROM latest WHERE account_id = '{id}'"),
+            "",
+        ),
+        (
+            "the best hundred by their gain in 30 days",
+            "SELECT label, followers_gained_30d FROM latest ORDER BY 2 DESC LIMIT 100".to_owned(),
+            "at most 0.8 s for 20,000",
+        ),
+        (
+            "the last week of all",
+            format!("SELECT * FROM growth WHERE time >= {}", history.last_week()),
+            "",
+        ),
+        ("all gaps", "SELECT * FROM gaps".to_owned(), ""),
+    ] {
+        let (rows, best) = best(&connection, &sql);
+        println!("{what:<44}{:>10}{rows:>10} rows  {target}", shown(best));
+    }
+}
+
+/// How many rows a question has, and the shortest time until the last of them.
+fn best(connection: &Connection, sql: &str) -> (usize, Duration) {
+    let mut statement = connection.prepare(sql).unwrap();
+    let mut times = Vec::new();
+    let mut rows = 0;
+    while times.len() < ASKED && times.iter().sum::<Duration>() < PATIENCE {
+        let begin = clock::monotonic();
+        let mut found = statement.query([]).unwrap();
+        rows = 0;
+        while found.next().unwrap().is_some() {
+            rows += 1;
+        }
+        times.push(begin.elapsed());
+    }
+    (rows, times.into_iter().min().unwrap_or_default())
+}
+
+/// Prints the shortest of several runs.
+fn verb(config: &Path, arguments: &[&str], target: &str) -> Run {
+    let runs = (0..3).map(|_| run(config, arguments));
+    let best = runs.min_by_key(|run| run.wall).unwrap();
+    println!(
+        "{:<44}{:>10}{:>10} lines {:>7.1} MB  {target}",
+        format!("growthd {}", arguments.join(" ")),
+        shown(best.wall),
+        best.lines,
+        best.peak as f64 / 1e6
+    );
+    best
+}
+
+fn shown(span: Duration) -> String {
+    match span.as_secs_f64() {
+        seconds if seconds < 0.1 => format!("{:.2} ms", seconds * 1e3),
+        seconds => format!("{seconds:.2} s"),
+    }
+}
