@@ -21,7 +21,6 @@ use harness::daemon::Daemon;
 use harness::history::History;
 use harness::server::KEY;
 use harness::{line, number};
-use jobs::Jobs;
 
 mod harness;
 #[path = "idle/jobs.rs"]
@@ -40,10 +39,10 @@ fn main() {
     println!("{accounts} accounts, weekly; the targets are for 100,000\n");
     let history = History::new(accounts, 1);
     growthd(&history);
-    let jobs = Jobs::start(accounts);
+    let scheduler = jobs::start(accounts);
     println!("\none tokio-cron-scheduler job an account");
-    rest(&jobs.process(), "", "");
-    drop(jobs);
+    rest(&scheduler.process(), "", "");
+    drop(scheduler);
     reload_under_way(&history);
 }
 

@@ -4,6 +4,7 @@
 pub mod cost;
 pub mod daemon;
 pub mod history;
+pub mod own;
 pub mod server;
 pub mod year;
 

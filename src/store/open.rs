@@ -228,10 +228,15 @@ fn user_name(uid: u32) -> String {
     named.unwrap_or_else(|| format!("#{uid}"))
 }
 
-fn lock_path(path: &Path) -> PathBuf {
+/// A file beside the database: its name with something behind it.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     name.into()
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    beside(path, ".lock")
 }
 
 fn take_lock(path: &Path) -> Result<File, StoreError> {
