@@ -23,7 +23,7 @@ use growthd::api::{Answer, Client};
 use growthd::clock;
 use growthd::config::{ApiKey, Config};
 use growthd::daemon::{Metrics, Notifier, Work, Worker, make_calls};
-use growthd::engine::{Appetite, Engine, Terms};
+use growthd::engine::{ClaimMode, Engine, EngineConfig};
 use growthd::store::{Creation, Store};
 use harness::cost::{self, Counting};
 use harness::server::{KEY, Server, serve_if_asked};
@@ -237,8 +237,8 @@ async fn commit_each(
 async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     let count = config.accounts.len();
     let store = Store::open(&config.database.path, Creation::Allowed).unwrap();
-    let mut engine = Engine::new(store, Terms::of(config), Appetite::Due);
-    engine.watch(&config.accounts, Terms::of(config), clock::now()).unwrap();
+    let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Due);
+    engine.watch(&config.accounts, EngineConfig::of(config), clock::now()).unwrap();
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
     let client = client.clone();

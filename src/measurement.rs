@@ -4,7 +4,7 @@ use crate::clock::Time;
 
 /// What an answer said of one field.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub enum Told<T> {
+pub enum Field<T> {
     /// It was absent, or nothing that can be believed: what is stored stays.
     #[default]
     Nothing,
@@ -27,19 +27,19 @@ pub enum Number {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Profile {
     /// `tiktok`, `youtube`.
-    pub platform: Told<String>,
+    pub platform: Field<String>,
     /// The handle, without `@`.
-    pub username: Told<String>,
+    pub username: Field<String>,
     /// The name shown.
-    pub display_name: Told<String>,
+    pub display_name: Field<String>,
     /// The description the account gives of itself.
-    pub bio: Told<String>,
+    pub bio: Field<String>,
     /// Where its picture lies.
-    pub avatar_url: Told<String>,
+    pub avatar_url: Field<String>,
     /// Where the account lies on its platform.
-    pub profile_url: Told<String>,
+    pub profile_url: Field<String>,
     /// Whether the platform vouches for it.
-    pub is_verified: Told<bool>,
+    pub is_verified: Field<bool>,
 }
 
 /// The numbers of one answer. `None` is what was not told, told as `null`, or not believable;

@@ -5,11 +5,11 @@
 /// which no thread can allocate: for when there is nothing to do.
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "no crate offers a safe function for it")]
-pub fn give_back() {
+pub fn release() {
     // SAFETY: it takes no pointer, has no precondition, and touches only what is free.
     unsafe { libc::malloc_trim(0) };
 }
 
 /// Other allocators give it back by themselves, or have no such function.
 #[cfg(not(target_env = "gnu"))]
-pub fn give_back() {}
+pub fn release() {}

@@ -194,7 +194,7 @@ impl Window {
 
 /// An account's open slot and what follows it, as of some moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place {
+pub struct SlotWindow {
     /// The latest slot that is not after the moment.
     pub slot: Time,
     /// The first slot after the moment.
@@ -206,7 +206,7 @@ pub struct Place {
 /// The distinct schedules in use, each parsed once, with the last answer of each kept: most
 /// accounts share a schedule, and most questions fall between the same two occurrences.
 #[derive(Default, Debug)]
-pub struct Timetable {
+pub struct ScheduleCache {
     /// By zone, then by pattern: two look-ups by reference, where a pair as the key would
     /// allocate at every claim.
     known: HashMap<Box<str>, HashMap<Box<str>, Interned>>,
@@ -218,7 +218,7 @@ struct Interned {
     window: Window,
 }
 
-impl Timetable {
+impl ScheduleCache {
     /// Where an account on `cron` in `zone`, `offset` seconds after each occurrence, stands at
     /// `now`.
     ///
@@ -230,7 +230,7 @@ impl Timetable {
         zone: &str,
         offset: i64,
         now: Time,
-    ) -> Result<Place, InvalidSchedule> {
+    ) -> Result<SlotWindow, InvalidSchedule> {
         let asked = now.plus(-offset);
         let window = match self.known.get_mut(zone).and_then(|patterns| patterns.get_mut(cron)) {
             Some(known) if known.window.holds(asked) => known.window,
@@ -246,7 +246,7 @@ impl Timetable {
                 window
             }
         };
-        Ok(Place {
+        Ok(SlotWindow {
             slot: window.from.plus(offset),
             next: window.next.plus(offset),
             interval: window.interval,
@@ -384,12 +384,12 @@ mod tests {
         // Stable across versions: a changed hash would move every slot of every user.
         assert_eq!(offset, 2166);
         assert_eq!(spread_offset(&id, 0), 0);
-        let mut timetable = Timetable::default();
+        let mut schedules = ScheduleCache::default();
         let monday = at("2026-01-05T06:00:00Z");
-        let place = timetable.place("0 6 * * MON", "UTC", 600, monday.plus(599)).expect("a place");
+        let place = schedules.place("0 6 * * MON", "UTC", 600, monday.plus(599)).expect("a place");
         assert_eq!(place.slot, monday.plus(600 - 7 * 24 * 3600));
         assert_eq!(place.next, monday.plus(600));
-        let place = timetable.place("0 6 * * MON", "UTC", 600, monday.plus(600)).expect("a place");
+        let place = schedules.place("0 6 * * MON", "UTC", 600, monday.plus(600)).expect("a place");
         assert_eq!(place.slot, monday.plus(600), "an occurrence is inclusive");
     }
 

@@ -2,11 +2,11 @@
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Database, Place, poll};
+use crate::harness::{Daemon, Database, SlotWindow, poll};
 
 #[test]
 fn the_demo_shows_all_in_half_a_minute_and_writes_only_over_itself() {
-    let place = Place::empty();
+    let place = SlotWindow::empty();
     let begun = growthd::clock::monotonic();
     let ended = place.growthd(&["demo"]).with_code(0);
     let took = begun.elapsed().as_secs();
@@ -50,7 +50,7 @@ fn the_demo_shows_all_in_half_a_minute_and_writes_only_over_itself() {
 
 #[test]
 fn the_demo_leaves_somebodys_folder_alone() {
-    let place = Place::empty();
+    let place = SlotWindow::empty();
     std::fs::create_dir(place.file("growthd-demo")).expect("a folder");
     place.write("growthd-demo/config.toml", "mine");
     place.write("growthd-demo/growth.db", "mine too");

@@ -4,14 +4,14 @@ use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use crate::past::{DAY, Past, START, Told};
+use crate::past::{DAY, Field, Past, START};
 
 fn history() -> Past {
     let past = Past::new();
     let account = past.account("clx1", Some("=cmd|' /C calc'!A0"), Some("gu,\"ru"));
-    let told = Told { engagement: Some(4.5), likes: Some(-5), ..Told::followers(1000) };
+    let told = Field { engagement: Some(4.5), likes: Some(-5), ..Field::followers(1000) };
     past.snapshot(account, START, told);
-    past.snapshot(account, START + 7 * DAY, Told { suspect: true, ..Told::default() });
+    past.snapshot(account, START + 7 * DAY, Field { suspect: true, ..Field::default() });
     past.run(
         "DROP TRIGGER _snapshot_stays;
          UPDATE _snapshot SET extra = '{\"a\":\n 12345678901234567890.5}', avg_views = 85000,

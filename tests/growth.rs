@@ -1,6 +1,6 @@
 //! `growthd growth`.
 
-use crate::past::{DAY, Past, START, Told};
+use crate::past::{DAY, Field, Past, START};
 
 /// The newest measurement is of day 28, 2026-02-02T06:00:00Z.
 fn list() -> Past {
@@ -42,7 +42,7 @@ fn a_person_sees_winners_losers_and_who_is_not_known() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to then: Newcomer
+        1 without a history back to then: AccountLookup
 
         2 without a measurement since then: Asleep, clx6
         ");
@@ -69,7 +69,7 @@ fn top_bounds_both_ends() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to then: Newcomer
+        1 without a history back to then: AccountLookup
 
         2 without a measurement since then: Asleep, clx6
         ");
@@ -93,7 +93,7 @@ fn the_gain_is_that_of_the_view() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
     for (day, followers) in [(0, 1000), (9, 1100), (38, 900), (40, 1234)] {
-        past.snapshot(account, START + day * DAY, Told::followers(followers));
+        past.snapshot(account, START + day * DAY, Field::followers(followers));
     }
     let gained = past.ask("SELECT followers_gained_30d FROM latest");
     // Day 10 is one of 29 from 1100 to 900.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use growthd::simulated_api::Behaviour;
 
-use crate::harness::{Daemon, Ended, Place, Settings, Vendor};
+use crate::harness::{Daemon, Ended, Settings, SlotWindow, Vendor};
 
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
 
@@ -15,7 +15,7 @@ fn start(command: Command) -> JoinHandle<Ended> {
 }
 
 /// A daemon that has its baselines.
-fn settled(place: &Place, accounts: usize) -> Daemon {
+fn settled(place: &SlotWindow, accounts: usize) -> Daemon {
     let mut daemon = place.run();
     for _ in 0..accounts {
         daemon.until("refreshed account=");
@@ -26,7 +26,7 @@ fn settled(place: &Place, accounts: usize) -> Daemon {
 #[test]
 fn a_refresh_beside_the_daemon_is_one_line_of_its_ledger() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["a\nlabel = \"Ann\"", "b"]));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a\nlabel = \"Ann\"", "b"]));
     let daemon = settled(&place, 2);
     let ended = place.growthd(&["refresh", "a"]).with_code(0);
     assert!(ended.out.starts_with("ok       a (Ann)  "), "{ended:?}");
@@ -49,7 +49,7 @@ fn a_refresh_beside_the_daemon_is_one_line_of_its_ledger() {
 #[test]
 fn two_who_ask_for_one_account_at_once_spend_once() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
     let daemon = settled(&place, 1);
     vendor.always("a", Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer)));
     let first = start(place.command(&["refresh", "a"]));
@@ -66,7 +66,7 @@ fn two_who_ask_for_one_account_at_once_spend_once() {
 #[test]
 fn a_refresh_of_what_the_daemon_is_refreshing_waits_for_that() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
     vendor.always("a", Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer)));
     let daemon = place.run().once_up();
     vendor.wait_for_calls(1);
@@ -80,7 +80,7 @@ fn a_refresh_of_what_the_daemon_is_refreshing_waits_for_that() {
 fn what_is_no_request_does_the_daemon_no_harm() {
     use std::io::{Read, Write};
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
     let daemon = settled(&place, 1);
     for request in ["", "\n", "{}\n", "{\"ids\":[\"no/id\"]}\n", "\"buy\"\n"] {
         let mut socket = std::os::unix::net::UnixStream::connect(place.file("growth.db.sock"))

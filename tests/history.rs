@@ -1,6 +1,6 @@
 //! `growthd history`.
 
-use crate::past::{DAY, Past, START, Told};
+use crate::past::{DAY, Field, Past, START};
 
 fn guru() -> Past {
     let past = Past::new();
@@ -13,12 +13,12 @@ fn guru() -> Past {
         (42, 16_700, false),
         (49, 16_900, false),
     ] {
-        let told = Told {
+        let told = Field {
             likes: (!suspect).then_some(followers * 10),
             videos: Some(400 + day),
             engagement: Some(4.25),
             suspect,
-            ..Told::followers(followers)
+            ..Field::followers(followers)
         };
         past.snapshot(account, START + day * DAY, told);
     }

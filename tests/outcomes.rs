@@ -6,11 +6,11 @@ use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Place, Settings, Vendor};
+use crate::harness::{Settings, SlotWindow, Vendor};
 
 fn redirect(to: &str) -> Behaviour {
     let headers = vec![("location".to_owned(), to.to_owned())];
-    Behaviour::Reply { status: 307, headers, body: Vec::new() }
+    Behaviour::ResponseKind { status: 307, headers, body: Vec::new() }
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn each_answer_has_its_line_in_the_ledger() {
             scope.spawn(move || {
                 let vendor = Vendor::start();
                 let api = "timeout = \"1s\"".to_owned();
-                let place = Place::new(&vendor, &Settings { api, ..Settings::weekly(&["a"]) });
+                let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&["a"]) });
                 vendor.queue("a", [behaviour.clone()]);
                 let ended = place.growthd(&["refresh", "a"]);
                 let code = if expected.starts_with("ok") { 0 } else { 69 };
@@ -83,7 +83,7 @@ fn each_answer_has_its_line_in_the_ledger() {
 #[test]
 fn a_wait_is_kept_and_the_slot_served_after_it() {
     let vendor = Vendor::start();
-    let place = Place::new(
+    let place = SlotWindow::new(
         &vendor,
         &Settings { retry: "first_delay = \"1s\"\nmax_delay = \"5s\"", ..Settings::weekly(&["a"]) },
     );
@@ -106,7 +106,7 @@ fn a_wait_is_kept_and_the_slot_served_after_it() {
 #[test]
 fn a_refused_key_pauses_until_it_is_mended() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::each_second(&["a", "b", "c"]));
+    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a", "b", "c"]));
     vendor.everywhere(Some(Behaviour::refusal(401, "INVALID_API_KEY", "no such key")));
     let mut daemon = place.run();
     let line = daemon.until("paused: ");
@@ -151,11 +151,11 @@ fn a_refused_key_pauses_until_it_is_mended() {
 fn a_redirect_is_not_followed_and_the_key_stays() {
     let vendor = Vendor::start();
     let second = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
     for status in [301, 302, 303, 307, 308] {
         let to = format!("{}/v1/social/account/a/refresh", second.base_url());
         let headers = vec![("location".to_owned(), to)];
-        vendor.queue("a", [Behaviour::Reply { status, headers, body: Vec::new() }]);
+        vendor.queue("a", [Behaviour::ResponseKind { status, headers, body: Vec::new() }]);
         place.growthd(&["refresh", "a"]).with_code(69);
     }
     assert_eq!((vendor.call_count(), second.call_count()), (5, 0));
@@ -172,7 +172,7 @@ fn a_redirect_is_not_followed_and_the_key_stays() {
 #[test]
 fn one_that_is_not_found_holds_nobody_up_and_is_not_asked_again() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["gone\nlabel = \"Gone\"", "b"]));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["gone\nlabel = \"Gone\"", "b"]));
     vendor.always("gone", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"));
     let mut daemon = place.run();
     daemon.until("refreshed account=b");
@@ -190,7 +190,7 @@ fn an_outage_of_the_vendor_pauses_and_is_caught_up() {
     let vendor = Vendor::start();
     let ids: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let place = Place::new(&vendor, &Settings::weekly(&ids));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&ids));
     vendor.everywhere(Some(Behaviour::refusal(500, "INTERNAL", "x")));
     let mut daemon = place.run();
     let line = daemon.until("paused: ");
@@ -207,7 +207,7 @@ fn an_outage_of_the_vendor_pauses_and_is_caught_up() {
 #[test]
 fn a_wrong_clock_pauses_and_makes_the_snapshot_suspect() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::each_second(&["a", "b"]));
+    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a", "b"]));
     let offset = 7200;
     vendor.everywhere(Some(Behaviour::ServerDate { offset, then: Box::new(Behaviour::Answer) }));
     let mut daemon = place.run();
@@ -229,7 +229,7 @@ fn a_wrong_clock_pauses_and_makes_the_snapshot_suspect() {
 fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
     let vendor = Vendor::start();
     let retry = "first_delay = \"1s\"\nmax_delay = \"1s\"\nmax_paid_attempts = 2";
-    let place = Place::new(&vendor, &Settings { retry, ..Settings::weekly(&["a"]) });
+    let place = SlotWindow::new(&vendor, &Settings { retry, ..Settings::weekly(&["a"]) });
     vendor.always("a", Behaviour::Cut);
     let mut daemon = place.run();
     daemon.until("not refreshed");
@@ -243,7 +243,7 @@ fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
     assert!(status.out.contains("FAILING    a since "), "{status:?}");
 
     let skip = Settings { retry: "unknown = \"skip\"", ..Settings::weekly(&["a"]) };
-    let place = Place::new(&vendor, &skip);
+    let place = SlotWindow::new(&vendor, &skip);
     let mut daemon = place.run();
     daemon.until("not refreshed");
     daemon.stop();
@@ -255,7 +255,8 @@ fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
 fn nobody_waits_for_one_that_hangs() {
     let vendor = Vendor::start();
     let api = "timeout = \"1s\"\nmax_in_flight = 2".to_owned();
-    let place = Place::new(&vendor, &Settings { api, ..Settings::each_second(&["sick", "b"]) });
+    let place =
+        SlotWindow::new(&vendor, &Settings { api, ..Settings::each_second(&["sick", "b"]) });
     vendor.always("sick", Behaviour::Hang);
     let daemon = place.run();
     place.database_when_made().until("SELECT count(*) >= 4 FROM snapshots WHERE account_id = 'b'");

@@ -22,7 +22,7 @@ pub struct Past {
 
 /// A snapshot's numbers; what is not said is NULL.
 #[derive(Clone, Copy, Default)]
-pub struct Told {
+pub struct Field {
     pub followers: Option<i64>,
     pub likes: Option<i64>,
     pub videos: Option<i64>,
@@ -32,13 +32,13 @@ pub struct Told {
     pub interval: Option<i64>,
 }
 
-impl Told {
-    pub fn followers(followers: i64) -> Told {
-        Told { followers: Some(followers), ..Told::default() }
+impl Field {
+    pub fn followers(followers: i64) -> Field {
+        Field { followers: Some(followers), ..Field::default() }
     }
 
-    pub fn suspect(followers: i64) -> Told {
-        Told { followers: Some(followers), suspect: true, ..Told::default() }
+    pub fn suspect(followers: i64) -> Field {
+        Field { followers: Some(followers), suspect: true, ..Field::default() }
     }
 }
 
@@ -95,7 +95,7 @@ impl Past {
     }
 
     /// Adds the account's next snapshot. Answers its line.
-    pub fn snapshot(&self, account: i64, time: i64, told: Told) -> i64 {
+    pub fn snapshot(&self, account: i64, time: i64, told: Field) -> i64 {
         self.connection
             .execute(
                 "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time, took)
@@ -129,7 +129,7 @@ impl Past {
     pub fn series(&self, id: &str, label: &str, username: &str, days: &[(i64, i64)]) -> i64 {
         let account = self.account(id, Some(label), Some(username));
         for (day, followers) in days {
-            self.snapshot(account, START + day * DAY, Told::followers(*followers));
+            self.snapshot(account, START + day * DAY, Field::followers(*followers));
         }
         account
     }

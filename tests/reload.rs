@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::harness::{EACH_SECOND, Place, Settings, Vendor};
+use crate::harness::{EACH_SECOND, Settings, SlotWindow, Vendor};
 
 fn budget() -> String {
     "[budget]\nrefreshes = 1000".to_owned()
@@ -12,7 +12,7 @@ fn budget() -> String {
 fn what_changed_is_taken_and_what_it_costs_is_said() {
     let vendor = Vendor::start();
     let list = |accounts: &[&str]| Settings { tables: budget(), ..Settings::weekly(accounts) };
-    let place = Place::new(&vendor, &list(&["a", "b", "gone"]));
+    let place = SlotWindow::new(&vendor, &list(&["a", "b", "gone"]));
     let mut daemon = place.run();
     for _ in 0..3 {
         daemon.until("refreshed account=");
@@ -53,7 +53,7 @@ fn what_changed_is_taken_and_what_it_costs_is_said() {
 #[test]
 fn a_broken_edit_changes_nothing_and_names_every_problem() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::each_second(&["a"]));
+    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
@@ -100,7 +100,7 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
 #[test]
 fn an_edit_is_noticed_where_that_was_asked_for() {
     let vendor = Vendor::start();
-    let place = Place::new(&vendor, &Settings::weekly(&["a"]));
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = crate::harness::Daemon::start(place.command(&["run", "--watch"])).once_up();
     vendor.wait_for_calls(1);
     place.configure(&vendor, &Settings::weekly(&["a", "b"]));
@@ -119,7 +119,7 @@ fn an_edit_is_noticed_where_that_was_asked_for() {
 fn a_disabled_account_costs_nothing() {
     let vendor = Vendor::start();
     let off = "b\nenabled = false";
-    let place = Place::new(&vendor, &Settings::each_second(&["a", off]));
+    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a", off]));
     let mut daemon = place.run();
     vendor.wait_for_calls(2);
     place.configure(
@@ -140,7 +140,7 @@ fn a_disabled_account_costs_nothing() {
 fn a_new_key_and_a_new_address_are_used_from_then_on() {
     let old = Vendor::start();
     let new = Vendor::of(growthd::simulated_api::World::with_any_account("another-key-0815"));
-    let place = Place::new(&old, &Settings::each_second(&["a"]));
+    let place = SlotWindow::new(&old, &Settings::each_second(&["a"]));
     let mut daemon = place.run();
     old.wait_for_calls(2);
     place.write("api-key", "another-key-0815");

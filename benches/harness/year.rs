@@ -9,7 +9,7 @@ use growthd::account::AccountId;
 use growthd::api::{Answer, HttpAnswer};
 use growthd::clock::{Now, Time};
 use growthd::config::{CatchUp, OnUnknown, Retry, Watched};
-use growthd::engine::{Appetite, Engine, Return, Terms};
+use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig};
 use growthd::schedule::stable_hash;
 use growthd::store::{Claim, Creation, Store};
 
@@ -36,7 +36,7 @@ impl Year {
 
     /// The same on another schedule, and at the pace of so many requests a minute.
     pub fn under(path: &Path, accounts: u64, cron: &str, requests_per_minute: u32) -> Year {
-        let terms = Terms {
+        let terms = EngineConfig {
             retry: Retry {
                 first_delay: 30,
                 max_delay: 21_600,
@@ -50,7 +50,7 @@ impl Year {
         };
         let store = Store::open(path, Creation::Allowed).unwrap();
         store.make_volatile().unwrap();
-        let mut engine = Engine::new(store, terms.clone(), Appetite::Due);
+        let mut engine = Engine::new(store, terms.clone(), ClaimMode::Due);
         let (cron, timezone) = (Arc::<str>::from(cron), Arc::<str>::from("UTC"));
         let list: Vec<Watched> = (0..accounts)
             .map(|n| Watched {
@@ -68,8 +68,8 @@ impl Year {
     }
 
     /// What the daemon does when there is nothing to do.
-    pub fn settle_down(&mut self) {
-        self.engine.store().settle_down().unwrap();
+    pub fn checkpoint(&mut self) {
+        self.engine.store().checkpoint().unwrap();
     }
 
     /// Lives until `end`. Turns once a second where something is on its way, else when the
@@ -79,7 +79,7 @@ impl Year {
             let arrived = self.on_their_way.split_off(&(self.now + 1, 0));
             for claim in std::mem::replace(&mut self.on_their_way, arrived).into_values() {
                 let answer = answer(claim.account_id().unwrap(), self.now);
-                self.engine.take(Return::new(claim, answer, Time(self.now)));
+                self.engine.take(CompletedCall::new(claim, answer, Time(self.now)));
                 self.settled += 1;
             }
             let turn = self.engine.turn(Now::from(Time(self.now))).unwrap();

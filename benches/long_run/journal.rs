@@ -23,7 +23,7 @@ pub fn measure() {
         list.until(now);
     };
     thousand(&mut list);
-    list.settle_down();
+    list.checkpoint();
 
     println!("\nthe journal at {A_MINUTE} refreshes a minute, a commit each");
     let tell = |when: &str| println!("{when:<52}{:>10.1} MB", size(&path) as f64 / 1e6);
@@ -38,7 +38,7 @@ pub fn measure() {
     }
     drop(reader);
     tell("who read is gone");
-    list.settle_down();
+    list.checkpoint();
     tell("after the next idle moment");
     thousand(&mut list);
     tell("1,000 refreshes later");

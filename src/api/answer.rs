@@ -1,6 +1,6 @@
 //! What came back from a call, before anybody asked what it means.
 
-use crate::api::room::Room;
+use crate::api::body_permit::BodyPermit;
 use crate::clock::Time;
 
 /// The largest body that is read, in bytes. The documented answer has under a thousand.
@@ -22,10 +22,10 @@ pub enum Answer {
 
 impl Answer {
     /// What it takes, for whoever keeps something of it.
-    pub fn into_room(self) -> Room {
+    pub fn into_body_permit(self) -> BodyPermit {
         match self {
             Answer::Http(answer) => answer.room,
-            Answer::NotSent(_) | Answer::Unknown(_) => Room::default(),
+            Answer::NotSent(_) | Answer::Unknown(_) => BodyPermit::default(),
         }
     }
 }
@@ -46,7 +46,7 @@ pub struct HttpAnswer {
     /// Whether that is all of the body.
     pub is_whole: bool,
     /// Held as long as the answer is.
-    pub room: Room,
+    pub room: BodyPermit,
 }
 
 /// How long the vendor asks to wait.

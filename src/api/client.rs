@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::account::{AccountId, Handle};
 use crate::api::answer::{Answer, HttpAnswer, KEPT, MAX_BODY, RetryAfter, http_date};
+use crate::api::body_permit::{BodyPermit, BodyPermits, SMALL};
 use crate::api::redaction::redact;
-use crate::api::room::{Room, Rooms, SMALL};
 use crate::config::{Api, ApiKey};
 
 /// How long a connection may take to be made. Shorter than any sensible whole timeout, so that
@@ -32,7 +32,7 @@ pub struct Client {
     http: reqwest::Client,
     api: Api,
     key: ApiKey,
-    rooms: Rooms,
+    rooms: BodyPermits,
 }
 
 /// Why there is no client.
@@ -69,7 +69,7 @@ impl Client {
             .pool_max_idle_per_host(usize::try_from(api.max_in_flight).unwrap_or(usize::MAX))
             .tcp_nodelay(true)
             .build()?;
-        Ok(Client { http, api: api.clone(), key, rooms: Rooms::new() })
+        Ok(Client { http, api: api.clone(), key, rooms: BodyPermits::new() })
     }
 
     /// Asks for a refresh. Takes at most the configured timeout, body and all.
@@ -101,7 +101,7 @@ impl Client {
             location: header(LOCATION).map(str::to_owned),
             body: Vec::with_capacity(announced(&response).min(SMALL)),
             is_whole: false,
-            room: Room::default(),
+            room: BodyPermit::default(),
         };
         let mut is_small = true;
         loop {
@@ -125,7 +125,7 @@ impl Client {
                     answer.body.extend_from_slice(&chunk[..room.min(chunk.len())]);
                     answer.body.truncate(KEPT);
                     answer.body.shrink_to_fit();
-                    answer.room = Room::default();
+                    answer.room = BodyPermit::default();
                     break;
                 }
                 Ok(Some(chunk)) => append(&mut answer.body, &chunk),

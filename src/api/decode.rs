@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use crate::account::AccountId;
 use crate::api::object::{Object, text};
 use crate::clock::Time;
-use crate::measurement::{Measurement, Number, Profile, Told};
+use crate::measurement::{Field, Measurement, Number, Profile};
 
 /// Why a 2xx answer holds no measurement of the account asked for.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -86,9 +86,9 @@ fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) 
 }
 
 /// No account is without a name: a `null` there says nothing.
-fn identity(told: Told<String>) -> Told<String> {
+fn identity(told: Field<String>) -> Field<String> {
     match told {
-        Told::Null => Told::Nothing,
+        Field::Null => Field::Nothing,
         told => told,
     }
 }
@@ -235,7 +235,7 @@ mod tests {
     fn the_documented_answer_is_understood_to_the_letter() {
         let (id, told) = decode(DOCUMENTED, Some(&asked())).expect("an answer");
         assert_eq!(id, asked());
-        let text = |text: &str| Told::Value(text.to_owned());
+        let text = |text: &str| Field::Value(text.to_owned());
         assert_eq!(
             told,
             Measurement {
@@ -254,7 +254,7 @@ mod tests {
                     bio: text("Helping you get fit one video at a time"),
                     avatar_url: text("https://cdn.tiktok.com/avatar.jpg"),
                     profile_url: text("https://www.tiktok.com/@fitnessguru"),
-                    is_verified: Told::Value(true),
+                    is_verified: Field::Value(true),
                 },
                 extra: None,
             }
@@ -311,9 +311,9 @@ mod tests {
     fn a_name_is_not_wiped_by_null_and_a_bio_is() {
         let json = r#"{"success":true,"data":{"account":{"id":"clx123abc","username":null,"bio":null,"isVerified":"yes"}}}"#;
         let (_, told) = decode(json, Some(&asked())).expect("an answer");
-        assert_eq!(told.profile.username, Told::Nothing);
-        assert_eq!(told.profile.bio, Told::Null);
-        assert_eq!(told.profile.is_verified, Told::Nothing);
+        assert_eq!(told.profile.username, Field::Nothing);
+        assert_eq!(told.profile.bio, Field::Null);
+        assert_eq!(told.profile.is_verified, Field::Nothing);
         assert_eq!(told.extra.as_deref(), Some(r#"{"isVerified":"yes"}"#));
     }
 

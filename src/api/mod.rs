@@ -5,15 +5,15 @@
 //! and pure, so that the engine can be simulated from here upwards.
 
 mod answer;
+mod body_permit;
 mod client;
 mod decode;
 mod object;
 mod redaction;
 mod reply;
-mod room;
 
 pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};
+pub use body_permit::BodyPermit;
 pub use client::{Client, ClientError};
 pub use decode::{Unusable, decode};
-pub use reply::{CLOCK_TOLERANCE, Heard, Reply, classify};
-pub use room::Room;
+pub use reply::{CLOCK_TOLERANCE, ClassifiedResponse, ResponseKind, classify};

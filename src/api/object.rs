@@ -6,7 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::measurement::Told;
+use crate::measurement::Field;
 
 /// An object's members in their order, each value as it was written.
 pub(super) struct Object<'a>(pub(super) Vec<(String, &'a RawValue)>);
@@ -67,10 +67,10 @@ impl<'a> Object<'a> {
         &mut self,
         name: &str,
         read: impl FnOnce(&'a str) -> Option<T>,
-    ) -> Told<T> {
+    ) -> Field<T> {
         let told = self.take(name, |json| match json {
-            "null" => Some(Told::Null),
-            _ => read(json).map(Told::Value),
+            "null" => Some(Field::Null),
+            _ => read(json).map(Field::Value),
         });
         told.unwrap_or_default()
     }
@@ -82,8 +82,8 @@ impl<'a> Object<'a> {
         read: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
         match self.take_told(name, read) {
-            Told::Value(value) => Some(value),
-            Told::Null | Told::Nothing => None,
+            Field::Value(value) => Some(value),
+            Field::Null | Field::Nothing => None,
         }
     }
 

@@ -19,7 +19,7 @@ const QUOTED: usize = 300;
 
 /// What an answer means.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Reply {
+pub enum ResponseKind {
     /// The numbers of the account.
     Measured(AccountId, Box<Measurement>),
     /// Refused before anything was sent.
@@ -45,12 +45,12 @@ pub enum Reply {
 
 /// An answer, understood.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Heard {
+pub struct ClassifiedResponse {
     /// What it means.
-    pub reply: Reply,
+    pub reply: ResponseKind,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
-    /// For a person: what went wrong. `None` exactly for [`Reply::Measured`].
+    /// For a person: what went wrong. `None` exactly for [`ResponseKind::Measured`].
     pub error: Option<String>,
     /// Whether the call may have cost a credit: every one that left, unless it was refused with
     /// a 4xx.
@@ -62,10 +62,10 @@ pub struct Heard {
 
 /// Says what `answer` to a refresh of `asked` means, having arrived at `now`. With `None` any
 /// account will do, as for one looked up by name.
-pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> Heard {
+pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> ClassifiedResponse {
     match answer {
-        Answer::NotSent(error) => silent(Reply::NotSent, error, false),
-        Answer::Unknown(error) => silent(Reply::Unknown, error, true),
+        Answer::NotSent(error) => silent(ResponseKind::NotSent, error, false),
+        Answer::Unknown(error) => silent(ResponseKind::Unknown, error, true),
         Answer::Http(answer) => {
             let clock_off = answer
                 .date
@@ -73,7 +73,7 @@ pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> Heard 
                 .filter(|off| off.saturating_abs() > CLOCK_TOLERANCE);
             let status = answer.status;
             let (reply, error) = read(answer, asked, now);
-            Heard {
+            ClassifiedResponse {
                 reply,
                 status: Some(status),
                 error,
@@ -84,11 +84,21 @@ pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> Heard 
     }
 }
 
-fn silent(reply: Reply, error: &str, spent: bool) -> Heard {
-    Heard { reply, status: None, error: Some(error.to_owned()), spent, clock_off: None }
+fn silent(reply: ResponseKind, error: &str, spent: bool) -> ClassifiedResponse {
+    ClassifiedResponse {
+        reply,
+        status: None,
+        error: Some(error.to_owned()),
+        spent,
+        clock_off: None,
+    }
 }
 
-fn read(answer: &HttpAnswer, asked: Option<&AccountId>, now: Time) -> (Reply, Option<String>) {
+fn read(
+    answer: &HttpAnswer,
+    asked: Option<&AccountId>,
+    now: Time,
+) -> (ResponseKind, Option<String>) {
     // Some put a byte order mark in front of what they paid no less for.
     let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
     let text = String::from_utf8_lossy(body);
@@ -97,7 +107,7 @@ fn read(answer: &HttpAnswer, asked: Option<&AccountId>, now: Time) -> (Reply, Op
     if status == 200 {
         match decode(&text, asked) {
             Ok((id, measurement)) if answer.is_whole => {
-                return (Reply::Measured(id, Box::new(measurement)), None);
+                return (ResponseKind::Measured(id, Box::new(measurement)), None);
             }
             Ok(_) => why = Some("the answer is too large".to_owned()),
             Err(error) if answer.is_whole => why = Some(error.to_string()),
@@ -107,18 +117,18 @@ fn read(answer: &HttpAnswer, asked: Option<&AccountId>, now: Time) -> (Reply, Op
     let said = Said::parse(&text);
     let wait = answer.retry_after.map(|after| after.seconds(now));
     let reply = match status {
-        300..400 => Reply::Redirected(answer.location.as_deref().map(cut)),
-        401 | 402 => Reply::Refused,
-        _ if said.speaks_of_credits() => Reply::Refused,
-        200..300 => Reply::Unusable(keep(&text)),
-        403 => Reply::Forbidden(wait),
-        429 => Reply::Throttled(wait),
-        _ if wait.is_some() => Reply::Throttled(wait),
-        400..500 => Reply::Rejected,
+        300..400 => ResponseKind::Redirected(answer.location.as_deref().map(cut)),
+        401 | 402 => ResponseKind::Refused,
+        _ if said.speaks_of_credits() => ResponseKind::Refused,
+        200..300 => ResponseKind::Unusable(keep(&text)),
+        403 => ResponseKind::Forbidden(wait),
+        429 => ResponseKind::Throttled(wait),
+        _ if wait.is_some() => ResponseKind::Throttled(wait),
+        400..500 => ResponseKind::Rejected,
         // A status outside the known classes says as little as a 5xx does.
-        _ => Reply::Broken,
+        _ => ResponseKind::Broken,
     };
-    if let Reply::Redirected(target) = &reply {
+    if let ResponseKind::Redirected(target) = &reply {
         let target = target.as_deref().unwrap_or("nowhere");
         return (reply.clone(), Some(format!("HTTP {status}: redirected to {target}")));
     }
@@ -186,11 +196,11 @@ mod tests {
 
     const NOW: Time = Time(1_767_225_600);
 
-    fn hear(status: u16, body: &str) -> Heard {
+    fn hear(status: u16, body: &str) -> ClassifiedResponse {
         hear_with(HttpAnswer { status, body: body.into(), is_whole: true, ..Default::default() })
     }
 
-    fn hear_with(answer: HttpAnswer) -> Heard {
+    fn hear_with(answer: HttpAnswer) -> ClassifiedResponse {
         let asked = "clx123abc".parse().expect("an id");
         classify(&Answer::Http(answer), Some(&asked), NOW)
     }
@@ -199,7 +209,7 @@ mod tests {
 
     #[test]
     fn the_table_row_by_row_and_in_its_order() {
-        let unusable = |body: &str| Reply::Unusable(body.to_owned());
+        let unusable = |body: &str| ResponseKind::Unusable(body.to_owned());
         let rate = r#"{"error":{"code":"RATE_LIMITED","message":"slow down"}}"#;
         let credits = r#"{"success":false,"message":"Not enough credits"}"#;
         let plan = r#"{"error":{"code":"SUBSCRIPTION_REQUIRED","message":"x"}}"#;
@@ -209,22 +219,22 @@ mod tests {
             (200, "", unusable(""), true),
             (204, "", unusable(""), true),
             (201, GOOD, unusable(GOOD), true),
-            (301, "", Reply::Redirected(None), true),
-            (304, "", Reply::Redirected(None), true),
-            (307, credits, Reply::Redirected(None), true),
-            (401, "", Reply::Refused, false),
-            (402, "", Reply::Refused, false),
-            (200, credits, Reply::Refused, true),
-            (403, plan, Reply::Refused, false),
-            (429, credits, Reply::Refused, false),
-            (500, credits, Reply::Refused, true),
-            (403, rate, Reply::Forbidden(None), false),
-            (429, rate, Reply::Throttled(None), false),
-            (404, "", Reply::Rejected, false),
-            (400, "not json", Reply::Rejected, false),
-            (500, "", Reply::Broken, true),
-            (503, "", Reply::Broken, true),
-            (999, "", Reply::Broken, true),
+            (301, "", ResponseKind::Redirected(None), true),
+            (304, "", ResponseKind::Redirected(None), true),
+            (307, credits, ResponseKind::Redirected(None), true),
+            (401, "", ResponseKind::Refused, false),
+            (402, "", ResponseKind::Refused, false),
+            (200, credits, ResponseKind::Refused, true),
+            (403, plan, ResponseKind::Refused, false),
+            (429, credits, ResponseKind::Refused, false),
+            (500, credits, ResponseKind::Refused, true),
+            (403, rate, ResponseKind::Forbidden(None), false),
+            (429, rate, ResponseKind::Throttled(None), false),
+            (404, "", ResponseKind::Rejected, false),
+            (400, "not json", ResponseKind::Rejected, false),
+            (500, "", ResponseKind::Broken, true),
+            (503, "", ResponseKind::Broken, true),
+            (999, "", ResponseKind::Broken, true),
         ] {
             let heard = hear(status, body);
             assert_eq!((heard.reply, heard.spent), (reply, spent), "{status} {body}");
@@ -232,19 +242,23 @@ mod tests {
             assert!(heard.error.is_some_and(|error| error.contains(&status.to_string())));
         }
         let heard = hear(200, GOOD);
-        assert!(matches!(heard.reply, Reply::Measured(..)) && heard.spent && heard.error.is_none());
+        assert!(
+            matches!(heard.reply, ResponseKind::Measured(..))
+                && heard.spent
+                && heard.error.is_none()
+        );
     }
 
     #[test]
     fn retry_after_counts_outside_2xx() {
         for (status, body, reply) in [
-            (429, "", Reply::Throttled(Some(7))),
-            (503, "", Reply::Throttled(Some(7))),
-            (404, "", Reply::Throttled(Some(7))),
-            (403, "", Reply::Forbidden(Some(7))),
-            (401, "", Reply::Refused),
-            (302, "", Reply::Redirected(None)),
-            (204, "", Reply::Unusable(String::new())),
+            (429, "", ResponseKind::Throttled(Some(7))),
+            (503, "", ResponseKind::Throttled(Some(7))),
+            (404, "", ResponseKind::Throttled(Some(7))),
+            (403, "", ResponseKind::Forbidden(Some(7))),
+            (401, "", ResponseKind::Refused),
+            (302, "", ResponseKind::Redirected(None)),
+            (204, "", ResponseKind::Unusable(String::new())),
         ] {
             let retry_after = Some(RetryAfter::Seconds(7));
             let body = body.into();
@@ -290,7 +304,7 @@ mod tests {
         }
         let long = format!(r#"{{"message":"{}"}}"#, "ä".repeat(5000));
         assert!(hear(404, &long).error.is_some_and(|error| error.chars().count() <= QUOTED + 1));
-        let Reply::Unusable(kept) = hear(200, &"ä".repeat(5000)).reply else { panic!() };
+        let ResponseKind::Unusable(kept) = hear(200, &"ä".repeat(5000)).reply else { panic!() };
         assert_eq!(kept.len(), 4096);
     }
 
@@ -298,7 +312,7 @@ mod tests {
     fn an_answer_cut_at_the_bound_is_not_used() {
         let answer = HttpAnswer { status: 200, body: GOOD.into(), ..Default::default() };
         let heard = hear_with(answer);
-        assert!(matches!(heard.reply, Reply::Unusable(_)));
+        assert!(matches!(heard.reply, ResponseKind::Unusable(_)));
         assert!(heard.error.is_some_and(|error| error.contains("too large")));
     }
 }

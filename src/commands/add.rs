@@ -16,9 +16,9 @@ use crate::config::{ApiKey, Config, WatchlistFile, entry};
 use crate::daemon::{
     Input, Lookup, Metrics, Notifier, RunError, Work, WorkError, Worker, control, make_calls,
 };
-use crate::engine::{Appetite, Engine, Terms};
-use crate::report::{Grouped, Shown};
-use crate::store::{Creation, Newcomer, Store, is_in_use};
+use crate::engine::{ClaimMode, Engine, EngineConfig};
+use crate::report::{Grouped, Printable};
+use crate::store::{AccountLookup, Creation, Store, is_in_use};
 
 /// Stands for the id until the vendor told it, to try whether the file can take an entry before
 /// anything is spent.
@@ -40,7 +40,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
 }
 
 /// Whom to look up, with the schedule that the watchlist gives to an entry without one.
-fn newcomer(file: &WatchlistFile, args: &AddArgs) -> Result<Newcomer, CommandError> {
+fn newcomer(file: &WatchlistFile, args: &AddArgs) -> Result<AccountLookup, CommandError> {
     let username = args.username.trim_start_matches('@');
     let is_part = |c: char| !c.is_whitespace() && !c.is_control() && c != '/';
     if username.is_empty() || username.len() > LONGEST_NAME || !username.chars().all(is_part) {
@@ -57,7 +57,7 @@ fn newcomer(file: &WatchlistFile, args: &AddArgs) -> Result<Newcomer, CommandErr
         Platform::Youtube => "youtube",
     };
     let handle = Handle { username: username.to_owned(), platform: platform.to_owned() };
-    Ok(Newcomer { handle, entry })
+    Ok(AccountLookup { handle, entry })
 }
 
 fn account_id(text: &str) -> Result<AccountId, CommandError> {
@@ -74,7 +74,7 @@ fn is_confirmed(handle: &Handle) -> Result<bool, CommandError> {
 }
 
 /// Through the daemon if one runs on this database, else by itself.
-async fn look_up(config: &Config, newcomer: Newcomer) -> Result<Option<Lookup>, CommandError> {
+async fn look_up(config: &Config, newcomer: AccountLookup) -> Result<Option<Lookup>, CommandError> {
     let path = &config.database.path;
     if is_in_use(path)
         && let Ok(mut told) = control::ask_to_add(path, &newcomer).await
@@ -85,8 +85,8 @@ async fn look_up(config: &Config, newcomer: Newcomer) -> Result<Option<Lookup>, 
     let client = Client::new(&config.api, key).map_err(RunError::from)?;
     let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(path, creation)?;
-    let mut engine = Engine::new(store, Terms::of(config), Appetite::Asked);
-    engine.watch(&config.accounts, Terms::of(config), clock::now())?;
+    let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);
+    engine.watch(&config.accounts, EngineConfig::of(config), clock::now())?;
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
@@ -117,18 +117,18 @@ async fn wait_for(
 fn finish(
     file: &WatchlistFile,
     config: &Config,
-    newcomer: &Newcomer,
+    newcomer: &AccountLookup,
     lookup: Option<Lookup>,
 ) -> Result<Done, CommandError> {
     let mut out = io::stdout().lock();
     let handle = newcomer.handle.to_string();
-    let handle = Shown(&handle);
+    let handle = Printable(&handle);
     let (id, followers, is_watched) = match lookup {
         Some(Lookup::Found { account_id: id, followers, is_watched, .. }) => {
             (account_id(&id)?, followers, is_watched)
         }
         Some(Lookup::NotFound { error, was_called }) => {
-            writeln!(out, "{handle}: {}", Shown(&error))?;
+            writeln!(out, "{handle}: {}", Printable(&error))?;
             return Ok(if was_called { Done::Refused } else { Done::Attention });
         }
         None => {

@@ -6,27 +6,27 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, Span, Watched};
 use crate::forecast::{per_month, per_period};
-use crate::report::{Shown, Table};
-use crate::schedule::{Timetable, spread_offset};
+use crate::report::{Printable, Table};
+use crate::schedule::{ScheduleCache, spread_offset};
 
 /// Prints accounts, schedules and the forecast.
 pub fn check(config: &Config) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut out = io::stdout().lock();
-    let mut timetable = Timetable::default();
+    let mut schedules = ScheduleCache::default();
     let mut table = Table::new(&["ACCOUNT", "LABEL", "CRON", "ZONE", "SPREAD", "NEXT"]);
     for account in &config.accounts {
         table.row([
             account.id.to_string(),
-            Shown(account.label.as_deref().unwrap_or_default()).to_string(),
-            Shown(&account.cron).to_string(),
+            Printable(account.label.as_deref().unwrap_or_default()).to_string(),
+            Printable(&account.cron).to_string(),
             account.timezone.to_string(),
             if account.spread > 0 {
                 Span::of_seconds(account.spread).to_string()
             } else {
                 "-".to_owned()
             },
-            next(&mut timetable, account, now),
+            next(&mut schedules, account, now),
         ]);
     }
     if !table.is_empty() {
@@ -76,11 +76,11 @@ fn within(
     Ok(Done::Well)
 }
 
-fn next(timetable: &mut Timetable, account: &Watched, now: Time) -> String {
+fn next(schedules: &mut ScheduleCache, account: &Watched, now: Time) -> String {
     if !account.enabled {
         return "disabled".to_owned();
     }
     let offset = spread_offset(&account.id, account.spread);
-    let place = timetable.place(&account.cron, &account.timezone, offset, now);
+    let place = schedules.place(&account.cron, &account.timezone, offset, now);
     place.map(|place| place.next.to_string()).unwrap_or_default()
 }

@@ -16,8 +16,8 @@ use crate::clock;
 use crate::commands::{CommandError, Done, report, runtime};
 use crate::config::{ApiKey, Config};
 use crate::daemon::{Input, Metrics, Notifier, Progress, RunError, Work, Worker, make_calls};
-use crate::engine::{Appetite, Engine, Terms};
-use crate::report::{Grouped, Shown};
+use crate::engine::{ClaimMode, Engine, EngineConfig};
+use crate::report::{Grouped, Printable};
 use crate::simulated_api::{SimulatedApi, World};
 use crate::store::{Creation, Reader, Store};
 
@@ -119,8 +119,8 @@ async fn play(folder: &Path) -> Result<(), CommandError> {
     let (key, _) = ApiKey::find(&config, |_| None)?;
     let client = Client::new(&config.api, key).map_err(RunError::from)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
-    let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
-    engine.watch(&config.accounts, Terms::of(&config), clock::now())?;
+    let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
+    engine.watch(&config.accounts, EngineConfig::of(&config), clock::now())?;
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
@@ -184,7 +184,7 @@ impl Show {
         };
         let label = self.labels.get(account_id.as_str()).copied().unwrap_or(account_id);
         let line = match (followers, error) {
-            (_, Some(error)) => format!("{label:<18} {}", Shown(error)),
+            (_, Some(error)) => format!("{label:<18} {}", Printable(error)),
             (Some(followers), None) => {
                 let before = self.last.insert(account_id.clone(), *followers);
                 let gained = before.map_or(String::new(), |before| {

@@ -9,7 +9,7 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, Form, print_json};
 use crate::config::Config;
 use crate::report::{Cell, Csv, Grouped, Signed, Sparkline, Table, terminal};
-use crate::store::{Batch, Mover, Reader};
+use crate::store::{AccountGrowth, Batch, Reader};
 
 /// How many winners, and as many losers, a person is shown who does not say.
 const SHOWN: usize = 10;
@@ -39,22 +39,22 @@ pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> 
 }
 
 /// The `top` that grew most and the `top` that lost most, in the order of their gains.
-fn chosen(movers: &[Mover], top: Option<usize>) -> Vec<&Mover> {
+fn chosen(movers: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> {
     let Some(top) = top else { return movers.iter().collect() };
     let (up, down) = (winners(movers), losers(movers));
     let lowest = down.len().saturating_sub(top);
     up.iter().take(top).chain(&down[lowest..]).copied().collect()
 }
 
-fn winners(movers: &[Mover]) -> Vec<&Mover> {
+fn winners(movers: &[AccountGrowth]) -> Vec<&AccountGrowth> {
     movers.iter().filter(|mover| mover.gained.is_some_and(|gained| gained >= 0)).collect()
 }
 
-fn losers(movers: &[Mover]) -> Vec<&Mover> {
+fn losers(movers: &[AccountGrowth]) -> Vec<&AccountGrowth> {
     movers.iter().filter(|mover| mover.gained.is_some_and(|gained| gained < 0)).collect()
 }
 
-fn json(movers: &[&Mover], since: Time) -> Value {
+fn json(movers: &[&AccountGrowth], since: Time) -> Value {
     json!({
         "since_time": since.0,
         "since_utc": since.to_string(),
@@ -71,7 +71,7 @@ fn json(movers: &[&Mover], since: Time) -> Value {
     })
 }
 
-fn write_csv(movers: &[&Mover], out: impl Write) -> io::Result<()> {
+fn write_csv(movers: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
     let headings = [
         "account_id",
         "label",
@@ -108,7 +108,7 @@ struct Page<'a> {
 impl Page<'_> {
     fn print(
         &self,
-        movers: &[Mover],
+        movers: &[AccountGrowth],
         top: usize,
         out: &mut impl Write,
     ) -> Result<(), CommandError> {
@@ -135,9 +135,13 @@ impl Page<'_> {
     }
 
     /// Whose growth is not known is said, and not left out in silence.
-    fn print_silent(&self, movers: &[Mover], out: &mut impl Write) -> Result<(), CommandError> {
+    fn print_silent(
+        &self,
+        movers: &[AccountGrowth],
+        out: &mut impl Write,
+    ) -> Result<(), CommandError> {
         let unknown = movers.iter().filter(|mover| mover.gained.is_none());
-        let (stale, young): (Vec<&Mover>, Vec<&Mover>) =
+        let (stale, young): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) =
             unknown.partition(|m| m.newest.is_none_or(|(time, _)| time <= self.since));
         if !young.is_empty() {
             let (n, them) = (young.len(), names(&young));
@@ -150,7 +154,7 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn table(&self, movers: &[&Mover]) -> Result<Table, CommandError> {
+    fn table(&self, movers: &[&AccountGrowth]) -> Result<Table, CommandError> {
         let headings = ["ACCOUNT", "FOLLOWERS", "GAINED", "", "TREND"];
         let mut table = Table::new(&headings).with_numbers(1..4);
         let trend = (self.width / 4).min(TREND);
@@ -173,11 +177,11 @@ impl Page<'_> {
     }
 }
 
-fn name(mover: &Mover) -> &str {
+fn name(mover: &AccountGrowth) -> &str {
     mover.label.as_deref().or(mover.username.as_deref()).unwrap_or(&mover.id)
 }
 
-fn names(movers: &[&Mover]) -> String {
+fn names(movers: &[&AccountGrowth]) -> String {
     const NAMED: usize = 5;
     let named: Vec<_> = movers.iter().take(NAMED).map(|m| terminal::fitted(name(m), 24)).collect();
     let more = if movers.len() > NAMED { ", …" } else { "" };

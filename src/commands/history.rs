@@ -8,12 +8,12 @@ use crate::cli::HistoryArgs;
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, Form, print_json};
 use crate::config::Config;
-use crate::report::{Cell, Chart, Csv, Grouped, In, Shown, Signed, Table, terminal};
-use crate::store::{Batch, Change, Gap, Named, Point, Reader, Subject};
+use crate::report::{Cell, Chart, Csv, Grouped, In, Printable, Signed, Table, terminal};
+use crate::store::{AccountRef, Batch, Change, Gap, Named, Point, Reader};
 
 /// Everything that is told.
 struct History {
-    account: Subject,
+    account: AccountRef,
     since: Option<Time>,
     points: Vec<Point>,
     gaps: Vec<Gap>,
@@ -39,15 +39,15 @@ pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError
     Ok(Done::Well)
 }
 
-fn find(look: &Batch<'_>, name: &str) -> Result<Subject, CommandError> {
-    let shown = Shown(name);
+fn find(look: &Batch<'_>, name: &str) -> Result<AccountRef, CommandError> {
+    let shown = Printable(name);
     Err(CommandError::Usage(match look.named(name)? {
         Named::One(account) => return Ok(account),
         Named::Several(ids) => {
             format!("{shown} names {} accounts; say which by its id: {}", ids.len(), ids.join(", "))
         }
         Named::Nobody(Some(nearest)) => {
-            format!("there is no account {shown}; did you mean {}?", Shown(&nearest))
+            format!("there is no account {shown}; did you mean {}?", Printable(&nearest))
         }
         Named::Nobody(None) => {
             format!("there is no account {shown}; `growthd status` lists them")
@@ -176,14 +176,14 @@ impl History {
 
     fn title(&self) -> String {
         let mut title = match &self.account.label {
-            Some(label) => format!("{} ({})", Shown(label), self.account.id),
+            Some(label) => format!("{} ({})", Printable(label), self.account.id),
             None => self.account.id.clone(),
         };
         if let Some(username) = &self.account.username {
-            title.push_str(&format!("  @{}", Shown(username)));
+            title.push_str(&format!("  @{}", Printable(username)));
         }
         if let Some(platform) = &self.account.platform {
-            title.push_str(&format!(" on {}", Shown(platform)));
+            title.push_str(&format!(" on {}", Printable(platform)));
         }
         title
     }

@@ -27,7 +27,7 @@ use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::{RunError, WatchedFile};
-use crate::report::{Future, Shown};
+use crate::report::{Future, Printable};
 use crate::store::StoreError;
 
 /// How a verb ended that did not fail.
@@ -127,7 +127,7 @@ impl CommandError {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
             // A path or a name in it may hold anything.
-            None => format!("growthd: {}", Shown(&self.to_string())),
+            None => format!("growthd: {}", Printable(&self.to_string())),
         };
         // Nobody is left to tell if stderr is closed.
         writeln!(io::stderr(), "{}", text.trim_end()).ok();

@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
-use crate::report::{In, Shown, Table};
-use crate::schedule::{Timetable, spread_offset};
+use crate::report::{In, Printable, Table};
+use crate::schedule::{ScheduleCache, spread_offset};
 use crate::store::{AccountStatus, Extent, Reader};
 
 /// How many runs of an account are shown.
@@ -42,7 +42,7 @@ pub fn plan(config: Config, as_json: bool) -> Result<Done, CommandError> {
         let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or_default();
         table.row([
             account.id.to_string(),
-            Shown(label).to_string(),
+            Printable(label).to_string(),
             first.to_string(),
             In { time: first, now }.to_string(),
             why(account).to_owned(),
@@ -57,7 +57,7 @@ pub fn plan(config: Config, as_json: bool) -> Result<Done, CommandError> {
 /// place in the spread alone, and of a long list nearly all share them.
 #[derive(Default)]
 struct Known<'a> {
-    timetable: Timetable,
+    schedules: ScheduleCache,
     following: HashMap<(&'a str, &'a str, Time), Option<Time>>,
 }
 
@@ -80,8 +80,8 @@ impl<'a> Known<'a> {
 
     /// The first occurrence after `time`.
     fn following(&mut self, cron: &'a str, zone: &'a str, time: Time) -> Option<Time> {
-        let timetable = &mut self.timetable;
-        let place = || timetable.place(cron, zone, 0, time).ok().map(|place| place.next);
+        let schedules = &mut self.schedules;
+        let place = || schedules.place(cron, zone, 0, time).ok().map(|place| place.next);
         *self.following.entry((cron, zone, time)).or_insert_with(place)
     }
 }

@@ -18,8 +18,8 @@ use crate::daemon::{
     EXIT_AT_ONCE, Input, Metrics, Notifier, Progress, RunError, Selection, StopSignals, Work,
     WorkError, Worker, control, make_calls,
 };
-use crate::engine::{Appetite, Engine, Terms};
-use crate::report::{Grouped, Shown};
+use crate::engine::{ClaimMode, Engine, EngineConfig};
+use crate::report::{Grouped, Printable};
 use crate::store::{Creation, Outcome, Store, is_in_use};
 
 /// Refreshes what `args` say, and shows how it goes.
@@ -48,15 +48,15 @@ async fn alone(config: &Config, selection: Selection, as_json: bool) -> Result<D
     let client = Client::new(&config.api, key).map_err(RunError::from)?;
     let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(&config.database.path, creation)?;
-    let mut engine = Engine::new(store, Terms::of(config), Appetite::Asked);
-    engine.watch(&config.accounts, Terms::of(config), clock::now())?;
+    let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);
+    engine.watch(&config.accounts, EngineConfig::of(config), clock::now())?;
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
     tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
     let (tells, progress) = unbounded_channel();
     // The worker is not started yet, so its inbox is open.
-    inbox.send(Input::Wish(selection, tells)).ok();
+    inbox.send(Input::RefreshRequest(selection, tells)).ok();
     let stop = inbox.clone();
     let mut signals = StopSignals::new().map_err(|error| RunError::Start(Box::new(error)))?;
     tokio::spawn(async move {
@@ -153,13 +153,16 @@ impl<'a> Watch<'a> {
                     format!("ok       {name}  {}", followers.unwrap_or_default())
                 } else {
                     self.failed += 1;
-                    format!("{outcome:<8} {name}  {}", Shown(error.as_deref().unwrap_or_default()))
+                    format!(
+                        "{outcome:<8} {name}  {}",
+                        Printable(error.as_deref().unwrap_or_default())
+                    )
                 }
             }
             Progress::Declined { account_id, error } => {
                 self.declined += 1;
                 self.bar.inc(1);
-                format!("not done {}  {}", self.name(account_id), Shown(error))
+                format!("not done {}  {}", self.name(account_id), Printable(error))
             }
         };
         if self.as_json {
@@ -173,7 +176,7 @@ impl<'a> Watch<'a> {
 
     fn name(&self, id: &str) -> String {
         match self.labels.get(id) {
-            Some(label) => format!("{id} ({})", Shown(label)),
+            Some(label) => format!("{id} ({})", Printable(label)),
             None => id.to_owned(),
         }
     }

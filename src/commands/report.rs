@@ -8,7 +8,7 @@ use crate::clock;
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
 use crate::report::html::{Allowance, Page};
-use crate::report::{Grouped, Shown};
+use crate::report::{Grouped, Printable};
 use crate::store::Reader;
 
 /// How every page begins, and what an existing file must begin with to be replaced.
@@ -30,7 +30,7 @@ pub fn report(config: &Config, output: &Path) -> Result<Done, CommandError> {
     writeln!(
         io::stdout(),
         "{}: {} accounts, {} snapshots, {}.{} MB; open it in a browser",
-        Shown(&place.to_string_lossy()),
+        Printable(&place.to_string_lossy()),
         count(accounts),
         count(snapshots),
         size / 1_000_000,
@@ -64,7 +64,7 @@ pub fn write(config: &Config, output: &Path) -> Result<(), CommandError> {
 
 fn put(page: &Page, output: &Path) -> io::Result<PathBuf> {
     write_file(page, output).map_err(|error| {
-        let told = format!("{}: {error}", Shown(&output.to_string_lossy()));
+        let told = format!("{}: {error}", Printable(&output.to_string_lossy()));
         io::Error::new(error.kind(), told)
     })
 }

@@ -4,11 +4,11 @@ use std::sync::mpsc::Sender;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::api::{Answer, Client, Heard, Room, classify};
+use crate::api::{Answer, BodyPermit, ClassifiedResponse, Client, classify};
 use crate::clock::{self, Time};
 use crate::daemon::{Input, Metrics};
-use crate::engine::Return;
-use crate::store::{Callee, Claim};
+use crate::engine::CompletedCall;
+use crate::store::{CallTarget, Claim};
 
 /// Makes every call that `claims` yields, until it is closed. Each answer goes to `inbox`; no
 /// call is given up or cut short by a shutdown.
@@ -38,23 +38,23 @@ impl Call {
     async fn make(self, client: Client, metrics: Metrics) {
         let Some(claim) = &self.claim else { return };
         let start = clock::monotonic();
-        let answer = match claim.callee() {
-            Callee::Account(_, id) => client.refresh(id).await,
-            Callee::Newcomer(newcomer) => client.analyze(&newcomer.handle).await,
+        let answer = match claim.target() {
+            CallTarget::Account(_, id) => client.refresh(id).await,
+            CallTarget::AccountLookup(newcomer) => client.analyze(&newcomer.handle).await,
         };
         metrics.took(clock::monotonic().duration_since(start));
         let arrived = clock::now().time();
         let heard = classify(&answer, claim.account_id(), arrived);
-        self.settle(heard, arrived, answer.into_room());
+        self.settle(heard, arrived, answer.into_body_permit());
     }
 
-    fn settle(mut self, heard: Heard, arrived: Time, room: Room) {
+    fn settle(mut self, heard: ClassifiedResponse, arrived: Time, room: BodyPermit) {
         if let Some(claim) = self.claim.take() {
-            self.send(Return { claim, heard, arrived, room });
+            self.send(CompletedCall { claim, heard, arrived, room });
         }
     }
 
-    fn send(&self, returned: Return) {
+    fn send(&self, returned: CompletedCall) {
         // The worker outlives every call it has claimed; without it there is no ledger to settle
         // in, and the next start marks the line unknown.
         self.inbox.send(Input::Returned(returned)).ok();
@@ -65,7 +65,7 @@ impl Drop for Call {
     fn drop(&mut self) {
         if let Some(claim) = self.claim.take() {
             let answer = Answer::Unknown("the call ended early".to_owned());
-            self.send(Return::new(claim, answer, clock::now().time()));
+            self.send(CompletedCall::new(claim, answer, clock::now().time()));
         }
     }
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::clock::Now;
     use crate::config::Config;
-    use crate::engine::{Appetite, Engine, Terms};
+    use crate::engine::{ClaimMode, Engine, EngineConfig};
     use crate::store::{Creation, Store};
 
     const NEW_YEAR_2026: Now = Now(1_767_225_600_000);
@@ -90,8 +90,8 @@ mod tests {
         let config = Config::parse(&folder.path().join("c.toml"), text, NEW_YEAR_2026.time());
         let config = config.expect("a configuration");
         let store = Store::open(&config.database.path, Creation::Allowed).expect("a store");
-        let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
-        engine.watch(&config.accounts, Terms::of(&config), NEW_YEAR_2026).expect("a list");
+        let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
+        engine.watch(&config.accounts, EngineConfig::of(&config), NEW_YEAR_2026).expect("a list");
         let claim = engine.turn(NEW_YEAR_2026).expect("a turn").claims.pop();
 
         let (inbox, received) = channel();

@@ -20,7 +20,7 @@ use tracing::debug;
 use crate::account::{Handle, InvalidAccountId};
 use crate::config::Watched;
 use crate::daemon::{Input, Lookup, Progress, Selection};
-use crate::store::Newcomer;
+use crate::store::AccountLookup;
 
 /// Stands for the id of somebody whose id is not known yet.
 const PLACEHOLDER: &str = "unknown";
@@ -79,8 +79,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(newcomer: &Newcomer) -> Wanted {
-        let Newcomer { handle, entry } = newcomer;
+    fn of(newcomer: &AccountLookup) -> Wanted {
+        let AccountLookup { handle, entry } = newcomer;
         Wanted {
             username: handle.username.clone(),
             platform: handle.platform.clone(),
@@ -90,7 +90,7 @@ impl Wanted {
         }
     }
 
-    fn newcomer(self) -> io::Result<Newcomer> {
+    fn newcomer(self) -> io::Result<AccountLookup> {
         let entry = Watched {
             // The vendor tells it.
             id: PLACEHOLDER.parse().map_err(invalid)?,
@@ -102,7 +102,7 @@ impl Wanted {
             enabled: true,
         };
         let handle = Handle { username: self.username, platform: self.platform };
-        Ok(Newcomer { handle, entry })
+        Ok(AccountLookup { handle, entry })
     }
 }
 
@@ -168,7 +168,7 @@ async fn answer(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
         }
         Request::Refresh(selected) => {
             let (tells, told) = unbounded_channel();
-            inbox.send(Input::Wish(selected.selection()?, tells)).ok();
+            inbox.send(Input::RefreshRequest(selected.selection()?, tells)).ok();
             pass_on(told, writer).await
         }
     }
@@ -205,7 +205,7 @@ pub async fn ask(
 /// As [`ask`].
 pub async fn ask_to_add(
     database: &Path,
-    newcomer: &Newcomer,
+    newcomer: &AccountLookup,
 ) -> io::Result<UnboundedReceiver<Lookup>> {
     request(database, &Request::Add(Wanted::of(newcomer))).await
 }

@@ -3,7 +3,7 @@
 use tracing::{debug, error, info, warn};
 
 use crate::engine::Event;
-use crate::report::Shown;
+use crate::report::Printable;
 use crate::store::Outcome;
 
 /// So many equal failures in a row are logged one by one.
@@ -66,7 +66,7 @@ impl Journal {
             return;
         }
         let count = self.failure.again(error.as_deref());
-        let error = error.as_deref().map(|error| Shown(error).to_string());
+        let error = error.as_deref().map(|error| Printable(error).to_string());
         if !self.failure.is_told() {
             debug!(account = %id, refresh_id = refresh.0, error, "not refreshed, as those before");
             return;
@@ -94,20 +94,20 @@ fn log(event: &Event) {
             info!(account = %id, slot = %slot, why, "slot passed over");
         }
         Event::Declined { id, why } => {
-            warn!(account = %id, "not refreshed: {}", Shown(why));
+            warn!(account = %id, "not refreshed: {}", Printable(why));
         }
         Event::Found { handle, id, followers, .. } => {
-            info!(account = %id, followers, "found {}", Shown(&handle.to_string()));
+            info!(account = %id, followers, "found {}", Printable(&handle.to_string()));
         }
         Event::NotFound { handle, why, .. } => {
-            warn!("not found: {}: {}", Shown(&handle.to_string()), Shown(why));
+            warn!("not found: {}: {}", Printable(&handle.to_string()), Printable(why));
         }
         Event::Paused(pause) => {
-            error!(next_probe = %pause.probe, "paused: {}", Shown(&pause.reason));
+            error!(next_probe = %pause.probe, "paused: {}", Printable(&pause.reason));
         }
         Event::Resumed(_) => info!("going on: the pause is over"),
         Event::Waiting(wait) => {
-            warn!(until = %wait.until, "waiting, as the vendor asks: {}", Shown(&wait.reason));
+            warn!(until = %wait.until, "waiting, as the vendor asks: {}", Printable(&wait.reason));
         }
         Event::BudgetSpent(until) => {
             warn!(until = %until, "the budget is spent; what is due waits and is caught up then");

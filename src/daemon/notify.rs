@@ -7,7 +7,7 @@ use sd_notify::NotifyState;
 use tokio::sync::Notify;
 use tracing::debug;
 
-use crate::report::Shown;
+use crate::report::Printable;
 
 /// Tells the service manager how things stand; does nothing where there is none.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Notifier {
 
     /// The service is up, or has reloaded.
     pub fn ready(&self, status: &str) {
-        send(&[NotifyState::Ready, NotifyState::Status(&Shown(status).to_string())]);
+        send(&[NotifyState::Ready, NotifyState::Status(&Printable(status).to_string())]);
         self.changed();
     }
 
@@ -69,7 +69,7 @@ impl Notifier {
     /// One line on how things stand.
     pub fn status(&self, status: &str) {
         // A line's end would begin another message.
-        send(&[NotifyState::Status(&Shown(status).to_string())]);
+        send(&[NotifyState::Status(&Printable(status).to_string())]);
     }
 
     /// Something has happened that the line on how things stand may tell.

@@ -19,10 +19,10 @@ use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watched_file::WatchedFile;
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
 use crate::daemon::{control, heartbeat, make_calls, status_line};
-use crate::engine::{Appetite, Changes, Engine, Terms};
+use crate::engine::{Changes, ClaimMode, Engine, EngineConfig};
 use crate::forecast::per_month;
-use crate::report::Shown;
-use crate::store::{Amendment, Creation, Pause, Reader, Store, StoreError};
+use crate::report::Printable;
+use crate::store::{Creation, Pause, Reader, Store, StoreError, WatchlistDiff};
 
 /// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
 /// while.
@@ -73,9 +73,9 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
     // Before the database, so that a start that lacks the key leaves nothing behind.
     let client = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
-    let mut engine = Engine::new(store, Terms::of(&config), Appetite::Due);
+    let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
     let (config, list) = Watchlist::of(config)?;
-    let changes = engine.amend(&list.amendment, Terms::of(&config), clock::now())?;
+    let changes = engine.amend(&list.amendment, EngineConfig::of(&config), clock::now())?;
     let list = list.outline;
     let pause = engine.store().look()?.pause()?;
     let notifier = Notifier::from_env();
@@ -159,7 +159,7 @@ fn client(config: &Config) -> Result<Client, RunError> {
 
 /// A watchlist, held against the database.
 struct Watchlist {
-    amendment: Amendment,
+    amendment: WatchlistDiff,
     outline: Outline,
 }
 
@@ -203,7 +203,11 @@ fn announce(config: &Config, list: Outline, changes: Changes, pause: Option<&Pau
         "growthd {} watches ({changes})", env!("CARGO_PKG_VERSION")
     );
     if let Some(pause) = pause {
-        warn!("still paused since {}: {}; trying one account", pause.since, Shown(&pause.reason));
+        warn!(
+            "still paused since {}: {}; trying one account",
+            pause.since,
+            Printable(&pause.reason)
+        );
     }
 }
 
@@ -259,7 +263,7 @@ impl Daemon {
             tokio::task::spawn_blocking(load).await.map_err(start_error)??;
         let client = client(&config)?;
         let (reply, answered) = oneshot::channel();
-        self.send(Input::Amend(Box::new((list.amendment, Terms::of(&config))), reply));
+        self.send(Input::Amend(Box::new((list.amendment, EngineConfig::of(&config))), reply));
         let changes = answered.await.map_err(start_error)??;
         if is_moved || config.http != self.config.http {
             warn!("a change of [database] or [http] takes effect at the next start");

@@ -8,7 +8,7 @@ use tracing::debug;
 use crate::clock::{self, Time};
 use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
-use crate::report::{Grouped, In, Shown};
+use crate::report::{Grouped, In, Printable};
 use crate::store::{Overview, Pause, Reader, StoreError};
 
 /// The shortest time between two lines, and the longest: "in 3 h" ages without an event.
@@ -76,14 +76,14 @@ impl fmt::Display for StatusLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let now = self.now;
         if let Some(trouble) = &self.trouble {
-            write!(f, "nothing is refreshed: {}; ", Shown(trouble))?;
+            write!(f, "nothing is refreshed: {}; ", Printable(trouble))?;
         }
         if self.is_edit_refused {
             f.write_str("the last edit of the configuration was refused; ")?;
         }
         if let Some(pause) = &self.pause {
             let probe = In { time: pause.probe, now };
-            write!(f, "paused: {}, next probe {probe}; ", Shown(&pause.reason))?;
+            write!(f, "paused: {}, next probe {probe}; ", Printable(&pause.reason))?;
         }
         let Overview { watched, next_due, overdue, failing, .. } = self.overview;
         let plural = if watched == 1 { "" } else { "s" };

@@ -13,9 +13,9 @@ use crate::daemon::journal::Journal;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::progress::{Lookup, Progress};
-use crate::engine::{Changes, Engine, Event, Terms, Turn, Wish};
+use crate::engine::{Changes, Engine, EngineConfig, Event, RefreshRequest, Turn};
 use crate::memory;
-use crate::store::{Amendment, Claim, Newcomer, StoreError, journal_size};
+use crate::store::{AccountLookup, Claim, StoreError, WatchlistDiff, journal_size};
 
 /// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
 /// timer beside the heartbeat, and wakes the engine if that fails.
@@ -43,17 +43,20 @@ const OVERGROWN: u64 = 256 << 20;
 #[derive(Debug)]
 pub enum Input {
     /// A call came back.
-    Returned(crate::engine::Return),
+    Returned(crate::engine::CompletedCall),
     /// It may be time.
     Wake,
     /// The journal may be brought into the file.
     Maintain,
     /// What is new in the watchlist, and new terms.
-    Amend(Box<(Amendment, Terms)>, tokio::sync::oneshot::Sender<Result<Changes, StoreError>>),
+    Amend(
+        Box<(WatchlistDiff, EngineConfig)>,
+        tokio::sync::oneshot::Sender<Result<Changes, StoreError>>,
+    ),
     /// Somebody wants accounts refreshed, and to hear of it.
-    Wish(Selection, UnboundedSender<Progress>),
+    RefreshRequest(Selection, UnboundedSender<Progress>),
     /// Somebody wants an account looked up by name.
-    Add(Box<Newcomer>, UnboundedSender<Lookup>),
+    Add(Box<AccountLookup>, UnboundedSender<Lookup>),
     /// Somebody wants to hear of everything.
     Follow(UnboundedSender<Progress>),
     /// Start nothing more, and end when nothing is on its way.
@@ -284,7 +287,7 @@ impl Worker {
     /// Sleeps until something comes.
     fn wait(&mut self, sleep: Duration) {
         if self.is_unsettled && sleep > Duration::from_secs(1) && self.engine.in_flight() == 0 {
-            self.settle_down();
+            self.checkpoint();
         }
         match self.inbox.recv_timeout(sleep) {
             Ok(input) => self.take(input),
@@ -298,7 +301,7 @@ impl Worker {
         match input {
             Input::Returned(returned) => self.engine.take(returned),
             Input::Wake => {}
-            Input::Maintain => self.settle_down(),
+            Input::Maintain => self.checkpoint(),
             Input::Amend(new, reply) => {
                 let (amendment, terms) = *new;
                 self.is_unsettled = true;
@@ -306,11 +309,11 @@ impl Worker {
                 reply.send(self.engine.amend(&amendment, terms, clock::now())).ok();
             }
             // Whoever asks a daemon that is stopping hears at once that nothing comes of it.
-            Input::Wish(..) if self.stopping.is_some() => {}
-            Input::Wish(selection, tells) => self.wish(selection, tells),
+            Input::RefreshRequest(..) if self.stopping.is_some() => {}
+            Input::RefreshRequest(selection, tells) => self.wish(selection, tells),
             Input::Add(newcomer, tells) => {
                 self.lookups.push((newcomer.handle.clone(), tells));
-                self.engine.wish(Wish::Add(newcomer));
+                self.engine.wish(RefreshRequest::Add(newcomer));
             }
             Input::Follow(tells) => self.followers.push(tells),
             Input::Stop => {
@@ -321,7 +324,8 @@ impl Worker {
     }
 
     fn wish(&mut self, selection: Selection, tells: UnboundedSender<Progress>) {
-        let wish = if selection == Selection::Due { Wish::Open } else { Wish::Now };
+        let wish =
+            if selection == Selection::Due { RefreshRequest::Open } else { RefreshRequest::Now };
         let selected = match selection {
             Selection::Ids(ids) => Ok(ids),
             Selection::All => self.engine.store().look().and_then(|batch| batch.watched_ids()),
@@ -394,13 +398,13 @@ impl Worker {
     }
 
     /// For when nothing is on its way: leaves the file nearly whole, and the process small.
-    fn settle_down(&mut self) {
-        match self.engine.store().settle_down() {
+    fn checkpoint(&mut self) {
+        match self.engine.store().checkpoint() {
             Ok(()) => self.is_unsettled = false,
             Err(error) => warn!("the journal could not be brought into the database: {error}"),
         }
         self.look_at_journal();
-        memory::give_back();
+        memory::release();
     }
 
     fn look_at_journal(&mut self) {

@@ -1,11 +1,11 @@
 //! Adding somebody known by name: one paid call that tells the id and is the baseline too.
 
-use crate::api::{Heard, Reply};
+use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::config::Watched;
 use crate::engine::claiming::Claiming;
 use crate::engine::gate::Gate;
 use crate::engine::settling::{NOBODY, Settling, verdict};
-use crate::engine::{Event, Newcomer};
+use crate::engine::{AccountLookup, Event};
 use crate::store::{Account, StoreError};
 
 impl Claiming<'_, '_> {
@@ -13,7 +13,7 @@ impl Claiming<'_, '_> {
     /// is dealt with.
     pub(super) fn grant_newcomer(
         &mut self,
-        newcomer: &Newcomer,
+        newcomer: &AccountLookup,
         gate: &Gate,
         room: &mut usize,
     ) -> Result<bool, StoreError> {
@@ -39,13 +39,13 @@ impl Settling<'_, '_> {
     /// Settles a look-up by name: its ledger line, and the snapshot that it is.
     pub(super) fn settle_newcomer(
         mut self,
-        newcomer: &Newcomer,
-        heard: &Heard,
+        newcomer: &AccountLookup,
+        heard: &ClassifiedResponse,
     ) -> Result<bool, StoreError> {
         let pause = self.batch.pause()?;
         let follows = self.follows(heard, None, pause.as_ref())?;
         let handle = newcomer.handle.clone();
-        let Reply::Measured(id, told) = &heard.reply else {
+        let ResponseKind::Measured(id, told) = &heard.reply else {
             let verdict = verdict(heard);
             self.batch.settle(self.claim, None, &verdict, self.arrived)?;
             let call = Some((verdict.outcome, verdict.spent));

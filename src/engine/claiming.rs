@@ -7,9 +7,9 @@ use crate::config::Retry;
 use crate::engine::consequence::probe_distance;
 use crate::engine::gate::Gate;
 use crate::engine::step::{Step, step, superseded};
-use crate::engine::{Appetite, Event, Progress, Terms, Wish};
-use crate::schedule::{Place, Timetable};
-use crate::store::{Account, AccountKey, Batch, Cause, Pause, Standing, StoreError};
+use crate::engine::{ClaimMode, EngineConfig, Event, Progress, RefreshRequest};
+use crate::schedule::{ScheduleCache, SlotWindow};
+use crate::store::{Account, AccountKey, AccountState, Batch, Cause, Pause, StoreError};
 
 /// How many due accounts are fetched at a time, at least and at most. A fetch sorts everything
 /// that is due; so where many calls are made, many share one, and where few are, the order stays
@@ -51,10 +51,10 @@ impl Candidates {
 /// The part of a turn that claims.
 pub(super) struct Claiming<'a, 'store> {
     pub(super) batch: &'a mut Batch<'store>,
-    pub(super) timetable: &'a mut Timetable,
-    pub(super) terms: &'a Terms,
+    pub(super) schedules: &'a mut ScheduleCache,
+    pub(super) terms: &'a EngineConfig,
     pub(super) candidates: &'a mut Candidates,
-    pub(super) appetite: Appetite,
+    pub(super) mode: ClaimMode,
     pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) now: Now,
@@ -66,7 +66,7 @@ impl Claiming<'_, '_> {
     /// many wishes are dealt with, and when there is more to do.
     pub(super) fn claim(
         mut self,
-        wishes: &VecDeque<Wish>,
+        wishes: &VecDeque<RefreshRequest>,
     ) -> Result<(usize, Option<Now>), StoreError> {
         let gate = self.gate()?;
         let mut room = if gate.is_open(self.now) { gate.limit } else { 0 };
@@ -85,10 +85,10 @@ impl Claiming<'_, '_> {
             return Ok((wishes_done, Some(self.now)));
         }
         let gate = self.gate()?;
-        let due = match self.appetite {
+        let due = match self.mode {
             // With no room before a call comes back, that wakes the engine anyhow.
-            Appetite::Due if gate.opens_by_itself() => self.batch.next_due()?,
-            Appetite::Due | Appetite::Asked | Appetite::Nothing => None,
+            ClaimMode::Due if gate.opens_by_itself() => self.batch.next_due()?,
+            ClaimMode::Due | ClaimMode::Asked | ClaimMode::Nothing => None,
         };
         gate.tell(due, self.now.time(), self.progress, self.events);
         let wake = match wishes_done < wishes.len() {
@@ -103,11 +103,16 @@ impl Claiming<'_, '_> {
     }
 
     /// Deals with one wish, unless it has to wait for room.
-    fn grant(&mut self, wish: &Wish, gate: &Gate, room: &mut usize) -> Result<bool, StoreError> {
+    fn grant(
+        &mut self,
+        wish: &RefreshRequest,
+        gate: &Gate,
+        room: &mut usize,
+    ) -> Result<bool, StoreError> {
         let (id, is_open) = match wish {
-            Wish::Add(newcomer) => return self.grant_newcomer(newcomer, gate, room),
-            Wish::Now(id) => (id, false),
-            Wish::Open(id) => (id, true),
+            RefreshRequest::Add(newcomer) => return self.grant_newcomer(newcomer, gate, room),
+            RefreshRequest::Now(id) => (id, false),
+            RefreshRequest::Open(id) => (id, true),
         };
         let decline = |why: String| Event::Declined { id: id.clone(), why };
         let account = match self.batch.account_by_id(id)? {
@@ -151,7 +156,7 @@ impl Claiming<'_, '_> {
 
     /// Claims for due accounts; answers whether there were more than one turn should look at.
     fn claim_due(&mut self, gate: &Gate, room: &mut usize) -> Result<bool, StoreError> {
-        if self.appetite != Appetite::Due {
+        if self.mode != ClaimMode::Due {
             return Ok(false);
         }
         for _ in 0..LOOKED_AT {
@@ -185,7 +190,7 @@ impl Claiming<'_, '_> {
         if !is_due || self.batch.is_in_flight(key)? {
             return Ok(());
         }
-        let place = account.place(self.timetable, time)?;
+        let place = account.place(self.schedules, time)?;
         account.standing.interval = place.interval;
         let up = self.progress.up.unwrap_or(time);
         let tried = match account.standing.last_failure {
@@ -232,7 +237,7 @@ impl Claiming<'_, '_> {
     /// a day in a pattern such as `0 9,17 * * MON` would never be served.
     fn is_fresh(&mut self, account: &Account, slot: Time) -> Result<bool, StoreError> {
         let Some(last) = account.last_time else { return Ok(false) };
-        let before = account.place(self.timetable, slot.plus(-1))?.slot;
+        let before = account.place(self.schedules, slot.plus(-1))?.slot;
         let (now, from) = (self.now.time(), slot.plus(-slot.since(before) / 10));
         match last <= now {
             true => Ok(last > from),
@@ -293,13 +298,13 @@ impl Claiming<'_, '_> {
 
 /// The standing of an account whose open slot is replaced by the next: that one's attempts are
 /// its own.
-fn closed(standing: &Standing) -> Standing {
-    Standing { slot: None, tries: 0, paid: 0, ..*standing }
+fn closed(standing: &AccountState) -> AccountState {
+    AccountState { slot: None, tries: 0, paid: 0, ..*standing }
 }
 
 /// The standing of an account that owes nothing up to now.
-pub(super) fn passed(standing: &Standing, place: &Place) -> Standing {
-    Standing {
+pub(super) fn passed(standing: &AccountState, place: &SlotWindow) -> AccountState {
+    AccountState {
         next_due: standing.next_due.map(|_| place.next),
         last_slot: standing.last_slot.max(Some(place.slot)),
         slot: None,
@@ -318,19 +323,19 @@ pub(super) fn passed(standing: &Standing, place: &Place) -> Standing {
 /// its back-off was another clock's too.
 pub(super) fn bring_back(
     batch: &Batch<'_>,
-    timetable: &mut Timetable,
+    schedules: &mut ScheduleCache,
     retry: &Retry,
     now: Time,
 ) -> Result<usize, StoreError> {
     let mut count = 0;
     for account in batch.ahead_of(now, now.plus(retry.max_delay))? {
-        let place = account.place(timetable, now)?;
+        let place = account.place(schedules, now)?;
         let standing = &account.standing;
-        let untried = Standing { slot: None, tries: 0, paid: 0, ..*standing };
+        let untried = AccountState { slot: None, tries: 0, paid: 0, ..*standing };
         let brought = match (standing.last_slot, standing.slot) {
             (Some(served), _) if served > place.next => {
                 let owes = place.slot > account.active;
-                Standing {
+                AccountState {
                     next_due: Some(if owes { place.slot } else { place.next }),
                     last_slot: Some(if owes { place.slot.plus(-1) } else { place.slot }),
                     interval: place.interval,
@@ -340,11 +345,11 @@ pub(super) fn bring_back(
             (Some(served), Some(tried)) if tried > now => {
                 let owes = place.slot > served.max(account.active);
                 let next_due = Some(if owes { place.slot } else { place.next });
-                Standing { next_due, interval: place.interval, ..untried }
+                AccountState { next_due, interval: place.interval, ..untried }
             }
-            (None, Some(tried)) if tried > now => Standing { next_due: Some(now), ..untried },
+            (None, Some(tried)) if tried > now => AccountState { next_due: Some(now), ..untried },
             (None, _) | (_, Some(_)) => {
-                Standing { next_due: standing.next_due.min(Some(now)), ..*standing }
+                AccountState { next_due: standing.next_due.min(Some(now)), ..*standing }
             }
             (Some(_), None) => continue,
         };

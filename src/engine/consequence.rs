@@ -2,7 +2,7 @@
 //!
 //! Pure: the facts that an answer is held against are gathered by the caller.
 
-use crate::api::{Heard, Reply};
+use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::config::{OnUnknown, Retry};
 use crate::store::{AccountKey, Outcome, PauseKind, Recent};
 
@@ -90,7 +90,7 @@ pub struct Facts<'a> {
 }
 
 /// What follows from `heard`.
-pub fn consequence(heard: &Heard, facts: &Facts<'_>, retry: &Retry) -> Consequence {
+pub fn consequence(heard: &ClassifiedResponse, facts: &Facts<'_>, retry: &Retry) -> Consequence {
     let lifts = facts.is_probe && facts.pause.is_some_and(|kind| lifts(kind, heard));
     let pause = facts.pause.filter(|_| !lifts);
     let (effect, stop) = follows(heard, facts, pause, retry);
@@ -107,7 +107,7 @@ pub fn consequence(heard: &Heard, facts: &Facts<'_>, retry: &Retry) -> Consequen
 }
 
 fn follows(
-    heard: &Heard,
+    heard: &ClassifiedResponse,
     facts: &Facts<'_>,
     pause: Option<PauseKind>,
     retry: &Retry,
@@ -116,25 +116,25 @@ fn follows(
     let stop = |kind, advice: &str| Some(Stop::Pause(kind, format!("{}; {advice}", error())));
     let attempts_left = facts.paid.saturating_add(1) < retry.max_paid_attempts;
     match &heard.reply {
-        Reply::Measured(..) => (Effect::Served, None),
-        Reply::NotSent => (Effect::BackOff(Attempt::Free), None),
-        Reply::Unknown => match retry.unknown {
+        ResponseKind::Measured(..) => (Effect::Served, None),
+        ResponseKind::NotSent => (Effect::BackOff(Attempt::Free), None),
+        ResponseKind::Unknown => match retry.unknown {
             OnUnknown::Retry if attempts_left && facts.paid == 0 => {
                 (Effect::BackOff(Attempt::Paid), None)
             }
             OnUnknown::Retry if attempts_left => (Effect::BackOffLong(Attempt::Paid), None),
             OnUnknown::Retry | OnUnknown::Skip => (Effect::GivenUp, None),
         },
-        Reply::Unusable(_) if attempts_left => (Effect::BackOff(Attempt::Paid), None),
-        Reply::Unusable(_) | Reply::Rejected => (Effect::GivenUp, None),
-        Reply::Refused => (
+        ResponseKind::Unusable(_) if attempts_left => (Effect::BackOff(Attempt::Paid), None),
+        ResponseKind::Unusable(_) | ResponseKind::Rejected => (Effect::GivenUp, None),
+        ResponseKind::Refused => (
             Effect::AsItWas,
             stop(
                 PauseKind::Refused,
                 "mend the key, the credits or the subscription, then restart growthd",
             ),
         ),
-        Reply::Redirected(_) => {
+        ResponseKind::Redirected(_) => {
             let is_known = facts.failing_status.is_some_and(|status| (300..400).contains(&status));
             let spreads = !is_known && (facts.others_redirected || facts.watched <= 1);
             if spreads || pause == Some(PauseKind::Redirected) {
@@ -144,7 +144,7 @@ fn follows(
                 (Effect::GivenUp, None)
             }
         }
-        Reply::Forbidden(wait) => {
+        ResponseKind::Forbidden(wait) => {
             let is_known = facts.failing_status == Some(403);
             let spreads = !is_known && facts.others_forbidden;
             match wait {
@@ -157,11 +157,11 @@ fn follows(
             }
         }
         // A vendor that is down and says when to come back is down all the same, and charges.
-        Reply::Throttled(_) if is_broken(heard) && pause.is_none() && is_outage(facts) => {
+        ResponseKind::Throttled(_) if is_broken(heard) && pause.is_none() && is_outage(facts) => {
             (Effect::AsItWas, stop(PauseKind::Outage, PROBED))
         }
-        Reply::Throttled(wait) => throttled(heard, facts, *wait, retry, error()),
-        Reply::Broken => {
+        ResponseKind::Throttled(wait) => throttled(heard, facts, *wait, retry, error()),
+        ResponseKind::Broken => {
             if is_outage(facts) || pause == Some(PauseKind::Outage) {
                 (Effect::AsItWas, stop(PauseKind::Outage, PROBED))
             } else {
@@ -171,12 +171,12 @@ fn follows(
     }
 }
 
-fn is_broken(heard: &Heard) -> bool {
+fn is_broken(heard: &ClassifiedResponse) -> bool {
     heard.status.is_some_and(|status| status >= 500)
 }
 
 fn throttled(
-    heard: &Heard,
+    heard: &ClassifiedResponse,
     facts: &Facts<'_>,
     wait: Option<i64>,
     retry: &Retry,
@@ -208,15 +208,16 @@ fn is_outage(facts: &Facts<'_>) -> bool {
 }
 
 /// Whether an answer shows that what a pause is about is over.
-fn lifts(kind: PauseKind, heard: &Heard) -> bool {
-    let is_answer = !matches!(heard.reply, Reply::NotSent | Reply::Unknown);
-    let is_usual = matches!(heard.reply, Reply::Measured(..) | Reply::Rejected);
+fn lifts(kind: PauseKind, heard: &ClassifiedResponse) -> bool {
+    let is_answer = !matches!(heard.reply, ResponseKind::NotSent | ResponseKind::Unknown);
+    let is_usual = matches!(heard.reply, ResponseKind::Measured(..) | ResponseKind::Rejected);
     match kind {
         PauseKind::Refused | PauseKind::Forbidden => is_usual,
         PauseKind::Redirected => {
-            is_answer && !matches!(heard.reply, Reply::Redirected(_) | Reply::Unusable(_))
+            is_answer
+                && !matches!(heard.reply, ResponseKind::Redirected(_) | ResponseKind::Unusable(_))
         }
-        PauseKind::Outage => is_answer && heard.reply != Reply::Broken && !is_broken(heard),
+        PauseKind::Outage => is_answer && heard.reply != ResponseKind::Broken && !is_broken(heard),
         PauseKind::Clock => is_answer && heard.clock_off.is_none(),
     }
 }
@@ -257,8 +258,14 @@ mod tests {
     };
     const A: AccountKey = AccountKey(1);
 
-    fn heard(reply: Reply, status: Option<u16>) -> Heard {
-        Heard { reply, status, error: Some("why".to_owned()), spent: true, clock_off: None }
+    fn heard(reply: ResponseKind, status: Option<u16>) -> ClassifiedResponse {
+        ClassifiedResponse {
+            reply,
+            status,
+            error: Some("why".to_owned()),
+            spent: true,
+            clock_off: None,
+        }
     }
 
     fn facts(recent: &[Recent]) -> Facts<'_> {
@@ -275,7 +282,7 @@ mod tests {
         }
     }
 
-    fn effect(reply: Reply, status: Option<u16>, facts: &Facts<'_>) -> Effect {
+    fn effect(reply: ResponseKind, status: Option<u16>, facts: &Facts<'_>) -> Effect {
         consequence(&heard(reply, status), facts, &RETRY).effect
     }
 
@@ -287,31 +294,31 @@ mod tests {
     #[test]
     fn paid_attempts_are_counted_and_free_ones_are_not() {
         let paid = |paid| Facts { paid, ..facts(&[]) };
-        let unusable = || Reply::Unusable(String::new());
+        let unusable = || ResponseKind::Unusable(String::new());
         for (reply, paid_before, expected) in [
-            (Reply::NotSent, 9, Effect::BackOff(Attempt::Free)),
-            (Reply::Broken, 9, Effect::BackOff(Attempt::Free)),
+            (ResponseKind::NotSent, 9, Effect::BackOff(Attempt::Free)),
+            (ResponseKind::Broken, 9, Effect::BackOff(Attempt::Free)),
             (unusable(), 0, Effect::BackOff(Attempt::Paid)),
             (unusable(), 1, Effect::BackOff(Attempt::Paid)),
             (unusable(), 2, Effect::GivenUp),
-            (Reply::Unknown, 0, Effect::BackOff(Attempt::Paid)),
-            (Reply::Unknown, 1, Effect::BackOffLong(Attempt::Paid)),
-            (Reply::Unknown, 2, Effect::GivenUp),
-            (Reply::Rejected, 0, Effect::GivenUp),
-            (Reply::Forbidden(None), 0, Effect::GivenUp),
-            (Reply::Redirected(None), 0, Effect::GivenUp),
-            (Reply::Refused, 0, Effect::AsItWas),
+            (ResponseKind::Unknown, 0, Effect::BackOff(Attempt::Paid)),
+            (ResponseKind::Unknown, 1, Effect::BackOffLong(Attempt::Paid)),
+            (ResponseKind::Unknown, 2, Effect::GivenUp),
+            (ResponseKind::Rejected, 0, Effect::GivenUp),
+            (ResponseKind::Forbidden(None), 0, Effect::GivenUp),
+            (ResponseKind::Redirected(None), 0, Effect::GivenUp),
+            (ResponseKind::Refused, 0, Effect::AsItWas),
         ] {
             assert_eq!(effect(reply.clone(), None, &paid(paid_before)), expected, "{reply:?}");
         }
         let skip = Retry { unknown: OnUnknown::Skip, ..RETRY };
-        let follows = consequence(&heard(Reply::Unknown, None), &facts(&[]), &skip);
+        let follows = consequence(&heard(ResponseKind::Unknown, None), &facts(&[]), &skip);
         assert_eq!(follows.effect, Effect::GivenUp);
     }
 
     #[test]
     fn a_refusal_of_two_accounts_is_everybodys_and_only_once_for_each() {
-        let forbidden = || heard(Reply::Forbidden(None), Some(403));
+        let forbidden = || heard(ResponseKind::Forbidden(None), Some(403));
         let second = Facts { others_forbidden: true, ..facts(&[]) };
         let follows = consequence(&forbidden(), &second, &RETRY);
         assert_eq!(follows.effect, Effect::AsItWas);
@@ -322,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_redirect_of_two_accounts_or_all_there_are_pauses() {
-        let redirected = || heard(Reply::Redirected(Some("https://x".into())), Some(307));
+        let redirected = || heard(ResponseKind::Redirected(Some("https://x".into())), Some(307));
         for (others, watched, pauses) in [(false, 5, false), (true, 5, true), (false, 1, true)] {
             let facts = Facts { others_redirected: others, watched, ..facts(&[]) };
             let follows = consequence(&redirected(), &facts, &RETRY);
@@ -335,7 +342,7 @@ mod tests {
         let others = [call(2, 429), call(3, 429)];
         let own = [call(1, 429), call(2, 200), call(1, 429)];
         let throttle = |recent: &[Recent], wait| {
-            consequence(&heard(Reply::Throttled(wait), Some(429)), &facts(recent), &RETRY)
+            consequence(&heard(ResponseKind::Throttled(wait), Some(429)), &facts(recent), &RETRY)
         };
         for (wait, seconds) in [(None, 60), (Some(5), 5), (Some(0), 1), (Some(i64::MAX), 21_600)] {
             let follows = throttle(&others, wait);
@@ -353,7 +360,7 @@ mod tests {
         };
         let pauses = |recent: &[Recent], watched| {
             let facts = Facts { watched, ..facts(recent) };
-            consequence(&heard(Reply::Broken, Some(500)), &facts, &RETRY).stop.is_some()
+            consequence(&heard(ResponseKind::Broken, Some(500)), &facts, &RETRY).stop.is_some()
         };
         assert!(pauses(&over(3), 5));
         assert!(!pauses(&over(2), 5), "two accounts of five");
@@ -362,7 +369,7 @@ mod tests {
         let mut broken = over(3);
         broken[4].http_status = None;
         assert!(!pauses(&broken, 5), "not in a row");
-        let maintenance = heard(Reply::Throttled(Some(1)), Some(503));
+        let maintenance = heard(ResponseKind::Throttled(Some(1)), Some(503));
         let recent = over(3);
         let facts_then = Facts { watched: 5, ..facts(&recent) };
         let follows = consequence(&maintenance, &facts_then, &RETRY);
@@ -377,22 +384,22 @@ mod tests {
 
     #[test]
     fn a_pause_ends_with_an_answer_that_disproves_it() {
-        let measured = || Reply::Measured("a".parse().expect("an id"), Box::default());
+        let measured = || ResponseKind::Measured("a".parse().expect("an id"), Box::default());
         for (kind, reply, expected) in [
             (PauseKind::Refused, measured(), true),
-            (PauseKind::Refused, Reply::Rejected, true),
-            (PauseKind::Refused, Reply::Refused, false),
-            (PauseKind::Refused, Reply::Broken, false),
-            (PauseKind::Outage, Reply::Broken, false),
-            (PauseKind::Outage, Reply::Rejected, true),
-            (PauseKind::Outage, Reply::NotSent, false),
-            (PauseKind::Redirected, Reply::Redirected(None), false),
+            (PauseKind::Refused, ResponseKind::Rejected, true),
+            (PauseKind::Refused, ResponseKind::Refused, false),
+            (PauseKind::Refused, ResponseKind::Broken, false),
+            (PauseKind::Outage, ResponseKind::Broken, false),
+            (PauseKind::Outage, ResponseKind::Rejected, true),
+            (PauseKind::Outage, ResponseKind::NotSent, false),
+            (PauseKind::Redirected, ResponseKind::Redirected(None), false),
             (PauseKind::Redirected, measured(), true),
             (PauseKind::Clock, measured(), true),
-            (PauseKind::Clock, Reply::Unknown, false),
+            (PauseKind::Clock, ResponseKind::Unknown, false),
         ] {
             let facts = Facts { pause: Some(kind), is_probe: true, ..facts(&[]) };
-            let status = if reply == Reply::Broken { 500 } else { 418 };
+            let status = if reply == ResponseKind::Broken { 500 } else { 418 };
             let follows = consequence(&heard(reply.clone(), Some(status)), &facts, &RETRY);
             assert_eq!(follows.lifts, expected, "{kind:?} {reply:?}");
             let facts = Facts { is_probe: false, ..facts };
@@ -402,12 +409,12 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_off_pauses_and_keeps_what_was_paid_for() {
-        let mut answer = heard(Reply::Rejected, Some(404));
+        let mut answer = heard(ResponseKind::Rejected, Some(404));
         answer.clock_off = Some(-7200);
         let follows = consequence(&answer, &facts(&[]), &RETRY);
         assert_eq!(follows.effect, Effect::AsItWas);
         assert!(matches!(follows.stop, Some(Stop::Pause(PauseKind::Clock, _))));
-        answer.reply = Reply::Measured("a".parse().expect("an id"), Box::default());
+        answer.reply = ResponseKind::Measured("a".parse().expect("an id"), Box::default());
         assert_eq!(consequence(&answer, &facts(&[]), &RETRY).effect, Effect::Served);
     }
 

@@ -3,7 +3,7 @@
 use crate::budget::Days1970;
 use crate::clock::{Now, Time};
 use crate::engine::consequence::probe_distance;
-use crate::engine::{Event, Progress, Terms};
+use crate::engine::{EngineConfig, Event, Progress};
 use crate::store::{Batch, Pause, StoreError, Wait};
 
 /// What stands between a due account and its call.
@@ -22,7 +22,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn read(
         batch: &Batch<'_>,
-        terms: &Terms,
+        terms: &EngineConfig,
         progress: &Progress,
         in_flight: usize,
         now: Now,

@@ -28,12 +28,12 @@ mod watch;
 use std::collections::VecDeque;
 
 use crate::account::{AccountId, Handle};
-use crate::api::{Answer, Heard, Room, classify};
+use crate::api::{Answer, BodyPermit, ClassifiedResponse, classify};
 use crate::clock::{Now, Time};
 use crate::config::{Budget, CatchUp, Config, Retry};
-use crate::schedule::Timetable;
+use crate::schedule::ScheduleCache;
 use crate::store::{
-    Cause, Claim, Newcomer, Outcome, Pause, PauseKind, RefreshId, Store, StoreError, Wait,
+    AccountLookup, Cause, Claim, Outcome, Pause, PauseKind, RefreshId, Store, StoreError, Wait,
 };
 
 use claiming::{Candidates, Claiming};
@@ -43,7 +43,7 @@ pub use watch::Changes;
 
 /// The part of the configuration that the engine's decisions are a function of.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Terms {
+pub struct EngineConfig {
     /// How often and how soon a slot is tried again.
     pub retry: Retry,
     /// The cap.
@@ -56,10 +56,10 @@ pub struct Terms {
     pub catch_up: CatchUp,
 }
 
-impl Terms {
+impl EngineConfig {
     /// The engine's part of `config`.
-    pub fn of(config: &Config) -> Terms {
-        Terms {
+    pub fn of(config: &Config) -> EngineConfig {
+        EngineConfig {
             retry: config.retry,
             budget: config.budget,
             max_in_flight: usize::try_from(config.api.max_in_flight).unwrap_or(usize::MAX),
@@ -71,7 +71,7 @@ impl Terms {
 
 /// What the engine claims of its own accord.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Appetite {
+pub enum ClaimMode {
     /// Everything due, for as long as it runs: the daemon.
     Due,
     /// Nothing but what it is asked for: `refresh`.
@@ -82,22 +82,23 @@ pub enum Appetite {
 
 /// What a person asks for.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Wish {
+pub enum RefreshRequest {
     /// A refresh, whatever the schedule says.
     Now(AccountId),
     /// The account's open slot, if one is open.
     Open(AccountId),
     /// The id and the baseline of somebody known by name.
-    Add(Box<Newcomer>),
+    Add(Box<AccountLookup>),
 }
 
-impl Wish {
-    fn is_for_the_same(&self, other: &Wish) -> bool {
+impl RefreshRequest {
+    fn is_for_the_same(&self, other: &RefreshRequest) -> bool {
         match (self, other) {
-            (Wish::Now(one) | Wish::Open(one), Wish::Now(other) | Wish::Open(other)) => {
-                one == other
-            }
-            (Wish::Add(one), Wish::Add(other)) => one.handle == other.handle,
+            (
+                RefreshRequest::Now(one) | RefreshRequest::Open(one),
+                RefreshRequest::Now(other) | RefreshRequest::Open(other),
+            ) => one == other,
+            (RefreshRequest::Add(one), RefreshRequest::Add(other)) => one.handle == other.handle,
             _ => false,
         }
     }
@@ -105,22 +106,22 @@ impl Wish {
 
 /// A call that came back.
 #[derive(Debug)]
-pub struct Return {
+pub struct CompletedCall {
     /// The right under which it was made.
     pub claim: Claim,
     /// What came back, understood: that is no work for the engine's thread.
-    pub heard: Heard,
+    pub heard: ClassifiedResponse,
     /// When.
     pub arrived: Time,
     /// What is kept of a large answer takes as much room as the answer did.
-    pub room: Room,
+    pub room: BodyPermit,
 }
 
-impl Return {
+impl CompletedCall {
     /// What a call brought back, understood here.
-    pub fn new(claim: Claim, answer: Answer, arrived: Time) -> Return {
+    pub fn new(claim: Claim, answer: Answer, arrived: Time) -> CompletedCall {
         let heard = classify(&answer, claim.account_id(), arrived);
-        Return { claim, heard, arrived, room: answer.into_room() }
+        CompletedCall { claim, heard, arrived, room: answer.into_body_permit() }
     }
 }
 
@@ -225,11 +226,11 @@ pub struct Turn {
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
-    terms: Terms,
-    appetite: Appetite,
-    timetable: Timetable,
-    returned: Vec<Return>,
-    wishes: VecDeque<Wish>,
+    terms: EngineConfig,
+    mode: ClaimMode,
+    schedules: ScheduleCache,
+    returned: Vec<CompletedCall>,
+    wishes: VecDeque<RefreshRequest>,
     candidates: Candidates,
     in_flight: usize,
     progress: Progress,
@@ -252,12 +253,12 @@ struct Progress {
 
 impl Engine {
     /// An engine on `store`.
-    pub fn new(store: Store, terms: Terms, appetite: Appetite) -> Engine {
+    pub fn new(store: Store, terms: EngineConfig, mode: ClaimMode) -> Engine {
         Engine {
             store,
             terms,
-            appetite,
-            timetable: Timetable::default(),
+            mode,
+            schedules: ScheduleCache::default(),
             returned: Vec::new(),
             wishes: VecDeque::new(),
             candidates: Candidates::default(),
@@ -267,12 +268,12 @@ impl Engine {
     }
 
     /// Takes what a call brought back; the next turn settles it.
-    pub fn take(&mut self, returned: Return) {
+    pub fn take(&mut self, returned: CompletedCall) {
         self.returned.push(returned);
     }
 
     /// Asks for a refresh as soon as there is room; twice for one account is once.
-    pub fn wish(&mut self, wish: Wish) {
+    pub fn wish(&mut self, wish: RefreshRequest) {
         if !self.wishes.iter().any(|known| known.is_for_the_same(&wish)) {
             self.wishes.push_back(wish);
             self.progress.probe_now = true;
@@ -286,7 +287,7 @@ impl Engine {
 
     /// Starts nothing more, asked for or not; what is on its way is still settled.
     pub fn stop(&mut self) {
-        self.appetite = Appetite::Nothing;
+        self.mode = ClaimMode::Nothing;
         self.wishes.clear();
     }
 
@@ -348,7 +349,7 @@ impl Engine {
             && !is_start
             && !stepped_back
             && !progress.probe_now;
-        if is_quiet && self.appetite == Appetite::Due {
+        if is_quiet && self.mode == ClaimMode::Due {
             let batch = self.store.look()?;
             let gate = Gate::read(&batch, &self.terms, &progress, self.in_flight, now)?;
             let due = batch.next_due()?;
@@ -366,7 +367,7 @@ impl Engine {
                 batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
             settling::settle_left_pending(
                 &batch,
-                &mut self.timetable,
+                &mut self.schedules,
                 &self.terms,
                 time,
                 &mut events,
@@ -375,7 +376,7 @@ impl Engine {
         // A start does not know what clock the last process had, and the ledger need not say:
         // an edited schedule leaves no line in it.
         if is_start || stepped_back {
-            let count = claiming::bring_back(&batch, &mut self.timetable, &self.terms.retry, time)?;
+            let count = claiming::bring_back(&batch, &mut self.schedules, &self.terms.retry, time)?;
             if count > 0 || stepped_back {
                 events.push(Event::ClockSteppedBack(count));
             }
@@ -383,7 +384,7 @@ impl Engine {
         for returned in &self.returned {
             let resumed = settling::settle(
                 &batch,
-                &mut self.timetable,
+                &mut self.schedules,
                 &self.terms,
                 returned,
                 time,
@@ -396,10 +397,10 @@ impl Engine {
         let in_flight = self.in_flight.saturating_sub(self.returned.len());
         let (wishes_done, wake) = Claiming {
             batch: &mut batch,
-            timetable: &mut self.timetable,
+            schedules: &mut self.schedules,
             terms: &self.terms,
             candidates: &mut self.candidates,
-            appetite: self.appetite,
+            mode: self.mode,
             progress: &mut progress,
             events: &mut events,
             now,

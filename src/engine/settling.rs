@@ -1,18 +1,18 @@
 //! Settling: what came back is written to the ledger, the history and the account's standing.
 
 use crate::account::AccountId;
-use crate::api::{Answer, Heard, Reply};
+use crate::api::{Answer, ClassifiedResponse, ResponseKind};
 use crate::clock::Time;
 use crate::engine::claiming::passed;
 use crate::engine::consequence::{
     Attempt, Consequence, Effect, Facts, REMEMBERED, Stop, back_off, consequence, probe_distance,
 };
-use crate::engine::{Event, Return, Terms};
+use crate::engine::{CompletedCall, EngineConfig, Event};
 use crate::measurement::Measurement;
-use crate::schedule::{Timetable, stable_hash};
+use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
-    Account, AccountKey, Batch, Callee, Claim, Outcome, Pause, PauseKind, Previous, RefreshId,
-    Standing, StoreError, Verdict, Wait,
+    Account, AccountKey, AccountState, Batch, CallTarget, Claim, Outcome, Pause, PauseKind,
+    Previous, RefreshId, StoreError, Verdict, Wait,
 };
 
 /// No account's key: whom a newcomer's answer is about.
@@ -25,33 +25,35 @@ const FORBIDDEN: (u16, u16) = (403, 403);
 /// Settles one call. Answers whether a pause ended with it.
 pub(super) fn settle(
     batch: &Batch<'_>,
-    timetable: &mut Timetable,
-    terms: &Terms,
-    returned: &Return,
+    schedules: &mut ScheduleCache,
+    terms: &EngineConfig,
+    returned: &CompletedCall,
     now: Time,
     events: &mut Vec<Event>,
 ) -> Result<bool, StoreError> {
-    let Return { claim, heard, arrived, .. } = returned;
-    let settling = |timetable, events| Settling {
+    let CompletedCall { claim, heard, arrived, .. } = returned;
+    let settling = |schedules, events| Settling {
         batch,
-        timetable,
+        schedules,
         terms,
         events,
         claim,
         arrived: *arrived,
         now,
     };
-    match claim.callee() {
-        Callee::Account(key, id) => settling(timetable, events).settle(*key, id, heard),
-        Callee::Newcomer(newcomer) => settling(timetable, events).settle_newcomer(newcomer, heard),
+    match claim.target() {
+        CallTarget::Account(key, id) => settling(schedules, events).settle(*key, id, heard),
+        CallTarget::AccountLookup(newcomer) => {
+            settling(schedules, events).settle_newcomer(newcomer, heard)
+        }
     }
 }
 
 /// Settles the calls of a process that ended before their answers came.
 pub(super) fn settle_left_pending(
     batch: &Batch<'_>,
-    timetable: &mut Timetable,
-    terms: &Terms,
+    schedules: &mut ScheduleCache,
+    terms: &EngineConfig,
     now: Time,
     events: &mut Vec<Event>,
 ) -> Result<(), StoreError> {
@@ -61,7 +63,7 @@ pub(super) fn settle_left_pending(
     let count = left.len() + newcomers;
     for claim in left {
         let answer = Answer::Unknown(WHY.to_owned());
-        settle(batch, timetable, terms, &Return::new(claim, answer, now), now, events)?;
+        settle(batch, schedules, terms, &CompletedCall::new(claim, answer, now), now, events)?;
     }
     if count > 0 {
         events.push(Event::LeftPending(count));
@@ -71,8 +73,8 @@ pub(super) fn settle_left_pending(
 
 pub(super) struct Settling<'a, 'store> {
     pub(super) batch: &'a Batch<'store>,
-    pub(super) timetable: &'a mut Timetable,
-    pub(super) terms: &'a Terms,
+    pub(super) schedules: &'a mut ScheduleCache,
+    pub(super) terms: &'a EngineConfig,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) claim: &'a Claim,
     pub(super) arrived: Time,
@@ -84,7 +86,7 @@ impl Settling<'_, '_> {
         mut self,
         key: AccountKey,
         id: &AccountId,
-        heard: &Heard,
+        heard: &ClassifiedResponse,
     ) -> Result<bool, StoreError> {
         let Some(account) = self.account(key, id)? else {
             // Another database took the file's place, one that never knew the account.
@@ -96,7 +98,7 @@ impl Settling<'_, '_> {
         let follows = self.follows(heard, Some(&account), pause.as_ref())?;
         let refresh =
             self.batch.settle(self.claim, Some(account.key), &verdict(heard), self.arrived)?;
-        if let Reply::Measured(_, told) = &heard.reply {
+        if let ResponseKind::Measured(_, told) = &heard.reply {
             self.keep(&account, refresh, told, heard.clock_off.is_some())?;
         }
         let standing = self.standing(&account, refresh, heard, &follows)?;
@@ -109,7 +111,7 @@ impl Settling<'_, '_> {
             spent: heard.spent,
             error: heard.error.clone(),
             followers: match &heard.reply {
-                Reply::Measured(_, told) => told.followers,
+                ResponseKind::Measured(_, told) => told.followers,
                 _ => None,
             },
             next_due: standing.next_due,
@@ -129,14 +131,14 @@ impl Settling<'_, '_> {
     /// What follows from what was heard, of an account or (`None`) of a newcomer.
     pub(super) fn follows(
         &self,
-        heard: &Heard,
+        heard: &ClassifiedResponse,
         account: Option<&Account>,
         pause: Option<&Pause>,
     ) -> Result<Consequence, StoreError> {
         let key = account.map_or(NOBODY, |account| account.key);
         let (forbidden, redirected, watched, recent) = match heard.reply {
             // The facts are about failures; the usual answer needs none of them.
-            Reply::Measured(..) => (false, false, 0, Vec::new()),
+            ResponseKind::Measured(..) => (false, false, 0, Vec::new()),
             _ => (
                 !self.batch.given_up_with(key, FORBIDDEN)?.is_empty(),
                 !self.batch.given_up_with(key, REDIRECTS)?.is_empty(),
@@ -179,36 +181,36 @@ impl Settling<'_, '_> {
         &mut self,
         account: &Account,
         refresh: RefreshId,
-        heard: &Heard,
+        heard: &ClassifiedResponse,
         follows: &Consequence,
-    ) -> Result<Standing, StoreError> {
+    ) -> Result<AccountState, StoreError> {
         let standing = account.standing;
         if follows.effect == Effect::Served {
-            let served = Standing { last_refresh: Some(refresh), ..cleared(&standing) };
+            let served = AccountState { last_refresh: Some(refresh), ..cleared(&standing) };
             if served.next_due.is_none() {
                 return Ok(served);
             }
             // As of the answer, not of the turn: a store that could not commit for days must not
             // pass over the slots since. A clock that stepped back since is the one to believe.
-            let place = account.place(self.timetable, self.arrived.min(self.now))?;
+            let place = account.place(self.schedules, self.arrived.min(self.now))?;
             let passed = passed(&served, &place);
             // A slot that a clock which has stepped back since was ahead to serves no other.
             let slot = self.claim.slot().filter(|slot| *slot <= place.next);
-            return Ok(Standing { last_slot: passed.last_slot.max(slot), ..passed });
+            return Ok(AccountState { last_slot: passed.last_slot.max(slot), ..passed });
         }
         // A person's wish that fails owes nothing more; neither does an account that left.
         if !self.claim.cause().is_scheduled() || standing.next_due.is_none() {
             return Ok(standing);
         }
         let slot = self.claim.slot();
-        let next = account.place(self.timetable, self.now)?.next;
+        let next = account.place(self.schedules, self.now)?.next;
         if slot.is_some_and(|slot| slot > next) {
             // Tried for a clock that has stepped back since: what is owed now was not tried.
-            return Ok(Standing { last_failure: Some(refresh), ..standing });
+            return Ok(AccountState { last_failure: Some(refresh), ..standing });
         }
-        let place = account.place(self.timetable, slot.unwrap_or(self.claim.started()))?;
-        let failed = Standing { slot, last_failure: Some(refresh), ..standing };
-        let backed_off = |delay: i64, attempt: Attempt| Standing {
+        let place = account.place(self.schedules, slot.unwrap_or(self.claim.started()))?;
+        let failed = AccountState { slot, last_failure: Some(refresh), ..standing };
+        let backed_off = |delay: i64, attempt: Attempt| AccountState {
             next_due: Some(self.now.plus(delay).min(place.next)),
             tries: standing.tries.saturating_add(1),
             paid: standing.paid.saturating_add(u32::from(attempt == Attempt::Paid)),
@@ -224,14 +226,15 @@ impl Settling<'_, '_> {
             Effect::BackOffLong(attempt) => backed_off(retry.max_delay, attempt),
             Effect::GivenUp => {
                 let passed = passed(&failed, &place);
-                Standing { failing: Some(refresh), ..passed }
+                AccountState { failing: Some(refresh), ..passed }
             }
             Effect::AsItWas => {
                 // Seen with others, it is known of this account too, and will not stop
                 // everybody again.
-                let is_known = matches!(heard.reply, Reply::Forbidden(_) | Reply::Redirected(_));
+                let is_known =
+                    matches!(heard.reply, ResponseKind::Forbidden(_) | ResponseKind::Redirected(_));
                 let failing = if is_known { Some(refresh) } else { failed.failing };
-                Standing { failing, ..failed }
+                AccountState { failing, ..failed }
             }
             Effect::Served => standing,
         })
@@ -299,7 +302,7 @@ impl Settling<'_, '_> {
         }
         // Due since its slot, not since now: should the clock be ahead, it must not stay behind
         // there when the clock comes back.
-        let reopened = Standing {
+        let reopened = AccountState {
             next_due: slot.or(Some(self.now)),
             last_slot: slot.map(|slot| slot.plus(-1)),
             slot,
@@ -324,33 +327,33 @@ impl Settling<'_, '_> {
 }
 
 /// Without what was in vain.
-fn cleared(standing: &Standing) -> Standing {
-    Standing { failing: None, last_failure: None, ..*standing }
+fn cleared(standing: &AccountState) -> AccountState {
+    AccountState { failing: None, last_failure: None, ..*standing }
 }
 
-fn outcome(reply: &Reply) -> Outcome {
+fn outcome(reply: &ResponseKind) -> Outcome {
     match reply {
-        Reply::Measured(..) => Outcome::Ok,
-        Reply::Unknown => Outcome::Unknown,
-        Reply::NotSent
-        | Reply::Unusable(_)
-        | Reply::Redirected(_)
-        | Reply::Refused
-        | Reply::Forbidden(_)
-        | Reply::Throttled(_)
-        | Reply::Rejected
-        | Reply::Broken => Outcome::Failed,
+        ResponseKind::Measured(..) => Outcome::Ok,
+        ResponseKind::Unknown => Outcome::Unknown,
+        ResponseKind::NotSent
+        | ResponseKind::Unusable(_)
+        | ResponseKind::Redirected(_)
+        | ResponseKind::Refused
+        | ResponseKind::Forbidden(_)
+        | ResponseKind::Throttled(_)
+        | ResponseKind::Rejected
+        | ResponseKind::Broken => Outcome::Failed,
     }
 }
 
-pub(super) fn verdict(heard: &Heard) -> Verdict {
+pub(super) fn verdict(heard: &ClassifiedResponse) -> Verdict {
     Verdict {
         outcome: outcome(&heard.reply),
         spent: heard.spent,
         http_status: heard.status,
         error: heard.error.clone(),
         answer: match &heard.reply {
-            Reply::Unusable(kept) => Some(kept.clone()),
+            ResponseKind::Unusable(kept) => Some(kept.clone()),
             _ => None,
         },
     }

@@ -2,8 +2,8 @@
 
 use crate::clock::Time;
 use crate::config::CatchUp;
-use crate::schedule::Place;
-use crate::store::{Account, Cause, Standing};
+use crate::schedule::SlotWindow;
+use crate::store::{Account, AccountState, Cause};
 
 /// What to do about a due account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,7 @@ pub(super) enum Step {
 pub(super) fn step(
     account: &Account,
     tried: Option<Time>,
-    place: &Place,
+    place: &SlotWindow,
     up: Time,
     catch_up: CatchUp,
     now: Time,
@@ -58,7 +58,7 @@ pub(super) fn step(
 
 /// The slot that was open while a process ran and is replaced by `slot` unserved.
 pub(super) fn superseded(
-    standing: &Standing,
+    standing: &AccountState,
     tried: Option<Time>,
     slot: Option<Time>,
     up: Time,

@@ -5,9 +5,9 @@ use std::fmt;
 use crate::clock::{Now, Time};
 use crate::config::Watched;
 use crate::engine::claiming::Candidates;
-use crate::engine::{Engine, Terms};
-use crate::schedule::{Timetable, spread_offset};
-use crate::store::{Amendment, Listed, Standing, StoreError};
+use crate::engine::{Engine, EngineConfig};
+use crate::schedule::{ScheduleCache, spread_offset};
+use crate::store::{AccountState, StoreError, StoredEntry, WatchlistDiff};
 
 /// What a watchlist changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -42,7 +42,7 @@ impl Engine {
     pub fn watch(
         &mut self,
         accounts: &[Watched],
-        terms: Terms,
+        terms: EngineConfig,
         now: Now,
     ) -> Result<Changes, StoreError> {
         let amendment = self.store.look()?.amendment(accounts)?;
@@ -58,8 +58,8 @@ impl Engine {
     /// The store's; then all is as it was.
     pub fn amend(
         &mut self,
-        amendment: &Amendment,
-        terms: Terms,
+        amendment: &WatchlistDiff,
+        terms: EngineConfig,
         now: Now,
     ) -> Result<Changes, StoreError> {
         let time = now.time();
@@ -68,7 +68,7 @@ impl Engine {
         for entry in &amendment.entries {
             match batch.listed(entry)? {
                 None => {
-                    let standing = newcomer(&mut self.timetable, entry, time)?;
+                    let standing = newcomer(&mut self.schedules, entry, time)?;
                     batch.add(entry, &standing, time)?;
                     changes.added += 1;
                 }
@@ -76,7 +76,7 @@ impl Engine {
                 Some(known) => {
                     changes.added += usize::from(known.removed);
                     changes.changed += usize::from(!known.removed);
-                    let (active, standing) = moved(&mut self.timetable, entry, &known, time)?;
+                    let (active, standing) = moved(&mut self.schedules, entry, &known, time)?;
                     batch.change(known.key, entry, active, &standing)?;
                 }
             }
@@ -94,9 +94,13 @@ impl Engine {
 }
 
 /// Where an account stands that was never watched: its baseline is due at once.
-fn newcomer(timetable: &mut Timetable, entry: &Watched, now: Time) -> Result<Standing, StoreError> {
-    let place = place(timetable, entry, now)?;
-    Ok(Standing {
+fn newcomer(
+    schedules: &mut ScheduleCache,
+    entry: &Watched,
+    now: Time,
+) -> Result<AccountState, StoreError> {
+    let place = place(schedules, entry, now)?;
+    Ok(AccountState {
         next_due: entry.enabled.then_some(now),
         last_slot: None,
         slot: None,
@@ -114,14 +118,14 @@ fn newcomer(timetable: &mut Timetable, entry: &Watched, now: Time) -> Result<Sta
 /// Time spent removed or disabled is nobody's debt. What was open while it was watched stays
 /// open, whatever its schedule says now.
 fn moved(
-    timetable: &mut Timetable,
+    schedules: &mut ScheduleCache,
     entry: &Watched,
-    known: &Listed,
+    known: &StoredEntry,
     now: Time,
-) -> Result<(Time, Standing), StoreError> {
-    let place = place(timetable, entry, now)?;
+) -> Result<(Time, AccountState), StoreError> {
+    let place = place(schedules, entry, now)?;
     let was_active = known.next_due.is_some();
-    let standing = Standing {
+    let standing = AccountState {
         next_due: known.next_due,
         last_slot: known.last_slot,
         slot: known.slot,
@@ -133,7 +137,10 @@ fn moved(
         last_refresh: known.last_refresh,
     };
     if !entry.enabled {
-        return Ok((known.active, Standing { next_due: None, slot: None, tries: 0, ..standing }));
+        return Ok((
+            known.active,
+            AccountState { next_due: None, slot: None, tries: 0, ..standing },
+        ));
     }
     let active = if was_active { known.active } else { now };
     if was_active && known.has_same_schedule {
@@ -143,12 +150,12 @@ fn moved(
         known.last_refresh.is_none() && (!was_active || known.last_slot.is_none());
     if is_baseline_owed {
         let next_due = known.next_due.filter(|_| known.tries > 0).or(Some(now));
-        return Ok((active, Standing { next_due, last_slot: None, ..standing }));
+        return Ok((active, AccountState { next_due, last_slot: None, ..standing }));
     }
     match known.slot.or(known.next_due.filter(|due| *due <= now)) {
         Some(slot) if was_active => Ok((
             active,
-            Standing {
+            AccountState {
                 next_due: known.next_due.min(Some(place.next)),
                 slot: Some(slot),
                 last_slot: Some(slot.plus(-1)),
@@ -157,7 +164,7 @@ fn moved(
         )),
         _ => Ok((
             active,
-            Standing {
+            AccountState {
                 next_due: Some(place.next),
                 last_slot: Some(place.slot),
                 slot: None,
@@ -169,12 +176,12 @@ fn moved(
 }
 
 fn place(
-    timetable: &mut Timetable,
+    schedules: &mut ScheduleCache,
     entry: &Watched,
     now: Time,
-) -> Result<crate::schedule::Place, StoreError> {
+) -> Result<crate::schedule::SlotWindow, StoreError> {
     let offset = spread_offset(&entry.id, entry.spread);
-    timetable
+    schedules
         .place(&entry.cron, &entry.timezone, offset, now)
         .map_err(|source| StoreError::Schedule { account: entry.id.to_string(), source })
 }
@@ -183,14 +190,14 @@ fn place(
 mod tests {
     use super::*;
     use crate::config::{CatchUp, OnUnknown, Retry};
-    use crate::engine::Appetite;
+    use crate::engine::ClaimMode;
     use crate::store::{Creation, Store};
 
     const NOW: Now = Now(1_767_225_600_000);
 
-    fn terms() -> Terms {
+    fn terms() -> EngineConfig {
         let unknown = OnUnknown::Retry;
-        Terms {
+        EngineConfig {
             retry: Retry { first_delay: 30, max_delay: 21_600, max_paid_attempts: 3, unknown },
             budget: None,
             max_in_flight: 4,
@@ -216,7 +223,7 @@ mod tests {
     fn only_what_is_new_in_a_list_is_touched() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::open(&folder.path().join("growth.db"), Creation::Allowed);
-        let mut engine = Engine::new(store.expect("a store"), terms(), Appetite::Due);
+        let mut engine = Engine::new(store.expect("a store"), terms(), ClaimMode::Due);
         let mut list = list(100);
         let changes = engine.watch(&list, terms(), NOW).expect("a list");
         assert_eq!(changes, Changes { added: 100, removed: 0, changed: 0 });
@@ -229,7 +236,10 @@ mod tests {
         let gone = list.remove(50);
         let amendment = engine.store().look().and_then(|look| look.amendment(&list));
         let amendment = amendment.expect("an amendment");
-        assert_eq!(amendment, Amendment { entries: list[10..=20].to_vec(), gone: vec![gone.id] });
+        assert_eq!(
+            amendment,
+            WatchlistDiff { entries: list[10..=20].to_vec(), gone: vec![gone.id] }
+        );
         let expected = Changes { added: 0, removed: 1, changed: 11 };
         assert_eq!(engine.amend(&amendment, terms(), NOW).expect("a list"), expected);
         // Told again, as after a database put into the file's place, it changes nothing.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::report::Shown;
+use crate::report::Printable;
 
 /// Columns where nobody says how many there are.
 const DEFAULT_WIDTH: usize = 80;
@@ -26,7 +26,7 @@ pub fn width() -> usize {
 
 /// A text from outside, safe to show, in at most `width` columns.
 pub fn fitted(text: &str, width: usize) -> String {
-    let shown = Shown(text).to_string();
+    let shown = Printable(text).to_string();
     if shown.width() <= width {
         return shown;
     }

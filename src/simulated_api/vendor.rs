@@ -215,7 +215,7 @@ async fn carry_out(
     let content = match core {
         Behaviour::Hang => return pending().await,
         Behaviour::Cut => return Err(Severed),
-        Behaviour::Reply { status, headers, body } => {
+        Behaviour::ResponseKind { status, headers, body } => {
             let response = reply(ticket, status, &headers, body);
             return Ok(dated(response, date_offset));
         }

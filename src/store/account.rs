@@ -4,13 +4,13 @@ use rusqlite::{Row, params};
 
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
-use crate::schedule::{InvalidSchedule, Place, Timetable, spread_offset};
+use crate::schedule::{InvalidSchedule, ScheduleCache, SlotWindow, spread_offset};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{Batch, StoreError};
 
 /// Where an account stands: the part of its row that refreshing moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
+pub struct AccountState {
     /// When it is due; `None` while it is not watched.
     pub next_due: Option<Time>,
     /// Up to which slot nothing is owed; `None` while the baseline is.
@@ -31,7 +31,7 @@ pub struct Standing {
     pub last_refresh: Option<RefreshId>,
 }
 
-impl Standing {
+impl AccountState {
     /// Since when something is owed at `now`; `None` if nothing is.
     pub fn owed_since(&self, active: Time, now: Time) -> Option<Time> {
         let due = self.next_due?;
@@ -58,7 +58,7 @@ pub struct Account {
     /// Since when it is watched without a break.
     pub active: Time,
     /// Where it stands.
-    pub standing: Standing,
+    pub standing: AccountState,
     /// When the newest snapshot was taken.
     pub last_time: Option<Time>,
     /// What the vendor answered when its slot was given up.
@@ -75,9 +75,13 @@ impl Account {
     ///
     /// # Errors
     /// A stored schedule that does not parse.
-    pub fn place(&self, timetable: &mut Timetable, time: Time) -> Result<Place, StoreError> {
+    pub fn place(
+        &self,
+        schedules: &mut ScheduleCache,
+        time: Time,
+    ) -> Result<SlotWindow, StoreError> {
         let offset = spread_offset(&self.id, self.spread);
-        timetable
+        schedules
             .place(&self.cron, &self.timezone, offset, time)
             .map_err(|source| self.schedule_error(source))
     }
@@ -119,7 +123,7 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
         timezone: row.get(3)?,
         spread: row.get(4)?,
         active: Time(row.get(5)?),
-        standing: Standing {
+        standing: AccountState {
             next_due: time(6)?,
             last_slot: time(7)?,
             slot: time(8)?,
@@ -196,7 +200,7 @@ impl Batch<'_> {
     }
 
     /// Writes where an account stands.
-    pub fn save(&self, key: AccountKey, standing: &Standing) -> Result<(), StoreError> {
+    pub fn save(&self, key: AccountKey, standing: &AccountState) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _account SET next_due = ?2, last_slot = ?3, slot = ?4, interval = ?5,
                     tries = ?6, paid = ?7, failing_refresh = ?8, last_failure = ?9, last_refresh = ?10

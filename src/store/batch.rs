@@ -5,7 +5,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::clock::Time;
 use crate::store::StoreError;
 use crate::store::account::Account;
-use crate::store::ledger::{AccountKey, Callee, Cause, Claim, Newcomer, Outcome, RefreshId};
+use crate::store::ledger::{
+    AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, RefreshId,
+};
 
 /// A transaction of the one writing connection. Dropped without [`Batch::commit`], it leaves
 /// nothing behind.
@@ -78,7 +80,7 @@ impl<'store> Batch<'store> {
         let refresh = RefreshId(self.tx.last_insert_rowid());
         self.claims.push(Claim {
             refresh,
-            callee: Callee::Account(account.key, account.id.clone()),
+            target: CallTarget::Account(account.key, account.id.clone()),
             cause,
             slot,
             started: now,
@@ -87,15 +89,19 @@ impl<'store> Batch<'store> {
     }
 
     /// Writes the ledger line of a call that looks somebody up by name.
-    pub fn claim_newcomer(&mut self, newcomer: &Newcomer, now: Time) -> Result<(), StoreError> {
+    pub fn claim_newcomer(
+        &mut self,
+        newcomer: &AccountLookup,
+        now: Time,
+    ) -> Result<(), StoreError> {
         self.tx
             .prepare_cached(
                 "INSERT INTO _refresh (cause, outcome, spent, started_time) VALUES (?1, 0, 1, ?2)",
             )?
             .execute([Cause::Add.code(), now.0])?;
         let refresh = RefreshId(self.tx.last_insert_rowid());
-        let callee = Callee::Newcomer(Box::new(newcomer.clone()));
-        self.claims.push(Claim { refresh, callee, cause: Cause::Add, slot: None, started: now });
+        let target = CallTarget::AccountLookup(Box::new(newcomer.clone()));
+        self.claims.push(Claim { refresh, target, cause: Cause::Add, slot: None, started: now });
         Ok(())
     }
 
@@ -187,7 +193,7 @@ impl<'store> Batch<'store> {
         while let Some(row) = rows.next()? {
             claims.push(Claim {
                 refresh: RefreshId(row.get(0)?),
-                callee: Callee::Account(
+                target: CallTarget::Account(
                     AccountKey(row.get(1)?),
                     super::account::account_id(row.get(2)?)?,
                 ),

@@ -8,7 +8,7 @@ use crate::store::{Batch, StoreError};
 
 /// An account whose history may be asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Subject {
+pub struct AccountRef {
     /// Its key.
     pub key: AccountKey,
     /// Its id.
@@ -27,7 +27,7 @@ pub struct Subject {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Named {
     /// One account.
-    One(Subject),
+    One(AccountRef),
     /// Several, by their ids.
     Several(Vec<String>),
     /// Nobody; the nearest name there is.
@@ -82,8 +82,8 @@ pub struct Gap {
 const SUBJECT: &str = "SELECT a.account, a.account_id, a.label, p.username, p.platform, a.next_due
     FROM _account a LEFT JOIN _profile p ON p.account = a.account";
 
-fn subject(row: &Row<'_>) -> rusqlite::Result<Subject> {
-    Ok(Subject {
+fn subject(row: &Row<'_>) -> rusqlite::Result<AccountRef> {
+    Ok(AccountRef {
         key: AccountKey(row.get(0)?),
         id: row.get(1)?,
         label: row.get(2)?,
@@ -116,7 +116,7 @@ impl Batch<'_> {
         }
         for (column, text) in [("a.label", name), ("p.username", handle)] {
             let sql = format!("{SUBJECT} WHERE {column} = ?1 ORDER BY a.account");
-            let mut found: Vec<Subject> =
+            let mut found: Vec<AccountRef> =
                 self.tx.prepare(&sql)?.query_map([text], subject)?.collect::<Result<_, _>>()?;
             match found.len() {
                 0 => {}

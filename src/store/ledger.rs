@@ -120,16 +120,16 @@ fn decode<T: Copy>(words: &[(T, &str)], code: i64, column: &'static str) -> Resu
 
 /// Whom a call is about.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Callee {
+pub enum CallTarget {
     /// An account of the watchlist.
     Account(AccountKey, AccountId),
     /// Somebody known by name, whose id the answer will tell.
-    Newcomer(Box<Newcomer>),
+    AccountLookup(Box<AccountLookup>),
 }
 
 /// Somebody who shall be watched, known by name.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Newcomer {
+pub struct AccountLookup {
     /// The name.
     pub handle: Handle,
     /// The entry it will have in the watchlist, but for the id.
@@ -143,7 +143,7 @@ pub struct Newcomer {
 #[derive(Debug)]
 pub struct Claim {
     pub(super) refresh: RefreshId,
-    pub(super) callee: Callee,
+    pub(super) target: CallTarget,
     pub(super) cause: Cause,
     pub(super) slot: Option<Time>,
     pub(super) started: Time,
@@ -157,15 +157,15 @@ impl Claim {
 
     /// The account of the watchlist that it is about; `None` for a newcomer.
     pub fn account_id(&self) -> Option<&AccountId> {
-        match &self.callee {
-            Callee::Account(_, id) => Some(id),
-            Callee::Newcomer(_) => None,
+        match &self.target {
+            CallTarget::Account(_, id) => Some(id),
+            CallTarget::AccountLookup(_) => None,
         }
     }
 
     /// Whom to ask for.
-    pub fn callee(&self) -> &Callee {
-        &self.callee
+    pub fn target(&self) -> &CallTarget {
+        &self.target
     }
 
     /// Why.

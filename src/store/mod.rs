@@ -19,6 +19,7 @@
 //! the engine, so its cost is shared by everything that the turn settles and claims.
 
 mod account;
+mod account_growth;
 mod backup;
 mod batch;
 mod error;
@@ -26,31 +27,30 @@ mod export;
 mod history;
 mod journal;
 mod ledger;
-mod movers;
 mod open;
 mod overview;
 mod pause;
-mod portrait;
 mod rate;
 mod read;
+mod report_account;
 mod snapshot;
 mod watchlist;
 
-pub use account::{Account, Standing};
+pub use account::{Account, AccountState};
+pub use account_growth::AccountGrowth;
 pub use batch::{Batch, Recent, Verdict};
 pub use error::StoreError;
 pub use export::Exported;
-pub use history::{Change, Gap, Named, Point, Subject};
+pub use history::{AccountRef, Change, Gap, Named, Point};
 pub use journal::journal_size;
-pub use ledger::{AccountKey, Callee, Cause, Claim, Newcomer, Outcome, RefreshId};
-pub use movers::Mover;
+pub use ledger::{AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, RefreshId};
 pub use open::{Creation, SCHEMA_VERSION, Store};
 pub use overview::Overview;
 pub use pause::{Pause, PauseKind, Wait};
-pub use portrait::{DailySpend, Portrait, Reading};
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
+pub use report_account::{DailySpend, Reading, ReportAccount};
 pub use snapshot::Previous;
-pub use watchlist::{Amendment, Listed};
+pub use watchlist::{StoredEntry, WatchlistDiff};
 
 #[cfg(test)]
 use open::MIGRATIONS;

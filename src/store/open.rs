@@ -152,7 +152,7 @@ impl Store {
 
     /// Brings the journal into the file, as far as no reader is in the way, so that a plain
     /// copy of the file alone is nearly whole; and gives back the memory that holds its pages.
-    pub fn settle_down(&self) -> Result<(), StoreError> {
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(self.connection.execute_batch("PRAGMA shrink_memory")?)
     }

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Row, params};
 
 use crate::clock::Time;
-use crate::measurement::{Measurement, Number, Profile, Told};
+use crate::measurement::{Field, Measurement, Number, Profile};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::rate::stored;
 use crate::store::{Batch, StoreError};
@@ -116,8 +116,8 @@ impl Batch<'_> {
         let stored = self.profile(account)?;
         let merged: Vec<Value> = (0..told.len())
             .map(|place| match (&told[place], &stored) {
-                ((_, Told::Nothing), Some(stored)) => stored[place].clone(),
-                ((_, Told::Value(value)), _) => value.clone(),
+                ((_, Field::Nothing), Some(stored)) => stored[place].clone(),
+                ((_, Field::Value(value)), _) => value.clone(),
                 _ => Value::Null,
             })
             .collect();
@@ -161,16 +161,16 @@ impl Batch<'_> {
 }
 
 /// The profile's columns in the table's order, by the names that `profile_changes` shows.
-fn fields(profile: &Profile) -> [(&'static str, Told<Value>); 7] {
-    let text = |told: &Told<String>| match told {
-        Told::Nothing => Told::Nothing,
-        Told::Null => Told::Null,
-        Told::Value(text) => Told::Value(Value::Text(text.clone())),
+fn fields(profile: &Profile) -> [(&'static str, Field<Value>); 7] {
+    let text = |told: &Field<String>| match told {
+        Field::Nothing => Field::Nothing,
+        Field::Null => Field::Null,
+        Field::Value(text) => Field::Value(Value::Text(text.clone())),
     };
     let is_verified = match profile.is_verified {
-        Told::Nothing => Told::Nothing,
-        Told::Null => Told::Null,
-        Told::Value(verified) => Told::Value(Value::Integer(verified.into())),
+        Field::Nothing => Field::Nothing,
+        Field::Null => Field::Null,
+        Field::Value(verified) => Field::Value(Value::Integer(verified.into())),
     };
     [
         ("platform", text(&profile.platform)),

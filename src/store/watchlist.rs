@@ -7,13 +7,13 @@ use rusqlite::{Row, params};
 use crate::account::AccountId;
 use crate::clock::Time;
 use crate::config::Watched;
-use crate::store::account::{Standing, account_id};
+use crate::store::account::{AccountState, account_id};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{Batch, StoreError};
 
 /// An account as the database has it, to hold its entry in the watchlist against.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Listed {
+pub struct StoredEntry {
     /// Its key.
     pub key: AccountKey,
     /// Whether its schedule is the entry's.
@@ -38,7 +38,7 @@ pub struct Listed {
 
 /// What of a watchlist the database does not have so.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct Amendment {
+pub struct WatchlistDiff {
     /// New accounts, and those whose entry reads differently, in the order of the list.
     pub entries: Vec<Watched>,
     /// Accounts that are no longer in the list.
@@ -71,7 +71,7 @@ fn tags_json(tags: &[String]) -> String {
 
 impl Batch<'_> {
     /// What of `list` is not so yet.
-    pub fn amendment(&self, list: &[Watched]) -> Result<Amendment, StoreError> {
+    pub fn amendment(&self, list: &[Watched]) -> Result<WatchlistDiff, StoreError> {
         let places: HashMap<&str, usize> =
             list.iter().enumerate().map(|(place, entry)| (entry.id.as_str(), place)).collect();
         let mut differs = vec![true; list.len()];
@@ -89,11 +89,11 @@ impl Batch<'_> {
             }
         }
         let differing = list.iter().zip(differs).filter(|(_, differs)| *differs);
-        Ok(Amendment { entries: differing.map(|(entry, _)| entry.clone()).collect(), gone })
+        Ok(WatchlistDiff { entries: differing.map(|(entry, _)| entry.clone()).collect(), gone })
     }
 
     /// The account of an entry; `None` if it was never watched.
-    pub fn listed(&self, entry: &Watched) -> Result<Option<Listed>, StoreError> {
+    pub fn listed(&self, entry: &Watched) -> Result<Option<StoredEntry>, StoreError> {
         let mut statement = self.tx.prepare_cached(&format!(
             "SELECT {WORDS}, account, active_time, next_due, last_slot, slot, tries, last_refresh
              FROM _account WHERE account_id = ?1"
@@ -102,7 +102,7 @@ impl Batch<'_> {
         let Some(row) = rows.next()? else { return Ok(None) };
         let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
         let (has_same_schedule, is_same) = same(row, entry)?;
-        Ok(Some(Listed {
+        Ok(Some(StoredEntry {
             has_same_schedule,
             is_same,
             removed: row.get(6)?,
@@ -117,7 +117,12 @@ impl Batch<'_> {
     }
 
     /// Adds an account that was never watched before.
-    pub fn add(&self, entry: &Watched, standing: &Standing, now: Time) -> Result<(), StoreError> {
+    pub fn add(
+        &self,
+        entry: &Watched,
+        standing: &AccountState,
+        now: Time,
+    ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _account (account_id, label, tags, cron, timezone, spread, enabled,
                                    added_time, active_time, next_due, interval)
@@ -162,7 +167,7 @@ impl Batch<'_> {
         key: AccountKey,
         entry: &Watched,
         active: Time,
-        standing: &Standing,
+        standing: &AccountState,
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _account SET label = ?2, tags = ?3, cron = ?4, timezone = ?5, spread = ?6,

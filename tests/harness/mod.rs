@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use daemon::Daemon;
 pub use database::Database;
-pub use place::{Place, Settings};
+pub use place::{Settings, SlotWindow};
 pub use program::{Ended, is_root};
 pub use socket::{Socket, Then};
 pub use vendor::Vendor;

@@ -57,22 +57,22 @@ impl Settings {
 }
 
 /// A folder of growthd's own.
-pub struct Place {
+pub struct SlotWindow {
     folder: TempDir,
 }
 
-impl Place {
+impl SlotWindow {
     /// With nothing in it.
-    pub fn empty() -> Place {
+    pub fn empty() -> SlotWindow {
         let folder = tempfile::tempdir().expect("a folder");
         // So that another user can be let in to read.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-        Place { folder }
+        SlotWindow { folder }
     }
 
     /// With a key and this configuration.
-    pub fn new(vendor: &Vendor, settings: &Settings) -> Place {
-        let place = Place::empty();
+    pub fn new(vendor: &Vendor, settings: &Settings) -> SlotWindow {
+        let place = SlotWindow::empty();
         place.write_key();
         place.configure(vendor, settings);
         place

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use growthd::account::AccountId;
-use growthd::api::{Answer, HttpAnswer, Reply, RetryAfter, classify, decode};
+use growthd::api::{Answer, HttpAnswer, ResponseKind, RetryAfter, classify, decode};
 use growthd::clock::Time;
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -47,14 +47,16 @@ pub fn hold(input: &[u8]) {
     let heard = classify(&Answer::Http(answer), Some(&asked), NOW);
     assert_eq!(heard.status, Some(status));
     assert_eq!(heard.spent, !(400..500).contains(&status));
-    let is_measured = matches!(heard.reply, Reply::Measured(..));
+    let is_measured = matches!(heard.reply, ResponseKind::Measured(..));
     assert_eq!(is_measured, status == 200 && is_whole && decoded.is_ok(), "{heard:?}");
     assert_eq!(is_measured, heard.error.is_none(), "{heard:?}");
     // A sentence, however much the vendor says.
     assert!(heard.error.is_none_or(|error| error.chars().count() <= 400));
     match heard.reply {
-        Reply::Unusable(kept) => assert!(kept.len() <= 4096),
-        Reply::Throttled(Some(wait)) | Reply::Forbidden(Some(wait)) => assert!(wait >= 0),
+        ResponseKind::Unusable(kept) => assert!(kept.len() <= 4096),
+        ResponseKind::Throttled(Some(wait)) | ResponseKind::Forbidden(Some(wait)) => {
+            assert!(wait >= 0)
+        }
         _ => {}
     }
 }

@@ -1,6 +1,6 @@
 //! What is shown in a terminal, whoever wrote it.
 
-use growthd::report::{Shown, Table};
+use growthd::report::{Printable, Table};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -47,10 +47,10 @@ fn acts(c: char) -> bool {
 proptest! {
     #[test]
     fn nothing_shown_acts(text in hostile()) {
-        let shown = Shown(&text).to_string();
+        let shown = Printable(&text).to_string();
         prop_assert!(!shown.contains(acts), "{shown:?}");
         prop_assert_eq!(shown.chars().count(), text.chars().count(), "a character for a character");
-        prop_assert_eq!(Shown(&shown).to_string(), shown.clone(), "once is enough");
+        prop_assert_eq!(Printable(&shown).to_string(), shown.clone(), "once is enough");
         if !text.contains(acts) {
             let kept = text.chars().zip(shown.chars()).filter(|(c, shown)| c == shown).count();
             let replaced = shown.matches('\u{fffd}').count();
@@ -64,7 +64,7 @@ proptest! {
         const MARK: &str = "|mark";
         let mut table = Table::new(&["NAME", MARK]);
         for name in &names {
-            table.row([Shown(name).to_string(), MARK.to_owned()]);
+            table.row([Printable(name).to_string(), MARK.to_owned()]);
         }
         let text = table.to_string();
         prop_assert_eq!(text.lines().count(), names.len() + 1);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use growthd::account::AccountId;
 use growthd::clock::{self, Time};
 use growthd::config::Watched;
-use growthd::measurement::{Measurement, Profile, Told};
-use growthd::store::{Cause, Creation, Outcome, Standing, Store, Verdict};
+use growthd::measurement::{Field, Measurement, Profile};
+use growthd::store::{AccountState, Cause, Creation, Outcome, Store, Verdict};
 use tempfile::TempDir;
 
 pub const DAY: i64 = 86_400;
@@ -83,7 +83,7 @@ impl World {
             spread: 0,
             enabled: true,
         };
-        let standing = Standing {
+        let standing = AccountState {
             next_due: Some(self.now.plus(5 * DAY)),
             last_slot: None,
             slot: None,
@@ -116,7 +116,7 @@ impl World {
             batch.append(line, account.key, now, &told, snapshot.is_suspect).expect("appended");
             batch.keep_profile(line, account.key, now, &told.profile).expect("kept");
             batch
-                .save(account.key, &Standing { last_refresh: Some(line), ..standing })
+                .save(account.key, &AccountState { last_refresh: Some(line), ..standing })
                 .expect("saved");
         }
         batch.commit().expect("committed");
@@ -130,11 +130,11 @@ fn measurement(id: &AccountId, name: Option<&str>, snapshot: &Snapshot) -> Measu
         engagement_rate: snapshot.engagement,
         videos: Some(12),
         profile: Profile {
-            platform: Told::Value("tiktok".to_owned()),
-            username: Told::Value(format!("user_{id}")),
-            display_name: Told::Value(name.map_or_else(|| format!("Creator {id}"), str::to_owned)),
-            avatar_url: Told::Value("https://avatar.invalid/a.jpg".to_owned()),
-            profile_url: Told::Value(format!("https://www.tiktok.com/@user_{id}")),
+            platform: Field::Value("tiktok".to_owned()),
+            username: Field::Value(format!("user_{id}")),
+            display_name: Field::Value(name.map_or_else(|| format!("Creator {id}"), str::to_owned)),
+            avatar_url: Field::Value("https://avatar.invalid/a.jpg".to_owned()),
+            profile_url: Field::Value(format!("https://www.tiktok.com/@user_{id}")),
             ..Profile::default()
         },
         ..Measurement::default()

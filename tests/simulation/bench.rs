@@ -6,7 +6,7 @@ use std::sync::Arc;
 use growthd::api::Answer;
 use growthd::clock::{Now, Time};
 use growthd::config::{CatchUp, OnUnknown, Retry, Watched};
-use growthd::engine::{Appetite, Engine, Event, Return, Terms};
+use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, Event};
 use growthd::store::{Claim, Creation, Store};
 
 use super::vendor::Kind;
@@ -30,8 +30,8 @@ pub fn watched(id: &str, cron: &str, timezone: &str) -> Watched {
 }
 
 /// The defaults of a configuration, without the pace.
-pub fn terms() -> Terms {
-    Terms {
+pub fn terms() -> EngineConfig {
+    EngineConfig {
         retry: Retry {
             first_delay: 30,
             max_delay: 21_600,
@@ -49,7 +49,7 @@ pub struct Bench {
     folder: tempfile::TempDir,
     engine: Option<Engine>,
     pub list: Vec<Watched>,
-    pub terms: Terms,
+    pub terms: EngineConfig,
     /// What the vendor answers from now on; [`Kind::Ok`] where nothing is said.
     pub answers: HashMap<&'static str, Kind>,
     pub date_error: Option<i64>,
@@ -58,7 +58,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new(list: Vec<Watched>, terms: Terms) -> Bench {
+    pub fn new(list: Vec<Watched>, terms: EngineConfig) -> Bench {
         let folder = super::folder();
         Store::open(&folder.path().join("growth.db"), Creation::Allowed).expect("a store");
         Bench {
@@ -85,7 +85,7 @@ impl Bench {
         let engine = self.engine.get_or_insert_with(|| {
             let store = Store::open(&path, Creation::Refused).expect("a store");
             store.make_volatile().expect("a pragma");
-            Engine::new(store, terms.clone(), Appetite::Due)
+            Engine::new(store, terms.clone(), ClaimMode::Due)
         });
         engine.watch(&self.list, self.terms.clone(), now.into()).expect("a watchlist");
     }
@@ -115,7 +115,7 @@ impl Bench {
         self.count += 1;
         let date = self.date_error.map(|error| now.plus(error));
         let answer: Answer = kind.answer(claim.account_id().expect("an account"), self.count, date);
-        self.engine().take(Return::new(claim, answer, now));
+        self.engine().take(CompletedCall::new(claim, answer, now));
     }
 
     /// Goes on from `now` to before `until`, each answer taking a second. Answers how many

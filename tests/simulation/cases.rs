@@ -2,8 +2,8 @@
 
 use growthd::clock::Time;
 use growthd::config::{Budget, CatchUp, OnUnknown, Period};
-use growthd::engine::Wish;
-use growthd::engine::{Event, Terms};
+use growthd::engine::RefreshRequest;
+use growthd::engine::{EngineConfig, Event};
 use growthd::store::{PauseKind, StoreError};
 
 use super::bench::{Bench, at, terms, watched};
@@ -13,7 +13,7 @@ const DAY: i64 = 24 * 3600;
 const MONDAYS: &str = "0 6 * * MON";
 
 /// One account, Mondays at 06:00 UTC, its baseline taken on Thursday, 1 January 2026.
-fn weekly(terms: Terms) -> Bench {
+fn weekly(terms: EngineConfig) -> Bench {
     let mut bench = Bench::new(vec![watched("a", MONDAYS, "UTC")], terms);
     bench.start(at("2026-01-01T12:00:00"));
     assert_eq!(bench.run(at("2026-01-01T12:00:00"), at("2026-01-02T00:00:00")), 1);
@@ -45,7 +45,7 @@ fn how_late_a_slot_is_worth_it_is_configured() {
         (hours(2), "a catch_up 2026-01-05T06:00:00 skipped"),
         (hours(3), "a catch_up 2026-01-05T06:00:00 ok"),
     ] {
-        let mut bench = weekly(Terms { catch_up, ..terms() });
+        let mut bench = weekly(EngineConfig { catch_up, ..terms() });
         bench.start(at("2026-01-05T09:00:00"));
         bench.run(at("2026-01-05T09:00:00"), at("2026-01-12T05:00:00"));
         assert_eq!(bench.ledger(2), [line], "{catch_up:?}");
@@ -54,7 +54,7 @@ fn how_late_a_slot_is_worth_it_is_configured() {
 
 #[test]
 fn a_retry_knows_no_lateness() {
-    let mut bench = weekly(Terms { catch_up: CatchUp::Never, ..terms() });
+    let mut bench = weekly(EngineConfig { catch_up: CatchUp::Never, ..terms() });
     bench.answers.insert("a", Kind::NotSent);
     assert_eq!(bench.run(at("2026-01-05T06:00:00"), at("2026-01-05T06:00:10")), 1);
     bench.answers.clear();
@@ -137,7 +137,7 @@ fn a_clock_that_steps_back_over_a_slot_repeats_nothing() {
 #[test]
 fn a_clock_a_year_ahead_and_back_loses_nothing() {
     for is_restarted in [false, true] {
-        let mut bench = weekly(Terms { requests_per_minute: 60, ..terms() });
+        let mut bench = weekly(EngineConfig { requests_per_minute: 60, ..terms() });
         bench.run(at("2026-01-05T06:00:00"), at("2026-01-05T06:10:00"));
         assert_eq!(bench.run(at("2027-01-06T06:00:00"), at("2027-01-06T06:10:00")), 1);
         let now = at("2026-01-06T06:00:00");
@@ -233,7 +233,7 @@ fn a_fresh_snapshot_takes_the_place_of_a_slot() {
     ] {
         let mut bench = weekly(terms());
         let id = bench.list[0].id.clone();
-        bench.engine().wish(Wish::Now(id));
+        bench.engine().wish(RefreshRequest::Now(id));
         bench.run(at(manual), at("2026-01-06T00:00:00"));
         assert_eq!(bench.ledger(2), lines, "{manual}");
     }
@@ -246,7 +246,7 @@ fn slots_close_together_are_all_served() {
     assert_eq!(bench.run(at("2026-01-01T12:00:00"), at("2026-01-06T00:00:00")), 4);
 }
 
-fn few(count: usize, terms: Terms) -> Bench {
+fn few(count: usize, terms: EngineConfig) -> Bench {
     let ids = ["a", "b", "c", "d", "e"];
     let list = ids[..count].iter().map(|id| watched(id, MONDAYS, "UTC")).collect();
     let mut bench = Bench::new(list, terms);
@@ -257,7 +257,7 @@ fn few(count: usize, terms: Terms) -> Bench {
 #[test]
 fn a_spent_budget_waits_for_the_next_period_across_restarts() {
     let budget = Some(Budget { refreshes: 2, per: Period::Day });
-    let mut bench = few(5, Terms { budget, ..terms() });
+    let mut bench = few(5, EngineConfig { budget, ..terms() });
     assert_eq!(bench.run(at("2026-01-01T12:00:00"), at("2026-01-01T18:00:00")), 2);
     assert!(bench.events.contains(&Event::BudgetSpent(at("2026-01-02T00:00:00"))));
     bench.start(at("2026-01-01T20:00:00"));
@@ -300,7 +300,7 @@ fn the_third_too_fast_of_one_account_holds_no_other_up() {
 fn what_is_unknown_is_repeated_within_its_allowance() {
     let retry = |unknown| growthd::config::Retry { unknown, ..terms().retry };
     for (unknown, calls) in [(OnUnknown::Retry, 3), (OnUnknown::Skip, 1)] {
-        let mut bench = weekly(Terms { retry: retry(unknown), ..terms() });
+        let mut bench = weekly(EngineConfig { retry: retry(unknown), ..terms() });
         bench.answers.insert("a", Kind::TimedOut);
         let slot = at("2026-01-05T06:00:00");
         assert_eq!(bench.run(slot, slot.plus(6 * DAY)), calls, "{unknown:?}");
@@ -434,7 +434,7 @@ fn a_copy_put_back_is_gone_on_with() {
 
 #[test]
 fn a_slot_that_came_while_the_store_was_in_trouble_is_not_late() {
-    let mut bench = weekly(Terms { catch_up: CatchUp::Never, ..terms() });
+    let mut bench = weekly(EngineConfig { catch_up: CatchUp::Never, ..terms() });
     bench.start(at("2026-01-05T05:00:00"));
     bench.lock(|bench| {
         for minutes in 0..120 {

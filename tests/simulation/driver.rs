@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use growthd::api::CLOCK_TOLERANCE;
 use growthd::clock::{Now, Time};
-use growthd::engine::{Appetite, Engine, Return, Terms, Wish};
+use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, RefreshRequest};
 use growthd::store::{Claim, Creation, Store, StoreError};
 use rusqlite::Connection;
 
@@ -40,7 +40,7 @@ pub struct Driver<'a> {
     skew: i64,
     entries: Vec<Entry>,
     removed: Vec<Entry>,
-    terms: Terms,
+    terms: EngineConfig,
     engine: Option<Engine>,
     is_reload_due: bool,
     is_stopping: bool,
@@ -257,13 +257,13 @@ impl<'a> Driver<'a> {
                     self.rename("growth.db", "away.db");
                 }
             }
-            Happening::Wish(which) => {
+            Happening::RefreshRequest(which) => {
                 let count = u64::try_from(self.entries.len()).expect("few");
                 let place = usize::try_from(which % count).expect("small");
                 let id = self.entries[place].watched.id.clone();
                 if let Some(engine) = self.engine.as_mut().filter(|_| !self.is_stopping) {
                     self.oracle.wished(id.as_str());
-                    engine.wish(Wish::Now(id));
+                    engine.wish(RefreshRequest::Now(id));
                     self.wake = Some(self.time);
                 }
             }
@@ -322,7 +322,7 @@ impl<'a> Driver<'a> {
             Err(error) => return self.fails(&error),
         };
         store.make_volatile().map_err(|error| self::store(&error))?;
-        let mut engine = Engine::new(store, self.terms.clone(), Appetite::Due);
+        let mut engine = Engine::new(store, self.terms.clone(), ClaimMode::Due);
         let list: Vec<_> = self.entries.iter().map(|entry| entry.watched.clone()).collect();
         if let Err(error) = engine.watch(&list, self.terms.clone(), self.now()) {
             return self.fails(&error);
@@ -368,7 +368,7 @@ impl<'a> Driver<'a> {
             self.oracle.hears(claim.refresh().0, kind, is_clock_off);
             self.say(|| format!("{id} is answered: {kind:?} skew {skew}"));
             if let Some(engine) = &mut self.engine {
-                engine.take(Return::new(claim, answer, now.time()));
+                engine.take(CompletedCall::new(claim, answer, now.time()));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use growthd::config::{CatchUp, OnUnknown};
-use growthd::engine::Terms;
+use growthd::engine::EngineConfig;
 
 use super::ledger::Line;
 use super::plan::Entry;
@@ -80,7 +80,7 @@ impl Model {
     }
 
     /// What is owed at `now` by a process that is up since `up`.
-    pub fn debt(&self, terms: &Terms, up: i64, now: i64) -> Option<Debt> {
+    pub fn debt(&self, terms: &EngineConfig, up: i64, now: i64) -> Option<Debt> {
         if !self.is_active {
             return None;
         }
@@ -151,7 +151,7 @@ impl Model {
         }
     }
 
-    pub fn is_too_late(&self, slot: i64, terms: &Terms, up: i64, now: i64) -> bool {
+    pub fn is_too_late(&self, slot: i64, terms: &EngineConfig, up: i64, now: i64) -> bool {
         let is_late = slot < up && self.tried != Some(Some(slot));
         is_late
             && match terms.catch_up {
@@ -214,7 +214,7 @@ impl Model {
         kind: Kind,
         is_clock_off: bool,
         is_shared: bool,
-        terms: &Terms,
+        terms: &EngineConfig,
         now: i64,
     ) {
         self.in_flight = None;
@@ -273,7 +273,7 @@ impl Model {
     }
 
     /// Everything paused for what this account was given up for: its slot is given back.
-    pub fn give_back(&mut self, status: Kind, now: i64) {
+    pub fn release(&mut self, status: Kind, now: i64) {
         match self.failing {
             Some((kind, slot))
                 if kind == status

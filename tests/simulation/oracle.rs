@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use growthd::clock::{Now, Time};
-use growthd::engine::Terms;
+use growthd::engine::EngineConfig;
 
 use super::ledger::{Ledger, Line, OK, PENDING, Paused, SKIPPED, Seen, Stand};
 use super::model::Model;
@@ -21,7 +21,7 @@ const REDIRECTED: i64 = 2;
 #[derive(Debug)]
 pub struct Oracle {
     ledger: Ledger,
-    pub terms: Terms,
+    pub terms: EngineConfig,
     /// Of a call, in seconds.
     timeout: i64,
     models: BTreeMap<String, Model>,
@@ -48,7 +48,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    pub fn new(path: &Path, terms: Terms, timeout: i64) -> Result<Oracle, Broken> {
+    pub fn new(path: &Path, terms: EngineConfig, timeout: i64) -> Result<Oracle, Broken> {
         Ok(Oracle {
             ledger: Ledger::open(path)?,
             terms,
@@ -120,7 +120,7 @@ impl Oracle {
     }
 
     /// The watchlist and the terms were taken.
-    pub fn watched(&mut self, entries: &[Entry], terms: &Terms, now: i64) {
+    pub fn watched(&mut self, entries: &[Entry], terms: &EngineConfig, now: i64) {
         self.terms = terms.clone();
         self.may_probe = true;
         let mut left: Vec<String> = self.models.keys().cloned().collect();
@@ -273,7 +273,7 @@ impl Oracle {
             };
             for model in self.models.values_mut() {
                 if let Some(kind) = kind {
-                    model.give_back(kind, time);
+                    model.release(kind, time);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use growthd::config::{Budget, CatchUp, OnUnknown, Period, Retry, Watched};
-use growthd::engine::Terms;
+use growthd::engine::EngineConfig;
 use growthd::schedule::spread_offset;
 
 use super::calendar::Calendar;
@@ -79,7 +79,7 @@ pub enum Happening {
     /// The file is moved away, and put back.
     Moved(i64),
     /// A person asks for a refresh.
-    Wish(u64),
+    RefreshRequest(u64),
 }
 
 /// All that a seed decides beforehand. Times are the world's, in seconds.
@@ -88,7 +88,7 @@ pub struct Plan {
     pub start: i64,
     pub end: i64,
     pub entries: Vec<Entry>,
-    pub terms: Terms,
+    pub terms: EngineConfig,
     /// The API's own timeout, in seconds.
     pub timeout: i64,
     /// Percent of calls that go wrong by themselves.
@@ -181,7 +181,7 @@ impl Plan {
             11 => Happening::DiskFull(down.min(3 * DAY)),
             12 => Happening::Locked(down.min(HOUR)),
             13 => Happening::Moved(down.min(3 * DAY)),
-            _ => Happening::Wish(random.next()),
+            _ => Happening::RefreshRequest(random.next()),
         };
         self.happenings.push((time, happening));
     }
@@ -208,7 +208,7 @@ impl Plan {
     }
 }
 
-fn draw_terms(accounts: usize, random: &mut Random) -> Terms {
+fn draw_terms(accounts: usize, random: &mut Random) -> EngineConfig {
     let first_delay = random.pick(&[10, 30, 30, 300]);
     let budget = random.chance(40).then(|| {
         let per = random.pick(&[Period::Day, Period::Week, Period::Month]);
@@ -220,7 +220,7 @@ fn draw_terms(accounts: usize, random: &mut Random) -> Terms {
         let most = i64::try_from(accounts).expect("few") * weeks;
         Budget { refreshes: u64::try_from(random.between(1, most)).expect("positive"), per }
     });
-    Terms {
+    EngineConfig {
         retry: Retry {
             first_delay,
             max_delay: random.pick(&[HOUR, 6 * HOUR, 6 * HOUR, DAY]),

@@ -1,6 +1,6 @@
 //! The view `latest`: an account's newest snapshot, and what it gained.
 
-use crate::past::{DAY, HOUR, Past, START, Told};
+use crate::past::{DAY, Field, HOUR, Past, START};
 
 const GAINED: &str =
     "SELECT followers_gained_7d, followers_gained_30d, followers_gained_90d FROM latest";
@@ -45,8 +45,8 @@ fn a_history_may_start_up_to_twelve_hours_after_the_point() {
     let past = Past::new();
     for (id, late) in [("clx1", 12 * HOUR), ("clx2", 12 * HOUR + 1)] {
         let account = past.account(id, None, None);
-        past.snapshot(account, START + late, Told::followers(100));
-        past.snapshot(account, START + 7 * DAY, Told::followers(170));
+        past.snapshot(account, START + late, Field::followers(100));
+        past.snapshot(account, START + 7 * DAY, Field::followers(170));
     }
     assert_eq!(
         past.ask("SELECT account_id, followers_gained_7d FROM latest ORDER BY account_id"),
@@ -66,12 +66,12 @@ fn one_snapshot_has_gained_nothing_known() {
 fn suspect_and_missing_values_take_no_part() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    let likes = |likes| Told { likes: Some(likes), ..Told::default() };
-    past.snapshot(account, START, Told { likes: Some(10), ..Told::followers(1000) });
-    past.snapshot(account, START + 7 * DAY, Told::suspect(0));
-    past.snapshot(account, START + 14 * DAY, Told::followers(1140));
+    let likes = |likes| Field { likes: Some(likes), ..Field::default() };
+    past.snapshot(account, START, Field { likes: Some(10), ..Field::followers(1000) });
+    past.snapshot(account, START + 7 * DAY, Field::suspect(0));
+    past.snapshot(account, START + 14 * DAY, Field::followers(1140));
     past.snapshot(account, START + 21 * DAY, likes(52));
-    past.snapshot(account, START + 22 * DAY, Told::suspect(1_000_000));
+    past.snapshot(account, START + 22 * DAY, Field::suspect(1_000_000));
     // The newest row is the suspect one, and is shown. The newest measured followers are of
     // day 14: 1140, a week before it 1070. The newest likes are of day 21: 52, a week before
     // it two thirds of the way from 10 to 52: 38.

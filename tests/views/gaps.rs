@@ -1,6 +1,6 @@
 //! The view `gaps`: a hole in the series of over one and a half intervals.
 
-use crate::past::{DAY, Past, START, Told, WEEK};
+use crate::past::{DAY, Field, Past, START, WEEK};
 
 const GAPS: &str =
     "SELECT account_id, from_utc, to_utc, days FROM gaps ORDER BY account_id, to_time";
@@ -17,22 +17,22 @@ fn a_hole_is_over_one_and_a_half_intervals() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
     let half = WEEK * 3 / 2;
-    past.snapshot(account, START, Told::followers(1));
-    past.snapshot(account, START + half, Told::followers(1));
+    past.snapshot(account, START, Field::followers(1));
+    past.snapshot(account, START + half, Field::followers(1));
     assert_eq!(past.ask(GAPS), [""; 0]);
-    past.snapshot(account, START + 2 * half + 1, Told::followers(1));
+    past.snapshot(account, START + 2 * half + 1, Field::followers(1));
     assert_eq!(past.ask(GAPS), ["clx1|2026-01-15T18:00:00Z|2026-01-26T06:00:01Z|10.5"]);
 }
 
 #[test]
 fn the_interval_is_that_of_its_time() {
     let past = Past::new();
-    let daily = |followers| Told { interval: Some(DAY), ..Told::followers(followers) };
+    let daily = |followers| Field { interval: Some(DAY), ..Field::followers(followers) };
     let account = past.account("clx1", None, None);
     // Daily with a hole of three days, then weekly, then daily again: nothing else is a hole.
     past.snapshot(account, START, daily(1));
     past.snapshot(account, START + 3 * DAY, daily(2));
-    past.snapshot(account, START + 10 * DAY, Told::followers(3));
+    past.snapshot(account, START + 10 * DAY, Field::followers(3));
     past.snapshot(account, START + 17 * DAY, daily(4));
     past.snapshot(account, START + 18 * DAY, daily(5));
     assert_eq!(past.ask(GAPS), ["clx1|2026-01-05T06:00:00Z|2026-01-08T06:00:00Z|3.0"]);
@@ -48,8 +48,8 @@ fn the_interval_is_that_of_its_time() {
 fn a_suspect_snapshot_fills_no_hole() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    past.snapshot(account, START, Told::followers(1));
-    past.snapshot(account, START + WEEK, Told::suspect(0));
-    past.snapshot(account, START + 2 * WEEK, Told::followers(3));
+    past.snapshot(account, START, Field::followers(1));
+    past.snapshot(account, START + WEEK, Field::suspect(0));
+    past.snapshot(account, START + 2 * WEEK, Field::followers(3));
     assert_eq!(past.ask(GAPS), ["clx1|2026-01-05T06:00:00Z|2026-01-19T06:00:00Z|14.0"]);
 }

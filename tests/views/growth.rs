@@ -1,6 +1,6 @@
 //! The view `growth`: a snapshot against what was measured before it.
 
-use crate::past::{DAY, HOUR, Past, START, Told};
+use crate::past::{DAY, Field, HOUR, Past, START};
 
 const FOLLOWERS: &str =
     "SELECT followers, followers_delta, followers_per_7d, followers_pct_per_7d, gap_days
@@ -48,7 +48,7 @@ fn a_null_loses_nothing() {
         (14, Some(1100), None),
         (21, Some(1150), Some(80)),
     ] {
-        let told = Told { followers, likes, ..Told::default() };
+        let told = Field { followers, likes, ..Field::default() };
         past.snapshot(account, START + day * DAY, told);
     }
     assert_eq!(
@@ -70,9 +70,9 @@ fn a_null_loses_nothing() {
 fn a_suspect_snapshot_is_shown_and_takes_no_part() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    past.snapshot(account, START, Told::followers(1000));
-    past.snapshot(account, START + 7 * DAY, Told::suspect(0));
-    past.snapshot(account, START + 14 * DAY, Told::followers(1020));
+    past.snapshot(account, START, Field::followers(1000));
+    past.snapshot(account, START + 7 * DAY, Field::suspect(0));
+    past.snapshot(account, START + 14 * DAY, Field::followers(1020));
     assert_eq!(
         past.ask(FOLLOWERS),
         ["1000|NULL|NULL|NULL|NULL", "0|NULL|NULL|NULL|7.0", "1020|20|10.0|1.0|14.0"]
@@ -84,9 +84,9 @@ fn a_suspect_snapshot_is_shown_and_takes_no_part() {
 fn there_is_no_rate_under_twelve_hours() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    past.snapshot(account, START, Told::followers(1000));
-    past.snapshot(account, START + 12 * HOUR - 1, Told::followers(1100));
-    past.snapshot(account, START + 24 * HOUR - 1, Told::followers(1200));
+    past.snapshot(account, START, Field::followers(1000));
+    past.snapshot(account, START + 12 * HOUR - 1, Field::followers(1100));
+    past.snapshot(account, START + 24 * HOUR - 1, Field::followers(1200));
     assert_eq!(
         past.ask("SELECT followers_delta, followers_per_7d, followers_pct_per_7d FROM growth ORDER BY refresh_id"),
         // The second pair is twelve hours apart: 100 in half a day are 1,400 in seven.
@@ -109,11 +109,11 @@ fn the_order_is_that_of_the_refreshes_and_accounts_do_not_mix() {
     let past = Past::new();
     let one = past.account("clx1", None, None);
     let other = past.account("clx2", None, None);
-    past.snapshot(one, START + DAY, Told::followers(100));
-    past.snapshot(other, START + DAY, Told::followers(5000));
+    past.snapshot(one, START + DAY, Field::followers(100));
+    past.snapshot(other, START + DAY, Field::followers(5000));
     // The clock was set back by ten minutes: later all the same, and no rate.
-    past.snapshot(one, START + DAY - 600, Told::followers(110));
-    past.snapshot(one, START + 3 * DAY, Told::followers(130));
+    past.snapshot(one, START + DAY - 600, Field::followers(110));
+    past.snapshot(one, START + 3 * DAY, Field::followers(130));
     assert_eq!(
         past.ask(
             "SELECT followers, followers_delta, followers_per_7d IS NULL

@@ -1,6 +1,6 @@
 //! The queries of the documentation, as they stand there, on a history whose answers are known.
 
-use crate::past::{DAY, Past, START, Told};
+use crate::past::{DAY, Field, Past, START};
 
 const DOCUMENTATION: &str = include_str!("../../README.md");
 
@@ -22,15 +22,15 @@ fn known() -> Past {
     let chef = past.account("clx2", Some("Chef Léa"), Some("chef"));
     let old = past.account("clx3", Some("Old Timer"), Some("old"));
     for week in (0..=53).filter(|week| ![20, 21].contains(week)) {
-        let told = Told { engagement: Some(4.0), ..Told::followers(1000 + 10 * week) };
+        let told = Field { engagement: Some(4.0), ..Field::followers(1000 + 10 * week) };
         past.snapshot(guru, START + week * 7 * DAY, told);
     }
     for week in 0..5 {
-        let told = Told { engagement: Some(6.0), ..Told::followers(2000 + 100 * week) };
+        let told = Field { engagement: Some(6.0), ..Field::followers(2000 + 100 * week) };
         past.snapshot(chef, START + (336 + 7 * week) * DAY, told);
     }
     for week in 0..6 {
-        past.snapshot(old, START + (329 + 7 * week) * DAY, Told::followers(900 - 30 * week));
+        past.snapshot(old, START + (329 + 7 * week) * DAY, Field::followers(900 - 30 * week));
     }
     past.run(
         "UPDATE _account SET tags = '[\"sport\", \"vip\"]' WHERE account = 1;

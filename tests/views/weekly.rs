@@ -1,6 +1,6 @@
 //! The view `weekly`: an account and ISO week, its last snapshot of the week.
 
-use crate::past::{DAY, HOUR, Past, START, Told, WEEK};
+use crate::past::{DAY, Field, HOUR, Past, START, WEEK};
 
 const WEEKS: &str = "SELECT week, time_utc, gap_weeks, followers, followers_delta
     FROM weekly WHERE account_id = 'clx1' ORDER BY refresh_id";
@@ -35,7 +35,7 @@ fn the_week_is_the_iso_week_of_the_utc_day() {
     ];
     for (at, _) in weeks {
         let time = past.ask(&format!("SELECT CAST(strftime('%s', '{at}') AS INTEGER)"));
-        past.snapshot(account, time[0].parse().expect("seconds"), Told::followers(1));
+        past.snapshot(account, time[0].parse().expect("seconds"), Field::followers(1));
     }
     let expected: Vec<_> = weeks.iter().map(|(at, week)| format!("{week}|{at}")).collect();
     assert_eq!(past.ask("SELECT week, time_utc FROM weekly ORDER BY refresh_id"), expected);
@@ -53,7 +53,7 @@ fn the_last_snapshot_of_a_week_stands_for_it_against_the_weeks_before() {
         (START + 6 * DAY + 18 * HOUR, 1031),
         (START + 4 * WEEK + DAY, 1131),
     ] {
-        past.snapshot(account, time, Told::followers(followers));
+        past.snapshot(account, time, Field::followers(followers));
     }
     assert_eq!(
         past.ask(WEEKS),
@@ -69,12 +69,12 @@ fn the_last_snapshot_of_a_week_stands_for_it_against_the_weeks_before() {
 fn a_suspect_snapshot_stands_for_a_week_only_where_there_is_no_other() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    past.snapshot(account, START, Told::followers(1000));
-    past.snapshot(account, START + DAY, Told::suspect(0));
-    past.snapshot(account, START + WEEK, Told::suspect(0));
-    past.snapshot(account, START + WEEK + DAY, Told::suspect(1));
-    past.snapshot(account, START + 2 * WEEK, Told::suspect(0));
-    past.snapshot(account, START + 2 * WEEK + DAY, Told::followers(1050));
+    past.snapshot(account, START, Field::followers(1000));
+    past.snapshot(account, START + DAY, Field::suspect(0));
+    past.snapshot(account, START + WEEK, Field::suspect(0));
+    past.snapshot(account, START + WEEK + DAY, Field::suspect(1));
+    past.snapshot(account, START + 2 * WEEK, Field::suspect(0));
+    past.snapshot(account, START + 2 * WEEK + DAY, Field::followers(1050));
     assert_eq!(
         past.ask("SELECT week, followers, followers_delta, is_suspect, gap_weeks FROM weekly ORDER BY refresh_id"),
         ["2026-W02|1000|NULL|0|NULL", "2026-W03|1|NULL|1|1", "2026-W04|1050|50|0|2"]
@@ -85,9 +85,9 @@ fn a_suspect_snapshot_stands_for_a_week_only_where_there_is_no_other() {
 fn a_missing_value_loses_nothing() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    past.snapshot(account, START, Told::followers(1000));
-    past.snapshot(account, START + DAY, Told::default());
-    past.snapshot(account, START + WEEK, Told::followers(1100));
+    past.snapshot(account, START, Field::followers(1000));
+    past.snapshot(account, START + DAY, Field::default());
+    past.snapshot(account, START + WEEK, Field::followers(1100));
     assert_eq!(
         past.ask("SELECT week, followers, followers_delta FROM weekly ORDER BY refresh_id"),
         // The last of W02 did not say; what Monday had said counts all the same.
@@ -103,7 +103,7 @@ fn a_clock_set_back_over_midnight_leaves_one_row_a_week() {
     for (time, followers) in
         [(START, 1), (monday + 60, 2), (monday - 600, 3), (monday + 3 * HOUR, 4)]
     {
-        past.snapshot(account, time, Told::followers(followers));
+        past.snapshot(account, time, Field::followers(followers));
     }
     assert_eq!(
         past.ask("SELECT week, followers FROM weekly ORDER BY refresh_id"),

@@ -8,7 +8,7 @@ use crate::budget::Days1970;
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, print_json};
 use crate::config::Config;
-use crate::report::{Ago, Grouped, In, Shown, Table};
+use crate::report::{Ago, Grouped, In, Printable, Table};
 use crate::store::{AccountStatus, Extent, Pause, Reader, SCHEMA_VERSION, Totals, Wait, is_in_use};
 
 /// Up to this many accounts are listed one by one; of a longer list, those that need a look.
@@ -129,7 +129,7 @@ impl Status<'_> {
                 out,
                 "waiting    until {}, as the vendor asks: {}",
                 wait.until,
-                Shown(&wait.reason)
+                Printable(&wait.reason)
             )?;
         }
         self.print_attention(out)?;
@@ -137,7 +137,7 @@ impl Status<'_> {
             let error = account.last_error.as_deref().unwrap_or_default();
             let next = account.next_due.map(|time| In { time, now: self.now }.to_string());
             let next = next.unwrap_or_default();
-            writeln!(out, "retrying   {} {next}: {}", name(account), Shown(error))?;
+            writeln!(out, "retrying   {} {next}: {}", name(account), Printable(error))?;
         }
         if self.totals.listed <= LISTED && !self.accounts.is_empty() {
             writeln!(out)?;
@@ -161,19 +161,19 @@ impl Status<'_> {
                 out,
                 "PAUSED     since {}: {}; the next probe is {}",
                 pause.since,
-                Shown(&pause.reason),
+                Printable(&pause.reason),
                 In { time: pause.probe, now: self.now }
             )?;
         }
         for account in self.overdue() {
             let since = account.owed_since.unwrap_or(self.now);
             let error = account.last_error.as_deref().unwrap_or("not tried yet");
-            writeln!(out, "OVERDUE    {} since {since}: {}", name(account), Shown(error))?;
+            writeln!(out, "OVERDUE    {} since {since}: {}", name(account), Printable(error))?;
         }
         for account in self.failing() {
             let since = account.failing_since.unwrap_or(self.now);
             let error = account.last_error.as_deref().unwrap_or_default();
-            writeln!(out, "FAILING    {} since {since}: {}", name(account), Shown(error))?;
+            writeln!(out, "FAILING    {} since {since}: {}", name(account), Printable(error))?;
         }
         Ok(())
     }
@@ -186,7 +186,7 @@ impl Status<'_> {
             let next = |time| In { time, now: self.now }.to_string();
             table.row([
                 account.id.to_string(),
-                Shown(label).to_string(),
+                Printable(label).to_string(),
                 account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string()),
                 account.last.map_or("never".to_owned(), ago),
                 account.next_due.map_or("-".to_owned(), next),
@@ -211,7 +211,7 @@ impl Status<'_> {
 
 fn name(account: &AccountStatus) -> String {
     match account.label.as_deref().or(account.username.as_deref()) {
-        Some(label) => format!("{} ({})", account.id, Shown(label)),
+        Some(label) => format!("{} ({})", account.id, Printable(label)),
         None => account.id.to_string(),
     }
 }

@@ -7,7 +7,8 @@ use crate::clock::Time;
 use crate::report::html::document;
 use crate::report::html::series::{Gain, Measured, Series, gain};
 use crate::store::{
-    AccountStatus, Batch, DailySpend, Extent, Pause, Portrait, Reading, StoreError, Totals, Wait,
+    AccountStatus, Batch, DailySpend, Extent, Pause, Reading, ReportAccount, StoreError, Totals,
+    Wait,
 };
 
 const DAY: i64 = 86_400;
@@ -47,7 +48,7 @@ pub struct Page {
 /// An account on the page.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub portrait: Portrait,
+    pub portrait: ReportAccount,
     /// `None` once it is off the list.
     pub status: Option<AccountStatus>,
     pub series: Series,
@@ -122,7 +123,11 @@ impl Page {
 }
 
 impl Entry {
-    fn new(portrait: Portrait, status: Option<AccountStatus>, readings: Vec<Reading>) -> Entry {
+    fn new(
+        portrait: ReportAccount,
+        status: Option<AccountStatus>,
+        readings: Vec<Reading>,
+    ) -> Entry {
         let series = Series::new(readings);
         let followers = series.followers();
         let likes = series.likes().last().map(|&(_, likes)| likes);
@@ -132,7 +137,7 @@ impl Entry {
 
     /// What a person calls it.
     pub fn name(&self) -> &str {
-        let Portrait { label, display_name, username, id, .. } = &self.portrait;
+        let ReportAccount { label, display_name, username, id, .. } = &self.portrait;
         let mut names = [label, display_name, username].into_iter().flatten();
         names.find(|name| !name.trim().is_empty()).map_or(id.as_str(), String::as_str)
     }
@@ -180,7 +185,7 @@ impl Entry {
 /// An account with these followers on these days, refreshed weekly.
 #[cfg(test)]
 pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
-    let portrait = Portrait {
+    let portrait = ReportAccount {
         key: crate::store::AccountKey(1),
         id: "clx1".parse().expect("an id"),
         label: Some("<b>\"O'Neil\"</b> & \u{202e}Söhne</script>".to_owned()),

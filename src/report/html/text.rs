@@ -2,16 +2,16 @@
 
 use std::fmt::{self, Write};
 
-use crate::report::Shown;
+use crate::report::Printable;
 
 /// Text that somebody else wrote, for HTML's text and quoted attributes: it is never markup,
-/// and holds nothing that [`Shown`] takes out.
+/// and holds nothing that [`Printable`] takes out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'a>(pub &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escaping(f), "{}", Shown(self.0))
+        write!(Escaping(f), "{}", Printable(self.0))
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
             let read = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
                 .into_iter()
                 .fold(html, |html, (escape, c)| html.replace(escape, c));
-            prop_assert_eq!(read, Shown(&text).to_string());
+            prop_assert_eq!(read, Printable(&text).to_string());
         }
     }
 

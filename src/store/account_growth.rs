@@ -6,7 +6,7 @@ use crate::store::{Batch, StoreError};
 
 /// An account of the list, and what it gained since a point in time.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Mover {
+pub struct AccountGrowth {
     /// Its key.
     pub key: AccountKey,
     /// Its id.
@@ -21,7 +21,7 @@ pub struct Mover {
     pub gained: Option<i64>,
 }
 
-impl Mover {
+impl AccountGrowth {
     /// What it had at that point.
     pub fn base(&self) -> Option<i64> {
         Some(self.newest?.1 - self.gained?)
@@ -67,11 +67,11 @@ ORDER BY gained DESC NULLS LAST, a.account";
 impl Batch<'_> {
     /// Every account of the list, the greatest gain of followers since `since` first; those
     /// whose history does not reach back to it last.
-    pub fn movers(&self, since: Time) -> Result<Vec<Mover>, StoreError> {
+    pub fn movers(&self, since: Time) -> Result<Vec<AccountGrowth>, StoreError> {
         let mut statement = self.tx.prepare_cached(MOVERS)?;
         let movers = statement.query_map([since.0], |row| {
             let time = row.get::<_, Option<i64>>(4)?.map(Time);
-            Ok(Mover {
+            Ok(AccountGrowth {
                 key: AccountKey(row.get(0)?),
                 id: row.get(1)?,
                 label: row.get(2)?,

@@ -10,7 +10,7 @@ use crate::store::{Batch, StoreError};
 
 /// An account ever watched, as it was seen last.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Portrait {
+pub struct ReportAccount {
     /// Its key.
     pub key: AccountKey,
     /// Its id.
@@ -71,7 +71,7 @@ pub struct DailySpend {
 
 impl Batch<'_> {
     /// Every account ever watched, in the order they were added.
-    pub fn portraits(&self) -> Result<Vec<Portrait>, StoreError> {
+    pub fn portraits(&self) -> Result<Vec<ReportAccount>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT a.account, a.account_id, a.label, a.tags, p.platform, p.username, p.display_name,
                     p.profile_url, coalesce(p.is_verified, 0), a.removed_time IS NOT NULL, a.interval,
@@ -84,7 +84,7 @@ impl Batch<'_> {
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(Portrait {
+            found.push(ReportAccount {
                 key: AccountKey(row.get(0)?),
                 id: account_id(row.get(1)?)?,
                 label: row.get(2)?,

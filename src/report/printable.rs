@@ -6,9 +6,9 @@ use std::fmt::{self, Write};
 /// characters, each replaced by `�`, and without line breaks, replaced by a space: it can
 /// neither move the cursor, nor forge a line of a log, nor turn the text around it.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown<'a>(pub &'a str);
+pub struct Printable<'a>(pub &'a str);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             match c {
@@ -43,7 +43,7 @@ mod tests {
             ("\u{9b}2J\0", "\u{fffd}2J\u{fffd}"),
             ("שלום", "שלום"),
         ] {
-            assert_eq!(Shown(text).to_string(), shown);
+            assert_eq!(Printable(text).to_string(), shown);
         }
     }
 }

@@ -13,30 +13,30 @@ const LARGE: usize = 8;
 
 /// Where the room for large answers is asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Rooms(Arc<Semaphore>);
+pub(super) struct BodyPermits(Arc<Semaphore>);
 
 /// A large answer's room, which is another's once the answer was settled.
 #[derive(Clone, Debug, Default)]
-pub struct Room(
+pub struct BodyPermit(
     #[expect(dead_code, reason = "held until it is dropped")] Option<Arc<OwnedSemaphorePermit>>,
 );
 
 /// Where an answer is held is no part of what it says.
-impl PartialEq for Room {
-    fn eq(&self, _: &Room) -> bool {
+impl PartialEq for BodyPermit {
+    fn eq(&self, _: &BodyPermit) -> bool {
         true
     }
 }
 
-impl Rooms {
-    pub(super) fn new() -> Rooms {
-        Rooms(Arc::new(Semaphore::new(LARGE)))
+impl BodyPermits {
+    pub(super) fn new() -> BodyPermits {
+        BodyPermits(Arc::new(Semaphore::new(LARGE)))
     }
 
     /// Room for a large answer; `None` if there is none for so long.
-    pub(super) async fn enter(&self, patience: Duration) -> Option<Room> {
+    pub(super) async fn enter(&self, patience: Duration) -> Option<BodyPermit> {
         let free = Arc::clone(&self.0).acquire_owned();
         let permit = tokio::time::timeout(patience, free).await.ok()?.ok()?;
-        Some(Room(Some(Arc::new(permit))))
+        Some(BodyPermit(Some(Arc::new(permit))))
     }
 }
