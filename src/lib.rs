@@ -16,7 +16,7 @@
 //!
 //! # Invariants
 //! - **A paid call has its ledger line first.** [`store::Claim`] is the only way to make one, and
-//!   comes only out of a committed [`store::Batch`].
+//!   comes only out of a committed [`store::WriteTx`].
 //! - **One writer.** [`engine::Engine`] owns the [`store::Store`], which holds the database's
 //!   lock; everything that writes goes through a turn of the engine.
 //! - **Due-ness is data.** An account is due when its `next_due` is not after now, and for no

@@ -42,7 +42,7 @@ fn a_person_sees_winners_losers_and_who_is_not_known() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to then: AccountLookup
+        1 without a history back to then: Newcomer
 
         2 without a measurement since then: Asleep, clx6
         ");
@@ -69,7 +69,7 @@ fn top_bounds_both_ends() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to then: AccountLookup
+        1 without a history back to then: Newcomer
 
         2 without a measurement since then: Asleep, clx6
         ");

@@ -13,7 +13,7 @@ use crate::commands::{CommandError, Done};
 use crate::config::Config;
 use crate::measurement::Number;
 use crate::report::{Cell, Csv};
-use crate::store::{Batch, Exported, Reader};
+use crate::store::{Exported, ReadTx, Reader};
 
 /// The columns, in both formats. New ones come at the end.
 const COLUMNS: [&str; 16] = [
@@ -66,7 +66,7 @@ fn named(path: &Path, error: CommandError) -> CommandError {
 }
 
 fn write(
-    look: &Batch<'_>,
+    look: &ReadTx<'_>,
     since: Time,
     format: ExportFormat,
     out: impl Write,

@@ -9,7 +9,7 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, Form, print_json};
 use crate::config::Config;
 use crate::report::{Cell, Csv, Grouped, Signed, Sparkline, Table, terminal};
-use crate::store::{AccountGrowth, Batch, Reader};
+use crate::store::{AccountGrowth, ReadTx, Reader};
 
 /// How many winners, and as many losers, a person is shown who does not say.
 const SHOWN: usize = 10;
@@ -98,7 +98,7 @@ fn write_csv(movers: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
 
 /// What a person is shown.
 struct Page<'a> {
-    look: &'a Batch<'a>,
+    look: &'a ReadTx<'a>,
     since: Time,
     /// The newest measurement of the list: where every trend ends.
     until: Time,

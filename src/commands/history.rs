@@ -9,7 +9,7 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, Form, print_json};
 use crate::config::Config;
 use crate::report::{Cell, Chart, Csv, Grouped, In, Printable, Signed, Table, terminal};
-use crate::store::{AccountRef, Batch, Change, Gap, Named, Point, Reader};
+use crate::store::{AccountRef, Change, Gap, Named, Point, ReadTx, Reader};
 
 /// Everything that is told.
 struct History {
@@ -39,7 +39,7 @@ pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError
     Ok(Done::Well)
 }
 
-fn find(look: &Batch<'_>, name: &str) -> Result<AccountRef, CommandError> {
+fn find(look: &ReadTx<'_>, name: &str) -> Result<AccountRef, CommandError> {
     let shown = Printable(name);
     Err(CommandError::Usage(match look.named(name)? {
         Named::One(account) => return Ok(account),

@@ -9,7 +9,7 @@ use crate::engine::gate::Gate;
 use crate::engine::step::{Step, step, superseded};
 use crate::engine::{ClaimMode, EngineConfig, Event, Progress, RefreshRequest};
 use crate::schedule::{ScheduleCache, SlotWindow};
-use crate::store::{Account, AccountKey, AccountState, Batch, Cause, Pause, StoreError};
+use crate::store::{Account, AccountKey, AccountState, Cause, Pause, StoreError, WriteTx};
 
 /// How many due accounts are fetched at a time, at least and at most. A fetch sorts everything
 /// that is due; so where many calls are made, many share one, and where few are, the order stays
@@ -36,7 +36,7 @@ pub(super) struct Candidates {
 }
 
 impl Candidates {
-    fn next(&mut self, batch: &Batch<'_>, now: Time) -> Result<Option<AccountKey>, StoreError> {
+    fn next(&mut self, batch: &WriteTx<'_>, now: Time) -> Result<Option<AccountKey>, StoreError> {
         if self.keys.is_empty() {
             let (least, most) = FETCHED;
             let is_soon = self.fetched.is_some_and(|then| (0..SOON).contains(&now.since(then)));
@@ -50,7 +50,7 @@ impl Candidates {
 
 /// The part of a turn that claims.
 pub(super) struct Claiming<'a, 'store> {
-    pub(super) batch: &'a mut Batch<'store>,
+    pub(super) batch: &'a mut WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
     pub(super) terms: &'a EngineConfig,
     pub(super) candidates: &'a mut Candidates,
@@ -322,7 +322,7 @@ pub(super) fn passed(standing: &AccountState, place: &SlotWindow) -> AccountStat
 /// snapshot shows at its claim that it was served. What was only tried is owed all the same, and
 /// its back-off was another clock's too.
 pub(super) fn bring_back(
-    batch: &Batch<'_>,
+    batch: &WriteTx<'_>,
     schedules: &mut ScheduleCache,
     retry: &Retry,
     now: Time,

@@ -4,7 +4,7 @@ use crate::budget::Days1970;
 use crate::clock::{Now, Time};
 use crate::engine::consequence::probe_distance;
 use crate::engine::{EngineConfig, Event, Progress};
-use crate::store::{Batch, Pause, StoreError, Wait};
+use crate::store::{Pause, ReadTx, StoreError, Wait};
 
 /// What stands between a due account and its call.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn read(
-        batch: &Batch<'_>,
+        batch: &ReadTx<'_>,
         terms: &EngineConfig,
         progress: &Progress,
         in_flight: usize,

@@ -11,8 +11,8 @@ use crate::engine::{CompletedCall, EngineConfig, Event};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
-    Account, AccountKey, AccountState, Batch, CallTarget, Claim, Outcome, Pause, PauseKind,
-    Previous, RefreshId, StoreError, Verdict, Wait,
+    Account, AccountKey, AccountState, CallTarget, Claim, Outcome, Pause, PauseKind, Previous,
+    RefreshId, StoreError, Verdict, Wait, WriteTx,
 };
 
 /// No account's key: whom a newcomer's answer is about.
@@ -24,7 +24,7 @@ const FORBIDDEN: (u16, u16) = (403, 403);
 
 /// Settles one call. Answers whether a pause ended with it.
 pub(super) fn settle(
-    batch: &Batch<'_>,
+    batch: &WriteTx<'_>,
     schedules: &mut ScheduleCache,
     terms: &EngineConfig,
     returned: &CompletedCall,
@@ -51,7 +51,7 @@ pub(super) fn settle(
 
 /// Settles the calls of a process that ended before their answers came.
 pub(super) fn settle_left_pending(
-    batch: &Batch<'_>,
+    batch: &WriteTx<'_>,
     schedules: &mut ScheduleCache,
     terms: &EngineConfig,
     now: Time,
@@ -72,7 +72,7 @@ pub(super) fn settle_left_pending(
 }
 
 pub(super) struct Settling<'a, 'store> {
-    pub(super) batch: &'a Batch<'store>,
+    pub(super) batch: &'a WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
     pub(super) terms: &'a EngineConfig,
     pub(super) events: &'a mut Vec<Event>,

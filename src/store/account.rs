@@ -6,7 +6,7 @@ use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::schedule::{InvalidSchedule, ScheduleCache, SlotWindow, spread_offset};
 use crate::store::ledger::{AccountKey, RefreshId};
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// Where an account stands: the part of its row that refreshing moves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -139,7 +139,7 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
     })
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// The row of `key`; `None` if the database was replaced by one without it.
     pub fn account(&self, key: AccountKey) -> Result<Option<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!("a.account = ?1"))?;
@@ -199,28 +199,6 @@ impl Batch<'_> {
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
-    /// Writes where an account stands.
-    pub fn save(&self, key: AccountKey, standing: &AccountState) -> Result<(), StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "UPDATE _account SET next_due = ?2, last_slot = ?3, slot = ?4, interval = ?5,
-                    tries = ?6, paid = ?7, failing_refresh = ?8, last_failure = ?9, last_refresh = ?10
-             WHERE account = ?1",
-        )?;
-        statement.execute(params![
-            key.0,
-            standing.next_due.map(|time| time.0),
-            standing.last_slot.map(|time| time.0),
-            standing.slot.map(|time| time.0),
-            standing.interval,
-            standing.tries,
-            standing.paid,
-            standing.failing.map(|id| id.0),
-            standing.last_failure.map(|id| id.0),
-            standing.last_refresh.map(|id| id.0),
-        ])?;
-        Ok(())
-    }
-
     /// The accounts other than `key` that are given up because of an answer with a status in
     /// `statuses` (both ends included).
     pub fn given_up_with(
@@ -264,5 +242,29 @@ impl Batch<'_> {
         )?;
         let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
         Ok(rows.next().transpose()?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes where an account stands.
+    pub fn save(&self, key: AccountKey, standing: &AccountState) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE _account SET next_due = ?2, last_slot = ?3, slot = ?4, interval = ?5,
+                    tries = ?6, paid = ?7, failing_refresh = ?8, last_failure = ?9, last_refresh = ?10
+             WHERE account = ?1",
+        )?;
+        statement.execute(params![
+            key.0,
+            standing.next_due.map(|time| time.0),
+            standing.last_slot.map(|time| time.0),
+            standing.slot.map(|time| time.0),
+            standing.interval,
+            standing.tries,
+            standing.paid,
+            standing.failing.map(|id| id.0),
+            standing.last_failure.map(|id| id.0),
+            standing.last_refresh.map(|id| id.0),
+        ])?;
+        Ok(())
     }
 }

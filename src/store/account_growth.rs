@@ -2,7 +2,7 @@
 
 use crate::clock::Time;
 use crate::store::ledger::AccountKey;
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 /// An account of the list, and what it gained since a point in time.
 #[derive(Clone, PartialEq, Debug)]
@@ -64,7 +64,7 @@ LEFT JOIN _snapshot u ON u.account = a.account AND u.refresh_id = (
 WHERE a.removed_time IS NULL
 ORDER BY gained DESC NULLS LAST, a.account";
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// Every account of the list, the greatest gain of followers since `since` first; those
     /// whose history does not reach back to it last.
     pub fn movers(&self, since: Time) -> Result<Vec<AccountGrowth>, StoreError> {

@@ -1,5 +1,7 @@
 //! One transaction: what it settles, what it claims, and the proofs that it gives out.
 
+use std::ops::Deref;
+
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::clock::Time;
@@ -9,12 +11,27 @@ use crate::store::ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, RefreshId,
 };
 
-/// A transaction of the one writing connection. Dropped without [`Batch::commit`], it leaves
+/// One consistent look at the database. It cannot change anything, and so cannot claim.
+#[derive(Debug)]
+pub struct ReadTx<'store> {
+    pub(super) tx: Transaction<'store>,
+}
+
+/// A transaction of the one writing connection. Dropped without [`WriteTx::commit`], it leaves
 /// nothing behind.
 #[derive(Debug)]
-pub struct Batch<'store> {
-    pub(super) tx: Transaction<'store>,
+pub struct WriteTx<'store> {
+    read: ReadTx<'store>,
     claims: Vec<Claim>,
+}
+
+/// What can be read can be read before it is committed, too.
+impl<'store> Deref for WriteTx<'store> {
+    type Target = ReadTx<'store>;
+
+    fn deref(&self) -> &ReadTx<'store> {
+        &self.read
+    }
 }
 
 /// A ledger line's last state.
@@ -32,7 +49,7 @@ pub struct Verdict {
     pub answer: Option<String>,
 }
 
-/// A settled line of the ledger, newest first in what [`Batch::recent`] answers.
+/// A settled line of the ledger, newest first in what [`WriteTx::recent`] answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Recent {
     /// Whose; `None` for an `add` that failed.
@@ -43,17 +60,105 @@ pub struct Recent {
     pub http_status: Option<u16>,
 }
 
-impl<'store> Batch<'store> {
-    pub(super) fn begin(
-        connection: &'store mut Connection,
-        behavior: TransactionBehavior,
-    ) -> Result<Batch<'store>, StoreError> {
-        let tx = connection.transaction_with_behavior(behavior)?;
-        Ok(Batch { tx, claims: Vec::new() })
+impl<'store> ReadTx<'store> {
+    pub(super) fn begin(connection: &'store mut Connection) -> Result<ReadTx<'store>, StoreError> {
+        // It waits for no writer.
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        Ok(ReadTx { tx })
+    }
+
+    /// The claims whose process ended without settling them.
+    pub fn left_pending(&self) -> Result<Vec<Claim>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT r.refresh_id, r.account, a.account_id, r.cause, r.slot, r.started_time
+             FROM _refresh r JOIN _account a ON a.account = r.account
+             WHERE r.outcome = 0 ORDER BY r.refresh_id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut claims = Vec::new();
+        while let Some(row) = rows.next()? {
+            claims.push(Claim {
+                refresh: RefreshId(row.get(0)?),
+                target: CallTarget::Account(
+                    AccountKey(row.get(1)?),
+                    super::account::account_id(row.get(2)?)?,
+                ),
+                cause: Cause::from_code(row.get(3)?)?,
+                slot: row.get::<_, Option<i64>>(4)?.map(Time),
+                started: Time(row.get(5)?),
+            });
+        }
+        Ok(claims)
+    }
+
+    /// Whether a line for this slot is paid for, or on its way.
+    pub fn is_bought(&self, account: AccountKey, slot: Time) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT 1 FROM _refresh
+             WHERE account = ?1 AND slot = ?2 AND slot IS NOT NULL AND outcome IN (0, 1)",
+        )?;
+        Ok(statement.exists([account.0, slot.0])?)
+    }
+
+    /// The slot that a line was for.
+    pub fn slot_of(&self, refresh: RefreshId) -> Result<Option<Time>, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT slot FROM _refresh WHERE refresh_id = ?1")?;
+        let mut rows = statement.query_map([refresh.0], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(rows.next().transpose()?.flatten().map(Time))
+    }
+
+    /// Whether a call for this account is on its way.
+    pub fn is_in_flight(&self, account: AccountKey) -> Result<bool, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT 1 FROM _refresh WHERE account = ?1 AND outcome = 0")?;
+        Ok(statement.exists([account.0])?)
+    }
+
+    /// The `limit` newest settled calls, newest first.
+    pub fn recent(&self, limit: usize) -> Result<Vec<Recent>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT account, outcome, http_status FROM _refresh
+             WHERE outcome IN (1, 2, 3) ORDER BY refresh_id DESC LIMIT ?1",
+        )?;
+        let mut rows = statement.query([limit])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(Recent {
+                account: row.get::<_, Option<i64>>(0)?.map(AccountKey),
+                outcome: Outcome::from_code(row.get(1)?)?,
+                http_status: row.get(2)?,
+            });
+        }
+        Ok(found)
+    }
+
+    /// When the newest call was claimed.
+    pub fn last_claim(&self) -> Result<Option<Time>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT started_time FROM _refresh WHERE outcome <> 4 ORDER BY refresh_id DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
+        Ok(rows.next().transpose()?)
+    }
+
+    /// What was spent on the UTC days `from` to before `to` (days since 1970).
+    pub fn spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT coalesce(sum(spent), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
+        )?;
+        Ok(statement.query_row([from, to], |row| row.get(0))?)
+    }
+}
+
+impl<'store> WriteTx<'store> {
+    pub(super) fn begin(connection: &'store mut Connection) -> Result<WriteTx<'store>, StoreError> {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok(WriteTx { read: ReadTx { tx }, claims: Vec::new() })
     }
 
     /// Writes the ledger line of a call to be made. The right to make it comes with
-    /// [`Batch::commit`]. Answers the line; `None` if the slot is bought already or the account
+    /// [`WriteTx::commit`]. Answers the line; `None` if the slot is bought already or the account
     /// is in flight.
     pub fn claim(
         &mut self,
@@ -181,95 +286,12 @@ impl<'store> Batch<'store> {
         Ok(RefreshId(self.tx.last_insert_rowid()))
     }
 
-    /// The claims whose process ended without settling them.
-    pub fn left_pending(&self) -> Result<Vec<Claim>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT r.refresh_id, r.account, a.account_id, r.cause, r.slot, r.started_time
-             FROM _refresh r JOIN _account a ON a.account = r.account
-             WHERE r.outcome = 0 ORDER BY r.refresh_id",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut claims = Vec::new();
-        while let Some(row) = rows.next()? {
-            claims.push(Claim {
-                refresh: RefreshId(row.get(0)?),
-                target: CallTarget::Account(
-                    AccountKey(row.get(1)?),
-                    super::account::account_id(row.get(2)?)?,
-                ),
-                cause: Cause::from_code(row.get(3)?)?,
-                slot: row.get::<_, Option<i64>>(4)?.map(Time),
-                started: Time(row.get(5)?),
-            });
-        }
-        Ok(claims)
-    }
-
-    /// Whether a line for this slot is paid for, or on its way.
-    pub fn is_bought(&self, account: AccountKey, slot: Time) -> Result<bool, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _refresh
-             WHERE account = ?1 AND slot = ?2 AND slot IS NOT NULL AND outcome IN (0, 1)",
-        )?;
-        Ok(statement.exists([account.0, slot.0])?)
-    }
-
-    /// The slot that a line was for.
-    pub fn slot_of(&self, refresh: RefreshId) -> Result<Option<Time>, StoreError> {
-        let mut statement =
-            self.tx.prepare_cached("SELECT slot FROM _refresh WHERE refresh_id = ?1")?;
-        let mut rows = statement.query_map([refresh.0], |row| row.get::<_, Option<i64>>(0))?;
-        Ok(rows.next().transpose()?.flatten().map(Time))
-    }
-
-    /// Whether a call for this account is on its way.
-    pub fn is_in_flight(&self, account: AccountKey) -> Result<bool, StoreError> {
-        let mut statement =
-            self.tx.prepare_cached("SELECT 1 FROM _refresh WHERE account = ?1 AND outcome = 0")?;
-        Ok(statement.exists([account.0])?)
-    }
-
-    /// The `limit` newest settled calls, newest first.
-    pub fn recent(&self, limit: usize) -> Result<Vec<Recent>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account, outcome, http_status FROM _refresh
-             WHERE outcome IN (1, 2, 3) ORDER BY refresh_id DESC LIMIT ?1",
-        )?;
-        let mut rows = statement.query([limit])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(Recent {
-                account: row.get::<_, Option<i64>>(0)?.map(AccountKey),
-                outcome: Outcome::from_code(row.get(1)?)?,
-                http_status: row.get(2)?,
-            });
-        }
-        Ok(found)
-    }
-
-    /// When the newest call was claimed.
-    pub fn last_claim(&self) -> Result<Option<Time>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT started_time FROM _refresh WHERE outcome <> 4 ORDER BY refresh_id DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
-        Ok(rows.next().transpose()?)
-    }
-
-    /// What was spent on the UTC days `from` to before `to` (days since 1970).
-    pub fn spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT coalesce(sum(spent), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
-        )?;
-        Ok(statement.query_row([from, to], |row| row.get(0))?)
-    }
-
     /// Makes everything of this batch last, and hands out the rights to make its calls.
     ///
     /// # Errors
     /// What SQLite says; then nothing of the batch happened, and no call may be made.
     pub fn commit(self) -> Result<Vec<Claim>, StoreError> {
-        self.tx.commit()?;
+        self.read.tx.commit()?;
         Ok(self.claims)
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use crate::clock::Time;
 use crate::measurement::Number;
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 /// A snapshot with whose it is.
 #[derive(Clone, PartialEq, Debug)]
@@ -35,7 +35,7 @@ pub struct Exported {
     pub extra: Option<String>,
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// Hands every snapshot taken at `since` or later to `take`, in the order of refreshes. Only
     /// one is in memory at a time.
     ///

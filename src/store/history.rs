@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use crate::clock::Time;
 use crate::store::ledger::{AccountKey, RefreshId};
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 /// An account whose history may be asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -102,7 +102,7 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
     })
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// The account that `name` means: its id, else its label, else its username (with or without
     /// an `@`).
     pub fn named(&self, name: &str) -> Result<Named, StoreError> {

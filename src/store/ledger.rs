@@ -138,7 +138,7 @@ pub struct AccountLookup {
 
 /// The right to make one paid call, and the duty to settle it.
 ///
-/// Its ledger line is committed: the only way to get one is [`super::Batch::commit`]. It is not
+/// Its ledger line is committed: the only way to get one is [`super::WriteTx::commit`]. It is not
 /// `Clone`, so a call cannot be made twice on one line.
 #[derive(Debug)]
 pub struct Claim {

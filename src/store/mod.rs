@@ -1,7 +1,7 @@
 //! The SQLite file: the ledger, the history, and where every account stands.
 //!
 //! # Responsibility
-//! [`Store`] owns the one connection that writes. Every change is made in a [`Batch`], which is
+//! [`Store`] owns the one connection that writes. Every change is made in a [`WriteTx`], which is
 //! one transaction; what a batch claims may be called only after it is committed, and the type
 //! [`Claim`] is the proof of that.
 //!
@@ -38,7 +38,7 @@ mod watchlist;
 
 pub use account::{Account, AccountState};
 pub use account_growth::AccountGrowth;
-pub use batch::{Batch, Recent, Verdict};
+pub use batch::{ReadTx, Recent, Verdict, WriteTx};
 pub use error::StoreError;
 pub use export::Exported;
 pub use history::{AccountRef, Change, Gap, Named, Point};

@@ -10,17 +10,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, TransactionBehavior};
 use rustix::fs::OFlags;
 
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
 const APPLICATION_ID: i64 = 0x6772_6f77;
 
 /// Applied in order; a database's `user_version` counts those it has.
-pub(super) const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_foundation.sql"),
-    include_str!("migrations/0002_history_views.sql"),
-    include_str!("migrations/0003_compact_history.sql"),
-];
+pub(super) const MIGRATIONS: &[&str] =
+    &[concat!(include_str!("schema/tables.sql"), include_str!("schema/views.sql"))];
 
 /// The schema this version writes.
 #[expect(clippy::cast_possible_wrap, reason = "a handful")]
@@ -108,15 +105,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Replaced`] when the file is not the one that was opened: what is committed
     /// to a removed file is lost, so nothing may be bought on it.
-    pub fn begin(&mut self) -> Result<Batch<'_>, StoreError> {
+    pub fn begin(&mut self) -> Result<WriteTx<'_>, StoreError> {
         self.check_in_place()?;
-        Batch::begin(&mut self.connection, TransactionBehavior::Immediate)
+        WriteTx::begin(&mut self.connection)
     }
 
     /// Begins a batch that only looks: it waits for no writer.
-    pub fn look(&mut self) -> Result<Batch<'_>, StoreError> {
+    pub fn look(&mut self) -> Result<ReadTx<'_>, StoreError> {
         self.check_in_place()?;
-        Batch::begin(&mut self.connection, TransactionBehavior::Deferred)
+        ReadTx::begin(&mut self.connection)
     }
 
     /// Opens the file anew where it was replaced by another database of ours.

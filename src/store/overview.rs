@@ -1,7 +1,7 @@
 //! The watchlist in a few numbers, at a price that does not grow with the history.
 
 use crate::clock::Time;
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 /// How the watchlist stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Overview {
 pub(super) const NEWEST_SNAPSHOT: &str =
     "(SELECT finished_time FROM _refresh WHERE outcome = 1 ORDER BY refresh_id DESC LIMIT 1)";
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// How the watchlist stands at `now`. What is overdue is what
     /// [`crate::store::AccountStatus::is_overdue`] says.
     pub fn overview(&self, now: Time) -> Result<Overview, StoreError> {

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use crate::clock::Time;
 use crate::store::ledger::AccountKey;
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// What stopped everything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,7 +70,7 @@ pub struct Wait {
     pub reason: String,
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// The pause, if there is one.
     pub fn pause(&self) -> Result<Option<Pause>, StoreError> {
         let mut statement = self.tx.prepare_cached(
@@ -90,6 +90,16 @@ impl Batch<'_> {
         }))
     }
 
+    /// The wait, if there is one; it may be over.
+    pub fn wait(&self) -> Result<Option<Wait>, StoreError> {
+        let mut statement = self.tx.prepare_cached("SELECT until_time, reason FROM _wait")?;
+        let mut rows = statement
+            .query_map([], |row| Ok(Wait { until: Time(row.get(0)?), reason: row.get(1)? }))?;
+        Ok(rows.next().transpose()?)
+    }
+}
+
+impl WriteTx<'_> {
     /// Begins a pause, changes it, or with `None` ends it.
     pub fn set_pause(&self, pause: Option<&Pause>) -> Result<(), StoreError> {
         let Some(pause) = pause else {
@@ -108,14 +118,6 @@ impl Batch<'_> {
             pause.last_account.0,
         ])?;
         Ok(())
-    }
-
-    /// The wait, if there is one; it may be over.
-    pub fn wait(&self) -> Result<Option<Wait>, StoreError> {
-        let mut statement = self.tx.prepare_cached("SELECT until_time, reason FROM _wait")?;
-        let mut rows = statement
-            .query_map([], |row| Ok(Wait { until: Time(row.get(0)?), reason: row.get(1)? }))?;
-        Ok(rows.next().transpose()?)
     }
 
     /// Begins a wait, or with `None` ends it.

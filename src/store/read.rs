@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::account::account_id;
 use crate::store::open::{check_file, is_held, version};
 use crate::store::overview::NEWEST_SNAPSHOT;
-use crate::store::{Batch, Creation, SCHEMA_VERSION, Store, StoreError};
+use crate::store::{Creation, ReadTx, SCHEMA_VERSION, Store, StoreError};
 
 /// Readers of a WAL database wait only while another process repairs it after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,8 +58,8 @@ impl Reader {
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn look(&mut self) -> Result<Batch<'_>, StoreError> {
-        Batch::begin(&mut self.connection, TransactionBehavior::Deferred)
+    pub fn look(&mut self) -> Result<ReadTx<'_>, StoreError> {
+        ReadTx::begin(&mut self.connection)
     }
 }
 
@@ -137,7 +137,7 @@ pub struct Totals {
     pub next_due: Option<Time>,
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// How the accounts of the watchlist stand at `now`, in the order they were added.
     pub fn statuses(&self, extent: Extent, now: Time) -> Result<Vec<AccountStatus>, StoreError> {
         let attention = match extent {

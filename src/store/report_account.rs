@@ -6,7 +6,7 @@ use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::account::account_id;
 use crate::store::ledger::AccountKey;
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 /// An account ever watched, as it was seen last.
 #[derive(Clone, PartialEq, Debug)]
@@ -69,7 +69,7 @@ pub struct DailySpend {
     pub spent: i64,
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// Every account ever watched, in the order they were added.
     pub fn portraits(&self) -> Result<Vec<ReportAccount>, StoreError> {
         let mut statement = self.tx.prepare_cached(
@@ -110,7 +110,7 @@ impl Batch<'_> {
     }
 
     /// Hands over every snapshot's numbers, account by account in the order of
-    /// [`Batch::portraits`], and each account's in the order of its refreshes.
+    /// [`ReadTx::portraits`], and each account's in the order of its refreshes.
     pub fn each_reading(
         &self,
         mut take: impl FnMut(AccountKey, Reading),

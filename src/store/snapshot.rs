@@ -7,7 +7,7 @@ use crate::clock::Time;
 use crate::measurement::{Field, Measurement, Number, Profile};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::rate::stored;
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// The numbers of a stored snapshot, to hold a new one against.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -44,7 +44,7 @@ fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
     })
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// The numbers of an account's snapshot.
     pub fn snapshot(
         &self,
@@ -73,6 +73,18 @@ impl Batch<'_> {
         Ok(statement.exists([account.0, from.0, to.0])?)
     }
 
+    fn profile(&self, account: AccountKey) -> Result<Option<Vec<Value>>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT platform, username, display_name, bio, avatar_url, profile_url, is_verified
+             FROM _profile WHERE account = ?1",
+        )?;
+        let mut rows = statement
+            .query_map([account.0], |row| (0..7).map(|column| row.get(column)).collect())?;
+        Ok(rows.next().transpose()?)
+    }
+}
+
+impl WriteTx<'_> {
     /// Appends a snapshot.
     pub fn append(
         &self,
@@ -138,16 +150,6 @@ impl Batch<'_> {
             }
         }
         self.write_profile(account, &merged)
-    }
-
-    fn profile(&self, account: AccountKey) -> Result<Option<Vec<Value>>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT platform, username, display_name, bio, avatar_url, profile_url, is_verified
-             FROM _profile WHERE account = ?1",
-        )?;
-        let mut rows = statement
-            .query_map([account.0], |row| (0..7).map(|column| row.get(column)).collect())?;
-        Ok(rows.next().transpose()?)
     }
 
     fn write_profile(&self, account: AccountKey, values: &[Value]) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use crate::clock::Time;
 use crate::config::Watched;
 use crate::store::account::{AccountState, account_id};
 use crate::store::ledger::{AccountKey, RefreshId};
-use crate::store::{Batch, StoreError};
+use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// An account as the database has it, to hold its entry in the watchlist against.
 #[derive(Clone, PartialEq, Debug)]
@@ -69,7 +69,7 @@ fn tags_json(tags: &[String]) -> String {
     serde_json::Value::from(tags).to_string()
 }
 
-impl Batch<'_> {
+impl ReadTx<'_> {
     /// What of `list` is not so yet.
     pub fn amendment(&self, list: &[Watched]) -> Result<WatchlistDiff, StoreError> {
         let places: HashMap<&str, usize> =
@@ -115,7 +115,9 @@ impl Batch<'_> {
             last_refresh: row.get::<_, Option<i64>>(13)?.map(RefreshId),
         }))
     }
+}
 
+impl WriteTx<'_> {
     /// Adds an account that was never watched before.
     pub fn add(
         &self,

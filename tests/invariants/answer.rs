@@ -55,7 +55,7 @@ pub fn hold(input: &[u8]) {
     match heard.reply {
         ResponseKind::Unusable(kept) => assert!(kept.len() <= 4096),
         ResponseKind::Throttled(Some(wait)) | ResponseKind::Forbidden(Some(wait)) => {
-            assert!(wait >= 0)
+            assert!(wait >= 0);
         }
         _ => {}
     }

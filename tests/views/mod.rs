@@ -4,7 +4,6 @@ mod datasette;
 mod gains;
 mod gaps;
 mod growth;
-mod migration;
 mod plans;
 mod queries;
 mod weekly;

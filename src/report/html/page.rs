@@ -7,7 +7,7 @@ use crate::clock::Time;
 use crate::report::html::document;
 use crate::report::html::series::{Gain, Measured, Series, gain};
 use crate::store::{
-    AccountStatus, Batch, DailySpend, Extent, Pause, Reading, ReportAccount, StoreError, Totals,
+    AccountStatus, DailySpend, Extent, Pause, ReadTx, Reading, ReportAccount, StoreError, Totals,
     Wait,
 };
 
@@ -64,7 +64,7 @@ impl Page {
     /// # Errors
     /// What the store says.
     pub fn read(
-        look: &Batch<'_>,
+        look: &ReadTx<'_>,
         allowance: Option<Allowance>,
         now: Time,
     ) -> Result<Page, StoreError> {

@@ -1,0 +1,167 @@
+-- The private tables (underscored) and the views that are the interface.
+-- Codes: cause 0 first, 1 schedule, 2 catch_up, 3 retry, 4 manual, 5 add;
+--        outcome 0 pending, 1 ok, 2 failed, 3 unknown, 4 skipped.
+-- The engine's own names for them stand in src/store/ledger.rs, held to these by a test.
+
+CREATE TABLE _account (
+  account         INTEGER PRIMARY KEY,
+  account_id      TEXT    NOT NULL UNIQUE,
+  label           TEXT,
+  tags            TEXT    NOT NULL CHECK (json_valid(tags)),
+  cron            TEXT    NOT NULL,
+  timezone        TEXT    NOT NULL,
+  spread          INTEGER NOT NULL,
+  enabled         INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  added_time      INTEGER NOT NULL,
+  removed_time    INTEGER,
+  -- Since when the account is watched without a break: what lies before is nobody's debt.
+  active_time     INTEGER NOT NULL,
+  -- The account is due when next_due <= now, and for no other reason. NULL: not watched.
+  next_due        INTEGER,
+  -- The slot up to which nothing is owed; NULL while the baseline is still owed.
+  last_slot       INTEGER,
+  -- The open slot that was tried in vain (NULL with tries > 0: the baseline was).
+  slot            INTEGER,
+  interval        INTEGER NOT NULL,
+  tries           INTEGER NOT NULL DEFAULT 0,
+  paid            INTEGER NOT NULL DEFAULT 0,
+  -- Given up in its slot, until the next ok: the ledger line that says why.
+  failing_refresh INTEGER,
+  -- The last call without an ok in it, and the last with one: ledger lines.
+  last_failure    INTEGER,
+  last_refresh    INTEGER,
+  CHECK ((removed_time IS NULL AND enabled = 1) = (next_due IS NOT NULL))
+) STRICT;
+
+CREATE INDEX _account_due ON _account (next_due) WHERE next_due IS NOT NULL;
+
+CREATE INDEX _account_failing ON _account (account) WHERE failing_refresh IS NOT NULL;
+
+CREATE INDEX _account_tried ON _account (account) WHERE tries > 0;
+
+CREATE INDEX _account_label ON _account (label) WHERE label IS NOT NULL;
+
+CREATE TABLE _profile (
+  account      INTEGER PRIMARY KEY REFERENCES _account,
+  platform     TEXT,
+  username     TEXT,
+  display_name TEXT,
+  bio          TEXT,
+  avatar_url   TEXT,
+  profile_url  TEXT,
+  is_verified  INTEGER CHECK (is_verified IN (0, 1))
+) STRICT;
+
+CREATE INDEX _profile_username ON _profile (username);
+
+CREATE TABLE _profile_change (
+  account    INTEGER NOT NULL REFERENCES _account,
+  refresh_id INTEGER NOT NULL,
+  time       INTEGER NOT NULL,
+  field      TEXT    NOT NULL,
+  old        ANY,
+  new        ANY,
+  PRIMARY KEY (account, refresh_id, field)
+) STRICT, WITHOUT ROWID;
+
+-- The ledger: a row for every paid call, committed before the call leaves.
+CREATE TABLE _refresh (
+  refresh_id    INTEGER PRIMARY KEY,
+  -- NULL only for an `add` whose answer did not say which account it is.
+  account       INTEGER REFERENCES _account CHECK (account IS NOT NULL OR cause = 5),
+  cause         INTEGER NOT NULL CHECK (cause BETWEEN 0 AND 5),
+  outcome       INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 4),
+  spent         INTEGER NOT NULL CHECK (spent IN (0, 1)),
+  slot          INTEGER,
+  interval      INTEGER,
+  started_time  INTEGER NOT NULL,
+  -- Seconds until it was settled, below 0 where the clock was set back meanwhile. While it is
+  -- pending this means nothing, but takes the byte that most answers need (2 to 127 s): a line
+  -- that settling makes longer finds no room on its page, and splits it.
+  took          INTEGER NOT NULL DEFAULT 99,
+  -- NULL for an ok, which is a 200 always.
+  status        INTEGER CHECK (status IS NULL OR outcome <> 1),
+  error         TEXT,
+  answer        TEXT,
+  finished_time INTEGER AS (CASE WHEN outcome <> 0 THEN started_time + took END),
+  http_status   INTEGER AS (CASE outcome WHEN 1 THEN 200 ELSE status END)
+) STRICT;
+
+-- No slot is bought twice, and no account is asked twice at once: the database says so.
+CREATE UNIQUE INDEX _refresh_slot ON _refresh (account, slot) WHERE slot IS NOT NULL AND outcome IN (0, 1);
+
+CREATE UNIQUE INDEX _refresh_pending ON _refresh (account) WHERE outcome = 0;
+
+-- By account, so that one's history is a page or two, and needs no index beside it. The last
+-- columns are not stored: what is stored in fewer bytes than it had is read from them as it was.
+CREATE TABLE _snapshot (
+  account         INTEGER NOT NULL REFERENCES _account,
+  refresh_id      INTEGER NOT NULL REFERENCES _refresh,
+  time            INTEGER NOT NULL,
+  followers       INTEGER,
+  following       INTEGER,
+  videos          INTEGER,
+  likes           INTEGER,
+  -- An INTEGER of thousandths where that is exact, else the REAL itself (src/store/rate.rs).
+  -- Not `IN` the three types it may be: SQLite would build a table of them at each insertion.
+  engagement      ANY CHECK (typeof(engagement) <> 'text' AND typeof(engagement) <> 'blob'),
+  virality        ANY CHECK (typeof(virality) <> 'text' AND typeof(virality) <> 'blob'),
+  -- An average may have a fraction; a whole one is stored, and shown, as it came.
+  avg_views       ANY CHECK (typeof(avg_views) <> 'text' AND typeof(avg_views) <> 'blob'),
+  -- How many seconds before `time` the vendor had looked.
+  analyzed_ago    INTEGER,
+  is_suspect      INTEGER NOT NULL CHECK (is_suspect IN (0, 1)),
+  extra           TEXT,
+  engagement_rate REAL AS (CASE typeof(engagement) WHEN 'integer' THEN engagement / 1000.0 ELSE engagement END),
+  virality_score  REAL AS (CASE typeof(virality) WHEN 'integer' THEN virality / 1000.0 ELSE virality END),
+  analyzed_time   INTEGER AS (time - analyzed_ago),
+  PRIMARY KEY (account, refresh_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER _snapshot_stays BEFORE UPDATE ON _snapshot
+BEGIN SELECT raise(ABORT, 'a snapshot never changes'); END;
+
+CREATE TRIGGER _snapshot_remains BEFORE DELETE ON _snapshot
+BEGIN SELECT raise(ABORT, 'a snapshot is never removed'); END;
+
+-- What the budget counts, and what it bought, by the UTC day (since 1970) of the claim. Kept by
+-- the triggers below, so that it cannot differ from the ledger.
+CREATE TABLE _spend (
+  day       INTEGER PRIMARY KEY,
+  calls     INTEGER NOT NULL,
+  spent     INTEGER NOT NULL,
+  snapshots INTEGER NOT NULL
+) STRICT;
+
+CREATE TRIGGER _refresh_claimed AFTER INSERT ON _refresh WHEN new.outcome <> 4
+BEGIN
+  INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent, new.outcome = 1)
+  ON CONFLICT DO UPDATE SET calls = calls + 1, spent = spent + excluded.spent,
+                            snapshots = snapshots + excluded.snapshots;
+END;
+
+-- At most one row: everything waits until a probe is answered.
+CREATE TABLE _pause (
+  id           INTEGER PRIMARY KEY CHECK (id = 1),
+  kind         INTEGER NOT NULL,
+  since_time   INTEGER NOT NULL,
+  reason       TEXT    NOT NULL,
+  probe_time   INTEGER NOT NULL,
+  probes       INTEGER NOT NULL,
+  last_account INTEGER NOT NULL
+) STRICT;
+
+-- At most one row: the vendor asked for a while without calls.
+CREATE TABLE _wait (
+  id         INTEGER PRIMARY KEY CHECK (id = 1),
+  until_time INTEGER NOT NULL,
+  reason     TEXT    NOT NULL
+) STRICT;
+
+CREATE TRIGGER _refresh_settled AFTER UPDATE OF outcome, spent ON _refresh
+WHEN new.spent <> old.spent OR (new.outcome = 1) <> (old.outcome = 1)
+BEGIN
+  UPDATE _spend SET spent = spent + new.spent - old.spent,
+                    snapshots = snapshots + (new.outcome = 1) - (old.outcome = 1)
+  WHERE day = new.started_time / 86400;
+END;
