@@ -60,7 +60,7 @@ pub enum Verb {
     },
     /// Refresh accounts now (spends credits)
     Refresh(RefreshArgs),
-    /// Ask the vendor for an account's id, and add it to the watchlist (spends a credit)
+    /// Ask the vendor for accounts' ids, and add them to the watchlist (a credit each)
     Add(AddArgs),
     /// Show how everything stands; exits 1 if something needs attention
     Status {
@@ -105,12 +105,16 @@ pub enum Verb {
 /// Whom to add.
 #[derive(Debug, Args)]
 pub struct AddArgs {
-    /// The account's name on its platform, with or without @
-    pub username: String,
-    /// The platform: tiktok or youtube
+    /// The accounts' names on their platform, with or without @, or their profile URLs
+    #[arg(value_name = "USERNAME", required_unless_present = "from")]
+    pub usernames: Vec<String>,
+    /// The platform of names that are no URLs: tiktok or youtube
     #[arg(long, value_name = "P")]
-    pub platform: Platform,
-    /// How you call it [default: the name]
+    pub platform: Option<Platform>,
+    /// A file with a name or URL a line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// How you call it, where there is one name [default: the name]
     #[arg(long)]
     pub label: Option<String>,
     /// Do not ask before a credit is spent
@@ -125,6 +129,16 @@ pub enum Platform {
     Tiktok,
     /// YouTube.
     Youtube,
+}
+
+impl Platform {
+    /// Its name, as the vendor writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Platform::Tiktok => "tiktok",
+            Platform::Youtube => "youtube",
+        }
+    }
 }
 
 /// Which accounts to refresh.

@@ -4,7 +4,7 @@
 //! years of schedules can be simulated by passing other numbers.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
@@ -79,10 +79,81 @@ pub struct Moment {
     pub machine: i64,
 }
 
-/// Reads both clocks.
+/// Where the time comes from: the machine, or a time that runs faster, for the demo.
+///
+/// Handed to whoever waits or stamps, so that everybody in one process agrees on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    fast: Option<Fast>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fast {
+    start: Now,
+    began: Instant,
+    speed: u32,
+}
+
+impl Clock {
+    /// The machine's own clocks.
+    pub fn system() -> Clock {
+        Clock::default()
+    }
+
+    /// A clock that says `start` now, and on which `speed` seconds pass in each.
+    pub fn fast(start: Time, speed: u32) -> Clock {
+        Clock { fast: Some(Fast { start: start.into(), began: monotonic(), speed: speed.max(1) }) }
+    }
+
+    /// The time now.
+    pub fn now(self) -> Now {
+        self.moment().wall
+    }
+
+    /// The moment now.
+    pub fn moment(self) -> Moment {
+        match self.fast {
+            None => moment(),
+            Some(Fast { start, began, speed }) => {
+                let elapsed = monotonic().duration_since(began) * speed;
+                let machine = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+                Moment { wall: Now(start.0.saturating_add(machine)), machine }
+            }
+        }
+    }
+
+    /// How long a time on this clock really takes.
+    pub fn real(self, duration: Duration) -> Duration {
+        match self.fast {
+            None => duration,
+            Some(Fast { speed, .. }) => duration / speed,
+        }
+    }
+
+    /// Whether this is the machine's own, which may be set and may sleep.
+    pub fn is_system(self) -> bool {
+        self.fast.is_none()
+    }
+}
+
+/// Reads both of the machine's clocks.
 pub fn moment() -> Moment {
-    let machine = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    Moment { wall: now(), machine: machine.tv_sec * 1000 + machine.tv_nsec / 1_000_000 }
+    Moment { wall: now(), machine: machine_time() }
+}
+
+#[cfg(target_os = "linux")]
+fn machine_time() -> i64 {
+    milliseconds(rustix::time::clock_gettime(rustix::time::ClockId::Boottime))
+}
+
+/// Elsewhere the monotonic clock counts sleep, or nothing does.
+#[cfg(not(target_os = "linux"))]
+fn machine_time() -> i64 {
+    milliseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
+}
+
+fn milliseconds(time: rustix::time::Timespec) -> i64 {
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
 }
 
 /// Reads the wall clock.
@@ -93,8 +164,8 @@ pub fn now() -> Now {
 
 /// Reads the monotonic clock: for measuring how long a call took, never for a decision.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-pub fn monotonic() -> std::time::Instant {
-    std::time::Instant::now()
+pub fn monotonic() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
@@ -114,5 +185,16 @@ mod tests {
             let by_pattern = Time(time).date_time().format("%Y-%m-%dT%H:%M:%SZ").to_string();
             assert_eq!(Time(time).to_string(), by_pattern);
         }
+    }
+
+    #[test]
+    fn a_fast_clock_agrees_with_itself() {
+        let clock = Clock::fast(Time(1_705_401_000), 1000);
+        assert!(!clock.is_system());
+        let (first, later) = (clock.moment(), clock.moment());
+        assert!(first.wall >= Now(1_705_401_000_000) && later.wall >= first.wall);
+        assert_eq!(later.wall.0 - first.wall.0, later.machine - first.machine);
+        assert_eq!(clock.real(Duration::from_secs(10)), Duration::from_millis(10));
+        assert_eq!(Clock::system().real(Duration::from_secs(10)), Duration::from_secs(10));
     }
 }

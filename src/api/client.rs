@@ -10,11 +10,12 @@ use reqwest::header::{
 };
 use serde_json::value::RawValue;
 
-use crate::account::{AccountId, Handle};
+use crate::account::Handle;
 use crate::api::answer::{Answer, HttpAnswer, KEPT, MAX_BODY, RetryAfter, http_date};
 use crate::api::body_permit::{BodyPermit, BodyPermits, SMALL};
 use crate::api::redaction::redact;
 use crate::config::{Api, ApiKey};
+use crate::store::{CallTarget, Claim};
 
 /// How long a connection may take to be made. Shorter than any sensible whole timeout, so that
 /// an unreachable host is known to have been sent nothing.
@@ -72,19 +73,24 @@ impl Client {
         Ok(Client { http, api: api.clone(), key, rooms: BodyPermits::new() })
     }
 
-    /// Asks for a refresh. Takes at most the configured timeout, body and all.
-    pub async fn refresh(&self, id: &AccountId) -> Answer {
-        let url = self.api.url(["v1", "social", "account", id.as_str(), "refresh"]);
-        self.receive(self.http.post(url).send().await).await
-    }
-
-    /// Looks an account up by its name. The vendor scrapes it anew, as for a refresh.
-    pub async fn analyze(&self, handle: &Handle) -> Answer {
-        let url = self.api.url(["v1", "social", "account", "analyze"]);
-        let Handle { username, platform } = handle;
-        let body = serde_json::json!({"username": username, "platform": platform}).to_string();
-        let request = self.http.post(url).header(CONTENT_TYPE, "application/json").body(body);
-        self.receive(request.send().await).await
+    /// Makes the call that `claim` stands for: the only way to make a paid one. Takes at most the
+    /// configured timeout, body and all.
+    pub async fn call(&self, claim: &Claim) -> Answer {
+        let response = match claim.target() {
+            CallTarget::Account(_, id) => {
+                let url = self.api.url(["v1", "social", "account", id.as_str(), "refresh"]);
+                self.http.post(url).send().await
+            }
+            // The vendor scrapes it anew, as for a refresh.
+            CallTarget::Lookup(lookup) => {
+                let url = self.api.url(["v1", "social", "account", "analyze"]);
+                let Handle { username, platform } = &lookup.handle;
+                let body = serde_json::json!({"username": username, "platform": platform});
+                let request = self.http.post(url).header(CONTENT_TYPE, "application/json");
+                request.body(body.to_string()).send().await
+            }
+        };
+        self.receive(response).await
     }
 
     async fn receive(&self, response: reqwest::Result<Response>) -> Answer {

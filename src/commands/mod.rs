@@ -9,6 +9,8 @@ mod growth;
 mod history;
 mod journald;
 mod logging;
+mod one_shot;
+mod output;
 mod packaging;
 mod plan;
 mod refresh;
@@ -26,7 +28,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
-use crate::daemon::{RunError, WatchedFile};
+use crate::daemon::RunError;
 use crate::report::{Future, Printable};
 use crate::store::StoreError;
 
@@ -108,7 +110,7 @@ impl CommandError {
                 | RunError::Key(_)
                 | RunError::Client(_)
                 | RunError::Listen { .. } => CONFIG,
-                RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
+                RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => STORE,
             },
         })
     }
@@ -145,9 +147,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Run { watch } => {
             // Libraries speak up where something is wrong.
             logging::start(cli.log_format, "warn,growthd=info")?;
-            // Before it is read, so that an edit meanwhile is noticed.
-            let file = watch.then(|| WatchedFile::new(&path));
-            run::run(config()?, file)
+            run::run(path, watch)
         }
         Verb::Check => check::check(&config()?),
         Verb::Plan { json } => plan::plan(config()?, json),
