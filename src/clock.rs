@@ -7,6 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
+use jiff::tz::Offset;
+use jiff::{Timestamp, civil};
 
 /// A UTC instant in whole seconds since 1970, as the database stores it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -21,6 +23,12 @@ impl Time {
     /// Seconds from `earlier` to this instant; negative when `earlier` is later.
     pub fn since(self, earlier: Time) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// The date and time of day in UTC; instants beyond the calendar become its end.
+    pub fn utc(self) -> civil::DateTime {
+        let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Offset::UTC.to_datetime(Timestamp::from_second(self.0).unwrap_or(end))
     }
 
     /// The same instant as a calendar date; instants beyond the calendar become 1970.

@@ -191,7 +191,7 @@ impl Claiming<'_, '_> {
             return Ok(());
         }
         let place = account.place(self.schedules, time)?;
-        account.standing.interval = place.interval;
+        account.standing.interval = place.interval();
         let up = self.progress.up.unwrap_or(time);
         let tried = match account.standing.last_failure {
             Some(failure) => self.batch.slot_of(failure)?,
@@ -308,7 +308,7 @@ pub(super) fn passed(standing: &AccountState, place: &SlotWindow) -> AccountStat
         next_due: standing.next_due.map(|_| place.next),
         last_slot: standing.last_slot.max(Some(place.slot)),
         slot: None,
-        interval: place.interval,
+        interval: place.interval(),
         tries: 0,
         paid: 0,
         ..*standing
@@ -338,14 +338,14 @@ pub(super) fn bring_back(
                 AccountState {
                     next_due: Some(if owes { place.slot } else { place.next }),
                     last_slot: Some(if owes { place.slot.plus(-1) } else { place.slot }),
-                    interval: place.interval,
+                    interval: place.interval(),
                     ..untried
                 }
             }
             (Some(served), Some(tried)) if tried > now => {
                 let owes = place.slot > served.max(account.active);
                 let next_due = Some(if owes { place.slot } else { place.next });
-                AccountState { next_due, interval: place.interval, ..untried }
+                AccountState { next_due, interval: place.interval(), ..untried }
             }
             (None, Some(tried)) if tried > now => AccountState { next_due: Some(now), ..untried },
             (None, _) | (_, Some(_)) => {

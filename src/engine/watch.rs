@@ -104,7 +104,7 @@ fn newcomer(
         next_due: entry.enabled.then_some(now),
         last_slot: None,
         slot: None,
-        interval: place.interval,
+        interval: place.interval(),
         tries: 0,
         paid: 0,
         failing: None,
@@ -129,7 +129,7 @@ fn moved(
         next_due: known.next_due,
         last_slot: known.last_slot,
         slot: known.slot,
-        interval: place.interval,
+        interval: place.interval(),
         tries: known.tries,
         paid: 0,
         failing: None,
@@ -182,7 +182,7 @@ fn place(
 ) -> Result<crate::schedule::SlotWindow, StoreError> {
     let offset = spread_offset(&entry.id, entry.spread);
     schedules
-        .place(&entry.cron, &entry.timezone, offset, now)
+        .window(&entry.cron, &entry.timezone, offset, now)
         .map_err(|source| StoreError::Schedule { account: entry.id.to_string(), source })
 }
 

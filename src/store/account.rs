@@ -82,7 +82,7 @@ impl Account {
     ) -> Result<SlotWindow, StoreError> {
         let offset = spread_offset(&self.id, self.spread);
         schedules
-            .place(&self.cron, &self.timezone, offset, time)
+            .window(&self.cron, &self.timezone, offset, time)
             .map_err(|source| self.schedule_error(source))
     }
 
