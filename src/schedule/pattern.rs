@@ -15,6 +15,11 @@ const LONGEST: usize = 1024;
 /// day of the week, is up to forty years away where a century has no leap day.
 const EVERY_DAY_COMES: usize = 41 * 366;
 
+/// So many named days show every distance that there is between two of them, if they are not so
+/// rare that [`EVERY_DAY_COMES`] ends before: where a day of month is named beside one of the
+/// week, they meet in one month of three or four.
+const EVERY_DISTANCE_COMES: usize = 200;
+
 /// The fields as people know them, with what may stand in each.
 const FIELDS: [(&str, &str); 6] = [
     ("second", "0-59"),
@@ -98,7 +103,7 @@ impl Pattern {
         let in_a_minute = seconds.span;
         let in_an_hour = minutes.span * 60 + in_a_minute;
         let in_a_day = hours.span * 3600 + in_an_hour;
-        let days = Values::from_ascending(self.days(from));
+        let days = Values::from_ascending(self.days(from).take(EVERY_DISTANCE_COMES));
         [
             seconds.least_step,
             minutes.least_step.map(|step| step * 60 - in_a_minute),
