@@ -300,3 +300,11 @@ fn beyond_the_calendar_there_is_no_slot() {
         assert!(window.is_err(), "{time}");
     }
 }
+
+#[test]
+fn a_machine_without_zones_has_those_compiled_in() {
+    for name in ["Europe/London", "Pacific/Apia"] {
+        let zone = jiff::tz::TimeZoneDatabase::bundled().get(name).expect("a zone");
+        assert_eq!(zone.iana_name(), Some(name));
+    }
+}
