@@ -10,7 +10,7 @@ fn parse(cron: &str, zone: &str) -> Schedule {
 }
 
 fn at(text: &str) -> Time {
-    Time(text.parse::<jiff::Timestamp>().expect("a time").as_second())
+    text.parse().expect("a time")
 }
 
 /// The occurrences from `from` on and before `to`, each also found from behind.
