@@ -36,3 +36,4 @@ mod store_trouble;
 mod verbs;
 mod views;
 mod words;
+mod zones;

@@ -1,5 +1,6 @@
 //! `growthd check`: what the configuration says, and what it will cost.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use crate::clock::{self, Time};
@@ -7,7 +8,7 @@ use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, Span, Watched};
 use crate::forecast::{per_month, per_period};
 use crate::report::{Printable, Table};
-use crate::schedule::{ScheduleCache, spread_offset};
+use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 
 /// Prints accounts, schedules and the forecast.
 pub fn check(config: &Config) -> Result<Done, CommandError> {
@@ -32,6 +33,13 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
     if !table.is_empty() {
         writeln!(out, "{table}")?;
     }
+    for cron in giving_both_days(&config.accounts, now) {
+        writeln!(
+            out,
+            "note       {cron:?} gives a day of month and a day of week: it fires on days that \
+             match either (put `+` before the day of week for those that match both)"
+        )?;
+    }
     let enabled = config.accounts.iter().filter(|account| account.enabled).count();
     let disabled = config.accounts.len() - enabled;
     writeln!(out, "accounts   {enabled} enabled, {disabled} disabled")?;
@@ -51,6 +59,15 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
         return Ok(Done::Well);
     };
     within(budget, &config.accounts, now, &mut out)
+}
+
+/// The patterns that fire on more days than most people mean by them.
+fn giving_both_days(accounts: &[Watched], now: Time) -> Vec<&str> {
+    let crons: BTreeSet<&str> = accounts.iter().map(|account| &*account.cron).collect();
+    let gives_both = |cron: &&str| {
+        Schedule::parse(cron, "UTC", now).is_ok_and(|schedule| schedule.gives_both_days())
+    };
+    crons.into_iter().filter(gives_both).collect()
 }
 
 fn within(
