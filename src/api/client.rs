@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::Response;
 use reqwest::header::{
-    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    AGE, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use serde_json::value::RawValue;
 
@@ -98,6 +98,7 @@ impl Client {
             status: response.status().as_u16(),
             date: header(DATE).and_then(http_date),
             retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
+            age: header(AGE).and_then(|age| age.trim().parse().ok()).filter(|age| *age >= 0),
             location: header(LOCATION).map(str::to_owned),
             body: Vec::with_capacity(announced(&response).min(SMALL)),
             is_whole: false,

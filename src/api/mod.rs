@@ -6,14 +6,15 @@
 
 mod answer;
 mod body_permit;
+mod classify;
 mod client;
 mod decode;
 mod object;
 mod redaction;
-mod reply;
+mod vendor_error;
 
 pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};
 pub use body_permit::BodyPermit;
+pub use classify::{CLOCK_TOLERANCE, ClassifiedResponse, ResponseKind, classify};
 pub use client::{Client, ClientError};
 pub use decode::{Unusable, decode};
-pub use reply::{CLOCK_TOLERANCE, ClassifiedResponse, ResponseKind, classify};
