@@ -8,7 +8,7 @@ use crate::api::{Answer, BodyPermit, ClassifiedResponse, Client, classify};
 use crate::clock::{self, Time};
 use crate::daemon::{Input, Metrics};
 use crate::engine::CompletedCall;
-use crate::store::{CallTarget, Claim};
+use crate::store::Claim;
 
 /// Makes every call that `claims` yields, until it is closed. Each answer goes to `inbox`; no
 /// call is given up or cut short by a shutdown.
@@ -38,10 +38,7 @@ impl Call {
     async fn make(self, client: Client, metrics: Metrics) {
         let Some(claim) = &self.claim else { return };
         let start = clock::monotonic();
-        let answer = match claim.target() {
-            CallTarget::Account(_, id) => client.refresh(id).await,
-            CallTarget::Lookup(lookup) => client.analyze(&lookup.handle).await,
-        };
+        let answer = client.call(claim).await;
         metrics.took(clock::monotonic().duration_since(start));
         let arrived = clock::now().time();
         let heard = classify(&answer, claim.account_id(), arrived);
