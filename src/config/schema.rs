@@ -31,6 +31,8 @@ pub(super) static ALLOW_HTTP: Key = key("allow_http", "true or false");
 
 pub(super) static REFRESHES: Key =
     key("refreshes", "how many refreshes may be spent, a whole number that is not negative");
+pub(super) static MANUAL: Key =
+    key("manual", "how many of them people may ask for, a whole number up to refreshes");
 pub(super) static PER: Key = key("per", "\"day\", \"week\" or \"month\"");
 
 pub(super) static FIRST_DELAY: Key =
@@ -65,13 +67,16 @@ pub(super) static TAGS: Key =
     key("tags", "an array of names of 1 to 200 characters, such as [\"client-a\"]");
 pub(super) static ENABLED: Key = key("enabled", "true or false");
 
+pub(super) static INCLUDE: Key =
+    key("include", "an array of file names or patterns, such as [\"watchlist.d/*.toml\"]");
+
 pub(super) static API: Section = Section {
     name: "api",
     title: "[api]",
     keys: &[&BASE_URL, &API_KEY_FILE, &TIMEOUT, &MAX_IN_FLIGHT, &REQUESTS_PER_MINUTE, &ALLOW_HTTP],
 };
 pub(super) static BUDGET: Section =
-    Section { name: "budget", title: "[budget]", keys: &[&REFRESHES, &PER] };
+    Section { name: "budget", title: "[budget]", keys: &[&REFRESHES, &PER, &MANUAL] };
 pub(super) static RETRY: Section = Section {
     name: "retry",
     title: "[retry]",
@@ -91,8 +96,15 @@ pub(super) static ACCOUNT: Section = Section {
     keys: &[&ID, &LABEL, &TAGS, &CRON, &TIMEZONE, &SPREAD, &ENABLED],
 };
 
-pub(super) static SECTIONS: [&Section; 7] =
+pub(super) static DEFAULTS: Section =
+    Section { name: "defaults", title: "[defaults]", keys: &[&TAGS, &CRON, &TIMEZONE, &SPREAD] };
+
+/// What the main file may have, beside `include`.
+pub(super) static MAIN: [&Section; 7] =
     [&API, &BUDGET, &RETRY, &DATABASE, &SCHEDULE, &HTTP, &ACCOUNT];
+
+/// What a file that it includes may have.
+pub(super) static INCLUDED: [&Section; 2] = [&DEFAULTS, &ACCOUNT];
 
 /// The candidate written most like `word`, if one is near enough to be meant.
 pub(super) fn nearest(
