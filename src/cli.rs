@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::account::AccountId;
+use crate::config::Span;
 use crate::report::Since;
 
 /// Refreshes social-media accounts when they are due, and keeps their growth history in SQLite.
@@ -64,12 +65,15 @@ pub enum Verb {
     Add(AddArgs),
     /// Show how everything stands; exits 1 if something needs attention
     Status {
-        /// Print one JSON value
-        #[arg(long, conflicts_with = "quiet")]
+        /// Print one JSON value; with --quiet it does not grow with the list
+        #[arg(long)]
         json: bool,
         /// Print nothing but what needs attention
         #[arg(long, short)]
         quiet: bool,
+        /// No daemon is meant to run
+        #[arg(long)]
+        no_daemon: bool,
     },
     /// Write the history as one HTML page with charts, which needs no network
     Report {
@@ -90,6 +94,9 @@ pub enum Verb {
         /// Replace a file that is there
         #[arg(long)]
         force: bool,
+        /// Have `status` complain if no other backup follows within this time, such as 36h
+        #[arg(long, value_name = "DURATION")]
+        again_within: Option<Span>,
     },
     /// Watch it work against a simulated API: no key, no network, half a minute
     Demo,

@@ -113,12 +113,14 @@ fn status_shows_how_things_stand() {
     let mut daemon = place.run();
     daemon.until("not refreshed account=clx456def");
     assert_shown!(shown(&place.growthd(&["status"])), @r#"
+    growthd needs attention: 1 account is failing
     daemon  running
     database  growth.db (schema 1)
     accounts  2 watched, 1 disabled, 0 in flight
     snapshots  1, the last [span]
     next  [time] ([span])
-    budget  1 of 100 spent this month; it turns [time]
+    budget  1 of 100 spent this month; it resets [time]
+    backup  none is known of
     FAILING  clx456def since [time]: HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
 
     ACCOUNT  LABEL  FOLLOWERS  LAST  NEXT  STATE
@@ -128,6 +130,7 @@ fn status_shows_how_things_stand() {
     [exit 1]
     "#);
     assert_shown!(shown(&place.growthd(&["status", "--quiet"])), @r#"
+    growthd needs attention: 1 account is failing
     FAILING  clx456def since [time]: HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
     [exit 1]
     "#);

@@ -104,10 +104,7 @@ impl CommandError {
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {
-                RunError::Config(_)
-                | RunError::Key(_)
-                | RunError::Client(_)
-                | RunError::Listen { .. } => CONFIG,
+                RunError::Config(_) | RunError::Key(_) | RunError::Client(_) => CONFIG,
                 RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
             },
         })
@@ -161,21 +158,19 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             run::keep_memory_private();
             add::add(&path, &args)
         }
-        Verb::Status { json, quiet } => {
-            let form = match (json, quiet) {
-                (true, _) => status::Form::Json,
-                (_, true) => status::Form::Quiet,
-                _ => status::Form::Text,
-            };
-            status::status(&config()?, form)
+        Verb::Status { json, quiet, no_daemon } => {
+            let extent = if quiet { status::Scope::Attention } else { status::Scope::Everything };
+            let form = if json { status::Form::Json } else { status::Form::Text };
+            let daemon = if no_daemon { status::Need::None } else { status::Need::Running };
+            status::status(&config()?, form, extent, daemon)
         }
         Verb::Report { output } => report::report(&config()?, &output),
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),
         Verb::Export(args) => export::export(&config()?, &args),
-        Verb::Backup { file, force } => {
+        Verb::Backup { file, force, again_within } => {
             let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
-            backup::backup(&config()?, &file, replace)
+            backup::backup(&config()?, &file, replace, again_within)
         }
         Verb::Demo => {
             logging::start(cli.log_format, "off")?;

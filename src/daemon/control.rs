@@ -19,11 +19,14 @@ use tracing::debug;
 
 use crate::account::{Handle, InvalidAccountId};
 use crate::config::Watched;
-use crate::daemon::{Input, Lookup, Progress, Selection};
+use crate::daemon::{Health, Input, Lookup, Metrics, Progress, Selection};
 use crate::store::AccountLookup;
 
 /// Stands for the id of somebody whose id is not known yet.
 const PLACEHOLDER: &str = "unknown";
+
+/// What [`Health::ask`] sends.
+pub(super) const HEALTH_REQUEST: &str = "\"health\"";
 
 /// The longest request read, in bytes: a million ids.
 const LONGEST_REQUEST: u64 = 64 << 20;
@@ -36,6 +39,8 @@ enum Request {
     Refresh(Selected),
     /// Look somebody up by name.
     Add(Wanted),
+    /// Tell how the daemon is: one line, at once.
+    Health,
 }
 
 /// Whom to refresh.
@@ -135,13 +140,13 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers everybody who connects, each at their own pace.
-pub async fn serve(listener: UnixListener, inbox: Sender<Input>) {
+pub async fn serve(listener: UnixListener, inbox: Sender<Input>, metrics: Metrics) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let inbox = inbox.clone();
+                let (inbox, metrics) = (inbox.clone(), metrics.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &inbox).await {
+                    if let Err(error) = answer(stream, &inbox, &metrics).await {
                         debug!("a control connection ended: {error}");
                     }
                 });
@@ -155,8 +160,8 @@ pub async fn serve(listener: UnixListener, inbox: Sender<Input>) {
     }
 }
 
-async fn answer(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
-    let (reader, writer) = stream.into_split();
+async fn answer(stream: UnixStream, inbox: &Sender<Input>, metrics: &Metrics) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reader.take(LONGEST_REQUEST)).read_line(&mut line).await?;
     match serde_json::from_str::<Request>(&line)? {
@@ -170,6 +175,12 @@ async fn answer(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
             let (tells, told) = unbounded_channel();
             inbox.send(Input::RefreshRequest(selected.selection()?, tells)).ok();
             pass_on(told, writer).await
+        }
+        Request::Health => {
+            let mut line = serde_json::to_vec(&Health::of(metrics))?;
+            line.push(b'\n');
+            writer.write_all(&line).await?;
+            writer.shutdown().await
         }
     }
 }

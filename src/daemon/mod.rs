@@ -7,11 +7,14 @@
 mod calls;
 pub mod control;
 mod exposition;
+mod health;
 mod heartbeat;
 mod http;
 mod journal;
+mod listening;
 mod metrics;
 mod notify;
+mod process;
 mod progress;
 mod run;
 mod status_line;
@@ -20,6 +23,7 @@ mod watched_file;
 mod worker;
 
 pub use calls::make_calls;
+pub use health::Health;
 pub use metrics::Metrics;
 pub use notify::Notifier;
 pub use progress::{Lookup, Progress};

@@ -12,13 +12,13 @@ use tracing::{error, info, warn};
 use crate::api::{Client, ClientError};
 use crate::clock;
 use crate::config::{ApiKey, Budget, Config, ConfigError, KeyError};
-use crate::daemon::http::{self, Served};
+use crate::daemon::http::Served;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watched_file::WatchedFile;
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
-use crate::daemon::{control, heartbeat, make_calls, status_line};
+use crate::daemon::{control, heartbeat, listening, make_calls, status_line};
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
 use crate::forecast::per_month;
 use crate::report::Printable;
@@ -46,14 +46,6 @@ pub enum RunError {
     /// What came back could not be recorded.
     #[error(transparent)]
     Work(#[from] WorkError),
-    /// The address of `[http]`.
-    #[error("cannot listen on {address}: {source}; change [http] listen")]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
     /// A thread, a signal handler or the heartbeat could not be had.
     #[error("cannot start: {0}")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -92,10 +84,7 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
     let database = config.database.path.clone();
     let served = Served { metrics: metrics.clone(), database, budget };
     if let Some(http) = &config.http {
-        let listener = http::listen(http.listen)
-            .await
-            .map_err(|source| RunError::Listen { address: http.listen, source })?;
-        tokio::spawn(http::serve(listener, served.clone()));
+        tokio::spawn(listening::keep(http.listen, served.clone()));
     }
     let (ended, mut end) = oneshot::channel();
     let (tells, mut replaced) = unbounded_channel();
@@ -108,7 +97,9 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
         .map_err(start_error)?;
     let _heartbeat = heartbeat::start(&inbox).await.map_err(start_error)?;
     match control::listen(&config.database.path) {
-        Ok(listener) => drop(tokio::spawn(control::serve(listener, inbox.clone()))),
+        Ok(listener) => {
+            drop(tokio::spawn(control::serve(listener, inbox.clone(), metrics.clone())));
+        }
         Err(error) => {
             let socket = control::socket_path(&config.database.path);
             warn!(
