@@ -139,7 +139,7 @@ fn a_refused_key_opens_the_breaker_until_it_is_mended() {
     daemon.until("the vendor answers again");
     vendor.wait_for_calls(7);
     daemon.stop();
-    place.growthd(&["status"]).with_code(0);
+    place.growthd(&["status", "--no-daemon"]).with_code(0);
     place.database().is_sound();
 }
 

@@ -105,6 +105,8 @@ impl CommandError {
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {
                 RunError::Config(_) | RunError::Key(_) | RunError::Client(_) => CONFIG,
+                // Starting again will not mend it: the program is older than its database.
+                RunError::Store(StoreError::Newer { .. }) => CONFIG,
                 RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
             },
         })

@@ -270,7 +270,7 @@ fn read_main(path: &Path) -> Result<Vec<u8>, ConfigError> {
 
 /// What to do about a configuration that cannot be read.
 fn advice(path: &Path) -> &'static str {
-    match path == Path::new(valid::INSTALLED.0) {
+    match path == Path::new(valid::INSTALLED) {
         // Nobody named it.
         true => "put one there or into ./config.toml, or name one with --config or $GROWTHD_CONFIG",
         false => "name another with --config or $GROWTHD_CONFIG",
@@ -281,6 +281,6 @@ fn default_path(variable: Option<OsString>, is_there: impl Fn(&Path) -> bool) ->
     match variable {
         Some(path) if !path.is_empty() => PathBuf::from(path),
         _ if is_there(Path::new("config.toml")) => PathBuf::from("config.toml"),
-        _ => PathBuf::from(valid::INSTALLED.0),
+        _ => PathBuf::from(valid::INSTALLED),
     }
 }

@@ -1,5 +1,6 @@
 //! From what was typed to what is wholly valid: the tables other than the accounts.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,8 @@ use super::raw::{At, RawApi, RawBudget, RawHttp, RawRetry, Text, Whole};
 use super::schema;
 use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
 
-/// Where the installed configuration lies, and its database.
-pub(super) const INSTALLED: (&str, &str) =
-    ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db");
+/// Where the installed configuration lies.
+pub(super) const INSTALLED: &str = "/etc/growthd/config.toml";
 
 const DEFAULT_KEY_FILE: &str = "api-key";
 
@@ -101,7 +101,10 @@ impl Values<'_> {
     pub fn database(&mut self, raw: Text<'_>) -> Database {
         match self.file(raw) {
             Some(path) => Database { path, is_named: true },
-            None => Database { path: default_database(self.path), is_named: false },
+            None => {
+                let state = std::env::var_os("STATE_DIRECTORY");
+                Database { path: default_database(self.path, state), is_named: false }
+            }
         }
     }
 
@@ -235,14 +238,26 @@ fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-fn default_database(config: &Path) -> PathBuf {
-    let (installed, database) = INSTALLED;
+/// In the folder that systemd made for it, which is what `$STATE_DIRECTORY` names first; for an
+/// installed configuration where that folder will be; else beside the configuration.
+fn default_database(config: &Path, state: Option<OsString>) -> PathBuf {
+    const NAME: &str = "growth.db";
+    let state = state.and_then(|folders| std::env::split_paths(&folders).next());
+    if let Some(folder) = state.filter(|folder| folder.is_absolute()) {
+        return folder.join(NAME);
+    }
     // `./config.toml` in the installed folder is the installed one too.
     let absolute = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
-    if absolute == Path::new(installed) {
-        return PathBuf::from(database);
+    if absolute.parent() != Path::new(INSTALLED).parent() {
+        return config.with_file_name(NAME);
     }
-    config.with_file_name("growth.db")
+    // /etc/growthd/NAME.toml is the instance NAME's.
+    let mut folder = OsString::from("/var/lib/growthd");
+    if absolute != Path::new(INSTALLED) {
+        folder.push("-");
+        folder.push(absolute.file_stem().unwrap_or_default());
+    }
+    Path::new(&folder).join(NAME)
 }
 
 #[cfg(test)]
@@ -284,14 +299,19 @@ mod tests {
 
     #[test]
     fn the_database_lies_beside_the_config_unless_that_is_installed() {
-        for (config, database) in [
-            ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db"),
-            ("/etc/growthd/./config.toml", "/var/lib/growthd/growth.db"),
-            ("/etc/growthd/other.toml", "/etc/growthd/growth.db"),
-            ("config.toml", "growth.db"),
-            ("a/b.toml", "a/growth.db"),
+        for (config, state, database) in [
+            ("/etc/growthd/config.toml", None, "/var/lib/growthd/growth.db"),
+            ("/etc/growthd/./config.toml", None, "/var/lib/growthd/growth.db"),
+            ("/etc/growthd/acme.toml", None, "/var/lib/growthd-acme/growth.db"),
+            ("/etc/growthd/more/acme.toml", None, "/etc/growthd/more/growth.db"),
+            ("config.toml", None, "growth.db"),
+            ("a/b.toml", None, "a/growth.db"),
+            ("a/b.toml", Some("/var/lib/x:/var/lib/x/backups"), "/var/lib/x/growth.db"),
+            ("a/b.toml", Some(""), "a/growth.db"),
+            ("a/b.toml", Some("relative"), "a/growth.db"),
         ] {
-            assert_eq!(default_database(Path::new(config)), Path::new(database));
+            let state = state.map(OsString::from);
+            assert_eq!(default_database(Path::new(config), state), Path::new(database));
         }
     }
 }
