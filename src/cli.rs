@@ -52,7 +52,14 @@ pub enum Verb {
         watch: bool,
     },
     /// Check the configuration, and forecast what it will cost
-    Check,
+    Check {
+        /// Say nothing but what is wrong with the configuration
+        #[arg(long, short)]
+        quiet: bool,
+        /// Go on, and check again after each edit of any of its files: a line for each
+        #[arg(long, conflicts_with = "quiet")]
+        watch: bool,
+    },
     /// Show the next runs, account by account
     Plan {
         /// Print one JSON value

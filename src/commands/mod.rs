@@ -148,7 +148,10 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             let file = watch.then(|| WatchedFile::new(&path));
             run::run(config()?, file)
         }
-        Verb::Check => check::check(&config()?),
+        Verb::Check { watch: true, .. } => check::watch(&path),
+        // Whoever reads it has read it whole.
+        Verb::Check { quiet: true, .. } => config().map(|_| Done::Well).map_err(Into::into),
+        Verb::Check { .. } => check::check(&config()?),
         Verb::Plan { json } => plan::plan(config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;

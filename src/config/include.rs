@@ -134,9 +134,9 @@ impl FileSet {
 }
 
 impl Look {
-    /// Whether a file is gone: for a moment, if it is being replaced.
+    /// Whether the main file is gone: for a moment, if it is being replaced.
     pub fn is_incomplete(&self) -> bool {
-        self.files.iter().any(|(_, state)| state.is_none())
+        self.files.first().is_none_or(|(_, state)| state.is_none())
     }
 }
 
