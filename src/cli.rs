@@ -112,8 +112,23 @@ pub enum Verb {
         /// Which shell's
         shell: Shell,
     },
-    /// Print the manual page, for packagers
-    Man,
+    /// Print a manual page, for packagers
+    Man {
+        /// Which page
+        #[arg(value_name = "PAGE", value_enum, default_value_t)]
+        page: ManualPage,
+    },
+}
+
+/// A manual page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum ManualPage {
+    /// The program, section 1.
+    #[default]
+    Growthd,
+    /// The configuration, section 5.
+    #[value(name = "growthd.toml")]
+    Configuration,
 }
 
 /// Whom to add.

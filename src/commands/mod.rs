@@ -182,7 +182,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             demo::demo()
         }
         Verb::Completions { shell } => packaging::completions(shell),
-        Verb::Man => packaging::man(),
+        Verb::Man { page } => packaging::man(page),
     }
 }
 

@@ -11,6 +11,7 @@ mod duration;
 mod edit;
 mod include;
 mod key;
+mod manual;
 mod pieces;
 mod problem;
 mod raw;
@@ -38,6 +39,7 @@ pub use duration::{InvalidSpan, Span};
 pub use edit::{EditError, WatchlistFile, entry};
 pub use include::{FileSet, Look};
 pub use key::{ApiKey, KeyError, KeySource};
+pub use manual::manual_page;
 pub use problem::{Problem, Problems};
 
 /// A configuration in which everything is valid.
