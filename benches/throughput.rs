@@ -262,8 +262,7 @@ async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     // Ends when nothing more is due soon.
     let observer = Box::new(|_: Notice<'_>| {});
     let clock = Clock::system();
-    let mut runner =
-        Runner::start(engine, client.clone(), Work::OneShot, clock, observer).unwrap();
+    let mut runner = Runner::start(engine, client.clone(), Work::OneShot, clock, observer).unwrap();
     runner.ended().await.unwrap();
     let cost = watch.stop(count);
     cost::count_allocations(false);

@@ -32,6 +32,7 @@ mod reload;
 mod report;
 mod secrecy;
 mod signals;
+mod status;
 mod store_trouble;
 mod verbs;
 mod views;

@@ -27,6 +27,7 @@ use tracing::debug;
 use crate::account::Handle as AccountHandle;
 use crate::clock;
 use crate::config::Watched;
+use crate::daemon::{Health, Metrics};
 use crate::engine::Selection;
 use crate::runner::{Answers, Handle, Lookup, Progress};
 use crate::schedule::Schedule;
@@ -34,6 +35,9 @@ use crate::store::{AccountLookup, real_path};
 
 /// Stands for the id of an account whose id is not known yet.
 const PLACEHOLDER: &str = "unknown";
+
+/// What [`Health::ask`] sends.
+pub(super) const HEALTH_REQUEST: &str = "\"health\"";
 
 /// The longest request read, in bytes: some hundred thousand ids.
 const LONGEST_REQUEST: u64 = 8 << 20;
@@ -61,6 +65,8 @@ enum Request {
     Refresh(Selected),
     /// Look accounts up by name.
     Add(Vec<Wanted>),
+    /// Tell how the daemon is: one line, at once.
+    Health,
 }
 
 /// Whom to refresh.
@@ -177,15 +183,15 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers everybody who connects, each at their own pace.
-pub async fn serve(listener: UnixListener, handle: Handle) {
+pub async fn serve(listener: UnixListener, handle: Handle, metrics: Metrics) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let handle = handle.clone();
+                let (handle, metrics) = (handle.clone(), metrics.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &handle).await {
+                    if let Err(error) = answer(stream, &handle, &metrics).await {
                         debug!("a control connection ended: {error}");
                     }
                     drop(permit);
@@ -200,8 +206,8 @@ pub async fn serve(listener: UnixListener, handle: Handle) {
     }
 }
 
-async fn answer(stream: UnixStream, handle: &Handle) -> io::Result<()> {
-    let (reader, writer) = stream.into_split();
+async fn answer(stream: UnixStream, handle: &Handle, metrics: &Metrics) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
     let mut line = Vec::new();
     timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
@@ -218,6 +224,12 @@ async fn answer(stream: UnixStream, handle: &Handle) -> io::Result<()> {
         }
         Request::Refresh(selected) => {
             pass_on(handle.refresh(selected.selection()?), reader, writer).await
+        }
+        Request::Health => {
+            let mut line = serde_json::to_vec(&Health::of(metrics))?;
+            line.push(b'\n');
+            timeout(PATIENCE, writer.write_all(&line)).await??;
+            writer.shutdown().await
         }
     }
 }
