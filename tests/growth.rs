@@ -42,9 +42,9 @@ fn a_person_sees_winners_losers_and_who_is_not_known() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to then: Newcomer
+        1 without a history back to its beginning: Newcomer
 
-        2 without a measurement since then: Asleep, clx6
+        2 not measured up to its end: Asleep, clx6
         ");
 }
 
@@ -55,7 +55,7 @@ fn top_bounds_both_ends() {
         let told = past.told(&[&["growth", "--since", "2026-01-06", "--csv"], arguments].concat());
         told.lines().skip(1).map(|line| line[..4].to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(ids(&[]), ["clx1", "clx2", "clx3", "clx4", "clx5", "clx6"]);
+    assert_eq!(ids(&[]), ["clx1", "clx2", "clx3", "clx5", "clx4", "clx6"]);
     assert_eq!(ids(&["--top", "1"]), ["clx1", "clx3"]);
     assert_eq!(ids(&["--top", "0"]), [""; 0]);
     insta::assert_snapshot!(past.told(&["growth", "--since", "2026-01-06", "--top", "1"]), @r"
@@ -69,9 +69,9 @@ fn top_bounds_both_ends() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to then: Newcomer
+        1 without a history back to its beginning: Newcomer
 
-        2 without a measurement since then: Asleep, clx6
+        2 not measured up to its end: Asleep, clx6
         ");
 }
 

@@ -10,6 +10,7 @@ mod history;
 mod journald;
 mod logging;
 mod packaging;
+mod period;
 mod plan;
 mod refresh;
 mod report;
@@ -27,7 +28,9 @@ use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::{RunError, WatchedFile};
-use crate::report::{Future, Printable};
+use crate::period::InvalidPeriod;
+use crate::report::Printable;
+use crate::selection::Unselectable;
 use crate::store::StoreError;
 
 /// How a verb ended that did not fail.
@@ -80,9 +83,12 @@ pub enum CommandError {
     /// The command line means nothing here.
     #[error("{0}")]
     Usage(String),
-    /// It names a time that has not come.
+    /// It names a period that is none.
     #[error(transparent)]
-    Future(#[from] Future),
+    Period(#[from] InvalidPeriod),
+    /// It names a tag or a platform that no account has.
+    #[error(transparent)]
+    Selection(#[from] Unselectable),
     /// A file that was to be written cannot be.
     #[error("{0}")]
     Target(String),
@@ -100,7 +106,10 @@ impl CommandError {
         ExitCode::from(match self {
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Store(_) => STORE,
-            CommandError::LogFilter(_) | CommandError::Usage(_) | CommandError::Future(_) => USAGE,
+            CommandError::LogFilter(_)
+            | CommandError::Usage(_)
+            | CommandError::Period(_)
+            | CommandError::Selection(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {

@@ -11,8 +11,8 @@ use crate::engine::{CompletedCall, EngineConfig, Event};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
-    Account, AccountKey, AccountState, CallTarget, Claim, Outcome, Pause, PauseKind, Previous,
-    RefreshId, StoreError, Verdict, Wait, WriteTx,
+    Account, AccountKey, AccountState, CallTarget, Claim, Outcome, Pause, PauseKind, RefreshId,
+    StoreError, Verdict, Wait, WriteTx,
 };
 
 /// No account's key: whom a newcomer's answer is about.
@@ -168,12 +168,7 @@ impl Settling<'_, '_> {
         told: &Measurement,
         is_clock_off: bool,
     ) -> Result<(), StoreError> {
-        let previous = match account.standing.last_refresh {
-            Some(last) => self.batch.snapshot(account.key, last)?,
-            None => None,
-        };
-        let is_suspect = is_clock_off || previous.is_some_and(|last| is_suspect(told, &last));
-        self.batch.append(refresh, account.key, self.arrived, told, is_suspect)?;
+        self.batch.append(refresh, account.key, self.arrived, told, is_clock_off)?;
         self.batch.keep_profile(refresh, account.key, self.arrived, &told.profile)
     }
 
@@ -356,52 +351,5 @@ pub(super) fn verdict(heard: &ClassifiedResponse) -> Verdict {
             ResponseKind::Unusable(kept) => Some(kept.clone()),
             _ => None,
         },
-    }
-}
-
-/// Whether numbers were not measured anew, or fell in a way that is rather a fault: a count
-/// that fell to 0, or all as before with the same `lastAnalyzed`.
-fn is_suspect(told: &Measurement, last: &Previous) -> bool {
-    let counts = told.counts();
-    let fell = counts
-        .iter()
-        .zip(&last.counts)
-        .any(|(now, then)| *now == Some(0) && then.is_some_and(|then| then > 0));
-    let numbers = Previous {
-        counts,
-        rates: [told.engagement_rate, told.virality_score],
-        avg_views: told.avg_views,
-        analyzed: told.analyzed,
-    };
-    fell || (told.analyzed.is_some() && numbers == *last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_count_that_fell_to_zero_and_a_cached_answer_are_suspect() {
-        let told = |followers, analyzed: Option<i64>| Measurement {
-            followers,
-            analyzed: analyzed.map(Time),
-            ..Measurement::default()
-        };
-        let last = |followers, analyzed: Option<i64>| Previous {
-            counts: [followers, None, None, None],
-            analyzed: analyzed.map(Time),
-            ..Previous::default()
-        };
-        for (now, then, expected) in [
-            (told(Some(0), Some(2)), last(Some(5), Some(1)), true),
-            (told(Some(0), Some(2)), last(Some(0), Some(1)), false),
-            (told(Some(5), Some(1)), last(Some(5), Some(1)), true),
-            (told(Some(5), Some(2)), last(Some(5), Some(1)), false),
-            (told(Some(5), None), last(Some(5), None), false),
-            (told(None, Some(2)), last(Some(5), Some(1)), false),
-            (told(Some(6), Some(1)), last(Some(5), Some(1)), false),
-        ] {
-            assert_eq!(is_suspect(&now, &then), expected, "{now:?} after {then:?}");
-        }
     }
 }

@@ -12,7 +12,8 @@
 //!
 //! # Compatibility
 //! Tables begin with `_` and are private; the views are the interface and grow by addition.
-//! Migrations are numbered, appended, and never edited once released.
+//! The views hold no data, and are made anew whenever their text differs. What changes a table is a
+//! numbered step, appended, and never edited once released; a copy is kept before one is taken.
 //!
 //! # Durability
 //! `synchronous=FULL`: a committed line survives a power cut. One commit serves a whole turn of
@@ -33,24 +34,25 @@ mod pause;
 mod rate;
 mod read;
 mod report_account;
+mod schema;
 mod snapshot;
+mod suspicion;
+mod upgrade;
 mod watchlist;
 
 pub use account::{Account, AccountState};
 pub use account_growth::AccountGrowth;
 pub use batch::{ReadTx, Recent, Verdict, WriteTx};
 pub use error::StoreError;
-pub use export::Exported;
+pub use export::{Rows, Unsupported};
 pub use history::{AccountRef, Change, Gap, Named, Point};
 pub use journal::journal_size;
 pub use ledger::{AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, RefreshId};
-pub use open::{Creation, SCHEMA_VERSION, Store};
+pub use open::{Creation, Store};
 pub use overview::Overview;
 pub use pause::{Pause, PauseKind, Wait};
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount};
-pub use snapshot::Previous;
+pub use schema::SCHEMA_VERSION;
+pub use suspicion::Suspicion;
 pub use watchlist::{StoredEntry, WatchlistDiff};
-
-#[cfg(test)]
-use open::MIGRATIONS;
