@@ -114,7 +114,7 @@ fn status_shows_how_things_stand() {
     daemon.until("not refreshed account=clx456def");
     assert_shown!(shown(&place.growthd(&["status"])), @r#"
     daemon  running
-    database  growth.db (schema 1)
+    database  growth.db (schema 10)
     accounts  2 watched, 1 disabled, 0 in flight
     snapshots  1, the last [span]
     next  [time] ([span])
