@@ -81,6 +81,11 @@ impl ReadTx<'_> {
         Ok(Known { last: Some(last), followers, likes })
     }
 
+    #[cfg(test)]
+    pub(super) fn last_answer(&self, account: AccountKey) -> Result<Option<Previous>, StoreError> {
+        Ok(self.known(account)?.last)
+    }
+
     fn last_measured(&self, account: AccountKey, column: &str) -> Result<Option<i64>, StoreError> {
         let mut statement = self.tx.prepare_cached(&format!(
             "SELECT {column} FROM _snapshot WHERE account = ?1 AND {column} IS NOT NULL
@@ -98,17 +103,17 @@ impl ReadTx<'_> {
         Ok(statement.query_row([account.0], |row| row.get(0).map(Time)).optional()?)
     }
 
-    /// Whether a snapshot of the account was taken after `from` and not after `to`.
-    pub fn has_snapshot(
+    /// Whether a measured snapshot of the account was taken after `from` and not after `to`.
+    pub(crate) fn has_measured(
         &self,
         account: AccountKey,
         from: Time,
         to: Time,
     ) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _snapshot WHERE account = ?1 AND time > ?2 AND time <= ?3",
+            "SELECT 1 FROM _snapshot WHERE account = ?1 AND time > ?2 AND time <= ?3 AND suspect < 2",
         )?;
-        Ok(statement.exists([account.0, from.0, to.0])?)
+        Ok(statement.exists(params![account, from, to])?)
     }
 
     fn profile(&self, account: AccountKey) -> Result<Option<Vec<Value>>, StoreError> {
