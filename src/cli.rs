@@ -84,6 +84,8 @@ pub enum Verb {
     Growth(GrowthArgs),
     /// Write a view (the whole history by default) for other programs
     Export(ExportArgs),
+    /// Add older history from a CSV file, before the accounts' first snapshots (calls nothing)
+    Import(ImportArgs),
     /// Copy the database, while the daemon runs
     Backup {
         /// The copy
@@ -250,6 +252,17 @@ pub struct ExportArgs {
     /// Into this file, whole or not at all [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Which history to add.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// With the columns account (id, label or username), time (or date), and counts: followers,
+    /// following, videos, likes
+    pub file: PathBuf,
+    /// Write it; without this, only what would be written is said
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// How the history is written.

@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod growth;
 mod history;
+mod import;
 mod journald;
 mod logging;
 mod packaging;
@@ -89,6 +90,9 @@ pub enum CommandError {
     /// It names a tag or a platform that no account has.
     #[error(transparent)]
     Selection(#[from] Unselectable),
+    /// What is wrong with a file that was to be read, line by line.
+    #[error("{}", .0.join("\n"))]
+    Problems(Vec<String>),
     /// A file that was to be written cannot be.
     #[error("{0}")]
     Target(String),
@@ -108,6 +112,7 @@ impl CommandError {
             CommandError::Store(_) => STORE,
             CommandError::LogFilter(_)
             | CommandError::Usage(_)
+            | CommandError::Problems(_)
             | CommandError::Period(_)
             | CommandError::Selection(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
@@ -132,6 +137,13 @@ impl CommandError {
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
             _ => None,
         };
+        if let CommandError::Problems(problems) = self {
+            for problem in problems {
+                // Nobody is left to tell if stderr is closed.
+                writeln!(io::stderr(), "{}", Printable(problem)).ok();
+            }
+            return;
+        }
         let text = match problems {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
@@ -182,6 +194,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),
         Verb::Export(args) => export::export(&config()?, &args),
+        Verb::Import(args) => import::import(&config()?, &args),
         Verb::Backup { file, force } => {
             let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
             backup::backup(&config()?, &file, replace)

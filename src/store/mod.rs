@@ -27,6 +27,7 @@ mod breaker;
 mod error;
 mod export;
 mod history;
+mod import;
 mod journal;
 mod ledger;
 mod open;
