@@ -1,9 +1,11 @@
 //! The views, on the bundled SQLite and on the system's.
 
+mod columns;
 mod datasette;
 mod gains;
 mod gaps;
 mod growth;
 mod plans;
 mod queries;
+mod reference;
 mod weekly;
