@@ -5,6 +5,7 @@ mod datasette;
 mod gains;
 mod gaps;
 mod growth;
+mod milestones;
 mod plans;
 mod queries;
 mod reference;
