@@ -11,6 +11,7 @@
 //! - [`engine`]: settle and claim. What follows from an answer, what is due, and why.
 //! - [`daemon`], [`memory`]: the engine's thread, the calls it makes, signals, reload, the control
 //!   socket.
+//! - [`period`], [`selection`]: from when to when, and which accounts, as a person says it. Pure.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
 //! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
 //!
@@ -42,8 +43,10 @@ pub mod engine;
 pub mod forecast;
 pub mod measurement;
 pub mod memory;
+pub mod period;
 pub mod report;
 pub mod runner;
 pub mod schedule;
+pub mod selection;
 pub mod simulated_api;
 pub mod store;

@@ -22,6 +22,7 @@ mod growth;
 mod handover;
 mod history;
 mod hostile_answers;
+mod import;
 mod invariants;
 mod life;
 mod outcomes;

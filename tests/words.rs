@@ -115,7 +115,7 @@ fn status_shows_how_things_stand() {
     assert_shown!(shown(&place.growthd(&["status"])), @r#"
     growthd needs attention: 1 account is failing
     daemon  running
-    database  growth.db (schema 1)
+    database  growth.db (schema 10)
     accounts  2 watched, 1 disabled, 0 in flight
     snapshots  1, the last [span]
     next  [time] ([span])

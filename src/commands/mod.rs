@@ -7,11 +7,13 @@ mod demo;
 mod export;
 mod growth;
 mod history;
+mod import;
 mod journald;
 mod logging;
 mod one_shot;
 mod output;
 mod packaging;
+mod period;
 mod plan;
 mod refresh;
 mod report;
@@ -29,7 +31,9 @@ use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
-use crate::report::{Future, Printable};
+use crate::period::InvalidPeriod;
+use crate::report::Printable;
+use crate::selection::Unselectable;
 use crate::store::StoreError;
 
 /// How a verb ended that did not fail.
@@ -82,9 +86,15 @@ pub enum CommandError {
     /// The command line means nothing here.
     #[error("{0}")]
     Usage(String),
-    /// It names a time that has not come.
+    /// It names a period that is none.
     #[error(transparent)]
-    Future(#[from] Future),
+    Period(#[from] InvalidPeriod),
+    /// It names a tag or a platform that no account has.
+    #[error(transparent)]
+    Selection(#[from] Unselectable),
+    /// What is wrong with a file that was to be read, line by line.
+    #[error("{}", .0.join("\n"))]
+    Problems(Vec<String>),
     /// A file that was to be written cannot be.
     #[error("{0}")]
     Target(String),
@@ -102,7 +112,11 @@ impl CommandError {
         ExitCode::from(match self {
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Store(_) => STORE,
-            CommandError::LogFilter(_) | CommandError::Usage(_) | CommandError::Future(_) => USAGE,
+            CommandError::LogFilter(_)
+            | CommandError::Usage(_)
+            | CommandError::Problems(_)
+            | CommandError::Period(_)
+            | CommandError::Selection(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {
@@ -124,6 +138,13 @@ impl CommandError {
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
             _ => None,
         };
+        if let CommandError::Problems(problems) = self {
+            for problem in problems {
+                // Nobody is left to tell if stderr is closed.
+                writeln!(io::stderr(), "{}", Printable(problem)).ok();
+            }
+            return;
+        }
         let text = match problems {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
@@ -173,6 +194,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),
         Verb::Export(args) => export::export(&config()?, &args),
+        Verb::Import(args) => import::import(&config()?, &args),
         Verb::Backup { file, force, again_within } => {
             let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
             backup::backup(&config()?, &file, replace, again_within)

@@ -208,7 +208,7 @@ impl Settling<'_, '_> {
         is_clock_contradicted: bool,
         arrived: Time,
     ) -> Result<(), StoreError> {
-        self.tx.append_snapshot(account, refresh, arrived, measurement, is_clock_contradicted)?;
+        self.tx.append(refresh, account.key, arrived, measurement, is_clock_contradicted)?;
         self.tx.keep_profile(refresh, account.key, arrived, &measurement.profile)?;
         account.last_refresh = Some(refresh);
         Ok(())

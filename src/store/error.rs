@@ -20,6 +20,11 @@ pub enum StoreError {
     /// A file of something else.
     #[error("{} is not a growthd database; name another [database] path", .0.display())]
     NotOurs(PathBuf),
+    /// Made by a growthd from before the first release.
+    #[error(
+        "{} was written by a growthd from before its first release, whose databases are not read; move it away, and `growthd run` begins a new one", .0.display()
+    )]
+    PreRelease(PathBuf),
     /// Made by a newer growthd.
     #[error(
         "{} was written by a newer growthd (schema {found}, this one knows {known}); upgrade growthd", path.display()

@@ -13,7 +13,8 @@
 //!
 //! # Compatibility
 //! Tables begin with `_` and are private; the views are the interface and grow by addition.
-//! Migrations are numbered, appended, and never edited once released.
+//! The views hold no data, and are made anew whenever their text differs. What changes a table is a
+//! numbered step, appended, and never edited once released; a copy is kept before one is taken.
 //!
 //! # Durability
 //! `synchronous=FULL`: a committed line survives a power cut. One commit serves a whole turn of
@@ -28,6 +29,7 @@ mod disk;
 mod error;
 mod export;
 mod history;
+mod import;
 mod journal;
 mod last_backup;
 mod ledger;
@@ -36,8 +38,11 @@ mod overview;
 mod rate;
 mod read;
 mod report_account;
+mod schema;
 mod snapshot;
 mod sql_types;
+mod suspicion;
+mod upgrade;
 mod watchlist;
 
 pub use account::{Account, FailureRow, StateRow};
@@ -46,19 +51,17 @@ pub use batch::{LeftPending, ReadTx, Verdict, WriteTx};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
 pub use disk::disk_trouble;
 pub use error::StoreError;
-pub use export::Exported;
+pub use export::{Rows, Unsupported};
 pub use history::{AccountRef, Change, Gap, Named, Point};
 pub use journal::journal_size;
 pub use last_backup::LastBackup;
 pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
-pub use open::{Creation, SCHEMA_VERSION, Store, real_path};
+pub use open::{Creation, Store, real_path};
 pub use overview::Overview;
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount};
-pub use snapshot::Previous;
+pub use schema::SCHEMA_VERSION;
+pub use suspicion::Suspicion;
 pub use watchlist::{StoredEntry, WatchlistDiff};
-
-#[cfg(test)]
-use open::MIGRATIONS;

@@ -7,21 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, FileControl, OpenFlags};
 use rustix::fs::OFlags;
 
+use crate::store::schema::{FIRST_VERSION, SCHEMA_VERSION, STEPS};
+use crate::store::upgrade::upgrade;
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
-const APPLICATION_ID: i64 = 0x6772_6f77;
-
-/// Applied in order; a database's `user_version` counts those it has.
-pub(super) const MIGRATIONS: &[&str] =
-    &[concat!(include_str!("schema/tables.sql"), include_str!("schema/views.sql"))];
-
-/// The schema this version writes.
-#[expect(clippy::cast_possible_wrap, reason = "a handful")]
-pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 
 /// How long a writer waits for another's lock before it says so. Readers never block it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +35,7 @@ const CHECKPOINT: i64 = 4096;
 const JOURNAL_LIMIT: i64 = 64 << 20;
 
 /// The database is the group's to read and nobody else's.
-const FILE_MODE: u32 = 0o640;
+pub(super) const FILE_MODE: u32 = 0o640;
 
 /// Waits for nobody at the other end of a pipe.
 const AS_A_FILE: i32 = OFlags::NONBLOCK.bits().cast_signed();
@@ -312,7 +306,7 @@ fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
     let version = version(&connection, path)?;
     configure(&connection).map_err(refuse)?;
     check_health(&connection, path).map_err(refuse)??;
-    migrate(&mut connection, path, version).map_err(refuse)??;
+    upgrade(&mut connection, path, version, STEPS)?;
     Ok((connection, inode))
 }
 
@@ -325,6 +319,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, Store
     let pages = pragma("page_count").map_err(refuse)?;
     match (application, found) {
         (0, 0) if pages == 0 => Ok(0),
+        (APPLICATION_ID, 1..FIRST_VERSION) => Err(StoreError::PreRelease(path.to_owned())),
         (APPLICATION_ID, 1..) if found <= SCHEMA_VERSION => Ok(found),
         (APPLICATION_ID, 1..) => {
             Err(StoreError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION })
@@ -372,35 +367,4 @@ fn check_health(connection: &Connection, path: &Path) -> rusqlite::Result<Result
             detail: said.lines().last().unwrap_or_default().to_owned(),
         }),
     })
-}
-
-fn migrate(
-    connection: &mut Connection,
-    path: &Path,
-    found: i64,
-) -> rusqlite::Result<Result<(), StoreError>> {
-    let applied = usize::try_from(found).unwrap_or(0);
-    // A table that others refer to cannot be rebuilt while foreign keys are enforced, and that can
-    // be turned off outside of a transaction only: at its end they are checked instead.
-    connection.pragma_update(None, "foreign_keys", false)?;
-    for (place, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(migration)?;
-        if let Some(detail) = dangling(&transaction)? {
-            return Ok(Err(StoreError::Corrupt { path: path.to_owned(), detail }));
-        }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", place + 1)?;
-        transaction.commit()?;
-    }
-    connection.pragma_update(None, "foreign_keys", true)?;
-    Ok(Ok(()))
-}
-
-/// Which row refers to one that is not there, if any does.
-fn dangling(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let tables = |row: &rusqlite::Row<'_>| Ok((row.get("table")?, row.get("parent")?));
-    let found: Option<(String, String)> =
-        connection.query_row("PRAGMA foreign_key_check", [], tables).optional()?;
-    Ok(found.map(|(table, parent)| format!("a row of {table} belongs to none of {parent}")))
 }
