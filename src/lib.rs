@@ -11,6 +11,7 @@
 //! - [`engine`]: settle and claim. What follows from an answer, what is due, and why.
 //! - [`daemon`], [`memory`]: the engine's thread, the calls it makes, signals, reload, the control
 //!   socket.
+//! - [`log_queue`]: the log, which may be lost, and never holds anything up.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
 //! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
 //!
@@ -40,6 +41,7 @@ pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod forecast;
+pub mod log_queue;
 pub mod measurement;
 pub mod memory;
 pub mod report;

@@ -1,11 +1,12 @@
 //! `growthd backup`: a consistent copy, while the daemon runs.
 
-use std::io::{self, Write};
 use std::path::Path;
 
+use crate::commands::output::Printer;
 use crate::commands::target::{Replace, Target};
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
+use crate::report::Printable;
 use crate::store::Reader;
 
 /// Copies the database to `path`.
@@ -16,6 +17,11 @@ pub fn backup(config: &Config, path: &Path, replace: Replace) -> Result<Done, Co
     reader.copy_to(target.temporary())?;
     target.finish(replace)?;
     let snapshots = Reader::open(path)?.look()?.totals()?.snapshots;
-    writeln!(io::stdout(), "{}: {snapshots} snapshots, checked", path.display())?;
+    let mut out = Printer::stdout();
+    out.line(format_args!(
+        "{}: {snapshots} snapshots, checked",
+        Printable(&path.to_string_lossy())
+    ));
+    out.finish()?;
     Ok(Done::Well)
 }
