@@ -11,6 +11,7 @@
 //! - [`engine`]: settle and claim. What follows from an answer, what is due, and why.
 //! - [`daemon`], [`memory`]: the engine's thread, the calls it makes, signals, reload, the control
 //!   socket.
+//! - [`replacement`]: files of a person's that are written whole or not at all.
 //! - [`log_queue`]: the log, which may be lost, and never holds anything up.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
 //! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
@@ -44,6 +45,7 @@ pub mod forecast;
 pub mod log_queue;
 pub mod measurement;
 pub mod memory;
+pub mod replacement;
 pub mod report;
 pub mod schedule;
 pub mod simulated_api;

@@ -25,12 +25,11 @@ const CAPACITY: usize = 1 << 20;
 /// How long a sink that cannot take more just now is left alone.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-static DROPPED: AtomicU64 = AtomicU64::new(0);
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// How many log lines were lost since the process began.
 pub fn dropped() -> u64 {
-    DROPPED.load(Ordering::Relaxed)
+    QUEUE.get().map_or(0, LogQueue::dropped)
 }
 
 /// Waits until what was logged is written, but no longer than `patience`: for the end of the
@@ -55,6 +54,7 @@ pub struct LogQueue(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
+    dropped: AtomicU64,
     came: Condvar,
     written: Condvar,
 }
@@ -90,13 +90,17 @@ impl LogQueue {
     pub fn push(&self, line: Vec<u8>) {
         let mut waiting = self.0.lock();
         if waiting.bytes + line.len() > CAPACITY {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         waiting.bytes += line.len();
         waiting.lines.push_back(line);
         drop(waiting);
         self.0.came.notify_one();
+    }
+
+    fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
     }
 
     fn flush(&self, patience: Duration) -> bool {
@@ -138,8 +142,8 @@ impl Shared {
         loop {
             let line = self.next();
             match sink.take(&line) {
-                Ok(()) => report(&mut reported),
-                Err(_) => drop(DROPPED.fetch_add(1, Ordering::Relaxed)),
+                Ok(()) => report(self.dropped.load(Ordering::Relaxed), &mut reported),
+                Err(_) => drop(self.dropped.fetch_add(1, Ordering::Relaxed)),
             }
             self.lock().is_writing = false;
             self.written.notify_all();
@@ -149,8 +153,7 @@ impl Shared {
 
 /// Logs that lines were lost, in the log's own format, by way of the queue. The count is of all
 /// there ever were, so that nothing is missing where this line is lost too.
-fn report(reported: &mut u64) {
-    let dropped = dropped();
+fn report(dropped: u64, reported: &mut u64) {
     if dropped > *reported {
         *reported = dropped;
         tracing::warn!(dropped, "log lines were lost: nobody took them");
@@ -248,11 +251,10 @@ mod tests {
     #[test]
     fn whoever_logs_does_not_wait_and_what_does_not_fit_is_counted() {
         let (queue, letting, lines) = gate();
-        let before = dropped();
         for _ in 0..20 {
             queue.push(vec![b'x'; CAPACITY / 8]);
         }
-        let lost = dropped() - before;
+        let lost = queue.dropped();
         assert!((11..=12).contains(&lost), "eight in the queue, and one perhaps beyond: {lost}");
         assert!(!queue.flush(Duration::from_millis(1)), "nothing was taken");
         for _ in 0..9 {
@@ -271,7 +273,7 @@ mod tests {
         queue.push(b"first".to_vec());
         queue.push(b"second".to_vec());
         assert!(queue.flush(Duration::from_secs(40)));
-        assert!(dropped() > 0);
+        assert_eq!(queue.dropped(), 1);
         assert_eq!(lines.try_iter().collect::<Vec<_>>(), [b"second"]);
     }
 }

@@ -13,7 +13,7 @@ use crate::store::Reader;
 pub fn backup(config: &Config, path: &Path, replace: Replace) -> Result<Done, CommandError> {
     let database = &config.database.path;
     let reader = Reader::open(database)?;
-    let target = Target::begin(path, database, replace)?;
+    let target = Target::begin(path, config, replace)?;
     reader.copy_to(target.temporary())?;
     target.finish(replace)?;
     let snapshots = Reader::open(path)?.look()?.totals()?.snapshots;

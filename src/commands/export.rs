@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::{self, Time};
-use crate::commands::target::{Replace, Target};
-use crate::commands::{CommandError, Done};
+use crate::commands::target::{Replace, Target, TargetError};
+use crate::commands::{CommandError, Done, output};
 use crate::config::Config;
 use crate::measurement::Number;
 use crate::report::{Cell, Csv};
@@ -45,10 +45,10 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
     let mut reader = Reader::open_up_to_date(database)?;
     let look = reader.look()?;
     let Some(path) = &args.output else {
-        write(&look, since, args.format, io::stdout().lock())?;
+        write(&look, since, args.format, output::stdout())?;
         return Ok(Done::Well);
     };
-    let mut target = Target::begin(path, database, Replace::Allowed)?;
+    let mut target = Target::begin(path, config, Replace::Allowed)?;
     let written = write(&look, since, args.format, target.file());
     written.map_err(|error| named(path, error))?;
     target.finish(Replace::Allowed)?;
@@ -59,7 +59,7 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
 fn named(path: &Path, error: CommandError) -> CommandError {
     match error {
         CommandError::Output(error) => {
-            CommandError::Target(format!("{} cannot be written: {error}", path.display()))
+            TargetError::Write { path: path.to_owned(), source: error }.into()
         }
         error => error,
     }

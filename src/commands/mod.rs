@@ -28,6 +28,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
+use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::{RunError, WatchedFile};
 use crate::log_queue;
@@ -91,8 +92,8 @@ pub enum CommandError {
     #[error(transparent)]
     Future(#[from] Future),
     /// A file that was to be written cannot be.
-    #[error("{0}")]
-    Target(String),
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The demo's folder is somebody's.
     #[error("{0}")]
     Demo(String),
