@@ -12,6 +12,8 @@
 //! - [`daemon`], [`memory`]: the engine's thread, the calls it makes, signals, reload, the control
 //!   socket.
 //! - [`period`], [`selection`]: from when to when, and which accounts, as a person says it. Pure.
+//! - [`replacement`]: files of a person's that are written whole or not at all.
+//! - [`log_queue`]: the log, which may be lost, and never holds anything up.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
 //! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
 //!
@@ -41,9 +43,11 @@ pub mod config;
 pub mod daemon;
 pub mod engine;
 pub mod forecast;
+pub mod log_queue;
 pub mod measurement;
 pub mod memory;
 pub mod period;
+pub mod replacement;
 pub mod report;
 pub mod runner;
 pub mod schedule;

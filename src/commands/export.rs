@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
-use crate::commands::target::{Replace, Target};
-use crate::commands::{CommandError, Done};
+use crate::commands::target::{Replace, Target, TargetError};
+use crate::commands::{CommandError, Done, output};
 use crate::config::Config;
 use crate::period::Beginning;
 use crate::report::{Cell, Csv, Dialect};
@@ -33,10 +33,10 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
     let look = reader.look()?;
     let rows = rows(&look, args, now)?;
     let Some(path) = &args.output else {
-        write(&look, &rows, args, io::stdout().lock())?;
+        write(&look, &rows, args, output::stdout())?;
         return Ok(Done::Well);
     };
-    let mut target = Target::begin(path, database, Replace::Allowed)?;
+    let mut target = Target::begin(path, config, Replace::Allowed)?;
     let written = write(&look, &rows, args, target.file());
     written.map_err(|error| named(path, error))?;
     target.finish(Replace::Allowed)?;
@@ -69,7 +69,7 @@ fn rows(look: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, Command
 fn named(path: &Path, error: CommandError) -> CommandError {
     match error {
         CommandError::Output(error) => {
-            CommandError::Target(format!("{} cannot be written: {error}", path.display()))
+            TargetError::Write { path: path.to_owned(), source: error }.into()
         }
         error => error,
     }

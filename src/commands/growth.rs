@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::GrowthArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period, say_unfinished, selected};
-use crate::commands::{CommandError, Done, Form, print_json};
+use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
 use crate::period::{Beginning, Moment, Period};
 use crate::report::{Cell, Csv, Grouped, Signed, Sparkline, Table, terminal};
@@ -41,7 +41,7 @@ pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> 
     let movers = look.growth(&selection, &period)?;
     match args.form.form() {
         Form::Json => print_json(&json(&chosen(&movers, args.top), &period))?,
-        Form::Csv => write_csv(&chosen(&movers, args.top), io::stdout().lock())?,
+        Form::Csv => write_csv(&chosen(&movers, args.top), output::stdout())?,
         Form::Text => {
             let top = args.top.unwrap_or(SHOWN);
             let newest = movers.iter().filter_map(|mover| mover.newest).max().unwrap_or(now);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::HistoryArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::period;
-use crate::commands::{CommandError, Done, Form, print_json};
+use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
 use crate::period::Period;
 use crate::report::{Cell, Chart, Csv, Grouped, In, Printable, Signed, Table, terminal};
@@ -44,7 +44,7 @@ pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError
     let history = History { account, period, since, points, gaps, now };
     match args.form.form() {
         Form::Json => print_json(&history.json())?,
-        Form::Csv => history.write_csv(io::stdout().lock())?,
+        Form::Csv => history.write_csv(output::stdout())?,
         Form::Text => history.print(&mut io::stdout().lock(), terminal::width())?,
     }
     Ok(Done::Well)

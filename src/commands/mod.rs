@@ -24,13 +24,17 @@ mod target;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
+use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
+use crate::log_queue;
 use crate::period::InvalidPeriod;
 use crate::report::Printable;
 use crate::selection::Unselectable;
@@ -80,6 +84,9 @@ pub enum CommandError {
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
     )]
     LogFilter(String),
+    /// Logging could not start.
+    #[error("cannot start the log: {0}")]
+    Log(#[source] io::Error),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -96,8 +103,8 @@ pub enum CommandError {
     #[error("{}", .0.join("\n"))]
     Problems(Vec<String>),
     /// A file that was to be written cannot be.
-    #[error("{0}")]
-    Target(String),
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// The demo's folder is somebody's.
     #[error("{0}")]
     Demo(String),
@@ -111,7 +118,7 @@ impl CommandError {
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
-            CommandError::Store(_) => STORE,
+            CommandError::Store(_) | CommandError::Log(_) => STORE,
             CommandError::LogFilter(_)
             | CommandError::Usage(_)
             | CommandError::Problems(_)
@@ -151,16 +158,47 @@ impl CommandError {
             // A path or a name in it may hold anything.
             None => format!("growthd: {}", Printable(&self.to_string())),
         };
-        // Nobody is left to tell if stderr is closed.
-        writeln!(io::stderr(), "{}", text.trim_end()).ok();
+        let line = format!("{}\n", text.trim_end());
+        // After the log, which goes there too.
+        if log_queue::flush(LAST_WORDS) {
+            last_words(line);
+        }
     }
+}
+
+/// How long the end of the process waits for whoever reads stderr.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Writes to stderr, and waits only so long until somebody reads it.
+fn last_words(text: String) {
+    let (written, end) = std::sync::mpsc::channel();
+    let writer = thread::Builder::new().spawn(move || {
+        // Nobody is left to tell if stderr is closed, or if nobody waits any more.
+        io::stderr().write_all(text.as_bytes()).ok();
+        written.send(()).ok();
+    });
+    if writer.is_ok() {
+        end.recv_timeout(LAST_WORDS).ok();
+    }
+}
+
+/// Does what the command line says, and has the log written before it returns.
+///
+/// # Errors
+/// What the verb says.
+pub fn execute(cli: Cli) -> Result<Done, CommandError> {
+    let done = dispatch(cli);
+    if done.is_ok() {
+        log_queue::flush(LAST_WORDS);
+    }
+    done
 }
 
 /// Does what the command line says.
 ///
 /// # Errors
 /// What the verb says.
-pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
+fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let path = cli.config.clone().unwrap_or_else(Config::default_path);
     let config = || Config::load(&path, clock::now().time());
     match cli.verb {
@@ -231,7 +269,7 @@ impl FormArgs {
 
 /// Prints a JSON value on a line of its own.
 fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(output::stdout());
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(out.flush()?)
@@ -239,7 +277,7 @@ fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
 
 /// Prints a JSON array on a line of its own. Only one item is in memory at a time.
 fn print_json_list(items: impl ExactSizeIterator<Item: Serialize>) -> Result<(), CommandError> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(output::stdout());
     let mut json = serde_json::Serializer::new(&mut out);
     let mut list = json.serialize_seq(Some(items.len())).map_err(io::Error::from)?;
     for item in items {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::RefreshArgs;
 use crate::commands::one_shot::{self, Asked, Signals};
-use crate::commands::output::Output;
+use crate::commands::output::Printer;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::Config;
 use crate::daemon::{RunError, control};
@@ -90,7 +90,7 @@ struct Watch<'a> {
     labels: HashMap<&'a str, &'a str>,
     as_json: bool,
     bar: ProgressBar,
-    output: Output,
+    output: Printer,
     results: Vec<Value>,
     selected: usize,
     ok: usize,
@@ -114,7 +114,7 @@ impl<'a> Watch<'a> {
             labels: labels.collect(),
             as_json,
             bar,
-            output: Output::new(),
+            output: Printer::stdout(),
             results: Vec::new(),
             selected: 0,
             ok: 0,
@@ -149,7 +149,7 @@ impl<'a> Watch<'a> {
                 _ = signals.next() => {}
             }
         }
-        Ok(self.end())
+        self.end()
     }
 
     fn step(&mut self, step: &Progress) {
@@ -197,7 +197,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn end(mut self) -> Done {
+    fn end(mut self) -> Result<Done, CommandError> {
         let missing = self.selected.saturating_sub(self.ok + self.failed + self.declined);
         if self.as_json {
             self.output.json(&Value::Array(self.results));
@@ -212,11 +212,12 @@ impl<'a> Watch<'a> {
                 ));
             }
         }
-        match (self.ok, self.failed) {
+        self.output.finish()?;
+        Ok(match (self.ok, self.failed) {
             (0, 1..) => Done::Refused,
             _ if self.failed + self.declined + missing > 0 => Done::Attention,
             _ => Done::Well,
-        }
+        })
     }
 }
 

@@ -9,9 +9,9 @@ use crate::account::{AccountId, Handle};
 use crate::cli::AddArgs;
 use crate::clock;
 use crate::commands::one_shot::{self, Asked, Signals};
-use crate::commands::output::Output;
+use crate::commands::output::Printer;
 use crate::commands::{CommandError, Done, runtime};
-use crate::config::{Config, EditError, WatchlistFile, entry};
+use crate::config::{Config, WatchlistFile, entry};
 use crate::daemon::{RunError, control};
 use crate::report::{Grouped, Printable};
 use crate::runner::{Lookup, Lookups, Runner};
@@ -20,9 +20,6 @@ use crate::store::{AccountLookup, is_in_use};
 /// Stands for the id until the vendor told it, to try whether the file can take an entry before
 /// anything is spent.
 const TRIAL: &str = "growthd-trial-entry";
-
-/// How often an entry is tried where others edit the file at the same time.
-const EDITS: usize = 20;
 
 /// Looks the accounts up and adds them to the watchlist at `path`.
 pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
@@ -37,13 +34,15 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         .collect::<Result<Vec<_>, _>>()?;
     file.check_writable()?;
     if !args.yes && io::stdin().is_terminal() && !is_confirmed(&lookups)? {
-        Output::new().line("nothing was asked, nothing was spent");
+        let mut out = Printer::stdout();
+        out.line("nothing was asked, nothing was spent");
+        out.finish()?;
         return Ok(Done::Attention);
     }
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let source = Source::of(&config, &lookups).await?;
-        Adding { path, config: &config, lookups, output: Output::new(), ends: Vec::new() }
+        Adding { path, config: &config, lookups, output: Printer::stdout(), ends: Vec::new() }
             .run(source, signals)
             .await
     })
@@ -141,7 +140,7 @@ struct Adding<'a> {
     path: &'a Path,
     config: &'a Config,
     lookups: Vec<AccountLookup>,
-    output: Output,
+    output: Printer,
     /// How each name ended.
     ends: Vec<Result<Done, CommandError>>,
 }
@@ -177,6 +176,7 @@ impl Adding<'_> {
                 "the running growthd takes it at its next reload: systemctl reload growthd, or SIGHUP",
             );
         }
+        self.output.finish()?;
         let mut worst = Done::Well;
         for end in self.ends {
             match end? {
@@ -212,14 +212,24 @@ impl Adding<'_> {
         }
         let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
         let label = wanted.and_then(|lookup| lookup.entry.label.as_deref());
-        if let Err(error) = add_entry(self.path, &id, label) {
-            // It was paid for: what it told must not be lost with the error.
-            self.output
-                .line(format_args!("{name} is {id}{followers}; add it to {path} yourself:\n"));
-            for line in entry(&id, label) {
-                self.output.line(line);
+        let added = WatchlistFile::read(self.path, clock::now().time())
+            .and_then(|(file, _)| file.add(&id, label, clock::now().time()));
+        let placed = match added {
+            Ok(placed) => placed,
+            Err(error) => {
+                // It was paid for: what it told must not be lost with the error.
+                self.output
+                    .line(format_args!("{name} is {id}{followers}; add it to {path} yourself:\n"));
+                for line in entry(&id, label) {
+                    self.output.line(line);
+                }
+                return Err(error.into());
             }
-            return Err(error.into());
+        };
+        if placed.is_none() {
+            self.output
+                .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
+            return Ok(Done::Attention);
         }
         self.output.line(format_args!("{name} is {id}{followers}; added to {path}"));
         Ok(Done::Well)
@@ -228,18 +238,5 @@ impl Adding<'_> {
     fn name(&self, username: &str) -> String {
         let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
         wanted.map_or_else(|| username.to_owned(), |lookup| lookup.handle.to_string())
-    }
-}
-
-/// Adds an entry to the file as it is now; others may edit it at the same time.
-fn add_entry(path: &Path, id: &AccountId, label: Option<&str>) -> Result<(), EditError> {
-    let mut tried = 0;
-    loop {
-        let now = clock::now().time();
-        let (file, _) = WatchlistFile::read(path, now)?;
-        match file.add(id, label, now) {
-            Err(EditError::Changed(_)) if tried < EDITS => tried += 1,
-            result => return result,
-        }
     }
 }
