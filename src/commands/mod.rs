@@ -29,6 +29,7 @@ use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
+use crate::daemon::control::Refused;
 use crate::report::{Future, Printable};
 use crate::store::StoreError;
 
@@ -71,6 +72,9 @@ pub enum CommandError {
     /// The daemon.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The daemon refuses what it is asked for.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// `$GROWTHD_LOG`.
     #[error(
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
@@ -102,7 +106,10 @@ impl CommandError {
         ExitCode::from(match self {
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Store(_) => STORE,
-            CommandError::LogFilter(_) | CommandError::Usage(_) | CommandError::Future(_) => USAGE,
+            CommandError::LogFilter(_)
+            | CommandError::Usage(_)
+            | CommandError::Refused(_)
+            | CommandError::Future(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {

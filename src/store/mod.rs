@@ -26,6 +26,7 @@ mod batch;
 mod breaker;
 mod error;
 mod export;
+mod file_lock;
 mod history;
 mod journal;
 mod ledger;
