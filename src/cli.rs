@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::account::AccountId;
+use crate::config::Span;
 use crate::report::Since;
 
 /// Refreshes social-media accounts when they are due, and keeps their growth history in SQLite.
@@ -51,7 +52,14 @@ pub enum Verb {
         watch: bool,
     },
     /// Check the configuration, and forecast what it will cost
-    Check,
+    Check {
+        /// Say nothing but what is wrong with the configuration
+        #[arg(long, short)]
+        quiet: bool,
+        /// Go on, and check again after each edit of any of its files: a line for each
+        #[arg(long, conflicts_with = "quiet")]
+        watch: bool,
+    },
     /// Show the next runs, account by account
     Plan {
         /// Print one JSON value
@@ -64,12 +72,15 @@ pub enum Verb {
     Add(AddArgs),
     /// Show how everything stands; exits 1 if something needs attention
     Status {
-        /// Print one JSON value
-        #[arg(long, conflicts_with = "quiet")]
+        /// Print one JSON value; with --quiet it does not grow with the list
+        #[arg(long)]
         json: bool,
         /// Print nothing but what needs attention
         #[arg(long, short)]
         quiet: bool,
+        /// No daemon is meant to run
+        #[arg(long)]
+        no_daemon: bool,
     },
     /// Write the history as one HTML page with charts, which needs no network
     Report {
@@ -90,6 +101,9 @@ pub enum Verb {
         /// Replace a file that is there
         #[arg(long)]
         force: bool,
+        /// Have `status` complain if no other backup follows within this time, such as 36h
+        #[arg(long, value_name = "DURATION")]
+        again_within: Option<Span>,
     },
     /// Watch it work against a simulated API: no key, no network, half a minute
     Demo,
@@ -98,8 +112,23 @@ pub enum Verb {
         /// Which shell's
         shell: Shell,
     },
-    /// Print the manual page, for packagers
-    Man,
+    /// Print a manual page, for packagers
+    Man {
+        /// Which page
+        #[arg(value_name = "PAGE", value_enum, default_value_t)]
+        page: ManualPage,
+    },
+}
+
+/// A manual page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum ManualPage {
+    /// The program, section 1.
+    #[default]
+    Growthd,
+    /// The configuration, section 5.
+    #[value(name = "growthd.toml")]
+    Configuration,
 }
 
 /// Whom to add.

@@ -29,6 +29,7 @@ use tracing::debug;
 use crate::account::Handle as AccountHandle;
 use crate::clock;
 use crate::config::Watched;
+use crate::daemon::{Health, Metrics};
 use crate::engine::Selection;
 use crate::runner::{Answers, Handle, Lookup, Progress};
 use crate::schedule::Schedule;
@@ -36,6 +37,9 @@ use crate::store::{AccountLookup, real_path};
 
 /// Stands for the id of an account whose id is not known yet.
 const PLACEHOLDER: &str = "unknown";
+
+/// What [`Health::ask`] sends.
+pub(super) const HEALTH_REQUEST: &str = "\"health\"";
 
 /// The longest request read, in bytes: some hundred thousand ids.
 const LONGEST_REQUEST: u64 = 8 << 20;
@@ -66,6 +70,8 @@ enum Request {
     Refresh(Selected),
     /// Look accounts up by name.
     Add(Vec<Wanted>),
+    /// Tell how the daemon is: one line, at once.
+    Health,
 }
 
 /// Whom to refresh.
@@ -187,15 +193,15 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers everybody who connects, each at their own pace.
-pub async fn serve(listener: UnixListener, handle: Handle) {
+pub async fn serve(listener: UnixListener, handle: Handle, metrics: Metrics) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let handle = handle.clone();
+                let (handle, metrics) = (handle.clone(), metrics.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &handle).await {
+                    if let Err(error) = answer(stream, &handle, &metrics).await {
                         debug!("a control connection ended: {error}");
                     }
                     drop(permit);
@@ -210,7 +216,7 @@ pub async fn serve(listener: UnixListener, handle: Handle) {
     }
 }
 
-async fn answer(stream: UnixStream, handle: &Handle) -> io::Result<()> {
+async fn answer(stream: UnixStream, handle: &Handle, metrics: &Metrics) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
     let mut line = Vec::new();
@@ -221,6 +227,10 @@ async fn answer(stream: UnixStream, handle: &Handle) -> io::Result<()> {
     match wanted {
         Ok(Wish::Refresh(selection)) => pass_on(handle.refresh(selection), reader, writer).await,
         Ok(Wish::LookUp(lookups)) => pass_on(handle.look_up(lookups), reader, writer).await,
+        Ok(Wish::Health) => {
+            write(&mut writer, &Line::Step(Health::of(metrics))).await?;
+            writer.shutdown().await
+        }
         Err(error) => {
             let refusal = Line::<()>::Refused { refused: error.to_string() };
             write(&mut writer, &refusal).await?;
@@ -233,6 +243,7 @@ async fn answer(stream: UnixStream, handle: &Handle) -> io::Result<()> {
 enum Wish {
     Refresh(Selection),
     LookUp(Vec<AccountLookup>),
+    Health,
 }
 
 impl Wish {
@@ -242,6 +253,7 @@ impl Wish {
         }
         match serde_json::from_slice(line).map_err(|_| invalid("this is no request"))? {
             Request::Refresh(selected) => Ok(Wish::Refresh(selected.selection()?)),
+            Request::Health => Ok(Wish::Health),
             Request::Add(wanted) if wanted.len() > MOST_LOOKUPS => {
                 Err(invalid("too many names at once: ask for at most 1,000"))
             }

@@ -2,12 +2,15 @@
 
 pub mod control;
 mod exposition;
+mod health;
 mod heartbeat;
 mod http;
 mod journal;
+mod listening;
 mod metrics;
 mod notify;
 mod observer;
+mod process;
 mod reload;
 mod run;
 mod status_line;
@@ -15,6 +18,7 @@ mod stop_signals;
 mod watched_file;
 mod watchlist;
 
+pub use health::Health;
 pub use metrics::Metrics;
 pub use notify::Notifier;
 pub use run::{RunError, Signals, run};

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use crate::api::{Client, ClientError};
 use crate::clock::{self, Clock};
 use crate::config::{ApiKey, Config, ConfigError, KeyError};
-use crate::daemon::http::{self, Served};
+use crate::daemon::http::Served;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
@@ -18,7 +18,7 @@ use crate::daemon::reload::Reloader;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watched_file::WatchedFile;
 use crate::daemon::watchlist::{Outline, Watchlist};
-use crate::daemon::{control, heartbeat, status_line};
+use crate::daemon::{control, heartbeat, listening, status_line};
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
 use crate::report::Printable;
 use crate::runner::{Runner, RunnerError, Work};
@@ -49,14 +49,6 @@ pub enum RunError {
     /// The engine.
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    /// The address of `[http]`.
-    #[error("cannot listen on {address}: {source}; change [http] listen")]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
     /// A thread, a signal handler or the heartbeat could not be had.
     #[error("cannot start: {0}")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -112,10 +104,7 @@ pub async fn run(
     let database = config.database.path.clone();
     let served = Served { metrics: metrics.clone(), database: database.clone(), budget };
     if let Some(http) = &config.http {
-        let listener = http::listen(http.listen)
-            .await
-            .map_err(|source| RunError::Listen { address: http.listen, source })?;
-        tokio::spawn(http::serve(listener, served.clone()));
+        tokio::spawn(listening::keep(http.listen, served.clone()));
     }
     let _heartbeat = heartbeat::start(&handle).await.map_err(start_error)?;
     if let Some(interval) = notifier.longest_silence() {
@@ -124,7 +113,9 @@ pub async fn run(
     // From here on calls may be on their way, and nothing but a stop ends the process.
     let mut runner = prepared.start()?;
     match control::listen(&database) {
-        Ok(listener) => drop(tokio::spawn(control::serve(listener, handle.clone()))),
+        Ok(listener) => {
+            drop(tokio::spawn(control::serve(listener, handle.clone(), metrics.clone())))
+        }
         Err(error) => {
             let socket = control::socket_path(&database);
             warn!(

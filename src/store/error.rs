@@ -62,6 +62,19 @@ pub enum StoreError {
         /// Who runs this.
         user: String,
     },
+    /// The file is another user's, and cannot be written.
+    #[error(
+        "{} belongs to user {owner}, and user {user} cannot write it; give it back: chown '{user}' '{}'",
+        path.display(), path.display()
+    )]
+    WrongOwner {
+        /// The database.
+        path: PathBuf,
+        /// Its owner, by name where known.
+        owner: String,
+        /// Who runs this.
+        user: String,
+    },
     /// A file or folder could not be opened, created or locked.
     #[error(
         "cannot use {}: {source}; the database needs a folder that this user can write: make it so, or name another [database] path", path.display()

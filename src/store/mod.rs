@@ -24,11 +24,13 @@ mod account_growth;
 mod backup;
 mod batch;
 mod breaker;
+mod disk;
 mod error;
 mod export;
 mod file_lock;
 mod history;
 mod journal;
+mod last_backup;
 mod ledger;
 mod open;
 mod overview;
@@ -43,10 +45,12 @@ pub use account::{Account, FailureRow, StateRow};
 pub use account_growth::AccountGrowth;
 pub use batch::{LeftPending, ReadTx, Verdict, WriteTx};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
+pub use disk::disk_trouble;
 pub use error::StoreError;
 pub use export::Exported;
 pub use history::{AccountRef, Change, Gap, Named, Point};
 pub use journal::journal_size;
+pub use last_backup::LastBackup;
 pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };

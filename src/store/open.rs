@@ -178,27 +178,41 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-/// A file left behind by root would lock the service's own user out.
+/// A file left behind by root would lock the service's own user out. What somebody leaves in a
+/// folder of root's that they may write, as a container's volume, locks nobody out.
 fn check_owner(path: &Path) -> Result<(), StoreError> {
+    const ROOT: u32 = 0;
     let folder = folder_of(path);
-    let metadata = fs::metadata(folder)
-        .map_err(|source| StoreError::File { path: folder.to_owned(), source })?;
+    let owner = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.uid()),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
+    };
     let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() == user {
-        return Ok(());
+    let of_folder = owner(folder)?;
+    if ![user, ROOT].contains(&of_folder) {
+        return Err(StoreError::WrongUser {
+            folder: folder.to_owned(),
+            owner: user_name(of_folder),
+            user: user_name(user),
+        });
     }
-    Err(StoreError::WrongUser {
-        folder: folder.to_owned(),
-        owner: user_name(metadata.uid()),
-        user: user_name(user),
-    })
+    match rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {
+        // As after a restore by root.
+        Err(rustix::io::Errno::ACCESS) if owner(path)? != user => Err(StoreError::WrongOwner {
+            path: path.to_owned(),
+            owner: user_name(owner(path)?),
+            user: user_name(user),
+        }),
+        // What else is wrong is told where it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// A user's name, from the file that lists the local ones; `#UID`, as sudo takes it, otherwise.

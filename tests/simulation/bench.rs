@@ -13,8 +13,7 @@ use super::vendor::Kind;
 
 /// A time of day in UTC.
 pub fn at(text: &str) -> Time {
-    let text = format!("{text}Z");
-    Time(chrono::DateTime::parse_from_rfc3339(&text).expect("a time").timestamp())
+    format!("{text}Z").parse().expect("a time")
 }
 
 pub fn watched(id: &str, cron: &str, timezone: &str) -> Watched {

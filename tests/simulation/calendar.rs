@@ -4,13 +4,14 @@
 use std::cell::Cell;
 use std::fmt::Write;
 
-use chrono::{Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, ToSpan};
 
 use super::random::Random;
 
 /// How many days are searched: a 31st comes again within two months.
-const SEARCHED: u64 = 70;
+const SEARCHED: i64 = 70;
 
 /// On which days.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -19,17 +20,18 @@ enum On {
     /// Days of the week, Sunday as bit 0.
     Weekdays(u8),
     /// A day of the month, in the months that have it.
-    Monthday(u32),
+    Monthday(i8),
 }
 
 /// Days, times of day and a zone; and an account's own offset.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     on: On,
-    hours: Vec<u32>,
-    minute: u32,
-    second: Option<u32>,
-    zone: Tz,
+    hours: Vec<i8>,
+    minute: i8,
+    second: Option<i8>,
+    name: &'static str,
+    zone: TimeZone,
     /// Seconds after each occurrence.
     pub offset: i64,
     last: Cell<(i64, i64)>,
@@ -37,13 +39,13 @@ pub struct Calendar {
 
 /// Zones that never change their clocks, change by an hour in either half-year, and by half an
 /// hour.
-const ZONES: [Tz; 6] = [
-    Tz::UTC,
-    Tz::Europe__London,
-    Tz::America__New_York,
-    Tz::Australia__Lord_Howe,
-    Tz::Asia__Kolkata,
-    Tz::Pacific__Auckland,
+const ZONES: [&str; 6] = [
+    "UTC",
+    "Europe/London",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "Asia/Kolkata",
+    "Pacific/Auckland",
 ];
 
 impl Calendar {
@@ -57,15 +59,18 @@ impl Calendar {
         };
         // The hours around which clocks change come up more often.
         let hour = random.pick(&[0, 1, 1, 2, 2, 3, 6, 6, 9, 14, 23]);
-        // A list of hours is what croner calls an interval, whose slots the clocks may skip.
         let is_several = on != On::Every && random.chance(15);
         let hours = if is_several { vec![5, 12, 18] } else { vec![hour] };
+        let minute = random.pick(&[0, 0, 15, 30, 30, 45, 59]);
+        let second = random.chance(20).then(|| i8::try_from(random.between(0, 59)).expect("small"));
+        let name = random.pick(&ZONES);
         Calendar {
             on,
             hours,
-            minute: random.pick(&[0, 0, 15, 30, 30, 45, 59]),
-            second: random.chance(20).then(|| u32::try_from(random.between(0, 59)).expect("small")),
-            zone: random.pick(&ZONES),
+            minute,
+            second,
+            name,
+            zone: TimeZone::get(name).expect("a zone"),
             offset: 0,
             last: Cell::new((0, 0)),
         }
@@ -77,7 +82,7 @@ impl Calendar {
         if let Some(second) = self.second {
             write!(cron, "{second} ").expect("a string takes all");
         }
-        let hours: Vec<String> = self.hours.iter().map(u32::to_string).collect();
+        let hours: Vec<String> = self.hours.iter().map(i8::to_string).collect();
         write!(cron, "{} {} ", self.minute, hours.join(",")).expect("a string takes all");
         match self.on {
             On::Every => cron.push_str("* * *"),
@@ -95,7 +100,7 @@ impl Calendar {
 
     /// The zone's IANA name.
     pub fn zone(&self) -> &'static str {
-        self.zone.name()
+        self.name
     }
 
     /// Shorter than the distance of any two occurrences.
@@ -117,13 +122,14 @@ impl Calendar {
         let time = time - self.offset;
         let (mut from, mut next) = self.last.get();
         if !(from <= time && time < next) {
-            let today = Utc.timestamp_opt(time, 0).unwrap().with_timezone(&self.zone).date_naive();
+            let now = Timestamp::from_second(time).expect("a time");
+            let today = self.zone.to_datetime(now).date();
             from = (0..SEARCHED)
-                .map(|days| today + TimeDelta::days(1) - Days::new(days))
+                .map(|days| today + (1 - days).days())
                 .find_map(|day| self.on_day(day).rfind(|slot| *slot <= time))
                 .expect("it fired before");
             next = (0..SEARCHED)
-                .map(|days| today - TimeDelta::days(1) + Days::new(days))
+                .map(|days| today + (days - 1).days())
                 .find_map(|day| self.on_day(day).find(|slot| *slot > time))
                 .expect("it fires again");
             self.last.set((from, next));
@@ -131,32 +137,34 @@ impl Calendar {
         (from + self.offset, next + self.offset)
     }
 
-    fn on_day(&self, day: NaiveDate) -> impl DoubleEndedIterator<Item = i64> + '_ {
+    fn on_day(&self, day: Date) -> impl DoubleEndedIterator<Item = i64> + '_ {
         let is_on = match self.on {
             On::Every => true,
-            On::Weekdays(bits) => bits & (1 << day.weekday().num_days_from_sunday()) != 0,
+            On::Weekdays(bits) => bits & (1 << day.weekday().to_sunday_zero_offset()) != 0,
             On::Monthday(number) => day.day() == number,
         };
         let hours = if is_on { self.hours.as_slice() } else { &[] };
         hours.iter().map(move |&hour| {
             let second = self.second.unwrap_or(0);
-            self.instant(day.and_hms_opt(hour, self.minute, second).expect("a time of day"))
+            self.instant(day.at(hour, self.minute, second, 0))
         })
     }
 
     /// What the clocks repeat counts at the first, what they skip at the end of the gap.
-    fn instant(&self, local: NaiveDateTime) -> i64 {
-        match self.zone.from_local_datetime(&local) {
-            MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => time.timestamp(),
-            MappedLocalTime::None => {
-                let seconds = TimeDelta::seconds(i64::from(self.second.unwrap_or(0)));
-                let mut minute = local - seconds;
-                loop {
-                    minute += TimeDelta::minutes(1);
-                    if let Some(time) = self.zone.from_local_datetime(&minute).earliest() {
-                        return time.timestamp();
-                    }
-                }
+    fn instant(&self, local: DateTime) -> i64 {
+        let first = |local: DateTime| {
+            let ambiguous = self.zone.to_ambiguous_timestamp(local);
+            let is_skipped = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
+            (!is_skipped).then(|| ambiguous.earlier().expect("a time").as_second())
+        };
+        if let Some(time) = first(local) {
+            return time;
+        }
+        let mut minute = local - i64::from(self.second.unwrap_or(0)).seconds();
+        loop {
+            minute += 1.minute();
+            if let Some(time) = first(minute) {
+                return time;
             }
         }
     }

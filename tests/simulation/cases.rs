@@ -256,7 +256,7 @@ fn few(count: usize, terms: EngineConfig) -> Bench {
 
 #[test]
 fn a_spent_budget_waits_for_the_next_period_across_restarts() {
-    let budget = Some(Budget { refreshes: 2, per: Period::Day });
+    let budget = Some(Budget { refreshes: 2, per: Period::Day, manual: None });
     let mut bench = few(5, EngineConfig { budget, ..terms() });
     assert_eq!(bench.run(at("2026-01-01T12:00:00"), at("2026-01-01T18:00:00")), 2);
     assert!(bench.events.contains(&Event::BudgetSpent(at("2026-01-02T00:00:00"))));

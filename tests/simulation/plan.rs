@@ -218,7 +218,11 @@ fn draw_terms(accounts: usize, random: &mut Random) -> EngineConfig {
             Period::Month => 8,
         };
         let most = i64::try_from(accounts).expect("few") * weeks;
-        Budget { refreshes: u64::try_from(random.between(1, most)).expect("positive"), per }
+        Budget {
+            refreshes: u64::try_from(random.between(1, most)).expect("positive"),
+            per,
+            manual: None,
+        }
     });
     EngineConfig {
         retry: Retry {
