@@ -78,7 +78,7 @@ fn a_file_that_is_lost_is_not_bought_for() {
     let calls = vendor.call_count();
     place.write("growth.db", "something else entirely");
     daemon.signal(rustix::process::Signal::HUP);
-    daemon.until("going on with the old one");
+    daemon.until("trying again until it is");
     assert_eq!(vendor.call_count(), calls);
     daemon.signal(rustix::process::Signal::TERM);
     // At once, or after ten seconds if an answer came that it cannot record.

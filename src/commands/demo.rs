@@ -58,15 +58,7 @@ fn clear(folder: &Path) -> Result<(), CommandError> {
         let why = format!("./{FOLDER} is there and not from a demo; run it in another folder");
         return Err(CommandError::Demo(why));
     }
-    for name in [
-        "growth.db",
-        "growth.db-wal",
-        "growth.db-shm",
-        "growth.db.lock",
-        "config.toml",
-        "api-key",
-        REPORT,
-    ] {
+    for name in ["growth.db", "growth.db-wal", "growth.db-shm", "config.toml", "api-key", REPORT] {
         match fs::remove_file(folder.join(name)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}

@@ -34,6 +34,7 @@ use crate::clock;
 use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
+use crate::daemon::control::Refused;
 use crate::log_queue;
 use crate::period::InvalidPeriod;
 use crate::report::Printable;
@@ -79,6 +80,9 @@ pub enum CommandError {
     /// The daemon.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The daemon refuses what it is asked for.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// `$GROWTHD_LOG`.
     #[error(
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
@@ -121,6 +125,7 @@ impl CommandError {
             CommandError::Store(_) | CommandError::Log(_) => STORE,
             CommandError::LogFilter(_)
             | CommandError::Usage(_)
+            | CommandError::Refused(_)
             | CommandError::Problems(_)
             | CommandError::Period(_)
             | CommandError::Selection(_) => USAGE,

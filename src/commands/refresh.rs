@@ -33,8 +33,8 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
 
 /// Who refreshes.
 enum Source {
-    /// The daemon; `None` once it is told to stop.
-    Daemon(Option<control::Remote<Progress>>),
+    /// The daemon.
+    Daemon(control::Remote<Progress>),
     /// An engine of our own.
     Own(Refreshes, Runner),
 }
@@ -46,26 +46,24 @@ impl Source {
         if is_in_use(path)
             && let Ok(progress) = control::ask(path, &selection).await
         {
-            return Ok(Source::Daemon(Some(progress)));
+            return Ok(Source::Daemon(progress));
         }
         let prepared = one_shot::prepare(config)?;
         let refreshes = prepared.handle().refresh(selection);
         Ok(Source::Own(refreshes, prepared.start().map_err(RunError::from)?))
     }
 
-    async fn next(&mut self) -> Option<Progress> {
+    async fn next(&mut self) -> Result<Option<Progress>, CommandError> {
         match self {
-            Source::Daemon(Some(progress)) => progress.recv().await,
-            Source::Daemon(None) => None,
-            Source::Own(refreshes, _) => refreshes.next().await,
+            Source::Daemon(progress) => Ok(progress.next().await.transpose()?),
+            Source::Own(refreshes, _) => Ok(refreshes.next().await),
         }
     }
 
     /// No further call starts.
     fn stop(&mut self) {
         match self {
-            // The daemon records what is on its way.
-            Source::Daemon(progress) => *progress = None,
+            Source::Daemon(progress) => progress.cancel(),
             Source::Own(refreshes, runner) => {
                 refreshes.cancel();
                 runner.handle().stop();
@@ -130,7 +128,7 @@ impl<'a> Watch<'a> {
     ) -> Result<Done, CommandError> {
         loop {
             tokio::select! {
-                step = source.next() => match step {
+                step = source.next() => match step? {
                     Some(step) => self.step(&step),
                     None => break,
                 },

@@ -5,7 +5,9 @@
 //! as whoever may edit the watchlist can. Nothing that comes over it is trusted beyond that: it is
 //! bounded in length, time and number, and goes through the same types as the configuration.
 //!
-//! Whoever asked and closes the connection no longer wants it: no further call starts for them.
+//! Whoever closes their side no longer wants what they asked for: no further call starts for them,
+//! and they still hear of those on their way. Whoever only reads too slowly is told no more, and
+//! what they asked for is done.
 
 use std::fs;
 use std::io;
@@ -54,6 +56,9 @@ const LONGEST_TEXT: usize = 200;
 /// The longest spread taken over the socket, in seconds.
 const LONGEST_SPREAD: i64 = 366 * 86_400;
 
+/// The most accounts named in one request: for a longer list there is `--all`.
+const MOST_IDS: usize = 100_000;
+
 /// The most names looked up in one request.
 const MOST_LOOKUPS: usize = 1000;
 
@@ -89,6 +94,11 @@ impl Selected {
 
     fn selection(&self) -> io::Result<Selection> {
         Ok(match self {
+            Selected::Ids(ids) if ids.len() > MOST_IDS => {
+                return Err(invalid(
+                    "too many accounts at once: ask for at most 100,000, or for all",
+                ));
+            }
             Selected::Ids(ids) => {
                 let ids = ids.iter().map(|id| id.parse().map_err(invalid));
                 Selection::Ids(ids.collect::<io::Result<_>>()?)
@@ -211,53 +221,121 @@ async fn answer(stream: UnixStream, handle: &Handle, metrics: &Metrics) -> io::R
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
     let mut line = Vec::new();
     timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
-    let request = serde_json::from_slice::<Request>(&line)?;
+    let wanted = Wish::of(&line);
     drop(line);
     let reader = reader.into_inner().into_inner();
-    match request {
-        Request::Add(wanted) => {
-            if wanted.len() > MOST_LOOKUPS {
-                return Err(invalid("too many names at once"));
-            }
-            let lookups = wanted.into_iter().map(Wanted::lookup).collect::<io::Result<_>>()?;
-            pass_on(handle.look_up(lookups), reader, writer).await
+    match wanted {
+        Ok(Wish::Refresh(selection)) => pass_on(handle.refresh(selection), reader, writer).await,
+        Ok(Wish::LookUp(lookups)) => pass_on(handle.look_up(lookups), reader, writer).await,
+        Ok(Wish::Health) => {
+            write(&mut writer, &Line::Step(Health::of(metrics))).await?;
+            writer.shutdown().await
         }
-        Request::Refresh(selected) => {
-            pass_on(handle.refresh(selected.selection()?), reader, writer).await
-        }
-        Request::Health => {
-            let mut line = serde_json::to_vec(&Health::of(metrics))?;
-            line.push(b'\n');
-            timeout(PATIENCE, writer.write_all(&line)).await??;
+        Err(error) => {
+            let refusal = Line::<()>::Refused { refused: error.to_string() };
+            write(&mut writer, &refusal).await?;
             writer.shutdown().await
         }
     }
 }
 
-/// Writes a line for each step. Returning drops the request, and so cancels what of it has not
-/// started: when whoever asked is gone, or does not read.
+/// A request that holds to every bound.
+enum Wish {
+    Refresh(Selection),
+    LookUp(Vec<AccountLookup>),
+    Health,
+}
+
+impl Wish {
+    fn of(line: &[u8]) -> io::Result<Wish> {
+        if !line.ends_with(b"\n") {
+            return Err(invalid("the request has no end, or is too long"));
+        }
+        match serde_json::from_slice(line).map_err(|_| invalid("this is no request"))? {
+            Request::Refresh(selected) => Ok(Wish::Refresh(selected.selection()?)),
+            Request::Health => Ok(Wish::Health),
+            Request::Add(wanted) if wanted.len() > MOST_LOOKUPS => {
+                Err(invalid("too many names at once: ask for at most 1,000"))
+            }
+            Request::Add(wanted) => {
+                let lookups = wanted.into_iter().map(Wanted::lookup).collect::<io::Result<_>>()?;
+                Ok(Wish::LookUp(lookups))
+            }
+        }
+    }
+}
+
+/// A line of an answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line<T> {
+    /// Nothing comes of the request.
+    Refused {
+        /// Why.
+        refused: String,
+    },
+    Step(T),
+}
+
+/// Writes a line for each step, and cancels the request when the other side is closed.
 async fn pass_on<T: Serialize>(
     mut answers: Answers<T>,
     mut reader: OwnedReadHalf,
     mut writer: OwnedWriteHalf,
 ) -> io::Result<()> {
     let mut byte = [0];
+    let mut is_wanted = true;
     loop {
         let step = tokio::select! {
             step = answers.next() => step,
-            // Nothing more is said on this side; its end is the end of interest.
-            _ = reader.read(&mut byte) => return Ok(()),
+            // Nothing more is said on that side; its end is the end of interest.
+            _ = reader.read(&mut byte), if is_wanted => {
+                answers.cancel();
+                is_wanted = false;
+                continue;
+            }
         };
         let Some(step) = step else { break };
-        let mut line = serde_json::to_vec(&step)?;
-        line.push(b'\n');
-        timeout(PATIENCE, writer.write_all(&line)).await??;
+        if let Err(error) = write(&mut writer, &Line::Step(step)).await {
+            if error.kind() == io::ErrorKind::TimedOut {
+                answers.detach();
+            }
+            return Err(error);
+        }
     }
     writer.shutdown().await
 }
 
-/// What a daemon answers; it closes at the end. Dropped, what was asked for is cancelled.
-pub type Remote<T> = UnboundedReceiver<T>;
+async fn write<T: Serialize>(writer: &mut OwnedWriteHalf, line: &Line<T>) -> io::Result<()> {
+    let mut line = serde_json::to_vec(line)?;
+    line.push(b'\n');
+    timeout(PATIENCE, writer.write_all(&line)).await?
+}
+
+/// What a daemon answers; it ends when all is done.
+#[derive(Debug)]
+pub struct Remote<T> {
+    steps: UnboundedReceiver<Result<T, Refused>>,
+    /// Its end cancels what was asked for.
+    writer: Option<OwnedWriteHalf>,
+}
+
+/// The daemon refuses a request.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the running growthd refuses it: {0}")]
+pub struct Refused(String);
+
+impl<T> Remote<T> {
+    /// The next step; `None` when all is done, or the daemon has ended.
+    pub async fn next(&mut self) -> Option<Result<T, Refused>> {
+        self.steps.recv().await
+    }
+
+    /// Ends what was asked for: no further call starts. What is on its way is still told.
+    pub fn cancel(&mut self) {
+        self.writer = None;
+    }
+}
 
 /// Asks the daemon of `database` for refreshes.
 ///
@@ -283,22 +361,19 @@ async fn request<T: DeserializeOwned + Send + 'static>(
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     writer.write_all(&line).await?;
-    let (tells, told) = unbounded_channel();
+    let (tells, steps) = unbounded_channel();
     tokio::spawn(async move {
-        // The writing half stays open: its end is the end of interest.
-        let _writer = writer;
         let mut lines = BufReader::new(reader).lines();
-        loop {
-            let line = tokio::select! {
-                line = lines.next_line() => line,
-                () = tells.closed() => return,
+        while let Ok(Some(line)) = lines.next_line().await {
+            let step = match serde_json::from_str(&line) {
+                Ok(Line::Step(step)) => Ok(step),
+                Ok(Line::Refused { refused }) => Err(Refused(refused)),
+                Err(_) => return,
             };
-            let Ok(Some(line)) = line else { return };
-            let Ok(step) = serde_json::from_str(&line) else { return };
             if tells.send(step).is_err() {
                 return;
             }
         }
     });
-    Ok(told)
+    Ok(Remote { steps, writer: Some(writer) })
 }

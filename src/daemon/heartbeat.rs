@@ -3,6 +3,8 @@
 //! The jobs decide nothing. What is due stands in the database; were a beat lost, or all of
 //! them, the worker's own timer finds the same.
 
+use std::time::Duration;
+
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::runner::Handle;
@@ -26,4 +28,12 @@ pub async fn start(handle: &Handle) -> Result<JobScheduler, JobSchedulerError> {
     }
     scheduler.start().await?;
     Ok(scheduler)
+}
+
+/// Wakes the engine so often that a watchdog hears of it in time.
+pub async fn wake_every(interval: Duration, handle: Handle) {
+    loop {
+        tokio::time::sleep(interval).await;
+        handle.wake();
+    }
 }

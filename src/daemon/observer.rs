@@ -46,7 +46,8 @@ pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>
         }
         Notice::JournalHeld(bytes) => warn!(
             megabytes = bytes >> 20,
-            "a program that reads the database keeps its journal from being emptied; it grows until that ends"
+            "the journal beside the database grows with every refresh, as long as some program \
+             goes on reading the state it once began with; end that program, or its transaction"
         ),
     })
 }

@@ -30,6 +30,8 @@ pub struct Reloader {
     pub outline: Outline,
     pub handle: Handle,
     pub budgets: watch::Sender<Option<Budget>>,
+    /// How long a call may take, and so a stop.
+    pub timeouts: watch::Sender<Duration>,
     pub notifier: Notifier,
     pub metrics: Metrics,
 }
@@ -74,7 +76,7 @@ impl Reloader {
                 match is_passing {
                     true => warn!("the configuration could not be taken; trying again until it is"),
                     false => {
-                        error!("the configuration was not reloaded; going on with the old one")
+                        error!("the configuration was not reloaded; going on with the old one");
                     }
                 }
                 said = text;
@@ -127,6 +129,7 @@ impl Reloader {
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
         self.metrics.reloaded(true, clock::now().time());
         self.budgets.send_replace(config.budget);
+        self.timeouts.send_replace(config.api.timeout);
         self.outline = outline;
         self.config = Config { http: self.config.http, ..config };
         self.notifier.ready(&self.outline.watching());

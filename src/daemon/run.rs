@@ -97,8 +97,8 @@ pub async fn run(
     metrics.reloaded(true, clock::now().time());
     let (reload, wanted) = watch::channel(0);
     let observer = observer(notifier.clone(), metrics.clone(), reload.clone());
-    let mut runner = Runner::start(engine, client, Work::Daemon, Clock::system(), observer)?;
-    let handle = runner.handle().clone();
+    let prepared = Runner::prepare(engine, client, Work::Daemon, Clock::system(), observer);
+    let handle = prepared.handle().clone();
 
     let (budgets, budget) = watch::channel(config.budget);
     let database = config.database.path.clone();
@@ -107,6 +107,11 @@ pub async fn run(
         tokio::spawn(listening::keep(http.listen, served.clone()));
     }
     let _heartbeat = heartbeat::start(&handle).await.map_err(start_error)?;
+    if let Some(interval) = notifier.longest_silence() {
+        tokio::spawn(heartbeat::wake_every(interval, handle.clone()));
+    }
+    // From here on calls may be on their way, and nothing but a stop ends the process.
+    let mut runner = prepared.start()?;
     match control::listen(&database) {
         Ok(listener) => {
             drop(tokio::spawn(control::serve(listener, handle.clone(), metrics.clone())))
@@ -125,12 +130,13 @@ pub async fn run(
     if notifier.is_heard() {
         tokio::spawn(status_line::keep(notifier.clone(), served));
     }
-    let stop_timeout = config.api.timeout + STOP_MARGIN;
+    let (timeouts, timeout) = watch::channel(config.api.timeout);
     let reloader = Reloader {
         config,
         outline,
         handle: handle.clone(),
         budgets,
+        timeouts,
         notifier: notifier.clone(),
         metrics,
     };
@@ -150,7 +156,7 @@ pub async fn run(
                 }
                 is_stopping = true;
                 info!("stopping: waiting for the calls in flight");
-                notifier.stopping(stop_timeout);
+                notifier.stopping(*timeout.borrow() + STOP_MARGIN);
                 handle.stop();
             }
             _ = signals.hangup.recv() => want_reload(),

@@ -19,6 +19,7 @@ pub struct Answers<T> {
     steps: UnboundedReceiver<T>,
     requester: RequesterId,
     handle: Handle,
+    is_detached: bool,
 }
 
 /// What comes of refreshes.
@@ -36,7 +37,7 @@ impl<T> Answers<T> {
         let requester = RequesterId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (reply, steps) = unbounded_channel();
         handle.send(input(requester, reply));
-        Answers { steps, requester, handle: handle.clone() }
+        Answers { steps, requester, handle: handle.clone(), is_detached: false }
     }
 
     /// The next step; `None` when all is done, or the engine has ended.
@@ -48,11 +49,18 @@ impl<T> Answers<T> {
     pub fn cancel(&self) {
         self.handle.send(Input::Cancel(self.requester));
     }
+
+    /// Hears no more; what was asked for is done all the same.
+    pub fn detach(mut self) {
+        self.is_detached = true;
+    }
 }
 
 impl<T> Drop for Answers<T> {
     fn drop(&mut self) {
-        self.cancel();
+        if !self.is_detached {
+            self.cancel();
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod breaker;
 mod disk;
 mod error;
 mod export;
+mod file_lock;
 mod history;
 mod import;
 mod journal;

@@ -1,6 +1,6 @@
 //! Opening the file: whose it is, what it is, and that nobody else writes it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
-use rustix::fs::OFlags;
 
+use crate::store::file_lock::{FileLock, Inode};
 use crate::store::schema::{FIRST_VERSION, SCHEMA_VERSION, STEPS};
 use crate::store::upgrade::upgrade;
 use crate::store::{ReadTx, StoreError, WriteTx};
@@ -19,10 +19,6 @@ pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 
 /// How long a writer waits for another's lock before it says so. Readers never block it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often the lock is tried before it counts as held, and the pause after each try.
-const LOCK_TRIES: u32 = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Below this size the whole file is checked at start; it takes well under a second.
 const CHECKED_WHOLE: u64 = 64 << 20;
@@ -36,9 +32,6 @@ const JOURNAL_LIMIT: i64 = 64 << 20;
 
 /// The database is the group's to read and nobody else's.
 pub(super) const FILE_MODE: u32 = 0o640;
-
-/// Waits for nobody at the other end of a pipe.
-const AS_A_FILE: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Whether opening may make a database that is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,23 +50,7 @@ pub struct Store {
     inode: Inode,
     /// The file itself, held for its lock. After the connection, since closing any descriptor of
     /// a file drops what other locks the process has on it.
-    lock: File,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Inode {
-    device: u64,
-    number: u64,
-}
-
-impl Inode {
-    /// No file's: inode numbers begin with 1.
-    const NONE: Inode = Inode { device: 0, number: 0 };
-
-    fn of(path: &Path) -> io::Result<Inode> {
-        let metadata = fs::metadata(path)?;
-        Ok(Inode { device: metadata.dev(), number: metadata.ino() })
-    }
+    lock: FileLock,
 }
 
 impl Store {
@@ -91,7 +68,7 @@ impl Store {
         if !exists {
             create(path)?;
         }
-        let lock = take_lock(path)?;
+        let lock = FileLock::take(path)?;
         let (connection, inode) = connect(path)?;
         Ok(Store { connection, path: path.to_owned(), inode, lock })
     }
@@ -132,11 +109,17 @@ impl Store {
         // process that closes a file gives up all its locks on it.
         self.connection = Connection::open_in_memory()?;
         self.inode = Inode::NONE;
-        let lock = take_lock(&self.path)?;
+        // The file that was moved away may be back: its lock is held still.
+        let lock = match self.lock.is_on(&self.path) {
+            true => None,
+            false => Some(FileLock::take(&self.path)?),
+        };
         let (connection, inode) = connect(&self.path)?;
         self.connection = connection;
         self.inode = inode;
-        self.lock = lock;
+        if let Some(lock) = lock {
+            self.lock = lock;
+        }
         Ok(())
     }
 
@@ -253,37 +236,6 @@ pub fn real_path(path: &Path) -> PathBuf {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => path.to_owned(),
     }
-}
-
-/// Locks the file itself, so that no other name of it lets a second growthd in.
-fn take_lock(path: &Path) -> Result<File, StoreError> {
-    let failed = |source| StoreError::File { path: path.to_owned(), source };
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(AS_A_FILE)
-        .open(path)
-        .map_err(failed)?;
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            // It may be somebody who only looks whether it is held ([`is_held`]).
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-    }
-    // A growthd holds it for itself alone; who shares it is some reader, and will be done.
-    match file.try_lock_shared() {
-        Ok(()) => Err(StoreError::Shared(path.to_owned())),
-        Err(_) => Err(StoreError::Held(path.to_owned())),
-    }
-}
-
-/// Whether some growthd holds the database at `path` now. Not for a process that has it open
-/// itself: closing a file drops what locks the process has on it.
-pub(super) fn is_held(path: &Path) -> bool {
-    let file = OpenOptions::new().read(true).custom_flags(AS_A_FILE).open(path);
-    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Makes the empty file first, since the journal's files take their mode from it.

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::account::account_id;
-use crate::store::open::{check_file, is_held, version};
+use crate::store::file_lock::FileLock;
+use crate::store::open::{check_file, version};
 use crate::store::overview::NEWEST_SNAPSHOT;
 use crate::store::{Creation, ReadTx, SCHEMA_VERSION, Store, StoreError, schema};
 
@@ -78,7 +79,7 @@ impl Reader {
 
 /// Whether a growthd process holds the database at `path` for writing now.
 pub fn is_in_use(path: &Path) -> bool {
-    is_held(path)
+    FileLock::is_held(path)
 }
 
 /// How an account of the watchlist stands, for people.

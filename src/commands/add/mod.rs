@@ -88,7 +88,7 @@ fn is_confirmed(lookups: &[AccountLookup]) -> Result<bool, CommandError> {
 
 /// Who looks up: the daemon if one runs on this database, else an engine of our own.
 enum Source {
-    Daemon(Option<control::Remote<Lookup>>),
+    Daemon(control::Remote<Lookup>),
     Own(Lookups, Runner),
 }
 
@@ -98,25 +98,24 @@ impl Source {
         if is_in_use(path)
             && let Ok(answers) = control::ask_to_add(path, lookups).await
         {
-            return Ok(Source::Daemon(Some(answers)));
+            return Ok(Source::Daemon(answers));
         }
         let prepared = one_shot::prepare(config)?;
         let answers = prepared.handle().look_up(lookups.to_vec());
         Ok(Source::Own(answers, prepared.start().map_err(RunError::from)?))
     }
 
-    async fn next(&mut self) -> Option<Lookup> {
+    async fn next(&mut self) -> Result<Option<Lookup>, CommandError> {
         match self {
-            Source::Daemon(Some(answers)) => answers.recv().await,
-            Source::Daemon(None) => None,
-            Source::Own(answers, _) => answers.next().await,
+            Source::Daemon(answers) => Ok(answers.next().await.transpose()?),
+            Source::Own(answers, _) => Ok(answers.next().await),
         }
     }
 
     /// No further call starts.
     fn stop(&mut self) {
         match self {
-            Source::Daemon(answers) => *answers = None,
+            Source::Daemon(answers) => answers.cancel(),
             Source::Own(answers, runner) => {
                 answers.cancel();
                 runner.handle().stop();
@@ -149,7 +148,7 @@ impl Adding<'_> {
     async fn run(mut self, mut source: Source, mut signals: Signals) -> Result<Done, CommandError> {
         loop {
             tokio::select! {
-                answer = source.next() => match answer {
+                answer = source.next() => match answer? {
                     Some(answer) => {
                         let end = self.take(answer);
                         self.ends.push(end);
