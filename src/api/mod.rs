@@ -11,9 +11,11 @@ mod classify;
 mod client;
 mod deadline;
 mod decode;
+mod extra;
 mod object;
 mod redaction;
 mod transport;
+mod unstorable;
 mod vendor_error;
 
 pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};
@@ -21,4 +23,5 @@ pub use body_permit::BodyPermit;
 pub use classify::{CLOCK_TOLERANCE, ClassifiedResponse, ResponseKind, classify};
 pub use client::{Client, ClientError};
 pub use decode::{Unusable, decode};
+pub use extra::MAX_KEPT;
 pub use transport::TransportError;
