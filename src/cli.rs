@@ -51,7 +51,11 @@ pub enum Verb {
         watch: bool,
     },
     /// Check the configuration, and forecast what it will cost
-    Check,
+    Check {
+        /// Also ask the vendor's host whether it can be reached (the key is not sent)
+        #[arg(long)]
+        online: bool,
+    },
     /// Show the next runs, account by account
     Plan {
         /// Print one JSON value

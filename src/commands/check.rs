@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::clock::{self, Time};
+use crate::commands::reach::check_way;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, Span, Watched};
 use crate::forecast::{per_month, per_period};
@@ -10,7 +11,7 @@ use crate::report::{Printable, Table};
 use crate::schedule::{ScheduleCache, spread_offset};
 
 /// Prints accounts, schedules and the forecast.
-pub fn check(config: &Config) -> Result<Done, CommandError> {
+pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
@@ -41,6 +42,7 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
         // The service may have one that whoever asks here has not.
         Err(error) => writeln!(out, "key        {error}")?,
     }
+    let way = check_way(&config.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
     writeln!(
         out,
@@ -48,9 +50,10 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
     )?;
     let Some(budget) = &config.budget else {
         writeln!(out, "budget     none: nothing caps what is spent")?;
-        return Ok(Done::Well);
+        return Ok(way);
     };
-    within(budget, &config.accounts, now, &mut out)
+    let budget = within(budget, &config.accounts, now, &mut out)?;
+    Ok(if way == Done::Well { budget } else { way })
 }
 
 fn within(

@@ -11,6 +11,7 @@ mod journald;
 mod logging;
 mod packaging;
 mod plan;
+mod reach;
 mod refresh;
 mod report;
 mod run;
@@ -149,7 +150,7 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             let file = watch.then(|| WatchedFile::new(&path));
             run::run(config()?, file)
         }
-        Verb::Check => check::check(&config()?),
+        Verb::Check { online } => check::check(&config()?, online),
         Verb::Plan { json } => plan::plan(config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;

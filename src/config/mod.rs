@@ -10,6 +10,7 @@ mod edit;
 mod key;
 mod pieces;
 mod problem;
+mod proxy;
 mod raw;
 mod schema;
 mod source;
@@ -38,6 +39,7 @@ pub use duration::{InvalidSpan, Span};
 pub use edit::{EditError, WatchlistFile, entry};
 pub use key::{ApiKey, KeyError, KeySource};
 pub use problem::{Problem, Problems};
+pub use proxy::Proxy;
 
 /// Largest file read, in bytes: a million accounts with everything set take a fifth of it.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -68,6 +70,8 @@ pub struct Config {
 pub struct Api {
     /// Its path has no slash at its end, other than the root's. Holds no password.
     pub base_url: Url,
+    /// What the calls go through.
+    pub proxy: Option<Proxy>,
     /// Joined to the configuration's folder. It need not be there.
     pub api_key_file: PathBuf,
     /// Of a whole call; from a second to an hour.

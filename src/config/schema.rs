@@ -20,6 +20,8 @@ const fn key(name: &'static str, expected: &'static str) -> Key {
 }
 
 pub(super) static BASE_URL: Key = key("base_url", "an https URL such as \"https://api.hooked.ai\"");
+pub(super) static PROXY: Key =
+    key("proxy", "an http or https URL such as \"http://proxy:3128\", perhaps with user:password@");
 pub(super) static API_KEY_FILE: Key =
     key("api_key_file", "the path of a file that holds the key, such as \"api-key\"");
 pub(super) static TIMEOUT: Key =
@@ -68,7 +70,15 @@ pub(super) static ENABLED: Key = key("enabled", "true or false");
 pub(super) static API: Section = Section {
     name: "api",
     title: "[api]",
-    keys: &[&BASE_URL, &API_KEY_FILE, &TIMEOUT, &MAX_IN_FLIGHT, &REQUESTS_PER_MINUTE, &ALLOW_HTTP],
+    keys: &[
+        &BASE_URL,
+        &PROXY,
+        &API_KEY_FILE,
+        &TIMEOUT,
+        &MAX_IN_FLIGHT,
+        &REQUESTS_PER_MINUTE,
+        &ALLOW_HTTP,
+    ],
 };
 pub(super) static BUDGET: Section =
     Section { name: "budget", title: "[budget]", keys: &[&REFRESHES, &PER] };
