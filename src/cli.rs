@@ -60,6 +60,9 @@ pub enum Verb {
         /// Go on, and check again after each edit of any of its files: a line for each
         #[arg(long, conflicts_with = "quiet")]
         watch: bool,
+        /// Also ask the vendor's host whether it can be reached (the key is not sent)
+        #[arg(long)]
+        online: bool,
     },
     /// Show the next runs, account by account
     Plan {

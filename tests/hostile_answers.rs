@@ -199,7 +199,7 @@ fn a_request_without_a_body_says_so() {
 
 #[test]
 fn no_part_of_the_key_is_kept_of_an_answer_that_is_too_large() {
-    let escaped: String = KEY.bytes().map(|byte| format!("\\u{:04x}", byte)).collect();
+    let escaped: String = KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
     // At the end of what is kept, and at the end of what is read to keep it, after keys that
     // take less when they are taken out.
     let rows = [
@@ -237,6 +237,35 @@ fn a_connection_that_is_never_made_is_not_spent_whatever_the_timeout() {
     place.configure_for(&format!("http://{address}"), &settings);
     place.growthd(&["refresh", "a"]).with_code(69);
     assert_eq!(ledger(&place), ["failed|-|0|-"]);
+}
+
+#[test]
+fn what_is_kept_of_an_answer_is_bounded_and_sqlite_reads_it() {
+    let nested = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let flood = |count: usize| (0..count).map(|n| format!("\"f{n}\":0,")).collect::<String>();
+    let texts = format!(r#""bio":"{0}","displayName":"{0}""#, "x".repeat(50_000));
+    let odd = r#""bio":"\u0000","\ud800":"\udc00\u0000","n":1e999"#;
+    let rows = [
+        (account(&format!("\"deep\":{}", nested(1000))), "0"),
+        (account(&format!("\"deep\":{}", nested(200_000))), "1"),
+        (account(odd), "0"),
+        (account(&format!("{}\"last\":1", flood(50_000))), "many"),
+        (account(&format!("{texts},\"more\":\"{}\"", "y".repeat(500_000))), "2"),
+    ];
+    for (bytes, expected) in rows {
+        let (place, _) = refresh(&Socket::saying(bytes, Then::Close), "10s");
+        assert_eq!(ledger(&place), ["ok|200|1|7"]);
+        let kept = place.database().rows(
+            "SELECT coalesce(json_extract(extra, '$._dropped'), 0), \
+               length(extra) + length(coalesce(bio, '')) + length(coalesce(display_name, '')) <= 65536, \
+               (SELECT count(json_extract(extra, fullkey)) > 0 FROM json_tree(extra)) \
+             FROM snapshots JOIN accounts USING (account_id)",
+        );
+        let (dropped, rest) = kept[0].split_once('|').expect("three columns");
+        assert_eq!(rest, "1|1");
+        let is_many = dropped.parse::<u32>().is_ok_and(|dropped| dropped > 40_000);
+        assert!(dropped == expected || (expected == "many" && is_many), "{dropped} {expected}");
+    }
 }
 
 #[test]

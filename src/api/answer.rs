@@ -1,5 +1,7 @@
 //! What came back from a call, before anybody asked what it means.
 
+use reqwest::header::{AGE, DATE, HeaderMap};
+
 use crate::api::body_permit::BodyPermit;
 use crate::clock::Time;
 
@@ -35,10 +37,8 @@ impl Answer {
 pub struct HttpAnswer {
     /// The status code.
     pub status: u16,
-    /// The `Date` header.
+    /// What the vendor's clock said: the `Date` header, corrected by `Age`.
     pub date: Option<Time>,
-    /// The `Age` header, in seconds: how long a cache has had it.
-    pub age: Option<i64>,
     /// The `Retry-After` header.
     pub retry_after: Option<RetryAfter>,
     /// The `Location` header.
@@ -80,8 +80,16 @@ impl RetryAfter {
     }
 }
 
+/// What the vendor's clock said when it answered, by `Date`. In a cache's answer that is when the
+/// cache got it, `Age` seconds ago.
+pub(super) fn vendor_time(headers: &HeaderMap) -> Option<Time> {
+    let header = |name| headers.get(name)?.to_str().ok();
+    let age = header(AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0_i64);
+    Some(http_date(header(DATE)?)?.plus(age.max(0)))
+}
+
 /// Reads an HTTP date.
-pub(super) fn http_date(text: &str) -> Option<Time> {
+fn http_date(text: &str) -> Option<Time> {
     let date = httpdate::parse_http_date(text.trim()).ok()?;
     let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_secs()).ok().map(Time)
@@ -90,6 +98,24 @@ pub(super) fn http_date(text: &str) -> Option<Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_out_of_a_cache_says_what_time_it_is_now() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (date, age, time) in [
+            (date, None, Some(784_111_777)),
+            (date, Some("0"), Some(784_111_777)),
+            (date, Some("600"), Some(784_112_377)),
+            (date, Some("-5"), Some(784_111_777)),
+            (date, Some("old"), Some(784_111_777)),
+            ("yesterday", Some("600"), None),
+        ] {
+            let mut headers = HeaderMap::from_iter([(DATE, date.parse().expect("a value"))]);
+            headers.extend(age.map(|age| (AGE, age.parse().expect("a value"))));
+            assert_eq!(vendor_time(&headers), time.map(Time), "{date} {age:?}");
+        }
+        assert_eq!(vendor_time(&HeaderMap::new()), None);
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 use crate::api::answer::{KEPT, MAX_BODY};
 use crate::api::body_permit::{BodyPermit, BodyPermits, SMALL};
 use crate::api::deadline::Deadline;
-use crate::api::redaction::LONGEST_WRITTEN;
 
 /// What was read of a body.
 #[derive(Default)]
@@ -28,12 +27,13 @@ pub(super) enum BodyEnd {
 }
 
 impl Body {
-    /// Reads the body of `response`. `key_len` is the length of the key that may be in it.
+    /// Reads the body of `response`. `secret` is the length that a
+    /// secret in it may have.
     pub(super) async fn read(
         response: &mut Response,
         permits: &BodyPermits,
         deadline: &mut Deadline,
-        key_len: usize,
+        secret: usize,
     ) -> (Body, BodyEnd) {
         let mut body = Body::default();
         body.bytes.reserve_exact(announced(response).min(SMALL));
@@ -49,7 +49,7 @@ impl Body {
             let length = body.bytes.len() + chunk.len();
             if length > MAX_BODY {
                 body.bytes.extend_from_slice(&chunk);
-                body.keep_beginning(key_len);
+                body.keep_beginning(secret);
                 break BodyEnd::TooLarge;
             }
             if length > SMALL && body.bytes.len() <= SMALL {
@@ -64,10 +64,10 @@ impl Body {
         (body, end)
     }
 
-    /// Of no use as it is, and many may be in flight. Whatever the key is written as, one that
-    /// begins within what will be kept is still whole.
-    fn keep_beginning(&mut self, key_len: usize) {
-        self.bytes.truncate(KEPT + key_len * LONGEST_WRITTEN);
+    /// Of no use as it is, and many may be in flight. A secret that begins within what
+    /// will be kept is still whole.
+    fn keep_beginning(&mut self, secret: usize) {
+        self.bytes.truncate(KEPT + secret);
         self.bytes.shrink_to_fit();
         self.permit = BodyPermit::default();
     }

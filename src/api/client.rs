@@ -1,18 +1,19 @@
 //! The one code that sends the key anywhere: to the configured host, over no redirect, through no
 //! proxy but the configured one, and nothing twice.
 
+use std::fmt;
+
 use reqwest::header::{
-    AGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER,
+    CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
 use reqwest::{RequestBuilder, Response};
 
 use crate::account::Handle;
-use crate::api::answer::{Answer, HttpAnswer, RetryAfter, http_date};
+use crate::api::answer::{Answer, HttpAnswer, RetryAfter, vendor_time};
 use crate::api::body::{Body, BodyEnd};
 use crate::api::body_permit::BodyPermits;
 use crate::api::deadline::Deadline;
-use crate::api::redaction::{Extent, redact};
+use crate::api::redaction::{Extent, Secrets};
 use crate::api::transport::{TransportError, innermost, transport};
 use crate::config::{Api, ApiKey};
 use crate::store::{CallTarget, Claim};
@@ -20,12 +21,19 @@ use crate::store::{CallTarget, Claim};
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Asks the vendor. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     api: Api,
-    key: ApiKey,
+    secrets: Secrets,
     permits: BodyPermits,
+}
+
+/// Shows whom it asks, and nothing of what it is told.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Client").field(&self.api).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no client.
@@ -49,7 +57,8 @@ impl Client {
         // Keeps it out of reqwest's and hyper's own debug output.
         value.set_sensitive(true);
         let http = transport(api, HeaderMap::from_iter([(KEY_HEADER, value)]))?;
-        Ok(Client { http, api: api.clone(), key, permits: BodyPermits::new() })
+        let secrets = Secrets::new(&key, api.proxy.as_ref());
+        Ok(Client { http, api: api.clone(), secrets, permits: BodyPermits::new() })
     }
 
     /// Makes the paid call whose ledger line `claim` is. Nothing else makes one. Takes at most
@@ -99,18 +108,17 @@ impl Client {
         let header = |name| response.headers().get(name)?.to_str().ok();
         Answer::Http(HttpAnswer {
             status: response.status().as_u16(),
-            date: header(DATE).and_then(http_date),
-            age: header(AGE).and_then(|age| age.trim().parse().ok()).filter(|age| *age >= 0),
+            date: vendor_time(response.headers()),
             retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
             location: header(LOCATION).map(|location| self.clean(location.to_owned())),
-            body: redact(body.bytes, self.key.expose().as_bytes(), extent),
+            body: self.secrets.redact(body.bytes, extent),
             is_whole,
             room: body.permit,
         })
     }
 
     async fn body(&self, response: &mut Response, deadline: &mut Deadline) -> (Body, BodyEnd) {
-        Body::read(response, &self.permits, deadline, self.key.expose().len()).await
+        Body::read(response, &self.permits, deadline, self.secrets.longest()).await
     }
 
     fn broken(&self, error: &reqwest::Error) -> Answer {
@@ -124,7 +132,7 @@ impl Client {
 
     /// A text that anybody may see.
     fn clean(&self, text: String) -> String {
-        let key = self.key.expose().as_bytes();
-        String::from_utf8_lossy(&redact(text.into_bytes(), key, Extent::Whole)).into_owned()
+        let text = self.secrets.redact(text.into_bytes(), Extent::Whole);
+        String::from_utf8_lossy(&text).into_owned()
     }
 }

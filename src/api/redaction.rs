@@ -1,4 +1,11 @@
-//! What stands in an answer in place of the key.
+//! What stands in an answer in place of the key and the proxy's password.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::config::{ApiKey, Proxy};
 
 /// The shortest key that is looked for, in bytes.
 const SHORTEST: usize = 8;
@@ -7,7 +14,54 @@ const SHORTEST: usize = 8;
 const REDACTED: &[u8] = b"[key]";
 
 /// How many bytes a byte of the key takes at most, as `\u00xx`.
-pub(super) const LONGEST_WRITTEN: usize = 6;
+const LONGEST_WRITTEN: usize = 6;
+
+/// What nobody but the vendor and the proxy may see. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Secrets(Arc<[Vec<u8>]>);
+
+impl Secrets {
+    pub(super) fn new(key: &ApiKey, proxy: Option<&Proxy>) -> Secrets {
+        let mut secrets = vec![key.expose().as_bytes().to_vec()];
+        if let Some((user, password)) = proxy.and_then(credentials) {
+            // As the header says it, and by itself.
+            let pair = [&user[..], b":", &password].concat();
+            secrets.push(BASE64_STANDARD.encode(pair).into_bytes());
+            secrets.push(password);
+        }
+        Secrets(secrets.into())
+    }
+
+    /// Takes every one of them out of `text`.
+    pub(super) fn redact(&self, text: Vec<u8>, extent: Extent) -> Vec<u8> {
+        self.0.iter().fold(text, |text, secret| redact(text, secret, extent))
+    }
+
+    /// How many bytes one of them takes at most, however it is written.
+    pub(super) fn longest(&self) -> usize {
+        self.0.iter().map(Vec::len).max().unwrap_or(0) * LONGEST_WRITTEN
+    }
+}
+
+/// User name and password of a proxy, as it is told them.
+fn credentials(proxy: &Proxy) -> Option<(Vec<u8>, Vec<u8>)> {
+    let password = proxy.expose().password()?;
+    Some((percent_decoded(proxy.expose().username()), percent_decoded(password)))
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let encoded = match rest {
+            [b'%', high, low, ..] => hexadecimal(*high, *low),
+            _ => None,
+        };
+        decoded.push(encoded.unwrap_or(*first));
+        rest = if encoded.is_some() { &rest[3..] } else { after };
+    }
+    decoded
+}
 
 /// Whether a text goes on beyond what there is of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,7 +78,7 @@ pub(super) enum Extent {
 ///
 /// One pass: an answer of nothing but keys takes as long as any other. A key too short to be a
 /// secret stays: it would be found in any text, and what was paid for is kept as it came.
-pub(super) fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
+fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
     if key.len() < SHORTEST {
         return text;
     }

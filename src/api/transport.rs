@@ -27,6 +27,9 @@ pub enum TransportError {
          ca-certificates), or name a file of them in SSL_CERT_FILE"
     )]
     Tls(String),
+    /// The proxy is none.
+    #[error("cannot use [api] proxy: {0}")]
+    Proxy(String),
 }
 
 /// A client that sends `headers` with every request.
@@ -41,7 +44,6 @@ pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client
         .user_agent(concat!("growthd/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .no_proxy()
         .connect_timeout(connect_timeout(api.timeout))
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(usize::try_from(api.max_in_flight).unwrap_or(usize::MAX))
@@ -51,6 +53,14 @@ pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_max_headers(MAX_HEADERS)
         .tcp_nodelay(true);
+    // The environment's proxies are nobody's business: one of them would see the calls.
+    let builder = match &api.proxy {
+        None => builder.no_proxy(),
+        Some(proxy) => {
+            let proxy = reqwest::Proxy::all(proxy.expose().clone());
+            builder.proxy(proxy.map_err(|error| TransportError::Proxy(innermost(&error)))?)
+        }
+    };
     let builder = match needs_tls(api) {
         true => builder,
         // The machine's roots are not looked for: it may have none.
@@ -59,9 +69,18 @@ pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client
     builder.build().map_err(|error| TransportError::Tls(innermost(&error)))
 }
 
+/// Whether HTTPS could be set up on this machine, where it is needed.
+///
+/// # Errors
+/// What is missing, and what to install.
+pub fn check_tls(api: &Api) -> Result<(), TransportError> {
+    transport(api, HeaderMap::new()).map(drop)
+}
+
 /// Whether anything is sent over TLS.
 fn needs_tls(api: &Api) -> bool {
-    api.base_url.scheme() == "https"
+    let proxy = api.proxy.as_ref().map(|proxy| proxy.expose().scheme());
+    api.base_url.scheme() == "https" || proxy == Some("https")
 }
 
 /// Shorter than the whole timeout, so that a host which cannot be reached within it is known to
@@ -77,5 +96,8 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    match innermost.downcast_ref() {
+        Some(rustls::Error::General(told)) => told.clone(),
+        _ => innermost.to_string(),
+    }
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::{self, Time};
+use crate::commands::reach::check_way;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, FileSet, Look, Span, Watched};
 use crate::forecast::{per_month, per_period};
@@ -53,7 +54,7 @@ fn next_edit(files: &mut FileSet, seen: &Look) -> Look {
 }
 
 /// Prints accounts, schedules and the forecast.
-pub fn check(config: &Config) -> Result<Done, CommandError> {
+pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
@@ -91,6 +92,7 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
         // The service may have one that whoever asks here has not.
         Err(error) => writeln!(out, "key        {error}")?,
     }
+    let way = check_way(&config.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
     writeln!(
         out,
@@ -98,9 +100,10 @@ pub fn check(config: &Config) -> Result<Done, CommandError> {
     )?;
     let Some(budget) = &config.budget else {
         writeln!(out, "budget     none: nothing caps what is spent")?;
-        return Ok(Done::Well);
+        return Ok(way);
     };
-    within(budget, &config.accounts, now, &mut out)
+    let budget = within(budget, &config.accounts, now, &mut out)?;
+    Ok(if way == Done::Well { budget } else { way })
 }
 
 /// The patterns that fire on more days than most people mean by them.

@@ -15,6 +15,7 @@ mod output;
 mod packaging;
 mod period;
 mod plan;
+mod reach;
 mod refresh;
 mod report;
 mod run;
@@ -215,7 +216,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Check { watch: true, .. } => check::watch(&path),
         // Whoever reads it has read it whole.
         Verb::Check { quiet: true, .. } => config().map(|_| Done::Well).map_err(Into::into),
-        Verb::Check { .. } => check::check(&config()?),
+        Verb::Check { online, .. } => check::check(&config()?, online),
         Verb::Plan { json } => plan::plan(config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;

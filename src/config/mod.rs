@@ -14,6 +14,7 @@ mod key;
 mod manual;
 mod pieces;
 mod problem;
+mod proxy;
 mod raw;
 mod reading;
 mod schema;
@@ -41,6 +42,7 @@ pub use include::{FileSet, Look};
 pub use key::{ApiKey, KeyError, KeySource};
 pub use manual::manual_page;
 pub use problem::{Problem, Problems};
+pub use proxy::Proxy;
 
 /// A configuration in which everything is valid.
 #[derive(Clone, PartialEq, Debug)]
@@ -70,6 +72,8 @@ pub struct Config {
 pub struct Api {
     /// Its path has no slash at its end, other than the root's. Holds no password.
     pub base_url: Url,
+    /// What the calls go through.
+    pub proxy: Option<Proxy>,
     /// Joined to the configuration's folder. It need not be there.
     pub api_key_file: PathBuf,
     /// Of a whole call; from a second to an hour.

@@ -39,6 +39,7 @@ pub(super) struct Raw<'a> {
 #[derive(Default)]
 pub(super) struct RawApi<'a> {
     pub base_url: Text<'a>,
+    pub proxy: Text<'a>,
     pub api_key_file: Text<'a>,
     pub timeout: Text<'a>,
     pub max_in_flight: Whole,
@@ -157,6 +158,7 @@ impl<'a> Raw<'a> {
             "api" => {
                 self.api = RawApi {
                     base_url: table.text(&schema::BASE_URL),
+                    proxy: table.text(&schema::PROXY),
                     api_key_file: table.text(&schema::API_KEY_FILE),
                     timeout: table.text(&schema::TIMEOUT),
                     max_in_flight: table.whole(&schema::MAX_IN_FLIGHT),

@@ -36,6 +36,12 @@ pub(super) static BASE_URL: Key = key(
     "https://api.hooked.ai",
     "The only host that the API key is sent to.",
 );
+pub(super) static PROXY: Key = key(
+    "proxy",
+    "an http or https URL such as \"http://proxy:3128\", perhaps with user:password@",
+    "none",
+    "The proxy to the vendor, for networks without another way out. The environment's is never used.",
+);
 pub(super) static API_KEY_FILE: Key = key(
     "api_key_file",
     "the path of a file that holds the key, such as \"api-key\"",

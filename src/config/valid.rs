@@ -11,6 +11,7 @@ use reqwest::Url;
 use super::duration::Span;
 use super::include::folder_of;
 use super::problem::Findings;
+use super::proxy::{Proxy, is_loopback};
 use super::raw::{At, RawApi, RawBudget, RawHttp, RawRetry, Text, Whole};
 use super::schema;
 use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
@@ -43,6 +44,7 @@ impl Values<'_> {
             },
             None => Url::parse(DEFAULT_BASE_URL).ok(),
         };
+        let proxy = raw.proxy.and_then(|field| self.proxy(&field, base_url.as_ref(), allow_http));
         let api_key_file = self
             .file(raw.api_key_file)
             .unwrap_or_else(|| self.path.with_file_name(DEFAULT_KEY_FILE));
@@ -51,12 +53,32 @@ impl Values<'_> {
         let requests_per_minute = self.whole(raw.requests_per_minute, 0..=1_000_000, 60);
         Some(Api {
             base_url: base_url?,
+            proxy,
             api_key_file,
             timeout: Duration::from_secs(timeout.unsigned_abs()),
             max_in_flight,
             requests_per_minute,
             allow_http,
         })
+    }
+
+    fn proxy(
+        &mut self,
+        field: &At<&str>,
+        base_url: Option<&Url>,
+        allow_http: bool,
+    ) -> Option<Proxy> {
+        let is_plain = base_url.is_some_and(|url| url.scheme() == "http");
+        let why = match Proxy::parse(field.value) {
+            Ok(proxy) if is_plain && !allow_http && !proxy.is_private() => {
+                "would be sent the API key unencrypted (with a base_url of https it is not, and \
+                 allow_http = true in [api] permits it)"
+            }
+            Ok(proxy) => return Some(proxy),
+            Err(why) => why,
+        };
+        self.findings.wrong(field, why);
+        None
     }
 
     pub fn budget(&mut self, raw: RawBudget<'_>) -> Option<Budget> {
@@ -211,15 +233,9 @@ fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
         return Err("contains a space or a control character");
     }
     let mut url = Url::parse(text).map_err(|_| "is not a URL")?;
-    let host = url.host_str().unwrap_or("");
-    let is_loopback = host == "localhost"
-        || host
-            .trim_matches(['[', ']'])
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback || allow_http => {}
+        "http" if is_loopback(&url) || allow_http => {}
         "http" => {
             return Err("would send the API key unencrypted \
                 (allow_http = true in [api] permits it)");

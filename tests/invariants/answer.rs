@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 
 use growthd::account::AccountId;
-use growthd::api::{Answer, HttpAnswer, ResponseKind, RetryAfter, classify, decode};
+use growthd::api::{Answer, HttpAnswer, MAX_KEPT, ResponseKind, RetryAfter, classify, decode};
 use growthd::clock::Time;
+use rusqlite::Connection;
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
@@ -28,7 +29,9 @@ pub fn hold(input: &[u8]) {
         let rates = [measured.engagement_rate, measured.virality_score];
         assert!(rates.into_iter().flatten().all(f64::is_finite), "{measured:?}");
         if let Some(extra) = &measured.extra {
+            assert!(extra.len() <= MAX_KEPT);
             assert_is_one_object(extra);
+            assert_is_read_by_sqlite(extra);
         }
     }
 
@@ -38,7 +41,6 @@ pub fn hold(input: &[u8]) {
     let answer = HttpAnswer {
         status,
         date: (first & 32 != 0).then(|| NOW.plus(i64::from(*second) * 100 - 12_800)),
-        age: (first & 64 == 0).then_some(i64::from(*second) * 50),
         retry_after: (first & 64 != 0).then(|| RetryAfter::parse(&header)).flatten(),
         location: (first & 128 != 0).then(|| header.into_owned()),
         body: body.to_vec(),
@@ -60,6 +62,19 @@ pub fn hold(input: &[u8]) {
         }
         _ => {}
     }
+}
+
+fn assert_is_read_by_sqlite(json: &str) {
+    thread_local! {
+        static SQLITE: Connection = Connection::open_in_memory().expect("a database");
+    }
+    let texts = SQLITE.with(|sqlite| -> rusqlite::Result<Vec<String>> {
+        let mut all = sqlite.prepare_cached(
+            "SELECT CAST(coalesce(json_extract(?1, fullkey), '') AS TEXT) FROM json_tree(?1)",
+        )?;
+        all.query_map([json], |row| row.get(0))?.collect()
+    });
+    assert!(texts.is_ok(), "{json}: {texts:?}");
 }
 
 /// JSON, an object, and no name in it twice: JSON's own functions would see one of them.

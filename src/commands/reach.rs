@@ -1,0 +1,51 @@
+//! What `growthd check` says of the way to the vendor.
+
+use std::io::Write;
+
+use crate::api::{CLOCK_TOLERANCE, check_tls, reach};
+use crate::clock;
+use crate::commands::{CommandError, Done, runtime};
+use crate::config::{Api, Span};
+
+/// Whether calls could be made; with `online` the vendor's host is asked, without the key.
+pub(super) fn check_way(
+    api: &Api,
+    online: bool,
+    out: &mut impl Write,
+) -> Result<Done, CommandError> {
+    if let Some(proxy) = &api.proxy {
+        writeln!(out, "proxy      {proxy}")?;
+    }
+    if let Err(error) = check_tls(api) {
+        writeln!(out, "https      {error}")?;
+        return Ok(Done::Attention);
+    }
+    if !online {
+        return Ok(Done::Well);
+    }
+    let host = api.base_url.host_str().unwrap_or_default();
+    let reached = match runtime()?.block_on(reach(api)) {
+        Ok(reached) => reached,
+        Err(error) => {
+            writeln!(out, "online     {host}: {error}")?;
+            return Ok(Done::Attention);
+        }
+    };
+    let off = reached.time.map(|time| time.since(clock::now().time()));
+    let clock = match off {
+        None => "its clock is not told".to_owned(),
+        Some(off) if off.saturating_abs() <= CLOCK_TOLERANCE => "its clock agrees".to_owned(),
+        Some(off) => {
+            let by = Span::of_seconds(off.saturating_abs());
+            let direction = if off < 0 { "ahead of" } else { "behind" };
+            writeln!(
+                out,
+                "online     {host} answers, but this machine's clock is {by} {direction} its own: \
+                 set the clock"
+            )?;
+            return Ok(Done::Attention);
+        }
+    };
+    writeln!(out, "online     {host} answers (HTTP {}); {clock}", reached.status)?;
+    Ok(Done::Well)
+}
