@@ -10,18 +10,23 @@
 //! contract owes an account in its own words, and [`calendar`], which knows the slots without a
 //! cron parser. [`sabotage`] shows that it can fail.
 
-mod bench;
 mod calendar;
-mod cases;
 mod driver;
+mod happening;
+mod judge;
 mod ledger;
-mod model;
 mod oracle;
+mod owed;
 mod plan;
+mod process;
 mod promise;
 mod random;
 mod sabotage;
+mod time;
+mod trouble;
 mod vendor;
+mod wishes;
+mod zone;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,7 +36,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use driver::Driver;
 use plan::Plan;
 use promise::{Broken, Promise};
-use sabotage::Sabotage;
+use sabotage::{SABOTAGES, Sabotage};
 
 /// How many seeds every test run lives through.
 const SEEDS: u64 = 240;
@@ -80,9 +85,9 @@ fn told(seed: u64, years: i64, broken: &Broken) -> String {
     let plan = Plan::draw(seed, years);
     let trace = &again.trace[again.trace.len().saturating_sub(TRACED)..];
     format!(
-        "\nseed {seed}: {broken}\n{}\nterms {:?}\nreplay: GROWTHD_SEED={seed} GROWTHD_YEARS={years} cargo test simulation\n",
+        "\nseed {seed}: {broken}\n{}\nconfiguration {:?}\nreplay: GROWTHD_SEED={seed} GROWTHD_YEARS={years} cargo test simulation\n",
         trace.join("\n"),
-        plan.terms
+        plan.config
     )
 }
 
@@ -146,15 +151,7 @@ fn broken_by(sabotage: Sabotage, expected: &[Promise]) -> Vec<Promise> {
 
 #[test]
 fn a_broken_promise_is_caught() {
-    for (sabotage, expected) in [
-        (Sabotage::NoLedger, &[Promise::LedgerFirst][..]),
-        (Sabotage::BudgetAfterTheCall, &[Promise::Budget]),
-        (Sabotage::SlotOpenedAgain, &[Promise::NothingUnneeded]),
-        (Sabotage::Forgotten, &[Promise::NextDue, Promise::NothingMissed]),
-        (Sabotage::PauseLost, &[Promise::NoHammering]),
-        (Sabotage::SnapshotChanged, &[Promise::HistoryStays]),
-        (Sabotage::SpendLost, &[Promise::Spent]),
-    ] {
+    for (sabotage, expected) in SABOTAGES {
         let broken = broken_by(sabotage, expected);
         let is_caught = broken.last().is_some_and(|promise| expected.contains(promise));
         assert!(is_caught, "{sabotage:?}: {broken:?}");
