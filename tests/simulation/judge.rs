@@ -7,7 +7,7 @@ use super::oracle::Oracle;
 use super::owed::Owed;
 use super::plan::HOUR;
 use super::promise::{Broken, Promise, hold};
-use super::time::At;
+use super::time::{At, NEVER};
 use super::vendor::Nature;
 
 /// How long somebody may wait beyond the pace, in seconds.
@@ -177,7 +177,7 @@ impl Oracle {
     pub fn check_waiting(&self, at: At) -> Result<(), Broken> {
         let now = at.world();
         let mut excuse = self.excuse.max(self.budget_excuse).max(self.throttled / 1000 + 1);
-        excuse = excuse.max(self.trouble.probe_by().unwrap_or(i64::MIN));
+        excuse = excuse.max(self.trouble.probe_by().unwrap_or(NEVER));
         let one_at_a_time = self.trouble.is_perhaps_shared() || self.unconfirmed.is_some();
         let is_full = self.pending.len() >= self.config.max_in_flight
             || (one_at_a_time && !self.pending.is_empty());

@@ -10,7 +10,9 @@
 //! contract owes an account in its own words, and [`calendar`], which knows the slots without a
 //! cron parser. [`sabotage`] shows that it can fail.
 
+mod bench;
 mod calendar;
+mod cases;
 mod driver;
 mod happening;
 mod judge;
@@ -24,6 +26,7 @@ mod random;
 mod sabotage;
 mod time;
 mod trouble;
+mod troubles;
 mod vendor;
 mod wishes;
 mod zone;
@@ -107,7 +110,7 @@ fn every_promise_holds_in_every_seed() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count || broken.lock().expect("a lock").len() > 20 {
+                    if seed >= first + count || broken.lock().expect("a lock").len() > 60 {
                         return;
                     }
                     let lived = live(seed, years, None, false);

@@ -9,7 +9,7 @@ use super::ledger::{Ledger, Line, OK, PENDING, SKIPPED, Seen};
 use super::owed::{Debt, Owed, Up};
 use super::plan::{DAY, Entry, HOUR};
 use super::promise::{Broken, Promise, hold};
-use super::time::At;
+use super::time::{At, NEVER};
 use super::trouble::{End, Trouble};
 use super::vendor::{Kind, Nature};
 use super::wishes::Wishes;
@@ -91,15 +91,15 @@ impl Oracle {
             heard: Vec::new(),
             wishes: Wishes::default(),
             trouble: Trouble::default(),
-            up: Up { awake: i64::MIN, free: i64::MIN },
-            held: i64::MIN,
-            excuse: i64::MIN,
-            budget_excuse: i64::MIN,
-            throttled: i64::MIN,
+            up: Up { awake: NEVER, free: NEVER },
+            held: NEVER,
+            excuse: NEVER,
+            budget_excuse: NEVER,
+            throttled: NEVER,
             unconfirmed: None,
             last_claim: None,
-            active: i64::MIN,
-            in_trouble: i64::MIN,
+            active: NEVER,
+            in_trouble: NEVER,
             claims: Vec::new(),
             oks: 0,
             found: HashMap::new(),

@@ -1,5 +1,8 @@
 //! A moment: in the world, and as the machine's clock has it.
 
+/// Before everything, with room to reckon from it.
+pub const NEVER: i64 = i64::MIN / 4;
+
 /// A moment. The world's time never jumps; the wall clock is what somebody set it to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct At {
