@@ -102,7 +102,8 @@ impl Bench {
         self.process = None;
         let path = self.folder.path().join("growth.db");
         let boot = self.now.world_ms / 2;
-        self.process = Some(Process::start(&path, self.config.clone(), boot).expect("a process"));
+        self.process =
+            Some(Process::start(&path, self.config.clone(), boot, true).expect("a process"));
         self.watch();
     }
 

@@ -70,12 +70,9 @@ impl Calendar {
 
     /// The cron pattern that says the same.
     pub fn cron(&self) -> String {
-        let list = |values: &[i64]| {
-            values.iter().map(i64::to_string).collect::<Vec<_>>().join(",")
-        };
-        let weekdays = |bits: u8| {
-            list(&(0..7).filter(|day| bits & (1 << day) != 0).collect::<Vec<i64>>())
-        };
+        let list = |values: &[i64]| values.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        let weekdays =
+            |bits: u8| list(&(0..7).filter(|day| bits & (1 << day) != 0).collect::<Vec<i64>>());
         let mut cron = String::new();
         if let Some(second) = self.second {
             write!(cron, "{second} ").expect("a string takes all");

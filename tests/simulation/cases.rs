@@ -11,7 +11,8 @@ const MONDAYS: &str = "0 6 * * MON";
 
 /// One account, Mondays at 06:00 UTC, its baseline taken on Thursday, 1 January 2026.
 fn weekly(config: EngineConfig) -> Bench {
-    let mut bench = Bench::new(vec![watched("a", MONDAYS, "UTC")], config, at("2026-01-01T12:00:00"));
+    let mut bench =
+        Bench::new(vec![watched("a", MONDAYS, "UTC")], config, at("2026-01-01T12:00:00"));
     assert_eq!(bench.run(at("2026-01-02T00:00:00")), 1);
     assert_eq!(bench.ledger(1), ["a first - ok"]);
     bench
@@ -229,15 +230,27 @@ fn edits_buy_nothing_and_lose_nothing() {
             &["2026-01-12T05:00:00", "2026-01-19T05:00:00"],
         ),
         // Soon enough.
-        ("0 6 * * MON", "0 6 * * TUE", "2026-01-06T12:00:00", "2026-01-13T07:00:00", &[
-            "2026-01-13T06:00:00",
-        ]),
-        ("0 6 * * MON", "0 6 * * *", "2026-01-08T12:00:00", "2026-01-09T07:00:00", &[
-            "2026-01-09T06:00:00",
-        ]),
-        ("0 6 * * *", "0 6 1 * *", "2026-01-08T12:00:00", "2026-02-01T07:00:00", &[
-            "2026-02-01T06:00:00",
-        ]),
+        (
+            "0 6 * * MON",
+            "0 6 * * TUE",
+            "2026-01-06T12:00:00",
+            "2026-01-13T07:00:00",
+            &["2026-01-13T06:00:00"],
+        ),
+        (
+            "0 6 * * MON",
+            "0 6 * * *",
+            "2026-01-08T12:00:00",
+            "2026-01-09T07:00:00",
+            &["2026-01-09T06:00:00"],
+        ),
+        (
+            "0 6 * * *",
+            "0 6 1 * *",
+            "2026-01-08T12:00:00",
+            "2026-02-01T07:00:00",
+            &["2026-02-01T06:00:00"],
+        ),
     ] {
         let list = vec![watched("a", old, "UTC")];
         let mut bench = Bench::new(list, config(), at("2026-01-01T12:00:00"));

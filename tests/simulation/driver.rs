@@ -390,8 +390,10 @@ impl<'a> Driver<'a> {
         }
         let boot = self.random.between(0, self.time);
         let path = self.folder.join("growth.db");
-        let told = self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
-        let mut process = match Process::start(&path, told.clone(), boot) {
+        let told =
+            self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
+        let has_own_clock = self.sabotage != Some(Sabotage::SetUnheard);
+        let mut process = match Process::start(&path, told.clone(), boot, has_own_clock) {
             Ok(process) => process,
             Err(error) => return self.fails(&error),
         };
@@ -458,7 +460,8 @@ impl<'a> Driver<'a> {
             true => self.list().iter().map(|entry| entry.watched.clone()).collect(),
             false => Vec::new(),
         };
-        let told = self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
+        let told =
+            self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
         let Some(process) = &mut self.process else { return Ok(()) };
         if self.is_reload_due && !self.is_stopping {
             match process.watch(&list, told, at) {

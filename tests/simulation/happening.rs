@@ -104,6 +104,7 @@ impl Happening {
             0..=3 => Happening::Reload,
             4..=6 => Happening::Requested(random.next()),
             7 => Happening::Stop { down: random.between(0, 3) },
+            8 if random.chance(50) => Happening::Cancelled,
             8 => Happening::Emptied(random.between(1, 60)),
             _ => Happening::Edit(random.next()),
         }

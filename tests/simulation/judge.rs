@@ -23,6 +23,9 @@ impl Oracle {
     ) -> Result<(), Broken> {
         self.check_everybody(name.unwrap_or("somebody looked up"), at)?;
         self.claims.push(at.world());
+        if !line.is_scheduled() {
+            self.asked.push(at.world());
+        }
         let Some(id) = name else {
             let is_asked = line.cause == ADD && self.wishes.grant_lookup();
             return hold(is_asked, Promise::NothingUnneeded, || {
@@ -43,9 +46,10 @@ impl Oracle {
         }
         let now = at.wall();
         let objection = owed.objection(line.slot, &self.config, &self.trouble, now);
-        hold(objection.is_none(), Promise::NothingUnneeded, || {
-            format!("{id} is asked for {:?}: {objection:?}: {owed:?}", line.slot)
-        })?;
+        if let Some((promise, why)) = objection {
+            let what = format!("{id} is asked for {:?}: {why}: {owed:?}", line.slot);
+            return Err(Broken::new(promise, what));
+        }
         self.check_attempts(id, line, at)?;
         self.check_cause(id, line)?;
         let owed = self.owed.get_mut(id).expect("known");
@@ -139,7 +143,9 @@ impl Oracle {
             _ => true,
         };
         hold(is_right, Promise::Lateness, || {
-            format!("{id} late by {surely} to {perhaps} s, {on_time} are on time: {line:?} {owed:?}")
+            format!(
+                "{id} late by {surely} to {perhaps} s, {on_time} are on time: {line:?} {owed:?}"
+            )
         })
     }
 
@@ -194,19 +200,23 @@ impl Oracle {
             let Some(debt) = self.must(id, at) else { continue };
             let since = now - (at.wall() - debt.since);
             let since = since.max(owed.excuse).max(excuse);
-            let before = self.claims.partition_point(|claim| *claim <= since);
-            let passed_over = self.claims.len() - before;
+            let count =
+                |claims: &[i64]| claims.len() - claims.partition_point(|claim| *claim <= since);
+            let (passed_over, asked) = (count(&self.claims), count(&self.asked));
+            hold(asked <= self.config.max_in_flight + 2, Promise::PeopleWait, || {
+                format!("{id} waits for {debt:?} since {since}, and {asked} wishes went first")
+            })?;
             let is_late = now > since + PATIENCE + step && (is_idle || passed_over > rounds);
             let promise = match () {
                 () if debt.is_edit => Promise::EditKept,
-                () if owed.failures.iter().any(|end| self.trouble.was_surely_shared(end.run)) => {
-                    Promise::SlotKept
-                }
+                () if owed.took_part => Promise::SlotKept,
                 () if self.in_trouble > now - HOUR => Promise::OwnTrouble,
                 () => Promise::Served,
             };
             hold(!is_late, promise, || {
-                format!("{id} waits for {debt:?} without a reason since {since}, {passed_over} others were asked: {owed:?}")
+                format!(
+                    "{id} waits for {debt:?} without a reason since {since}, {passed_over} others were asked: {owed:?}"
+                )
             })?;
         }
         Ok(())

@@ -89,9 +89,8 @@ impl Ledger {
 
     /// The id of the account with this key.
     pub fn account_id(&self, account: i64) -> Result<String, Broken> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT account_id FROM _account WHERE account = ?1")?;
+        let mut statement =
+            self.connection.prepare_cached("SELECT account_id FROM _account WHERE account = ?1")?;
         Ok(statement.query_row([account], |row| row.get(0))?)
     }
 
@@ -156,8 +155,7 @@ pub struct Seen(BTreeMap<(bool, i64), u64>);
 impl Seen {
     fn hold(&mut self, connection: &Connection, sql: &str, kind: bool) -> Result<(), Broken> {
         let mut statement = connection.prepare_cached(sql)?;
-        let names: Vec<String> =
-            statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
         let key = names.iter().position(|name| name == "refresh_id");
         let key = key.ok_or_else(|| Broken::new(Promise::Store, "no refresh_id"))?;
         let mut rows = statement.query([])?;

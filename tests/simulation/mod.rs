@@ -32,6 +32,7 @@ mod wishes;
 mod zone;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,7 +78,8 @@ fn live(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) -> L
         Ok(driver) => driver,
         Err(broken) => return Lived { result: Err(broken), trace: Vec::new(), counts: (0, 0) },
     };
-    let result = driver.run();
+    let lived = catch_unwind(AssertUnwindSafe(|| driver.run()));
+    let result = lived.unwrap_or_else(|_| Err(Broken::new(Promise::NoPanic, "it panicked")));
     let counts = driver.oracle.counts;
     Lived { result, trace: driver.trace.take().unwrap_or_default(), counts }
 }

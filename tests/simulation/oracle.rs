@@ -68,6 +68,8 @@ pub struct Oracle {
     pub(super) in_trouble: i64,
     /// When calls were claimed, in the world's seconds.
     pub(super) claims: Vec<i64>,
+    /// The same, of those that people asked for.
+    pub(super) asked: Vec<i64>,
     oks: u64,
     /// What look-ups found.
     found: HashMap<String, Vec<i64>>,
@@ -101,6 +103,7 @@ impl Oracle {
             active: NEVER,
             in_trouble: NEVER,
             claims: Vec::new(),
+            asked: Vec::new(),
             oks: 0,
             found: HashMap::new(),
             seen: Seen::default(),
@@ -320,7 +323,8 @@ impl Oracle {
         let nature = kind.nature();
         let name = self.name(line.account)?;
         let owed = name.as_ref().and_then(|name| self.owed.get_mut(name));
-        let was_well = owed.as_ref().is_some_and(|owed| owed.is_active && owed.last_ok != Some(false));
+        let was_well =
+            owed.as_ref().is_some_and(|owed| owed.is_active && owed.last_ok != Some(false));
         if let Some(owed) = owed {
             owed.in_flight = None;
             if !(contradicts && nature == Nature::Served) {
@@ -341,7 +345,11 @@ impl Oracle {
         let account = name.as_deref().unwrap_or("somebody looked up");
         let end = End { account, kind, contradicts, left: pending.left, was_well };
         let was_perhaps = self.trouble.is_perhaps_shared();
-        self.trouble.ended(&end, watched, failing, at.world());
+        if let Some(run) = self.trouble.ended(&end, watched, failing, at.world()) {
+            for owed in self.owed.values_mut() {
+                owed.is_as_before(run, &self.config, at);
+            }
+        }
         if was_perhaps && !self.trouble.is_perhaps_shared() {
             self.excuse(at.world());
             self.up.free = at.wall();

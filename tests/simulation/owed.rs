@@ -10,6 +10,7 @@ use growthd::engine::EngineConfig;
 
 use super::ledger::{Line, OK, SKIPPED};
 use super::plan::{Entry, HOUR};
+use super::promise::Promise;
 use super::time::At;
 use super::trouble::Trouble;
 use super::vendor::{Kind, Nature};
@@ -76,6 +77,8 @@ pub struct Owed {
     /// Until when something explains that it waits; the world's seconds.
     pub excuse: i64,
     pub in_flight: Option<i64>,
+    /// Whether its open slot was tried while everybody was in trouble.
+    pub took_part: bool,
     /// The clock stepped back: what was settled may come again.
     pub amnesty: bool,
     /// Up to where each slot's line was looked for.
@@ -105,6 +108,7 @@ impl Owed {
             last_count: None,
             excuse: at.world(),
             in_flight: None,
+            took_part: false,
             amnesty: false,
             checked: at.wall(),
             is_edited: false,
@@ -138,9 +142,8 @@ impl Owed {
         };
         let is_unknown = |failure: &Failure| failure.kind.nature() == Nature::Unknown;
         let own: Vec<&Failure> = self.failures.iter().filter(is_own).collect();
-        let count = |nature: Nature| {
-            own.iter().filter(|failure| failure.kind.nature() == nature).count()
-        };
+        let count =
+            |nature: Nature| own.iter().filter(|failure| failure.kind.nature() == nature).count();
         let (refused, paid) =
             (count(Nature::Refused), count(Nature::Paid) + count(Nature::Unknown));
         let is_refused = match surely {
@@ -218,45 +221,47 @@ impl Owed {
         config: &EngineConfig,
         trouble: &Trouble,
         now: i64,
-    ) -> Option<&'static str> {
+    ) -> Option<(Promise, &'static str)> {
+        const UNNEEDED: Promise = Promise::NothingUnneeded;
         if !self.is_active {
-            return Some("it is not in the list");
+            return Some((UNNEEDED, "it is not in the list"));
         }
         let Some(slot) = slot else {
             return match self.was_ever_ok {
-                true => Some("it has its baseline"),
+                true => Some((UNNEEDED, "it has its baseline")),
                 false if !self.amnesty && self.is_used_up(None, config, trouble, true) => {
-                    Some("its baseline was given up")
+                    Some((Promise::PaidAttempts, "its baseline was given up"))
                 }
                 false => None,
             };
         };
         if slot > now {
-            return Some("it is to come");
+            return Some((UNNEEDED, "it is to come"));
         }
         let latest = self.entry.calendar.at_or_before(now);
         let is_kept = self.kept.contains(&slot) || self.left_open == Some(slot);
         if slot != latest && !is_kept {
-            return Some("it is no slot, or a later one has come");
+            return Some((UNNEEDED, "it is no slot, or a later one has come"));
         }
         let is_edit = self.edit.is_some_and(|(_, from)| from <= now);
         let is_owed = slot >= self.since || is_kept || self.amnesty || is_edit || !self.was_ever_ok;
         if !is_owed {
-            return Some("it was not owed under this schedule");
+            return Some((UNNEEDED, "it was not owed under this schedule"));
         }
         if self.line(slot) == Some(OK) {
-            return Some("it was bought");
+            return Some((UNNEEDED, "it was bought"));
         }
         if self.is_fresh(slot, now) && !is_kept && !self.amnesty {
-            return Some("a number was measured just before, or since");
+            return Some((UNNEEDED, "a number was measured just before, or since"));
         }
         if self.amnesty {
             return None;
         }
         if self.line(slot) == Some(SKIPPED) && !is_kept {
-            return Some("it was skipped");
+            return Some((UNNEEDED, "it was skipped"));
         }
-        self.is_used_up(Some(slot), config, trouble, true).then_some("it was given up")
+        self.is_used_up(Some(slot), config, trouble, true)
+            .then_some((Promise::PaidAttempts, "it was given up"))
     }
 
     /// A line of the ledger came to be, or to its end.
@@ -277,13 +282,21 @@ impl Owed {
         self.edit = None;
         self.left_open = None;
         self.last_ok = Some(true);
+        self.took_part = false;
         self.excuse = self.excuse.max(at.world());
         self.is_edited = false;
         self.amnesty &= measured.is_none();
     }
 
     /// A call for a slot came to nothing.
-    pub fn failed(&mut self, slot: Option<i64>, kind: Kind, run: u64, config: &EngineConfig, at: At) {
+    pub fn failed(
+        &mut self,
+        slot: Option<i64>,
+        kind: Kind,
+        run: u64,
+        config: &EngineConfig,
+        at: At,
+    ) {
         if self.tried != Some(slot) {
             self.failures.clear();
             self.tried = Some(slot);
@@ -291,8 +304,7 @@ impl Owed {
         self.failures.push(Failure { kind, run, at: at.world() });
         let retry = &config.retry;
         let doubled = retry.first_delay.saturating_mul(1 << self.failures.len().min(30));
-        let refused =
-            self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused);
+        let refused = self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused);
         let longest = match kind.nature() {
             Nature::Throttled => kind.wait().unwrap_or(60).min(retry.max_delay).max(doubled),
             _ if refused => 25 * HOUR,
@@ -300,6 +312,24 @@ impl Owed {
         };
         self.excuse = self.excuse.max(at.world() + longest + longest / 4 + 1);
         self.is_edited = false;
+    }
+
+    /// A run of trouble was everybody's, and is over: all is as it was before, but what is
+    /// unknown stays so where it is not repeated.
+    pub fn is_as_before(&mut self, run: u64, config: &EngineConfig, at: At) {
+        let stays = |failure: &Failure| {
+            let is_unknown = failure.kind.nature() == Nature::Unknown;
+            failure.run != run || (is_unknown && config.retry.unknown == OnUnknown::Skip)
+        };
+        let count = self.failures.len();
+        self.failures.retain(stays);
+        if self.failures.len() < count {
+            self.took_part = true;
+            self.last_ok = None;
+        }
+        if self.failures.is_empty() {
+            self.excuse = at.world();
+        }
     }
 
     /// Where the longest of two schedules' distances lie.
@@ -317,12 +347,7 @@ impl Owed {
 
     /// The list was read again; `None`: it is not in it. `must`: what was owed. Answers the slot
     /// for which a line must say that it is no longer owed.
-    pub fn edited(
-        &mut self,
-        entry: Option<&Entry>,
-        must: Option<Debt>,
-        at: At,
-    ) -> Option<i64> {
+    pub fn edited(&mut self, entry: Option<&Entry>, must: Option<Debt>, at: At) -> Option<i64> {
         let now = at.wall();
         let will_be_active = entry.is_some_and(|entry| entry.watched.enabled);
         let has_moved = entry.is_some_and(|new| {
@@ -354,9 +379,9 @@ impl Owed {
                 self.active_since = now;
                 self.since = now;
                 self.checked = now;
-                self.must_keep = self.left_open.filter(|slot| {
-                    *slot == self.entry.calendar.at_or_before(now) && !has_moved
-                });
+                self.must_keep = self
+                    .left_open
+                    .filter(|slot| *slot == self.entry.calendar.at_or_before(now) && !has_moved);
                 self.edit = None;
                 self.excuse = self.excuse.max(at.world());
                 self.is_edited = true;

@@ -128,7 +128,8 @@ impl Plan {
         };
         for _ in 0..trouble {
             plan.draw_outage(random);
-            let (from, length) = (random.between(start, end), random.pick(&[DAY, 9 * DAY, 60 * DAY]));
+            let (from, length) =
+                (random.between(start, end), random.pick(&[DAY, 9 * DAY, 60 * DAY]));
             let (account, kind) = (random.below(count), Kind::draw(random));
             plan.sick.push(Sick { account, from, to: from + length, kind });
         }

@@ -26,8 +26,10 @@ pub struct Turned {
 #[derive(Debug)]
 pub struct Process {
     engine: Engine,
-    /// What the machine's own clock said when the world began, in milliseconds.
-    pub boot: i64,
+    /// When the machine's own clock was at 0, in the world's milliseconds.
+    boot: i64,
+    /// Whether that clock is not set along with the other.
+    has_own_clock: bool,
 }
 
 impl Process {
@@ -37,10 +39,16 @@ impl Process {
     }
 
     /// Begins on a database that is there.
-    pub fn start(path: &Path, config: EngineConfig, boot: i64) -> Result<Process, StoreError> {
+    pub fn start(
+        path: &Path,
+        config: EngineConfig,
+        boot: i64,
+        has_own_clock: bool,
+    ) -> Result<Process, StoreError> {
         let store = Store::open(path, Creation::Refused)?;
         store.make_volatile()?;
-        Ok(Process { engine: Engine::new(store, config, ClaimMode::Due), boot })
+        let engine = Engine::new(store, config, ClaimMode::Due);
+        Ok(Process { engine, boot, has_own_clock })
     }
 
     fn moment(&self, at: At) -> Now {

@@ -18,6 +18,8 @@ pub enum Promise {
     SlotKept,
     /// One account's trouble delays no other by over a minute beyond the pace.
     OwnTrouble,
+    /// What people ask for makes no slot wait for more than a few calls.
+    PeopleWait,
     /// No edit makes a wait longer than both the old and the new interval.
     EditKept,
     /// While everybody is in trouble, paid or not, a few are asked, one at a time.
@@ -48,6 +50,8 @@ pub enum Promise {
     NextDue,
     /// The store works when nothing is wrong with it, and the file is sound.
     Store,
+    /// Nothing panics.
+    NoPanic,
     /// A turn leads somewhere.
     NoSpinning,
 }

@@ -1,6 +1,6 @@
 //! Breaking each promise on purpose: what the oracle cannot catch, it does not check.
 
-use growthd::config::CatchUp;
+use growthd::config::{CatchUp, OnUnknown};
 use growthd::engine::EngineConfig;
 use growthd::store::Claim;
 
@@ -20,7 +20,7 @@ pub enum Sabotage {
     SlotOpenedAgain,
     /// An account is put off.
     Forgotten,
-    /// Who is due is put off when the vendor fails.
+    /// What is unknown is not repeated, though it should be.
     SlotTaken,
     /// Who is edited is put off.
     EditLost,
@@ -34,8 +34,10 @@ pub enum Sabotage {
     ReloadsUntold,
     /// No line says that a slot was superseded.
     SupersededUntold,
-    /// What failed is heard as if it had cost nothing.
-    PaidUnheard,
+    /// The limit of paid attempts is not told.
+    AttemptsUntold,
+    /// The machine's own clock is set along with the other.
+    SetUnheard,
     /// `catch_up = "never"` is taken for "always".
     CatchUpUntold,
     /// The vendor's `Date` is not heard.
@@ -49,7 +51,7 @@ pub enum Sabotage {
 }
 
 /// Each, and the promises one of which it must break.
-pub const SABOTAGES: [(Sabotage, &[Promise]); 17] = [
+pub const SABOTAGES: [(Sabotage, &[Promise]); 18] = [
     (Sabotage::NoLedger, &[Promise::LedgerFirst]),
     (Sabotage::BudgetUntold, &[Promise::Budget]),
     (Sabotage::SlotOpenedAgain, &[Promise::NothingUnneeded]),
@@ -61,7 +63,8 @@ pub const SABOTAGES: [(Sabotage, &[Promise]); 17] = [
     (Sabotage::RefusalUnheard, &[Promise::BackOff]),
     (Sabotage::ReloadsUntold, &[Promise::FewProbes]),
     (Sabotage::SupersededUntold, &[Promise::Skipped]),
-    (Sabotage::PaidUnheard, &[Promise::PaidAttempts]),
+    (Sabotage::AttemptsUntold, &[Promise::PaidAttempts]),
+    (Sabotage::SetUnheard, &[Promise::ClockConfirmed]),
     (Sabotage::CatchUpUntold, &[Promise::Lateness]),
     (Sabotage::DateUnheard, &[Promise::Verdict, Promise::Served]),
     (Sabotage::PaceUntold, &[Promise::Pace]),
@@ -75,6 +78,8 @@ impl Sabotage {
         let mut told = config.clone();
         match self {
             Sabotage::BudgetUntold => told.budget = None,
+            Sabotage::AttemptsUntold => told.retry.max_paid_attempts = 20,
+            Sabotage::SlotTaken => told.retry.unknown = OnUnknown::Skip,
             Sabotage::PaceUntold => told.requests_per_minute = 0,
             Sabotage::CatchUpUntold => told.catch_up = CatchUp::Always,
             _ => {}

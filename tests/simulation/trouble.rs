@@ -68,10 +68,6 @@ impl Trouble {
         self.perhaps.contains(&run)
     }
 
-    pub fn is_surely_shared(&self) -> bool {
-        self.run.sure.is_some()
-    }
-
     pub fn is_perhaps_shared(&self) -> bool {
         self.run.perhaps.is_some()
     }
@@ -98,22 +94,28 @@ impl Trouble {
     }
 
     /// A call came to its end at `time`, in seconds; `watched` accounts there are to ask, of
-    /// whom so many were `failing` already. Answers whether a run that was surely everybody's
-    /// is over.
-    pub fn ended(&mut self, end: &End<'_>, watched: usize, failing: usize, time: i64) -> bool {
+    /// whom so many were `failing` already. Answers the run that is over, if it was surely
+    /// everybody's.
+    pub fn ended(
+        &mut self,
+        end: &End<'_>,
+        watched: usize,
+        failing: usize,
+        time: i64,
+    ) -> Option<u64> {
         let nature = end.kind.nature();
         if nature == Nature::Throttled && !end.contradicts {
-            return false;
+            return None;
         }
         if nature == Nature::Served && !end.contradicts {
             if self.run.sure.is_some_and(|opened| end.left < opened) {
-                return false;
+                return None;
             }
-            let was_shared = self.run.sure.is_some();
+            let over = self.run.sure.map(|_| self.number);
             self.number += 1;
             self.run = Run::default();
             self.probes.clear();
-            return was_shared;
+            return over;
         }
         let run = &mut self.run;
         run.since.get_or_insert(time);
@@ -137,7 +139,7 @@ impl Trouble {
             run.perhaps.get_or_insert(time * 1000);
             self.perhaps.insert(self.number);
         }
-        false
+        None
     }
 
     /// A call is claimed at `time`, in seconds, while so many of those claimed since the trouble
