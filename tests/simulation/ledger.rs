@@ -25,6 +25,7 @@ pub struct Line {
 
 pub const PENDING: i64 = 0;
 pub const OK: i64 = 1;
+pub const FAILED: i64 = 2;
 pub const SKIPPED: i64 = 4;
 
 pub const FIRST: i64 = 0;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use growthd::engine::EngineConfig;
 
-use super::ledger::{Ledger, Line, OK, PENDING, SKIPPED, Seen};
+use super::ledger::{FAILED, Ledger, Line, OK, PENDING, SKIPPED, Seen};
 use super::owed::{Debt, Owed, Up};
 use super::plan::{DAY, Entry, HOUR};
 use super::promise::{Broken, Promise, hold};
@@ -327,9 +327,9 @@ impl Oracle {
             owed.as_ref().is_some_and(|owed| owed.is_active && owed.last_ok != Some(false));
         if let Some(owed) = owed {
             owed.in_flight = None;
-            if !(contradicts && nature == Nature::Served) {
-                owed.note(line);
-            }
+            // An answer that contradicts the clock serves no slot, whatever its line says.
+            let outcome = if contradicts && line.outcome == OK { FAILED } else { line.outcome };
+            owed.note(&Line { outcome, ..line.clone() });
             owed.excuse = owed.excuse.max(at.world());
         }
         if nature == Nature::Served {

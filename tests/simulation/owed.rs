@@ -60,6 +60,8 @@ pub struct Owed {
     edit: Option<(i64, i64)>,
     /// The slot that was open when it was taken out of the list.
     left_open: Option<i64>,
+    /// The same, if it was open for sure.
+    left_owed: Option<i64>,
     pub was_ever_ok: bool,
     /// When numbers were measured.
     measured: BTreeSet<i64>,
@@ -98,6 +100,7 @@ impl Owed {
             must_keep: None,
             edit: None,
             left_open: None,
+            left_owed: None,
             was_ever_ok: !found.is_empty(),
             measured: found.iter().copied().collect(),
             lines: BTreeMap::new(),
@@ -281,6 +284,7 @@ impl Owed {
         self.must_keep = None;
         self.edit = None;
         self.left_open = None;
+        self.left_owed = None;
         self.last_ok = Some(true);
         self.took_part = false;
         self.excuse = self.excuse.max(at.world());
@@ -345,6 +349,16 @@ impl Owed {
         })
     }
 
+    /// The names that what is open may go by: slots since the last number.
+    fn open_names(&self, old: &Entry, now: i64) -> Vec<i64> {
+        let last = self.measured.range(..=now).next_back().copied().unwrap_or(self.active_since);
+        let slots = std::iter::successors(Some(old.calendar.at_or_before(now)), |slot| {
+            Some(old.calendar.at_or_before(slot - 1))
+        });
+        let is_open = |slot: &i64| *slot > last && self.line(*slot) != Some(OK);
+        slots.take(60).take_while(is_open).collect()
+    }
+
     /// The list was read again; `None`: it is not in it. `must`: what was owed. Answers the slot
     /// for which a line must say that it is no longer owed.
     pub fn edited(&mut self, entry: Option<&Entry>, must: Option<Debt>, at: At) -> Option<i64> {
@@ -363,7 +377,7 @@ impl Owed {
         let mut is_settled = None;
         match (self.is_active, will_be_active) {
             (true, true) if has_moved => {
-                self.kept.extend(open);
+                self.kept.extend(self.open_names(&old, now));
                 self.kept.extend(self.tried.flatten());
                 self.must_keep = must.and_then(|debt| debt.slot);
                 self.since = now;
@@ -379,9 +393,11 @@ impl Owed {
                 self.active_since = now;
                 self.since = now;
                 self.checked = now;
-                self.must_keep = self
-                    .left_open
-                    .filter(|slot| *slot == self.entry.calendar.at_or_before(now) && !has_moved);
+                let latest = self.entry.calendar.at_or_before(now);
+                self.must_keep = self.left_owed.filter(|slot| *slot == latest && !has_moved);
+                if let Some(slot) = self.must_keep {
+                    self.lines.remove(&slot);
+                }
                 self.edit = None;
                 self.excuse = self.excuse.max(at.world());
                 self.is_edited = true;
@@ -389,6 +405,7 @@ impl Owed {
             (true, false) => {
                 is_settled = must.and_then(|debt| debt.slot).filter(|slot| *slot == latest);
                 self.left_open = open;
+                self.left_owed = is_settled;
                 self.kept.clear();
                 self.must_keep = None;
                 self.edit = None;
