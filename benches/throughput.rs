@@ -238,7 +238,7 @@ async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     let count = config.accounts.len();
     let store = Store::open(&config.database.path, Creation::Allowed).unwrap();
     let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Due);
-    engine.watch(&config.accounts, EngineConfig::of(config), clock::now()).unwrap();
+    engine.watch(&config.accounts, EngineConfig::of(config), clock::moment()).unwrap();
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();
     let client = client.clone();

@@ -14,7 +14,7 @@ pub const MAX_ID_LEN: usize = 128;
 pub struct AccountId(Box<str>);
 
 /// How people know an account: its name on its platform.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Handle {
     /// Without `@`.
     pub username: String,

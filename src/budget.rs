@@ -41,6 +41,11 @@ impl Budget {
         Days1970 { from: day(first), to: next.map_or(i64::MAX, day) }
     }
 
+    /// How many more calls people may ask for beside the `spent` ones that they asked for.
+    pub fn manual_room(&self, spent: u64) -> u64 {
+        self.manual.map_or(u64::MAX, |manual| manual.saturating_sub(spent))
+    }
+
     /// How many calls fit beside the `spent` ones.
     pub fn room(&self, spent: u64) -> u64 {
         self.refreshes.saturating_sub(spent)
@@ -68,7 +73,7 @@ mod tests {
             (Period::Month, "2026-12-31T12:00:00Z", "2027-01-01T00:00:00Z"),
             (Period::Day, "1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"),
         ] {
-            let period = Budget { refreshes: 1, per }.period(at(now));
+            let period = Budget { refreshes: 1, per, manual: None }.period(at(now));
             assert_eq!(period.end(), at(end), "{per:?} {now}");
             assert!(period.from * DAY <= at(now).0 && at(now) < period.end());
         }

@@ -69,6 +69,22 @@ impl From<Time> for Now {
     }
 }
 
+/// One moment by both of the machine's clocks: what the wall clock said, and the milliseconds of a
+/// clock that counts sleep too and that nobody can set. Against it a wall clock that was set shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moment {
+    /// What the wall clock said.
+    pub wall: Now,
+    /// Milliseconds since some start.
+    pub machine: i64,
+}
+
+/// Reads both clocks.
+pub fn moment() -> Moment {
+    let machine = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Moment { wall: now(), machine: machine.tv_sec * 1000 + machine.tv_nsec / 1_000_000 }
+}
+
 /// Reads the wall clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub fn now() -> Now {

@@ -72,7 +72,7 @@ mod tests {
             assert!((forecast / month - 1.0).abs() < 0.02, "{cron}: {forecast}");
         }
         let weekly = [account("a", "0 6 * * MON", true), account("b", "0 6 * * MON", true)];
-        let budget = Budget { refreshes: 1, per: Period::Week };
+        let budget = Budget { refreshes: 1, per: Period::Week, manual: None };
         assert!((per_period(&weekly, &budget, now) - 2.0).abs() < 0.02);
     }
 }

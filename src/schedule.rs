@@ -183,7 +183,7 @@ fn explain(text: &str, error: &str) -> String {
 struct Window {
     from: Time,
     next: Time,
-    interval: i64,
+    after: Time,
 }
 
 impl Window {
@@ -192,15 +192,27 @@ impl Window {
     }
 }
 
-/// An account's open slot and what follows it, as of some moment.
+/// An account's slots around some moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SlotWindow {
     /// The latest slot that is not after the moment.
     pub slot: Time,
     /// The first slot after the moment.
     pub next: Time,
-    /// The longest distance among the next ten occurrences, in seconds.
-    pub interval: i64,
+    /// The slot after that.
+    pub after: Time,
+}
+
+impl SlotWindow {
+    /// From the slot to the one after it, in seconds.
+    pub fn interval(&self) -> i64 {
+        self.next.since(self.slot)
+    }
+
+    /// From the next slot to the one after it, in seconds.
+    pub fn next_interval(&self) -> i64 {
+        self.after.since(self.next)
+    }
 }
 
 /// The distinct schedules in use, each parsed once, with the last answer of each kept: most
@@ -224,7 +236,7 @@ impl ScheduleCache {
     ///
     /// # Errors
     /// What [`Schedule::parse`] says: texts that came through the configuration do parse.
-    pub fn place(
+    pub fn window(
         &mut self,
         cron: &str,
         zone: &str,
@@ -249,18 +261,46 @@ impl ScheduleCache {
         Ok(SlotWindow {
             slot: window.from.plus(offset),
             next: window.next.plus(offset),
-            interval: window.interval,
+            after: window.after.plus(offset),
         })
+    }
+
+    /// The slots after `after`, up to `until`, oldest first; the newest `most` of them.
+    ///
+    /// # Errors
+    /// As [`ScheduleCache::window`].
+    pub fn slots_between(
+        &mut self,
+        cron: &str,
+        zone: &str,
+        offset: i64,
+        after: Time,
+        until: Time,
+        most: usize,
+    ) -> Result<Vec<Time>, InvalidSchedule> {
+        let mut slots = Vec::new();
+        let mut end = until;
+        while slots.len() < most {
+            let slot = self.window(cron, zone, offset, end)?.slot;
+            if slot <= after {
+                break;
+            }
+            slots.push(slot);
+            end = slot.plus(-1);
+        }
+        slots.reverse();
+        Ok(slots)
     }
 }
 
 impl Schedule {
     fn window(&self, time: Time) -> Result<Window, InvalidSchedule> {
         let never = || InvalidSchedule::NeverFires(self.cron.as_str().to_owned());
+        let next = self.find_after(time).ok_or_else(never)?;
         Ok(Window {
             from: self.find_at_or_before(time).ok_or_else(never)?,
-            next: self.find_after(time).ok_or_else(never)?,
-            interval: self.interval(time),
+            next,
+            after: self.find_after(next).unwrap_or(next),
         })
     }
 }
@@ -386,10 +426,10 @@ mod tests {
         assert_eq!(spread_offset(&id, 0), 0);
         let mut schedules = ScheduleCache::default();
         let monday = at("2026-01-05T06:00:00Z");
-        let place = schedules.place("0 6 * * MON", "UTC", 600, monday.plus(599)).expect("a place");
+        let place = schedules.window("0 6 * * MON", "UTC", 600, monday.plus(599)).expect("a place");
         assert_eq!(place.slot, monday.plus(600 - 7 * 24 * 3600));
         assert_eq!(place.next, monday.plus(600));
-        let place = schedules.place("0 6 * * MON", "UTC", 600, monday.plus(600)).expect("a place");
+        let place = schedules.window("0 6 * * MON", "UTC", 600, monday.plus(600)).expect("a place");
         assert_eq!(place.slot, monday.plus(600), "an occurrence is inclusive");
     }
 

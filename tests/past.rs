@@ -79,8 +79,8 @@ impl Past {
         self.connection
             .execute(
                 "INSERT INTO _account (account_id, label, tags, cron, timezone, spread, enabled,
-                                       added_time, active_time, next_due, interval)
-                 VALUES (?1, ?2, '[]', '0 6 * * MON', 'UTC', 0, 1, ?3, ?3, 4000000000, ?4)",
+                                       added_time, active_time, phase, settled_slot, next_due, interval)
+                 VALUES (?1, ?2, '[]', '0 6 * * MON', 'UTC', 0, 1, ?3, ?3, 1, ?3, 4000000000, ?4)",
                 params![id, label, START, WEEK],
             )
             .expect("an account");

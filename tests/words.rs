@@ -134,7 +134,7 @@ fn status_shows_how_things_stand() {
     daemon.stop();
     assert_shown!(shown(&place.growthd(&["plan"])), @r#"
     ACCOUNT  LABEL  NEXT  WHY  THEN
-    clx456def  [time]  [span]  schedule  [time]
+    clx456def  [time]  [span]  retry  [time]
     clx123abc  Fitness Guru  [time]  [span]  schedule  [time]
     [exit 0]
     "#);

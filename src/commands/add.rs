@@ -86,7 +86,7 @@ async fn look_up(config: &Config, newcomer: AccountLookup) -> Result<Option<Look
     let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(path, creation)?;
     let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);
-    engine.watch(&config.accounts, EngineConfig::of(config), clock::now())?;
+    engine.watch(&config.accounts, EngineConfig::of(config), clock::moment())?;
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();

@@ -81,6 +81,6 @@ fn next(schedules: &mut ScheduleCache, account: &Watched, now: Time) -> String {
         return "disabled".to_owned();
     }
     let offset = spread_offset(&account.id, account.spread);
-    let place = schedules.place(&account.cron, &account.timezone, offset, now);
+    let place = schedules.window(&account.cron, &account.timezone, offset, now);
     place.map(|place| place.next.to_string()).unwrap_or_default()
 }

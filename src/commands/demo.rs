@@ -120,7 +120,7 @@ async fn play(folder: &Path) -> Result<(), CommandError> {
     let client = Client::new(&config.api, key).map_err(RunError::from)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
-    engine.watch(&config.accounts, EngineConfig::of(&config), clock::now())?;
+    engine.watch(&config.accounts, EngineConfig::of(&config), clock::moment())?;
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();

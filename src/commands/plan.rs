@@ -81,7 +81,7 @@ impl<'a> Known<'a> {
     /// The first occurrence after `time`.
     fn following(&mut self, cron: &'a str, zone: &'a str, time: Time) -> Option<Time> {
         let schedules = &mut self.schedules;
-        let place = || schedules.place(cron, zone, 0, time).ok().map(|place| place.next);
+        let place = || schedules.window(cron, zone, 0, time).ok().map(|place| place.next);
         *self.following.entry((cron, zone, time)).or_insert_with(place)
     }
 }

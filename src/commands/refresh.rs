@@ -49,7 +49,7 @@ async fn alone(config: &Config, selection: Selection, as_json: bool) -> Result<D
     let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(&config.database.path, creation)?;
     let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);
-    engine.watch(&config.accounts, EngineConfig::of(config), clock::now())?;
+    engine.watch(&config.accounts, EngineConfig::of(config), clock::moment())?;
 
     let (inbox, received) = channel();
     let (claims, claimed) = unbounded_channel();

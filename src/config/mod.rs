@@ -99,6 +99,8 @@ pub struct Budget {
     pub refreshes: u64,
     /// In what time.
     pub per: Period,
+    /// How many of them people may ask for; `None`: all.
+    pub manual: Option<u64>,
 }
 
 /// A period of the calendar in UTC.

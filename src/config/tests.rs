@@ -65,7 +65,7 @@ fn the_example_tells_the_truth_about_every_key() {
         (config.api, config.retry, config.catch_up),
         (defaults.api, defaults.retry, defaults.catch_up)
     );
-    assert_eq!(config.budget, Some(Budget { refreshes: 1000, per: Period::Month }));
+    assert_eq!(config.budget, Some(Budget { refreshes: 1000, per: Period::Month, manual: None }));
     assert_eq!(config.http, valid("[http]").http);
     assert_eq!(config.database.path, defaults.database.path);
     let minimal = valid("[[account]]\nid = \"clx123abc\"\nlabel = \"Fitness Guru\"");

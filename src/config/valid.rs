@@ -65,10 +65,10 @@ impl Values<'_> {
         let choices = [("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
         let per = self.choice(raw.per, choices, Period::Month);
         let Some(refreshes) = raw.refreshes else {
-            return Some(Budget { refreshes: DEFAULT_BUDGET, per });
+            return Some(Budget { refreshes: DEFAULT_BUDGET, per, manual: None });
         };
         match u64::try_from(refreshes.value) {
-            Ok(refreshes) => Some(Budget { refreshes, per }),
+            Ok(refreshes) => Some(Budget { refreshes, per, manual: None }),
             Err(_) => {
                 self.findings.wrong(&refreshes, "is negative");
                 None

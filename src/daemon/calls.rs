@@ -40,7 +40,7 @@ impl Call {
         let start = clock::monotonic();
         let answer = match claim.target() {
             CallTarget::Account(_, id) => client.refresh(id).await,
-            CallTarget::AccountLookup(newcomer) => client.analyze(&newcomer.handle).await,
+            CallTarget::Lookup(lookup) => client.analyze(&lookup.handle).await,
         };
         metrics.took(clock::monotonic().duration_since(start));
         let arrived = clock::now().time();
@@ -48,9 +48,9 @@ impl Call {
         self.settle(heard, arrived, answer.into_body_permit());
     }
 
-    fn settle(mut self, heard: ClassifiedResponse, arrived: Time, room: BodyPermit) {
+    fn settle(mut self, response: ClassifiedResponse, arrived: Time, permit: BodyPermit) {
         if let Some(claim) = self.claim.take() {
-            self.send(CompletedCall { claim, heard, arrived, room });
+            self.send(CompletedCall { claim, response, arrived, permit });
         }
     }
 
@@ -76,18 +76,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::clock::Now;
+    use crate::clock::{Moment, Now};
     use crate::config::Config;
     use crate::engine::{ClaimMode, Engine, EngineConfig};
     use crate::store::{Creation, Store};
 
-    const NEW_YEAR_2026: Now = Now(1_767_225_600_000);
+    const NEW_YEAR_2026: Moment = Moment { wall: Now(1_767_225_600_000), machine: 0 };
 
     #[tokio::test]
     async fn a_call_that_ends_early_is_settled() {
         let folder = tempfile::tempdir().expect("a folder");
         let text = b"[[account]]\nid = 'a'";
-        let config = Config::parse(&folder.path().join("c.toml"), text, NEW_YEAR_2026.time());
+        let config = Config::parse(&folder.path().join("c.toml"), text, NEW_YEAR_2026.wall.time());
         let config = config.expect("a configuration");
         let store = Store::open(&config.database.path, Creation::Allowed).expect("a store");
         let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
@@ -104,7 +104,7 @@ mod tests {
         let Ok(Input::Returned(returned)) = received.recv_timeout(Duration::from_secs(5)) else {
             panic!("nothing came back")
         };
-        assert!(returned.heard.spent && returned.heard.status.is_none());
+        assert!(returned.response.spent && returned.response.status.is_none());
         engine.take(returned);
         engine.turn(NEW_YEAR_2026).expect("a turn");
         assert_eq!(engine.in_flight(), 0);

@@ -102,10 +102,17 @@ fn log(event: &Event) {
         Event::NotFound { handle, why, .. } => {
             warn!("not found: {}: {}", Printable(&handle.to_string()), Printable(why));
         }
-        Event::Paused(pause) => {
-            error!(next_probe = %pause.probe, "paused: {}", Printable(&pause.reason));
+        Event::BreakerOpened(open) => {
+            let trouble = open.trouble.as_str();
+            error!(
+                trouble,
+                "the vendor is in trouble; nobody is asked but by probes: {}",
+                Printable(&open.reason)
+            );
         }
-        Event::Resumed(_) => info!("going on: the pause is over"),
+        Event::BreakerClosed { since } => {
+            info!(since = %since, "the vendor answers again; what is due is refreshed");
+        }
         Event::Waiting(wait) => {
             warn!(until = %wait.until, "waiting, as the vendor asks: {}", Printable(&wait.reason));
         }
@@ -114,6 +121,9 @@ fn log(event: &Event) {
         }
         Event::ClockSteppedBack(accounts) => {
             warn!(accounts, "the clock was set back; accounts that were ahead are back with it");
+        }
+        Event::ClockSet(seconds) => {
+            warn!(seconds, "the clock was set; one call at a time until an answer confirms it");
         }
         Event::LeftPending(calls) => {
             warn!(

@@ -21,7 +21,8 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::clock::{self, Time};
 use crate::config::Budget;
 use crate::engine::Event;
-use crate::store::{Outcome, PauseKind, Reader, SCHEMA_VERSION, StoreError, journal_size};
+use crate::engine::{Breaker, Trouble};
+use crate::store::{Outcome, Reader, SCHEMA_VERSION, StoreError, journal_size};
 
 /// A worker that has made no turn for so long is stuck: twice its longest sleep.
 const STUCK: Duration = Duration::from_secs(60);
@@ -252,10 +253,11 @@ fn register_standing(
         Unit::Bytes,
         gauge(count(journal_size(database))),
     );
-    let pause = look.pause()?.map(|pause| pause.kind);
+    let breaker = Breaker::read(&look)?;
+    let trouble = breaker.as_open().map(|open| open.trouble);
     let paused = Family::<ByKind, Gauge>::default();
-    for kind in PauseKind::ALL {
-        let is_paused = i64::from(pause == Some(kind));
+    for kind in Trouble::ALL {
+        let is_paused = i64::from(trouble == Some(kind));
         paused.get_or_create(&ByKind { kind: Word(kind.as_str()) }).set(is_paused);
     }
     registry.register("paused", "Whether everything waits, and why", paused);

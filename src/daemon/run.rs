@@ -19,10 +19,10 @@ use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watched_file::WatchedFile;
 use crate::daemon::worker::{Input, Work, WorkError, Worker};
 use crate::daemon::{control, heartbeat, make_calls, status_line};
-use crate::engine::{Changes, ClaimMode, Engine, EngineConfig};
+use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
 use crate::forecast::per_month;
 use crate::report::Printable;
-use crate::store::{Creation, Pause, Reader, Store, StoreError, WatchlistDiff};
+use crate::store::{Creation, Reader, Store, StoreError, WatchlistDiff};
 
 /// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
 /// while.
@@ -75,9 +75,9 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
     let store = Store::open(&config.database.path, Creation::Allowed)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
     let (config, list) = Watchlist::of(config)?;
-    let changes = engine.amend(&list.amendment, EngineConfig::of(&config), clock::now())?;
+    let changes = engine.amend(&list.amendment, EngineConfig::of(&config), clock::moment())?;
     let list = list.outline;
-    let pause = engine.store().look()?.pause()?;
+    let breaker = Breaker::read(&engine.store().look()?)?;
     let notifier = Notifier::from_env();
 
     let (inbox, received) = channel();
@@ -118,7 +118,7 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
         }
     }
 
-    announce(&config, list, changes, pause.as_ref());
+    announce(&config, list, changes, breaker.as_open());
     notifier.ready(&list.watching());
     if notifier.is_heard() {
         tokio::spawn(status_line::keep(notifier.clone(), served));
@@ -182,7 +182,7 @@ impl Watchlist {
             refreshes_a_month: per_month(&accounts, clock::now().time()),
         };
         let mut reader = Reader::open(&config.database.path)?;
-        let amendment = reader.look()?.amendment(&accounts)?;
+        let amendment = reader.look()?.diff(&accounts)?;
         Ok((config, Watchlist { amendment, outline }))
     }
 }
@@ -193,7 +193,7 @@ impl Outline {
     }
 }
 
-fn announce(config: &Config, list: Outline, changes: Changes, pause: Option<&Pause>) {
+fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {
     if list.listed == 0 {
         warn!("the watchlist is empty: add an [[account]] to {}", config.path.display());
     }
@@ -202,11 +202,11 @@ fn announce(config: &Config, list: Outline, changes: Changes, pause: Option<&Pau
         database = %config.database.path.display(),
         "growthd {} watches ({changes})", env!("CARGO_PKG_VERSION")
     );
-    if let Some(pause) = pause {
+    if let Some(open) = open {
         warn!(
-            "still paused since {}: {}; trying one account",
-            pause.since,
-            Printable(&pause.reason)
+            "the vendor is in trouble since {}: {}; trying one account",
+            open.since,
+            Printable(&open.reason)
         );
     }
 }

@@ -8,8 +8,9 @@ use tracing::debug;
 use crate::clock::{self, Time};
 use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
+use crate::engine::{Breaker, OpenBreaker};
 use crate::report::{Grouped, In, Printable};
-use crate::store::{Overview, Pause, Reader, StoreError};
+use crate::store::{Overview, Reader, StoreError};
 
 /// The shortest time between two lines, and the longest: "in 3 h" ages without an event.
 const SHORTEST: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ struct StatusLine {
     /// Why nothing can be recorded.
     trouble: Option<String>,
     is_edit_refused: bool,
-    pause: Option<Pause>,
+    breaker: Option<OpenBreaker>,
     overview: Overview,
     /// Spent, and the cap.
     budget: Option<(u64, u64)>,
@@ -65,7 +66,7 @@ impl StatusLine {
             now,
             trouble: served.metrics.illness(),
             is_edit_refused: served.metrics.is_edit_refused(),
-            pause: look.pause()?,
+            breaker: Breaker::read(&look)?.as_open().cloned(),
             overview: look.overview(now)?,
             budget,
         })
@@ -81,15 +82,15 @@ impl fmt::Display for StatusLine {
         if self.is_edit_refused {
             f.write_str("the last edit of the configuration was refused; ")?;
         }
-        if let Some(pause) = &self.pause {
-            let probe = In { time: pause.probe, now };
-            write!(f, "paused: {}, next probe {probe}; ", Printable(&pause.reason))?;
+        if let Some(open) = &self.breaker {
+            let probe = In { time: open.next_probe(now), now };
+            write!(f, "vendor in trouble: {}, next probe {probe}; ", Printable(&open.reason))?;
         }
         let Overview { watched, next_due, overdue, failing, .. } = self.overview;
         let plural = if watched == 1 { "" } else { "s" };
         write!(f, "{} account{plural}", grouped(watched))?;
         if let Some(time) = next_due
-            && self.pause.is_none()
+            && self.breaker.is_none()
         {
             write!(f, ", next {}", In { time, now })?;
         }
@@ -119,7 +120,7 @@ mod tests {
             now,
             trouble: None,
             is_edit_refused: false,
-            pause: None,
+            breaker: None,
             overview: Overview {
                 watched: 1204,
                 next_due: Some(now.plus(3 * 3600)),

@@ -13,7 +13,8 @@ use crate::daemon::journal::Journal;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::progress::{Lookup, Progress};
-use crate::engine::{Changes, Engine, EngineConfig, Event, RefreshRequest, Turn};
+pub use crate::engine::Selection;
+use crate::engine::{Changes, Engine, EngineConfig, Event, RequesterId, Turn};
 use crate::memory;
 use crate::store::{AccountLookup, Claim, StoreError, WatchlistDiff, journal_size};
 
@@ -61,17 +62,6 @@ pub enum Input {
     Follow(UnboundedSender<Progress>),
     /// Start nothing more, and end when nothing is on its way.
     Stop,
-}
-
-/// Which accounts somebody wants refreshed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Selection {
-    /// These.
-    Ids(Vec<AccountId>),
-    /// Every watched one.
-    All,
-    /// Those due now.
-    Due,
 }
 
 /// Somebody who waits for accounts to be refreshed.
@@ -188,11 +178,11 @@ impl Worker {
             let elapsed = i64::try_from(instant.duration_since(before).as_millis());
             if now.0 - then.0 - elapsed.unwrap_or(i64::MAX) > SLEPT {
                 info!("the clock went ahead by more than a minute: the machine slept, or was set");
-                self.engine.resumed(now);
+                self.engine.resumed(clock::moment());
             }
         }
         self.last_seen = Some((now, instant));
-        self.engine.turn(now)
+        self.engine.turn(clock::moment())
     }
 
     /// Hands out what a turn claimed and told; answers how long to sleep, `None` at the end.
@@ -306,14 +296,14 @@ impl Worker {
                 let (amendment, terms) = *new;
                 self.is_unsettled = true;
                 // Whoever asked may have gone; the list is taken all the same.
-                reply.send(self.engine.amend(&amendment, terms, clock::now())).ok();
+                reply.send(self.engine.amend(&amendment, terms, clock::moment())).ok();
             }
             // Whoever asks a daemon that is stopping hears at once that nothing comes of it.
             Input::RefreshRequest(..) if self.stopping.is_some() => {}
             Input::RefreshRequest(selection, tells) => self.wish(selection, tells),
             Input::Add(newcomer, tells) => {
                 self.lookups.push((newcomer.handle.clone(), tells));
-                self.engine.wish(RefreshRequest::Add(newcomer));
+                self.engine.look_up(RequesterId(0), *newcomer);
             }
             Input::Follow(tells) => self.followers.push(tells),
             Input::Stop => {
@@ -324,23 +314,8 @@ impl Worker {
     }
 
     fn wish(&mut self, selection: Selection, tells: UnboundedSender<Progress>) {
-        let wish =
-            if selection == Selection::Due { RefreshRequest::Open } else { RefreshRequest::Now };
-        let selected = match selection {
-            Selection::Ids(ids) => Ok(ids),
-            Selection::All => self.engine.store().look().and_then(|batch| batch.watched_ids()),
-            Selection::Due => self.engine.store().look().and_then(|batch| {
-                let due = batch.due(clock::now().time(), usize::MAX >> 1)?;
-                let accounts = due.into_iter().map(|key| batch.account(key));
-                let found = accounts.collect::<Result<Vec<_>, _>>()?;
-                Ok(found.into_iter().flatten().map(|account| account.id).collect())
-            }),
-        };
-        match selected {
+        match self.engine.request(RequesterId(0), &selection, clock::moment()) {
             Ok(ids) => {
-                for id in &ids {
-                    self.engine.wish(wish(id.clone()));
-                }
                 let waits_for: HashSet<AccountId> = ids.into_iter().collect();
                 // Whoever asked may have gone; what they asked for is done all the same.
                 tells.send(Progress::Selected { accounts: waits_for.len() }).ok();

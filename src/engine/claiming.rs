@@ -1,59 +1,35 @@
 //! Claiming: who is asked now, and for which slot.
 
-use std::collections::VecDeque;
-
 use crate::clock::{Now, Time};
-use crate::config::Retry;
-use crate::engine::consequence::probe_distance;
+use crate::engine::account_state::AccountState;
+use crate::engine::breaker::{Breaker, Candidate};
+use crate::engine::candidates::Candidates;
 use crate::engine::gate::Gate;
-use crate::engine::step::{Step, step, superseded};
-use crate::engine::{ClaimMode, EngineConfig, Event, Progress, RefreshRequest};
+use crate::engine::requests::{RefreshRequest, RequestQueue};
+use crate::engine::settling::{NOBODY, set_state};
+use crate::engine::step::{Due, Step};
+use crate::engine::{AccountLookup, ClaimMode, EngineConfig, Event, Progress};
 use crate::schedule::{ScheduleCache, SlotWindow};
-use crate::store::{Account, AccountKey, AccountState, Cause, Pause, StoreError, WriteTx};
-
-/// How many due accounts are fetched at a time, at least and at most. A fetch sorts everything
-/// that is due; so where many calls are made, many share one, and where few are, the order stays
-/// fresh.
-const FETCHED: (usize, usize) = (256, 65_536);
-
-/// In how many seconds a fetch is to be used up, for the next to be larger.
-const SOON: i64 = 60;
+use crate::store::{Account, AccountKey, Cause, StoreError, WriteTx};
 
 /// How many accounts one turn looks at: a bound on how long a transaction lasts where thousands
 /// of slots are passed over at once.
 const LOOKED_AT: usize = 2048;
 
-/// Due accounts, in the order that was the fair one when they were fetched. Whether each is still
-/// due is looked at again when its turn comes.
-///
-/// Each has its turn before there is another order: else one that fails, and is due again soon,
-/// would stay before those that wait, since it is the longest without a snapshot.
-#[derive(Debug, Default)]
-pub(super) struct Candidates {
-    keys: VecDeque<AccountKey>,
-    count: usize,
-    fetched: Option<Time>,
-}
+/// How soon a turn looks again while the clock is in doubt, in milliseconds.
+const IN_DOUBT: i64 = 60_000;
 
-impl Candidates {
-    fn next(&mut self, batch: &WriteTx<'_>, now: Time) -> Result<Option<AccountKey>, StoreError> {
-        if self.keys.is_empty() {
-            let (least, most) = FETCHED;
-            let is_soon = self.fetched.is_some_and(|then| (0..SOON).contains(&now.since(then)));
-            self.count = if is_soon { (self.count * 4).min(most) } else { least };
-            self.keys = batch.due(now, self.count)?.into();
-            self.fetched = Some(now);
-        }
-        Ok(self.keys.pop_front())
-    }
-}
+/// How many lines are written at once for the slots of one account that were replaced unserved:
+/// a schedule of every second that nobody served for a week would fill the disk with them.
+const REPLACED_AT_ONCE: usize = 1000;
 
 /// The part of a turn that claims.
 pub(super) struct Claiming<'a, 'store> {
-    pub(super) batch: &'a mut WriteTx<'store>,
+    pub(super) tx: &'a mut WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
-    pub(super) terms: &'a EngineConfig,
+    pub(super) config: &'a EngineConfig,
     pub(super) candidates: &'a mut Candidates,
+    pub(super) breaker: &'a mut Breaker,
     pub(super) mode: ClaimMode,
     pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
@@ -61,189 +37,395 @@ pub(super) struct Claiming<'a, 'store> {
     pub(super) in_flight: usize,
 }
 
+/// How many calls may still be claimed in this turn.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    calls: usize,
+    manual: usize,
+}
+
+/// What a turn's claiming leaves.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    /// How many of the requests are dealt with.
+    pub(super) requests: usize,
+    /// When there is more to do.
+    pub(super) wake: Option<Now>,
+}
+
 impl Claiming<'_, '_> {
-    /// Claims for wishes first, since somebody is waiting, then for what is due. Answers how
-    /// many wishes are dealt with, and when there is more to do.
-    pub(super) fn claim(
-        mut self,
-        wishes: &VecDeque<RefreshRequest>,
-    ) -> Result<(usize, Option<Now>), StoreError> {
+    /// Claims for what people asked for and for what is due, in turns where both wait: a list of
+    /// requests holds up no slot for long, nor the list of what is due a person.
+    pub(super) fn claim(mut self, requests: &RequestQueue) -> Result<Claimed, StoreError> {
+        let time = self.now.time();
+        if self.breaker.as_open().is_some() && self.is_grantable(requests)? {
+            self.want_half_open()?;
+        }
         let gate = self.gate()?;
-        let mut room = if gate.is_open(self.now) { gate.limit } else { 0 };
-        let mut wishes_done = 0;
-        for wish in wishes {
-            if !self.grant(wish, &gate, &mut room)? {
+        if self.progress.was_spent && !gate.is_spent() {
+            // What fell due meanwhile is late by no more than it is now.
+            self.progress.up = Some(time);
+        }
+        self.progress.was_spent = gate.is_spent();
+        let limit = if gate.is_open(self.now) { gate.limit } else { 0 };
+        let is_due =
+            self.mode == ClaimMode::Due && self.tx.next_due()?.is_some_and(|due| due <= time);
+        let share = match (requests.is_empty(), is_due) {
+            (true, _) => 0,
+            (false, false) => limit,
+            (false, true) if limit == 1 => usize::from(!self.progress.was_request),
+            (false, true) => limit.div_ceil(2),
+        };
+        let mut room = Room { calls: share, manual: gate.manual_limit };
+        let mut done = 0;
+        let mut granted = 0;
+        for request in requests.iter() {
+            let before = room.calls;
+            let holds_back = limit > 0 && share == 0;
+            if holds_back || !self.grant(request, &gate, &mut room)? {
                 break;
             }
-            wishes_done += 1;
+            done += 1;
+            granted += before - room.calls;
         }
-        if gate.pause.is_none() {
-            self.progress.probe_now = false;
-        }
+        room.calls = limit - granted;
+        let before = room.calls;
         let is_behind = self.claim_due(&gate, &mut room)?;
+        if before > room.calls || granted > 0 {
+            self.progress.was_request = granted > 0;
+        }
         if is_behind {
-            return Ok((wishes_done, Some(self.now)));
+            return Ok(Claimed { requests: done, wake: Some(self.now) });
         }
         let gate = self.gate()?;
         let due = match self.mode {
-            // With no room before a call comes back, that wakes the engine anyhow.
-            ClaimMode::Due if gate.opens_by_itself() => self.batch.next_due()?,
-            ClaimMode::Due | ClaimMode::Asked | ClaimMode::Nothing => None,
+            ClaimMode::Due => self.tx.next_due()?,
+            ClaimMode::Asked | ClaimMode::Nothing => None,
         };
-        gate.tell(due, self.now.time(), self.progress, self.events);
-        let wake = match wishes_done < wishes.len() {
-            true => gate.wake(Some(self.now.time())),
-            false => gate.wake(due),
+        gate.tell(due, time, self.progress, self.events);
+        let wake = match done < requests.len() {
+            true => gate.wake(Some(time), None),
+            // What is left as it is until the clock is confirmed is no reason for another turn.
+            false if self.progress.is_clock_doubted() && self.in_flight == 0 => {
+                Some(Now(self.now.0.saturating_add(IN_DOUBT)))
+            }
+            false => gate.wake(due, self.later(&gate)?),
         };
-        Ok((wishes_done, wake))
+        let wake = self.progress.sweep_wake(wake, due, self.now);
+        Ok(Claimed { requests: done, wake })
     }
 
     fn gate(&self) -> Result<Gate, StoreError> {
-        Gate::read(self.batch, self.terms, self.progress, self.in_flight, self.now)
+        Gate::read(self.tx, self.config, self.progress, self.breaker, self.in_flight, self.now)
     }
 
-    /// Deals with one wish, unless it has to wait for room.
+    fn later(&self, gate: &Gate) -> Result<Option<Time>, StoreError> {
+        match (self.mode, &gate.breaker) {
+            (ClaimMode::Due, Some(_)) => self.tx.first_due(self.now.time()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether one of the first requests can be granted as far as its account goes: only such a
+    /// one may have the vendor probed before the time.
+    fn is_grantable(&self, requests: &RequestQueue) -> Result<bool, StoreError> {
+        for request in requests.iter().take(LOOKED_AT) {
+            let is_grantable = match request {
+                RefreshRequest::Lookup(lookup) => self.tx.find_handle(&lookup.handle)?.is_none(),
+                RefreshRequest::Now(key) | RefreshRequest::OpenSlot(key) => {
+                    self.tx.account(*key)?.is_some_and(|account| account.is_watched())
+                        && !self.tx.is_in_flight(*key)?
+                }
+            };
+            if is_grantable {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn want_half_open(&mut self) -> Result<(), StoreError> {
+        if let Breaker::Open(open) = &self.breaker
+            && !open.half_open.is_wanted
+        {
+            // Of this turn alone: where it cannot be granted now, the request is declined.
+            *self.breaker = Breaker::Open(open.clone().want_half_open());
+        }
+        Ok(())
+    }
+
+    /// Deals with one request, unless it has to wait for room.
     fn grant(
         &mut self,
-        wish: &RefreshRequest,
+        request: &RefreshRequest,
         gate: &Gate,
-        room: &mut usize,
+        room: &mut Room,
     ) -> Result<bool, StoreError> {
-        let (id, is_open) = match wish {
-            RefreshRequest::Add(newcomer) => return self.grant_newcomer(newcomer, gate, room),
-            RefreshRequest::Now(id) => (id, false),
-            RefreshRequest::Open(id) => (id, true),
+        let (key, is_open_slot) = match request {
+            RefreshRequest::Lookup(lookup) => return self.grant_lookup(lookup, gate, room),
+            RefreshRequest::Now(key) => (*key, false),
+            RefreshRequest::OpenSlot(key) => (*key, true),
         };
-        let decline = |why: String| Event::Declined { id: id.clone(), why };
-        let account = match self.batch.account_by_id(id)? {
-            Some(account) if account.standing.next_due.is_some() => account,
-            Some(_) => {
-                let why = "it is disabled in the watchlist, or no longer in it";
-                self.events.push(decline(why.to_owned()));
-                return Ok(true);
-            }
-            None => {
-                self.events.push(decline("it is not in the watchlist".to_owned()));
-                return Ok(true);
-            }
-        };
-        // Whoever asked hears of the call that is on its way.
-        if self.batch.is_in_flight(account.key)? {
+        let Some(account) = self.tx.account(key)? else { return Ok(true) };
+        let decline = |why: String| Event::Declined { id: account.id.clone(), why };
+        if !account.is_watched() {
+            let why = "it is disabled in the watchlist, or no longer in it";
+            self.events.push(decline(why.to_owned()));
             return Ok(true);
         }
-        if *room == 0 {
+        // Whoever asked hears of the call that is on its way.
+        if self.tx.is_in_flight(key)? {
+            return Ok(true);
+        }
+        if room.calls == 0 || room.manual == 0 {
             let refusal = self.refusal(gate);
             let is_refused = refusal.is_some();
             self.events.extend(refusal.map(decline));
             return Ok(is_refused);
         }
-        let was_room = *room;
-        match is_open {
-            true => self.look_at(account.key, gate, room)?,
-            false => self.call(&account, Cause::Manual, None, gate, room)?,
+        let before = room.calls;
+        match is_open_slot {
+            true => self.look_at(key, gate, room)?,
+            false => {
+                let window = account.window(self.schedules, self.now.time())?;
+                self.call(&account, Cause::Manual, None, window.interval(), gate, room)?;
+            }
         }
-        if *room == was_room {
-            self.events.push(decline("nothing is owed".to_owned()));
+        match room.calls < before {
+            true => room.manual -= usize::from(!is_open_slot),
+            false => self.events.push(decline("nothing is owed".to_owned())),
         }
         Ok(true)
     }
 
-    /// Why a wish is declined rather than kept waiting; `None` while there may be room soon.
-    pub(super) fn refusal(&self, gate: &Gate) -> Option<String> {
-        let stands_still = !gate.is_open(self.now) && self.in_flight == 0;
-        gate.refusal().filter(|_| stands_still)
+    /// Claims a lookup's call, unless the name is known or there is no room.
+    fn grant_lookup(
+        &mut self,
+        lookup: &AccountLookup,
+        gate: &Gate,
+        room: &mut Room,
+    ) -> Result<bool, StoreError> {
+        let handle = lookup.handle.clone();
+        // Whoever was ever refreshed is known by id: that costs nothing.
+        if let Some((id, is_watched)) = self.tx.find_handle(&handle)? {
+            self.events.push(Event::Found { handle, id, followers: None, is_watched, call: None });
+            return Ok(true);
+        }
+        if room.calls == 0 || room.manual == 0 {
+            let refusal = self.refusal(gate);
+            let is_refused = refusal.is_some();
+            self.events.extend(refusal.map(|why| Event::NotFound { handle, why, call: None }));
+            return Ok(is_refused);
+        }
+        self.tx.claim_lookup(lookup, self.now.time())?;
+        room.manual -= 1;
+        self.called(NOBODY, Candidate::Fresh, room).map(|()| true)
+    }
+
+    /// Why a request is declined rather than kept waiting; `None` while there may be room soon.
+    fn refusal(&self, gate: &Gate) -> Option<String> {
+        let is_standing_still = !gate.is_open(self.now) && self.in_flight == 0;
+        gate.refusal().filter(|_| is_standing_still || gate.manual_limit == 0)
     }
 
     /// Claims for due accounts; answers whether there were more than one turn should look at.
-    fn claim_due(&mut self, gate: &Gate, room: &mut usize) -> Result<bool, StoreError> {
+    fn claim_due(&mut self, gate: &Gate, room: &mut Room) -> Result<bool, StoreError> {
         if self.mode != ClaimMode::Due {
             return Ok(false);
         }
+        let mut last = None;
         for _ in 0..LOOKED_AT {
-            if *room == 0 {
+            if room.calls == 0 {
                 return Ok(false);
             }
             let Some(key) = self.next_candidate(gate)? else { return Ok(false) };
+            // Left as it is by a clock in doubt, it would be the next for ever.
+            if last.replace(key) == Some(key) {
+                return Ok(false);
+            }
             self.look_at(key, gate, room)?;
         }
-        Ok(true)
+        Ok(!self.progress.is_clock_doubted())
     }
 
-    /// Takes whose turn it is: the longest without a snapshot first, or for a probe the next round.
+    /// Whose turn it is.
     fn next_candidate(&mut self, gate: &Gate) -> Result<Option<AccountKey>, StoreError> {
         let time = self.now.time();
-        if let Some(pause) = &gate.pause {
-            return self.batch.due_after(time, pause.last_account);
+        let Some(open) = &gate.breaker else { return self.candidates.next(self.tx, time) };
+        if let Some(fresh) = self.tx.due_fresh(time)? {
+            return Ok(Some(fresh));
         }
-        self.candidates.next(self.batch, time)
+        match open.probe_time(Candidate::Failed, time) <= time {
+            true => self.tx.due_after(time, open.last_account),
+            false => Ok(None),
+        }
     }
 
-    fn look_at(
-        &mut self,
-        key: AccountKey,
-        gate: &Gate,
-        room: &mut usize,
-    ) -> Result<(), StoreError> {
+    fn look_at(&mut self, key: AccountKey, gate: &Gate, room: &mut Room) -> Result<(), StoreError> {
         let time = self.now.time();
-        let Some(mut account) = self.batch.account(key)? else { return Ok(()) };
-        let is_due = account.standing.next_due.is_some_and(|due| due <= time);
-        if !is_due || self.batch.is_in_flight(key)? {
+        let Some(mut account) = self.tx.account(key)? else { return Ok(()) };
+        let is_due = account.state.next_due.is_some_and(|due| due <= time);
+        if !is_due || self.tx.is_in_flight(key)? {
             return Ok(());
         }
-        let place = account.place(self.schedules, time)?;
-        account.standing.interval = place.interval;
-        let up = self.progress.up.unwrap_or(time);
-        let tried = match account.standing.last_failure {
-            Some(failure) => self.batch.slot_of(failure)?,
-            None => None,
-        };
-        let mut step = step(&account, tried, &place, up, self.terms.catch_up, time);
+        let window = account.window(self.schedules, time)?;
+        let due = self.due(&account, window)?;
+        let mut step = due.step(self.progress.up.unwrap_or(time), self.config.catch_up);
         if let Step::Call(cause, Some(slot)) = step {
-            if self.batch.is_bought(key, slot)? {
+            if self.tx.is_bought(key, slot)? {
                 step = Step::Served;
             } else if self.is_fresh(&account, slot)? {
                 step = Step::Skip(cause, slot, "fresh: a snapshot was taken just before");
             }
+        }
+        // What a clock that may be wrong would pass over is left for one that is confirmed.
+        if self.progress.is_clock_doubted() && matches!(step, Step::Skip(..)) {
+            return Ok(());
         }
         let slot = match step {
             Step::Call(_, slot) => slot,
             Step::Skip(_, slot, _) => Some(slot),
             Step::Served => None,
         };
-        if let Some(missed) = superseded(&account.standing, tried, slot, up) {
-            self.skip(&account, Cause::Schedule, missed, "superseded by the next slot")?;
+        if let Some(slot) = slot {
+            self.note_replaced(&account, &due, slot)?;
         }
         match step {
             Step::Call(cause, slot) => {
-                let is_replaced = slot.is_some() && account.standing.slot != slot;
-                if is_replaced && (account.standing.slot.is_some() || account.standing.tries > 0) {
-                    account.standing = closed(&account.standing);
-                    self.batch.save(key, &account.standing)?;
+                if let Some(slot) = slot
+                    && due.replaced(slot, time).is_some()
+                {
+                    let state = due.state.replace(slot);
+                    set_state(&mut account, state, window);
+                    self.tx.save_state(key, &account.state, account.interval)?;
                 }
-                self.call(&account, cause, slot, gate, room)
+                self.call(&account, cause, slot, window.interval(), gate, room)
             }
             Step::Skip(cause, slot, why) => {
-                self.skip(&account, cause, slot, why)?;
-                self.batch.save(key, &passed(&account.standing, &place))
+                self.skip(&account, cause, slot, window.interval(), why)?;
+                self.pass(&mut account, due.state, window)
             }
-            Step::Served => self.batch.save(key, &passed(&account.standing, &place)),
+            Step::Served => self.pass(&mut account, due.state, window),
         }
     }
 
-    /// Whether a snapshot was taken so shortly before the slot that it would buy the same
-    /// numbers twice, or since.
+    fn due(&self, account: &Account, window: SlotWindow) -> Result<Due, StoreError> {
+        Ok(Due {
+            state: account.state.try_into()?,
+            window,
+            has_failed: account.failure.last.is_some(),
+            tried: match account.failure.last {
+                Some(last) => self.tx.slot_of(last)?,
+                None => None,
+            },
+            active: account.active,
+        })
+    }
+
+    /// Nothing is owed up to now.
+    fn pass(
+        &mut self,
+        account: &mut Account,
+        state: AccountState,
+        window: SlotWindow,
+    ) -> Result<(), StoreError> {
+        set_state(account, state.settle(window, None), window);
+        self.tx.save_state(account.key, &account.state, account.interval)
+    }
+
+    /// Whether a measured snapshot was taken so shortly before the slot that it would buy the
+    /// same numbers twice, or since.
     ///
     /// Measured by the distance to the slot before: by the longest interval, the second slot of
     /// a day in a pattern such as `0 9,17 * * MON` would never be served.
     fn is_fresh(&mut self, account: &Account, slot: Time) -> Result<bool, StoreError> {
-        let Some(last) = account.last_time else { return Ok(false) };
-        let before = account.place(self.schedules, slot.plus(-1))?.slot;
-        let (now, from) = (self.now.time(), slot.plus(-slot.since(before) / 10));
-        match last <= now {
-            true => Ok(last > from),
+        let before = account.window(self.schedules, slot.plus(-1))?.slot;
+        let from = slot.plus(-slot.since(before) / 10);
+        let now = self.now.time();
+        match self.tx.last_measured_time(account.key)? {
+            Some(last) if last <= now => Ok(last > from),
             // The newest was taken under a clock that was ahead.
-            false => self.batch.has_snapshot(account.key, from, now),
+            Some(_) => self.tx.has_measured(account.key, from, now),
+            None => Ok(false),
         }
+    }
+
+    /// Writes a line for each slot that fell due while the process was up and is replaced by
+    /// `slot` unserved.
+    fn note_replaced(
+        &mut self,
+        account: &Account,
+        due: &Due,
+        slot: Time,
+    ) -> Result<(), StoreError> {
+        let time = self.now.time();
+        let Some(open) = due.replaced(slot, time) else { return Ok(()) };
+        let alive = self.progress.alive.unwrap_or(time);
+        let mut slots = Vec::new();
+        if open < alive && due.tried == Some(open) {
+            slots.push(open);
+        }
+        let from = open.max(alive);
+        slots.extend(account.slots_between(
+            self.schedules,
+            from.plus(-1),
+            slot.plus(-1),
+            REPLACED_AT_ONCE,
+        )?);
+        if open >= alive && slots.first() != Some(&open) {
+            // It was another schedule's.
+            slots.insert(0, open);
+        }
+        let ends = slots.iter().skip(1).copied().chain([slot]).collect::<Vec<_>>();
+        for (replaced, end) in slots.iter().zip(ends) {
+            let interval = end.since(*replaced);
+            self.skip(
+                account,
+                Cause::Schedule,
+                *replaced,
+                interval,
+                "superseded by the next slot",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Now and then, and at a stop, writes what [`Claiming::sweep_replaced`] writes, some accounts
+    /// a turn.
+    pub(super) fn sweep(&mut self) -> Result<(), StoreError> {
+        let is_wanted = match self.mode {
+            ClaimMode::Due => self.progress.is_sweep_due(self.now),
+            ClaimMode::Nothing => !self.progress.is_clock_doubted(),
+            ClaimMode::Asked => false,
+        };
+        if !is_wanted {
+            return Ok(());
+        }
+        let after = self.progress.sweeping_after.unwrap_or(AccountKey(i64::MIN));
+        self.progress.sweeping_after = self.sweep_replaced(after)?;
+        if self.progress.sweeping_after.is_none() {
+            self.progress.swept = Some(self.now);
+        }
+        Ok(())
+    }
+
+    /// Writes the lines of slots that were replaced unserved, for accounts after `after` whose
+    /// turn has not come: so that they are there even if the process ends before. Answers the
+    /// last account looked at, if there may be more.
+    fn sweep_replaced(&mut self, after: AccountKey) -> Result<Option<AccountKey>, StoreError> {
+        let time = self.now.time();
+        let accounts = self.tx.due_since(time, after, LOOKED_AT)?;
+        for account in &accounts {
+            let window = account.window(self.schedules, time)?;
+            let due = self.due(account, window)?;
+            if due.replaced(window.slot, time).is_some() {
+                self.note_replaced(account, &due, window.slot)?;
+                let mut replaced = account.clone();
+                set_state(&mut replaced, due.state.replace(window.slot), window);
+                self.tx.save_state(replaced.key, &replaced.state, replaced.interval)?;
+            }
+        }
+        Ok(accounts.last().map(|last| last.key).filter(|_| accounts.len() == LOOKED_AT))
     }
 
     fn skip(
@@ -251,9 +433,10 @@ impl Claiming<'_, '_> {
         account: &Account,
         cause: Cause,
         slot: Time,
+        interval: i64,
         why: &str,
     ) -> Result<(), StoreError> {
-        self.batch.skip(account, cause, slot, why, self.now.time())?;
+        self.tx.skip(account, cause, slot, interval, why, self.now.time())?;
         let id = account.id.clone();
         self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
         Ok(())
@@ -264,97 +447,38 @@ impl Claiming<'_, '_> {
         account: &Account,
         cause: Cause,
         slot: Option<Time>,
+        interval: i64,
         gate: &Gate,
-        room: &mut usize,
+        room: &mut Room,
     ) -> Result<(), StoreError> {
         let time = self.now.time();
-        let Some(refresh) = self.batch.claim(account, cause, slot, time)? else {
+        let Some(refresh) = self.tx.claim(account, cause, slot, interval, time)? else {
             return Ok(());
         };
         self.events.push(Event::Started { id: account.id.clone(), cause, refresh });
-        self.called(account.key, gate, room)
+        let candidate = match account.failure.last {
+            None => Candidate::Fresh,
+            Some(_) => Candidate::Failed,
+        };
+        debug_assert!(gate.breaker.is_none() || room.calls <= 1);
+        self.called(account.key, candidate, room)
     }
 
     /// Notes that a call was claimed.
-    pub(super) fn called(
+    fn called(
         &mut self,
         account: AccountKey,
-        gate: &Gate,
-        room: &mut usize,
+        candidate: Candidate,
+        room: &mut Room,
     ) -> Result<(), StoreError> {
-        if let Some(pause) = &gate.pause {
-            let probes = pause.probes.saturating_add(1);
-            let probe = self.now.time().plus(probe_distance(pause.kind, probes));
-            let last_account = account;
-            self.batch.set_pause(Some(&Pause { probes, probe, last_account, ..pause.clone() }))?;
-            self.progress.probe_now = false;
+        if let Breaker::Open(open) = &self.breaker {
+            let probed = open.clone().probed(account, candidate, self.now.time());
+            self.tx.set_breaker(Some(&(&probed).into()))?;
+            *self.breaker = Breaker::Open(probed);
         }
         self.progress.last_claim = Some(self.now);
         self.in_flight += 1;
-        *room -= 1;
+        room.calls -= 1;
         Ok(())
     }
-}
-
-/// The standing of an account whose open slot is replaced by the next: that one's attempts are
-/// its own.
-fn closed(standing: &AccountState) -> AccountState {
-    AccountState { slot: None, tries: 0, paid: 0, ..*standing }
-}
-
-/// The standing of an account that owes nothing up to now.
-pub(super) fn passed(standing: &AccountState, place: &SlotWindow) -> AccountState {
-    AccountState {
-        next_due: standing.next_due.map(|_| place.next),
-        last_slot: standing.last_slot.max(Some(place.slot)),
-        slot: None,
-        interval: place.interval,
-        tries: 0,
-        paid: 0,
-        ..*standing
-    }
-}
-
-/// Brings accounts back that a clock left in its future. Answers how many.
-///
-/// For what is served, a smaller step changes nothing: only what lies beyond the next occurrence
-/// after now was certainly another clock's. The latest slot is owed then, unless the ledger or a
-/// snapshot shows at its claim that it was served. What was only tried is owed all the same, and
-/// its back-off was another clock's too.
-pub(super) fn bring_back(
-    batch: &WriteTx<'_>,
-    schedules: &mut ScheduleCache,
-    retry: &Retry,
-    now: Time,
-) -> Result<usize, StoreError> {
-    let mut count = 0;
-    for account in batch.ahead_of(now, now.plus(retry.max_delay))? {
-        let place = account.place(schedules, now)?;
-        let standing = &account.standing;
-        let untried = AccountState { slot: None, tries: 0, paid: 0, ..*standing };
-        let brought = match (standing.last_slot, standing.slot) {
-            (Some(served), _) if served > place.next => {
-                let owes = place.slot > account.active;
-                AccountState {
-                    next_due: Some(if owes { place.slot } else { place.next }),
-                    last_slot: Some(if owes { place.slot.plus(-1) } else { place.slot }),
-                    interval: place.interval,
-                    ..untried
-                }
-            }
-            (Some(served), Some(tried)) if tried > now => {
-                let owes = place.slot > served.max(account.active);
-                let next_due = Some(if owes { place.slot } else { place.next });
-                AccountState { next_due, interval: place.interval, ..untried }
-            }
-            (None, Some(tried)) if tried > now => AccountState { next_due: Some(now), ..untried },
-            (None, _) | (_, Some(_)) => {
-                AccountState { next_due: standing.next_due.min(Some(now)), ..*standing }
-            }
-            (Some(_), None) => continue,
-        };
-        batch.save(account.key, &brought)?;
-        count += 1;
-    }
-    Ok(count)
 }

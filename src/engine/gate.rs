@@ -2,9 +2,9 @@
 
 use crate::budget::Days1970;
 use crate::clock::{Now, Time};
-use crate::engine::consequence::probe_distance;
+use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::{EngineConfig, Event, Progress};
-use crate::store::{Pause, ReadTx, StoreError, Wait};
+use crate::store::{ReadTx, StoreError, Wait};
 
 /// What stands between a due account and its call.
 #[derive(Debug)]
@@ -13,61 +13,78 @@ pub(super) struct Gate {
     opens: Option<Now>,
     /// How many may pass at once when it is open.
     pub(super) limit: usize,
-    /// The pause there is; whoever passes is its probe.
-    pub(super) pause: Option<Pause>,
+    /// How many of them may be what people asked for.
+    pub(super) manual_limit: usize,
+    /// The open breaker; whoever passes is its probe.
+    pub(super) breaker: Option<OpenBreaker>,
     /// Until when the budget is spent.
     spent_until: Option<Time>,
+    /// Until when people's part of the budget is spent.
+    manual_until: Option<Time>,
 }
 
 impl Gate {
     pub(super) fn read(
-        batch: &ReadTx<'_>,
-        terms: &EngineConfig,
+        tx: &ReadTx<'_>,
+        config: &EngineConfig,
         progress: &Progress,
+        breaker: &Breaker,
         in_flight: usize,
         now: Now,
     ) -> Result<Gate, StoreError> {
         let time = now.time();
         let mut gate = Gate {
             opens: Some(now),
-            limit: terms.max_in_flight.saturating_sub(in_flight),
-            pause: batch.pause()?,
+            limit: config.max_in_flight.saturating_sub(in_flight),
+            manual_limit: usize::MAX,
+            breaker: breaker.as_open().cloned(),
             spent_until: None,
+            manual_until: None,
         };
         if gate.limit == 0 {
             gate.opens = None;
         }
-        if let Some(pause) = &gate.pause {
+        if gate.breaker.is_some() || progress.is_clock_doubted() {
             gate.limit = gate.limit.min(1);
-            // A probe further off than its distance was set by a clock that has stepped back.
-            let distance = probe_distance(pause.kind, pause.probes);
-            let is_now = progress.probe_now || pause.probe.since(time) > distance;
-            match in_flight {
-                0 if is_now => {}
-                0 => gate.not_before(pause.probe.into()),
-                _ => gate.opens = None,
+            if in_flight > 0 {
+                gate.opens = None;
             }
         }
-        if let Some(Wait { until, .. }) = batch.wait()?
-            && until.since(time) <= terms.retry.max_delay
+        if let Some(open) = &gate.breaker {
+            let candidate = match tx.due_fresh(time)? {
+                Some(_) => Candidate::Fresh,
+                None => Candidate::Failed,
+            };
+            let probe = open.probe_time(candidate, time);
+            gate.not_before(probe.into());
+        }
+        if let Some(Wait { until, .. }) = tx.wait()?
+            && until.since(time) <= config.retry.max_delay
         {
             gate.not_before(until.into());
         }
-        if terms.requests_per_minute > 0 {
+        if config.requests_per_minute > 0 {
             gate.limit = gate.limit.min(1);
             if let Some(last) = progress.last_claim {
-                let step = 60_000 / i64::from(terms.requests_per_minute);
+                let step = 60_000 / i64::from(config.requests_per_minute);
                 gate.not_before(Now(last.0.saturating_add(step)));
             }
         }
-        if let Some(budget) = &terms.budget {
-            let Days1970 { from, to } = budget.period(time);
-            let room = budget.room(batch.spent(from, to)?);
-            gate.limit = gate.limit.min(usize::try_from(room).unwrap_or(usize::MAX));
-            if room == 0 {
-                let end = budget.period(time).end();
-                gate.spent_until = Some(end);
-                gate.not_before(end.into());
+        if let Some(budget) = &config.budget {
+            let period = budget.period(time);
+            let Days1970 { from, to } = period;
+            let room = |room: u64| usize::try_from(room).unwrap_or(usize::MAX);
+            let left = room(budget.room(tx.spent(from, to)?));
+            gate.limit = gate.limit.min(left);
+            if budget.manual.is_some() {
+                gate.manual_limit = room(budget.manual_room(tx.manual_spent(from, to)?));
+            }
+            if left == 0 {
+                gate.spent_until = Some(period.end());
+                gate.not_before(period.end().into());
+            }
+            if gate.manual_limit == 0 {
+                gate.manual_until = Some(period.end());
             }
         }
         Ok(gate)
@@ -81,14 +98,19 @@ impl Gate {
         self.opens.is_some_and(|opens| opens <= now)
     }
 
-    /// Whether it opens without a call that comes back.
-    pub(super) fn opens_by_itself(&self) -> bool {
-        self.opens.is_some()
+    /// Whether the budget lets nothing pass now.
+    pub(super) fn is_spent(&self) -> bool {
+        self.spent_until.is_some()
     }
 
-    /// When a turn has something to claim, if something is due at `due`.
-    pub(super) fn wake(&self, due: Option<Time>) -> Option<Now> {
-        Some(self.opens?.max(due?.into()))
+    /// When a turn has something to claim, if something is due at `due`, and (for a probe) first
+    /// falls due after now at `later`.
+    pub(super) fn wake(&self, due: Option<Time>, later: Option<Time>) -> Option<Now> {
+        let opens = self.opens?;
+        let due = due.map(|due| opens.max(due.into()));
+        // Whoever falls due later may be one that can be asked at once.
+        let later = later.filter(|_| self.breaker.is_some()).map(Now::from);
+        due.into_iter().chain(later).min()
     }
 
     /// Says once that the budget is spent while something waits for it.
@@ -110,11 +132,15 @@ impl Gate {
         }
     }
 
-    /// Why a person's wish is not even kept waiting.
+    /// Why what a person asks for is not even kept waiting.
     pub(super) fn refusal(&self) -> Option<String> {
         if let Some(until) = self.spent_until {
             return Some(format!("the budget is spent until {until}"));
         }
-        self.pause.as_ref().map(|pause| format!("paused: {}", pause.reason))
+        if let Some(until) = self.manual_until {
+            return Some(format!("[budget] manual is spent until {until}"));
+        }
+        let open = self.breaker.as_ref()?;
+        Some(format!("nobody is asked but by probes: {}", open.reason))
     }
 }

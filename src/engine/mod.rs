@@ -4,8 +4,13 @@
 //! [`Engine`] owns the store. Each [`Engine::turn`] is one transaction: it settles the calls
 //! that have come back, claims as many due accounts as there is room for, and commits. Only
 //! then does it hand out the [`Claim`]s, so the ledger line always precedes the request, and
-//! one fsync serves the whole turn. Schedule, retries, catch-up and a person's wishes take this
+//! one fsync serves the whole turn. Schedule, retries, catch-up and what people ask for take this
 //! one path; nothing else writes.
+//!
+//! # Whose trouble it is
+//! What an answer *is* says [`crate::api::classify`]. Whose trouble it is, is decided where it is
+//! settled: the vendor's once [`Breaker`] is open, else the account's own. What an account owes
+//! is an [`AccountState`], and changes only by that type's transitions.
 //!
 //! # Races
 //! There are none inside: a turn is synchronous, and a function of the store, what came back,
@@ -14,32 +19,56 @@
 //! next start marks it `unknown`.
 //!
 //! # What is in memory
-//! Answers not yet settled, wishes not yet claimed, and how many calls are on their way. All
-//! else (what is due, pauses, the budget, the pace) is read from the store in each turn.
+//! Answers not yet settled, requests not yet claimed, and how many calls are on their way. All
+//! else (what is due, the breaker, the budget, the pace) is read from the store in each turn.
 
-mod adding;
+mod account_state;
+mod breaker;
+mod candidates;
 mod claiming;
-pub mod consequence;
+mod clock_change;
 mod gate;
+mod lookup;
+mod own_trouble;
+mod requests;
 mod settling;
 mod step;
-mod watch;
-
-use std::collections::VecDeque;
+#[cfg(test)]
+mod tests;
+mod watchlist;
 
 use crate::account::{AccountId, Handle};
 use crate::api::{Answer, BodyPermit, ClassifiedResponse, classify};
-use crate::clock::{Now, Time};
+use crate::clock::{Moment, Now, Time};
 use crate::config::{Budget, CatchUp, Config, Retry};
 use crate::schedule::ScheduleCache;
 use crate::store::{
-    AccountLookup, Cause, Claim, Outcome, Pause, PauseKind, RefreshId, Store, StoreError, Wait,
+    AccountKey, AccountLookup, Cause, Claim, Outcome, RefreshId, Store, StoreError, Wait,
 };
 
-use claiming::{Candidates, Claiming};
+use candidates::Candidates;
+use claiming::{Claimed, Claiming};
+use clock_change::ClockChange;
 use gate::Gate;
+use requests::{RefreshRequest, RequestQueue};
+use settling::Settling;
 
-pub use watch::Changes;
+pub use account_state::{AccountState, Attempt, Edit, Owed, RetryState};
+pub use breaker::{Breaker, Candidate, HalfOpen, OpenBreaker, Series, Trouble};
+pub use requests::{RequesterId, Selection};
+pub use watchlist::Changes;
+
+/// How far the wall clock may move against the machine's own before it counts as set, in
+/// milliseconds.
+const SET: i64 = 3_600_000;
+
+/// How long a clock that was set stays in doubt where no answer comes to confirm it, in
+/// milliseconds.
+const DOUBT: i64 = 3_600_000;
+
+/// How often accounts whose turn has not come are looked through for replaced slots, in
+/// milliseconds.
+const SWEEP: i64 = 600_000;
 
 /// The part of the configuration that the engine's decisions are a function of.
 #[derive(Clone, PartialEq, Debug)]
@@ -80,48 +109,24 @@ pub enum ClaimMode {
     Nothing,
 }
 
-/// What a person asks for.
-#[derive(Clone, PartialEq, Debug)]
-pub enum RefreshRequest {
-    /// A refresh, whatever the schedule says.
-    Now(AccountId),
-    /// The account's open slot, if one is open.
-    Open(AccountId),
-    /// The id and the baseline of somebody known by name.
-    Add(Box<AccountLookup>),
-}
-
-impl RefreshRequest {
-    fn is_for_the_same(&self, other: &RefreshRequest) -> bool {
-        match (self, other) {
-            (
-                RefreshRequest::Now(one) | RefreshRequest::Open(one),
-                RefreshRequest::Now(other) | RefreshRequest::Open(other),
-            ) => one == other,
-            (RefreshRequest::Add(one), RefreshRequest::Add(other)) => one.handle == other.handle,
-            _ => false,
-        }
-    }
-}
-
 /// A call that came back.
 #[derive(Debug)]
 pub struct CompletedCall {
     /// The right under which it was made.
     pub claim: Claim,
     /// What came back, understood: that is no work for the engine's thread.
-    pub heard: ClassifiedResponse,
+    pub response: ClassifiedResponse,
     /// When.
     pub arrived: Time,
-    /// What is kept of a large answer takes as much room as the answer did.
-    pub room: BodyPermit,
+    /// What is kept of a large answer takes as much memory as the answer did.
+    pub permit: BodyPermit,
 }
 
 impl CompletedCall {
     /// What a call brought back, understood here.
     pub fn new(claim: Claim, answer: Answer, arrived: Time) -> CompletedCall {
-        let heard = classify(&answer, claim.account_id(), arrived);
-        CompletedCall { claim, heard, arrived, room: answer.into_body_permit() }
+        let response = classify(&answer, claim.account_id(), arrived);
+        CompletedCall { claim, response, arrived, permit: answer.into_body_permit() }
     }
 }
 
@@ -167,7 +172,7 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// A wish cannot be granted.
+    /// A request cannot be granted.
     Declined {
         /// Whose.
         id: AccountId,
@@ -197,16 +202,22 @@ pub enum Event {
         /// As for those found.
         call: Option<(Outcome, bool)>,
     },
-    /// Everything waits from now on.
-    Paused(Pause),
-    /// It no longer does.
-    Resumed(PauseKind),
+    /// The vendor is in trouble: nobody is asked but by probes.
+    BreakerOpened(OpenBreaker),
+    /// It no longer is.
+    BreakerClosed {
+        /// Since when it was.
+        since: Time,
+    },
     /// The vendor asked for a while without calls.
     Waiting(Wait),
     /// The budget is spent, and something is due: until then it waits.
     BudgetSpent(Time),
     /// The clock stepped back, and so many accounts were brought back with it.
     ClockSteppedBack(usize),
+    /// The clock was set by so many seconds against the machine's own: one call at a time, until
+    /// an answer confirms it.
+    ClockSet(i64),
     /// So many calls of a process that ended are marked `unknown`.
     LeftPending(usize),
 }
@@ -226,74 +237,166 @@ pub struct Turn {
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
-    terms: EngineConfig,
+    config: EngineConfig,
     mode: ClaimMode,
     schedules: ScheduleCache,
-    returned: Vec<CompletedCall>,
-    wishes: VecDeque<RefreshRequest>,
+    completed: Vec<CompletedCall>,
+    requests: RequestQueue,
     candidates: Candidates,
     in_flight: usize,
     progress: Progress,
+    /// What happened between turns; the next tells it.
+    events: Vec<Event>,
 }
 
 /// What only this process knows, and a failed commit must not change.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
-    /// Since when slots are served as they come: the last start, resume or end of a pause.
+    /// Since when calls are possible: the last start, resume, or end of what held them up.
     up: Option<Time>,
+    /// Since when the process runs without a break.
+    alive: Option<Time>,
     /// Whether a first turn was committed.
     is_started: bool,
-    /// Whether the next probe of a pause may leave at once: after a start or a reload.
-    probe_now: bool,
-    last_turn: Option<Now>,
+    /// Whether an open breaker may be probed before the time: after a start, a reload, or a clock
+    /// that was set.
+    wants_half_open: bool,
+    /// Since when the clock is in doubt, because it was set.
+    clock_doubted_since: Option<Now>,
+    last_turn: Option<Moment>,
     last_claim: Option<Now>,
+    /// Whether the last claim was for what a person asked for.
+    was_request: bool,
+    /// Whether the budget let nothing pass in the last turn.
+    was_spent: bool,
     /// Whether it was said that the budget is spent.
     said_spent: bool,
+    /// When replaced slots were last looked for, and how far.
+    swept: Option<Now>,
+    sweeping_after: Option<AccountKey>,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress { wants_half_open: true, ..Progress::default() }
+    }
+
+    fn is_clock_doubted(&self) -> bool {
+        self.clock_doubted_since.is_some()
+    }
+
+    /// When to look for replaced slots again, while something is due that is not served.
+    fn sweep_wake(&self, wake: Option<Now>, due: Option<Time>, now: Now) -> Option<Now> {
+        let is_wanted = due.is_some_and(|due| due <= now.time()) && !self.is_clock_doubted();
+        let sweep = match (self.sweeping_after, self.swept) {
+            (Some(_), _) => Some(now),
+            (None, swept) => swept.map(|swept| Now(swept.0.saturating_add(SWEEP))),
+        };
+        wake.into_iter().chain(sweep.filter(|_| is_wanted)).min()
+    }
+
+    fn is_sweep_due(&self, now: Now) -> bool {
+        let is_due = |then: Now| now.0.abs_diff(then.0) >= SWEEP.unsigned_abs();
+        !self.is_clock_doubted() && (self.sweeping_after.is_some() || self.swept.is_none_or(is_due))
+    }
 }
 
 impl Engine {
     /// An engine on `store`.
-    pub fn new(store: Store, terms: EngineConfig, mode: ClaimMode) -> Engine {
+    pub fn new(store: Store, config: EngineConfig, mode: ClaimMode) -> Engine {
         Engine {
             store,
-            terms,
+            config,
             mode,
             schedules: ScheduleCache::default(),
-            returned: Vec::new(),
-            wishes: VecDeque::new(),
+            completed: Vec::new(),
+            requests: RequestQueue::default(),
             candidates: Candidates::default(),
             in_flight: 0,
-            progress: Progress { probe_now: true, ..Progress::default() },
+            progress: Progress::new(),
+            events: Vec::new(),
         }
     }
 
     /// Takes what a call brought back; the next turn settles it.
-    pub fn take(&mut self, returned: CompletedCall) {
-        self.returned.push(returned);
+    pub fn take(&mut self, completed: CompletedCall) {
+        self.completed.push(completed);
     }
 
-    /// Asks for a refresh as soon as there is room; twice for one account is once.
-    pub fn wish(&mut self, wish: RefreshRequest) {
-        if !self.wishes.iter().any(|known| known.is_for_the_same(&wish)) {
-            self.wishes.push_back(wish);
-            self.progress.probe_now = true;
+    /// Asks for refreshes as soon as there is room; twice for one account is once. Answers whom
+    /// an event will tell of: those called, and those declined.
+    ///
+    /// # Errors
+    /// What SQLite says; then nothing is asked for.
+    pub fn request(
+        &mut self,
+        requester: RequesterId,
+        selection: &Selection,
+        now: Moment,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let tx = self.store.look()?;
+        let (mut ids, mut known, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        match selection {
+            Selection::Ids(asked) => {
+                for id in asked {
+                    match tx.key_of(id)? {
+                        Some(key) => known.push(key),
+                        None => unknown.push(id.clone()),
+                    }
+                    ids.push(id.clone());
+                }
+            }
+            Selection::All => (known, ids) = tx.watched()?.into_iter().unzip(),
+            Selection::Due => {
+                (known, ids) = tx.due_ids(now.wall.time())?.into_iter().unzip();
+            }
+        }
+        drop(tx);
+        for key in known {
+            let request = match selection {
+                Selection::Ids(_) | Selection::All => RefreshRequest::Now(key),
+                Selection::Due => RefreshRequest::OpenSlot(key),
+            };
+            if self.mode != ClaimMode::Nothing {
+                self.requests.push(requester, request);
+            }
+        }
+        let declined = unknown.into_iter().map(|id| {
+            let why = "it is not in the watchlist".to_owned();
+            Event::Declined { id, why }
+        });
+        self.events.extend(declined);
+        Ok(ids)
+    }
+
+    /// Asks for the id of an account known by name.
+    pub fn look_up(&mut self, requester: RequesterId, lookup: AccountLookup) {
+        if self.mode != ClaimMode::Nothing {
+            self.requests.push(requester, RefreshRequest::Lookup(Box::new(lookup)));
         }
     }
 
+    /// Drops what `requester` asked for, is not claimed yet, and nobody else wants. Answers how
+    /// much that was.
+    pub fn cancel(&mut self, requester: RequesterId) -> usize {
+        self.requests.cancel(requester)
+    }
+
     /// Notes that the machine slept until `now`: what fell due meanwhile is late.
-    pub fn resumed(&mut self, now: Now) {
-        self.progress.up = Some(now.time());
+    pub fn resumed(&mut self, now: Moment) {
+        self.progress.up = Some(now.wall.time());
+        self.progress.alive = Some(now.wall.time());
     }
 
     /// Starts nothing more, asked for or not; what is on its way is still settled.
     pub fn stop(&mut self) {
         self.mode = ClaimMode::Nothing;
-        self.wishes.clear();
+        self.requests.clear();
     }
 
-    /// Whether nothing is on its way, unsettled or wished for.
+    /// Whether nothing is on its way, unsettled or asked for.
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.wishes.is_empty()
+        self.in_flight == 0 && self.requests.is_empty()
     }
 
     /// How many calls are on their way or not settled yet.
@@ -316,8 +419,25 @@ impl Engine {
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         self.store.reopen()?;
         self.candidates = Candidates::default();
-        self.progress = Progress { probe_now: true, ..Progress::default() };
+        self.progress = Progress::new();
         Ok(())
+    }
+
+    /// Whether nothing but the time can have changed since the last turn.
+    fn has_nothing_new(
+        &self,
+        progress: &Progress,
+        is_start: bool,
+        clock: ClockChange,
+        now: Now,
+    ) -> bool {
+        self.mode == ClaimMode::Due
+            && self.completed.is_empty()
+            && self.requests.is_empty()
+            && !is_start
+            && !clock.stepped_back
+            && !progress.wants_half_open
+            && !progress.is_sweep_due(now)
     }
 
     /// Settles what came back and claims what is due, in one transaction.
@@ -325,93 +445,101 @@ impl Engine {
     /// # Errors
     /// The store's; then nothing happened, no call may be made, and what came back is kept for
     /// the next turn.
-    pub fn turn(&mut self, now: Now) -> Result<Turn, StoreError> {
+    pub fn turn(&mut self, moment: Moment) -> Result<Turn, StoreError> {
+        let now = moment.wall;
         let time = now.time();
         // Kept even if this turn fails: a process whose disk is full is up all the same, and what
         // falls due meanwhile is not late.
         self.progress.up.get_or_insert(time);
+        self.progress.alive.get_or_insert(time);
         let mut progress = self.progress;
         let is_start = !progress.is_started;
         progress.is_started = true;
-        let stepped_back = progress.last_turn.is_some_and(|last| now < last);
-        progress.last_turn = Some(now);
-        // No later than now: else every slot up to a clock that was ahead would count as late, and
-        // with `catch_up = "never"` be passed over.
-        progress.up = progress.up.min(Some(time));
-        if stepped_back {
-            // Else the next would always be a step after now, until the old time is reached.
-            progress.last_claim = progress.last_claim.map(|last| last.min(now));
+        let clock = ClockChange::between(progress.last_turn, moment);
+        progress.last_turn = Some(moment);
+        clock.apply(&mut progress, now);
+        let mut events = self.events.clone();
+        if let Some(seconds) = clock.set_by {
+            events.push(Event::ClockSet(seconds));
         }
-
-        let mut events = Vec::new();
-        let is_quiet = self.returned.is_empty()
-            && self.wishes.is_empty()
-            && !is_start
-            && !stepped_back
-            && !progress.probe_now;
-        if is_quiet && self.mode == ClaimMode::Due {
-            let batch = self.store.look()?;
-            let gate = Gate::read(&batch, &self.terms, &progress, self.in_flight, now)?;
-            let due = batch.next_due()?;
-            if !gate.is_open(now) || due.is_none_or(|due| due > time) {
+        if self.has_nothing_new(&progress, is_start, clock, now) {
+            let tx = self.store.look()?;
+            let breaker = Breaker::read(&tx)?;
+            let gate = Gate::read(&tx, &self.config, &progress, &breaker, self.in_flight, now)?;
+            let due = tx.next_due()?;
+            if progress.was_spent == gate.is_spent()
+                && (!gate.is_open(now) || due.is_none_or(|due| due > time))
+            {
+                let later = if gate.breaker.is_some() { tx.first_due(time)? } else { None };
                 gate.tell(due, time, &mut progress, &mut events);
                 self.progress = progress;
-                return Ok(Turn { claims: Vec::new(), events, wake: gate.wake(due) });
+                self.events.clear();
+                let wake = progress.sweep_wake(gate.wake(due, later), due, now);
+                return Ok(Turn { claims: Vec::new(), events, wake });
             }
         }
 
-        let mut batch = self.store.begin()?;
+        let mut tx = self.store.begin()?;
+        let mut breaker = Breaker::read(&tx)?;
+        if progress.wants_half_open {
+            progress.wants_half_open = false;
+            if let Breaker::Open(open) = breaker {
+                let open = open.want_half_open();
+                tx.set_breaker(Some(&(&open).into()))?;
+                breaker = Breaker::Open(open);
+            }
+        }
         if is_start {
             // The ledger knows the second; the call may have left at its end.
             progress.last_claim =
-                batch.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
-            settling::settle_left_pending(
-                &batch,
-                &mut self.schedules,
-                &self.terms,
-                time,
-                &mut events,
-            )?;
+                tx.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
+        }
+        let has_run = (is_start || !self.completed.is_empty()) && tx.has_troubled()?;
+        let mut settling = Settling {
+            tx: &tx,
+            schedules: &mut self.schedules,
+            config: &self.config,
+            breaker: &mut breaker,
+            has_run,
+            progress: &mut progress,
+            events: &mut events,
+            now: time,
+        };
+        if is_start {
+            settling.settle_left_pending()?;
         }
         // A start does not know what clock the last process had, and the ledger need not say:
         // an edited schedule leaves no line in it.
-        if is_start || stepped_back {
-            let count = claiming::bring_back(&batch, &mut self.schedules, &self.terms.retry, time)?;
-            if count > 0 || stepped_back {
-                events.push(Event::ClockSteppedBack(count));
+        if is_start || clock.stepped_back {
+            let count = settling.step_back(clock)?;
+            if count > 0 || clock.stepped_back {
+                settling.events.push(Event::ClockSteppedBack(count));
             }
         }
-        for returned in &self.returned {
-            let resumed = settling::settle(
-                &batch,
-                &mut self.schedules,
-                &self.terms,
-                returned,
-                time,
-                &mut events,
-            )?;
-            if resumed {
-                progress.up = Some(time);
-            }
+        for completed in &self.completed {
+            settling.settle(completed)?;
         }
-        let in_flight = self.in_flight.saturating_sub(self.returned.len());
-        let (wishes_done, wake) = Claiming {
-            batch: &mut batch,
+        let in_flight = self.in_flight.saturating_sub(self.completed.len());
+        let mut claiming = Claiming {
+            tx: &mut tx,
             schedules: &mut self.schedules,
-            terms: &self.terms,
+            config: &self.config,
             candidates: &mut self.candidates,
+            breaker: &mut breaker,
             mode: self.mode,
             progress: &mut progress,
             events: &mut events,
             now,
             in_flight,
-        }
-        .claim(&self.wishes)?;
-        let claims = batch.commit()?;
+        };
+        claiming.sweep()?;
+        let Claimed { requests, wake } = claiming.claim(&self.requests)?;
+        let claims = tx.commit()?;
 
         self.in_flight = in_flight + claims.len();
-        self.returned.clear();
-        self.wishes.drain(..wishes_done);
+        self.completed.clear();
+        self.events.clear();
+        self.requests.drop_first(requests);
         self.progress = progress;
         Ok(Turn { claims, events, wake })
     }

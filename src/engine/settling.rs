@@ -1,407 +1,560 @@
-//! Settling: what came back is written to the ledger, the history and the account's standing.
+//! Settling: a completed call is written to the ledger, the history and its account's row.
+//!
+//! Whose trouble a failed call is, is decided here, in one place: while the breaker is open it is
+//! the vendor's, and the account's row stays as it was; while it is closed it is the account's
+//! own, until a run of such troubles opens the breaker, which restores every account of the run.
 
 use crate::account::AccountId;
-use crate::api::{Answer, ClassifiedResponse, ResponseKind};
+use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::Time;
-use crate::engine::claiming::passed;
-use crate::engine::consequence::{
-    Attempt, Consequence, Effect, Facts, REMEMBERED, Stop, back_off, consequence, probe_distance,
-};
-use crate::engine::{CompletedCall, EngineConfig, Event};
+use crate::engine::account_state::AccountState;
+use crate::engine::breaker::{ACCOUNTS, Breaker, Trouble};
+use crate::engine::own_trouble::{Consequence, own_trouble, throttled_alone};
+use crate::engine::{CompletedCall, EngineConfig, Event, Progress};
 use crate::measurement::Measurement;
-use crate::schedule::{ScheduleCache, stable_hash};
+use crate::schedule::{ScheduleCache, SlotWindow, stable_hash};
 use crate::store::{
-    Account, AccountKey, AccountState, CallTarget, Claim, Outcome, Pause, PauseKind, Previous,
-    RefreshId, StoreError, Verdict, Wait, WriteTx,
+    Account, AccountKey, BeforeTrouble, CallTarget, FailureRow, Outcome, PendingLine, RefreshId,
+    StoreError, Verdict, Wait, WriteTx,
 };
 
-/// No account's key: whom a newcomer's answer is about.
+/// No account's key: whom a lookup's answer is about.
 pub(super) const NOBODY: AccountKey = AccountKey(0);
 
-/// Redirects, and what is forbidden: refusals that one account can have alone.
-const REDIRECTS: (u16, u16) = (300, 399);
-const FORBIDDEN: (u16, u16) = (403, 403);
+/// How long everybody waits where the vendor says "too fast" and not for how long, in seconds.
+const DEFAULT_WAIT: i64 = 60;
 
-/// Settles one call. Answers whether a pause ended with it.
-pub(super) fn settle(
-    batch: &WriteTx<'_>,
-    schedules: &mut ScheduleCache,
-    terms: &EngineConfig,
-    returned: &CompletedCall,
-    now: Time,
-    events: &mut Vec<Event>,
-) -> Result<bool, StoreError> {
-    let CompletedCall { claim, heard, arrived, .. } = returned;
-    let settling = |schedules, events| Settling {
-        batch,
-        schedules,
-        terms,
-        events,
-        claim,
-        arrived: *arrived,
-        now,
-    };
-    match claim.target() {
-        CallTarget::Account(key, id) => settling(schedules, events).settle(*key, id, heard),
-        CallTarget::AccountLookup(newcomer) => {
-            settling(schedules, events).settle_newcomer(newcomer, heard)
-        }
-    }
-}
+/// The error of a call whose process ended before its answer came.
+const LEFT_PENDING: &str = "growthd ended before the answer came";
 
-/// Settles the calls of a process that ended before their answers came.
-pub(super) fn settle_left_pending(
-    batch: &WriteTx<'_>,
-    schedules: &mut ScheduleCache,
-    terms: &EngineConfig,
-    now: Time,
-    events: &mut Vec<Event>,
-) -> Result<(), StoreError> {
-    const WHY: &str = "growthd ended before the answer came";
-    let left = batch.left_pending()?;
-    let newcomers = batch.give_up_newcomers(WHY, now)?;
-    let count = left.len() + newcomers;
-    for claim in left {
-        let answer = Answer::Unknown(WHY.to_owned());
-        settle(batch, schedules, terms, &CompletedCall::new(claim, answer, now), now, events)?;
-    }
-    if count > 0 {
-        events.push(Event::LeftPending(count));
-    }
-    Ok(())
-}
-
+/// The part of a turn that settles.
 pub(super) struct Settling<'a, 'store> {
-    pub(super) batch: &'a WriteTx<'store>,
+    pub(super) tx: &'a WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
-    pub(super) terms: &'a EngineConfig,
+    pub(super) config: &'a EngineConfig,
+    pub(super) breaker: &'a mut Breaker,
+    /// Whether the last settled calls are a run of troubles.
+    pub(super) has_run: bool,
+    pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
-    pub(super) claim: &'a Claim,
-    pub(super) arrived: Time,
     pub(super) now: Time,
 }
 
+/// What a response means for the engine.
+pub(super) enum Meaning {
+    Ok,
+    /// Our clock is off by so many seconds.
+    ClockContradicted(i64),
+    /// The vendor asks for a pause of so many seconds.
+    Throttled(Option<i64>),
+    /// With the vendor's `Retry-After`, in seconds.
+    Trouble(Trouble, Option<i64>),
+}
+
+impl Meaning {
+    pub(super) fn of(response: &ClassifiedResponse) -> Meaning {
+        if let Some(seconds) = response.clock_off {
+            return Meaning::ClockContradicted(seconds);
+        }
+        match &response.kind {
+            ResponseKind::Ok(..) => Meaning::Ok,
+            ResponseKind::Throttled { retry_after } => Meaning::Throttled(*retry_after),
+            ResponseKind::Broken { retry_after } => Meaning::Trouble(Trouble::Broken, *retry_after),
+            ResponseKind::Unreachable => Meaning::Trouble(Trouble::Unreachable, None),
+            ResponseKind::Unknown => Meaning::Trouble(Trouble::Unknown, None),
+            ResponseKind::Unusable(_) => Meaning::Trouble(Trouble::Unusable, None),
+            ResponseKind::Unauthorised => Meaning::Trouble(Trouble::Unauthorised, None),
+            ResponseKind::Busy => Meaning::Trouble(Trouble::Busy, None),
+            ResponseKind::Refused => Meaning::Trouble(Trouble::Refused, None),
+        }
+    }
+}
+
+/// A failed call of an account.
+struct Failed<'a> {
+    line: &'a PendingLine,
+    refresh: RefreshId,
+    trouble: Trouble,
+    /// The vendor's `Retry-After`, in seconds.
+    least: Option<i64>,
+    error: String,
+}
+
 impl Settling<'_, '_> {
-    fn settle(
-        mut self,
-        key: AccountKey,
-        id: &AccountId,
-        heard: &ClassifiedResponse,
-    ) -> Result<bool, StoreError> {
-        let Some(account) = self.account(key, id)? else {
-            // Another database took the file's place, one that never knew the account.
-            let why = "its row is gone from the database; the answer is lost".to_owned();
-            self.events.push(Event::Declined { id: id.clone(), why });
-            return Ok(false);
-        };
-        let pause = self.batch.pause()?;
-        let follows = self.follows(heard, Some(&account), pause.as_ref())?;
-        let refresh =
-            self.batch.settle(self.claim, Some(account.key), &verdict(heard), self.arrived)?;
-        if let ResponseKind::Measured(_, told) = &heard.reply {
-            self.keep(&account, refresh, told, heard.clock_off.is_some())?;
+    /// Settles one call.
+    pub(super) fn settle(&mut self, call: &CompletedCall) -> Result<(), StoreError> {
+        let CompletedCall { claim, response, arrived, .. } = call;
+        if response.status.is_some() && response.clock_off.is_none() {
+            self.progress.clock_doubted_since = None;
         }
-        let standing = self.standing(&account, refresh, heard, &follows)?;
-        self.batch.save(account.key, &standing)?;
-        self.events.push(Event::Settled {
-            id: account.id.clone(),
-            cause: self.claim.cause(),
-            refresh,
-            outcome: outcome(&heard.reply),
-            spent: heard.spent,
-            error: heard.error.clone(),
-            followers: match &heard.reply {
-                ResponseKind::Measured(_, told) => told.followers,
-                _ => None,
-            },
-            next_due: standing.next_due,
-            took: self.arrived.since(self.claim.started()),
-        });
-        self.stop_or_go_on(account.key, pause, follows)
-    }
-
-    /// The account's row, found by its id where the key is another's now.
-    fn account(&self, key: AccountKey, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        match self.batch.account(key)? {
-            Some(account) if account.id == *id => Ok(Some(account)),
-            _ => self.batch.account_by_id(id),
+        match claim.target() {
+            CallTarget::Account(key, id) => {
+                self.settle_account(&claim.line(), *key, id, response, *arrived)
+            }
+            CallTarget::Lookup(lookup) => {
+                self.settle_lookup(&claim.line(), lookup, response, *arrived)
+            }
         }
     }
 
-    /// What follows from what was heard, of an account or (`None`) of a newcomer.
-    pub(super) fn follows(
-        &self,
-        heard: &ClassifiedResponse,
-        account: Option<&Account>,
-        pause: Option<&Pause>,
-    ) -> Result<Consequence, StoreError> {
-        let key = account.map_or(NOBODY, |account| account.key);
-        let (forbidden, redirected, watched, recent) = match heard.reply {
-            // The facts are about failures; the usual answer needs none of them.
-            ResponseKind::Measured(..) => (false, false, 0, Vec::new()),
-            _ => (
-                !self.batch.given_up_with(key, FORBIDDEN)?.is_empty(),
-                !self.batch.given_up_with(key, REDIRECTS)?.is_empty(),
-                self.batch.watched()?,
-                self.batch.recent(REMEMBERED)?,
-            ),
+    /// Settles the calls of a process that ended before their answers came. That is nobody's
+    /// trouble but the account's, whose allowance they count against.
+    pub(super) fn settle_left_pending(&mut self) -> Result<(), StoreError> {
+        let left = self.tx.left_pending()?;
+        let lookups = self.tx.give_up_lookups(LEFT_PENDING, self.now)?;
+        let count = left.len() + lookups;
+        let response = ClassifiedResponse {
+            kind: ResponseKind::Unknown,
+            spent: true,
+            status: None,
+            error: Some(LEFT_PENDING.to_owned()),
+            clock_off: None,
         };
-        let facts = Facts {
-            account: key,
-            paid: account.map_or(0, |account| account.standing.paid),
-            failing_status: account.and_then(|account| account.failing_status),
-            others_forbidden: forbidden,
-            others_redirected: redirected,
-            watched,
-            recent: &recent,
-            pause: pause.map(|pause| pause.kind),
-            // The first probe leaves only when nothing else is on its way.
-            is_probe: pause.is_some_and(|pause| pause.probes > 0),
-        };
-        Ok(consequence(heard, &facts, &self.terms.retry))
-    }
-
-    pub(super) fn keep(
-        &self,
-        account: &Account,
-        refresh: RefreshId,
-        told: &Measurement,
-        is_clock_off: bool,
-    ) -> Result<(), StoreError> {
-        let previous = match account.standing.last_refresh {
-            Some(last) => self.batch.snapshot(account.key, last)?,
-            None => None,
-        };
-        let is_suspect = is_clock_off || previous.is_some_and(|last| is_suspect(told, &last));
-        self.batch.append(refresh, account.key, self.arrived, told, is_suspect)?;
-        self.batch.keep_profile(refresh, account.key, self.arrived, &told.profile)
-    }
-
-    pub(super) fn standing(
-        &mut self,
-        account: &Account,
-        refresh: RefreshId,
-        heard: &ClassifiedResponse,
-        follows: &Consequence,
-    ) -> Result<AccountState, StoreError> {
-        let standing = account.standing;
-        if follows.effect == Effect::Served {
-            let served = AccountState { last_refresh: Some(refresh), ..cleared(&standing) };
-            if served.next_due.is_none() {
-                return Ok(served);
-            }
-            // As of the answer, not of the turn: a store that could not commit for days must not
-            // pass over the slots since. A clock that stepped back since is the one to believe.
-            let place = account.place(self.schedules, self.arrived.min(self.now))?;
-            let passed = passed(&served, &place);
-            // A slot that a clock which has stepped back since was ahead to serves no other.
-            let slot = self.claim.slot().filter(|slot| *slot <= place.next);
-            return Ok(AccountState { last_slot: passed.last_slot.max(slot), ..passed });
+        for pending in left {
+            let Some(mut account) = self.account(pending.account, &pending.id)? else { continue };
+            let line = &pending.line;
+            let refresh = self.tx.settle(line, Some(account.key), &verdict(&response), self.now)?;
+            let failed = Failed {
+                line,
+                refresh,
+                trouble: Trouble::Unknown,
+                least: None,
+                error: LEFT_PENDING.to_owned(),
+            };
+            self.fail(&mut account, &failed)?;
+            self.tx.save(&account)?;
+            self.events.push(settled(&account, line, refresh, &response, self.now));
         }
-        // A person's wish that fails owes nothing more; neither does an account that left.
-        if !self.claim.cause().is_scheduled() || standing.next_due.is_none() {
-            return Ok(standing);
-        }
-        let slot = self.claim.slot();
-        let next = account.place(self.schedules, self.now)?.next;
-        if slot.is_some_and(|slot| slot > next) {
-            // Tried for a clock that has stepped back since: what is owed now was not tried.
-            return Ok(AccountState { last_failure: Some(refresh), ..standing });
-        }
-        let place = account.place(self.schedules, slot.unwrap_or(self.claim.started()))?;
-        let failed = AccountState { slot, last_failure: Some(refresh), ..standing };
-        let backed_off = |delay: i64, attempt: Attempt| AccountState {
-            next_due: Some(self.now.plus(delay).min(place.next)),
-            tries: standing.tries.saturating_add(1),
-            paid: standing.paid.saturating_add(u32::from(attempt == Attempt::Paid)),
-            ..failed
-        };
-        let retry = &self.terms.retry;
-        Ok(match follows.effect {
-            Effect::BackOff(attempt) => {
-                let seed = stable_hash(account.id.as_str().as_bytes())
-                    ^ stable_hash(&refresh.0.to_le_bytes());
-                backed_off(back_off(retry, standing.tries, seed), attempt)
-            }
-            Effect::BackOffLong(attempt) => backed_off(retry.max_delay, attempt),
-            Effect::GivenUp => {
-                let passed = passed(&failed, &place);
-                AccountState { failing: Some(refresh), ..passed }
-            }
-            Effect::AsItWas => {
-                // Seen with others, it is known of this account too, and will not stop
-                // everybody again.
-                let is_known =
-                    matches!(heard.reply, ResponseKind::Forbidden(_) | ResponseKind::Redirected(_));
-                let failing = if is_known { Some(refresh) } else { failed.failing };
-                AccountState { failing, ..failed }
-            }
-            Effect::Served => standing,
-        })
-    }
-
-    /// Begins or ends a pause or a wait. Answers whether a pause ended.
-    pub(super) fn stop_or_go_on(
-        &mut self,
-        account: AccountKey,
-        pause: Option<Pause>,
-        follows: Consequence,
-    ) -> Result<bool, StoreError> {
-        let remaining = match pause {
-            Some(pause) if follows.lifts => {
-                self.batch.set_pause(None)?;
-                self.events.push(Event::Resumed(pause.kind));
-                None
-            }
-            pause => pause,
-        };
-        match follows.stop {
-            Some(Stop::Pause(kind, reason)) => {
-                let is_new = remaining.as_ref().is_none_or(|pause| pause.kind != kind);
-                if is_new {
-                    self.pause(account, kind, reason)?;
-                }
-            }
-            Some(Stop::Wait(seconds, reason)) => self.wait(seconds, reason)?,
-            None => {}
-        }
-        Ok(follows.lifts)
-    }
-
-    fn pause(
-        &mut self,
-        account: AccountKey,
-        kind: PauseKind,
-        reason: String,
-    ) -> Result<(), StoreError> {
-        let probe = self.now.plus(probe_distance(kind, 0));
-        let since = self.now;
-        let pause = Pause { kind, since, reason, probe, probes: 0, last_account: account };
-        self.batch.set_pause(Some(&pause))?;
-        self.events.push(Event::Paused(pause));
-        let statuses = match kind {
-            PauseKind::Forbidden => FORBIDDEN,
-            PauseKind::Redirected => REDIRECTS,
-            PauseKind::Refused | PauseKind::Outage | PauseKind::Clock => return Ok(()),
-        };
-        // Those given up for what now turns out to be everybody's trouble get their slot back.
-        for key in self.batch.given_up_with(account, statuses)? {
-            if let Some(other) = self.batch.account(key)? {
-                self.reopen(&other)?;
-            }
+        if count > 0 {
+            self.events.push(Event::LeftPending(count));
         }
         Ok(())
     }
 
-    fn reopen(&self, account: &Account) -> Result<(), StoreError> {
-        let Some(failing) = account.standing.failing else { return Ok(()) };
-        let slot = self.batch.slot_of(failing)?;
-        if slot.is_some_and(|slot| slot > self.now) {
-            // Given up under a clock that has stepped back since.
+    fn settle_account(
+        &mut self,
+        line: &PendingLine,
+        key: AccountKey,
+        id: &AccountId,
+        response: &ClassifiedResponse,
+        arrived: Time,
+    ) -> Result<(), StoreError> {
+        let Some(mut account) = self.account(key, id)? else {
+            // Another database took the file's place, one that never knew the account.
+            let why = "its row is gone from the database; the answer is lost".to_owned();
+            self.events.push(Event::Declined { id: id.clone(), why });
             return Ok(());
-        }
-        // Due since its slot, not since now: should the clock be ahead, it must not stay behind
-        // there when the clock comes back.
-        let reopened = AccountState {
-            next_due: slot.or(Some(self.now)),
-            last_slot: slot.map(|slot| slot.plus(-1)),
-            slot,
-            ..account.standing
         };
-        self.batch.save(account.key, &reopened)
+        let refresh = self.tx.settle(line, Some(account.key), &verdict(response), arrived)?;
+        let place = self.events.len();
+        self.apply(&mut account, line, refresh, response, arrived)?;
+        // What came back is told before what follows from it.
+        self.events.insert(place, settled(&account, line, refresh, response, arrived));
+        Ok(())
     }
 
+    /// Writes what follows from a settled call for its account, and for everybody.
+    pub(super) fn apply(
+        &mut self,
+        account: &mut Account,
+        line: &PendingLine,
+        refresh: RefreshId,
+        response: &ClassifiedResponse,
+        arrived: Time,
+    ) -> Result<(), StoreError> {
+        if let ResponseKind::Ok(_, measurement) = &response.kind {
+            self.keep(account, refresh, measurement, response.clock_off.is_some(), arrived)?;
+        }
+        match Meaning::of(response) {
+            Meaning::Ok => {
+                self.serve(account, line, arrived)?;
+                self.tx.save(account)?;
+                self.vendor_answered(line.refresh)
+            }
+            Meaning::ClockContradicted(seconds) => {
+                account.failure.last = Some(refresh);
+                self.tx.save(account)?;
+                self.vendor_troubled(account.key, Trouble::Clock, clock_reason(seconds))
+            }
+            Meaning::Throttled(least) => {
+                self.throttle(account, line, refresh, response, least)?;
+                self.tx.save(account)
+            }
+            Meaning::Trouble(trouble, least) => {
+                let error = response.error.clone().unwrap_or_default();
+                self.trouble(account, &Failed { line, refresh, trouble, least, error })?;
+                // The breaker may have opened, and restored the row.
+                if let Some(current) = self.tx.account(account.key)? {
+                    *account = current;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The account's row, found by its id where the key is another's now.
+    fn account(&self, key: AccountKey, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        match self.tx.account(key)? {
+            Some(account) if account.id == *id => Ok(Some(account)),
+            _ => self.tx.account_by_id(id),
+        }
+    }
+
+    fn keep(
+        &self,
+        account: &mut Account,
+        refresh: RefreshId,
+        measurement: &Measurement,
+        is_clock_contradicted: bool,
+        arrived: Time,
+    ) -> Result<(), StoreError> {
+        self.tx.append_snapshot(account, refresh, arrived, measurement, is_clock_contradicted)?;
+        self.tx.keep_profile(refresh, account.key, arrived, &measurement.profile)?;
+        account.last_refresh = Some(refresh);
+        Ok(())
+    }
+
+    /// The account has what it was owed.
+    fn serve(
+        &mut self,
+        account: &mut Account,
+        line: &PendingLine,
+        arrived: Time,
+    ) -> Result<(), StoreError> {
+        // As of the answer, not of the turn: a store that could not commit for days must not
+        // pass over the slots since. A clock that stepped back since is the one to believe.
+        let window = account.window(self.schedules, arrived.min(self.now))?;
+        let state = AccountState::try_from(account.state)?.settle(window, line.slot);
+        set_state(account, state, window);
+        account.failure = FailureRow::default();
+        Ok(())
+    }
+
+    /// An ok: the run of troubles is over, and so is the vendor's trouble, if the call left after
+    /// that was known.
+    pub(super) fn vendor_answered(&mut self, refresh: RefreshId) -> Result<(), StoreError> {
+        match &self.breaker {
+            Breaker::Open(open) if open.is_probe(refresh) => {
+                let since = open.since;
+                *self.breaker = Breaker::Closed;
+                self.tx.set_breaker(None)?;
+                self.progress.up = Some(self.now);
+                self.events.push(Event::BreakerClosed { since });
+            }
+            Breaker::Open(_) => return Ok(()),
+            Breaker::Closed => {}
+        }
+        if self.has_run {
+            self.tx.clear_troubled()?;
+            self.has_run = false;
+        }
+        Ok(())
+    }
+
+    /// The vendor's trouble: opens the breaker, or is its latest reason.
+    fn vendor_troubled(
+        &mut self,
+        account: AccountKey,
+        trouble: Trouble,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        let (open, is_new) = match &self.breaker {
+            Breaker::Open(open) => (open.clone().troubled(trouble, reason), false),
+            Breaker::Closed => {
+                let newest = self.tx.newest_line()?;
+                (Breaker::open(trouble, reason, account, newest, self.now), true)
+            }
+        };
+        self.tx.set_breaker(Some(&(&open).into()))?;
+        if is_new {
+            self.restore()?;
+            self.events.push(Event::BreakerOpened(open.clone()));
+        }
+        *self.breaker = Breaker::Open(open);
+        Ok(())
+    }
+
+    /// Every account of the run that opened the breaker owes what it owed before, with as many
+    /// attempts.
+    fn restore(&mut self) -> Result<(), StoreError> {
+        for before in self.tx.troubled()? {
+            let Some(mut account) = self.tx.account(before.account)? else { continue };
+            let last = account.failure.last;
+            account.state = before.state;
+            account.failure = FailureRow { last, ..before.failure };
+            self.tx.save(&account)?;
+        }
+        self.tx.clear_troubled()?;
+        self.has_run = false;
+        Ok(())
+    }
+
+    /// A call ended in trouble.
+    fn trouble(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
+        let is_vendors = self.may_be_vendors(account)?;
+        let is_spent_for_good = failed.trouble == Trouble::Unknown
+            && own_trouble(Trouble::Unknown, None, <_>::default(), &self.config.retry, 0)
+                == Consequence::GiveUp;
+        let mut before =
+            BeforeTrouble { account: account.key, state: account.state, failure: account.failure };
+        let is_open = self.breaker.as_open().is_some();
+        match is_open && !is_spent_for_good {
+            true => account.failure.last = Some(failed.refresh),
+            false => self.fail(account, failed)?,
+        }
+        self.tx.save(account)?;
+        if is_open {
+            if is_vendors {
+                self.wait_at_least(failed)?;
+            }
+            return self.vendor_troubled(account.key, failed.trouble, reason(failed));
+        }
+        if !is_vendors {
+            return Ok(());
+        }
+        if is_spent_for_good {
+            before.state = account.state;
+            before.failure = account.failure;
+        }
+        self.tx.add_troubled(&before)?;
+        self.has_run = true;
+        let troubled = self.tx.troubled()?.len();
+        if Breaker::is_due_to_open(troubled, self.tx.askable(ACCOUNTS)?) {
+            self.vendor_troubled(account.key, failed.trouble, reason(failed))?;
+            self.wait_at_least(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Whether an account's trouble says anything about the vendor. It does not where the account
+    /// failed before, and others have had an ok since.
+    fn may_be_vendors(&self, account: &Account) -> Result<bool, StoreError> {
+        let Some(last) = account.failure.last else { return Ok(true) };
+        let others = self.tx.others_ok_since(account.key, last, ACCOUNTS)?;
+        let is_own = others >= ACCOUNTS || (others > 0 && !self.tx.others_failed(account.key)?);
+        Ok(!is_own)
+    }
+
+    /// The trouble is the account's own.
+    fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
+        let line = failed.line;
+        let consequence = self.own_consequence(account, failed, own_trouble)?;
+        let is_failing = match consequence {
+            None => false,
+            Some(Consequence::GiveUp) => true,
+            Some(Consequence::TryAgain { .. }) => {
+                matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised)
+            }
+        };
+        account.failure = account.failure.failed(failed.refresh, is_failing);
+        match consequence {
+            Some(consequence) => self.follow(account, line, consequence),
+            None => Ok(()),
+        }
+    }
+
+    /// What follows for what the account owes; `None` if nothing does: what a person asked for in
+    /// vain owes nothing more, nor does an account that left, nor a slot that a clock which has
+    /// stepped back since was ahead to.
+    fn own_consequence(
+        &mut self,
+        account: &Account,
+        failed: &Failed<'_>,
+        judge: impl FnOnce(
+            Trouble,
+            Option<i64>,
+            crate::engine::RetryState,
+            &crate::config::Retry,
+            u64,
+        ) -> Consequence,
+    ) -> Result<Option<Consequence>, StoreError> {
+        let line = failed.line;
+        if !line.cause.is_scheduled() || !account.is_watched() {
+            return Ok(None);
+        }
+        let next = account.window(self.schedules, self.now)?.next;
+        if line.slot.is_some_and(|slot| slot > next) {
+            return Ok(None);
+        }
+        let retry = AccountState::try_from(account.state)?.retry_of(line.slot);
+        let seed = stable_hash(account.id.as_str().as_bytes())
+            ^ stable_hash(&failed.refresh.0.to_le_bytes());
+        Ok(Some(judge(failed.trouble, failed.least, retry, &self.config.retry, seed)))
+    }
+
+    fn follow(
+        &mut self,
+        account: &mut Account,
+        line: &PendingLine,
+        consequence: Consequence,
+    ) -> Result<(), StoreError> {
+        let window = account.window(self.schedules, line.slot.unwrap_or(line.started))?;
+        let state = AccountState::try_from(account.state)?;
+        let state = match consequence {
+            Consequence::TryAgain { delay, attempt } => {
+                state.back_off(line.slot, self.now.plus(delay).min(window.next), attempt)
+            }
+            Consequence::GiveUp => state.settle(window, line.slot),
+        };
+        set_state(account, state, window);
+        Ok(())
+    }
+
+    /// The vendor asks for a pause: everybody's, unless others have had an ok since this account
+    /// was throttled before.
+    fn throttle(
+        &mut self,
+        account: &mut Account,
+        line: &PendingLine,
+        refresh: RefreshId,
+        response: &ClassifiedResponse,
+        least: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let error = response.error.clone().unwrap_or_default();
+        let is_alone = match account.failure.last {
+            Some(last) => {
+                self.tx.status_of(last)? == response.status
+                    && self.tx.others_ok_since(account.key, last, 1)? > 0
+            }
+            None => false,
+        };
+        if !is_alone {
+            account.failure = account.failure.failed(refresh, false);
+            return self.wait(least.unwrap_or(DEFAULT_WAIT), error);
+        }
+        let failed = Failed { line, refresh, trouble: Trouble::Busy, least, error };
+        let consequence =
+            self.own_consequence(account, &failed, |_, least, retry, config, seed| {
+                throttled_alone(least, retry, config, seed)
+            })?;
+        account.failure = account.failure.failed(refresh, false);
+        match consequence {
+            Some(consequence) => self.follow(account, line, consequence),
+            None => Ok(()),
+        }
+    }
+
+    /// The vendor asks for a pause in answer to a lookup: everybody's.
+    pub(super) fn throttled_lookup(
+        &mut self,
+        least: Option<i64>,
+        reason: String,
+    ) -> Result<(), StoreError> {
+        self.wait(least.unwrap_or(DEFAULT_WAIT), reason)
+    }
+
+    /// Nobody is asked for so many seconds.
     fn wait(&mut self, seconds: i64, reason: String) -> Result<(), StoreError> {
+        let seconds = seconds.clamp(1, self.config.retry.max_delay.max(1));
         let until = self.now.plus(seconds);
-        let known = self.batch.wait()?.filter(|known| known.until > self.now);
+        let known = self.tx.wait()?.filter(|known| known.until > self.now);
         if known.as_ref().is_some_and(|known| known.until >= until) {
             return Ok(());
         }
         let wait = Wait { until, reason };
-        self.batch.set_wait(Some(&wait))?;
+        self.tx.set_wait(Some(&wait))?;
         if known.is_none() {
             self.events.push(Event::Waiting(wait));
         }
         Ok(())
     }
-}
 
-/// Without what was in vain.
-fn cleared(standing: &AccountState) -> AccountState {
-    AccountState { failing: None, last_failure: None, ..*standing }
-}
-
-fn outcome(reply: &ResponseKind) -> Outcome {
-    match reply {
-        ResponseKind::Measured(..) => Outcome::Ok,
-        ResponseKind::Unknown => Outcome::Unknown,
-        ResponseKind::NotSent
-        | ResponseKind::Unusable(_)
-        | ResponseKind::Redirected(_)
-        | ResponseKind::Refused
-        | ResponseKind::Forbidden(_)
-        | ResponseKind::Throttled(_)
-        | ResponseKind::Rejected
-        | ResponseKind::Broken => Outcome::Failed,
+    /// A vendor that is down and says when to come back is not probed before.
+    fn wait_at_least(&mut self, failed: &Failed<'_>) -> Result<(), StoreError> {
+        match failed.least {
+            Some(seconds) if seconds > 0 => self.wait(seconds, failed.error.clone()),
+            _ => Ok(()),
+        }
     }
 }
 
-pub(super) fn verdict(heard: &ClassifiedResponse) -> Verdict {
+fn settled(
+    account: &Account,
+    line: &PendingLine,
+    refresh: RefreshId,
+    response: &ClassifiedResponse,
+    arrived: Time,
+) -> Event {
+    let verdict = verdict(response);
+    Event::Settled {
+        id: account.id.clone(),
+        cause: line.cause,
+        refresh,
+        outcome: verdict.outcome,
+        spent: verdict.spent,
+        error: verdict.error,
+        followers: match &response.kind {
+            ResponseKind::Ok(_, measurement) => measurement.followers,
+            _ => None,
+        },
+        next_due: account.state.next_due,
+        took: arrived.since(line.started),
+    }
+}
+
+/// Writes what an account owes into its row, with the interval of the slot that it is about.
+pub(super) fn set_state(account: &mut Account, state: AccountState, window: SlotWindow) {
+    account.state = state.into();
+    account.interval = match state {
+        AccountState::Settled { .. } => window.next_interval(),
+        AccountState::Baseline { .. } | AccountState::Open { .. } | AccountState::Away(_) => {
+            window.interval()
+        }
+    };
+}
+
+fn outcome(kind: &ResponseKind) -> Outcome {
+    match kind {
+        ResponseKind::Ok(..) => Outcome::Ok,
+        ResponseKind::Unknown => Outcome::Unknown,
+        ResponseKind::Unreachable
+        | ResponseKind::Unusable(_)
+        | ResponseKind::Broken { .. }
+        | ResponseKind::Throttled { .. }
+        | ResponseKind::Unauthorised
+        | ResponseKind::Busy
+        | ResponseKind::Refused => Outcome::Failed,
+    }
+}
+
+pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
     Verdict {
-        outcome: outcome(&heard.reply),
-        spent: heard.spent,
-        http_status: heard.status,
-        error: heard.error.clone(),
-        answer: match &heard.reply {
+        outcome: outcome(&response.kind),
+        spent: response.spent,
+        http_status: response.status,
+        error: match response.clock_off {
+            Some(seconds) => Some(clock_reason(seconds)),
+            None => response.error.clone(),
+        },
+        answer: match &response.kind {
             ResponseKind::Unusable(kept) => Some(kept.clone()),
             _ => None,
         },
+        serves_slot: response.clock_off.is_none(),
     }
 }
 
-/// Whether numbers were not measured anew, or fell in a way that is rather a fault: a count
-/// that fell to 0, or all as before with the same `lastAnalyzed`.
-fn is_suspect(told: &Measurement, last: &Previous) -> bool {
-    let counts = told.counts();
-    let fell = counts
-        .iter()
-        .zip(&last.counts)
-        .any(|(now, then)| *now == Some(0) && then.is_some_and(|then| then > 0));
-    let numbers = Previous {
-        counts,
-        rates: [told.engagement_rate, told.virality_score],
-        avg_views: told.avg_views,
-        analyzed: told.analyzed,
-    };
-    fell || (told.analyzed.is_some() && numbers == *last)
+fn clock_reason(seconds: i64) -> String {
+    let hours = seconds.saturating_abs() / 3600;
+    let direction = if seconds > 0 { "behind" } else { "ahead of" };
+    format!("this machine's clock is {hours} h {direction} the vendor's; set it right")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_count_that_fell_to_zero_and_a_cached_answer_are_suspect() {
-        let told = |followers, analyzed: Option<i64>| Measurement {
-            followers,
-            analyzed: analyzed.map(Time),
-            ..Measurement::default()
-        };
-        let last = |followers, analyzed: Option<i64>| Previous {
-            counts: [followers, None, None, None],
-            analyzed: analyzed.map(Time),
-            ..Previous::default()
-        };
-        for (now, then, expected) in [
-            (told(Some(0), Some(2)), last(Some(5), Some(1)), true),
-            (told(Some(0), Some(2)), last(Some(0), Some(1)), false),
-            (told(Some(5), Some(1)), last(Some(5), Some(1)), true),
-            (told(Some(5), Some(2)), last(Some(5), Some(1)), false),
-            (told(Some(5), None), last(Some(5), None), false),
-            (told(None, Some(2)), last(Some(5), Some(1)), false),
-            (told(Some(6), Some(1)), last(Some(5), Some(1)), false),
-        ] {
-            assert_eq!(is_suspect(&now, &then), expected, "{now:?} after {then:?}");
+/// What a person reads about the vendor's trouble: the latest error, and what can be done.
+fn reason(failed: &Failed<'_>) -> String {
+    let advice = match failed.trouble {
+        Trouble::Unauthorised => {
+            "check the key, the credits and the subscription, then reload growthd"
         }
-    }
+        Trouble::Refused => {
+            "if that is wrong, check [api] base_url and the key, then reload growthd"
+        }
+        Trouble::Unreachable
+        | Trouble::Unknown
+        | Trouble::Unusable
+        | Trouble::Broken
+        | Trouble::Busy
+        | Trouble::Clock => "one account is asked now and then until it answers",
+    };
+    format!("{}; {advice}", failed.error)
 }

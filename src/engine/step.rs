@@ -1,9 +1,10 @@
-//! What to do about a due account, as a function of where it stands.
+//! What to do about a due account, as a function of what it owes. Pure.
 
 use crate::clock::Time;
 use crate::config::CatchUp;
+use crate::engine::account_state::AccountState;
 use crate::schedule::SlotWindow;
-use crate::store::{Account, AccountState, Cause};
+use crate::store::Cause;
 
 /// What to do about a due account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,58 +13,77 @@ pub(super) enum Step {
     Call(Cause, Option<Time>),
     /// Pass over this slot.
     Skip(Cause, Time, &'static str),
-    /// Its slot is served already.
+    /// Nothing is owed any more.
     Served,
 }
 
-/// What a due account's standing and slots say, before its snapshots are looked at. `tried` is
-/// the slot of its last failure.
-pub(super) fn step(
-    account: &Account,
-    tried: Option<Time>,
-    place: &SlotWindow,
-    up: Time,
-    catch_up: CatchUp,
-    now: Time,
-) -> Step {
-    let standing = &account.standing;
-    if standing.last_slot.is_none() && standing.slot.is_none() {
-        match standing.last_failure.is_some() {
-            false => return Step::Call(Cause::First, None),
-            true if place.slot <= account.active => return Step::Call(Cause::Retry, None),
-            // A slot has come since: it takes the baseline's place.
-            true => {}
+/// What is known of a due account, before its snapshots are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    /// What it owes.
+    pub state: AccountState,
+    /// Its slots around now.
+    pub window: SlotWindow,
+    /// Whether a call failed since its last ok.
+    pub has_failed: bool,
+    /// The slot of the last call that failed.
+    pub tried: Option<Time>,
+    /// Since when it is watched without a break.
+    pub active: Time,
+}
+
+impl Due {
+    /// The step, when calls are possible since `up`.
+    pub(super) fn step(&self, up: Time, catch_up: CatchUp) -> Step {
+        let slot = match self.state {
+            AccountState::Away(_) => return Step::Served,
+            AccountState::Baseline { .. } if !self.has_failed => {
+                return Step::Call(Cause::First, None);
+            }
+            AccountState::Baseline { .. } if self.window.slot <= self.active => {
+                return Step::Call(Cause::Retry, None);
+            }
+            // A slot has come since: it takes the place of the baseline.
+            AccountState::Baseline { .. } => self.window.slot,
+            AccountState::Settled { settled, .. } if self.window.slot <= settled => {
+                return Step::Served;
+            }
+            AccountState::Settled { .. } => self.window.slot,
+            AccountState::Open { slot, .. } => slot.max(self.window.slot),
+        };
+        if self.tried == Some(slot) {
+            return Step::Call(Cause::Retry, Some(slot));
+        }
+        let lateness = up.since(slot).max(0);
+        if lateness <= on_time(self.window.interval()) {
+            return Step::Call(Cause::Schedule, Some(slot));
+        }
+        let is_worth_it = match catch_up {
+            CatchUp::Always => true,
+            CatchUp::Never => false,
+            CatchUp::Within(seconds) => lateness <= seconds,
+        };
+        match is_worth_it {
+            true => Step::Call(Cause::CatchUp, Some(slot)),
+            false => Step::Skip(Cause::CatchUp, slot, "too late for schedule.catch_up"),
         }
     }
-    let slot = standing.slot.map_or(place.slot, |open| open.max(place.slot));
-    if standing.last_slot.is_some_and(|served| slot <= served) {
-        return Step::Served;
-    }
-    if tried == Some(slot) && standing.slot == Some(slot) {
-        return Step::Call(Cause::Retry, Some(slot));
-    }
-    if slot >= up {
-        return Step::Call(Cause::Schedule, Some(slot));
-    }
-    let is_worth_it = match catch_up {
-        CatchUp::Always => true,
-        CatchUp::Never => false,
-        CatchUp::Within(seconds) => now.since(slot) <= seconds,
-    };
-    match is_worth_it {
-        true => Step::Call(Cause::CatchUp, Some(slot)),
-        false => Step::Skip(Cause::CatchUp, slot, "too late for schedule.catch_up"),
+
+    /// The slot that was open before `slot`, if `slot` replaces it.
+    pub(super) fn replaced(&self, slot: Time, now: Time) -> Option<Time> {
+        let open = match self.state {
+            AccountState::Open { slot, .. } => slot,
+            AccountState::Settled { next, .. } if next <= now => next,
+            AccountState::Settled { .. }
+            | AccountState::Baseline { .. }
+            | AccountState::Away(_) => return None,
+        };
+        (open < slot).then_some(open)
     }
 }
 
-/// The slot that was open while a process ran and is replaced by `slot` unserved.
-pub(super) fn superseded(
-    standing: &AccountState,
-    tried: Option<Time>,
-    slot: Option<Time>,
-    up: Time,
-) -> Option<Time> {
-    let due = standing.next_due.filter(|_| standing.last_slot.is_some());
-    let open = standing.slot.or(due).filter(|open| *open >= up || tried == Some(*open))?;
-    slot.is_some_and(|slot| open < slot).then_some(open)
+/// Up to how many seconds after its slot a call is on time: the larger of an hour and 2 % of the
+/// interval. The view `overdue` says the same.
+pub(crate) fn on_time(interval: i64) -> i64 {
+    (interval / 50).max(3600)
 }

@@ -8,36 +8,69 @@ use crate::schedule::{InvalidSchedule, ScheduleCache, SlotWindow, spread_offset}
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
-/// Where an account stands: the part of its row that refreshing moves.
+/// What an account owes, as its row has it. `engine::AccountState` says which combinations there
+/// are, and what they mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AccountState {
+pub struct StateRow {
+    /// The code of what it owes.
+    pub phase: i64,
     /// When it is due; `None` while it is not watched.
     pub next_due: Option<Time>,
-    /// Up to which slot nothing is owed; `None` while the baseline is.
-    pub last_slot: Option<Time>,
-    /// The open slot that was tried in vain; `None` with `tries > 0` is the baseline.
-    pub slot: Option<Time>,
-    /// Longest distance between slots when `next_due` was set, in seconds.
-    pub interval: i64,
-    /// Failed calls for what is open.
+    /// The last slot that needs no call any more.
+    pub settled_slot: Option<Time>,
+    /// The slot that is owed.
+    pub open_slot: Option<Time>,
+    /// Failed calls for what is owed.
     pub tries: u32,
-    /// Those of them that count as paid attempts.
+    /// Those that may have cost a credit.
     pub paid: u32,
-    /// The ledger line for which its slot was given up; `None` again at the next ok.
-    pub failing: Option<RefreshId>,
-    /// The last call in vain since the last ok.
-    pub last_failure: Option<RefreshId>,
-    /// The newest snapshot.
-    pub last_refresh: Option<RefreshId>,
+    /// Those that were refused.
+    pub refusals: u32,
 }
 
-impl AccountState {
-    /// Since when something is owed at `now`; `None` if nothing is.
-    pub fn owed_since(&self, active: Time, now: Time) -> Option<Time> {
-        let due = self.next_due?;
-        match self.tries {
-            0 => (due <= now).then_some(due),
-            _ => Some(self.slot.unwrap_or(active)),
+impl StateRow {
+    /// Reads the seven columns from `first` on.
+    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<StateRow> {
+        Ok(StateRow {
+            phase: row.get(first)?,
+            next_due: row.get(first + 1)?,
+            settled_slot: row.get(first + 2)?,
+            open_slot: row.get(first + 3)?,
+            tries: row.get(first + 4)?,
+            paid: row.get(first + 5)?,
+            refusals: row.get(first + 6)?,
+        })
+    }
+}
+
+/// The failed calls of an account since its last ok, as ledger lines.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FailureRow {
+    /// The first.
+    pub first: Option<RefreshId>,
+    /// The last.
+    pub last: Option<RefreshId>,
+    /// Whether a slot was given up since, or the account was refused.
+    pub is_failing: bool,
+}
+
+impl FailureRow {
+    /// Reads the three columns from `first` on.
+    pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<FailureRow> {
+        Ok(FailureRow {
+            first: row.get(first)?,
+            last: row.get(first + 1)?,
+            is_failing: row.get(first + 2)?,
+        })
+    }
+
+    /// One more failed call.
+    #[must_use]
+    pub fn failed(self, refresh: RefreshId, is_failing: bool) -> FailureRow {
+        FailureRow {
+            first: self.first.or(Some(refresh)),
+            last: Some(refresh),
+            is_failing: self.is_failing || is_failing,
         }
     }
 }
@@ -57,33 +90,54 @@ pub struct Account {
     pub spread: i64,
     /// Since when it is watched without a break.
     pub active: Time,
-    /// Where it stands.
-    pub standing: AccountState,
-    /// When the newest snapshot was taken.
-    pub last_time: Option<Time>,
-    /// What the vendor answered when its slot was given up.
-    pub failing_status: Option<u16>,
+    /// What it owes.
+    pub state: StateRow,
+    /// Its failed calls since its last ok.
+    pub failure: FailureRow,
+    /// From the slot that is owed, or comes next, to the one after it, in seconds.
+    pub interval: i64,
+    /// Its newest snapshot.
+    pub last_refresh: Option<RefreshId>,
 }
 
 impl Account {
     /// Whether the watchlist has it, enabled.
     pub fn is_watched(&self) -> bool {
-        self.standing.next_due.is_some()
+        self.state.next_due.is_some()
     }
 
     /// Its slots around `time`.
     ///
     /// # Errors
     /// A stored schedule that does not parse.
-    pub fn place(
+    pub fn window(
         &self,
         schedules: &mut ScheduleCache,
         time: Time,
     ) -> Result<SlotWindow, StoreError> {
-        let offset = spread_offset(&self.id, self.spread);
         schedules
-            .place(&self.cron, &self.timezone, offset, time)
+            .window(&self.cron, &self.timezone, self.offset(), time)
             .map_err(|source| self.schedule_error(source))
+    }
+
+    /// Its slots after `after`, up to `until`, the newest `most` of them.
+    ///
+    /// # Errors
+    /// A stored schedule that does not parse.
+    pub fn slots_between(
+        &self,
+        schedules: &mut ScheduleCache,
+        after: Time,
+        until: Time,
+        most: usize,
+    ) -> Result<Vec<Time>, StoreError> {
+        schedules
+            .slots_between(&self.cron, &self.timezone, self.offset(), after, until, most)
+            .map_err(|source| self.schedule_error(source))
+    }
+
+    fn offset(&self) -> i64 {
+        spread_offset(&self.id, self.spread)
     }
 
     fn schedule_error(&self, source: InvalidSchedule) -> StoreError {
@@ -97,11 +151,8 @@ macro_rules! accounts {
     ($filter:literal) => {
         concat!(
             "SELECT a.account, a.account_id, a.cron, a.timezone, a.spread, a.active_time,
-                    a.next_due, a.last_slot, a.slot, a.interval, a.tries, a.paid,
-                    a.failing_refresh, a.last_failure, a.last_refresh,
-                    (SELECT s.time FROM _snapshot s
-                     WHERE s.account = a.account AND s.refresh_id = a.last_refresh),
-                    (SELECT r.http_status FROM _refresh r WHERE r.refresh_id = a.failing_refresh)
+                    a.phase, a.next_due, a.settled_slot, a.open_slot, a.tries, a.paid, a.refusals,
+                    a.first_failure, a.last_failure, a.is_failing, a.interval, a.last_refresh
              FROM _account a WHERE ",
             $filter
         )
@@ -113,30 +164,39 @@ pub(super) fn account_id(text: String) -> Result<AccountId, StoreError> {
     text.parse().map_err(|_| StoreError::AccountId(text))
 }
 
+fn keys_and_ids(mut rows: rusqlite::Rows<'_>) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, account_id(row.get(1)?)?));
+    }
+    Ok(found)
+}
+
 fn account(row: &Row<'_>) -> Result<Account, StoreError> {
-    let time = |column| row.get::<_, Option<i64>>(column).map(|seconds| seconds.map(Time));
-    let refresh = |column| row.get::<_, Option<i64>>(column).map(|id| id.map(RefreshId));
     Ok(Account {
-        key: AccountKey(row.get(0)?),
+        key: row.get(0)?,
         id: account_id(row.get(1)?)?,
         cron: row.get(2)?,
         timezone: row.get(3)?,
         spread: row.get(4)?,
-        active: Time(row.get(5)?),
-        standing: AccountState {
-            next_due: time(6)?,
-            last_slot: time(7)?,
-            slot: time(8)?,
-            interval: row.get(9)?,
-            tries: row.get(10)?,
-            paid: row.get(11)?,
-            failing: refresh(12)?,
-            last_failure: refresh(13)?,
-            last_refresh: refresh(14)?,
-        },
-        last_time: time(15)?,
-        failing_status: row.get(16)?,
+        active: row.get(5)?,
+        state: StateRow::read(row, 6)?,
+        failure: FailureRow::read(row, 13)?,
+        interval: row.get(16)?,
+        last_refresh: row.get(17)?,
     })
+}
+
+/// What a call may be made for now: due, and not in flight. For a query over `_account a`.
+macro_rules! due_accounts {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "SELECT ", $columns, " FROM _account a
+             WHERE a.next_due <= ?1
+               AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account) ",
+            $rest
+        )
+    };
 }
 
 impl ReadTx<'_> {
@@ -167,64 +227,134 @@ impl ReadTx<'_> {
         Ok(Some((account_id(row.get(0)?)?, row.get(1)?)))
     }
 
-    /// Up to `limit` accounts due at `now` and not in flight, the longest without a snapshot
-    /// first.
-    pub fn due(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT a.account FROM _account a
-             WHERE a.next_due <= ?1
-               AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account)
-             ORDER BY a.last_refresh, a.next_due, a.account LIMIT ?2",
-        )?;
-        let rows = statement.query_map(params![now.0, limit], |row| row.get(0).map(AccountKey))?;
+    /// Up to `limit` accounts due at `now` and not in flight: those that have not failed since
+    /// their last ok before those that have, and the longest without a snapshot first.
+    pub(crate) fn due(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
+        let mut statement = self.tx.prepare_cached(due_accounts!(
+            "a.account",
+            "ORDER BY a.last_failure IS NOT NULL, a.last_refresh, a.next_due, a.account LIMIT ?2"
+        ))?;
+        let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The first due account after `last` in an order that goes round: whose turn a probe is.
-    pub fn due_after(&self, now: Time, last: AccountKey) -> Result<Option<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT a.account FROM _account a
-             WHERE a.next_due <= ?1
-               AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account)
-             ORDER BY a.account <= ?2, a.account LIMIT 1",
-        )?;
-        let mut rows = statement.query_map([now.0, last.0], |row| row.get(0).map(AccountKey))?;
+    /// The due account that has not failed since its last ok, the longest without a snapshot.
+    pub(crate) fn due_fresh(&self, now: Time) -> Result<Option<AccountKey>, StoreError> {
+        let mut statement = self.tx.prepare_cached(due_accounts!(
+            "a.account",
+            "AND a.last_failure IS NULL ORDER BY a.last_refresh, a.next_due, a.account LIMIT 1"
+        ))?;
+        let mut rows = statement.query_map([now], |row| row.get(0))?;
         Ok(rows.next().transpose()?)
     }
 
-    /// How many accounts are watched.
-    pub fn watched(&self) -> Result<usize, StoreError> {
+    /// The key of the account with this id, removed ones included.
+    pub(crate) fn key_of(&self, id: &AccountId) -> Result<Option<AccountKey>, StoreError> {
         let mut statement =
-            self.tx.prepare_cached("SELECT count(*) FROM _account WHERE next_due IS NOT NULL")?;
-        Ok(statement.query_row([], |row| row.get(0))?)
+            self.tx.prepare_cached("SELECT account FROM _account WHERE account_id = ?1")?;
+        let mut rows = statement.query_map([id.as_str()], |row| row.get(0))?;
+        Ok(rows.next().transpose()?)
     }
 
-    /// The accounts other than `key` that are given up because of an answer with a status in
-    /// `statuses` (both ends included).
-    pub fn given_up_with(
-        &self,
-        key: AccountKey,
-        statuses: (u16, u16),
-    ) -> Result<Vec<AccountKey>, StoreError> {
+    /// Every watched account.
+    pub(crate) fn watched(&self) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT a.account FROM _account a JOIN _refresh r ON r.refresh_id = a.failing_refresh
-             WHERE a.failing_refresh IS NOT NULL AND a.next_due IS NOT NULL
-               AND a.account <> ?1 AND r.http_status BETWEEN ?2 AND ?3",
+            "SELECT account, account_id FROM _account WHERE next_due IS NOT NULL ORDER BY account",
         )?;
-        let rows = statement
-            .query_map(params![key.0, statuses.0, statuses.1], |row| row.get(0).map(AccountKey))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        keys_and_ids(statement.query([])?)
+    }
+
+    /// The accounts due at `now`, those in flight included.
+    pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT account, account_id FROM _account WHERE next_due <= ?1
+             ORDER BY last_failure IS NOT NULL, last_refresh, next_due, account",
+        )?;
+        keys_and_ids(statement.query([now])?)
+    }
+
+    /// The first due account after `last` in an order that goes round.
+    pub(crate) fn due_after(
+        &self,
+        now: Time,
+        last: AccountKey,
+    ) -> Result<Option<AccountKey>, StoreError> {
+        let mut statement = self.tx.prepare_cached(due_accounts!(
+            "a.account",
+            "ORDER BY a.account <= ?2, a.account LIMIT 1"
+        ))?;
+        let mut rows = statement.query_map(params![now, last], |row| row.get(0))?;
+        Ok(rows.next().transpose()?)
+    }
+
+    /// Up to `limit` due accounts after `last`, by their keys, that were due before `before`:
+    /// whose open slot the next may have replaced meanwhile.
+    pub(crate) fn due_since(
+        &self,
+        before: Time,
+        last: AccountKey,
+        limit: usize,
+    ) -> Result<Vec<Account>, StoreError> {
+        let mut statement = self.tx.prepare_cached(accounts!(
+            "a.next_due <= ?1 AND a.phase > 0 AND a.account > ?2
+             AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account)
+             ORDER BY a.account LIMIT ?3"
+        ))?;
+        let mut rows = statement.query(params![before, last, limit])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(account(row)?);
+        }
+        Ok(found)
+    }
+
+    /// How many accounts there are to ask, counted up to `most`: the watched ones, but for those
+    /// that were failing before the present run of troubles.
+    pub(crate) fn askable(&self, most: usize) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT count(*) FROM (
+               SELECT 1 FROM _account a
+               WHERE a.next_due IS NOT NULL
+                 AND (a.last_failure IS NULL
+                      OR EXISTS (SELECT 1 FROM _troubled t WHERE t.account = a.account))
+               LIMIT ?1)",
+        )?;
+        Ok(statement.query_row([most], |row| row.get(0))?)
+    }
+
+    /// How many other accounts had an ok in a call after `since`, counted up to `most`.
+    pub(crate) fn others_ok_since(
+        &self,
+        account: AccountKey,
+        since: RefreshId,
+        most: usize,
+    ) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT count(*) FROM (
+               SELECT DISTINCT account FROM _refresh
+               WHERE refresh_id > ?2 AND outcome = 1 AND account IS NOT NULL AND account <> ?1
+               LIMIT ?3)",
+        )?;
+        Ok(statement.query_row(params![account, since, most], |row| row.get(0))?)
+    }
+
+    /// Whether another watched account has not had an ok since it failed.
+    pub(crate) fn others_failed(&self, account: AccountKey) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT 1 FROM _account
+             WHERE last_failure IS NOT NULL AND next_due IS NOT NULL AND account <> ?1",
+        )?;
+        Ok(statement.exists([account])?)
     }
 
     /// Every watched account whose last settled or open slot lies after `now`, or whose next
     /// try lies after `horizon`: what a clock that stepped back may have left behind.
-    pub fn ahead_of(&self, now: Time, horizon: Time) -> Result<Vec<Account>, StoreError> {
+    pub(crate) fn ahead_of(&self, now: Time, horizon: Time) -> Result<Vec<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!(
             "a.next_due IS NOT NULL
-             AND (a.last_slot > ?1 OR a.slot > ?1
-                  OR ((a.last_slot IS NULL OR a.slot IS NOT NULL) AND a.next_due > ?2))"
+             AND (a.settled_slot > ?1 OR a.open_slot > ?1 OR (a.phase <> 1 AND a.next_due > ?2))"
         ))?;
-        let mut rows = statement.query([now.0, horizon.0])?;
+        let mut rows = statement.query([now, horizon])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(account(row)?);
@@ -233,37 +363,73 @@ impl ReadTx<'_> {
     }
 
     /// When the next account falls due that is not in flight.
-    pub fn next_due(&self) -> Result<Option<Time>, StoreError> {
+    pub(crate) fn next_due(&self) -> Result<Option<Time>, StoreError> {
+        self.first_due(Time(i64::MIN))
+    }
+
+    /// When the next account falls due after `time` that is not in flight.
+    pub(crate) fn first_due(&self, after: Time) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT a.next_due FROM _account a
-             WHERE a.next_due IS NOT NULL
+             WHERE a.next_due > ?1
                AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account)
              ORDER BY a.next_due LIMIT 1",
         )?;
-        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
+        let mut rows = statement.query_map([after], |row| row.get(0))?;
         Ok(rows.next().transpose()?)
     }
 }
 
 impl WriteTx<'_> {
-    /// Writes where an account stands.
-    pub fn save(&self, key: AccountKey, standing: &AccountState) -> Result<(), StoreError> {
+    /// Writes what an account owes, and from its slot to the one after it, in seconds.
+    pub(crate) fn save_state(
+        &self,
+        key: AccountKey,
+        state: &StateRow,
+        interval: i64,
+    ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "UPDATE _account SET next_due = ?2, last_slot = ?3, slot = ?4, interval = ?5,
-                    tries = ?6, paid = ?7, failing_refresh = ?8, last_failure = ?9, last_refresh = ?10
+            "UPDATE _account SET phase = ?2, next_due = ?3, settled_slot = ?4, open_slot = ?5,
+                    tries = ?6, paid = ?7, refusals = ?8, interval = ?9
              WHERE account = ?1",
         )?;
         statement.execute(params![
-            key.0,
-            standing.next_due.map(|time| time.0),
-            standing.last_slot.map(|time| time.0),
-            standing.slot.map(|time| time.0),
-            standing.interval,
-            standing.tries,
-            standing.paid,
-            standing.failing.map(|id| id.0),
-            standing.last_failure.map(|id| id.0),
-            standing.last_refresh.map(|id| id.0),
+            key,
+            state.phase,
+            state.next_due,
+            state.settled_slot,
+            state.open_slot,
+            state.tries,
+            state.paid,
+            state.refusals,
+            interval,
+        ])?;
+        Ok(())
+    }
+
+    /// Writes what an account owes after its call, with its failures and its newest snapshot.
+    pub(crate) fn save(&self, account: &Account) -> Result<(), StoreError> {
+        let Account { key, state, failure, interval, last_refresh, .. } = account;
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE _account SET phase = ?2, next_due = ?3, settled_slot = ?4, open_slot = ?5,
+                    tries = ?6, paid = ?7, refusals = ?8, interval = ?9,
+                    first_failure = ?10, last_failure = ?11, is_failing = ?12, last_refresh = ?13
+             WHERE account = ?1",
+        )?;
+        statement.execute(params![
+            key,
+            state.phase,
+            state.next_due,
+            state.settled_slot,
+            state.open_slot,
+            state.tries,
+            state.paid,
+            state.refusals,
+            interval,
+            failure.first,
+            failure.last,
+            failure.is_failing,
+            last_refresh,
         ])?;
         Ok(())
     }

@@ -4,11 +4,12 @@ use std::ops::Deref;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::StoreError;
-use crate::store::account::Account;
+use crate::store::account::{Account, account_id};
 use crate::store::ledger::{
-    AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, RefreshId,
+    AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
 
 /// One consistent look at the database. It cannot change anything, and so cannot claim.
@@ -47,17 +48,20 @@ pub struct Verdict {
     pub error: Option<String>,
     /// The beginning of an answer that could not be used.
     pub answer: Option<String>,
+    /// Whether the line's slot is its own: an answer whose date contradicts our clock serves none.
+    pub serves_slot: bool,
 }
 
-/// A settled line of the ledger, newest first in what [`WriteTx::recent`] answers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Recent {
-    /// Whose; `None` for an `add` that failed.
-    pub account: Option<AccountKey>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// The HTTP status, if an answer came.
-    pub http_status: Option<u16>,
+/// An account's call whose process ended without settling it. It is no [`Claim`]: nothing may be
+/// sent for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeftPending {
+    /// Its line.
+    pub line: PendingLine,
+    /// Whose it is.
+    pub account: AccountKey,
+    /// Whose it is, by id.
+    pub id: AccountId,
 }
 
 impl<'store> ReadTx<'store> {
@@ -67,28 +71,25 @@ impl<'store> ReadTx<'store> {
         Ok(ReadTx { tx })
     }
 
-    /// The claims whose process ended without settling them.
-    pub fn left_pending(&self) -> Result<Vec<Claim>, StoreError> {
+    /// The calls of accounts whose process ended without settling them.
+    pub(crate) fn left_pending(&self) -> Result<Vec<LeftPending>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT r.refresh_id, r.account, a.account_id, r.cause, r.slot, r.started_time
+            "SELECT r.refresh_id, r.cause, r.slot, r.started_time, r.account, a.account_id
              FROM _refresh r JOIN _account a ON a.account = r.account
              WHERE r.outcome = 0 ORDER BY r.refresh_id",
         )?;
         let mut rows = statement.query([])?;
-        let mut claims = Vec::new();
+        let mut left = Vec::new();
         while let Some(row) = rows.next()? {
-            claims.push(Claim {
-                refresh: RefreshId(row.get(0)?),
-                target: CallTarget::Account(
-                    AccountKey(row.get(1)?),
-                    super::account::account_id(row.get(2)?)?,
-                ),
-                cause: Cause::from_code(row.get(3)?)?,
-                slot: row.get::<_, Option<i64>>(4)?.map(Time),
-                started: Time(row.get(5)?),
-            });
+            let line = PendingLine {
+                refresh: row.get(0)?,
+                cause: Cause::from_code(row.get(1)?)?,
+                slot: row.get(2)?,
+                started: row.get(3)?,
+            };
+            left.push(LeftPending { line, account: row.get(4)?, id: account_id(row.get(5)?)? });
         }
-        Ok(claims)
+        Ok(left)
     }
 
     /// Whether a line for this slot is paid for, or on its way.
@@ -115,22 +116,19 @@ impl<'store> ReadTx<'store> {
         Ok(statement.exists([account.0])?)
     }
 
-    /// The `limit` newest settled calls, newest first.
-    pub fn recent(&self, limit: usize) -> Result<Vec<Recent>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account, outcome, http_status FROM _refresh
-             WHERE outcome IN (1, 2, 3) ORDER BY refresh_id DESC LIMIT ?1",
-        )?;
-        let mut rows = statement.query([limit])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(Recent {
-                account: row.get::<_, Option<i64>>(0)?.map(AccountKey),
-                outcome: Outcome::from_code(row.get(1)?)?,
-                http_status: row.get(2)?,
-            });
-        }
-        Ok(found)
+    /// The HTTP status of a line, if an answer came.
+    pub(crate) fn status_of(&self, refresh: RefreshId) -> Result<Option<u16>, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT http_status FROM _refresh WHERE refresh_id = ?1")?;
+        let mut rows = statement.query_map([refresh], |row| row.get::<_, Option<u16>>(0))?;
+        Ok(rows.next().transpose()?.flatten())
+    }
+
+    /// The newest line of the ledger.
+    pub(crate) fn newest_line(&self) -> Result<RefreshId, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT coalesce(max(refresh_id), 0) FROM _refresh")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 
     /// When the newest call was claimed.
@@ -146,6 +144,14 @@ impl<'store> ReadTx<'store> {
     pub fn spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT coalesce(sum(spent), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
+        )?;
+        Ok(statement.query_row([from, to], |row| row.get(0))?)
+    }
+
+    /// The part of it that people asked for.
+    pub fn manual_spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT coalesce(sum(manual), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
         )?;
         Ok(statement.query_row([from, to], |row| row.get(0))?)
     }
@@ -165,6 +171,7 @@ impl<'store> WriteTx<'store> {
         account: &Account,
         cause: Cause,
         slot: Option<Time>,
+        interval: i64,
         now: Time,
     ) -> Result<Option<RefreshId>, StoreError> {
         let mut statement = self.tx.prepare_cached(
@@ -175,7 +182,7 @@ impl<'store> WriteTx<'store> {
             account.key.0,
             cause.code(),
             slot.map(|time| time.0),
-            account.standing.interval,
+            interval,
             now.0
         ])?;
         drop(statement);
@@ -184,34 +191,32 @@ impl<'store> WriteTx<'store> {
         }
         let refresh = RefreshId(self.tx.last_insert_rowid());
         self.claims.push(Claim {
-            refresh,
+            line: PendingLine { refresh, cause, slot, started: now },
             target: CallTarget::Account(account.key, account.id.clone()),
-            cause,
-            slot,
-            started: now,
         });
         Ok(Some(refresh))
     }
 
-    /// Writes the ledger line of a call that looks somebody up by name.
-    pub fn claim_newcomer(
+    /// Writes the ledger line of a call that looks an account up by its name.
+    pub(crate) fn claim_lookup(
         &mut self,
-        newcomer: &AccountLookup,
+        lookup: &AccountLookup,
         now: Time,
     ) -> Result<(), StoreError> {
         self.tx
             .prepare_cached(
                 "INSERT INTO _refresh (cause, outcome, spent, started_time) VALUES (?1, 0, 1, ?2)",
             )?
-            .execute([Cause::Add.code(), now.0])?;
+            .execute(params![Cause::Add.code(), now])?;
         let refresh = RefreshId(self.tx.last_insert_rowid());
-        let target = CallTarget::AccountLookup(Box::new(newcomer.clone()));
-        self.claims.push(Claim { refresh, target, cause: Cause::Add, slot: None, started: now });
+        let line = PendingLine { refresh, cause: Cause::Add, slot: None, started: now };
+        let target = CallTarget::Lookup(Box::new(lookup.clone()));
+        self.claims.push(Claim { line, target });
         Ok(())
     }
 
     /// Marks the look-ups by name whose process ended without settling them. Answers how many.
-    pub fn give_up_newcomers(&self, why: &str, now: Time) -> Result<usize, StoreError> {
+    pub fn give_up_lookups(&self, why: &str, now: Time) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _refresh SET outcome = 3, took = ?1 - started_time, error = ?2
              WHERE outcome = 0 AND account IS NULL",
@@ -225,6 +230,7 @@ impl<'store> WriteTx<'store> {
         account: &Account,
         cause: Cause,
         slot: Time,
+        interval: i64,
         why: &str,
         now: Time,
     ) -> Result<(), StoreError> {
@@ -233,16 +239,15 @@ impl<'store> WriteTx<'store> {
                (account, cause, outcome, spent, slot, interval, started_time, took, error)
              VALUES (?1, ?2, 4, 0, ?3, ?4, ?5, 0, ?6)",
         )?;
-        let interval = account.standing.interval;
-        statement.execute(params![account.key.0, cause.code(), slot.0, interval, now.0, why])?;
+        statement.execute(params![account.key, cause.code(), slot, interval, now, why])?;
         Ok(())
     }
 
-    /// Settles a claim's line, for the row that `account` is now. Where the line is gone, because the file was replaced by an
-    /// older copy, the whole line is written anew: what was paid for is kept.
+    /// Settles a line, for the row that `account` is now. Where the line is gone, because the file
+    /// was replaced by an older copy, the whole line is written anew: what was paid for is kept.
     pub fn settle(
         &self,
-        claim: &Claim,
+        line: &PendingLine,
         account: Option<AccountKey>,
         verdict: &Verdict,
         now: Time,
@@ -251,11 +256,11 @@ impl<'store> WriteTx<'store> {
         let status = verdict.http_status.filter(|_| verdict.outcome != Outcome::Ok);
         let mut statement = self.tx.prepare_cached(
             "UPDATE _refresh SET outcome = ?3, spent = ?4, took = ?5 - started_time, status = ?6,
-                    error = ?7, answer = ?8, account = ?2
+                    error = ?7, answer = ?8, account = ?2, slot = iif(?9, slot, NULL)
              WHERE refresh_id = ?1 AND coalesce(account, ?2) IS ?2 AND outcome = 0",
         )?;
         let changed = statement.execute(params![
-            claim.refresh.0,
+            line.refresh,
             account.map(|key| key.0),
             verdict.outcome.code(),
             verdict.spent,
@@ -263,9 +268,10 @@ impl<'store> WriteTx<'store> {
             status,
             verdict.error,
             verdict.answer,
+            verdict.serves_slot,
         ])?;
         if changed == 1 {
-            return Ok(claim.refresh);
+            return Ok(line.refresh);
         }
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _refresh (account, cause, outcome, spent, started_time, took,
@@ -274,11 +280,11 @@ impl<'store> WriteTx<'store> {
         )?;
         statement.execute(params![
             account.map(|key| key.0),
-            claim.cause.code(),
+            line.cause.code(),
             verdict.outcome.code(),
             verdict.spent,
-            claim.started.0,
-            now.since(claim.started),
+            line.started,
+            now.since(line.started),
             status,
             verdict.error,
             verdict.answer,

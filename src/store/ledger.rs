@@ -124,7 +124,7 @@ pub enum CallTarget {
     /// An account of the watchlist.
     Account(AccountKey, AccountId),
     /// Somebody known by name, whose id the answer will tell.
-    AccountLookup(Box<AccountLookup>),
+    Lookup(Box<AccountLookup>),
 }
 
 /// Somebody who shall be watched, known by name.
@@ -136,30 +136,45 @@ pub struct AccountLookup {
     pub entry: Watched,
 }
 
+/// A line of the ledger whose call has not been settled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PendingLine {
+    /// The line.
+    pub refresh: RefreshId,
+    /// Why the call was made.
+    pub cause: Cause,
+    /// The slot it serves; `None` for a baseline and what a person asked for.
+    pub slot: Option<Time>,
+    /// When it was claimed.
+    pub started: Time,
+}
+
 /// The right to make one paid call, and the duty to settle it.
 ///
 /// Its ledger line is committed: the only way to get one is [`super::WriteTx::commit`]. It is not
 /// `Clone`, so a call cannot be made twice on one line.
 #[derive(Debug)]
 pub struct Claim {
-    pub(super) refresh: RefreshId,
+    pub(super) line: PendingLine,
     pub(super) target: CallTarget,
-    pub(super) cause: Cause,
-    pub(super) slot: Option<Time>,
-    pub(super) started: Time,
 }
 
 impl Claim {
-    /// The line in the ledger.
-    pub fn refresh(&self) -> RefreshId {
-        self.refresh
+    /// Its line in the ledger.
+    pub fn line(&self) -> PendingLine {
+        self.line
     }
 
-    /// The account of the watchlist that it is about; `None` for a newcomer.
+    /// The line's number.
+    pub fn refresh(&self) -> RefreshId {
+        self.line.refresh
+    }
+
+    /// The account of the watchlist that it is about; `None` for a lookup.
     pub fn account_id(&self) -> Option<&AccountId> {
         match &self.target {
             CallTarget::Account(_, id) => Some(id),
-            CallTarget::AccountLookup(_) => None,
+            CallTarget::Lookup(_) => None,
         }
     }
 
@@ -170,17 +185,17 @@ impl Claim {
 
     /// Why.
     pub fn cause(&self) -> Cause {
-        self.cause
+        self.line.cause
     }
 
-    /// The slot it serves; `None` for a baseline and a person's wish.
+    /// The slot it serves; `None` for a baseline and what a person asked for.
     pub fn slot(&self) -> Option<Time> {
-        self.slot
+        self.line.slot
     }
 
     /// When it was claimed.
     pub fn started(&self) -> Time {
-        self.started
+        self.line.started
     }
 }
 

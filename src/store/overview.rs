@@ -32,14 +32,15 @@ impl ReadTx<'_> {
                     (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM (
                        SELECT interval, CASE WHEN next_due IS NULL THEN NULL
-                                             WHEN tries > 0 THEN coalesce(slot, active_time)
+                                             WHEN phase = 2 THEN open_slot
+                                             WHEN phase = 0 AND tries > 0 THEN active_time
                                              WHEN next_due <= ?1 THEN next_due END AS owed
                        FROM _account
                        WHERE account IN (SELECT account FROM _account WHERE next_due <= ?1
-                                         UNION SELECT account FROM _account WHERE tries > 0))
+                                         UNION SELECT account FROM _account WHERE last_failure IS NOT NULL))
                      WHERE ?1 - owed > max(interval / 50, 3600)),
                     (SELECT count(*) FROM _account
-                     WHERE failing_refresh IS NOT NULL AND removed_time IS NULL),
+                     WHERE is_failing = 1 AND next_due IS NOT NULL),
                     {NEWEST_SNAPSHOT}"
         ))?;
         Ok(statement.query_row([now.0], |row| {

@@ -15,7 +15,17 @@ pub(super) fn stored(rate: f64) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+
     use super::*;
+    use crate::clock::Time;
+    use crate::config::Watched;
+    use crate::measurement::Measurement;
+    use crate::store::{Cause, Creation, Store};
 
     #[test]
     fn thousandths_are_whole_and_nothing_else_is() {
@@ -32,5 +42,79 @@ mod tests {
         for rate in [0.0005, 0.1 + 0.2, 2_147_483.648, 1e300, f64::INFINITY, f64::MIN] {
             assert_eq!(stored(rate), Value::Real(rate));
         }
+    }
+
+    /// Numbers with up to three decimals, their neighbours, and any others but NaN, which JSON cannot
+    /// say, and -0.0, which is 0.0 to an INTEGER and to a REAL.
+    fn rate() -> impl Strategy<Value = f64> {
+        let thousandths = any::<i32>().prop_map(|number| f64::from(number) / 1000.0);
+        let few = (-100_000..100_000_i32).prop_map(|number| f64::from(number) / 1000.0);
+        prop_oneof![
+            few.clone(),
+            few.prop_map(f64::next_up),
+            thousandths.clone(),
+            thousandths.prop_map(f64::next_down),
+            (-5000..5000_i32).prop_map(|number| f64::from(number) / 7.0),
+            any::<u64>().prop_map(f64::from_bits).prop_filter("neither", |rate| {
+                !rate.is_nan() && rate.to_bits() != (-0.0_f64).to_bits()
+            }),
+        ]
+    }
+
+    /// What RFC 3339 can say, and beyond: the calendar ends within 263,000 years of 1970.
+    fn time() -> impl Strategy<Value = i64> {
+        const YEARS: i64 = 263_000 * 31_557_600;
+        prop_oneof![1_700_000_000..1_900_000_000_i64, -YEARS..YEARS]
+    }
+
+    #[test]
+    fn any_rate_and_time_is_read_as_it_was_told_to_the_last_bit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growth.db");
+        let store = Store::open(&path, Creation::Allowed).expect("a database");
+        store.make_volatile().expect("a pragma");
+        let store = RefCell::new((store, 0));
+        let reader = Connection::open(&path).expect("the database");
+        proptest!(|(rates in [rate(), rate()], time in 0..4_000_000_000_i64, analyzed in time())| {
+            let (store, count) = &mut *store.borrow_mut();
+            *count += 1;
+            let entry = Watched {
+                id: format!("clx{count}").parse().expect("an id"),
+                label: None,
+                tags: Vec::new(),
+                cron: Arc::from("@weekly"),
+                timezone: Arc::from("UTC"),
+                spread: 0,
+                enabled: true,
+            };
+            let told = Measurement {
+                engagement_rate: Some(rates[0]),
+                virality_score: Some(rates[1]),
+                analyzed: Some(Time(analyzed)),
+                ..Measurement::default()
+            };
+            let mut batch = store.begin().expect("a batch");
+            let away = crate::engine::AccountState::unwatched().into();
+            let key = batch.add_unwatched(&entry, &away, Time(time)).expect("added");
+            let account = batch.account(key).expect("read").expect("there");
+            let claimed = batch.claim(&account, Cause::Manual, None, 0, Time(time)).expect("claimed");
+            let refresh = claimed.expect("a line");
+            batch.append(refresh, key, Time(time), &told, false).expect("appended");
+            let read = batch.snapshot(key, refresh).expect("read").expect("there");
+            batch.commit().expect("committed");
+
+            let shown: (f64, f64, i64) = reader
+                .query_row(
+                    "SELECT engagement_rate, virality_score, analyzed_time FROM snapshots
+                     WHERE refresh_id = ?1",
+                    [refresh.0],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )
+                .expect("a snapshot");
+            let bits = |rates: [f64; 2]| rates.map(f64::to_bits);
+            prop_assert_eq!(bits([shown.0, shown.1]), bits(rates));
+            prop_assert_eq!(bits(read.rates.map(|rate| rate.expect("a rate"))), bits(rates));
+            prop_assert_eq!((shown.2, read.analyzed), (analyzed, Some(Time(analyzed))));
+        });
     }
 }

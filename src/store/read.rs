@@ -144,22 +144,22 @@ impl ReadTx<'_> {
             Extent::All => "",
             Extent::Attention => {
                 "AND a.account IN (SELECT account FROM _account WHERE next_due <= ?1
-                                   UNION SELECT account FROM _account WHERE tries > 0
-                                   UNION SELECT account FROM _account WHERE failing_refresh IS NOT NULL)"
+                                   UNION SELECT account FROM _account WHERE last_failure IS NOT NULL)"
             }
         };
         let sql = format!(
             "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, s.followers,
-                    a.next_due, a.slot, a.tries, a.active_time, a.interval,
+                    a.next_due, a.open_slot, a.tries, a.active_time, a.interval,
                     EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account),
                     f.finished_time, l.error,
                     CASE WHEN a.next_due IS NULL THEN NULL
-                         WHEN a.tries > 0 THEN coalesce(a.slot, a.active_time)
+                         WHEN a.phase = 2 THEN a.open_slot
+                         WHEN a.phase = 0 AND a.tries > 0 THEN a.active_time
                          WHEN a.next_due <= ?1 THEN a.next_due END
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
              LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
-             LEFT JOIN _refresh f ON f.refresh_id = a.failing_refresh
+             LEFT JOIN _refresh f ON f.refresh_id = a.first_failure AND a.is_failing = 1 AND a.next_due IS NOT NULL
              LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
              WHERE a.removed_time IS NULL {attention} ORDER BY a.account"
         );

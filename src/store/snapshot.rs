@@ -5,6 +5,7 @@ use rusqlite::{Row, params};
 
 use crate::clock::Time;
 use crate::measurement::{Field, Measurement, Number, Profile};
+use crate::store::account::Account;
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::rate::stored;
 use crate::store::{ReadTx, StoreError, WriteTx};
@@ -60,17 +61,31 @@ impl ReadTx<'_> {
         Ok(rows.next().transpose()?)
     }
 
-    /// Whether a snapshot of the account was taken after `from` and not after `to`.
-    pub fn has_snapshot(
+    /// Whether a measured snapshot of the account was taken after `from` and not after `to`.
+    pub(crate) fn has_measured(
         &self,
         account: AccountKey,
         from: Time,
         to: Time,
     ) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _snapshot WHERE account = ?1 AND time > ?2 AND time <= ?3",
+            "SELECT 1 FROM _snapshot
+             WHERE account = ?1 AND time > ?2 AND time <= ?3 AND is_suspect = 0",
         )?;
-        Ok(statement.exists([account.0, from.0, to.0])?)
+        Ok(statement.exists(params![account, from, to])?)
+    }
+
+    /// When the newest measured snapshot of the account was taken.
+    pub(crate) fn last_measured_time(
+        &self,
+        account: AccountKey,
+    ) -> Result<Option<Time>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT time FROM _snapshot WHERE account = ?1 AND is_suspect = 0
+             ORDER BY refresh_id DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query_map([account], |row| row.get(0))?;
+        Ok(rows.next().transpose()?)
     }
 
     fn profile(&self, account: AccountKey) -> Result<Option<Vec<Value>>, StoreError> {
@@ -85,6 +100,24 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Appends an account's snapshot, with what speaks against it.
+    pub(crate) fn append_snapshot(
+        &self,
+        account: &Account,
+        refresh: RefreshId,
+        time: Time,
+        measurement: &Measurement,
+        is_clock_contradicted: bool,
+    ) -> Result<(), StoreError> {
+        let previous = match account.last_refresh {
+            Some(last) => self.snapshot(account.key, last)?,
+            None => None,
+        };
+        let is_suspect =
+            is_clock_contradicted || previous.is_some_and(|last| is_suspect(measurement, &last));
+        self.append(refresh, account.key, time, measurement, is_suspect)
+    }
+
     /// Appends a snapshot.
     pub fn append(
         &self,
@@ -183,4 +216,21 @@ fn fields(profile: &Profile) -> [(&'static str, Field<Value>); 7] {
         ("profile_url", text(&profile.profile_url)),
         ("is_verified", is_verified),
     ]
+}
+
+/// Whether numbers were not measured anew, or fell in a way that is rather a fault: a count
+/// that fell to 0, or all as before with the same `lastAnalyzed`.
+fn is_suspect(told: &Measurement, last: &Previous) -> bool {
+    let counts = told.counts();
+    let fell = counts
+        .iter()
+        .zip(&last.counts)
+        .any(|(now, then)| *now == Some(0) && then.is_some_and(|then| then > 0));
+    let numbers = Previous {
+        counts,
+        rates: [told.engagement_rate, told.virality_score],
+        avg_views: told.avg_views,
+        analyzed: told.analyzed,
+    };
+    fell || (told.analyzed.is_some() && numbers == *last)
 }

@@ -7,33 +7,21 @@ use rusqlite::{Row, params};
 use crate::account::AccountId;
 use crate::clock::Time;
 use crate::config::Watched;
-use crate::store::account::{AccountState, account_id};
-use crate::store::ledger::{AccountKey, RefreshId};
+use crate::store::account::{Account, StateRow, account_id};
+use crate::store::ledger::AccountKey;
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// An account as the database has it, to hold its entry in the watchlist against.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredEntry {
-    /// Its key.
-    pub key: AccountKey,
+    /// Its row.
+    pub account: Account,
     /// Whether its schedule is the entry's.
     pub has_same_schedule: bool,
     /// Whether all that the entry says is so already.
     pub is_same: bool,
     /// Whether it was taken out of the watchlist.
     pub removed: bool,
-    /// Since when it is watched.
-    pub active: Time,
-    /// When it is due; `None` while it is not watched.
-    pub next_due: Option<Time>,
-    /// Up to which slot nothing is owed.
-    pub last_slot: Option<Time>,
-    /// The open slot that was tried in vain.
-    pub slot: Option<Time>,
-    /// How often.
-    pub tries: u32,
-    /// Its newest snapshot.
-    pub last_refresh: Option<RefreshId>,
 }
 
 /// What of a watchlist the database does not have so.
@@ -71,7 +59,7 @@ fn tags_json(tags: &[String]) -> String {
 
 impl ReadTx<'_> {
     /// What of `list` is not so yet.
-    pub fn amendment(&self, list: &[Watched]) -> Result<WatchlistDiff, StoreError> {
+    pub fn diff(&self, list: &[Watched]) -> Result<WatchlistDiff, StoreError> {
         let places: HashMap<&str, usize> =
             list.iter().enumerate().map(|(place, entry)| (entry.id.as_str(), place)).collect();
         let mut differs = vec![true; list.len()];
@@ -93,42 +81,31 @@ impl ReadTx<'_> {
     }
 
     /// The account of an entry; `None` if it was never watched.
-    pub fn listed(&self, entry: &Watched) -> Result<Option<StoredEntry>, StoreError> {
-        let mut statement = self.tx.prepare_cached(&format!(
-            "SELECT {WORDS}, account, active_time, next_due, last_slot, slot, tries, last_refresh
-             FROM _account WHERE account_id = ?1"
-        ))?;
-        let mut rows = statement.query([entry.id.as_str()])?;
+    pub(crate) fn stored_entry(&self, entry: &Watched) -> Result<Option<StoredEntry>, StoreError> {
+        let Some(account) = self.account_by_id(&entry.id)? else { return Ok(None) };
+        let mut statement =
+            self.tx.prepare_cached(&format!("SELECT {WORDS} FROM _account WHERE account = ?1"))?;
+        let mut rows = statement.query([account.key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
         let (has_same_schedule, is_same) = same(row, entry)?;
-        Ok(Some(StoredEntry {
-            has_same_schedule,
-            is_same,
-            removed: row.get(6)?,
-            key: AccountKey(row.get(7)?),
-            active: Time(row.get(8)?),
-            next_due: time(9)?,
-            last_slot: time(10)?,
-            slot: time(11)?,
-            tries: row.get(12)?,
-            last_refresh: row.get::<_, Option<i64>>(13)?.map(RefreshId),
-        }))
+        let removed = row.get(6)?;
+        Ok(Some(StoredEntry { account, has_same_schedule, is_same, removed }))
     }
 }
 
 impl WriteTx<'_> {
     /// Adds an account that was never watched before.
-    pub fn add(
+    pub(crate) fn add(
         &self,
         entry: &Watched,
-        standing: &AccountState,
+        state: &StateRow,
+        interval: i64,
         now: Time,
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _account (account_id, label, tags, cron, timezone, spread, enabled,
-                                   added_time, active_time, next_due, interval)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10)",
+                                   added_time, active_time, phase, next_due, interval)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9, ?10, ?11)",
         )?;
         statement.execute(params![
             entry.id.as_str(),
@@ -138,73 +115,92 @@ impl WriteTx<'_> {
             &*entry.timezone,
             entry.spread,
             entry.enabled,
-            now.0,
-            standing.next_due.map(|time| time.0),
-            standing.interval,
+            now,
+            state.phase,
+            state.next_due,
+            interval,
         ])?;
         Ok(())
     }
 
-    /// Adds an account that is not in the watchlist yet: what was told of it can be stored, and
+    /// Adds an account that is not in the watchlist yet: what was answered can be stored, and
     /// once it is in the list its baseline need not be bought again.
-    pub fn add_unwatched(&self, entry: &Watched, now: Time) -> Result<AccountKey, StoreError> {
+    pub(crate) fn add_unwatched(
+        &self,
+        entry: &Watched,
+        state: &StateRow,
+        now: Time,
+    ) -> Result<AccountKey, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _account (account_id, tags, cron, timezone, spread, enabled,
-                                   added_time, removed_time, active_time, interval)
-             VALUES (?1, '[]', ?2, ?3, ?4, 1, ?5, ?5, ?5, 0)",
+                                   added_time, removed_time, active_time, phase, interval)
+             VALUES (?1, '[]', ?2, ?3, ?4, 1, ?5, ?5, ?5, ?6, 0)",
         )?;
         statement.execute(params![
             entry.id.as_str(),
             &*entry.cron,
             &*entry.timezone,
             entry.spread,
-            now.0
+            now,
+            state.phase,
         ])?;
         Ok(AccountKey(self.tx.last_insert_rowid()))
     }
 
-    /// Brings an account's row in line with its entry. What else the row says stays.
-    pub fn change(
-        &self,
-        key: AccountKey,
-        entry: &Watched,
-        active: Time,
-        standing: &AccountState,
-    ) -> Result<(), StoreError> {
+    /// Brings an account's row in line with its entry, and writes what it owes then, with its
+    /// failures and since when it is watched, as `account` says.
+    pub(crate) fn change(&self, account: &Account, entry: &Watched) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _account SET label = ?2, tags = ?3, cron = ?4, timezone = ?5, spread = ?6,
-                    enabled = ?7, removed_time = NULL, active_time = ?8, next_due = ?9,
-                    last_slot = ?10, slot = ?11, tries = ?12, interval = ?13,
-                    paid = iif(?12 = 0, 0, paid),
-                    failing_refresh = iif(active_time = ?8, failing_refresh, NULL),
-                    last_failure = iif(active_time = ?8, last_failure, NULL)
+                    enabled = ?7, removed_time = NULL, active_time = ?8,
+                    phase = ?9, next_due = ?10, settled_slot = ?11, open_slot = ?12,
+                    tries = ?13, paid = ?14, refusals = ?15, interval = ?16,
+                    first_failure = ?17, last_failure = ?18, is_failing = ?19
              WHERE account = ?1",
         )?;
+        let Account { key, active, state, failure, interval, .. } = account;
         statement.execute(params![
-            key.0,
+            key,
             entry.label,
             tags_json(&entry.tags),
             &*entry.cron,
             &*entry.timezone,
             entry.spread,
             entry.enabled,
-            active.0,
-            standing.next_due.map(|time| time.0),
-            standing.last_slot.map(|time| time.0),
-            standing.slot.map(|time| time.0),
-            standing.tries,
-            standing.interval,
+            active,
+            state.phase,
+            state.next_due,
+            state.settled_slot,
+            state.open_slot,
+            state.tries,
+            state.paid,
+            state.refusals,
+            interval,
+            failure.first,
+            failure.last,
+            failure.is_failing,
         ])?;
         Ok(())
     }
 
-    /// Takes an account out of the watch. Its history stays. Answers whether it was in it.
-    pub fn remove(&self, id: &AccountId, now: Time) -> Result<bool, StoreError> {
+    /// Takes an account out of the watchlist. Its history stays. `account` says what it owed.
+    pub(crate) fn remove(&self, account: &Account, now: Time) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "UPDATE _account SET removed_time = ?2, next_due = NULL, slot = NULL, tries = 0,
-                    paid = 0, failing_refresh = NULL, last_failure = NULL
-             WHERE account_id = ?1 AND removed_time IS NULL",
+            "UPDATE _account SET removed_time = ?2, phase = ?3, next_due = NULL,
+                    settled_slot = ?4, open_slot = ?5, tries = ?6, paid = ?7, refusals = ?8
+             WHERE account = ?1 AND removed_time IS NULL",
         )?;
-        Ok(statement.execute(params![id.as_str(), now.0])? > 0)
+        let Account { key, state, .. } = account;
+        statement.execute(params![
+            key,
+            now,
+            state.phase,
+            state.settled_slot,
+            state.open_slot,
+            state.tries,
+            state.paid,
+            state.refusals,
+        ])?;
+        Ok(())
     }
 }

@@ -46,16 +46,16 @@ pub fn hold(input: &[u8]) {
     };
     let heard = classify(&Answer::Http(answer), Some(&asked), NOW);
     assert_eq!(heard.status, Some(status));
-    assert_eq!(heard.spent, !(400..500).contains(&status));
-    let is_measured = matches!(heard.reply, ResponseKind::Measured(..));
+    assert_eq!(heard.spent, !(300..500).contains(&status));
+    let is_measured = matches!(heard.kind, ResponseKind::Ok(..));
     assert_eq!(is_measured, status == 200 && is_whole && decoded.is_ok(), "{heard:?}");
     assert_eq!(is_measured, heard.error.is_none(), "{heard:?}");
     // A sentence, however much the vendor says.
     assert!(heard.error.is_none_or(|error| error.chars().count() <= 400));
-    match heard.reply {
+    match heard.kind {
         ResponseKind::Unusable(kept) => assert!(kept.len() <= 4096),
-        ResponseKind::Throttled(Some(wait)) | ResponseKind::Forbidden(Some(wait)) => {
-            assert!(wait >= 0);
+        ResponseKind::Throttled { retry_after } | ResponseKind::Broken { retry_after } => {
+            assert!(retry_after.is_none_or(|wait| wait >= 0));
         }
         _ => {}
     }

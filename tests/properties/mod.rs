@@ -3,6 +3,5 @@
 mod answer;
 mod config;
 mod page;
-mod rate;
 mod schedule;
 mod terminal;

@@ -66,7 +66,7 @@ proptest! {
             Ok(schedule) => {
                 prop_assert!(schedule.shortest_interval(Time(now)) > 0);
                 prop_assert!(schedule.interval(Time(now)) > 0);
-                let place = ScheduleCache::default().place(&cron, zone, 0, Time(now));
+                let place = ScheduleCache::default().window(&cron, zone, 0, Time(now));
                 if let Ok(place) = place {
                     prop_assert!(place.slot <= Time(now) && Time(now) < place.next, "{place:?}");
                 }

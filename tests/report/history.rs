@@ -1,14 +1,11 @@
-//! Histories, written the way the daemon writes them.
+//! Histories, with the rows that a daemon would have written.
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use growthd::account::AccountId;
 use growthd::clock::{self, Time};
-use growthd::config::Watched;
-use growthd::measurement::{Field, Measurement, Profile};
-use growthd::store::{AccountState, Cause, Creation, Outcome, Store, Verdict};
+use growthd::store::{Creation, Store};
+use rusqlite::{Connection, params};
 use tempfile::TempDir;
 
 pub const DAY: i64 = 86_400;
@@ -33,7 +30,7 @@ impl Snapshot {
 /// A folder with a configuration and a database.
 pub struct World {
     folder: TempDir,
-    store: Store,
+    connection: Connection,
     now: Time,
 }
 
@@ -43,9 +40,10 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         write_config(folder.path());
         let store = Store::open(&folder.path().join("growth.db"), Creation::Allowed);
-        let store = store.expect("a database");
-        store.make_volatile().expect("a pragma");
-        let mut world = World { folder, store, now: clock::now().time() };
+        drop(store.expect("a database"));
+        let connection = Connection::open(folder.path().join("growth.db")).expect("the database");
+        connection.pragma_update(None, "synchronous", "OFF").expect("a pragma");
+        let mut world = World { folder, connection, now: clock::now().time() };
         let count = i64::try_from(snapshots).expect("a few");
         for account in 0..accounts {
             let place = i64::try_from(account).expect("a few");
@@ -73,71 +71,61 @@ impl World {
 
     /// Adds an account that calls itself so, with its snapshots in the order they were taken.
     pub fn account(&mut self, id: &str, name: Option<&str>, snapshots: &[Snapshot]) {
-        let id: AccountId = id.parse().expect("an id");
-        let entry = Watched {
-            id: id.clone(),
-            label: None,
-            tags: vec!["client-a".to_owned()],
-            cron: Arc::from("0 6 * * MON"),
-            timezone: Arc::from("UTC"),
-            spread: 0,
-            enabled: true,
-        };
-        let standing = AccountState {
-            next_due: Some(self.now.plus(5 * DAY)),
-            last_slot: None,
-            slot: None,
-            interval: WEEK,
-            tries: 0,
-            paid: 0,
-            failing: None,
-            last_failure: None,
-            last_refresh: None,
-        };
-        let mut batch = self.store.begin().expect("a batch");
-        batch.add(&entry, &standing, self.now.plus(-400 * DAY)).expect("added");
-        let account = batch.account_by_id(&id).expect("read").expect("there");
-        let mut claims = Vec::new();
-        for snapshot in snapshots {
-            let now = self.now.plus(-snapshot.ago);
-            batch.claim(&account, Cause::Manual, None, now).expect("claimed");
-            claims.extend(batch.commit().expect("committed"));
-            batch = self.store.begin().expect("a batch");
-            let claim = claims.pop().expect("a claim");
-            let verdict = Verdict {
-                outcome: Outcome::Ok,
-                spent: true,
-                http_status: Some(200),
-                error: None,
-                answer: None,
-            };
-            let line = batch.settle(&claim, Some(account.key), &verdict, now).expect("settled");
-            let told = measurement(&id, name, snapshot);
-            batch.append(line, account.key, now, &told, snapshot.is_suspect).expect("appended");
-            batch.keep_profile(line, account.key, now, &told.profile).expect("kept");
-            batch
-                .save(account.key, &AccountState { last_refresh: Some(line), ..standing })
-                .expect("saved");
+        let added = self.now.plus(-400 * DAY).0;
+        let connection = self.connection.transaction().expect("a transaction");
+        connection
+            .execute(
+                "INSERT INTO _account (account_id, tags, cron, timezone, spread, enabled, added_time,
+                                       active_time, phase, next_due, settled_slot, interval)
+                 VALUES (?1, '[\"client-a\"]', '0 6 * * MON', 'UTC', 0, 1, ?2, ?2, 1, ?3, ?2, ?4)",
+                params![id, added, self.now.plus(5 * DAY).0, WEEK],
+            )
+            .expect("an account");
+        let account = connection.last_insert_rowid();
+        if !snapshots.is_empty() {
+            let name = name.map_or_else(|| format!("Creator {id}"), str::to_owned);
+            connection
+                .execute(
+                    "INSERT INTO _profile (account, platform, username, display_name, avatar_url,
+                                           profile_url)
+                     VALUES (?1, 'tiktok', 'user_' || ?2, ?3, 'https://avatar.invalid/a.jpg',
+                             'https://www.tiktok.com/@user_' || ?2)",
+                    params![account, id, name],
+                )
+                .expect("a profile");
         }
-        batch.commit().expect("committed");
-    }
-}
-
-fn measurement(id: &AccountId, name: Option<&str>, snapshot: &Snapshot) -> Measurement {
-    Measurement {
-        followers: snapshot.followers,
-        likes: snapshot.likes,
-        engagement_rate: snapshot.engagement,
-        videos: Some(12),
-        profile: Profile {
-            platform: Field::Value("tiktok".to_owned()),
-            username: Field::Value(format!("user_{id}")),
-            display_name: Field::Value(name.map_or_else(|| format!("Creator {id}"), str::to_owned)),
-            avatar_url: Field::Value("https://avatar.invalid/a.jpg".to_owned()),
-            profile_url: Field::Value(format!("https://www.tiktok.com/@user_{id}")),
-            ..Profile::default()
-        },
-        ..Measurement::default()
+        for snapshot in snapshots {
+            let time = self.now.plus(-snapshot.ago).0;
+            connection
+                .execute(
+                    "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time, took)
+                     VALUES (?1, 4, 1, 1, ?2, ?3, 0)",
+                    params![account, WEEK, time],
+                )
+                .expect("a line");
+            let refresh = connection.last_insert_rowid();
+            connection
+                .execute(
+                    "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, NULL, 12, ?5, ?6, NULL, NULL, NULL, ?7, NULL)",
+                    params![
+                        account,
+                        refresh,
+                        time,
+                        snapshot.followers,
+                        snapshot.likes,
+                        snapshot.engagement,
+                        snapshot.is_suspect
+                    ],
+                )
+                .expect("a snapshot");
+            connection
+                .execute(
+                    "UPDATE _account SET last_refresh = ?2 WHERE account = ?1",
+                    [account, refresh],
+                )
+                .expect("the newest");
+        }
+        connection.commit().expect("committed");
     }
 }
 

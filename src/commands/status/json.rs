@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer};
 use super::{BudgetUse, Status};
 use crate::clock::Time;
 use crate::commands::as_text;
-use crate::store::{AccountStatus, Pause, SCHEMA_VERSION, Wait};
+use crate::engine::OpenBreaker;
+use crate::store::{AccountStatus, SCHEMA_VERSION, Wait};
 
 /// The one value that is printed.
 #[derive(Serialize)]
@@ -20,7 +21,7 @@ pub(super) struct Answer<'a> {
     needs_attention: bool,
     next: Option<Moment>,
     overdue: usize,
-    pause: Option<Paused<'a>>,
+    breaker: Option<OpenState<'a>>,
     running: bool,
     schema: i64,
     snapshots: u64,
@@ -42,7 +43,7 @@ impl<'a> Answer<'a> {
             needs_attention: status.needs_attention(),
             next: status.totals.next_due.map(Moment::of),
             overdue: status.overdue().count(),
-            pause: status.pause.as_ref().map(Paused::of),
+            breaker: status.breaker.as_ref().map(|open| OpenState::of(open, status.now)),
             running: status.is_running,
             schema: SCHEMA_VERSION,
             snapshots: status.totals.snapshots,
@@ -84,22 +85,22 @@ impl Budget {
 }
 
 #[derive(Serialize)]
-struct Paused<'a> {
-    kind: &'static str,
+struct OpenState<'a> {
+    trouble: &'static str,
     next_probe: Moment,
     probes: u32,
     reason: &'a str,
     since: Moment,
 }
 
-impl Paused<'_> {
-    fn of(pause: &Pause) -> Paused<'_> {
-        Paused {
-            kind: pause.kind.as_str(),
-            next_probe: Moment::of(pause.probe),
-            probes: pause.probes,
-            reason: &pause.reason,
-            since: Moment::of(pause.since),
+impl OpenState<'_> {
+    fn of(open: &OpenBreaker, now: Time) -> OpenState<'_> {
+        OpenState {
+            trouble: open.trouble.as_str(),
+            next_probe: Moment::of(open.next_probe(now)),
+            probes: open.probes.count,
+            reason: &open.reason,
+            since: Moment::of(open.since),
         }
     }
 }

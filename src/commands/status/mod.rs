@@ -8,8 +8,9 @@ use crate::budget::Days1970;
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, print_json};
 use crate::config::Config;
+use crate::engine::{Breaker, OpenBreaker};
 use crate::report::{Ago, Grouped, In, Printable, Table};
-use crate::store::{AccountStatus, Extent, Pause, Reader, SCHEMA_VERSION, Totals, Wait, is_in_use};
+use crate::store::{AccountStatus, Extent, Reader, SCHEMA_VERSION, Totals, Wait, is_in_use};
 
 /// Up to this many accounts are listed one by one; of a longer list, those that need a look.
 const LISTED: u64 = 100;
@@ -31,7 +32,7 @@ struct Status<'a> {
     now: Time,
     is_running: bool,
     totals: Totals,
-    pause: Option<Pause>,
+    breaker: Option<OpenBreaker>,
     wait: Option<Wait>,
     budget: Option<BudgetUse>,
     accounts: Vec<AccountStatus>,
@@ -71,7 +72,7 @@ pub fn status(config: &Config, form: Form) -> Result<Done, CommandError> {
         now,
         is_running: is_in_use(&config.database.path),
         totals,
-        pause: look.pause()?,
+        breaker: Breaker::read(&look)?.as_open().cloned(),
         wait: look.wait()?.filter(|wait| wait.until > now),
         budget,
         accounts: look.statuses(extent, now)?,
@@ -102,7 +103,9 @@ impl Status<'_> {
     }
 
     fn needs_attention(&self) -> bool {
-        self.pause.is_some() || self.overdue().next().is_some() || self.failing().next().is_some()
+        self.breaker.as_ref().is_some_and(|open| !open.is_about_to_tell())
+            || self.overdue().next().is_some()
+            || self.failing().next().is_some()
     }
 
     fn print(&self, out: &mut impl Write) -> io::Result<()> {
@@ -156,13 +159,13 @@ impl Status<'_> {
     }
 
     fn print_attention(&self, out: &mut impl Write) -> io::Result<()> {
-        if let Some(pause) = &self.pause {
+        if let Some(open) = &self.breaker {
             writeln!(
                 out,
-                "PAUSED     since {}: {}; the next probe is {}",
-                pause.since,
-                Printable(&pause.reason),
-                In { time: pause.probe, now: self.now }
+                "BREAKER    open since {}: {}; the next probe is {}",
+                open.since,
+                Printable(&open.reason),
+                In { time: open.next_probe(self.now), now: self.now }
             )?;
         }
         for account in self.overdue() {

@@ -111,8 +111,9 @@ fn foot(out: &mut dyn Write) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::clock::Time;
+    use crate::engine::{Breaker, Trouble};
     use crate::report::html::page::test_entry;
-    use crate::store::{Pause, PauseKind, Totals};
+    use crate::store::{AccountKey, RefreshId, Totals};
 
     #[test]
     fn text_from_outside_stays_text_wherever_it_stands() {
@@ -120,14 +121,13 @@ mod tests {
         let page = Page {
             now,
             totals: Totals::default(),
-            pause: Some(Pause {
-                kind: PauseKind::Refused,
-                since: now,
-                reason: "<u>no</u> credits".to_owned(),
-                probe: now,
-                probes: 0,
-                last_account: crate::store::AccountKey(1),
-            }),
+            breaker: Some(Breaker::open(
+                Trouble::Unauthorised,
+                "<u>no</u> credits".to_owned(),
+                AccountKey(1),
+                RefreshId(1),
+                now,
+            )),
             wait: None,
             allowance: None,
             spend: Vec::new(),

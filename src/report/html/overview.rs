@@ -25,12 +25,12 @@ const MONTHS: usize = 12;
 
 /// What everything waits for.
 pub(super) fn notices(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(pause) = &page.pause {
+    if let Some(open) = &page.breaker {
         writeln!(
             out,
-            "<p class=\"notice\"><strong>Paused</strong> since {} UTC: {}</p>",
-            Minute(pause.since),
-            Text(&pause.reason)
+            "<p class=\"notice\"><strong>The vendor is in trouble</strong> since {} UTC: {}</p>",
+            Minute(open.since),
+            Text(&open.reason)
         )?;
     }
     if let Some(wait) = &page.wait {

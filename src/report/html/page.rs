@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::clock::Time;
+use crate::engine::{Breaker, OpenBreaker};
 use crate::report::html::document;
 use crate::report::html::series::{Gain, Measured, Series, gain};
 use crate::store::{
-    AccountStatus, DailySpend, Extent, Pause, ReadTx, Reading, ReportAccount, StoreError, Totals,
-    Wait,
+    AccountStatus, DailySpend, Extent, ReadTx, Reading, ReportAccount, StoreError, Totals, Wait,
 };
 
 const DAY: i64 = 86_400;
@@ -35,7 +35,7 @@ pub struct Allowance {
 pub struct Page {
     pub(super) now: Time,
     pub(super) totals: Totals,
-    pub(super) pause: Option<Pause>,
+    pub(super) breaker: Option<OpenBreaker>,
     pub(super) wait: Option<Wait>,
     pub(super) allowance: Option<Allowance>,
     pub(super) spend: Vec<DailySpend>,
@@ -93,7 +93,7 @@ impl Page {
         Ok(Page {
             now,
             totals: look.totals()?,
-            pause: look.pause()?,
+            breaker: Breaker::read(look)?.as_open().cloned(),
             wait: look.wait()?.filter(|wait| wait.until > now),
             allowance,
             spend: look.daily_spend()?,

@@ -18,27 +18,33 @@ CREATE TABLE _account (
   active_time     INTEGER NOT NULL,
   -- The account is due when next_due <= now, and for no other reason. NULL: not watched.
   next_due        INTEGER,
-  -- The slot up to which nothing is owed; NULL while the baseline is still owed.
-  last_slot       INTEGER,
-  -- The open slot that was tried in vain (NULL with tries > 0: the baseline was).
-  slot            INTEGER,
-  interval        INTEGER NOT NULL,
+  -- What it owes: 0 its first snapshot, 1 nothing before next_due, 2 open_slot. What the columns
+  -- mean together, and how they change, says src/engine/account_state.rs.
+  phase           INTEGER NOT NULL CHECK (phase BETWEEN 0 AND 2),
+  -- The last slot that needs no call any more.
+  settled_slot    INTEGER,
+  open_slot       INTEGER,
+  -- Failed calls for what is owed: all, those that may have cost a credit, those refused.
   tries           INTEGER NOT NULL DEFAULT 0,
   paid            INTEGER NOT NULL DEFAULT 0,
-  -- Given up in its slot, until the next ok: the ledger line that says why.
-  failing_refresh INTEGER,
-  -- The last call without an ok in it, and the last with one: ledger lines.
+  refusals        INTEGER NOT NULL DEFAULT 0,
+  -- From the slot that is owed, or comes next, to the one after it, in seconds.
+  interval        INTEGER NOT NULL,
+  -- Ledger lines: the first and the last failed call since the last ok; the last ok.
+  first_failure   INTEGER,
   last_failure    INTEGER,
   last_refresh    INTEGER,
-  CHECK ((removed_time IS NULL AND enabled = 1) = (next_due IS NOT NULL))
+  -- Given up in a slot, or refused, and not ok since.
+  is_failing      INTEGER NOT NULL DEFAULT 0 CHECK (is_failing IN (0, 1)),
+  CHECK ((removed_time IS NULL AND enabled = 1) = (next_due IS NOT NULL)),
+  CHECK ((phase = 2) = (open_slot IS NOT NULL)),
+  CHECK (phase <> 1 OR settled_slot IS NOT NULL),
+  CHECK (phase <> 0 OR settled_slot IS NULL)
 ) STRICT;
 
 CREATE INDEX _account_due ON _account (next_due) WHERE next_due IS NOT NULL;
-
-CREATE INDEX _account_failing ON _account (account) WHERE failing_refresh IS NOT NULL;
-
-CREATE INDEX _account_tried ON _account (account) WHERE tries > 0;
-
+CREATE INDEX _account_failing ON _account (account) WHERE is_failing = 1;
+CREATE INDEX _account_troubled ON _account (account) WHERE last_failure IS NOT NULL;
 CREATE INDEX _account_label ON _account (label) WHERE label IS NOT NULL;
 
 CREATE TABLE _profile (
@@ -125,30 +131,65 @@ CREATE TRIGGER _snapshot_remains BEFORE DELETE ON _snapshot
 BEGIN SELECT raise(ABORT, 'a snapshot is never removed'); END;
 
 -- What the budget counts, and what it bought, by the UTC day (since 1970) of the claim. Kept by
--- the triggers below, so that it cannot differ from the ledger.
+-- the triggers below, so that it cannot differ from the ledger. `manual` is the part of `spent`
+-- that people asked for.
 CREATE TABLE _spend (
   day       INTEGER PRIMARY KEY,
   calls     INTEGER NOT NULL,
   spent     INTEGER NOT NULL,
+  manual    INTEGER NOT NULL,
   snapshots INTEGER NOT NULL
 ) STRICT;
 
 CREATE TRIGGER _refresh_claimed AFTER INSERT ON _refresh WHEN new.outcome <> 4
 BEGIN
-  INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent, new.outcome = 1)
+  INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent,
+                             iif(new.cause >= 4, new.spent, 0), new.outcome = 1)
   ON CONFLICT DO UPDATE SET calls = calls + 1, spent = spent + excluded.spent,
+                            manual = manual + excluded.manual,
                             snapshots = snapshots + excluded.snapshots;
 END;
 
--- At most one row: everything waits until a probe is answered.
-CREATE TABLE _pause (
-  id           INTEGER PRIMARY KEY CHECK (id = 1),
-  kind         INTEGER NOT NULL,
-  since_time   INTEGER NOT NULL,
-  reason       TEXT    NOT NULL,
-  probe_time   INTEGER NOT NULL,
-  probes       INTEGER NOT NULL,
-  last_account INTEGER NOT NULL
+CREATE TRIGGER _refresh_settled AFTER UPDATE OF outcome, spent ON _refresh
+WHEN new.spent <> old.spent OR (new.outcome = 1) <> (old.outcome = 1)
+BEGIN
+  UPDATE _spend SET spent = spent + new.spent - old.spent,
+                    manual = manual + iif(new.cause >= 4, new.spent - old.spent, 0),
+                    snapshots = snapshots + (new.outcome = 1) - (old.outcome = 1)
+  WHERE day = new.started_time / 86400;
+END;
+
+-- Why nobody is asked but by probes; no row while the circuit breaker is closed
+-- (src/engine/breaker.rs).
+CREATE TABLE _breaker (
+  breaker          INTEGER PRIMARY KEY CHECK (breaker = 1),
+  since_time       INTEGER NOT NULL,
+  trouble          INTEGER NOT NULL,
+  reason           TEXT    NOT NULL,
+  opened_after     INTEGER NOT NULL,
+  probes           INTEGER NOT NULL,
+  probe_time       INTEGER NOT NULL,
+  fresh_probes     INTEGER NOT NULL,
+  fresh_probe_time INTEGER NOT NULL,
+  last_account     INTEGER NOT NULL,
+  half_open_wanted INTEGER NOT NULL CHECK (half_open_wanted IN (0, 1)),
+  half_open_time   INTEGER
+) STRICT;
+
+-- The accounts whose calls ended in trouble since the last ok, each as it was before: the vendor's
+-- trouble is not theirs.
+CREATE TABLE _troubled (
+  account       INTEGER PRIMARY KEY REFERENCES _account,
+  phase         INTEGER NOT NULL,
+  next_due      INTEGER,
+  settled_slot  INTEGER,
+  open_slot     INTEGER,
+  tries         INTEGER NOT NULL,
+  paid          INTEGER NOT NULL,
+  refusals      INTEGER NOT NULL,
+  first_failure INTEGER,
+  last_failure  INTEGER,
+  is_failing    INTEGER NOT NULL
 ) STRICT;
 
 -- At most one row: the vendor asked for a while without calls.
@@ -157,11 +198,3 @@ CREATE TABLE _wait (
   until_time INTEGER NOT NULL,
   reason     TEXT    NOT NULL
 ) STRICT;
-
-CREATE TRIGGER _refresh_settled AFTER UPDATE OF outcome, spent ON _refresh
-WHEN new.spent <> old.spent OR (new.outcome = 1) <> (old.outcome = 1)
-BEGIN
-  UPDATE _spend SET spent = spent + new.spent - old.spent,
-                    snapshots = snapshots + (new.outcome = 1) - (old.outcome = 1)
-  WHERE day = new.started_time / 86400;
-END;

@@ -252,18 +252,20 @@ CREATE VIEW spend AS
 SELECT strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS day, calls, spent, snapshots
 FROM _spend;
 
--- An open slot is the one tried in vain, the baseline tried in vain, or what next_due says.
+-- What is owed since when: an open slot, a baseline tried in vain, or what next_due says.
 CREATE VIEW overdue AS
 SELECT account_id, due_time, strftime('%Y-%m-%dT%H:%M:%SZ', due_time, 'unixepoch') AS due_utc,
        round((now - due_time) / 3600.0, 1) AS hours_late, last_error
 FROM (
   SELECT a.account_id, a.interval, CAST(strftime('%s', 'now') AS INTEGER) AS now,
-         CASE WHEN a.tries = 0 THEN a.next_due ELSE coalesce(a.slot, a.active_time) END AS due_time,
+         CASE WHEN a.phase = 2 THEN a.open_slot
+              WHEN a.phase = 0 AND a.tries > 0 THEN a.active_time
+              ELSE a.next_due END AS due_time,
          (SELECT r.error FROM _refresh r
           WHERE r.refresh_id = a.last_failure) AS last_error
   FROM _account a
   WHERE a.next_due IS NOT NULL
-    AND (a.tries > 0 OR a.next_due <= CAST(strftime('%s', 'now') AS INTEGER))
+    AND (a.last_failure IS NOT NULL OR a.next_due <= CAST(strftime('%s', 'now') AS INTEGER))
 )
 WHERE now - due_time > max(3600, interval / 50);
 

@@ -1,0 +1,354 @@
+//! What an account owes: a state machine on one page, pure.
+//!
+//! An account owes its *baseline* (the first snapshot), or a *slot* (an occurrence of its
+//! schedule), or nothing until its next slot. Every change of that is one of the transitions
+//! below; nothing else, and no SQL, builds an [`AccountState`].
+
+use crate::clock::Time;
+use crate::schedule::SlotWindow;
+use crate::store::{StateRow, StoreError};
+
+/// What an account owes, and when it is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccountState {
+    /// Watched, and owes its first snapshot.
+    Baseline {
+        /// When it is asked next.
+        due: Time,
+        /// What was tried in vain.
+        retry: RetryState,
+    },
+    /// Watched, and owes nothing before `next`.
+    Settled {
+        /// The last slot that needs no call any more.
+        settled: Time,
+        /// The next slot, which is also when it is due.
+        next: Time,
+    },
+    /// Watched, and owes `slot`, which could not be served when it came.
+    Open {
+        /// The last slot that needs no call any more; `None` if its baseline was never served.
+        settled: Option<Time>,
+        /// The slot.
+        slot: Time,
+        /// When it is asked next.
+        due: Time,
+        /// What was tried in vain for this slot.
+        retry: RetryState,
+    },
+    /// Disabled or removed: nothing is due. What it owed when it left counts again only if it
+    /// comes back within the same slot.
+    Away(Owed),
+}
+
+/// What an account that left the watchlist owed at that moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owed {
+    /// Its first snapshot.
+    Baseline(RetryState),
+    /// Nothing; the last slot that needed no call any more.
+    Nothing(Time),
+    /// This slot.
+    Slot(Option<Time>, Time, RetryState),
+}
+
+/// What was tried in vain for what is owed now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RetryState {
+    /// Failed calls: the exponent of the back-off.
+    pub tries: u32,
+    /// Those that count towards `retry.max_paid_attempts`.
+    pub paid: u32,
+    /// Those that the vendor refused.
+    pub refusals: u32,
+}
+
+/// What a failed call adds to a [`RetryState`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Attempt {
+    /// Nothing was spent, nor refused.
+    Free,
+    /// It may have cost a credit.
+    Paid,
+    /// The vendor refused it.
+    Refused,
+}
+
+impl RetryState {
+    fn after(self, attempt: Attempt) -> RetryState {
+        let add = |count: u32, is_it: bool| count.saturating_add(u32::from(is_it));
+        RetryState {
+            tries: self.tries.saturating_add(1),
+            paid: add(self.paid, attempt == Attempt::Paid),
+            refusals: add(self.refusals, attempt == Attempt::Refused),
+        }
+    }
+}
+
+/// Where time stands for an account whose schedule was edited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Edit {
+    /// The old schedule's slots around now.
+    pub old: SlotWindow,
+    /// The new schedule's.
+    pub new: SlotWindow,
+    /// When the newest measured snapshot was taken.
+    pub last_measured: Option<Time>,
+    /// The moment of the edit.
+    pub now: Time,
+}
+
+impl AccountState {
+    /// An account that was never watched: its baseline is due at once.
+    pub fn new(now: Time) -> AccountState {
+        AccountState::Baseline { due: now, retry: RetryState::default() }
+    }
+
+    /// An account that is known, but not in the watchlist.
+    pub fn unwatched() -> AccountState {
+        AccountState::Away(Owed::Baseline(RetryState::default()))
+    }
+
+    /// When it is due; `None` while it is not watched.
+    pub fn due(self) -> Option<Time> {
+        match self {
+            AccountState::Baseline { due, .. } | AccountState::Open { due, .. } => Some(due),
+            AccountState::Settled { next, .. } => Some(next),
+            AccountState::Away(_) => None,
+        }
+    }
+
+    /// What was tried in vain for `slot` (`None`: the baseline).
+    pub fn retry_of(self, slot: Option<Time>) -> RetryState {
+        match (self, slot) {
+            (AccountState::Open { slot: open, retry, .. }, Some(slot)) if open == slot => retry,
+            (AccountState::Baseline { retry, .. }, None) => retry,
+            _ => RetryState::default(),
+        }
+    }
+
+    /// The last slot that needs no call any more.
+    pub fn settled(self) -> Option<Time> {
+        match self {
+            AccountState::Settled { settled, .. } => Some(settled),
+            AccountState::Open { settled, .. } => settled,
+            AccountState::Away(Owed::Nothing(settled)) => Some(settled),
+            AccountState::Away(Owed::Slot(settled, ..)) => settled,
+            AccountState::Baseline { .. } | AccountState::Away(Owed::Baseline(_)) => None,
+        }
+    }
+
+    /// The slot that is open at `now`, when `window` holds the schedule's slots around it.
+    pub fn open_slot(self, window: SlotWindow, now: Time) -> Option<Time> {
+        match self {
+            AccountState::Open { slot, .. } => Some(slot.max(window.slot)),
+            AccountState::Settled { settled, next } if next <= now => {
+                Some(window.slot).filter(|slot| *slot > settled)
+            }
+            AccountState::Settled { .. } | AccountState::Baseline { .. } => None,
+            AccountState::Away(_) => None,
+        }
+    }
+
+    /// What was owed is served, passed over or given up: nothing is owed before the slot after
+    /// `window`. `served` is the slot that a call was made for: a clock that has stepped back
+    /// since the call may have it after the window's.
+    #[must_use]
+    pub fn settle(self, window: SlotWindow, served: Option<Time>) -> AccountState {
+        let served = served.filter(|slot| *slot <= window.next);
+        let settled = self.settled().max(served).max(Some(window.slot)).unwrap_or(window.slot);
+        match self {
+            AccountState::Away(_) => AccountState::Away(Owed::Nothing(settled)),
+            _ => AccountState::Settled { settled, next: window.next },
+        }
+    }
+
+    /// Its open slot was not served before `slot` came, which replaces it.
+    #[must_use]
+    pub fn replace(self, slot: Time) -> AccountState {
+        let retry = RetryState::default();
+        match self {
+            AccountState::Baseline { .. } | AccountState::Away(_) => self,
+            AccountState::Settled { .. } | AccountState::Open { .. } => {
+                AccountState::Open { settled: self.settled(), slot, due: slot, retry }
+            }
+        }
+    }
+
+    /// A call for `slot` (`None`: the baseline) failed; it is tried again at `due`.
+    #[must_use]
+    pub fn back_off(self, slot: Option<Time>, due: Time, attempt: Attempt) -> AccountState {
+        let retry = self.retry_of(slot).after(attempt);
+        match (self, slot) {
+            (AccountState::Away(_), _) => self,
+            (_, Some(slot)) => AccountState::Open { settled: self.settled(), slot, due, retry },
+            (AccountState::Baseline { .. }, None) => AccountState::Baseline { due, retry },
+            (_, None) => self,
+        }
+    }
+
+    /// The account left the watchlist.
+    #[must_use]
+    pub fn leave(self, window: SlotWindow, now: Time) -> AccountState {
+        let owed = match self {
+            AccountState::Away(owed) => owed,
+            AccountState::Baseline { retry, .. } => Owed::Baseline(retry),
+            AccountState::Settled { settled, .. } => match self.open_slot(window, now) {
+                Some(slot) => Owed::Slot(Some(settled), slot, RetryState::default()),
+                None => Owed::Nothing(settled),
+            },
+            AccountState::Open { settled, slot, retry, .. } => {
+                Owed::Slot(settled, slot.max(window.slot), retry)
+            }
+        };
+        AccountState::Away(owed)
+    }
+
+    /// The account is in the watchlist again. Time spent away is nobody's debt.
+    #[must_use]
+    pub fn come_back(self, window: SlotWindow, now: Time) -> AccountState {
+        match self {
+            AccountState::Away(Owed::Baseline(retry)) => AccountState::Baseline { due: now, retry },
+            AccountState::Away(Owed::Slot(settled, slot, retry)) if slot >= window.slot => {
+                AccountState::Open { settled, slot, due: now, retry }
+            }
+            AccountState::Away(_) => {
+                AccountState::Settled { settled: window.slot, next: window.next }
+            }
+            watched => watched,
+        }
+    }
+
+    /// Its schedule changed. What was open stays open; else it waits for the new schedule's next
+    /// slot, unless that would make the time without a snapshot longer than the longer of the two
+    /// intervals: then the new schedule's latest slot is due now.
+    #[must_use]
+    pub fn reschedule(self, edit: &Edit) -> AccountState {
+        let Edit { old, new, last_measured, now } = *edit;
+        match self {
+            AccountState::Baseline { due, retry } => {
+                AccountState::Baseline { due: due.min(new.next), retry }
+            }
+            AccountState::Open { settled, slot, due, retry } => {
+                let slot = slot.max(old.slot).max(new.slot);
+                AccountState::Open { settled, slot, due: due.min(new.next), retry }
+            }
+            AccountState::Settled { settled, .. } => {
+                let open = |slot: Time| AccountState::Open {
+                    settled: Some(settled),
+                    slot,
+                    due: now,
+                    retry: RetryState::default(),
+                };
+                if let Some(slot) = self.open_slot(old, now) {
+                    return open(slot.max(new.slot));
+                }
+                let longest = old.interval().max(new.interval());
+                let since = last_measured.unwrap_or(settled);
+                if new.next.since(since) > longest {
+                    return open(new.slot);
+                }
+                AccountState::Settled { settled: settled.max(new.slot), next: new.next }
+            }
+            AccountState::Away(_) => self,
+        }
+    }
+
+    /// The clock stepped back and left the account in its future. What certainly was another
+    /// clock's is forgotten: a settled slot beyond the next one after now, a try for a slot that
+    /// has not come, a distance to the next try that is longer than any (`horizon`). `None` where
+    /// nothing has to change. `active`: what lies before is nobody's debt.
+    pub fn step_back(
+        self,
+        window: SlotWindow,
+        active: Time,
+        now: Time,
+        horizon: Time,
+    ) -> Option<AccountState> {
+        let retry = RetryState::default();
+        let reopened = |settled: Option<Time>| {
+            let slot = window.slot;
+            match slot > active && settled.is_none_or(|settled| slot > settled) {
+                true => AccountState::Open { settled, slot, due: now, retry },
+                false => AccountState::Settled { settled: slot, next: window.next },
+            }
+        };
+        match self {
+            AccountState::Settled { settled, .. } if settled > window.next => Some(reopened(None)),
+            AccountState::Open { settled: Some(settled), .. } if settled > window.next => {
+                Some(reopened(None))
+            }
+            AccountState::Open { settled, slot, .. } if slot > now => Some(match settled {
+                Some(_) => reopened(settled),
+                None => AccountState::Baseline { due: now, retry },
+            }),
+            AccountState::Open { settled, slot, due, retry } if due > horizon => {
+                Some(AccountState::Open { settled, slot, due: now, retry })
+            }
+            AccountState::Baseline { due, .. } if due > horizon => {
+                Some(AccountState::Baseline { due: now, retry })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The phases' codes in the database.
+const BASELINE: i64 = 0;
+const SETTLED: i64 = 1;
+const OPEN: i64 = 2;
+
+impl From<AccountState> for StateRow {
+    fn from(state: AccountState) -> StateRow {
+        let row = |phase, next_due, settled_slot, open_slot, retry: RetryState| StateRow {
+            phase,
+            next_due,
+            settled_slot,
+            open_slot,
+            tries: retry.tries,
+            paid: retry.paid,
+            refusals: retry.refusals,
+        };
+        let none = RetryState::default();
+        match state {
+            AccountState::Baseline { due, retry } => row(BASELINE, Some(due), None, None, retry),
+            AccountState::Settled { settled, next } => {
+                row(SETTLED, Some(next), Some(settled), None, none)
+            }
+            AccountState::Open { settled, slot, due, retry } => {
+                row(OPEN, Some(due), settled, Some(slot), retry)
+            }
+            AccountState::Away(Owed::Baseline(retry)) => row(BASELINE, None, None, None, retry),
+            AccountState::Away(Owed::Nothing(settled)) => {
+                row(SETTLED, None, Some(settled), None, none)
+            }
+            AccountState::Away(Owed::Slot(settled, slot, retry)) => {
+                row(OPEN, None, settled, Some(slot), retry)
+            }
+        }
+    }
+}
+
+impl TryFrom<StateRow> for AccountState {
+    type Error = StoreError;
+
+    /// A half-set row is an error, never a guess.
+    fn try_from(row: StateRow) -> Result<AccountState, StoreError> {
+        let retry = RetryState { tries: row.tries, paid: row.paid, refusals: row.refusals };
+        Ok(match (row.phase, row.next_due, row.settled_slot, row.open_slot) {
+            (BASELINE, Some(due), None, None) => AccountState::Baseline { due, retry },
+            (BASELINE, None, None, None) => AccountState::Away(Owed::Baseline(retry)),
+            (SETTLED, Some(next), Some(settled), None) => AccountState::Settled { settled, next },
+            (SETTLED, None, Some(settled), None) => AccountState::Away(Owed::Nothing(settled)),
+            (OPEN, Some(due), settled, Some(slot)) => {
+                AccountState::Open { settled, slot, due, retry }
+            }
+            (OPEN, None, settled, Some(slot)) => {
+                AccountState::Away(Owed::Slot(settled, slot, retry))
+            }
+            (phase, ..) => {
+                return Err(StoreError::Unknown { column: "_account.phase", code: phase });
+            }
+        })
+    }
+}

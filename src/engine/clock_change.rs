@@ -1,0 +1,81 @@
+//! What the clocks did between two turns.
+
+use crate::clock::{Moment, Now};
+use crate::engine::account_state::AccountState;
+use crate::engine::settling::{Settling, set_state};
+use crate::engine::{DOUBT, Progress, SET};
+use crate::store::StoreError;
+
+/// The longest distance to a next try that any back-off sets, in seconds, whatever the
+/// configuration says: the last wait of an account that was refused.
+const LONGEST_DELAY: i64 = 24 * 3600;
+
+/// What the clocks did between two turns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ClockChange {
+    /// Whether the wall clock is behind what it was.
+    pub(super) stepped_back: bool,
+    /// By how many seconds it moved against the machine's own clock, if that is so much that
+    /// somebody must have set it.
+    pub(super) set_by: Option<i64>,
+}
+
+impl ClockChange {
+    pub(super) fn between(last: Option<Moment>, now: Moment) -> ClockChange {
+        let Some(last) = last else { return ClockChange { stepped_back: false, set_by: None } };
+        let wall = now.wall.0.saturating_sub(last.wall.0);
+        let machine = now.machine.saturating_sub(last.machine);
+        let moved = wall.saturating_sub(machine);
+        ClockChange {
+            stepped_back: wall < 0,
+            set_by: (moved.saturating_abs() > SET).then_some(moved / 1000),
+        }
+    }
+
+    pub(super) fn apply(self, progress: &mut Progress, now: Now) {
+        let time = now.time();
+        // No later than now: else every slot up to a clock that was ahead would count as late, and
+        // with `catch_up = "never"` be passed over.
+        progress.up = progress.up.min(Some(time));
+        progress.alive = progress.alive.min(Some(time));
+        if self.stepped_back {
+            // Else the next would always be a step after now, until the old time is reached.
+            progress.last_claim = progress.last_claim.map(|last| last.min(now));
+        }
+        if self.set_by.is_some() {
+            progress.up = Some(time);
+            progress.alive = Some(time);
+            progress.clock_doubted_since = Some(now);
+            progress.wants_half_open = true;
+        }
+        let is_over = |since: Now| now.0.abs_diff(since.0) > DOUBT.unsigned_abs();
+        progress.clock_doubted_since =
+            progress.clock_doubted_since.filter(|since| !is_over(*since));
+    }
+}
+
+impl Settling<'_, '_> {
+    /// Brings accounts back that a clock left in its future. Answers how many.
+    ///
+    /// The latest slot is owed then, unless the ledger or a snapshot shows at its claim that it
+    /// was served.
+    pub(super) fn step_back(&mut self, change: ClockChange) -> Result<usize, StoreError> {
+        if change.set_by.is_some() && self.has_run {
+            // What they owed before is another clock's.
+            self.tx.clear_troubled()?;
+            self.has_run = false;
+        }
+        let horizon = self.now.plus(self.config.retry.max_delay.max(LONGEST_DELAY));
+        let mut count = 0;
+        for mut account in self.tx.ahead_of(self.now, horizon)? {
+            let window = account.window(self.schedules, self.now)?;
+            let state = AccountState::try_from(account.state)?;
+            if let Some(state) = state.step_back(window, account.active, self.now, horizon) {
+                set_state(&mut account, state, window);
+                self.tx.save_state(account.key, &account.state, account.interval)?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,51 @@
+//! Looking an account up by its name: one paid call that tells the id and is the baseline too.
+
+use crate::api::{ClassifiedResponse, ResponseKind};
+use crate::clock::Time;
+use crate::config::Watched;
+use crate::engine::account_state::AccountState;
+use crate::engine::settling::{Meaning, Settling, verdict};
+use crate::engine::{AccountLookup, Event};
+use crate::store::{Account, PendingLine, StoreError};
+
+impl Settling<'_, '_> {
+    /// Settles a lookup: its ledger line, and the snapshot that it is. That a name is not found
+    /// is a person's trouble, and says nothing about the vendor.
+    pub(super) fn settle_lookup(
+        &mut self,
+        line: &PendingLine,
+        lookup: &AccountLookup,
+        response: &ClassifiedResponse,
+        arrived: Time,
+    ) -> Result<(), StoreError> {
+        let handle = lookup.handle.clone();
+        let settled = verdict(response);
+        let call = Some((settled.outcome, settled.spent));
+        let ResponseKind::Ok(id, measurement) = &response.kind else {
+            self.tx.settle(line, None, &settled, arrived)?;
+            let why = settled.error.unwrap_or_default();
+            if let Meaning::Throttled(least) = Meaning::of(response) {
+                self.throttled_lookup(least, why.clone())?;
+            }
+            self.events.push(Event::NotFound { handle, why, call });
+            return Ok(());
+        };
+        let known = self.tx.account_by_id(id)?;
+        let is_watched = known.as_ref().is_some_and(Account::is_watched);
+        let account = match known {
+            Some(account) => Some(account),
+            None => {
+                let entry = Watched { id: id.clone(), ..lookup.entry.clone() };
+                let key =
+                    self.tx.add_unwatched(&entry, &AccountState::unwatched().into(), arrived)?;
+                self.tx.account(key)?
+            }
+        };
+        let Some(mut account) = account else { return Ok(()) };
+        let refresh = self.tx.settle(line, Some(account.key), &settled, arrived)?;
+        self.apply(&mut account, line, refresh, response, arrived)?;
+        let (id, followers) = (id.clone(), measurement.followers);
+        self.events.push(Event::Found { handle, id, followers, is_watched, call });
+        Ok(())
+    }
+}

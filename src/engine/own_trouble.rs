@@ -1,0 +1,155 @@
+//! What follows for an account whose trouble is its own. Pure.
+
+use crate::config::{OnUnknown, Retry};
+use crate::engine::account_state::{Attempt, RetryState};
+use crate::engine::breaker::Trouble;
+
+/// How long after each refusal an account is asked again, in seconds: a momentary 404 costs no
+/// week. After the last, its slot is given up.
+const AFTER_REFUSAL: [i64; 3] = [3600, 6 * 3600, 24 * 3600];
+
+/// What follows for the slot of a call that ended in trouble.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Consequence {
+    /// It is tried again.
+    TryAgain {
+        /// In so many seconds, unless the next slot comes before.
+        delay: i64,
+        /// What the call adds to the retry state.
+        attempt: Attempt,
+    },
+    /// It is not tried again.
+    GiveUp,
+}
+
+/// What follows for a slot in `state` after `trouble`. `least` is the vendor's `Retry-After`, in
+/// seconds; `seed` decides the jitter, so that it can be replayed.
+pub fn own_trouble(
+    trouble: Trouble,
+    least: Option<i64>,
+    state: RetryState,
+    retry: &Retry,
+    seed: u64,
+) -> Consequence {
+    let back_off = |attempt| {
+        let least = least.unwrap_or(0).min(retry.max_delay);
+        Consequence::TryAgain { delay: back_off(retry, state.tries, seed).max(least), attempt }
+    };
+    match trouble {
+        Trouble::Unreachable | Trouble::Busy | Trouble::Clock => back_off(Attempt::Free),
+        Trouble::Unknown if retry.unknown == OnUnknown::Skip => Consequence::GiveUp,
+        Trouble::Unknown | Trouble::Unusable | Trouble::Broken => {
+            match state.paid.saturating_add(1) < retry.max_paid_attempts {
+                true => back_off(Attempt::Paid),
+                false => Consequence::GiveUp,
+            }
+        }
+        Trouble::Refused | Trouble::Unauthorised => {
+            let refusals = usize::try_from(state.refusals).unwrap_or(usize::MAX);
+            match AFTER_REFUSAL.get(refusals) {
+                Some(&delay) => Consequence::TryAgain { delay, attempt: Attempt::Refused },
+                None => Consequence::GiveUp,
+            }
+        }
+    }
+}
+
+/// What an account that is throttled alone waits before its next try, in seconds.
+pub fn throttled_alone(
+    least: Option<i64>,
+    state: RetryState,
+    retry: &Retry,
+    seed: u64,
+) -> Consequence {
+    own_trouble(Trouble::Busy, least, state, retry, seed)
+}
+
+/// The back-off before the try after `tries` failures, in seconds: doubling from `first_delay`
+/// up to `max_delay`, spread by up to a quarter either way so that accounts that failed together
+/// do not come back together.
+fn back_off(retry: &Retry, tries: u32, seed: u64) -> i64 {
+    let doubled =
+        retry.first_delay.saturating_mul(1_i64.checked_shl(tries).unwrap_or(i64::MAX).max(1));
+    let full = if tries >= 62 { retry.max_delay } else { doubled.min(retry.max_delay) };
+    let quarter = full / 4;
+    let spread = i64::try_from(seed % 1024).unwrap_or(0) * 2 * quarter / 1023 - quarter;
+    (full + spread).clamp(1, retry.max_delay.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RETRY: Retry = Retry {
+        first_delay: 30,
+        max_delay: 21_600,
+        max_paid_attempts: 3,
+        unknown: OnUnknown::Retry,
+    };
+
+    fn after(trouble: Trouble, paid: u32, refusals: u32) -> Consequence {
+        let state = RetryState { tries: paid + refusals, paid, refusals };
+        own_trouble(trouble, None, state, &RETRY, 512)
+    }
+
+    #[test]
+    fn paid_attempts_and_refusals_are_bounded_and_free_ones_are_not() {
+        for trouble in [Trouble::Unknown, Trouble::Unusable, Trouble::Broken] {
+            for paid in 0..2 {
+                let Consequence::TryAgain { attempt, .. } = after(trouble, paid, 0) else {
+                    panic!("{trouble:?} is given up after {paid}")
+                };
+                assert_eq!(attempt, Attempt::Paid);
+            }
+            assert_eq!(after(trouble, 2, 0), Consequence::GiveUp);
+        }
+        for trouble in [Trouble::Refused, Trouble::Unauthorised] {
+            let delays = [0, 1, 2].map(|refusals| match after(trouble, 0, refusals) {
+                Consequence::TryAgain { delay, attempt: Attempt::Refused } => delay,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(delays, [3600, 21_600, 86_400]);
+            assert_eq!(after(trouble, 0, 3), Consequence::GiveUp);
+        }
+        for trouble in [Trouble::Unreachable, Trouble::Busy] {
+            let Consequence::TryAgain { attempt, .. } = after(trouble, 99, 99) else {
+                panic!("{trouble:?} is given up")
+            };
+            assert_eq!(attempt, Attempt::Free);
+        }
+    }
+
+    #[test]
+    fn an_unknown_fate_is_not_tried_again_where_the_configuration_says_so() {
+        let skip = Retry { unknown: OnUnknown::Skip, ..RETRY };
+        let follows = own_trouble(Trouble::Unknown, None, RetryState::default(), &skip, 0);
+        assert_eq!(follows, Consequence::GiveUp);
+    }
+
+    #[test]
+    fn retry_after_is_the_least_distance() {
+        for (least, expected) in
+            [(None, 30), (Some(7), 30), (Some(900), 900), (Some(i64::MAX), 21_600)]
+        {
+            let state = RetryState::default();
+            let Consequence::TryAgain { delay, .. } =
+                own_trouble(Trouble::Broken, least, state, &RETRY, 512)
+            else {
+                panic!("given up")
+            };
+            assert_eq!(delay, expected, "{least:?}");
+        }
+    }
+
+    #[test]
+    fn the_back_off_doubles_within_its_bounds() {
+        for seed in [0, 511, 1023, u64::MAX] {
+            for tries in 0..80 {
+                let delay = back_off(&RETRY, tries, seed);
+                let full = if tries > 20 { 21_600 } else { (30_i64 << tries).min(21_600) };
+                let is_within = full * 3 / 4 <= delay && delay <= (full * 5 / 4).min(21_600);
+                assert!(is_within, "{tries} {seed}: {delay}");
+            }
+        }
+    }
+}

@@ -1,0 +1,582 @@
+//! The engine in a small world: virtual time, and a vendor that is a function of account and time.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::api::{HttpAnswer, RetryAfter};
+use crate::config::{OnUnknown, Watched};
+use crate::store::Creation;
+
+/// Monday, 2026-01-05, 06:00 UTC: the slot of `0 6 * * MON`.
+const MONDAY: i64 = 1_767_592_800;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+const WEEK: i64 = 7 * DAY;
+
+fn good(id: &str, followers: i64) -> Answer {
+    let body = format!(
+        r#"{{"success":true,"data":{{"account":{{"id":"{id}","stats":{{"followers":{followers}}}}}}}}}"#
+    );
+    http(200, &body)
+}
+
+fn http(status: u16, body: &str) -> Answer {
+    Answer::Http(HttpAnswer { status, body: body.into(), is_whole: true, ..HttpAnswer::default() })
+}
+
+fn retry_after(status: u16, seconds: i64) -> Answer {
+    Answer::Http(HttpAnswer {
+        status,
+        retry_after: Some(RetryAfter::Seconds(seconds)),
+        is_whole: true,
+        ..HttpAnswer::default()
+    })
+}
+
+fn unknown() -> Answer {
+    Answer::Unknown("no answer within the timeout".to_owned())
+}
+
+fn unreachable() -> Answer {
+    Answer::NotSent("cannot connect".to_owned())
+}
+
+/// Every kind of trouble, with whether it may cost a credit.
+fn troubles() -> Vec<(&'static str, Answer, bool)> {
+    vec![
+        ("404", http(404, ""), false),
+        ("403", http(403, ""), false),
+        ("401", http(401, ""), false),
+        ("402", http(402, ""), false),
+        ("408", http(408, ""), false),
+        ("409", http(409, ""), false),
+        ("307", http(307, ""), false),
+        ("500", http(500, ""), true),
+        ("503 with Retry-After", retry_after(503, 5), true),
+        ("a maintenance page", http(200, "<html>"), true),
+        ("an empty 200", http(200, ""), true),
+        ("not successful", http(200, r#"{"success":false}"#), true),
+        ("silent", unknown(), true),
+        ("unreachable", unreachable(), false),
+    ]
+}
+
+fn config() -> EngineConfig {
+    EngineConfig {
+        retry: Retry {
+            first_delay: 30,
+            max_delay: 6 * HOUR,
+            max_paid_attempts: 3,
+            unknown: OnUnknown::Retry,
+        },
+        budget: None,
+        max_in_flight: 4,
+        requests_per_minute: 60,
+        catch_up: CatchUp::Always,
+    }
+}
+
+fn entry(id: &str, cron: &str) -> Watched {
+    Watched {
+        id: id.parse().expect("an id"),
+        label: None,
+        tags: Vec::new(),
+        cron: cron.into(),
+        timezone: "UTC".into(),
+        spread: 0,
+        enabled: true,
+    }
+}
+
+fn list(count: usize, cron: &str) -> Vec<Watched> {
+    (0..count).map(|number| entry(&format!("a{number:03}"), cron)).collect()
+}
+
+/// A call that was made.
+#[derive(Clone, Debug)]
+struct Made {
+    id: String,
+    at: i64,
+    is_ok: bool,
+    spent: bool,
+    cause: Cause,
+}
+
+struct World {
+    engine: Engine,
+    folder: tempfile::TempDir,
+    /// The machine's clock, in milliseconds: what really passes.
+    time: i64,
+    /// What the wall clock says beyond it, in milliseconds.
+    skew: i64,
+    /// How long an answer takes, in milliseconds.
+    latency: i64,
+    flying: Vec<(i64, CompletedCall)>,
+    calls: Vec<Made>,
+    events: Vec<Event>,
+    /// Whether the vendor sends a `Date`.
+    is_dated: bool,
+}
+
+type Vendor<'a> = &'a dyn Fn(&str, i64) -> Answer;
+
+impl World {
+    fn new(accounts: &[Watched], config: EngineConfig, start: i64) -> World {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("growth.db"), Creation::Allowed);
+        let store = store.expect("a database");
+        store.make_volatile().expect("a pragma");
+        let mut world = World {
+            engine: Engine::new(store, config.clone(), ClaimMode::Due),
+            folder,
+            time: start * 1000,
+            skew: 0,
+            latency: 2000,
+            flying: Vec::new(),
+            calls: Vec::new(),
+            events: Vec::new(),
+            is_dated: false,
+        };
+        let moment = world.moment();
+        world.engine.watch(accounts, config, moment).expect("a watchlist");
+        world
+    }
+
+    /// A world whose accounts had their baselines a week before its first Monday.
+    fn settled(accounts: &[Watched], config: EngineConfig) -> World {
+        let mut world = World::new(accounts, config, MONDAY - WEEK + 60);
+        world.until(MONDAY - 5 * MINUTE, &|id, _| good(id, 100));
+        world.calls.clear();
+        world.events.clear();
+        world
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { wall: Now(self.time + self.skew), machine: self.time }
+    }
+
+    fn watch(&mut self, accounts: &[Watched]) {
+        let moment = self.moment();
+        self.engine.watch(accounts, config(), moment).expect("a watchlist");
+    }
+
+    /// The process ends without a word and starts again `down` seconds later.
+    fn crash(&mut self, down: i64, config: EngineConfig) {
+        let path = self.folder.path().join("growth.db");
+        self.flying.clear();
+        let placeholder = Store::open(&self.folder.path().join("other.db"), Creation::Allowed);
+        let placeholder = placeholder.expect("a database");
+        drop(std::mem::replace(
+            &mut self.engine,
+            Engine::new(placeholder, config.clone(), ClaimMode::Due),
+        ));
+        self.time += down * 1000;
+        let store = Store::open(&path, Creation::Refused).expect("a database");
+        store.make_volatile().expect("a pragma");
+        self.engine = Engine::new(store, config, ClaimMode::Due);
+    }
+
+    /// Lives until `end` of the machine's clock.
+    fn until(&mut self, end: i64, vendor: Vendor<'_>) {
+        let mut turns_in_place = 0;
+        while self.time < end * 1000 {
+            self.receive();
+            let turn = self.engine.turn(self.moment()).expect("a turn");
+            for event in &turn.events {
+                if let Event::Settled { id, outcome, spent, cause, .. } = event {
+                    self.calls.push(Made {
+                        id: id.to_string(),
+                        at: self.time / 1000,
+                        is_ok: *outcome == Outcome::Ok,
+                        spent: *spent,
+                        cause: *cause,
+                    });
+                }
+            }
+            self.events.extend(turn.events);
+            for claim in turn.claims {
+                let id = claim.account_id().expect("an account").to_string();
+                let mut answer = vendor(&id, self.time / 1000);
+                if let Answer::Http(answer) = &mut answer
+                    && self.is_dated
+                {
+                    answer.date = Some(Time((self.time + self.latency) / 1000));
+                }
+                let back = self.time + self.latency;
+                let arrived = Time((back + self.skew) / 1000);
+                self.flying.push((back, CompletedCall::new(claim, answer, arrived)));
+            }
+            let wake = turn.wake.map(|wake| wake.0 - self.skew);
+            let back = self.flying.iter().map(|(back, _)| *back).min();
+            let next = wake.into_iter().chain(back).min().unwrap_or(i64::MAX);
+            turns_in_place = if next > self.time { 0 } else { turns_in_place + 1 };
+            assert!(turns_in_place < 100, "the engine turns and turns");
+            self.time = next.clamp(self.time, end * 1000);
+        }
+        self.receive();
+    }
+
+    fn receive(&mut self) {
+        let time = self.time;
+        let (back, flying) =
+            std::mem::take(&mut self.flying).into_iter().partition(|(back, _)| *back <= time);
+        self.flying = flying;
+        let back: Vec<(i64, CompletedCall)> = back;
+        for (_, completed) in back {
+            self.engine.take(completed);
+        }
+    }
+
+    /// How many calls of each account were well.
+    fn served(&self) -> BTreeMap<String, usize> {
+        let mut served = BTreeMap::new();
+        for call in self.calls.iter().filter(|call| call.is_ok) {
+            *served.entry(call.id.clone()).or_default() += 1;
+        }
+        served
+    }
+
+    fn calls_of(&self, id: &str) -> Vec<&Made> {
+        self.calls.iter().filter(|call| call.id == id).collect()
+    }
+
+    fn opened(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::BreakerOpened(_))).count()
+    }
+
+    fn skipped(&self) -> Vec<(String, i64, String)> {
+        let skipped = |event: &Event| match event {
+            Event::Skipped { id, slot, why } => Some((id.to_string(), slot.0, why.clone())),
+            _ => None,
+        };
+        self.events.iter().filter_map(skipped).collect()
+    }
+}
+
+#[test]
+fn trouble_of_everybody_for_seconds_takes_nobodys_slot() {
+    for (name, trouble, _) in troubles() {
+        let mut world = World::settled(&list(12, "0 6 * * MON"), config());
+        let vendor = |id: &str, time: i64| match (MONDAY..MONDAY + 12).contains(&time) {
+            true => trouble.clone(),
+            false => good(id, 200),
+        };
+        world.until(MONDAY + HOUR, &vendor);
+        assert_eq!(world.served().len(), 12, "{name}");
+        let spent = world.calls.iter().filter(|call| call.spent).count();
+        assert!(spent <= 12 + 12, "{name}: {spent} credits");
+        assert_eq!(world.opened(), 1, "{name}");
+        let last = world.calls.iter().map(|call| call.at).max().expect("a call");
+        assert!(last <= MONDAY + 5 * MINUTE, "{name}: {}", last - MONDAY);
+    }
+}
+
+#[test]
+fn trouble_of_everybody_for_days_costs_few_probes_and_is_over_with_it() {
+    for (name, trouble, _) in troubles() {
+        let mut world = World::settled(&list(30, "0 6 * * MON"), config());
+        let end = MONDAY + 4 * DAY;
+        let vendor = |id: &str, time: i64| match (MONDAY..end).contains(&time) {
+            true => trouble.clone(),
+            false => good(id, 200),
+        };
+        world.until(end, &vendor);
+        let spent = world.calls.iter().filter(|call| call.spent).count();
+        assert!(spent <= 4 + 10 + 16, "{name}: {spent} credits");
+        world.until(end + 7 * HOUR, &vendor);
+        assert_eq!(world.served().len(), 30, "{name}");
+        assert!(world.skipped().is_empty(), "{name}: {:?}", world.skipped());
+    }
+}
+
+#[test]
+fn mixed_trouble_is_the_vendors_too() {
+    let mut world = World::settled(&list(12, "0 6 * * MON"), config());
+    let kinds = troubles();
+    let vendor = |id: &str, time: i64| match (MONDAY..MONDAY + 600).contains(&time) {
+        true => kinds[usize::try_from(time).expect("positive") % kinds.len()].1.clone(),
+        false => good(id, 200),
+    };
+    world.until(MONDAY + 2 * HOUR, &vendor);
+    assert_eq!(world.served().len(), 12);
+    assert!(world.calls.iter().filter(|call| call.spent).count() <= 24);
+}
+
+#[test]
+fn one_accounts_trouble_is_its_own() {
+    for (name, trouble, may_cost) in troubles() {
+        let mut world = World::settled(&list(12, "0 6 * * MON"), config());
+        let vendor = |id: &str, _: i64| match id {
+            "a005" => trouble.clone(),
+            _ => good(id, 200),
+        };
+        world.until(MONDAY + 6 * DAY, &vendor);
+        assert_eq!(world.served().len(), 11, "{name}");
+        let last = world.calls.iter().filter(|call| call.is_ok).map(|call| call.at).max();
+        assert!(last.is_some_and(|last| last < MONDAY + 20), "{name}");
+        assert_eq!(world.opened(), 0, "{name}");
+        let calls = world.calls_of("a005");
+        if may_cost {
+            assert_eq!(calls.len(), 3, "{name}");
+        }
+        if matches!(name, "404" | "401" | "403" | "402" | "307") {
+            let at: Vec<i64> = calls.iter().map(|call| (call.at - MONDAY) / HOUR).collect();
+            assert_eq!(at, [0, 1, 7, 31], "{name}");
+        }
+    }
+}
+
+#[test]
+fn one_throttled_account_holds_everybody_up_once() {
+    let mut world = World::settled(&list(300, "0 6 * * MON"), config());
+    let vendor = |id: &str, _: i64| match id {
+        "a001" => http(429, ""),
+        _ => good(id, 200),
+    };
+    world.until(MONDAY + DAY, &vendor);
+    assert_eq!(world.served().len(), 299);
+    let last = world.calls.iter().filter(|call| call.is_ok).map(|call| call.at).max();
+    assert!(last.is_some_and(|last| last < MONDAY + 300 + 70), "{last:?}");
+}
+
+#[test]
+fn dead_accounts_delay_nobody_and_cost_their_allowance() {
+    for dead in [10, 3] {
+        for (name, trouble, _) in troubles() {
+            let mut world = World::settled(&list(100, "0 6 * * MON"), config());
+            let is_dead = |id: &str| {
+                let number: usize = id[1..].parse().expect("a number");
+                number.is_multiple_of(dead)
+            };
+            let vendor = |id: &str, _: i64| match is_dead(id) {
+                true => trouble.clone(),
+                false => good(id, 200),
+            };
+            for week in 0..4 {
+                let monday = MONDAY + week * WEEK;
+                world.calls.clear();
+                world.until(monday + WEEK - HOUR, &vendor);
+                let well = (0..100).filter(|number: &usize| !number.is_multiple_of(dead)).count();
+                assert_eq!(world.served().len(), well, "{name} {dead} {week}");
+                let last = world.calls.iter().filter(|call| call.is_ok).map(|call| call.at).max();
+                let late = last.expect("a call") - monday - 100;
+                assert!(late <= 3 * MINUTE, "{name} 1/{dead} week {week}: {late} s late");
+                let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
+                assert!(spent <= 3 * (100 - well) + 40, "{name} 1/{dead} week {week}: {spent}");
+            }
+        }
+    }
+}
+
+#[test]
+fn three_dead_accounts_at_the_end_hold_up_nobody_a_week_later() {
+    for (name, trouble, _) in troubles() {
+        let mut world = World::settled(&list(12, "0 6 * * MON"), config());
+        let vendor = |id: &str, _: i64| match id {
+            "a009" | "a010" | "a011" => trouble.clone(),
+            _ => good(id, 200),
+        };
+        for week in 0..5 {
+            let monday = MONDAY + week * WEEK;
+            world.calls.clear();
+            world.until(monday + WEEK - HOUR, &vendor);
+            assert_eq!(world.served().len(), 9, "{name} {week}");
+            let last = world.calls.iter().filter(|call| call.is_ok).map(|call| call.at).max();
+            assert!(last.is_some_and(|last| last < monday + 90), "{name} {week}");
+        }
+    }
+}
+
+#[test]
+fn probes_for_reloads_are_one_a_minute_and_lengthen_nothing() {
+    let mut world = World::settled(&list(12, "0 6 * * MON"), config());
+    let down = |_: &str, _: i64| http(500, "");
+    world.until(MONDAY + 30, &down);
+    assert_eq!(world.opened(), 1);
+    let before = world.calls.len();
+    for second in 0..10 {
+        world.watch(&list(12, "0 6 * * MON"));
+        world.until(MONDAY + 30 + second, &down);
+    }
+    world.until(MONDAY + 55, &down);
+    assert_eq!(world.calls.len(), before + 1);
+    // The regular probe comes a minute after it opened all the same.
+    world.until(MONDAY + 80, &down);
+    assert!(world.calls.len() >= before + 2);
+    let ids: Vec<AccountId> = vec!["nobody".parse().expect("an id")];
+    let before = world.calls.len();
+    for _ in 0..6 {
+        let moment = world.moment();
+        world
+            .engine
+            .request(RequesterId(1), &Selection::Ids(ids.clone()), moment)
+            .expect("a request");
+        world.until(world.time / 1000 + 1, &down);
+    }
+    assert_eq!(world.calls.len(), before);
+}
+
+#[test]
+fn a_slot_that_came_during_an_outage_is_on_time() {
+    let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    let mut world = World::settled(&list(12, "0 6 * * MON"), never);
+    let vendor = |id: &str, time: i64| match time < MONDAY + 30 * MINUTE {
+        true => http(404, ""),
+        false => good(id, 200),
+    };
+    world.until(MONDAY + 3 * HOUR, &vendor);
+    assert_eq!(world.served().len(), 12);
+    assert!(world.skipped().is_empty(), "{:?}", world.skipped());
+}
+
+#[test]
+fn a_clock_that_was_set_for_seconds_costs_nobody_a_week() {
+    for catch_up in [CatchUp::Always, CatchUp::Never] {
+        for days in [6, -6, 40, 400] {
+            let config = EngineConfig { catch_up, ..config() };
+            let mut world = World::settled(&list(12, "0 6 * * MON"), config);
+            world.is_dated = true;
+            let well = |id: &str, _: i64| good(id, 200);
+            world.until(MONDAY + HOUR, &well);
+            let before = world.calls.len();
+            let noon = MONDAY + 6 * HOUR;
+            world.until(noon, &well);
+            world.skew = days * DAY * 1000;
+            world.until(noon + 14, &well);
+            world.skew = 0;
+            world.until(noon + DAY, &well);
+            assert!(world.calls.len() - before <= 3, "{days}: {:?}", world.calls);
+            world.calls.clear();
+            world.until(MONDAY + WEEK + HOUR, &well);
+            assert_eq!(world.served().len(), 12, "{catch_up:?} {days}");
+            assert!(world.calls.iter().all(|call| call.cause == Cause::Schedule));
+        }
+    }
+}
+
+#[test]
+fn an_edit_lengthens_no_wait() {
+    // Monday to Sunday, on a Sunday at noon.
+    let mut world = World::settled(&list(1, "0 6 * * MON"), config());
+    let well = |id: &str, _: i64| good(id, 200);
+    let sunday = MONDAY + 6 * DAY + 6 * HOUR;
+    world.until(sunday, &well);
+    world.calls.clear();
+    world.watch(&list(1, "0 6 * * SUN"));
+    world.until(sunday + MINUTE, &well);
+    assert_eq!(world.calls.len(), 1, "due now");
+
+    // 06:00 to 05:00, at 05:30.
+    let mut world = World::settled(&list(1, "0 6 * * MON"), config());
+    world.until(MONDAY + WEEK - 30 * MINUTE, &well);
+    world.calls.clear();
+    world.watch(&list(1, "0 5 * * MON"));
+    world.until(MONDAY + WEEK + HOUR, &well);
+    assert_eq!(world.calls.len(), 1);
+
+    // Daily to weekly waits for the week.
+    let mut world = World::settled(&list(1, "0 6 * * *"), config());
+    world.until(MONDAY + HOUR, &well);
+    world.calls.clear();
+    world.watch(&list(1, "0 6 * * MON"));
+    world.until(MONDAY + WEEK - HOUR, &well);
+    assert!(world.calls.is_empty());
+}
+
+#[test]
+fn a_list_emptied_for_a_moment_loses_no_slot() {
+    let mut world = World::settled(&list(5, "0 6 * * MON"), config());
+    let vendor = |id: &str, time: i64| match time < MONDAY + HOUR {
+        true => http(500, ""),
+        false => good(id, 200),
+    };
+    world.until(MONDAY + 10 * MINUTE, &vendor);
+    world.watch(&[]);
+    world.until(MONDAY + 10 * MINUTE + 1, &vendor);
+    let removed = world.skipped();
+    assert_eq!(removed.len(), 5);
+    assert!(removed.iter().all(|(_, slot, why)| *slot == MONDAY && why == "removed"));
+    world.watch(&list(5, "0 6 * * MON"));
+    world.until(MONDAY + 8 * HOUR, &vendor);
+    assert_eq!(world.served().len(), 5);
+}
+
+#[test]
+fn a_disabled_account_is_neither_failing_nor_due() {
+    let mut accounts = list(3, "0 6 * * MON");
+    let mut world = World::settled(&accounts, config());
+    let vendor = |id: &str, _: i64| match id {
+        "a001" => http(404, ""),
+        _ => good(id, 200),
+    };
+    world.until(MONDAY + HOUR / 2, &vendor);
+    let failing = |world: &mut World| {
+        let tx = world.engine.store().look().expect("a look");
+        tx.overview(Time(MONDAY + HOUR)).expect("an overview").failing
+    };
+    assert_eq!(failing(&mut world), 1);
+    accounts[1].enabled = false;
+    world.watch(&accounts);
+    assert_eq!(failing(&mut world), 0);
+    world.calls.clear();
+    world.until(MONDAY + 3 * DAY, &vendor);
+    assert!(world.calls_of("a001").is_empty());
+}
+
+#[test]
+fn every_replaced_slot_has_its_line() {
+    let mut world = World::new(&list(5, "0 6 * * *"), config(), MONDAY - DAY + 60);
+    world.until(MONDAY - MINUTE, &|id, _| good(id, 100));
+    let end = MONDAY + 4 * DAY + HOUR;
+    let vendor = |id: &str, time: i64| match time < end {
+        true => unknown(),
+        false => good(id, 200),
+    };
+    world.until(end, &vendor);
+    world.crash(2 * DAY, config());
+    world.until(end + 2 * DAY + HOUR, &vendor);
+    let mut lines: Vec<(String, i64)> =
+        world.skipped().into_iter().map(|(id, slot, _)| (id, slot)).collect();
+    lines.sort();
+    let expected: Vec<(String, i64)> = (0..5)
+        .flat_map(|n| (0..4).map(move |day| (format!("a{n:03}"), MONDAY + day * DAY)))
+        .collect();
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn what_is_unknown_for_good_is_not_asked_again() {
+    let mut skip = config();
+    skip.retry.unknown = OnUnknown::Skip;
+    let mut world = World::settled(&list(6, "0 6 * * MON"), skip);
+    let vendor = |id: &str, time: i64| match time < MONDAY + 12 {
+        true => unknown(),
+        false => good(id, 200),
+    };
+    world.until(MONDAY + DAY, &vendor);
+    let mut asked: Vec<&str> = world.calls.iter().map(|call| call.id.as_str()).collect();
+    asked.sort_unstable();
+    let mut once = asked.clone();
+    once.dedup();
+    assert_eq!(asked, once, "each is asked once");
+    assert_eq!(asked.len(), 6);
+}
+
+#[test]
+fn requests_and_slots_take_turns() {
+    let mut world = World::settled(&list(200, "0 6 * * MON"), config());
+    let well = |id: &str, _: i64| good(id, 200);
+    world.until(MONDAY - MINUTE, &well);
+    let moment = world.moment();
+    world.engine.request(RequesterId(1), &Selection::All, moment).expect("a request");
+    world.until(MONDAY + 6 * MINUTE, &well);
+    // A request serves the slot too; without turns the last slot would wait for all requests.
+    let slots = world.calls.iter().filter(|call| call.cause.is_scheduled()).count();
+    assert!(slots > 50, "{slots}");
+    let late = |call: &&Made| call.at <= MONDAY + 210;
+    let served: std::collections::BTreeSet<&str> =
+        world.calls.iter().filter(late).map(|call| call.id.as_str()).collect();
+    assert_eq!(served.len(), 200);
+    assert!(world.engine.cancel(RequesterId(1)) < 100);
+}
