@@ -124,6 +124,12 @@ impl Bench {
         self.process().resumed(now);
     }
 
+    /// A person asks for an account.
+    pub fn request(&mut self, requester: u64, id: &str) {
+        let now = self.now;
+        self.process().request(requester, &[id.to_owned()], now).expect("a request");
+    }
+
     pub fn turn(&mut self) -> Turned {
         let now = self.now;
         self.process().turn(now).expect("a turn")

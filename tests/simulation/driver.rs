@@ -321,11 +321,13 @@ impl<'a> Driver<'a> {
         };
         self.requester += 1;
         if let Some(process) = self.process.as_mut().filter(|_| !self.is_stopping) {
-            self.oracle.wishes.asked(self.requester, &ids);
-            if ids[0] != "nobody-here" {
-                self.oracle.forced(self.time / 1000);
+            let at = At { world_ms: self.time, skew_ms: self.skew };
+            if process.request(self.requester, &ids, at).is_ok() {
+                self.oracle.wishes.asked(self.requester, &ids);
+                if ids[0] != "nobody-here" {
+                    self.oracle.forced(at.world());
+                }
             }
-            process.request(self.requester, &ids);
             self.wake = Some(self.time);
         }
     }

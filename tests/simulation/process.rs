@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use growthd::account::Handle;
 use growthd::api::Answer;
-use growthd::clock::Now;
+use growthd::clock::{Moment, Now};
 use growthd::config::Watched;
-use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, RefreshRequest};
+use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, RequesterId, Selection};
 use growthd::store::{AccountLookup, Claim, Creation, Store, StoreError};
 
 use super::time::At;
@@ -51,8 +51,9 @@ impl Process {
         Ok(Process { engine, boot, has_own_clock })
     }
 
-    fn moment(&self, at: At) -> Now {
-        Now(at.wall_ms())
+    fn moment(&self, at: At) -> Moment {
+        let machine = if self.has_own_clock { at.world_ms } else { at.wall_ms() };
+        Moment { wall: Now(at.wall_ms()), machine: machine - self.boot }
     }
 
     /// Takes a list and a configuration; tells what changed.
@@ -74,7 +75,7 @@ impl Process {
 
     pub fn take(&mut self, claim: Claim, answer: Answer, at: At) {
         let now = self.moment(at);
-        self.engine.take(CompletedCall::new(claim, answer, now.time()));
+        self.engine.take(CompletedCall::new(claim, answer, now.wall.time()));
     }
 
     pub fn turn(&mut self, at: At) -> Result<Turned, StoreError> {
@@ -88,14 +89,19 @@ impl Process {
     }
 
     /// A person asks for refreshes.
-    pub fn request(&mut self, _requester: u64, ids: &[String]) {
-        for id in ids {
-            self.engine.wish(RefreshRequest::Now(id.parse().expect("an id")));
-        }
+    pub fn request(
+        &mut self,
+        requester: u64,
+        ids: &[String],
+        at: At,
+    ) -> Result<(), StoreError> {
+        let now = self.moment(at);
+        let ids = ids.iter().map(|id| id.parse().expect("an id")).collect();
+        self.engine.request(RequesterId(requester), &Selection::Ids(ids), now).map(drop)
     }
 
     /// A person asks for an account by its name.
-    pub fn look_up(&mut self, _requester: u64, name: &str) {
+    pub fn look_up(&mut self, requester: u64, name: &str) {
         let entry = Watched {
             id: "unknown".parse().expect("an id"),
             label: None,
@@ -106,11 +112,13 @@ impl Process {
             enabled: true,
         };
         let handle = Handle { username: name.to_owned(), platform: "tiktok".to_owned() };
-        self.engine.wish(RefreshRequest::Add(Box::new(AccountLookup { handle, entry })));
+        self.engine.look_up(RequesterId(requester), AccountLookup { handle, entry });
     }
 
     /// A person wants no more of what was asked for.
-    pub fn cancel(&mut self, _requester: u64) {}
+    pub fn cancel(&mut self, requester: u64) {
+        self.engine.cancel(RequesterId(requester));
+    }
 
     /// Starts nothing more.
     pub fn stop(&mut self) {

@@ -169,8 +169,8 @@ fn impatience_forces_a_probe_a_minute_and_lengthens_nothing() {
     let before = paid(&bench);
     for second in 30..40 {
         bench.watch();
-        bench.process().request(second, &["nobody-here".to_owned()]);
-        bench.process().request(second, &["a".to_owned()]);
+        bench.request(second, "nobody-here");
+        bench.request(second, "a");
         bench.run(at(SLOT) + i64::try_from(second).expect("small") + 1);
     }
     assert!(paid(&bench) <= before + 2, "{before} {}", paid(&bench));
