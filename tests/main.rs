@@ -32,6 +32,7 @@ mod reload;
 mod report;
 mod secrecy;
 mod signals;
+mod simulation;
 mod store_trouble;
 mod verbs;
 mod views;

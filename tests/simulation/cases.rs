@@ -295,7 +295,7 @@ fn who_is_taken_out_with_an_open_slot_and_comes_back_has_it_open() {
 
 #[test]
 fn a_spent_budget_waits_for_the_next_period_across_restarts() {
-    let budget = Some(Budget { refreshes: 2, per: Period::Day });
+    let budget = Some(Budget { refreshes: 2, per: Period::Day, manual: None });
     let ids = ["a", "b", "c", "d", "e"];
     let list = ids.iter().map(|id| watched(id, MONDAYS, "UTC")).collect();
     let config = EngineConfig { budget, ..config() };

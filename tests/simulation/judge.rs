@@ -64,9 +64,10 @@ impl Oracle {
     /// What concerns everybody: the budget, the pace, the vendor's "too fast", the trouble.
     fn check_everybody(&mut self, id: &str, at: At) -> Result<(), Broken> {
         if let Some(budget) = &self.config.budget {
-            let spent = self.spent(at);
-            hold(spent <= budget.refreshes, Promise::Budget, || {
-                format!("{spent} spent of {}", budget.refreshes)
+            let (spent, manual) = self.spent(at);
+            let most = budget.manual.unwrap_or(budget.refreshes).min(budget.refreshes);
+            hold(spent <= budget.refreshes && manual <= most, Promise::Budget, || {
+                format!("{spent} spent, {manual} of them for people: {budget:?}")
             })?;
         }
         if self.config.requests_per_minute > 0

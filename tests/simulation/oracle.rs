@@ -46,6 +46,8 @@ pub struct Oracle {
     newest: i64,
     /// What was spent, by the UTC day of the claim.
     days: HashMap<i64, i64>,
+    /// The same, of what people asked for.
+    manual_days: HashMap<i64, i64>,
     /// The calls the vendor saw, and whether it charged for them.
     sent: HashMap<i64, bool>,
     heard: Vec<(i64, Heard)>,
@@ -89,6 +91,7 @@ impl Oracle {
             pending: BTreeMap::new(),
             newest: 0,
             days: HashMap::new(),
+            manual_days: HashMap::new(),
             sent: HashMap::new(),
             heard: Vec::new(),
             wishes: Wishes::default(),
@@ -252,7 +255,7 @@ impl Oracle {
         })?;
         if let Some(budget) = &self.config.budget {
             let period = budget.period(growthd::clock::Time(at.wall()));
-            self.budget_excuse = match self.spent(at) >= budget.refreshes {
+            self.budget_excuse = match self.spent(at).0 >= budget.refreshes {
                 true => at.world() + period.end().0 - at.wall(),
                 false => self.budget_excuse.min(at.world()),
             };
@@ -262,12 +265,23 @@ impl Oracle {
         if self.turns.is_multiple_of(TURNS) { self.check_next(None, at) } else { Ok(()) }
     }
 
-    /// What is spent in the budget's period.
-    pub(super) fn spent(&self, at: At) -> u64 {
-        let Some(budget) = &self.config.budget else { return 0 };
+    fn count_spent(&mut self, line: &Line, spent: i64) {
+        let day = line.started.div_euclid(DAY);
+        *self.days.entry(day).or_default() += spent;
+        if !line.is_scheduled() {
+            *self.manual_days.entry(day).or_default() += spent;
+        }
+    }
+
+    /// What is spent in the budget's period, and what of it for people.
+    pub(super) fn spent(&self, at: At) -> (u64, u64) {
+        let Some(budget) = &self.config.budget else { return (0, 0) };
         let period = budget.period(growthd::clock::Time(at.wall()));
-        let spent: i64 = (period.from..period.to).filter_map(|day| self.days.get(&day)).sum();
-        u64::try_from(spent).unwrap_or(0)
+        let sum = |days: &HashMap<i64, i64>| {
+            let spent: i64 = (period.from..period.to).filter_map(|day| days.get(&day)).sum();
+            u64::try_from(spent).unwrap_or(0)
+        };
+        (sum(&self.days), sum(&self.manual_days))
     }
 
     fn read(&self, id: i64) -> Result<Line, Broken> {
@@ -317,7 +331,7 @@ impl Oracle {
         hold(!is_charged || line.spent == 1, Promise::Spent, || {
             format!("{kind:?} was charged, and counts as free: {line:?}")
         })?;
-        *self.days.entry(line.started.div_euclid(DAY)).or_default() += line.spent - 1;
+        self.count_spent(line, line.spent - 1);
         self.counts.1 += usize::from(line.outcome == OK);
         self.active = at.world();
         let nature = kind.nature();
@@ -447,7 +461,7 @@ impl Oracle {
             let name = self.name(line.account)?;
             match line.outcome {
                 PENDING => {
-                    *self.days.entry(line.started.div_euclid(DAY)).or_default() += line.spent;
+                    self.count_spent(&line, line.spent);
                     self.counts.0 += 1;
                     self.claimed(&line, name.as_deref(), at)?;
                     self.pending.insert(line.id, Pending { line, left: at.world_ms });

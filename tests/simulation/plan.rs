@@ -229,7 +229,9 @@ fn draw_config(accounts: usize, random: &mut Random) -> EngineConfig {
             Period::Month => 8,
         };
         let most = i64::try_from(accounts).expect("few") * weeks;
-        Budget { refreshes: u64::try_from(random.between(1, most)).expect("positive"), per }
+        let refreshes = u64::try_from(random.between(1, most)).expect("positive");
+        let manual = random.chance(30).then(|| random.next() % refreshes);
+        Budget { refreshes, per, manual }
     });
     let paces: &[u32] = if accounts > 12 { &[0, 60, 600] } else { &[0, 1, 60, 60, 6000] };
     EngineConfig {
