@@ -73,6 +73,8 @@ pub struct Oracle {
     /// The same, of those that people asked for.
     pub(super) asked: Vec<i64>,
     oks: u64,
+    /// The newest lines with an ok, of two accounts.
+    newest_oks: [(String, i64); 2],
     /// What look-ups found.
     found: HashMap<String, Vec<i64>>,
     seen: Seen,
@@ -108,6 +110,7 @@ impl Oracle {
             claims: Vec::new(),
             asked: Vec::new(),
             oks: 0,
+            newest_oks: [(String::new(), 0), (String::new(), 0)],
             found: HashMap::new(),
             seen: Seen::default(),
             turns: 0,
@@ -414,6 +417,13 @@ impl Oracle {
             return Ok(());
         }
         owed.throttled = None;
+        owed.first_failure = None;
+        let mut newest = self.newest_oks.to_vec();
+        newest.retain(|(other, _)| other != name);
+        newest.push((name.to_owned(), line.id));
+        newest.sort_by_key(|(_, id)| -id);
+        newest.resize(2, (String::new(), 0));
+        self.newest_oks = newest.try_into().expect("two");
         owed.served(is_measured.then_some(time), at);
         Ok(())
     }
@@ -427,6 +437,7 @@ impl Oracle {
             return;
         };
         let is_slot = line.is_scheduled() && owed.is_active;
+        let first = *owed.first_failure.get_or_insert(line.id);
         if kind.nature() != Nature::Throttled {
             owed.throttled = None;
             owed.last_ok = Some(false);
@@ -435,20 +446,29 @@ impl Oracle {
             }
             return;
         }
-        let is_alone = owed.throttled.is_some_and(|oks| oks < self.oks);
+        // Since it began to fail, or since it was throttled before.
+        let is_surely_alone = owed.throttled.is_some_and(|oks| oks < self.oks);
+        let is_others = |(other, id): &(String, i64)| Some(other.as_str()) != name && *id > first;
+        let is_perhaps_alone = is_surely_alone || self.newest_oks.iter().any(is_others);
         owed.throttled = Some(self.oks);
-        match is_alone {
-            true if is_slot => {
-                owed.failed(line.slot, kind, self.trouble.number, &self.config, at);
-            }
-            true => {}
-            false => self.throttle(kind, at),
+        if is_perhaps_alone && is_slot {
+            owed.failed(line.slot, kind, self.trouble.number, &self.config, at);
         }
+        match (is_surely_alone, is_perhaps_alone) {
+            (true, _) => {}
+            (false, true) => self.excuse(at.world() + self.wait_of(kind)),
+            (false, false) => self.throttle(kind, at),
+        }
+    }
+
+    /// How long "too fast" is to be obeyed.
+    fn wait_of(&self, kind: Kind) -> i64 {
+        kind.wait().unwrap_or(60).clamp(1, self.config.retry.max_delay)
     }
 
     /// Everybody waits.
     fn throttle(&mut self, kind: Kind, at: At) {
-        let wait = kind.wait().unwrap_or(60).clamp(1, self.config.retry.max_delay);
+        let wait = self.wait_of(kind);
         self.throttled = self.throttled.max((at.world() + wait) * 1000);
         self.held = self.held.max(at.wall() + wait);
     }

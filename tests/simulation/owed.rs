@@ -74,6 +74,8 @@ pub struct Owed {
     pub last_ok: Option<bool>,
     /// How many oks there had been when its last call was throttled.
     pub throttled: Option<u64>,
+    /// The line of its first call in vain since its last ok.
+    pub first_failure: Option<i64>,
     /// Whether its followers were 0, and the number in its last answer.
     pub last_count: Option<(bool, u64)>,
     /// Until when something explains that it waits; the world's seconds.
@@ -108,6 +110,7 @@ impl Owed {
             failures: Vec::new(),
             last_ok: None,
             throttled: None,
+            first_failure: None,
             last_count: None,
             excuse: at.world(),
             in_flight: None,
