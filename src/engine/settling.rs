@@ -313,6 +313,8 @@ impl Settling<'_, '_> {
             return Ok(());
         }
         if is_spent_for_good {
+            // Whatever it was before the run, it stays settled.
+            self.tx.forget_troubled(account.key)?;
             before.state = account.state;
             before.failure = account.failure;
         }

@@ -2,7 +2,7 @@
 
 use growthd::config::CatchUp;
 
-use super::ledger::{ADD, CATCH_UP, FIRST, Line, MANUAL, SCHEDULE};
+use super::ledger::{ADD, CATCH_UP, FIRST, Line, MANUAL, RETRY, SCHEDULE};
 use super::oracle::Oracle;
 use super::owed::Owed;
 use super::plan::HOUR;
@@ -126,7 +126,7 @@ impl Oracle {
         let owed = &self.owed[id];
         let is_known = !owed.amnesty && !owed.is_edited && owed.tried != Some(line.slot);
         let Some(slot) = line.slot.filter(|_| is_known) else {
-            let is_first = line.cause == FIRST || line.slot.is_some() || !is_known;
+            let is_first = matches!(line.cause, FIRST | RETRY) || line.slot.is_some();
             return hold(is_first, Promise::Lateness, || format!("{id}: {line:?}"));
         };
         let on_time = owed.on_time(slot);

@@ -31,6 +31,7 @@ pub const SKIPPED: i64 = 4;
 pub const FIRST: i64 = 0;
 pub const SCHEDULE: i64 = 1;
 pub const CATCH_UP: i64 = 2;
+pub const RETRY: i64 = 3;
 pub const MANUAL: i64 = 4;
 pub const ADD: i64 = 5;
 

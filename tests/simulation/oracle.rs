@@ -393,6 +393,12 @@ impl Oracle {
     ) -> Result<(), Broken> {
         let name = name.unwrap_or_default();
         self.oks += u64::from(!heard.contradicts);
+        let mut newest = self.newest_oks.to_vec();
+        newest.retain(|(other, _)| other != name);
+        newest.push((name.to_owned(), line.id));
+        newest.sort_by_key(|(_, id)| -id);
+        newest.resize(2, (String::new(), 0));
+        self.newest_oks = newest.try_into().expect("two");
         let is_suspect = self.ledger.is_suspect(line.id)?;
         let time = line.started + line.took;
         let Some(owed) = self.owed.get_mut(name) else {
@@ -418,12 +424,6 @@ impl Oracle {
         }
         owed.throttled = None;
         owed.first_failure = None;
-        let mut newest = self.newest_oks.to_vec();
-        newest.retain(|(other, _)| other != name);
-        newest.push((name.to_owned(), line.id));
-        newest.sort_by_key(|(_, id)| -id);
-        newest.resize(2, (String::new(), 0));
-        self.newest_oks = newest.try_into().expect("two");
         owed.served(is_measured.then_some(time), at);
         Ok(())
     }

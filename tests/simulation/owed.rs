@@ -33,6 +33,8 @@ pub struct Failure {
     pub run: u64,
     /// The world's second.
     pub at: i64,
+    /// The machine's.
+    pub wall: i64,
 }
 
 /// When the process could begin to serve: by the machine's clock.
@@ -190,12 +192,14 @@ impl Owed {
         }
         let calendar = &self.entry.calendar;
         let latest = calendar.at_or_before(now);
-        if !self.was_ever_ok && !self.is_used_up(None, config, trouble, false) {
+        if !self.was_ever_ok {
             let has_come = latest > self.active_since;
-            let is_given_up = has_come
-                && (self.is_used_up(Some(latest), config, trouble, false)
-                    || self.line(latest) == Some(SKIPPED)
-                    || self.may_be_too_late(latest, config, up));
+            let given_up = self.tried.filter(|slot| self.is_used_up(*slot, config, trouble, false));
+            let given_up = given_up.map(|slot| slot.or(self.failures.last().map(|end| end.wall)));
+            let is_given_up = given_up.flatten().is_some_and(|slot| latest <= slot)
+                || (has_come
+                    && (self.line(latest) == Some(SKIPPED)
+                        || self.may_be_too_late(latest, config, up)));
             let debt = Debt { slot: None, since: self.active_since, is_edit: false };
             return (!is_given_up).then_some(debt);
         }
@@ -250,8 +254,9 @@ impl Owed {
             return Some((UNNEEDED, "it is no slot, or a later one has come"));
         }
         let is_edit = self.edit.is_some_and(|(_, from)| from <= now);
-        let is_owed = slot >= self.since || is_kept || self.amnesty || is_edit || !self.was_ever_ok;
-        if !is_owed {
+        // What is open may go by the new schedule's name.
+        let is_open = !self.kept.is_empty() || self.amnesty || is_edit || !self.was_ever_ok;
+        if slot < self.since && !is_kept && !is_open {
             return Some((UNNEEDED, "it was not owed under this schedule"));
         }
         if self.line(slot) == Some(OK) {
@@ -280,6 +285,10 @@ impl Owed {
     /// Numbers came, measured or not.
     pub fn served(&mut self, measured: Option<i64>, at: At) {
         self.measured.extend(measured);
+        if !self.was_ever_ok {
+            // What came while the baseline was owed was the baseline's.
+            self.checked = self.checked.max(at.wall());
+        }
         self.was_ever_ok = true;
         self.failures.clear();
         self.tried = None;
@@ -308,7 +317,7 @@ impl Owed {
             self.failures.clear();
             self.tried = Some(slot);
         }
-        self.failures.push(Failure { kind, run, at: at.world() });
+        self.failures.push(Failure { kind, run, at: at.world(), wall: at.wall() });
         let retry = &config.retry;
         let doubled = retry.first_delay.saturating_mul(1 << self.failures.len().min(30));
         let refused = self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused);
@@ -330,10 +339,7 @@ impl Owed {
         };
         let count = self.failures.len();
         self.failures.retain(stays);
-        if self.failures.len() < count {
-            self.took_part = true;
-            self.last_ok = None;
-        }
+        self.took_part |= self.failures.len() < count;
         if self.failures.is_empty() {
             self.excuse = at.world();
         }
@@ -429,6 +435,8 @@ impl Owed {
             self.active_since = self.active_since.min(at.wall());
             self.since = self.since.min(at.wall());
             self.kept.extend(self.tried.flatten());
+            // What was passed over in another clock's time comes again.
+            self.lines.retain(|slot, outcome| *slot <= at.wall() || *outcome <= OK);
         }
     }
 

@@ -130,7 +130,7 @@ impl Plan {
             plan.draw_outage(random);
             let (from, length) =
                 (random.between(start, end), random.pick(&[DAY, 9 * DAY, 60 * DAY]));
-            let (account, kind) = (random.below(count), Kind::draw(random));
+            let (account, kind) = (random.below(count), Kind::draw(random).for_a_while(length));
             plan.sick.push(Sick { account, from, to: from + length, kind });
         }
         plan.draw_dead(random);
@@ -157,7 +157,7 @@ impl Plan {
         }
         let to = from + random.between(length / 2, length);
         let count = random.pick(&[1, 1, 2, 4]);
-        let kinds = (0..count).map(|_| Kind::draw(random)).collect();
+        let kinds = (0..count).map(|_| Kind::draw(random).for_a_while(length)).collect();
         self.outages.push(Outage { from, to, kinds });
         if random.chance(30) {
             let mut time = random.between(from, to);
@@ -182,7 +182,8 @@ impl Plan {
                 true => self.start,
                 false => random.between(self.start, self.end),
             };
-            self.sick.push(Sick { account, from, to: self.end, kind: Kind::draw(random) });
+            let kind = Kind::draw(random).for_a_while(YEAR);
+            self.sick.push(Sick { account, from, to: self.end, kind });
         }
     }
 

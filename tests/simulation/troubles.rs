@@ -207,6 +207,25 @@ fn what_is_unknown_is_repeated_within_its_allowance() {
 }
 
 #[test]
+fn what_is_unknown_and_not_repeated_stays_so_when_the_trouble_is_everybodys() {
+    let retry = Retry { unknown: OnUnknown::Skip, ..config().retry };
+    let mut bench = twelve(EngineConfig { retry, max_in_flight: 1, ..config() });
+    for kind in [Kind::Broken(502), Kind::Cut] {
+        // One account in trouble twice, and then two others: three in a row.
+        bench.everybody = kind;
+        bench.pass_to(at(SLOT));
+        bench.run(at(SLOT) + 1);
+    }
+    bench.run(at(SLOT) + 120);
+    bench.everybody = Kind::Ok;
+    bench.run(at(SLOT) + HOUR);
+    let repeated = "SELECT count(*) FROM refreshes r JOIN refreshes u USING (account_id)
+                    WHERE u.outcome = 'unknown' AND r.refresh_id > u.refresh_id
+                      AND r.scheduled_time = u.scheduled_time";
+    assert_eq!(bench.number(repeated), 0);
+}
+
+#[test]
 fn a_clock_that_the_vendor_contradicts_stops_everybody_until_it_is_right() {
     let mut bench = twelve(config());
     bench.date_error = Some(-2 * HOUR);

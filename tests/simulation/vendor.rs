@@ -3,6 +3,7 @@
 use growthd::api::{Answer, HttpAnswer, RetryAfter};
 use growthd::clock::Time;
 
+use super::plan::HOUR;
 use super::random::Random;
 
 /// An answer, or the lack of one.
@@ -153,8 +154,6 @@ impl Kind {
             Kind::Busy(423),
             Kind::Throttled(None),
             Kind::Throttled(Some(wait)),
-            Kind::AskedToWait(403, wait),
-            Kind::AskedToWait(409, wait),
             Kind::Broken(500),
             Kind::Broken(502),
             Kind::Maintenance(wait),
@@ -171,10 +170,22 @@ impl Kind {
         ])
     }
 
+    /// Whoever is too fast for days is told to wait for hours: else there were a call a minute.
+    pub fn for_a_while(self, seconds: i64) -> Kind {
+        let is_short = seconds <= HOUR;
+        match self {
+            Kind::Throttled(wait) if !is_short => Kind::Throttled(Some(wait.unwrap_or(0).max(7200))),
+            Kind::AskedToWait(status, wait) if !is_short => {
+                Kind::AskedToWait(status, wait.max(7200))
+            }
+            kind => kind,
+        }
+    }
+
     /// Trouble that comes and goes with a single call.
     pub fn draw_noise(random: &mut Random) -> Kind {
         if random.chance(10) {
-            return random.pick(&[Kind::Cached, Kind::Zero, Kind::Unsaid]);
+            return random.pick(&[Kind::Cached, Kind::Zero]);
         }
         Kind::draw(random)
     }
