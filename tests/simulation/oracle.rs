@@ -362,10 +362,15 @@ impl Oracle {
         let account = name.as_deref().unwrap_or("somebody looked up");
         let end = End { account, kind, contradicts, left: pending.left, was_well };
         let was_perhaps = self.trouble.is_perhaps_shared();
-        if let Some(run) = self.trouble.ended(&end, watched, failing, at.world()) {
-            for owed in self.owed.values_mut() {
-                owed.is_as_before(run, &self.config, at);
+        if let Some((run, took_part)) = self.trouble.ended(&end, watched, failing, at.world()) {
+            for id in took_part {
+                if let Some(owed) = self.owed.get_mut(&id) {
+                    owed.is_as_before(run, &self.config, at);
+                }
             }
+        }
+        if let Some(wait) = kind.wait().filter(|_| self.trouble.is_perhaps_shared()) {
+            self.excuse(at.world() + wait.min(self.config.retry.max_delay) + 1);
         }
         if was_perhaps && !self.trouble.is_perhaps_shared() {
             self.excuse(at.world());
@@ -402,7 +407,9 @@ impl Oracle {
         let is_suspect = self.ledger.is_suspect(line.id)?;
         let time = line.started + line.took;
         let Some(owed) = self.owed.get_mut(name) else {
-            self.found.entry(name.to_owned()).or_default().push(time);
+            if !heard.contradicts {
+                self.found.entry(name.to_owned()).or_default().push(time);
+            }
             return Ok(());
         };
         let is_zero = heard.kind == Kind::Zero;

@@ -69,6 +69,8 @@ pub struct Owed {
     measured: BTreeSet<i64>,
     /// What the ledger has of each slot.
     pub lines: BTreeMap<i64, i64>,
+    /// The slots it ever had a line of.
+    told: BTreeSet<i64>,
     /// The slot of the failures.
     pub tried: Option<Option<i64>>,
     pub failures: Vec<Failure>,
@@ -108,6 +110,7 @@ impl Owed {
             was_ever_ok: !found.is_empty(),
             measured: found.iter().copied().collect(),
             lines: BTreeMap::new(),
+            told: BTreeSet::new(),
             tried: None,
             failures: Vec::new(),
             last_ok: None,
@@ -193,22 +196,25 @@ impl Owed {
         let calendar = &self.entry.calendar;
         let latest = calendar.at_or_before(now);
         if !self.was_ever_ok {
-            let has_come = latest > self.active_since;
+            // Given up, it is the next slot's.
             let given_up = self.tried.filter(|slot| self.is_used_up(*slot, config, trouble, false));
-            let given_up = given_up.map(|slot| slot.or(self.failures.last().map(|end| end.wall)));
-            let is_given_up = given_up.flatten().is_some_and(|slot| latest <= slot)
-                || (has_come
-                    && (self.line(latest) == Some(SKIPPED)
-                        || self.may_be_too_late(latest, config, up)));
-            let debt = Debt { slot: None, since: self.active_since, is_edit: false };
-            return (!is_given_up).then_some(debt);
+            let given_up = given_up.and_then(|slot| slot.or(self.failures.last().map(|end| end.wall)));
+            let is_over = latest > self.active_since
+                && (self.line(latest) == Some(SKIPPED)
+                    || self.may_be_too_late(latest, config, up));
+            let debt = match given_up {
+                Some(slot) if latest <= slot => None,
+                Some(_) => Some(Debt { slot: Some(latest), since: latest, is_edit: false }),
+                None => Some(Debt { slot: None, since: self.active_since, is_edit: false }),
+            };
+            return debt.filter(|_| !is_over);
         }
         let is_settled = |slot: i64| {
             matches!(self.line(slot), Some(OK | SKIPPED))
                 || self.is_fresh(slot, now)
                 || self.is_used_up(Some(slot), config, trouble, false)
                 || (self.tried != Some(Some(slot)) && self.may_be_too_late(slot, config, up))
-                || (self.amnesty && self.line(slot).is_some())
+                || (self.amnesty && self.told.contains(&slot))
         };
         if latest > self.since {
             let debt = Debt { slot: Some(latest), since: latest, is_edit: false };
@@ -279,6 +285,7 @@ impl Owed {
     pub fn note(&mut self, line: &Line) {
         if let Some(slot) = line.slot {
             self.lines.insert(slot, line.outcome);
+            self.told.insert(slot);
         }
     }
 
@@ -415,7 +422,8 @@ impl Owed {
                 is_settled = must.and_then(|debt| debt.slot).filter(|slot| *slot == latest);
                 self.left_open = open;
                 self.left_owed = is_settled;
-                self.kept.clear();
+                self.kept.extend(open);
+                self.kept.extend(self.tried.flatten());
                 self.must_keep = None;
                 self.edit = None;
             }
@@ -451,7 +459,7 @@ impl Owed {
         self.checked = self.checked.max(slot);
         while next < slot {
             let following = self.entry.calendar.after(next);
-            let is_told = self.lines.contains_key(&next)
+            let is_told = self.told.contains(&next)
                 || self.is_fresh(next, following)
                 || !self.was_ever_ok;
             if !is_told {

@@ -77,12 +77,13 @@ impl Trouble {
         self.run.well_before.contains(id)
     }
 
-    /// Until when the next probe may be waited for. A wait is no longer than twice what the
-    /// trouble has lasted, and an hour or six at most.
+    /// Until when the next probe may be waited for. A wait is no longer than some times what the
+    /// trouble has lasted, where one of its kinds costs nothing and the other may, and an hour or
+    /// six at most.
     pub fn probe_by(&self) -> Option<i64> {
         let (_, since) = (self.run.perhaps?, self.run.since?);
         let most = if self.run.is_costly { 6 * HOUR } else { HOUR };
-        Some(self.run.last + most.min(2 * (self.run.last - since) + 150))
+        Some(self.run.last + most.min(7 * (self.run.last - since) + 150))
     }
 
     /// Somebody did what may force a probe.
@@ -95,23 +96,25 @@ impl Trouble {
 
     /// A call came to its end at `time`, in seconds; `watched` accounts there are to ask, of
     /// whom so many were `failing` already. Answers the run that is over, if it was surely
-    /// everybody's.
+    /// everybody's, and who took part in it for sure.
     pub fn ended(
         &mut self,
         end: &End<'_>,
         watched: usize,
         failing: usize,
         time: i64,
-    ) -> Option<u64> {
+    ) -> Option<(u64, BTreeSet<String>)> {
         let nature = end.kind.nature();
         if nature == Nature::Throttled && !end.contradicts {
             return None;
         }
         if nature == Nature::Served && !end.contradicts {
-            if self.run.sure.is_some_and(|opened| end.left < opened) {
+            if self.run.perhaps.is_some_and(|opened| end.left < opened) {
                 return None;
             }
-            let over = self.run.sure.map(|_| self.number);
+            let over = self.run.sure.map(|_| (self.number, self.run.well_before.clone()));
+            // Who was failing before need not have taken part.
+            self.sure.remove(&self.number);
             self.number += 1;
             self.run = Run::default();
             self.probes.clear();
