@@ -14,21 +14,18 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use growthd::account::AccountId;
-use growthd::api::{Answer, Client};
-use growthd::clock;
-use growthd::config::{ApiKey, Config};
-use growthd::daemon::{Metrics, Notifier, Work, Worker, make_calls};
+use growthd::api::Client;
+use growthd::clock::{self, Clock};
+use growthd::config::{Api, ApiKey, Config};
 use growthd::engine::{ClaimMode, Engine, EngineConfig};
+use growthd::runner::{Notice, Runner, Work};
 use growthd::store::{Creation, Store};
 use harness::cost::{self, Counting};
 use harness::server::{KEY, Server, serve_if_asked};
 use rusqlite::Connection;
-use tokio::sync::mpsc::unbounded_channel;
 
 mod harness;
 
@@ -53,14 +50,15 @@ async fn measure(refreshes: usize) {
     let config = config(folder.path(), &server, "growth", refreshes);
     let (key, _) = ApiKey::find(&config, |_| Some(KEY.into())).unwrap();
     let client = Client::new(&config.api, key).unwrap();
+    let requests = Requests::new(&config.api);
 
     // Connections, and the server's accounts.
-    bare(&client, &config, refreshes / 10).await;
+    bare(&requests, &config, refreshes / 10).await;
     let alone = refreshes / 50;
     let wrk = wrk(&server);
-    let bare = bare(&client, &config, refreshes).await;
+    let bare = bare(&requests, &config, refreshes).await;
     let by_itself = async |tasks, count, commits| {
-        commit_each(&client, &config, folder.path(), tasks, count, commits).await
+        commit_each(&requests, &config, folder.path(), tasks, count, commits).await
     };
     let each = by_itself(IN_FLIGHT, refreshes / 10, Commits::Snapshot).await;
     let one = by_itself(1, alone, Commits::Snapshot).await;
@@ -180,11 +178,31 @@ where
     watch.stop(count)
 }
 
-async fn bare(client: &Client, config: &Config, count: usize) -> Cost {
-    let client = client.clone();
+/// The same requests without growthd, whose client makes none without a ledger line.
+#[derive(Clone)]
+struct Requests {
+    http: reqwest::Client,
+    api: Api,
+}
+
+impl Requests {
+    fn new(api: &Api) -> Requests {
+        let builder = reqwest::Client::builder().no_proxy().tcp_nodelay(true).tls_certs_only([]);
+        Requests { http: builder.build().unwrap(), api: api.clone() }
+    }
+
+    async fn refresh(&self, id: &AccountId) -> Vec<u8> {
+        let url = self.api.url(["v1", "social", "account", id.as_str(), "refresh"]);
+        let response = self.http.post(url).header("x-api-key", KEY).send().await.unwrap();
+        response.bytes().await.unwrap().to_vec()
+    }
+}
+
+async fn bare(requests: &Requests, config: &Config, count: usize) -> Cost {
+    let requests = requests.clone();
     cost_of(config, IN_FLIGHT, count, move |id| {
-        let client = client.clone();
-        async move { assert!(matches!(client.refresh(&id).await, Answer::Http(_))) }
+        let requests = requests.clone();
+        async move { assert!(!requests.refresh(&id).await.is_empty()) }
     })
     .await
 }
@@ -199,7 +217,7 @@ enum Commits {
 }
 
 async fn commit_each(
-    client: &Client,
+    requests: &Requests,
     config: &Config,
     folder: &Path,
     tasks: usize,
@@ -215,17 +233,17 @@ async fn commit_each(
         )
         .unwrap();
     let connection = Arc::new(Mutex::new(connection));
-    let client = client.clone();
+    let requests = requests.clone();
     cost_of(config, tasks, count, move |id| {
-        let (client, connection) = (client.clone(), connection.clone());
+        let (requests, connection) = (requests.clone(), connection.clone());
         async move {
             if commits == Commits::LineAndSnapshot {
                 let line = (id.as_str(), clock::now().time().0);
                 let connection = connection.lock().unwrap();
                 connection.execute("INSERT INTO line VALUES (?1, ?2)", line).unwrap();
             }
-            let Answer::Http(answer) = client.refresh(&id).await else { return };
-            let row = (id.as_str(), clock::now().time().0, answer.body);
+            let answer = requests.refresh(&id).await;
+            let row = (id.as_str(), clock::now().time().0, answer);
             let connection = connection.lock().unwrap();
             connection.execute("INSERT INTO snapshot VALUES (?1, ?2, ?3)", row).unwrap();
         }
@@ -239,18 +257,13 @@ async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     let store = Store::open(&config.database.path, Creation::Allowed).unwrap();
     let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Due);
     engine.watch(&config.accounts, EngineConfig::of(config), clock::moment()).unwrap();
-    let (inbox, received) = channel();
-    let (claims, claimed) = unbounded_channel();
-    let client = client.clone();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox, Metrics::default()));
     cost::count_allocations(is_counted);
     let watch = Stopwatch::start();
     // Ends when nothing more is due soon.
-    let (notifier, metrics) = (Notifier::silent(), Metrics::default());
-    let worker = Worker::new(engine, received, claims, notifier, metrics, Work::OneShot);
-    let worker = thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run());
-    let worker = worker.unwrap();
-    tokio::task::spawn_blocking(|| worker.join()).await.unwrap().unwrap().unwrap();
+    let observer = Box::new(|_: Notice<'_>| {});
+    let clock = Clock::system();
+    let mut runner = Runner::start(engine, client.clone(), Work::OneShot, clock, observer).unwrap();
+    runner.ended().await.unwrap();
     let cost = watch.stop(count);
     cost::count_allocations(false);
     let database = Connection::open(&config.database.path).unwrap();

@@ -6,6 +6,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::account::AccountId;
+use crate::config::Span;
 use crate::report::Since;
 
 /// Refreshes social-media accounts when they are due, and keeps their growth history in SQLite.
@@ -51,7 +52,14 @@ pub enum Verb {
         watch: bool,
     },
     /// Check the configuration, and forecast what it will cost
-    Check,
+    Check {
+        /// Say nothing but what is wrong with the configuration
+        #[arg(long, short)]
+        quiet: bool,
+        /// Go on, and check again after each edit of any of its files: a line for each
+        #[arg(long, conflicts_with = "quiet")]
+        watch: bool,
+    },
     /// Show the next runs, account by account
     Plan {
         /// Print one JSON value
@@ -60,16 +68,19 @@ pub enum Verb {
     },
     /// Refresh accounts now (spends credits)
     Refresh(RefreshArgs),
-    /// Ask the vendor for an account's id, and add it to the watchlist (spends a credit)
+    /// Ask the vendor for accounts' ids, and add them to the watchlist (a credit each)
     Add(AddArgs),
     /// Show how everything stands; exits 1 if something needs attention
     Status {
-        /// Print one JSON value
-        #[arg(long, conflicts_with = "quiet")]
+        /// Print one JSON value; with --quiet it does not grow with the list
+        #[arg(long)]
         json: bool,
         /// Print nothing but what needs attention
         #[arg(long, short)]
         quiet: bool,
+        /// No daemon is meant to run
+        #[arg(long)]
+        no_daemon: bool,
     },
     /// Write the history as one HTML page with charts, which needs no network
     Report {
@@ -90,6 +101,9 @@ pub enum Verb {
         /// Replace a file that is there
         #[arg(long)]
         force: bool,
+        /// Have `status` complain if no other backup follows within this time, such as 36h
+        #[arg(long, value_name = "DURATION")]
+        again_within: Option<Span>,
     },
     /// Watch it work against a simulated API: no key, no network, half a minute
     Demo,
@@ -98,19 +112,38 @@ pub enum Verb {
         /// Which shell's
         shell: Shell,
     },
-    /// Print the manual page, for packagers
-    Man,
+    /// Print a manual page, for packagers
+    Man {
+        /// Which page
+        #[arg(value_name = "PAGE", value_enum, default_value_t)]
+        page: ManualPage,
+    },
+}
+
+/// A manual page.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum ManualPage {
+    /// The program, section 1.
+    #[default]
+    Growthd,
+    /// The configuration, section 5.
+    #[value(name = "growthd.toml")]
+    Configuration,
 }
 
 /// Whom to add.
 #[derive(Debug, Args)]
 pub struct AddArgs {
-    /// The account's name on its platform, with or without @
-    pub username: String,
-    /// The platform: tiktok or youtube
+    /// The accounts' names on their platform, with or without @, or their profile URLs
+    #[arg(value_name = "USERNAME", required_unless_present = "from")]
+    pub usernames: Vec<String>,
+    /// The platform of names that are no URLs: tiktok or youtube
     #[arg(long, value_name = "P")]
-    pub platform: Platform,
-    /// How you call it [default: the name]
+    pub platform: Option<Platform>,
+    /// A file with a name or URL a line; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// How you call it, where there is one name [default: the name]
     #[arg(long)]
     pub label: Option<String>,
     /// Do not ask before a credit is spent
@@ -125,6 +158,16 @@ pub enum Platform {
     Tiktok,
     /// YouTube.
     Youtube,
+}
+
+impl Platform {
+    /// Its name, as the vendor writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Platform::Tiktok => "tiktok",
+            Platform::Youtube => "youtube",
+        }
+    }
 }
 
 /// Which accounts to refresh.

@@ -43,6 +43,7 @@ pub mod forecast;
 pub mod measurement;
 pub mod memory;
 pub mod report;
+pub mod runner;
 pub mod schedule;
 pub mod simulated_api;
 pub mod store;

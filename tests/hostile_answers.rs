@@ -3,6 +3,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 use growthd::simulated_api::Behaviour;
 
@@ -51,6 +55,8 @@ fn each_answer_has_one_meaning_and_its_good_part_is_kept() {
     let early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
     let many = |count: usize| "x: y\r\n".repeat(count);
     let deep = format!("\"deep\":{}1{}", "[".repeat(200_000), "]".repeat(200_000));
+    let with_status = |line: &str| format!("{line}\r\n{GOOD}").into_bytes();
+    let line_feeds = format!("HTTP/1.1 200 OK\nx: y\ncontent-length: {}\n\n{GOOD}", GOOD.len());
     let ok = "ok|200|1|7";
     let failed = "failed|200|1|-";
     let unknown = "unknown|-|1|-";
@@ -94,18 +100,36 @@ fn each_answer_has_one_meaning_and_its_good_part_is_kept() {
         ("two answers", with_length(format!("{GOOD}{GOOD}")), failed),
         ("a page", with_length("<!doctype html><title>Down</title>"), failed),
         ("a hundred thousand levels", account(&deep), ok),
-        ("too many headers", answer(&many(1000), GOOD), unknown),
+        ("a thousand headers", answer(&many(1000), GOOD), ok),
+        ("ten thousand headers", answer(&many(10_000), GOOD), unknown),
+        ("a folded header", answer("x: a\r\n b\r\n\tc\r\n", GOOD), ok),
+        ("a space before a header's colon", answer("x : y\r\n", GOOD), ok),
+        ("a header without a colon", answer("x\r\n", GOOD), ok),
+        ("a header's name that is none", answer("ü (x): y\r\n", GOOD), ok),
+        ("headers of 300 KB", answer(&format!("x: {}\r\n", "y".repeat(300_000)), GOOD), ok),
+        ("lines that end with a line feed alone", line_feeds.into(), ok),
+        ("no reason phrase", with_status("HTTP/1.1 200 \r\n"), ok),
+        ("no space where it would be", with_status("HTTP/1.1 200\r\n"), ok),
+        ("HTTP/1.0", with_status("HTTP/1.0 200 OK\r\n"), ok),
+        ("HTTP/0.9", GOOD.as_bytes().to_vec(), unknown),
+        ("chunks without the last", chunked(&chunk), ok),
         (
             "a header of a megabyte",
             answer(&format!("x: {}\r\n", "y".repeat(1 << 20)), GOOD),
             unknown,
         ),
-        ("a header that is no text", answer("x: \u{0}\r\n", GOOD), unknown),
+        ("a NUL in a header", answer("x: \u{0}\r\n", GOOD), unknown),
+        ("a control character in a header", answer("x: \u{1}\r\n", GOOD), ok),
         ("dates that are none", answer("date: yesterday\r\nretry-after: soon\r\n", GOOD), ok),
+        (
+            "no success",
+            with_length(r#"{"data":{"account":{"id":"a","stats":{"followers":7}}}}"#),
+            ok,
+        ),
         ("told twice", account(r#""stats":{"followers":9}"#), "ok|200|1|-"),
         ("half a surrogate", account(r#""displayName":"\ud800","note":"\u0000""#), ok),
     ];
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for (what, bytes, expected) in rows {
             scope.spawn(move || {
                 let socket = Socket::saying(bytes, Then::Close);
@@ -140,6 +164,79 @@ fn an_answer_that_was_told_to_its_end_is_kept_though_the_server_goes_on_waiting(
     let socket = Socket::saying(answer("content-length: 500\r\n", GOOD), Then::Silence);
     let (place, code) = refresh(&socket, "1s");
     assert_eq!((code, ledger(&place)), (Some(0), vec!["ok|200|1|7".to_owned()]));
+}
+
+/// The request's own words, as a server reads them.
+fn asked(place: &SlotWindow, listener: &TcpListener) -> String {
+    thread::scope(|scope| {
+        let said = scope.spawn(|| {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut heard = Vec::new();
+            while !heard.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                heard.extend(byte);
+            }
+            stream.write_all(&with_length(GOOD)).expect("it waits");
+            String::from_utf8(heard).expect("text").to_lowercase()
+        });
+        place.growthd(&["refresh", "a"]).with_code(0);
+        said.join().expect("a request")
+    })
+}
+
+#[test]
+fn a_request_without_a_body_says_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let place = SlotWindow::empty();
+    place.write_key();
+    let base_url = format!("http://{}", listener.local_addr().expect("an address"));
+    place.configure_for(&base_url, &Settings::weekly(&["a"]));
+    let request = asked(&place, &listener);
+    assert!(request.starts_with("post /v1/social/account/a/refresh http/1.1\r\n"), "{request}");
+    assert_eq!(request.matches("content-length: 0\r\n").count(), 1, "{request}");
+}
+
+#[test]
+fn no_part_of_the_key_is_kept_of_an_answer_that_is_too_large() {
+    let escaped: String = KEY.bytes().map(|byte| format!("\\u{:04x}", byte)).collect();
+    // At the end of what is kept, and at the end of what is read to keep it, after keys that
+    // take less when they are taken out.
+    let rows = [
+        (4096 - KEY.len() / 2, KEY.to_owned()),
+        (4096 - escaped.len() / 2, escaped.clone()),
+        (0, escaped.repeat(200)),
+        (1, KEY.repeat(2000)),
+    ];
+    for (at, text) in rows {
+        let body = format!("{}{text}{}", "x".repeat(at), "y".repeat(2 << 20));
+        let (place, code) = refresh(&Socket::saying(with_length(body), Then::Close), "10s");
+        assert_eq!(code, Some(69));
+        let kept = &place.database().rows("SELECT answer FROM refreshes")[0];
+        assert!(kept.len() <= 4096 && kept.contains("[key]"), "{at}");
+        let end = &KEY[..KEY.len().min(6)];
+        assert!(!kept.contains(end) && !kept.contains(&escaped[..12]), "{at}: {kept}");
+        let rest = kept.replace("[key]", "").replace(['x', 'y'], "");
+        assert!(rest.is_empty(), "{at}: {rest}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_never_made_is_not_spent_whatever_the_timeout() {
+    // Nobody takes the connections: once the queue is full, no more are made.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let mut held = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        held.push(stream);
+    }
+    let place = SlotWindow::empty();
+    place.write_key();
+    let api = "timeout = \"1s\"".to_owned();
+    let settings = Settings { api, ..Settings::weekly(&["a"]) };
+    place.configure_for(&format!("http://{address}"), &settings);
+    place.growthd(&["refresh", "a"]).with_code(69);
+    assert_eq!(ledger(&place), ["failed|-|0|-"]);
 }
 
 #[test]

@@ -73,9 +73,7 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
     }
     assert_eq!(problems.len(), 4, "{problems:#?}");
     for (words, problem) in
-        ["first_dleay", "unknown", "needs `id`", "stands in the watchlist already"]
-            .iter()
-            .zip(&problems)
+        ["first_dleay", "unknown", "needs `id`", "duplicate `id`"].iter().zip(&problems)
     {
         assert!(problem.contains("config.toml:") && problem.contains(words), "{problem}");
     }

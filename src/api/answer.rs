@@ -37,6 +37,8 @@ pub struct HttpAnswer {
     pub status: u16,
     /// The `Date` header.
     pub date: Option<Time>,
+    /// The `Age` header, in seconds: how long a cache has had it.
+    pub age: Option<i64>,
     /// The `Retry-After` header.
     pub retry_after: Option<RetryAfter>,
     /// The `Location` header.

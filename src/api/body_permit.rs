@@ -1,27 +1,26 @@
-//! How many large answers are held at once, so that a vendor gone mad cannot fill the memory.
+//! How many large bodies are held at once, so that a vendor gone mad cannot fill the memory.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What an answer may hold without asking for room, in bytes: many times a documented one.
+/// What a body may hold without a permit, in bytes: many times a documented one.
 pub(super) const SMALL: usize = 64 << 10;
 
 /// How many larger ones are held at once.
 const LARGE: usize = 8;
 
-/// Where the room for large answers is asked for.
+/// Where the permits for large bodies come from.
 #[derive(Clone, Debug)]
 pub(super) struct BodyPermits(Arc<Semaphore>);
 
-/// A large answer's room, which is another's once the answer was settled.
+/// The permit to hold a large body, which is another's once the answer was settled.
 #[derive(Clone, Debug, Default)]
 pub struct BodyPermit(
     #[expect(dead_code, reason = "held until it is dropped")] Option<Arc<OwnedSemaphorePermit>>,
 );
 
-/// Where an answer is held is no part of what it says.
+/// Where a body is held is no part of what it says.
 impl PartialEq for BodyPermit {
     fn eq(&self, _: &BodyPermit) -> bool {
         true
@@ -33,10 +32,10 @@ impl BodyPermits {
         BodyPermits(Arc::new(Semaphore::new(LARGE)))
     }
 
-    /// Room for a large answer; `None` if there is none for so long.
-    pub(super) async fn enter(&self, patience: Duration) -> Option<BodyPermit> {
-        let free = Arc::clone(&self.0).acquire_owned();
-        let permit = tokio::time::timeout(patience, free).await.ok()?.ok()?;
-        Some(BodyPermit(Some(Arc::new(permit))))
+    /// Waits for a permit.
+    pub(super) async fn enter(&self) -> BodyPermit {
+        let permit = Arc::clone(&self.0).acquire_owned().await;
+        // Nobody closes the semaphore.
+        BodyPermit(permit.ok().map(Arc::new))
     }
 }

@@ -18,7 +18,7 @@ pub enum Unusable {
     /// Not a JSON object.
     #[error("the answer is not JSON")]
     NotJson,
-    /// `success` is not `true`.
+    /// `success` is `false`.
     #[error("the answer says that it did not succeed")]
     NoSuccess,
     /// No `data.account` object.
@@ -36,10 +36,11 @@ pub enum Unusable {
 /// [`Unusable`]: the answer is for somebody else, or none.
 pub fn decode(json: &str, asked: Option<&AccountId>) -> Result<(AccountId, Measurement), Unusable> {
     let mut answer = Object::parse(json).ok_or(Unusable::NotJson)?;
-    let success = answer.take("success", boolean);
-    if success != Some(true) {
+    // Without it the numbers speak for themselves.
+    if answer.has("success", "false") {
         return Err(Unusable::NoSuccess);
     }
+    answer.take("success", |json| (json == "true").then_some(()));
     answer.take("message", |_| Some(()));
     let mut data = answer.take("data", Object::parse).ok_or(Unusable::NoAccount)?;
     let mut account = data.take("account", Object::parse).ok_or(Unusable::NoAccount)?;
@@ -158,8 +159,7 @@ fn boolean(json: &str) -> Option<bool> {
 }
 
 fn time(json: &str) -> Option<Time> {
-    let time = chrono::DateTime::parse_from_rfc3339(&text(json)?).ok()?;
-    Some(Time(time.timestamp()))
+    text(json)?.parse().ok()
 }
 
 /// A count is a whole number from 0 to 2^63 - 1, however it is written.
@@ -324,8 +324,9 @@ mod tests {
             ("<html>", Unusable::NotJson),
             ("[]", Unusable::NotJson),
             (&DOCUMENTED[..DOCUMENTED.len() - 1], Unusable::NotJson),
-            ("{}", Unusable::NoSuccess),
+            ("{}", Unusable::NoAccount),
             (r#"{"success":false}"#, Unusable::NoSuccess),
+            (r#"{"success":true,"success":false}"#, Unusable::NoSuccess),
             (r#"{"success":true}"#, Unusable::NoAccount),
             (r#"{"success":true,"data":{"account":null}}"#, Unusable::NoAccount),
             (r#"{"success":true,"data":{"account":{"username":"x"}}}"#, Unusable::NoAccount),

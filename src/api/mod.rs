@@ -5,15 +5,20 @@
 //! and pure, so that the engine can be simulated from here upwards.
 
 mod answer;
+mod body;
 mod body_permit;
+mod classify;
 mod client;
+mod deadline;
 mod decode;
 mod object;
 mod redaction;
-mod reply;
+mod transport;
+mod vendor_error;
 
 pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};
 pub use body_permit::BodyPermit;
+pub use classify::{CLOCK_TOLERANCE, ClassifiedResponse, ResponseKind, classify};
 pub use client::{Client, ClientError};
 pub use decode::{Unusable, decode};
-pub use reply::{CLOCK_TOLERANCE, ClassifiedResponse, ResponseKind, classify};
+pub use transport::TransportError;

@@ -45,6 +45,11 @@ impl<'a> Object<'a> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.get())
     }
 
+    /// Whether `name` is told to be exactly `json`, be it once or among others.
+    pub(super) fn has(&self, name: &str, json: &str) -> bool {
+        self.0.iter().any(|(key, value)| key == name && value.get() == json)
+    }
+
     /// Takes the value of `name` out if `read` understands it and it is told once; leaves it
     /// otherwise.
     pub(super) fn take<T>(

@@ -6,25 +6,42 @@ const SHORTEST: usize = 8;
 /// What stands there.
 const REDACTED: &[u8] = b"[key]";
 
+/// How many bytes a byte of the key takes at most, as `\u00xx`.
+pub(super) const LONGEST_WRITTEN: usize = 6;
+
+/// Whether a text goes on beyond what there is of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Extent {
+    /// It is all there.
+    Whole,
+    /// It was cut: the beginning of a key at its end may be that of the key.
+    Cut,
+}
+
 /// Takes `key` out of `text`: whatever is in an answer may be stored and shown, and a server
 /// that echoes the key must not get it there. It is found as it is, and as JSON or a URL may
 /// write it.
 ///
 /// One pass: an answer of nothing but keys takes as long as any other. A key too short to be a
 /// secret stays: it would be found in any text, and what was paid for is kept as it came.
-pub(super) fn redact(text: Vec<u8>, key: &[u8]) -> Vec<u8> {
+pub(super) fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
     if key.len() < SHORTEST {
         return text;
     }
+    let length_at = |at: usize| match written(&text[at..], key) {
+        Written::Key(length) => Some(length),
+        Written::Beginning if extent == Extent::Cut => Some(text.len() - at),
+        Written::Beginning | Written::Other => None,
+    };
     // However it is written, it begins with one of these three.
     let mut places = memchr::memchr3_iter(key[0], b'\\', b'%', &text);
-    let Some(first) = places.find(|&at| written(&text[at..], key).is_some()) else {
+    let Some(first) = places.find(|&at| length_at(at).is_some()) else {
         return text;
     };
     let mut redacted = text[..first].to_vec();
     let mut at = first;
     while at < text.len() {
-        match written(&text[at..], key) {
+        match length_at(at) {
             Some(length) => {
                 redacted.extend_from_slice(REDACTED);
                 at += length;
@@ -38,20 +55,43 @@ pub(super) fn redact(text: Vec<u8>, key: &[u8]) -> Vec<u8> {
     redacted
 }
 
-/// How many bytes at the beginning of `text` write `key`, which is not empty, if they do.
-fn written(text: &[u8], key: &[u8]) -> Option<usize> {
+/// What stands at the beginning of a text.
+enum Written {
+    /// The key, in so many bytes.
+    Key(usize),
+    /// As much of the key's beginning as there is of the text.
+    Beginning,
+    /// Something else.
+    Other,
+}
+
+/// Looks for `key`, which is not empty, at the beginning of `text`.
+fn written(text: &[u8], key: &[u8]) -> Written {
     let mut at = 0;
     for &byte in key {
-        at += match text.get(at..)? {
+        at += match &text[at..] {
             // Before what is literal: a backslash in a key is escaped too.
             [b'\\', escaped, ..] if *escaped == byte => 2,
             [b'\\', b'u', b'0', b'0', high, low, ..] if hexadecimal(*high, *low) == Some(byte) => 6,
             [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(byte) => 3,
             [literal, ..] if *literal == byte => 1,
-            _ => return None,
+            rest if is_beginning(rest, byte) => return Written::Beginning,
+            _ => return Written::Other,
         };
     }
-    (at > 0).then_some(at)
+    Written::Key(at)
+}
+
+/// Whether `rest` ends before it could say whether it is `byte`.
+fn is_beginning(rest: &[u8], byte: u8) -> bool {
+    let is_high = |digit: u8| char::from(digit).to_digit(16) == Some(u32::from(byte >> 4));
+    match rest {
+        [] | [b'\\' | b'%'] | [b'\\', b'u'] | [b'\\', b'u', b'0'] | [b'\\', b'u', b'0', b'0'] => {
+            true
+        }
+        [b'\\', b'u', b'0', b'0', first] | [b'%', first] => is_high(*first),
+        _ => false,
+    }
 }
 
 fn hexadecimal(high: u8, low: u8) -> Option<u8> {
@@ -64,7 +104,7 @@ mod tests {
     use super::*;
 
     fn redacted(text: &str, key: &str) -> String {
-        String::from_utf8(redact(text.into(), key.as_bytes())).expect("text")
+        String::from_utf8(redact(text.into(), key.as_bytes(), Extent::Whole)).expect("text")
     }
 
     #[test]
@@ -99,6 +139,22 @@ mod tests {
     fn an_answer_of_nothing_but_keys_takes_no_longer() {
         let key = b"hk_live_42424242";
         let flood = key.repeat((1 << 20) / key.len());
-        assert_eq!(redact(flood, key).len(), (1 << 20) / key.len() * REDACTED.len());
+        assert_eq!(redact(flood, key, Extent::Whole).len(), (1 << 20) / key.len() * REDACTED.len());
+    }
+
+    #[test]
+    fn no_part_of_the_key_is_left_at_the_end_of_a_cut_text() {
+        let key = b"hk_live_4242";
+        for whole in ["hk_live_4242", r"\u0068k\u005Flive%5f4242", r"\h\k\_live_4242"] {
+            for end in 1..whole.len() {
+                let text = format!("<{}", &whole[..end]);
+                let cut = redact(text.clone().into(), key, Extent::Cut);
+                assert_eq!(String::from_utf8_lossy(&cut), "<[key]", "{text}");
+                assert_eq!(redact(text.clone().into(), key, Extent::Whole), text.as_bytes());
+            }
+        }
+        for text in ["hk_live_424z", r"\u0067", "%7", "<"] {
+            assert_eq!(redact(text.into(), key, Extent::Cut), text.as_bytes(), "{text}");
+        }
     }
 }

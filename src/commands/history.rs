@@ -231,7 +231,7 @@ impl History {
             if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
                 table.row([format!("  gap: {:.1} days", gap.days)]);
             }
-            let mut cells = vec![point.time.date_time().format(format).to_string()];
+            let mut cells = vec![point.time.utc().strftime(format).to_string()];
             cells.extend(columns.iter().map(|column| (column.cell)(point)));
             if point.is_suspect {
                 cells.push("?".to_owned());

@@ -9,6 +9,8 @@ mod growth;
 mod history;
 mod journald;
 mod logging;
+mod one_shot;
+mod output;
 mod packaging;
 mod plan;
 mod refresh;
@@ -26,7 +28,7 @@ use serde::ser::{Serialize, SerializeSeq, Serializer};
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::config::{Config, ConfigError, EditError, KeyError};
-use crate::daemon::{RunError, WatchedFile};
+use crate::daemon::RunError;
 use crate::report::{Future, Printable};
 use crate::store::StoreError;
 
@@ -104,11 +106,10 @@ impl CommandError {
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
             CommandError::Run(error) => match error {
-                RunError::Config(_)
-                | RunError::Key(_)
-                | RunError::Client(_)
-                | RunError::Listen { .. } => CONFIG,
-                RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
+                RunError::Config(_) | RunError::Key(_) | RunError::Client(_) => CONFIG,
+                // Starting again will not mend it: the program is older than its database.
+                RunError::Store(StoreError::Newer { .. }) => CONFIG,
+                RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => STORE,
             },
         })
     }
@@ -145,11 +146,12 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Run { watch } => {
             // Libraries speak up where something is wrong.
             logging::start(cli.log_format, "warn,growthd=info")?;
-            // Before it is read, so that an edit meanwhile is noticed.
-            let file = watch.then(|| WatchedFile::new(&path));
-            run::run(config()?, file)
+            run::run(path, watch)
         }
-        Verb::Check => check::check(&config()?),
+        Verb::Check { watch: true, .. } => check::watch(&path),
+        // Whoever reads it has read it whole.
+        Verb::Check { quiet: true, .. } => config().map(|_| Done::Well).map_err(Into::into),
+        Verb::Check { .. } => check::check(&config()?),
         Verb::Plan { json } => plan::plan(config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;
@@ -161,28 +163,26 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             run::keep_memory_private();
             add::add(&path, &args)
         }
-        Verb::Status { json, quiet } => {
-            let form = match (json, quiet) {
-                (true, _) => status::Form::Json,
-                (_, true) => status::Form::Quiet,
-                _ => status::Form::Text,
-            };
-            status::status(&config()?, form)
+        Verb::Status { json, quiet, no_daemon } => {
+            let extent = if quiet { status::Scope::Attention } else { status::Scope::Everything };
+            let form = if json { status::Form::Json } else { status::Form::Text };
+            let daemon = if no_daemon { status::Need::None } else { status::Need::Running };
+            status::status(&config()?, form, extent, daemon)
         }
         Verb::Report { output } => report::report(&config()?, &output),
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),
         Verb::Export(args) => export::export(&config()?, &args),
-        Verb::Backup { file, force } => {
+        Verb::Backup { file, force, again_within } => {
             let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
-            backup::backup(&config()?, &file, replace)
+            backup::backup(&config()?, &file, replace, again_within)
         }
         Verb::Demo => {
             logging::start(cli.log_format, "off")?;
             demo::demo()
         }
         Verb::Completions { shell } => packaging::completions(shell),
-        Verb::Man => packaging::man(),
+        Verb::Man { page } => packaging::man(page),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Adding an account to the watchlist's file, and nothing else: every comment, the order and the
 //! line endings stay as they are.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Config, ConfigError};
@@ -80,10 +80,24 @@ impl WatchlistFile {
         let failed = |source| EditError::Write { path: self.path.clone(), source };
         // A link stays a link, to the file that is edited.
         let target = fs::canonicalize(&self.path).map_err(failed)?;
+        let _lock = lock(&target).map_err(failed)?;
         if fs::read_to_string(&target).map_err(failed)? != self.text {
             return Err(EditError::Changed(self.path.clone()));
         }
         replace(&target, &self.with(id, label)).map_err(failed)
+    }
+
+    /// Finds out whether the file can be written, before anything is paid for.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub fn check_writable(&self) -> Result<(), EditError> {
+        let failed = |source| EditError::Write { path: self.path.clone(), source };
+        let target = fs::canonicalize(&self.path).map_err(failed)?;
+        let folder = target.parent().unwrap_or_else(|| Path::new("/"));
+        OpenOptions::new().append(true).open(&target).map_err(failed)?;
+        tempfile::Builder::new().prefix(".growthd-").tempfile_in(folder).map_err(failed)?;
+        Ok(())
     }
 
     fn with(&self, id: &AccountId, label: Option<&str>) -> String {
@@ -109,6 +123,18 @@ pub fn entry(id: &AccountId, label: Option<&str>) -> Vec<String> {
     // A TOML string has the escapes of a JSON string.
     lines.extend(label.map(|label| format!("label = {}", serde_json::Value::from(label))));
     lines
+}
+
+/// Keeps other edits of growthd's away until the answer is dropped. Whoever waited for it may hold
+/// a file that was replaced meanwhile, and looks again.
+fn lock(target: &Path) -> io::Result<File> {
+    loop {
+        let file = File::open(target)?;
+        file.lock()?;
+        if file.metadata()?.ino() == fs::metadata(target)?.ino() {
+            return Ok(file);
+        }
+    }
 }
 
 fn replace(target: &Path, text: &str) -> io::Result<()> {

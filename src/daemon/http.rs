@@ -92,8 +92,7 @@ async fn metrics(served: Arc<Served>, format: Exposition) -> Response<Full<Bytes
         served.metrics.text(&served.database, budget.as_ref(), clock::now().time())
     });
     match read.await {
-        Ok(Ok(metrics)) => typed(StatusCode::OK, format.content_type(), &format.write(metrics)),
-        Ok(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
+        Ok(metrics) => typed(StatusCode::OK, format.content_type(), &format.write(metrics)),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
     }
 }

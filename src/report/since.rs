@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveTime};
-
 use crate::clock::Time;
 use crate::config::{InvalidSpan, Span};
 
@@ -61,13 +59,8 @@ impl FromStr for Since {
             Err(InvalidSpan::TooLong) => return Err(InvalidSince::Span(InvalidSpan::TooLong)),
             Err(InvalidSpan::Shape) => {}
         }
-        if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Since::At(Time(instant.timestamp())));
-        }
-        // chrono takes 2026-1-1 too; what is written into scripts has one form.
-        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
-        let midnight = day.ok_or(InvalidSince::Shape)?.and_time(NaiveTime::MIN);
-        Ok(Since::At(Time(midnight.and_utc().timestamp())))
+        let instant = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
+        instant.map(Since::At).map_err(|_| InvalidSince::Shape)
     }
 }
 

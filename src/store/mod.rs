@@ -6,7 +6,8 @@
 //! [`Claim`] is the proof of that.
 //!
 //! # Locking
-//! A lock on `FILE.lock` is held as long as the store is open: one writing growthd a database.
+//! A lock on the file itself is held as long as the store is open: one writing growthd a database,
+//! whatever name it is reached by.
 //! Readers need no lock (WAL). The journal is kept after a clean stop, since without it a reader
 //! that may not write the folder cannot open the file.
 //!
@@ -23,10 +24,12 @@ mod account_growth;
 mod backup;
 mod batch;
 mod breaker;
+mod disk;
 mod error;
 mod export;
 mod history;
 mod journal;
+mod last_backup;
 mod ledger;
 mod open;
 mod overview;
@@ -41,14 +44,16 @@ pub use account::{Account, FailureRow, StateRow};
 pub use account_growth::AccountGrowth;
 pub use batch::{LeftPending, ReadTx, Verdict, WriteTx};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
+pub use disk::disk_trouble;
 pub use error::StoreError;
 pub use export::Exported;
 pub use history::{AccountRef, Change, Gap, Named, Point};
 pub use journal::journal_size;
+pub use last_backup::LastBackup;
 pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
-pub use open::{Creation, SCHEMA_VERSION, Store};
+pub use open::{Creation, SCHEMA_VERSION, Store, real_path};
 pub use overview::Overview;
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount};

@@ -43,8 +43,8 @@ const JOURNAL_LIMIT: i64 = 64 << 20;
 /// The database is the group's to read and nobody else's.
 const FILE_MODE: u32 = 0o640;
 
-/// Follows no link to somewhere else, and waits for nobody at the other end of a pipe.
-const AS_A_FILE: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
+/// Waits for nobody at the other end of a pipe.
+const AS_A_FILE: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
 /// Whether opening may make a database that is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,8 +61,9 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     inode: Inode,
-    /// Held for its lock.
-    _lock: File,
+    /// The file itself, held for its lock. After the connection, since closing any descriptor of
+    /// a file drops what other locks the process has on it.
+    lock: File,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,13 +92,14 @@ impl Store {
         if !exists && creation == Creation::Refused {
             return Err(StoreError::Missing(path.to_owned()));
         }
+        let path = &real_path(path);
         check_owner(path)?;
-        let lock = take_lock(path)?;
         if !exists {
             create(path)?;
         }
+        let lock = take_lock(path)?;
         let (connection, inode) = connect(path)?;
-        Ok(Store { connection, path: path.to_owned(), inode, _lock: lock })
+        Ok(Store { connection, path: path.to_owned(), inode, lock })
     }
 
     /// Begins a batch: one transaction, holding SQLite's write lock from its first statement.
@@ -136,9 +138,11 @@ impl Store {
         // process that closes a file gives up all its locks on it.
         self.connection = Connection::open_in_memory()?;
         self.inode = Inode::NONE;
+        let lock = take_lock(&self.path)?;
         let (connection, inode) = connect(&self.path)?;
         self.connection = connection;
         self.inode = inode;
+        self.lock = lock;
         Ok(())
     }
 
@@ -191,27 +195,41 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-/// A file left behind by root would lock the service's own user out.
+/// A file left behind by root would lock the service's own user out. What somebody leaves in a
+/// folder of root's that they may write, as a container's volume, locks nobody out.
 fn check_owner(path: &Path) -> Result<(), StoreError> {
+    const ROOT: u32 = 0;
     let folder = folder_of(path);
-    let metadata = fs::metadata(folder)
-        .map_err(|source| StoreError::File { path: folder.to_owned(), source })?;
+    let owner = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.uid()),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
+    };
     let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() == user {
-        return Ok(());
+    let of_folder = owner(folder)?;
+    if ![user, ROOT].contains(&of_folder) {
+        return Err(StoreError::WrongUser {
+            folder: folder.to_owned(),
+            owner: user_name(of_folder),
+            user: user_name(user),
+        });
     }
-    Err(StoreError::WrongUser {
-        folder: folder.to_owned(),
-        owner: user_name(metadata.uid()),
-        user: user_name(user),
-    })
+    match rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {
+        // As after a restore by root.
+        Err(rustix::io::Errno::ACCESS) if owner(path)? != user => Err(StoreError::WrongOwner {
+            path: path.to_owned(),
+            owner: user_name(owner(path)?),
+            user: user_name(user),
+        }),
+        // What else is wrong is told where it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// A user's name, from the file that lists the local ones; `#UID`, as sudo takes it, otherwise.
@@ -232,29 +250,26 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn lock_path(path: &Path) -> PathBuf {
-    beside(path, ".lock")
+/// The file that `path` leads to, links followed: as far as it is there.
+pub fn real_path(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
+    }
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
+/// Locks the file itself, so that no other name of it lets a second growthd in.
 fn take_lock(path: &Path) -> Result<File, StoreError> {
-    let lock = lock_path(path);
-    let failed = |source| StoreError::File { path: lock.clone(), source };
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
     let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
+        .read(true)
         .write(true)
-        .mode(FILE_MODE)
         .custom_flags(AS_A_FILE)
-        .open(&lock);
-    let file = match file {
-        Ok(file) if file.metadata().map_err(failed)?.is_file() => file,
-        Ok(_) => return Err(StoreError::NotAFile(lock)),
-        // A link, a pipe that nobody reads, a folder.
-        Err(_) if fs::symlink_metadata(&lock).is_ok_and(|there| !there.is_file()) => {
-            return Err(StoreError::NotAFile(lock));
-        }
-        Err(error) => return Err(failed(error)),
-    };
+        .open(path)
+        .map_err(failed)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -263,19 +278,28 @@ fn take_lock(path: &Path) -> Result<File, StoreError> {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
     }
-    Err(StoreError::Held { path: path.to_owned(), lock })
+    // A growthd holds it for itself alone; who shares it is some reader, and will be done.
+    match file.try_lock_shared() {
+        Ok(()) => Err(StoreError::Shared(path.to_owned())),
+        Err(_) => Err(StoreError::Held(path.to_owned())),
+    }
 }
 
-/// Whether some process holds the lock of `path` now.
+/// Whether some growthd holds the database at `path` now. Not for a process that has it open
+/// itself: closing a file drops what locks the process has on it.
 pub(super) fn is_held(path: &Path) -> bool {
-    let lock = OpenOptions::new().read(true).custom_flags(AS_A_FILE).open(lock_path(path));
-    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    let file = OpenOptions::new().read(true).custom_flags(AS_A_FILE).open(path);
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Makes the empty file first, since the journal's files take their mode from it.
 fn create(path: &Path) -> Result<(), StoreError> {
-    let made = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(path);
-    made.map(drop).map_err(|source| StoreError::File { path: path.to_owned(), source })
+    match OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(path) {
+        Ok(_) => Ok(()),
+        // Another start made it meanwhile; the lock says whose it is.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
+    }
 }
 
 fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {

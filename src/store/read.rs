@@ -54,6 +54,14 @@ impl Reader {
         Reader::open(path)
     }
 
+    /// The database's schema, which may be an earlier one than this version writes.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn schema(&self) -> Result<i64, StoreError> {
+        Ok(self.connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    }
+
     /// One consistent look at everything.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ pub fn hold(input: &[u8]) {
     let answer = HttpAnswer {
         status,
         date: (first & 32 != 0).then(|| NOW.plus(i64::from(*second) * 100 - 12_800)),
+        age: (first & 64 == 0).then_some(i64::from(*second) * 50),
         retry_after: (first & 64 != 0).then(|| RetryAfter::parse(&header)).flatten(),
         location: (first & 128 != 0).then(|| header.into_owned()),
         body: body.to_vec(),

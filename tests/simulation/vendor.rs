@@ -154,6 +154,8 @@ impl Kind {
             Kind::Busy(423),
             Kind::Throttled(None),
             Kind::Throttled(Some(wait)),
+            Kind::AskedToWait(403, wait),
+            Kind::AskedToWait(409, wait),
             Kind::Broken(500),
             Kind::Broken(502),
             Kind::Maintenance(wait),
@@ -185,7 +187,7 @@ impl Kind {
     /// Trouble that comes and goes with a single call.
     pub fn draw_noise(random: &mut Random) -> Kind {
         if random.chance(10) {
-            return random.pick(&[Kind::Cached, Kind::Zero]);
+            return random.pick(&[Kind::Cached, Kind::Zero, Kind::Unsaid]);
         }
         Kind::draw(random)
     }

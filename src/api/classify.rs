@@ -1,0 +1,372 @@
+//! What a response means: one table, first match wins.
+//!
+//! Nothing here is a function of anything but the response, the account asked for and the time of
+//! arrival; whose trouble it is, the engine decides. Only statuses and codes are looked at. The
+//! vendor's texts are shown and decide nothing: an account's name in one could stop the list.
+
+use crate::account::AccountId;
+use crate::api::answer::{Answer, HttpAnswer, KEPT};
+use crate::api::decode::decode;
+use crate::api::vendor_error::{VendorError, shortened};
+use crate::clock::Time;
+use crate::measurement::Measurement;
+
+/// How far the vendor's clock may be from ours before ours counts as wrong, in seconds.
+pub const CLOCK_TOLERANCE: i64 = 3600;
+
+/// What a response is.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ResponseKind {
+    /// The numbers of the account.
+    Ok(AccountId, Box<Measurement>),
+    /// Nothing was sent: no address, no connection, no TLS.
+    Unreachable,
+    /// Nobody knows whether it was carried out.
+    Unknown,
+    /// A success without the account's numbers; its beginning is kept.
+    Unusable(String),
+    /// The vendor is in trouble.
+    Broken {
+        /// The least distance to the next try, in seconds, where it said so.
+        retry_after: Option<i64>,
+    },
+    /// Too fast.
+    Throttled {
+        /// How long to wait, in seconds, where it said so.
+        retry_after: Option<i64>,
+    },
+    /// The key, the credits or the subscription.
+    Unauthorised,
+    /// The same request may be right later.
+    Busy,
+    /// This request will not be carried out.
+    Refused,
+}
+
+/// A response, understood.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClassifiedResponse {
+    /// What it is.
+    pub kind: ResponseKind,
+    /// Whether it may have cost a credit: every request that left, unless the vendor refused it
+    /// with a 4xx or a redirect.
+    pub spent: bool,
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// For a person: what went wrong, and what to do. `None` exactly for [`ResponseKind::Ok`].
+    pub error: Option<String>,
+    /// By how many seconds our clock is off, where that is more than [`CLOCK_TOLERANCE`]:
+    /// positive if it is behind the vendor's, negative if it is ahead.
+    pub clock_off: Option<i64>,
+}
+
+impl ClassifiedResponse {
+    /// A request of which nobody knows whether it was carried out.
+    pub fn unknown(error: String) -> ClassifiedResponse {
+        ClassifiedResponse {
+            kind: ResponseKind::Unknown,
+            spent: true,
+            status: None,
+            error: Some(error),
+            clock_off: None,
+        }
+    }
+
+    /// A request that never left.
+    pub fn unreachable(error: String) -> ClassifiedResponse {
+        ClassifiedResponse {
+            kind: ResponseKind::Unreachable,
+            spent: false,
+            ..ClassifiedResponse::unknown(error)
+        }
+    }
+}
+
+/// Says what `answer` to a refresh of `asked` means, having arrived at `now`. With `None` any
+/// account will do, as for one looked up by name.
+pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> ClassifiedResponse {
+    match answer {
+        Answer::NotSent(error) => ClassifiedResponse::unreachable(error.clone()),
+        Answer::Unknown(error) => ClassifiedResponse::unknown(error.clone()),
+        Answer::Http(answer) => {
+            let (kind, error) = match understand(answer, asked, now) {
+                Ok(kind) => (kind, None),
+                Err((kind, error)) => (kind, Some(error)),
+            };
+            ClassifiedResponse {
+                kind,
+                spent: !(300..500).contains(&answer.status),
+                status: Some(answer.status),
+                error,
+                clock_off: clock_off(answer, now),
+            }
+        }
+    }
+}
+
+/// A cache's answer was right when the cache got it, `Age` seconds ago.
+fn clock_off(answer: &HttpAnswer, now: Time) -> Option<i64> {
+    let sent = answer.date?.plus(answer.age.unwrap_or(0));
+    Some(sent.since(now)).filter(|off| off.saturating_abs() > CLOCK_TOLERANCE)
+}
+
+fn understand(
+    answer: &HttpAnswer,
+    asked: Option<&AccountId>,
+    now: Time,
+) -> Result<ResponseKind, (ResponseKind, String)> {
+    // Some put a byte order mark in front of what they paid no less for.
+    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+    let text = String::from_utf8_lossy(body);
+    let status = answer.status;
+    let mut fault = None;
+    if status == 200 {
+        fault = match decode(&text, asked) {
+            _ if !answer.is_whole => Some("the answer is too large".to_owned()),
+            Ok((id, measurement)) => return Ok(ResponseKind::Ok(id, Box::new(measurement))),
+            Err(unusable) => Some(unusable.to_string()),
+        };
+    }
+    let error = VendorError::parse(&text);
+    let retry_after = answer.retry_after.map(|after| after.seconds(now));
+    let kind = match status {
+        200..300 => ResponseKind::Unusable(beginning(&text)),
+        300..400 => ResponseKind::Refused,
+        429 => ResponseKind::Throttled { retry_after },
+        400..500 if retry_after.is_some() => ResponseKind::Throttled { retry_after },
+        401 | 402 => ResponseKind::Unauthorised,
+        403 if error.is_about_key_or_credits() => ResponseKind::Unauthorised,
+        408 | 409 | 421 | 423 | 425 => ResponseKind::Busy,
+        400..500 => ResponseKind::Refused,
+        // A status outside the known classes says as little as a 5xx does.
+        _ => ResponseKind::Broken { retry_after },
+    };
+    let mut parts = vec![format!("HTTP {status}")];
+    parts.extend(fault);
+    parts.extend(error.parts().map(str::to_owned));
+    let what = shortened(&parts.join(": "));
+    let message = match advice(&kind, answer) {
+        Some(advice) => format!("{what}; {advice}"),
+        None => what,
+    };
+    Err((kind, message))
+}
+
+/// What a person can do about it.
+fn advice(kind: &ResponseKind, answer: &HttpAnswer) -> Option<String> {
+    let fixed = match (kind, answer.status) {
+        (ResponseKind::Refused, 300..400) => return Some(redirect(answer.location.as_deref())),
+        (ResponseKind::Unauthorised, 401) => "check the API key",
+        (ResponseKind::Unauthorised, 402) => "check the credits and the subscription",
+        (ResponseKind::Unauthorised, _) => "check the API key, the credits and the subscription",
+        (ResponseKind::Refused, 403) => {
+            "check whether the account is yours and what the key may do"
+        }
+        (ResponseKind::Unusable(_), _) => {
+            "check [api] base_url; its beginning is kept in `refreshes`"
+        }
+        _ => return None,
+    };
+    Some(fixed.to_owned())
+}
+
+/// Where a redirect leads, as the `base_url` that would lead there. It is never followed: the
+/// key would go with it.
+fn redirect(location: Option<&str>) -> String {
+    let Some(location) = location else {
+        return "redirected to nowhere; check [api] base_url".to_owned();
+    };
+    let base = location.split_once("/v1/social/").map_or(location, |(base, _)| base);
+    format!("redirected to {}; if that is right, make it [api] base_url", shortened(base))
+}
+
+fn beginning(text: &str) -> String {
+    text[..text.floor_char_boundary(KEPT)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RetryAfter;
+
+    const NOW: Time = Time(1_767_225_600);
+    const GOOD: &str = r#"{"success":true,"data":{"account":{"id":"clx123abc"}}}"#;
+
+    fn answer(status: u16, body: &str) -> HttpAnswer {
+        HttpAnswer { status, body: body.into(), is_whole: true, ..Default::default() }
+    }
+
+    fn classified(answer: HttpAnswer) -> ClassifiedResponse {
+        let asked = "clx123abc".parse().expect("an id");
+        classify(&Answer::Http(answer), Some(&asked), NOW)
+    }
+
+    fn broken(retry_after: Option<i64>) -> ResponseKind {
+        ResponseKind::Broken { retry_after }
+    }
+
+    fn throttled(retry_after: Option<i64>) -> ResponseKind {
+        ResponseKind::Throttled { retry_after }
+    }
+
+    #[test]
+    fn the_table_row_by_row_and_in_its_order() {
+        let unusable = |body: &str| ResponseKind::Unusable(body.to_owned());
+        let code = r#"{"error":{"code":"SUBSCRIPTION_REQUIRED","message":"x"}}"#;
+        let flat_code = r#"{"success":false,"message":"x","code":"INSUFFICIENT_CREDITS"}"#;
+        let text =
+            r#"{"error":{"code":"NOT_FOUND","message":"no credits, no key, no subscription"}}"#;
+        let other = r#"{"data":{"account":{"id":"other"}}}"#;
+        for (status, body, kind, spent) in [
+            (200, r#"{"success":false}"#, unusable(r#"{"success":false}"#), true),
+            (200, "<html>", unusable("<html>"), true),
+            (200, "", unusable(""), true),
+            (200, code, unusable(code), true),
+            (200, other, unusable(other), true),
+            (101, "", broken(None), true),
+            (204, "", unusable(""), true),
+            (201, GOOD, unusable(GOOD), true),
+            (500, "", broken(None), true),
+            (503, code, broken(None), true),
+            (599, GOOD, broken(None), true),
+            (999, "", broken(None), true),
+            (429, "", throttled(None), false),
+            (429, code, throttled(None), false),
+            (401, "", ResponseKind::Unauthorised, false),
+            (402, text, ResponseKind::Unauthorised, false),
+            (403, code, ResponseKind::Unauthorised, false),
+            (403, flat_code, ResponseKind::Unauthorised, false),
+            (403, text, ResponseKind::Refused, false),
+            (403, "", ResponseKind::Refused, false),
+            (408, "", ResponseKind::Busy, false),
+            (409, code, ResponseKind::Busy, false),
+            (421, "", ResponseKind::Busy, false),
+            (423, "", ResponseKind::Busy, false),
+            (425, "", ResponseKind::Busy, false),
+            (400, "not json", ResponseKind::Refused, false),
+            (404, text, ResponseKind::Refused, false),
+            (404, code, ResponseKind::Refused, false),
+            (410, GOOD, ResponseKind::Refused, false),
+            (301, "", ResponseKind::Refused, false),
+            (304, GOOD, ResponseKind::Refused, false),
+            (307, code, ResponseKind::Refused, false),
+        ] {
+            let response = classified(answer(status, body));
+            assert_eq!((response.kind, response.spent), (kind, spent), "{status} {body}");
+            assert_eq!(response.status, Some(status));
+            assert!(response.error.is_some_and(|error| error.contains(&status.to_string())));
+        }
+        for good in [GOOD, r#"{"data":{"account":{"id":"clx123abc"}}}"#] {
+            let response = classified(answer(200, good));
+            assert!(matches!(response.kind, ResponseKind::Ok(..)), "{good}");
+            assert_eq!((response.spent, response.error), (true, None), "{good}");
+        }
+    }
+
+    #[test]
+    fn a_retry_after_counts_outside_2xx_and_3xx() {
+        let code = r#"{"error":{"code":"INVALID_API_KEY"}}"#;
+        for (status, body, kind) in [
+            (429, "", throttled(Some(7))),
+            (404, "", throttled(Some(7))),
+            (409, "", throttled(Some(7))),
+            (401, code, throttled(Some(7))),
+            (403, code, throttled(Some(7))),
+            (408, "", throttled(Some(7))),
+            (425, "", throttled(Some(7))),
+            (503, "", broken(Some(7))),
+            (302, "", ResponseKind::Refused),
+            (204, "", ResponseKind::Unusable(String::new())),
+        ] {
+            let retry_after = Some(RetryAfter::Seconds(7));
+            let response = classified(HttpAnswer { retry_after, ..answer(status, body) });
+            assert_eq!(response.kind, kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn silence_is_spent_only_if_something_was_sent() {
+        let unreachable = classify(&Answer::NotSent("refused".into()), None, NOW);
+        assert_eq!((unreachable.kind, unreachable.spent), (ResponseKind::Unreachable, false));
+        let unknown = classify(&Answer::Unknown("timed out".into()), None, NOW);
+        assert_eq!((unknown.kind, unknown.spent), (ResponseKind::Unknown, true));
+    }
+
+    #[test]
+    fn our_clock_is_off_if_date_and_age_together_are_over_an_hour_from_it() {
+        for (date, age, off) in [
+            (0, None, None),
+            (3600, None, None),
+            (3601, None, Some(3601)),
+            (-3601, None, Some(-3601)),
+            (-86_400, Some(86_400), None),
+            (-86_400, Some(0), Some(-86_400)),
+            (0, Some(7200), Some(7200)),
+            (0, Some(i64::MAX), Some(i64::MAX - NOW.0)),
+        ] {
+            let date = Some(NOW.plus(date));
+            let response = classified(HttpAnswer { date, age, ..answer(200, GOOD) });
+            assert_eq!(response.clock_off, off, "{date:?} {age:?}");
+        }
+        let response = classified(HttpAnswer { age: Some(9999), ..answer(200, GOOD) });
+        assert_eq!(response.clock_off, None);
+    }
+
+    #[test]
+    fn an_error_says_what_and_what_to_do() {
+        for (status, body, error) in [
+            (
+                404,
+                r#"{"success":false,"message":"No such account","code":"NOT_FOUND"}"#,
+                "HTTP 404: NOT_FOUND: No such account",
+            ),
+            (
+                401,
+                r#"{"error":{"code":"INVALID_API_KEY","message":"m"}}"#,
+                "HTTP 401: INVALID_API_KEY: m; check the API key",
+            ),
+            (503, r#"{"error":"plain"}"#, "HTTP 503: plain"),
+            (409, "", "HTTP 409"),
+            (
+                200,
+                "<html>",
+                "HTTP 200: the answer is not JSON; check [api] base_url; its beginning is kept in `refreshes`",
+            ),
+        ] {
+            assert_eq!(classified(answer(status, body)).error.as_deref(), Some(error));
+        }
+        let long = format!(r#"{{"message":"{}"}}"#, "ä".repeat(5000));
+        let error = classified(answer(404, &long)).error.expect("an error");
+        assert!(error.chars().count() < 400, "{error}");
+    }
+
+    #[test]
+    fn a_redirect_names_the_base_url_that_it_would_be() {
+        for (location, said) in [
+            (
+                Some("https://api.hooked.so/v1/social/account/clx123abc/refresh"),
+                "HTTP 307; redirected to https://api.hooked.so; if that is right, make it [api] base_url",
+            ),
+            (
+                Some("https://elsewhere.invalid/"),
+                "HTTP 307; redirected to https://elsewhere.invalid/; if that is right, make it [api] base_url",
+            ),
+            (None, "HTTP 307; redirected to nowhere; check [api] base_url"),
+        ] {
+            let location = location.map(str::to_owned);
+            let response = classified(HttpAnswer { location, ..answer(307, "") });
+            assert_eq!(response.error.as_deref(), Some(said));
+        }
+    }
+
+    #[test]
+    fn of_an_unusable_answer_the_beginning_is_kept() {
+        let ResponseKind::Unusable(kept) = classified(answer(200, &"ä".repeat(5000))).kind else {
+            panic!("usable")
+        };
+        assert_eq!(kept.len(), 4096);
+        let response = classified(HttpAnswer { is_whole: false, ..answer(200, GOOD) });
+        assert!(matches!(response.kind, ResponseKind::Unusable(_)));
+        assert!(response.error.is_some_and(|error| error.contains("too large")));
+    }
+}

@@ -1,0 +1,86 @@
+//! How long a whole call may take.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+/// A timer that fires this much too late shows that the process did not run meanwhile.
+const STOPPED: Duration = Duration::from_millis(100);
+
+/// What a process that was stopped gets to read what arrived meanwhile.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The end of a call. An answer that arrived while the process was stopped (Ctrl-Z, a frozen
+/// machine) was paid for: it lies in the socket, and gets the time to be read, however late.
+pub(super) struct Deadline {
+    due: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// The deadline passed.
+pub(super) struct Passed;
+
+impl Deadline {
+    pub(super) fn after(timeout: Duration) -> Deadline {
+        let timer = Box::pin(sleep(timeout));
+        Deadline { due: timer.deadline(), timer }
+    }
+
+    /// What `work` brings, unless the deadline passes first. Work that can go on does.
+    pub(super) async fn bound<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Passed> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = &mut self.timer => {}
+            }
+            let now = Instant::now();
+            if now.saturating_duration_since(self.due) < STOPPED {
+                return Err(Passed);
+            }
+            self.due = now + GRACE;
+            self.timer = Box::pin(sleep_until(self.due));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_passes_and_what_is_ready_is_taken_all_the_same() {
+        let mut deadline = Deadline::after(Duration::from_millis(1));
+        assert!(deadline.bound(pending::<()>()).await.is_err());
+        assert_eq!(deadline.bound(ready(7)).await.ok(), Some(7));
+    }
+
+    /// The stop is real, and so is the time. Another task has to run before the work is done,
+    /// as a connection's does.
+    #[tokio::test]
+    async fn what_arrived_while_the_process_was_stopped_counts() {
+        let mut deadline = Deadline::after(Duration::from_millis(20));
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let other = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            sender.send(7).ok();
+        });
+        let work = async {
+            tokio::task::yield_now().await;
+            // Neither timer has fired; now both are late.
+            thread::sleep(Duration::from_millis(20) + STOPPED);
+            receiver.await.ok()
+        };
+        assert_eq!(deadline.bound(work).await.ok().flatten(), Some(7));
+        assert!(other.await.is_ok());
+    }
+}

@@ -1,0 +1,125 @@
+//! What an error response says of itself, in either of the documented shapes.
+
+use crate::api::object::{Object, text};
+
+/// How much of what the vendor says is quoted in an error, in characters.
+const QUOTED: usize = 300;
+
+/// The longest code that is taken for one, in bytes. Documented ones have under twenty.
+const LONGEST_CODE: usize = 64;
+
+/// `{"error":{"code":…,"message":…}}` or `{"success":false,"message":…,"code":…}`.
+#[derive(Default)]
+pub(super) struct VendorError {
+    code: String,
+    message: String,
+}
+
+impl VendorError {
+    /// Only the few members that matter are read: a tree of a hostile answer would take a
+    /// hundred times its size.
+    pub(super) fn parse(json: &str) -> VendorError {
+        let Some(answer) = Object::parse(json) else {
+            return VendorError::default();
+        };
+        let error = answer.get("error");
+        let inner = error.and_then(Object::parse);
+        let field = |name: &str| {
+            let inner = inner.as_ref().and_then(|inner| inner.get(name)).and_then(text);
+            inner.or_else(|| answer.get(name).and_then(text))
+        };
+        VendorError {
+            code: field("code").unwrap_or_default(),
+            message: field("message").or_else(|| error.and_then(text)).unwrap_or_default(),
+        }
+    }
+
+    /// Whether its code, and never its message, speaks of the key, the credits or the
+    /// subscription. What holds anything but words is no code: it may quote an account's name.
+    pub(super) fn is_about_key_or_credits(&self) -> bool {
+        let is_code = self.code.len() <= LONGEST_CODE
+            && self.code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte));
+        is_code
+            && words(&self.code).iter().any(|word| {
+                matches!(word.as_str(), "key" | "apikey" | "credit" | "credits")
+                    || word.starts_with("subscription")
+            })
+    }
+
+    /// What there is of code and message.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+        [&self.code, &self.message].into_iter().map(String::as_str).filter(|text| !text.is_empty())
+    }
+}
+
+/// The words of a code in lower case: `API_KEY`, `api-key` and `ApiKey` are two each.
+fn words(code: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for letter in code.chars() {
+        let is_letter = letter.is_ascii_alphanumeric();
+        if !is_letter || (was_lower && letter.is_ascii_uppercase()) {
+            words.push(String::new());
+        }
+        if is_letter {
+            words.last_mut().into_iter().for_each(|word| word.push(letter.to_ascii_lowercase()));
+        }
+        was_lower = letter.is_ascii_lowercase();
+    }
+    words
+}
+
+/// A text short enough to be quoted.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_documented_shapes_are_read_and_a_bare_text() {
+        for (json, parts) in [
+            (r#"{"success":false,"message":"m","code":"C","details":{}}"#, vec!["C", "m"]),
+            (r#"{"error":{"code":"C","message":"m"}}"#, vec!["C", "m"]),
+            (r#"{"error":{"code":"C"},"message":"m"}"#, vec!["C", "m"]),
+            (r#"{"error":"plain"}"#, vec!["plain"]),
+            (r#"{"error":null,"message":null,"code":7}"#, vec![]),
+            ("[]", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(VendorError::parse(json).parts().collect::<Vec<_>>(), parts, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_words_alone_speaks_of_the_key_or_the_credits() {
+        for (code, expected) in [
+            ("MISSING_API_KEY", true),
+            ("invalid-apikey", true),
+            ("INSUFFICIENT_CREDITS", true),
+            ("Subscription Required", true),
+            ("InvalidApiKey", true),
+            ("outOfCredits", true),
+            ("SubscriptionRequired", true),
+            ("NOT_FOUND", false),
+            ("MONKEY_CREDITABLE", false),
+            ("Account @credit.queen not found", false),
+            ("", false),
+            (&"KEY_".repeat(20), false),
+        ] {
+            for shape in
+                [serde_json::json!({"code": code}), serde_json::json!({"error": {"code": code}})]
+            {
+                let error = VendorError::parse(&shape.to_string());
+                assert_eq!(error.is_about_key_or_credits(), expected, "{shape}");
+            }
+        }
+        let message = r#"{"error":{"code":"X","message":"INSUFFICIENT_CREDITS"}}"#;
+        assert!(!VendorError::parse(message).is_about_key_or_credits());
+    }
+}

@@ -1,0 +1,245 @@
+//! `growthd add`: from names to entries in the watchlist.
+
+mod names;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use crate::account::{AccountId, Handle};
+use crate::cli::AddArgs;
+use crate::clock;
+use crate::commands::one_shot::{self, Asked, Signals};
+use crate::commands::output::Output;
+use crate::commands::{CommandError, Done, runtime};
+use crate::config::{Config, EditError, WatchlistFile, entry};
+use crate::daemon::{RunError, control};
+use crate::report::{Grouped, Printable};
+use crate::runner::{Lookup, Lookups, Runner};
+use crate::store::{AccountLookup, is_in_use};
+
+/// Stands for the id until the vendor told it, to try whether the file can take an entry before
+/// anything is spent.
+const TRIAL: &str = "growthd-trial-entry";
+
+/// How often an entry is tried where others edit the file at the same time.
+const EDITS: usize = 20;
+
+/// Looks the accounts up and adds them to the watchlist at `path`.
+pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
+    let handles = names::names(args)?;
+    if args.label.is_some() && handles.len() > 1 {
+        return Err(CommandError::Usage("--label is for one name at a time".to_owned()));
+    }
+    let (file, config) = WatchlistFile::read(path, clock::now().time())?;
+    let lookups = handles
+        .into_iter()
+        .map(|handle| lookup(&file, handle, args.label.as_deref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    file.check_writable()?;
+    if !args.yes && io::stdin().is_terminal() && !is_confirmed(&lookups)? {
+        Output::new().line("nothing was asked, nothing was spent");
+        return Ok(Done::Attention);
+    }
+    runtime()?.block_on(async {
+        let signals = Signals::new()?;
+        let source = Source::of(&config, &lookups).await?;
+        Adding { path, config: &config, lookups, output: Output::new(), ends: Vec::new() }
+            .run(source, signals)
+            .await
+    })
+}
+
+/// Whom to look up, with the schedule that the watchlist gives to an entry without one.
+fn lookup(
+    file: &WatchlistFile,
+    handle: Handle,
+    label: Option<&str>,
+) -> Result<AccountLookup, CommandError> {
+    let trial = account_id(TRIAL)?;
+    let label = label.unwrap_or(&handle.username);
+    let config = file.try_with(&trial, Some(label), clock::now().time())?;
+    let Some(entry) = config.accounts.into_iter().find(|entry| entry.id == trial) else {
+        return Err(CommandError::Usage("the watchlist takes no entry".to_owned()));
+    };
+    Ok(AccountLookup { handle, entry })
+}
+
+fn account_id(text: &str) -> Result<AccountId, CommandError> {
+    text.parse().map_err(|error| CommandError::Usage(format!("{error}")))
+}
+
+fn is_confirmed(lookups: &[AccountLookup]) -> Result<bool, CommandError> {
+    let mut out = io::stderr();
+    match lookups {
+        [one] => write!(out, "Looking up {} may cost a credit.", one.handle)?,
+        _ => {
+            for lookup in lookups {
+                writeln!(out, "  {}", Printable(&lookup.handle.to_string()))?;
+            }
+            let count = lookups.len();
+            write!(out, "Looking up these {count} accounts may cost {count} credits.")?;
+        }
+    }
+    write!(out, " Go on? [y/N] ")?;
+    out.flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Who looks up: the daemon if one runs on this database, else an engine of our own.
+enum Source {
+    Daemon(Option<control::Remote<Lookup>>),
+    Own(Lookups, Runner),
+}
+
+impl Source {
+    async fn of(config: &Config, lookups: &[AccountLookup]) -> Result<Source, CommandError> {
+        let path = &config.database.path;
+        if is_in_use(path)
+            && let Ok(answers) = control::ask_to_add(path, lookups).await
+        {
+            return Ok(Source::Daemon(Some(answers)));
+        }
+        let prepared = one_shot::prepare(config)?;
+        let answers = prepared.handle().look_up(lookups.to_vec());
+        Ok(Source::Own(answers, prepared.start().map_err(RunError::from)?))
+    }
+
+    async fn next(&mut self) -> Option<Lookup> {
+        match self {
+            Source::Daemon(Some(answers)) => answers.recv().await,
+            Source::Daemon(None) => None,
+            Source::Own(answers, _) => answers.next().await,
+        }
+    }
+
+    /// No further call starts.
+    fn stop(&mut self) {
+        match self {
+            Source::Daemon(answers) => *answers = None,
+            Source::Own(answers, runner) => {
+                answers.cancel();
+                runner.handle().stop();
+            }
+        }
+    }
+
+    async fn end(self) -> Result<(), CommandError> {
+        match self {
+            Source::Daemon(_) => Ok(()),
+            Source::Own(answers, mut runner) => {
+                drop(answers);
+                Ok(runner.ended().await.map_err(RunError::from)?)
+            }
+        }
+    }
+}
+
+/// An addition under way.
+struct Adding<'a> {
+    path: &'a Path,
+    config: &'a Config,
+    lookups: Vec<AccountLookup>,
+    output: Output,
+    /// How each name ended.
+    ends: Vec<Result<Done, CommandError>>,
+}
+
+impl Adding<'_> {
+    async fn run(mut self, mut source: Source, mut signals: Signals) -> Result<Done, CommandError> {
+        loop {
+            tokio::select! {
+                answer = source.next() => match answer {
+                    Some(answer) => {
+                        let end = self.take(answer);
+                        self.ends.push(end);
+                    }
+                    None => break,
+                },
+                asked = signals.next() => match asked {
+                    Asked::Stop => source.stop(),
+                    Asked::PrintNoMore => self.output.close(),
+                },
+            }
+        }
+        source.end().await?;
+        let left = self.lookups.len().saturating_sub(self.ends.len());
+        if left > 0 {
+            self.output.line(format_args!(
+                "{left} not asked for: growthd would have to wait, or was stopped; see `growthd status`"
+            ));
+            self.ends.push(Ok(Done::Attention));
+        }
+        let is_added = self.ends.iter().any(|end| matches!(end, Ok(Done::Well)));
+        if is_added && is_in_use(&self.config.database.path) {
+            self.output.line(
+                "the running growthd takes it at its next reload: systemctl reload growthd, or SIGHUP",
+            );
+        }
+        let mut worst = Done::Well;
+        for end in self.ends {
+            match end? {
+                Done::Well => {}
+                Done::Refused if worst == Done::Well => worst = Done::Refused,
+                _ => worst = Done::Attention,
+            }
+        }
+        Ok(worst)
+    }
+
+    /// Writes what was found into the watchlist.
+    fn take(&mut self, answer: Lookup) -> Result<Done, CommandError> {
+        let (username, id, followers, is_watched) = match answer {
+            Lookup::Found { username, account_id: id, followers, is_watched, .. } => {
+                (username, account_id(&id)?, followers, is_watched)
+            }
+            Lookup::NotFound { username, error, was_called } => {
+                let name = self.name(&username);
+                self.output.line(format_args!("{}: {}", Printable(&name), Printable(&error)));
+                return Ok(if was_called { Done::Refused } else { Done::Attention });
+            }
+        };
+        let name = self.name(&username);
+        let name = Printable(&name);
+        let followers =
+            followers.map_or(String::new(), |count| format!(", {} followers", Grouped(count)));
+        let path = self.config.path.display();
+        if is_watched || self.config.accounts.iter().any(|account| account.id == id) {
+            self.output
+                .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
+            return Ok(Done::Attention);
+        }
+        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
+        let label = wanted.and_then(|lookup| lookup.entry.label.as_deref());
+        if let Err(error) = add_entry(self.path, &id, label) {
+            // It was paid for: what it told must not be lost with the error.
+            self.output
+                .line(format_args!("{name} is {id}{followers}; add it to {path} yourself:\n"));
+            for line in entry(&id, label) {
+                self.output.line(line);
+            }
+            return Err(error.into());
+        }
+        self.output.line(format_args!("{name} is {id}{followers}; added to {path}"));
+        Ok(Done::Well)
+    }
+
+    fn name(&self, username: &str) -> String {
+        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
+        wanted.map_or_else(|| username.to_owned(), |lookup| lookup.handle.to_string())
+    }
+}
+
+/// Adds an entry to the file as it is now; others may edit it at the same time.
+fn add_entry(path: &Path, id: &AccountId, label: Option<&str>) -> Result<(), EditError> {
+    let mut tried = 0;
+    loop {
+        let now = clock::now().time();
+        let (file, _) = WatchlistFile::read(path, now)?;
+        match file.add(id, label, now) {
+            Err(EditError::Changed(_)) if tried < EDITS => tried += 1,
+            result => return result,
+        }
+    }
+}
