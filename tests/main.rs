@@ -33,6 +33,7 @@ mod reload;
 mod report;
 mod secrecy;
 mod signals;
+mod simulation;
 mod status;
 mod store_trouble;
 mod verbs;
