@@ -65,27 +65,13 @@ pub enum Verb {
         online: bool,
     },
     /// Show the next runs, account by account
-    Plan {
-        /// Print one JSON value
-        #[arg(long)]
-        json: bool,
-    },
+    Plan(PlanArgs),
     /// Refresh accounts now (spends credits)
     Refresh(RefreshArgs),
     /// Ask the vendor for accounts' ids, and add them to the watchlist (a credit each)
     Add(AddArgs),
     /// Show how everything stands; exits 1 if something needs attention
-    Status {
-        /// Print one JSON value; with --quiet it does not grow with the list
-        #[arg(long)]
-        json: bool,
-        /// Print nothing but what needs attention
-        #[arg(long, short)]
-        quiet: bool,
-        /// No daemon is meant to run
-        #[arg(long)]
-        no_daemon: bool,
-    },
+    Status(StatusArgs),
     /// Write the history as one HTML page with charts, which needs no network
     Report {
         /// Where to; an earlier page is replaced, and `-` is stdout
@@ -176,12 +162,45 @@ impl Platform {
     }
 }
 
+/// Whose next runs to show.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Print one JSON value
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Whose standing to show.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which accounts; the rest of growthd is told of all the same.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Print one JSON value; with --quiet it does not grow with the list
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but what needs attention
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// No daemon is meant to run
+    #[arg(long)]
+    pub no_daemon: bool,
+}
+
 /// Which accounts to refresh.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which").required(true))]
+#[command(group = ArgGroup::new("which"))]
 pub struct RefreshArgs {
     /// These accounts
-    #[arg(value_name = "ID", group = "which")]
+    #[arg(
+        value_name = "ID",
+        group = "which",
+        required_unless_present_any = ["all", "due", "tags", "platform"],
+        conflicts_with_all = ["tags", "platform"]
+    )]
     pub ids: Vec<AccountId>,
     /// Every enabled account
     #[arg(long, group = "which")]
@@ -189,6 +208,9 @@ pub struct RefreshArgs {
     /// Those that are due
     #[arg(long, group = "which")]
     pub due: bool,
+    /// Of which accounts; alone, every enabled one of these.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// Print one JSON value
     #[arg(long)]
     pub json: bool,

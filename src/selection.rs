@@ -40,6 +40,11 @@ impl Selection {
         self.tags.is_empty() && self.platform.is_none()
     }
 
+    /// Its tags as the store's questions take them.
+    pub(crate) fn tags_json(&self) -> String {
+        serde_json::Value::from(self.tags.clone()).to_string()
+    }
+
     /// Whether an account belongs to it.
     pub fn has<T: AsRef<str>>(&self, tags: &[T], platform: Option<&str>) -> bool {
         let is_tagged = |tag: &String| tags.iter().any(|known| known.as_ref() == tag);

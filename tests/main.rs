@@ -32,6 +32,7 @@ mod readers;
 mod reload;
 mod report;
 mod secrecy;
+mod selecting;
 mod signals;
 mod simulation;
 mod status;

@@ -217,7 +217,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         // Whoever reads it has read it whole.
         Verb::Check { quiet: true, .. } => config().map(|_| Done::Well).map_err(Into::into),
         Verb::Check { online, .. } => check::check(&config()?, online),
-        Verb::Plan { json } => plan::plan(config()?, json),
+        Verb::Plan(args) => plan::plan(config()?, &args),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;
             run::keep_memory_private();
@@ -228,12 +228,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             run::keep_memory_private();
             add::add(&path, &args)
         }
-        Verb::Status { json, quiet, no_daemon } => {
-            let extent = if quiet { status::Scope::Attention } else { status::Scope::Everything };
-            let form = if json { status::Form::Json } else { status::Form::Text };
-            let daemon = if no_daemon { status::Need::None } else { status::Need::Running };
-            status::status(&config()?, form, extent, daemon)
-        }
+        Verb::Status(args) => status::status(&config()?, &args),
         Verb::Report { output } => report::report(&config()?, &output),
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),

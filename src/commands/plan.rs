@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use crate::cli::PlanArgs;
 use crate::clock::{self, Time};
+use crate::commands::period::{check, selected};
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
 use crate::report::{In, Printable, Table};
@@ -16,23 +18,31 @@ use crate::store::{AccountStatus, Extent, Reader};
 const RUNS: usize = 3;
 
 /// Prints what runs when.
-pub fn plan(config: Config, as_json: bool) -> Result<Done, CommandError> {
+pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     let Config { database, path, accounts, .. } = config;
     // As large as the list in the database, which is the one that is told.
     drop(accounts);
     let now = clock::now().time();
     let mut reader = Reader::open(&database.path)?;
-    let mut accounts = reader.look()?.statuses(Extent::All, now)?;
+    let selection = args.selection.selection();
+    let look = reader.look()?;
+    check(&look, &selection)?;
+    let mut accounts = look.statuses(&selection, Extent::All, now)?;
     accounts.retain(|account| account.next_due.is_some());
     accounts.sort_by_key(|account| account.next_due);
     let mut known = Known::default();
-    if as_json {
+    if args.json {
         print_json_list(accounts.iter().map(|account| entry(account, known.runs(account, now))))?;
         return Ok(Done::Well);
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if accounts.is_empty() {
-        writeln!(out, "no account is watched: add an [[account]] to {}", path.display())?;
+        match selection.is_everything() {
+            true => {
+                writeln!(out, "no account is watched: add an [[account]] to {}", path.display())?;
+            }
+            false => writeln!(out, "no account{} is watched", selected(&selection))?,
+        }
         return Ok(out.flush().map(|()| Done::Well)?);
     }
     let mut table = Table::new(&["ACCOUNT", "LABEL", "NEXT", "", "WHY", "THEN"]);

@@ -6,20 +6,27 @@ use std::io::{self, IsTerminal};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::account::AccountId;
 use crate::cli::RefreshArgs;
 use crate::commands::one_shot::{self, Asked, Signals};
 use crate::commands::output::Printer;
 use crate::commands::{CommandError, Done, runtime};
-use crate::config::Config;
+use crate::config::{Config, Watched};
 use crate::daemon::{RunError, control};
 use crate::engine::Selection;
 use crate::report::{Grouped, Printable};
 use crate::runner::{Progress, Refreshes, Runner};
-use crate::store::{Outcome, is_in_use};
+use crate::selection;
+use crate::store::{Outcome, Reader, StoreError, is_in_use};
 
 /// Refreshes what `args` say, and shows how it goes.
 pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError> {
+    let part = args.selection.selection();
     let selection = match &args {
+        RefreshArgs { due, .. } if !part.is_everything() => {
+            let ids = ids_of(config, &part)?;
+            if *due { Selection::DueOf(ids) } else { Selection::Ids(ids) }
+        }
         RefreshArgs { all: true, .. } => Selection::All,
         RefreshArgs { due: true, .. } => Selection::Due,
         _ => Selection::Ids(args.ids),
@@ -29,6 +36,28 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
         let source = Source::of(config, selection).await?;
         Watch::new(config, args.json).show(source, signals).await
     })
+}
+
+/// The enabled accounts of a part of the list. The tags are those of the configuration, which may
+/// have accounts that no database knows yet; the platforms are what the vendor told.
+fn ids_of(config: &Config, part: &selection::Selection) -> Result<Vec<AccountId>, CommandError> {
+    let mut platforms = HashMap::new();
+    if part.platform.is_some() {
+        match Reader::open(&config.database.path) {
+            Ok(mut reader) => platforms = reader.look()?.platforms()?,
+            Err(StoreError::Missing(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let tags: Vec<&str> =
+        config.accounts.iter().flat_map(|account| &account.tags).map(String::as_str).collect();
+    let known: Vec<&str> = platforms.values().map(String::as_str).collect();
+    part.check(&tags, &known)?;
+    let is_meant = |account: &&Watched| {
+        let platform = platforms.get(account.id.as_str()).map(String::as_str);
+        account.enabled && part.has(&account.tags, platform)
+    };
+    Ok(config.accounts.iter().filter(is_meant).map(|account| account.id.clone()).collect())
 }
 
 /// Who refreshes.

@@ -26,7 +26,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::account::Handle as AccountHandle;
+use crate::account::{AccountId, Handle as AccountHandle};
 use crate::clock;
 use crate::config::Watched;
 use crate::daemon::{Health, Metrics};
@@ -81,6 +81,7 @@ enum Selected {
     Ids(Vec<String>),
     All,
     Due,
+    DueOf(Vec<String>),
 }
 
 impl Selected {
@@ -89,24 +90,27 @@ impl Selected {
             Selection::Ids(ids) => Selected::Ids(ids.iter().map(ToString::to_string).collect()),
             Selection::All => Selected::All,
             Selection::Due => Selected::Due,
+            Selection::DueOf(ids) => Selected::DueOf(ids.iter().map(ToString::to_string).collect()),
         }
     }
 
     fn selection(&self) -> io::Result<Selection> {
         Ok(match self {
-            Selected::Ids(ids) if ids.len() > MOST_IDS => {
+            Selected::Ids(ids) | Selected::DueOf(ids) if ids.len() > MOST_IDS => {
                 return Err(invalid(
                     "too many accounts at once: ask for at most 100,000, or for all",
                 ));
             }
-            Selected::Ids(ids) => {
-                let ids = ids.iter().map(|id| id.parse().map_err(invalid));
-                Selection::Ids(ids.collect::<io::Result<_>>()?)
-            }
+            Selected::Ids(ids) => Selection::Ids(parsed(ids)?),
+            Selected::DueOf(ids) => Selection::DueOf(parsed(ids)?),
             Selected::All => Selection::All,
             Selected::Due => Selection::Due,
         })
     }
+}
+
+fn parsed(ids: &[String]) -> io::Result<Vec<AccountId>> {
+    ids.iter().map(|id| id.parse().map_err(invalid)).collect()
 }
 
 /// Somebody to look up, and the schedule that they will have.

@@ -37,7 +37,7 @@ mod step;
 mod tests;
 mod watchlist;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::account::{AccountId, Handle};
 use crate::api::{Answer, BodyPermit, ClassifiedResponse, classify};
@@ -354,12 +354,17 @@ impl Engine {
             Selection::Due => {
                 (known, ids) = tx.due_ids(now.wall.time())?.into_iter().unzip();
             }
+            Selection::DueOf(asked) => {
+                let asked: HashSet<&AccountId> = asked.iter().collect();
+                let due = tx.due_ids(now.wall.time())?.into_iter();
+                (known, ids) = due.filter(|(_, id)| asked.contains(id)).unzip();
+            }
         }
         drop(tx);
         for key in known {
             let request = match selection {
                 Selection::Ids(_) | Selection::All => RefreshRequest::Now(key),
-                Selection::Due => RefreshRequest::OpenSlot(key),
+                Selection::Due | Selection::DueOf(_) => RefreshRequest::OpenSlot(key),
             };
             if self.mode != ClaimMode::Nothing {
                 self.requests.push(requester, request);

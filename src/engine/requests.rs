@@ -18,6 +18,8 @@ pub enum Selection {
     All,
     /// Those due now, for their open slots.
     Due,
+    /// Of these, those due now, for their open slots.
+    DueOf(Vec<AccountId>),
 }
 
 /// One thing that was asked for.

@@ -104,7 +104,7 @@ impl ReadTx<'_> {
             ":from": from,
             ":back": back,
             ":until": period.until.map(|time| time.0),
-            ":tags": serde_json::to_string(&selection.tags).unwrap_or_default(),
+            ":tags": selection.tags_json(),
             ":platform": selection.platform,
         })?;
         let mut found = Vec::new();

@@ -67,7 +67,7 @@ impl ReadTx<'_> {
             .query(named_params! {
                 ":from": rows.from.map(|time| time.0),
                 ":until": rows.until.map(|time| time.0),
-                ":tags": serde_json::to_string(&rows.selection.tags).unwrap_or_default(),
+                ":tags": rows.selection.tags_json(),
                 ":platform": rows.selection.platform,
             })
             .map_err(sqlite)?;

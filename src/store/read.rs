@@ -1,12 +1,14 @@
 //! Reading beside the daemon: a connection that cannot write and waits for nobody.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Row, params};
 
 use crate::account::AccountId;
 use crate::clock::Time;
+use crate::selection::Selection;
 use crate::store::account::account_id;
 use crate::store::file_lock::FileLock;
 use crate::store::open::{check_file, version};
@@ -151,9 +153,26 @@ pub struct Totals {
     pub next_due: Option<Time>,
 }
 
+fn totals(row: &Row<'_>) -> rusqlite::Result<Totals> {
+    let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
+    Ok(Totals {
+        listed: row.get(0)?,
+        watched: row.get(1)?,
+        in_flight: row.get(2)?,
+        snapshots: row.get(3)?,
+        last_snapshot: time(4)?,
+        next_due: time(5)?,
+    })
+}
+
 impl ReadTx<'_> {
-    /// How the accounts of the watchlist stand at `now`, in the order they were added.
-    pub fn statuses(&self, extent: Extent, now: Time) -> Result<Vec<AccountStatus>, StoreError> {
+    /// How the selected accounts of the watchlist stand at `now`, in the order they were added.
+    pub fn statuses(
+        &self,
+        selection: &Selection,
+        extent: Extent,
+        now: Time,
+    ) -> Result<Vec<AccountStatus>, StoreError> {
         let attention = match extent {
             Extent::All => "",
             Extent::Attention => {
@@ -161,7 +180,7 @@ impl ReadTx<'_> {
                                    UNION SELECT account FROM _account WHERE last_failure IS NOT NULL)"
             }
         };
-        let sql = format!(
+        let sql = schema::question(&format!(
             "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, s.followers,
                     a.next_due, a.open_slot, a.tries, a.active_time, a.interval,
                     EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account),
@@ -175,10 +194,11 @@ impl ReadTx<'_> {
              LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
              LEFT JOIN _refresh f ON f.refresh_id = a.first_failure AND a.is_failing = 1 AND a.next_due IS NOT NULL
              LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
-             WHERE a.removed_time IS NULL {attention} ORDER BY a.account"
-        );
+             WHERE a.removed_time IS NULL {attention} AND selected!(?2, ?3) ORDER BY a.account"
+        ));
         let mut statement = self.tx.prepare_cached(&sql)?;
-        let mut rows = statement.query([now.0])?;
+        let mut rows =
+            statement.query(params![now.0, selection.tags_json(), selection.platform])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
@@ -203,6 +223,28 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
+    /// The selected accounts in numbers; those of the whole list cost no look at the history.
+    pub fn totals_of(&self, selection: &Selection) -> Result<Totals, StoreError> {
+        if selection.is_everything() {
+            return self.totals();
+        }
+        let mut statement = self.tx.prepare_cached(&schema::question(
+            "WITH chosen AS (
+               SELECT a.account, a.next_due, a.last_refresh
+               FROM _account a LEFT JOIN _profile p ON p.account = a.account
+               WHERE a.removed_time IS NULL AND selected!(?1, ?2))
+             SELECT (SELECT count(*) FROM chosen),
+                    (SELECT count(*) FROM chosen WHERE next_due IS NOT NULL),
+                    (SELECT count(*) FROM _refresh
+                     WHERE outcome = 0 AND account IN (SELECT account FROM chosen)),
+                    (SELECT count(*) FROM _snapshot WHERE account IN (SELECT account FROM chosen)),
+                    (SELECT max(s.time) FROM chosen c
+                     JOIN _snapshot s ON s.account = c.account AND s.refresh_id = c.last_refresh),
+                    (SELECT min(next_due) FROM chosen)\n",
+        ))?;
+        Ok(statement.query_row(params![selection.tags_json(), selection.platform], totals)?)
+    }
+
     /// The list in numbers.
     pub fn totals(&self) -> Result<Totals, StoreError> {
         let mut statement = self.tx.prepare_cached(&format!(
@@ -214,17 +256,17 @@ impl ReadTx<'_> {
                     {NEWEST_SNAPSHOT},
                     (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)"
         ))?;
-        Ok(statement.query_row([], |row| {
-            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
-            Ok(Totals {
-                listed: row.get(0)?,
-                watched: row.get(1)?,
-                in_flight: row.get(2)?,
-                snapshots: row.get(3)?,
-                last_snapshot: time(4)?,
-                next_due: time(5)?,
-            })
-        })?)
+        Ok(statement.query_row([], totals)?)
+    }
+
+    /// The platforms of the accounts ever watched, by the accounts' ids, where they are known.
+    pub fn platforms(&self) -> Result<HashMap<String, String>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT a.account_id, p.platform FROM _account a
+             JOIN _profile p ON p.account = a.account WHERE p.platform IS NOT NULL",
+        )?;
+        let known = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(known.collect::<Result<_, _>>()?)
     }
 
     /// The ids of all watched accounts, in the order they were added.

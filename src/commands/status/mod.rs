@@ -9,11 +9,14 @@ use std::io;
 use reason::Reason;
 
 use crate::budget::Days1970;
+use crate::cli::StatusArgs;
 use crate::clock::{self, Time};
+use crate::commands::period::check;
 use crate::commands::{CommandError, Done, print_json};
 use crate::config::Config;
 use crate::daemon::Health;
 use crate::engine::{Breaker, OpenBreaker};
+use crate::selection::Selection;
 use crate::store::{
     AccountStatus, Extent, LastBackup, Reader, Totals, Wait, disk_trouble, is_in_use,
 };
@@ -23,7 +26,7 @@ const LISTED: u64 = 100;
 
 /// For whom the status is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
+enum Form {
     /// A person.
     Text,
     /// A program: one JSON value.
@@ -32,7 +35,7 @@ pub enum Form {
 
 /// What is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Scope {
+enum Scope {
     /// Everything.
     Everything,
     /// What needs attention, and of a long list of that a part.
@@ -41,7 +44,7 @@ pub enum Scope {
 
 /// Whether a daemon is meant to run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Need {
+enum Need {
     /// It is.
     Running,
     /// Somebody else's timer refreshes, or nobody.
@@ -59,6 +62,8 @@ enum Daemon {
 /// Everything a status tells.
 struct Status<'a> {
     config: &'a Config,
+    /// Whom everything about accounts is about.
+    selection: Selection,
     now: Time,
     need: Need,
     daemon: Daemon,
@@ -87,8 +92,11 @@ impl BudgetUse {
 }
 
 /// Tells how everything stands.
-pub fn status(config: &Config, form: Form, scope: Scope, need: Need) -> Result<Done, CommandError> {
-    let status = Status::read(config, form, scope, need)?;
+pub fn status(config: &Config, args: &StatusArgs) -> Result<Done, CommandError> {
+    let scope = if args.quiet { Scope::Attention } else { Scope::Everything };
+    let form = if args.json { Form::Json } else { Form::Text };
+    let need = if args.no_daemon { Need::None } else { Need::Running };
+    let status = Status::read(config, form, scope, need, args.selection.selection())?;
     match form {
         Form::Json => print_json(&json::Answer::of(&status, scope))?,
         Form::Text => status.print(scope, &mut io::stdout().lock())?,
@@ -102,13 +110,15 @@ impl<'a> Status<'a> {
         form: Form,
         scope: Scope,
         need: Need,
+        selection: Selection,
     ) -> Result<Status<'a>, CommandError> {
         let now = clock::now().time();
         let path = &config.database.path;
         let mut reader = Reader::open(path)?;
         let schema = reader.schema()?;
         let look = reader.look()?;
-        let totals = look.totals()?;
+        check(&look, &selection)?;
+        let totals = look.totals_of(&selection)?;
         let extent = match (form, scope) {
             (_, Scope::Attention) => Extent::Attention,
             (Form::Json, _) => Extent::All,
@@ -142,7 +152,8 @@ impl<'a> Status<'a> {
             wait: look.wait()?.filter(|wait| wait.until > now),
             budget,
             backup: LastBackup::read(path),
-            accounts: look.statuses(extent, now)?,
+            accounts: look.statuses(&selection, extent, now)?,
+            selection,
         })
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::reason::Verdict;
 use super::{BudgetUse, Daemon, LISTED, Scope, Status};
+use crate::commands::period::selected;
 use crate::report::{Ago, Grouped, In, Printable, Table};
 use crate::store::{AccountStatus, SCHEMA_VERSION, Totals};
 
@@ -41,7 +42,11 @@ impl Status<'_> {
         let path = self.config.database.path.display();
         writeln!(out, "database   {path} (schema {}{older})", self.schema)?;
         let disabled = listed.saturating_sub(watched);
-        writeln!(out, "accounts   {watched} watched, {disabled} disabled, {in_flight} in flight")?;
+        writeln!(
+            out,
+            "accounts   {watched} watched, {disabled} disabled, {in_flight} in flight{}",
+            selected(&self.selection)
+        )?;
         let last = self.totals.last_snapshot;
         let last = last.map(|time| format!(", the last {}", Ago { time, now: self.now }));
         writeln!(out, "snapshots  {snapshots}{}", last.unwrap_or_default())?;

@@ -7,6 +7,7 @@ use crate::clock::Time;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::report::html::document;
 use crate::report::html::series::{Gain, Measured, Series, gain};
+use crate::selection::Selection;
 use crate::store::{
     AccountStatus, DailySpend, Extent, ReadTx, Reading, ReportAccount, StoreError, Totals, Wait,
 };
@@ -69,7 +70,7 @@ impl Page {
         now: Time,
     ) -> Result<Page, StoreError> {
         let mut statuses: HashMap<_, _> = look
-            .statuses(Extent::All, now)?
+            .statuses(&Selection::default(), Extent::All, now)?
             .into_iter()
             .map(|status| (status.id.clone(), status))
             .collect();
