@@ -82,6 +82,8 @@ pub enum Verb {
     History(HistoryArgs),
     /// Show who grew most, and who lost
     Growth(GrowthArgs),
+    /// Tell the last week, or another period, in about twenty lines, to be mailed
+    Digest(DigestArgs),
     /// Write a view (the whole history by default) for other programs
     Export(ExportArgs),
     /// Add older history from a CSV file, before the accounts' first snapshots (calls nothing)
@@ -244,6 +246,32 @@ pub struct GrowthArgs {
     /// For whom.
     #[command(flatten)]
     pub form: FormArgs,
+}
+
+/// Which digest: of the last ISO week that is over, where no period is named.
+#[derive(Debug, Args)]
+pub struct DigestArgs {
+    /// From when to when.
+    #[command(flatten)]
+    pub period: PeriodArgs,
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: DigestFormat,
+}
+
+/// How a digest is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum DigestFormat {
+    /// For a mail, at most 72 columns wide.
+    #[default]
+    Text,
+    /// A page for a mail.
+    Html,
+    /// One JSON value.
+    Json,
 }
 
 /// From when to when.

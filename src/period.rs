@@ -103,6 +103,16 @@ pub struct Week {
     monday: Date,
 }
 
+impl Week {
+    /// The last one that is over at `now`.
+    pub fn last_over(now: Time) -> Option<Week> {
+        let today = now.utc().date();
+        let since_monday = i64::from(today.weekday().to_monday_zero_offset());
+        let monday = today.checked_sub((7 + since_monday).days()).ok()?;
+        Some(Week { monday })
+    }
+}
+
 impl FromStr for Week {
     type Err = InvalidMoment;
 

@@ -1,5 +1,9 @@
 //! Which accounts a question is about: those with any of some tags, or of a platform.
 
+use std::fmt;
+
+use crate::report::Printable;
+
 /// A part of the list. The empty one is all of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Selection {
@@ -84,6 +88,19 @@ pub fn nearest<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> {
         }
     }
     best.map(|(_, known)| known.to_owned())
+}
+
+/// As it stands behind whatever is told of it: " of a or b on tiktok". The empty one says nothing.
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.tags.is_empty() {
+            write!(f, " of {}", Printable(&self.tags.join(" or ")))?;
+        }
+        match &self.platform {
+            Some(platform) => write!(f, " on {}", Printable(platform)),
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod backup;
 mod bad_input;
 mod crash;
 mod demo;
+mod digest;
 mod export;
 mod growth;
 mod handover;

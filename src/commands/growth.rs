@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::GrowthArgs;
 use crate::clock::{self, Time};
-use crate::commands::period::{check, period, say_unfinished, selected};
+use crate::commands::period::{check, period, say_unfinished};
 use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
 use crate::period::{Beginning, Moment, Period};
@@ -153,7 +153,7 @@ impl Page<'_> {
         }
         let (up, mut down) = (winners(movers), losers(movers));
         down.reverse();
-        writeln!(out, "Followers gained {}{}", self.period, selected(&self.selection))?;
+        writeln!(out, "Followers gained {}{}", self.period, self.selection)?;
         say_unfinished(&self.period, out)?;
         for (title, all) in [("GREW", up), ("LOST", down)] {
             let shown = &all[..all.len().min(top)];

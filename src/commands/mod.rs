@@ -4,6 +4,7 @@ mod add;
 mod backup;
 mod check;
 mod demo;
+mod digest;
 mod export;
 mod growth;
 mod history;
@@ -230,6 +231,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         }
         Verb::Status(args) => status::status(&config()?, &args),
         Verb::Report { output } => report::report(&config()?, &output),
+        Verb::Digest(args) => digest::digest(&config()?, &args),
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),
         Verb::Export(args) => export::export(&config()?, &args),

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use crate::clock::Time;
 use crate::commands::CommandError;
 use crate::period::{Period, Wanted};
-use crate::report::Printable;
 use crate::selection::Selection;
 use crate::store::ReadTx;
 
@@ -46,16 +45,4 @@ pub(super) fn check(look: &ReadTx<'_>, selection: &Selection) -> Result<(), Comm
     }
     let (tags, platforms) = look.selectable()?;
     Ok(selection.check(&tags, &platforms)?)
-}
-
-/// A selection as it stands behind "accounts": " with the tag a or b, on tiktok".
-pub(super) fn selected(selection: &Selection) -> String {
-    let mut text = String::new();
-    if !selection.tags.is_empty() {
-        text = format!(" of {}", Printable(&selection.tags.join(" or ")));
-    }
-    if let Some(platform) = &selection.platform {
-        text += &format!(" on {}", Printable(platform));
-    }
-    text
 }

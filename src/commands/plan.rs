@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::PlanArgs;
 use crate::clock::{self, Time};
-use crate::commands::period::{check, selected};
+use crate::commands::period::check;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
 use crate::report::{In, Printable, Table};
@@ -41,7 +41,7 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
             true => {
                 writeln!(out, "no account is watched: add an [[account]] to {}", path.display())?;
             }
-            false => writeln!(out, "no account{} is watched", selected(&selection))?,
+            false => writeln!(out, "no account{selection} is watched")?,
         }
         return Ok(out.flush().map(|()| Done::Well)?);
     }

@@ -2,6 +2,7 @@
 
 mod chart;
 mod csv;
+pub mod digest;
 pub mod html;
 mod number;
 mod printable;

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use super::reason::Verdict;
 use super::{BudgetUse, Daemon, LISTED, Scope, Status};
-use crate::commands::period::selected;
 use crate::report::{Ago, Grouped, In, Printable, Table};
 use crate::store::{AccountStatus, SCHEMA_VERSION, Totals};
 
@@ -45,7 +44,7 @@ impl Status<'_> {
         writeln!(
             out,
             "accounts   {watched} watched, {disabled} disabled, {in_flight} in flight{}",
-            selected(&self.selection)
+            self.selection
         )?;
         let last = self.totals.last_snapshot;
         let last = last.map(|time| format!(", the last {}", Ago { time, now: self.now }));

@@ -17,3 +17,4 @@ mod table;
 mod text;
 
 pub use page::{Allowance, Page};
+pub(super) use text::Text;

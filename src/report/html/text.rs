@@ -7,7 +7,7 @@ use crate::report::Printable;
 /// Text that somebody else wrote, for HTML's text and quoted attributes: it is never markup,
 /// and holds nothing that [`Printable`] takes out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a>(pub &'a str);
+pub(in crate::report) struct Text<'a>(pub &'a str);
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,0 +1,59 @@
+//! `growthd digest`: the week, or another period, in about twenty lines.
+
+use std::io::{self, Write};
+
+use crate::cli::{DigestArgs, DigestFormat};
+use crate::clock::{self, Time};
+use crate::commands::period::{check, period};
+use crate::commands::{CommandError, Done, print_json};
+use crate::config::Config;
+use crate::period::{Wanted, Week};
+use crate::report::digest::{Digest, HeldBack, Html};
+use crate::selection::Selection;
+use crate::store::{Extent, ReadTx, Reader};
+
+/// Tells what happened.
+pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> {
+    let now = clock::now().time();
+    let mut reader = Reader::open_up_to_date(&config.database.path)?;
+    let look = reader.look()?;
+    let selection = args.selection.selection();
+    check(&look, &selection)?;
+    let period = match period(&look, args.period.wanted(), now)? {
+        Some(period) => period,
+        // A week before the history began is nothing that somebody typed: it is empty.
+        None => match (Wanted { week: Week::last_over(now), ..Wanted::default() }).period(now)? {
+            Some(period) => period,
+            None => return Err(CommandError::Usage("name a --week or a --month".to_owned())),
+        },
+    };
+    let held_back = held_back(config, &look, now)?;
+    let digest = Digest::read(&look, selection, period, held_back, now)?;
+    let mut out = io::stdout().lock();
+    match args.format {
+        DigestFormat::Text => write!(out, "{digest}")?,
+        DigestFormat::Html => write!(out, "{}", Html(&digest))?,
+        DigestFormat::Json => print_json(&digest.json())?,
+    }
+    out.flush()?;
+    Ok(Done::Well)
+}
+
+/// The accounts that are due, where the budget is used up.
+fn held_back(
+    config: &Config,
+    look: &ReadTx<'_>,
+    now: Time,
+) -> Result<Option<HeldBack>, CommandError> {
+    let Some(budget) = &config.budget else { return Ok(None) };
+    let days = budget.period(now);
+    if budget.room(look.spent(days.from, days.to)?) > 0 {
+        return Ok(None);
+    }
+    let due = look.statuses(&Selection::default(), Extent::Attention, now)?;
+    let is_held = |account: &&crate::store::AccountStatus| {
+        !account.is_in_flight && account.next_due.is_some_and(|due| due <= now)
+    };
+    let accounts = due.iter().filter(is_held).count();
+    Ok((accounts > 0).then_some(HeldBack { accounts, until: days.end() }))
+}

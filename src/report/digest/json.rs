@@ -1,0 +1,112 @@
+//! The digest for programs: one value, with everything that the other forms cut short.
+
+use serde_json::{Value, json};
+
+use crate::clock::Time;
+use crate::period::Beginning;
+use crate::report::digest::Digest;
+use crate::report::digest::total::Total;
+use crate::store::AccountGrowth;
+
+impl Digest {
+    /// The value. Every member is always there.
+    pub fn json(&self) -> Value {
+        let from = match self.period.from {
+            Beginning::At(at) => Some(at),
+            Beginning::Back(_) | Beginning::History => None,
+        };
+        let (seconds, utc) = (|time: Time| time.0, |time: Time| time.to_string());
+        json!({
+            "period": self.period.to_string(),
+            "is_over": self.period.unfinished.is_none(),
+            "from_time": from.map(seconds),
+            "from_utc": from.map(utc),
+            "to_time": self.period.until.map(seconds),
+            "to_utc": self.period.until.map(utc),
+            "selection": { "tags": self.selection.tags, "platform": self.selection.platform },
+            "accounts": self.listed,
+            "total": self.total.as_ref().map(total),
+            "tags": self.tags.iter().map(|(tag, sum)| {
+                let mut told = total(sum);
+                told["tag"] = json!(tag);
+                told
+            }).collect::<Vec<_>>(),
+            "grew": self.grew.iter().map(mover).collect::<Vec<_>>(),
+            "lost": self.lost.iter().map(mover).collect::<Vec<_>>(),
+            "milestones": self.milestones.iter().map(|reached| json!({
+                "account_id": reached.id,
+                "name": reached.name,
+                "time": reached.time.0,
+                "time_utc": reached.time.to_string(),
+                "count": reached.count,
+                "milestone": reached.milestone,
+            })).collect::<Vec<_>>(),
+            "unusual": self.unusual.iter().map(|step| json!({
+                "account_id": step.id,
+                "name": step.name,
+                "time": step.time.0,
+                "time_utc": step.time.to_string(),
+                "count": step.count,
+                "delta": step.delta,
+                "per_7d": step.per_7d,
+                "usual_per_7d": step.usual_per_7d,
+            })).collect::<Vec<_>>(),
+            "profile_changes": self.changes.iter().map(|change| json!({
+                "account_id": change.id,
+                "name": change.name,
+                "time": change.time.0,
+                "time_utc": change.time.to_string(),
+                "field": change.field,
+                "old": change.old,
+                "new": change.new,
+            })).collect::<Vec<_>>(),
+            "silent": self.silent.iter().map(|account| json!({
+                "account_id": account.id,
+                "name": account.name,
+                "last_time": account.since.map(seconds),
+                "last_utc": account.since.map(utc),
+            })).collect::<Vec<_>>(),
+            "failing": self.failing.iter().map(|account| json!({
+                "account_id": account.id.as_str(),
+                "label": account.label,
+                "username": account.username,
+                "since_time": account.failing_since.map(seconds),
+                "since_utc": account.failing_since.map(utc),
+                "last_error": account.last_error,
+            })).collect::<Vec<_>>(),
+            "breaker": self.breaker.as_ref().map(|open| json!({
+                "since_time": open.since.0,
+                "since_utc": open.since.to_string(),
+                "trouble": open.trouble.as_str(),
+                "reason": open.reason,
+            })),
+            "budget": self.held_back.map(|held| json!({
+                "held_back": held.accounts,
+                "until_time": held.until.0,
+                "until_utc": held.until.to_string(),
+            })),
+        })
+    }
+}
+
+fn total(total: &Total) -> Value {
+    json!({
+        "accounts": total.accounts,
+        "followers": total.followers,
+        "followers_gained": total.gained,
+        "followers_gained_pct": total.percent(),
+        "followers_gained_before": total.gained_before,
+    })
+}
+
+fn mover(account: &AccountGrowth) -> Value {
+    json!({
+        "account_id": account.id,
+        "name": account.name,
+        "platform": account.platform,
+        "followers": account.followers,
+        "followers_gained": account.gained,
+        "followers_gained_pct": account.percent(),
+        "followers_gained_before": account.gained_before,
+    })
+}

@@ -1,0 +1,229 @@
+//! What a digest says to people, and how much of it: every form shows the same.
+
+use crate::report::digest::total::Total;
+use crate::report::digest::{Digest, day};
+use crate::report::{Grouped, Signed, terminal};
+use crate::store::{AccountGrowth, ProfileChange, Silence, Unusual};
+
+/// Rows and lines of a part that are shown; the rest is counted.
+const SHOWN: usize = 5;
+
+/// Columns of a name inside a line.
+const NAME: usize = 32;
+
+/// Columns of a text of the vendor's inside a line.
+const QUOTE: usize = 80;
+
+/// Numbers of several accounts, or of several tags.
+pub(super) struct Numbers {
+    pub title: &'static str,
+    pub rows: Vec<Row>,
+    /// How many more rows there are.
+    pub more: usize,
+}
+
+/// A row of these: texts that may be the vendor's, and numbers as people read them.
+pub(super) struct Row {
+    pub name: String,
+    pub gained: String,
+    pub percent: String,
+    pub followers: String,
+}
+
+impl Row {
+    fn of(name: &str, gained: i64, percent: Option<f64>, followers: i64) -> Row {
+        Row {
+            name: name.to_owned(),
+            gained: Signed(gained).to_string(),
+            percent: percent.map_or(String::new(), percentage),
+            followers: Grouped(followers).to_string(),
+        }
+    }
+}
+
+/// Sentences under a heading. They may hold the vendor's texts.
+pub(super) struct Section {
+    pub title: &'static str,
+    pub lines: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl Digest {
+    /// What comes first: the sum, what it is of, and what must be known beside it.
+    pub(super) fn lead(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(until) = self.period.unfinished {
+            lines.push(format!("Not over before {until}: ends at the newest measurements."));
+        }
+        match (&self.total, self.listed) {
+            (_, 0) => {
+                lines.push("The list is empty: add an [[account]] to the configuration.".into());
+            }
+            (None, 1) => lines.push("Its account was not measured at both ends of it.".into()),
+            (None, listed) => {
+                let listed = grouped(listed);
+                lines.push(format!(
+                    "None of the {listed} accounts was measured at both ends of it."
+                ));
+            }
+            (Some(total), listed) => {
+                lines.push(sum(total));
+                if total.accounts < listed {
+                    let (counted, listed) = (grouped(total.accounts), grouped(listed));
+                    let verb = if total.accounts == 1 { "is" } else { "are" };
+                    lines.push(format!(
+                        "{counted} of {listed} accounts {verb} in that: measured at both ends."
+                    ));
+                }
+                if self.grew.is_empty() && self.lost.is_empty() {
+                    lines.push("Nobody's followers changed by more than rounding.".into());
+                }
+            }
+        }
+        lines
+    }
+
+    /// Who grew, who lost, and the tags.
+    pub(super) fn numbers(&self) -> Vec<Numbers> {
+        let of = |title, accounts: &[AccountGrowth]| {
+            let known = accounts.iter().filter_map(|account| {
+                let (gained, followers) = (account.gained?, account.followers?);
+                Some(Row::of(&account.name, gained, account.percent(), followers))
+            });
+            let more = accounts.len().saturating_sub(SHOWN);
+            Numbers { title, rows: known.take(SHOWN).collect(), more }
+        };
+        let tags = self
+            .tags
+            .iter()
+            .take(SHOWN)
+            .map(|(tag, total)| Row::of(tag, total.gained, total.percent(), total.followers));
+        let more = self.tags.len().saturating_sub(SHOWN);
+        let tags = Numbers { title: "TAG", rows: tags.collect(), more };
+        let mut numbers = vec![of("GREW", &self.grew), of("LOST", &self.lost), tags];
+        numbers.retain(|numbers| !numbers.rows.is_empty());
+        numbers
+    }
+
+    /// What happened, and what needs a look.
+    pub(super) fn sections(&self) -> Vec<Section> {
+        let mut sections = vec![
+            section("MILESTONES", &self.milestones, |reached| {
+                let (count, name) = (Grouped(reached.milestone), short(&reached.name));
+                format!("{name}: {count} {} ({})", reached.count, day(reached.time))
+            }),
+            section("UNUSUAL", &self.unusual, unusual),
+            section("PROFILES", &self.changes, changed),
+            section("SILENT", &self.silent, silent),
+            section("FAILING", &self.failing, |account| {
+                let name = account.label.as_deref().or(account.username.as_deref());
+                let name = short(name.unwrap_or(account.id.as_str()));
+                let since = account.failing_since.map_or(String::new(), day);
+                let error = terminal::fitted(account.last_error.as_deref().unwrap_or("?"), QUOTE);
+                format!("{name} since {since}: {error}")
+            }),
+        ];
+        let breaker = self.breaker.as_slice();
+        sections.push(section("BREAKER", breaker, |open| {
+            let reason = terminal::fitted(&open.reason, QUOTE);
+            format!("nobody is asked but by probes since {}: {reason}", open.since)
+        }));
+        sections.push(section("BUDGET", self.held_back.as_slice(), |held| {
+            format!("used up: {} held back until {}", accounts(held.accounts), held.until)
+        }));
+        sections.retain(|section| !section.lines.is_empty());
+        sections
+    }
+
+    /// What there is nothing of, in a line.
+    pub(super) fn nothing(&self) -> Option<String> {
+        let parts = [
+            (self.milestones.is_empty(), "no milestone"),
+            (self.unusual.is_empty(), "nothing unusual"),
+            (self.changes.is_empty(), "no profile changed"),
+            (self.silent.is_empty(), "nobody silent"),
+            (self.failing.is_empty(), "nobody failing"),
+        ];
+        let parts = parts.iter().filter(|(is_empty, _)| *is_empty);
+        let parts: Vec<&str> = parts.map(|(_, what)| *what).collect();
+        (self.listed > 0 && !parts.is_empty()).then(|| format!("Else: {}.", parts.join(", ")))
+    }
+}
+
+fn section<T>(title: &'static str, all: &[T], say: impl Fn(&T) -> String) -> Section {
+    let lines = all.iter().take(SHOWN).map(say).collect();
+    Section { title, lines, more: all.len().saturating_sub(SHOWN) }
+}
+
+fn sum(total: &Total) -> String {
+    let percent =
+        total.percent().map_or(String::new(), |percent| format!(" ({})", percentage(percent)));
+    let before = total
+        .gained_before
+        .map_or(String::new(), |before| format!("; {} in the period before", Signed(before)));
+    let (gained, followers) = (Signed(total.gained), Grouped(total.followers));
+    format!("{gained} followers{percent}, to {followers}{before}.")
+}
+
+fn unusual(step: &Unusual) -> String {
+    let rate = |rate: f64| Signed(whole(rate));
+    format!(
+        "{}: {} {} by {}, {} a week; {} is usual",
+        short(&step.name),
+        Signed(step.delta),
+        step.count,
+        day(step.time),
+        rate(step.per_7d),
+        rate(step.usual_per_7d)
+    )
+}
+
+fn changed(change: &ProfileChange) -> String {
+    let (name, day) = (short(&change.name), day(change.time));
+    let value = |value: &Option<String>| value.as_deref().map(short);
+    match (change.field.as_str(), value(&change.old), value(&change.new)) {
+        ("username", Some(old), Some(new)) => format!("{name}: @{old} is now @{new} ({day})"),
+        ("display_name", Some(old), Some(new)) => {
+            format!("{name}: was called {old}, is called {new} ({day})")
+        }
+        ("is_verified", _, Some(new)) if new == "1" => format!("{name}: is verified now ({day})"),
+        ("is_verified", ..) => format!("{name}: is verified no more ({day})"),
+        ("bio", _, None) => format!("{name}: has no bio any more ({day})"),
+        ("bio", ..) => format!("{name}: has a new bio ({day})"),
+        ("username", ..) => format!("{name}: has another handle ({day})"),
+        ("display_name", ..) => format!("{name}: calls itself otherwise ({day})"),
+        (field, ..) => format!("{name}: has another {field} ({day})"),
+    }
+}
+
+fn silent(account: &Silence) -> String {
+    match account.since {
+        Some(since) => format!("{} since {}", short(&account.name), day(since)),
+        None => format!("{}, never measured", short(&account.name)),
+    }
+}
+
+fn short(name: &str) -> String {
+    terminal::fitted(name, NAME)
+}
+
+fn accounts(count: usize) -> String {
+    match count {
+        1 => "1 account is".to_owned(),
+        count => format!("{} accounts are", grouped(count)),
+    }
+}
+
+pub(super) fn grouped(count: usize) -> Grouped {
+    Grouped(i64::try_from(count).unwrap_or(i64::MAX))
+}
+
+pub(super) fn percentage(percent: f64) -> String {
+    format!("{percent:+.2}%")
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a rate is shown without its fraction")]
+fn whole(rate: f64) -> i64 {
+    rate.round() as i64
+}

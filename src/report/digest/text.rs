@@ -1,0 +1,121 @@
+//! The digest as plain text that reads well in a mail: at most 72 columns, and no colour.
+
+use std::fmt;
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::report::digest::Digest;
+use crate::report::digest::section::{Numbers, Row, grouped};
+use crate::report::{Printable, terminal};
+
+/// What a mail may be wide.
+const WIDTH: usize = 72;
+
+/// The least of a name that is shown, whatever its numbers take.
+const LEAST_NAME: usize = 12;
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        wrap(f, "", "", &self.title())?;
+        if let Some(days) = self.days() {
+            wrap(f, "", "", &days)?;
+        }
+        writeln!(f)?;
+        self.lead().iter().try_for_each(|line| wrap(f, "", "", line))?;
+        let tables = self.numbers();
+        let columns = Columns::of(&tables);
+        for table in &tables {
+            writeln!(f)?;
+            columns.write(f, table)?;
+        }
+        for section in self.sections() {
+            writeln!(f, "\n{}", section.title)?;
+            section.lines.iter().try_for_each(|line| wrap(f, "- ", "  ", line))?;
+            more(f, section.more)?;
+        }
+        match self.nothing() {
+            Some(nothing) => {
+                writeln!(f)?;
+                wrap(f, "", "", &nothing)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The columns of all tables, so that they stand below each other.
+struct Columns {
+    name: usize,
+    gained: usize,
+    percent: usize,
+    followers: usize,
+}
+
+impl Columns {
+    const GAINED: &str = "GAINED";
+    const FOLLOWERS: &str = "FOLLOWERS";
+    const GAPS: usize = 3 * 2;
+
+    fn of(tables: &[Numbers]) -> Columns {
+        let rows = || tables.iter().flat_map(|table| &table.rows);
+        let widest =
+            |cell: fn(&Row) -> &str| rows().map(|row| cell(row).width()).max().unwrap_or(0);
+        let gained = widest(|row| &row.gained).max(Columns::GAINED.len());
+        let percent = widest(|row| &row.percent);
+        let followers = widest(|row| &row.followers).max(Columns::FOLLOWERS.len());
+        let room = WIDTH.saturating_sub(gained + percent + followers + Columns::GAPS);
+        let name = rows().map(|row| terminal::fitted(&row.name, room.max(LEAST_NAME)).width());
+        Columns { name: name.max().unwrap_or(0).max(LEAST_NAME), gained, percent, followers }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, table: &Numbers) -> fmt::Result {
+        self.line(f, table.title, Columns::GAINED, "", Columns::FOLLOWERS)?;
+        for row in &table.rows {
+            self.line(f, &row.name, &row.gained, &row.percent, &row.followers)?;
+        }
+        more(f, table.more)
+    }
+
+    fn line(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        name: &str,
+        gained: &str,
+        percent: &str,
+        followers: &str,
+    ) -> fmt::Result {
+        let Columns { gained: wide, percent: share, followers: count, .. } = *self;
+        let name = terminal::fitted(name, self.name);
+        // Padding counts characters, and a name may be of wide ones.
+        let gap = self.name.saturating_sub(name.width());
+        writeln!(f, "{name}{:gap$}  {gained:>wide$}  {percent:>share$}  {followers:>count$}", "")
+    }
+}
+
+fn more(f: &mut fmt::Formatter<'_>, more: usize) -> fmt::Result {
+    if more > 0 {
+        writeln!(f, "and {} more", grouped(more))?;
+    }
+    Ok(())
+}
+
+/// Writes a text in lines of at most [`WIDTH`] columns, broken between words.
+fn wrap(f: &mut fmt::Formatter<'_>, first: &str, other: &str, text: &str) -> fmt::Result {
+    let shown = Printable(text).to_string();
+    let mut line = first.to_owned();
+    let mut is_empty = true;
+    for word in shown.split_whitespace() {
+        let gap = usize::from(!is_empty);
+        if !is_empty && line.width() + gap + word.width() > WIDTH {
+            writeln!(f, "{line}")?;
+            line = other.to_owned();
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(&terminal::fitted(word, WIDTH - other.width()));
+        is_empty = false;
+    }
+    writeln!(f, "{line}")
+}

@@ -1,0 +1,40 @@
+//! A gain over several accounts, like for like.
+
+use crate::store::AccountGrowth;
+
+/// What the accounts gained together whose followers are known at both ends of the period: as
+/// the views `tag_weekly` and `tag_monthly` have it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Total {
+    /// How many these are.
+    pub accounts: usize,
+    /// Their followers at the end.
+    pub followers: i64,
+    /// How many more than at the beginning.
+    pub gained: i64,
+    /// What they had gained in the period before, where that is known of all of them.
+    pub gained_before: Option<i64>,
+}
+
+impl Total {
+    /// `None` where nobody's gain is known.
+    pub fn of(accounts: &[AccountGrowth]) -> Option<Total> {
+        let sum = |sum: Option<i64>, count: Option<i64>| Some(sum?.saturating_add(count?));
+        let known = accounts.iter().filter(|account| account.gained.is_some());
+        let empty = Total { accounts: 0, followers: 0, gained: 0, gained_before: Some(0) };
+        let total = known.fold(empty, |total, account| Total {
+            accounts: total.accounts + 1,
+            followers: total.followers.saturating_add(account.followers.unwrap_or(0)),
+            gained: total.gained.saturating_add(account.gained.unwrap_or(0)),
+            gained_before: sum(total.gained_before, account.gained_before),
+        });
+        (total.accounts > 0).then_some(total)
+    }
+
+    /// The gain in percent of what there was at the beginning.
+    #[expect(clippy::cast_precision_loss, reason = "a percentage is shown with two digits")]
+    pub fn percent(&self) -> Option<f64> {
+        let base = self.followers.saturating_sub(self.gained);
+        (base > 0).then(|| self.gained as f64 * 100.0 / base as f64)
+    }
+}

@@ -1,0 +1,227 @@
+//! `growthd digest`.
+
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
+
+use crate::past::{DAY, Field, HOUR, Past, START, WEEK};
+
+const HOSTILE: &str = "</td><script>x()</script>\u{1b}[31m\u{202e}\r\nBcc: all";
+
+/// Nine Mondays: the last is 2026-03-02, and the last whole week 2026-W09, to 2026-03-02T00:00Z.
+fn list() -> Past {
+    let past = Past::new();
+    let weekly = |first: i64, step: i64| -> Vec<(i64, i64)> {
+        (0..9).map(|week| (7 * week, first + step * week)).collect()
+    };
+    let tag = |account: i64, tags: &str| {
+        past.run(&format!("UPDATE _account SET tags = '{tags}' WHERE account = {account}"));
+    };
+    tag(past.series("clx1", "Guru", "guru", &weekly(9_500, 70)), r#"["client-a"]"#);
+    tag(past.series("clx2", "Shrinking", "less", &weekly(5_000, -14)), r#"["client-b"]"#);
+    // +70 a week, and then 7,000 at once.
+    let mut viral = weekly(20_000, 70);
+    viral[8].1 += 7_000;
+    tag(past.series("clx3", "Viral", "viral", &viral), r#"["client-b"]"#);
+    tag(past.series("clx4", "Asleep", "asleep", &weekly(100, 1)[..5]), r#"["client-a"]"#);
+    let failing = past.account("clx5", Some("Gone"), Some("gone"));
+    past.run(&format!(
+        "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time, took, status, error)
+         VALUES ({failing}, 1, 2, 0, {WEEK}, {}, 0, 404, 'HTTP 404: no such account');
+         UPDATE _account SET first_failure = last_insert_rowid(), last_failure = last_insert_rowid(),
+                is_failing = 1 WHERE account = {failing}",
+        START + 49 * DAY
+    ));
+    past.run(&format!(
+        "INSERT INTO _profile_change VALUES (1, 9, {0}, 'username', 'old_guru', 'guru');
+         INSERT INTO _profile_change VALUES (1, 9, {0}, 'avatar_url', 'a', 'b');
+         INSERT INTO _profile_change VALUES (2, 18, {0}, 'bio', 'x', 'y')",
+        START + 56 * DAY
+    ));
+    past
+}
+
+#[test]
+fn a_week_is_told_in_about_twenty_lines() {
+    let told = list().told(&["digest", "--week", "2026-W09"]);
+    insta::assert_snapshot!(told, @r"
+        Growth in 2026-W09
+        2026-02-23 to 2026-03-01, UTC
+
+        +6,876 followers (+19.44%), to 42,254; +126 in the period before.
+        3 of 5 accounts are in that: measured at both ends.
+
+        GREW          GAINED           FOLLOWERS
+        Viral         +6,820  +33.29%     27,308
+        Guru             +70   +0.70%     10,058
+
+        LOST          GAINED           FOLLOWERS
+        Shrinking        -14   -0.29%      4,888
+
+        TAG           GAINED           FOLLOWERS
+        client-a         +70   +0.70%     10,058
+        client-b      +6,806  +26.81%     32,196
+
+        MILESTONES
+        - Guru: 10,000 followers (2026-03-02)
+
+        UNUSUAL
+        - Viral: +7,070 followers by 2026-03-02, +7,070 a week; +70 is usual
+
+        PROFILES
+        - Guru: @old_guru is now @guru (2026-03-02)
+        - Shrinking: has a new bio (2026-03-02)
+
+        SILENT
+        - Gone, never measured
+        - Asleep since 2026-02-02
+
+        FAILING
+        - Gone since 2026-02-23: HTTP 404: no such account
+        ");
+}
+
+#[test]
+fn a_tag_is_told_of_alone_and_nothing_in_a_line() {
+    let past = list();
+    let told = past.told(&["digest", "--week", "2026-W06", "--tag", "client-b"]);
+    insta::assert_snapshot!(told, @r"
+        Growth in 2026-W06 of client-b
+        2026-02-02 to 2026-02-08, UTC
+
+        +56 followers (+0.22%), to 25,278; +56 in the period before.
+
+        GREW          GAINED          FOLLOWERS
+        Viral            +70  +0.35%     20,348
+
+        LOST          GAINED          FOLLOWERS
+        Shrinking        -14  -0.28%      4,930
+
+        Else: no milestone, nothing unusual, no profile changed, nobody silent,
+        nobody failing.
+        ");
+}
+
+#[test]
+fn the_sum_is_that_of_the_view() {
+    let past = list();
+    for (week, tag) in
+        [("2026-W09", "client-b"), ("2026-W08", "client-a"), ("2026-W06", "client-b")]
+    {
+        let view = past.ask(&format!(
+            "SELECT accounts, followers, followers_delta FROM tag_weekly
+             WHERE tag = '{tag}' AND week = '{week}'"
+        ));
+        let told = json(&past, &["--week", week, "--tag", tag]);
+        let total = &told["total"];
+        let sum =
+            format!("{}|{}|{}", total["accounts"], total["followers"], total["followers_gained"]);
+        assert_eq!([sum], *view, "{week} {tag}");
+        let whole = json(&past, &["--week", week]);
+        let tags = whole["tags"].as_array().expect("an array");
+        let of_tag = tags.iter().find(|told| told["tag"] == tag).expect("the tag");
+        assert_eq!(of_tag["followers_gained"], total["followers_gained"]);
+    }
+}
+
+fn json(past: &Past, arguments: &[&str]) -> Value {
+    let told = past.told(&[&["digest", "--format", "json"], arguments].concat());
+    assert_eq!(told.lines().count(), 1);
+    serde_json::from_str(&told).expect("JSON")
+}
+
+#[test]
+fn programs_get_all_of_it() {
+    let told = json(&list(), &["--month", "2026-02"]);
+    let ids = |part: &str| -> Vec<String> {
+        let part = told[part].as_array().expect("an array").iter();
+        part.map(|told| told["account_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    assert_eq!(ids("grew"), ["clx3", "clx1"]);
+    assert_eq!(ids("lost"), ["clx2"]);
+    assert_eq!(ids("failing"), ["clx5"]);
+    assert_eq!(ids("silent"), ["clx5"], "the sleeper was measured on the 2nd");
+    assert_eq!(ids("profile_changes"), ["clx1", "clx2"]);
+    assert_eq!(told["period"], "in 2026-02");
+    assert_eq!(
+        (&told["is_over"], &told["breaker"], &told["budget"]),
+        (&Value::Bool(true), &Value::Null, &Value::Null)
+    );
+    assert_eq!(told["failing"][0]["last_error"], "HTTP 404: no such account");
+}
+
+#[test]
+fn an_open_breaker_and_a_budget_that_holds_back_are_told() {
+    let past = list();
+    past.run(&format!(
+        "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, {START}, 0, {START}, 1, 0, NULL);
+         UPDATE _account SET next_due = {START} WHERE account = 1;
+         INSERT INTO _spend SELECT strftime('%s', 'now') / 86400, 5, 5, 0, 5"
+    ));
+    let config = past.file("config.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    std::fs::write(&config, format!("{text}[budget]\nrefreshes = 5\nper = \"month\"\n"))
+        .expect("written");
+    let told = past.told(&["digest", "--week", "2026-W06"]);
+    assert!(
+        told.contains("\nBREAKER\n- nobody is asked but by probes since 2026-01-05T06:00:00Z: no credits\n  left\n"),
+        "{told}"
+    );
+    assert!(told.contains("\nBUDGET\n- used up: 1 account is held back until "), "{told}");
+}
+
+#[test]
+fn names_and_errors_of_others_stay_text_and_lines_stay_narrow() {
+    let past = list();
+    let long = "Wort".repeat(60);
+    past.run(&format!(
+        "UPDATE _account SET label = '{HOSTILE}' WHERE account = 3;
+         UPDATE _account SET label = '{long}' WHERE account = 2;
+         UPDATE _account SET label = '日本の名前の長い名前の長い名前の長い名前の長い名前', tags = '[\"{long}\"]' WHERE account = 1;
+         UPDATE _refresh SET error = '{HOSTILE}{long} {long}' WHERE error IS NOT NULL"
+    ));
+    let told = past.told(&["digest", "--week", "2026-W09"]);
+    assert!(told.lines().all(|line| line.width() <= 72), "{told}");
+    assert!(!told.contains(['\u{1b}', '\u{202e}', '\r']) && !told.contains("\nBcc"), "{told}");
+    let html = past.told(&["digest", "--week", "2026-W09", "--format", "html"]);
+    for outside in ["<script", "\u{202e}", "\u{1b}", "http", "<style", "<link", "<img", "url("] {
+        assert!(!html.contains(outside), "{outside}: {html}");
+    }
+    for name in ["table", "tr", "td", "th", "ul", "li", "h1", "h2", "p", "body", "bdi"] {
+        let opened =
+            html.matches(&format!("<{name}>")).count() + html.matches(&format!("<{name} ")).count();
+        assert_eq!(opened, html.matches(&format!("</{name}>")).count(), "{name}");
+    }
+    assert!(html.contains("&lt;/td&gt;&lt;script&gt;x()"), "{html}");
+}
+
+#[test]
+fn without_a_period_it_is_the_last_week_that_is_over() {
+    let past = Past::new();
+    let now: i64 =
+        past.ask("SELECT CAST(strftime('%s', 'now') AS INTEGER)")[0].parse().expect("a time");
+    let account = past.account("clx1", Some("New"), None);
+    past.snapshot(account, now - HOUR, Field::followers(5));
+    let told = past.told(&["digest"]);
+    let week = past.ask("SELECT week FROM _week WHERE to_time <= strftime('%s', 'now') + 0 ORDER BY to_time DESC LIMIT 1");
+    assert!(told.starts_with(&format!("Growth in {}\n", week[0])), "{told}");
+    assert!(told.contains("\nIts account was not measured at both ends of it.\n"), "{told}");
+}
+
+#[test]
+fn bad_input_and_nothing_at_all() {
+    let past = list();
+    for (arguments, expected) in [
+        (&["--tag", "cleint-a"][..], "no account has the tag cleint-a; did you mean client-a?"),
+        (&["--week", "2098-W01"], "in the future"),
+        (&["--month", "2025-11"], "nothing was measured in 2025-11"),
+    ] {
+        let (code, told) = past.refused(&[&["digest"], arguments].concat());
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(told.contains(expected), "{told}");
+    }
+    let empty = Past::new();
+    for format in ["text", "html", "json"] {
+        let told = empty.told(&["digest", "--format", format]);
+        assert!(format == "json" || told.contains("The list is empty"), "{told}");
+    }
+}
