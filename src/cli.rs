@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -73,11 +74,10 @@ pub enum Verb {
     /// Show how everything stands; exits 1 if something needs attention
     Status(StatusArgs),
     /// Write the history as one HTML page with charts, which needs no network
-    Report {
-        /// Where to; an earlier page is replaced, and `-` is stdout
-        #[arg(long, short, value_name = "FILE", default_value = "growthd-report.html")]
-        output: PathBuf,
-    },
+    ///
+    /// With --tag it is the client's edition: these accounts and how they grew, without ids, errors,
+    /// other tags, and what refreshing costs.
+    Report(ReportArgs),
     /// Show one account's history, with charts
     History(HistoryArgs),
     /// Show who grew most, and who lost
@@ -246,6 +246,23 @@ pub struct GrowthArgs {
     /// For whom.
     #[command(flatten)]
     pub form: FormArgs,
+}
+
+/// Which page to write, and where.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Where to; an earlier page is replaced, and `-` is stdout
+    #[arg(long, short, value_name = "FILE", default_value = "growthd-report.html")]
+    pub output: PathBuf,
+    /// What the page is headed with
+    #[arg(long, value_name = "TITLE", value_parser = NonEmptyStringValueParser::new())]
+    pub title: Option<String>,
+    /// Which accounts.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// The client's edition for each tag, into files of this folder that are named by the tags
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "tags"])]
+    pub each_tag: Option<PathBuf>,
 }
 
 /// Which digest: of the last ISO week that is over, where no period is named.

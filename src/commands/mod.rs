@@ -230,7 +230,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             add::add(&path, &args)
         }
         Verb::Status(args) => status::status(&config()?, &args),
-        Verb::Report { output } => report::report(&config()?, &output),
+        Verb::Report(args) => report::report(&config()?, &args),
         Verb::Digest(args) => digest::digest(&config()?, &args),
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),

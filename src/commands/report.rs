@@ -1,16 +1,20 @@
-//! `growthd report`: the history as one HTML page.
+//! `growthd report`: the history as one HTML page, or as one for each client.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
+use crate::cli::ReportArgs;
 use crate::clock;
+use crate::commands::period::check;
 use crate::commands::target::refuse_own;
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
 use crate::replacement::{Replace, Replacement};
-use crate::report::html::{Allowance, Page};
+use crate::report::html::{Allowance, Page, Subject};
 use crate::report::{Grouped, Printable};
+use crate::selection::Selection;
 use crate::store::Reader;
 
 /// For a web server to read, where the umask lets it.
@@ -19,17 +23,82 @@ const NEW_FILE_MODE: u32 = 0o666;
 /// How every page begins, and what an existing file must begin with to be replaced.
 const BEGINNING: &[u8] = b"<!doctype html>";
 
-/// Writes the page to `output`; `-` is stdout.
-pub fn report(config: &Config, output: &Path) -> Result<Done, CommandError> {
-    let page = read(config)?;
-    if output == Path::new("-") {
-        let mut out = BufWriter::new(io::stdout().lock());
-        page.write(&mut out)?;
-        out.flush()?;
-        return Ok(Done::Well);
+/// The longest name of a file that a tag makes, without what follows it, in bytes.
+const LONGEST_NAME: usize = 100;
+
+/// Writes the page to `--output`, where `-` is stdout; or a page for each tag.
+pub fn report(config: &Config, args: &ReportArgs) -> Result<Done, CommandError> {
+    let selection = args.selection.selection();
+    match &args.each_tag {
+        Some(folder) => each_tag(config, folder, &selection, args.title.as_deref())?,
+        None => {
+            let page = read(config, selection, args.title.as_deref())?;
+            if args.output == Path::new("-") {
+                let mut out = BufWriter::new(io::stdout().lock());
+                page.write(&mut out)?;
+                out.flush()?;
+            } else {
+                place(config, &page, &args.output)?;
+            }
+        }
     }
+    Ok(Done::Well)
+}
+
+/// Writes each tag's page into a folder, which is made where it is not there.
+fn each_tag(
+    config: &Config,
+    folder: &Path,
+    part: &Selection,
+    title: Option<&str>,
+) -> Result<(), CommandError> {
+    let mut reader = Reader::open(&config.database.path)?;
+    let tags = {
+        let look = reader.look()?;
+        check(&look, part)?;
+        look.selectable()?.0
+    };
+    drop(reader);
+    if tags.is_empty() {
+        let why = "no account has a tag: name some with `tags` in the configuration";
+        return Err(CommandError::Usage(why.to_owned()));
+    }
+    fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+    let mut taken = HashSet::new();
+    for tag in tags {
+        let name = file_name(&tag, &mut taken);
+        let selection = Selection { tags: vec![tag], platform: part.platform.clone() };
+        let page = read(config, selection, title)?;
+        // A tag whose accounts are all gone, or on another platform.
+        if page.size().0 > 0 {
+            place(config, &page, &folder.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// The name of a tag's file: letters, digits and what is harmless between them, and no other's.
+fn file_name(tag: &str, taken: &mut HashSet<String>) -> String {
+    let is_harmless = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut name: String = tag.chars().map(|c| if is_harmless(&c) { c } else { '-' }).collect();
+    name.truncate(name.floor_char_boundary(LONGEST_NAME));
+    // Neither hidden nor a way to another folder.
+    let name = name.trim_matches(['.', '-']);
+    let name = if name.is_empty() { "tag" } else { name };
+    let mut unique = name.to_owned();
+    let mut number = 1;
+    // Some file systems do not tell `A` from `a`.
+    while !taken.insert(unique.to_lowercase()) {
+        number += 1;
+        unique = format!("{name}-{number}");
+    }
+    unique + ".html"
+}
+
+/// Writes a page, and says where it lies.
+fn place(config: &Config, page: &Page, output: &Path) -> Result<(), CommandError> {
     refuse_own(output, config)?;
-    let place = put(&page, output)?;
+    let place = put(page, output)?;
     let (accounts, snapshots) = page.size();
     let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
     let size = fs::metadata(&place).map_or(0, |metadata| metadata.len());
@@ -42,14 +111,15 @@ pub fn report(config: &Config, output: &Path) -> Result<Done, CommandError> {
         size / 1_000_000,
         size / 100_000 % 10
     )?;
-    Ok(Done::Well)
+    Ok(())
 }
 
 /// Reads the page, and lets go of the database: whoever reads the page may be slow.
-fn read(config: &Config) -> Result<Page, CommandError> {
+fn read(config: &Config, selection: Selection, title: Option<&str>) -> Result<Page, CommandError> {
     let now = clock::now().time();
     let mut reader = Reader::open(&config.database.path)?;
     let look = reader.look()?;
+    check(&look, &selection)?;
     let allowance = match &config.budget {
         None => None,
         Some(budget) => {
@@ -59,20 +129,23 @@ fn read(config: &Config) -> Result<Page, CommandError> {
             Some(Allowance { refreshes: budget.refreshes, spent, per })
         }
     };
-    Ok(Page::read(&look, allowance, now)?)
+    let subject = Subject { selection, title: title.map(str::to_owned), allowance };
+    Ok(Page::read(&look, subject, now)?)
 }
 
-/// Writes the page into a file, and says nothing.
+/// Writes the page of everything into a file, and says nothing.
 pub fn write(config: &Config, output: &Path) -> Result<(), CommandError> {
-    put(&read(config)?, output)?;
+    put(&read(config, Selection::default(), None)?, output)?;
     Ok(())
 }
 
 fn put(page: &Page, output: &Path) -> io::Result<PathBuf> {
-    write_file(page, output).map_err(|error| {
-        let told = format!("{}: {error}", Printable(&output.to_string_lossy()));
-        io::Error::new(error.kind(), told)
-    })
+    write_file(page, output).map_err(|error| named(output, &error))
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    let told = format!("{}: {error}", Printable(&path.to_string_lossy()));
+    io::Error::new(error.kind(), told)
 }
 
 /// Writes a file that appears whole or not at all, and answers where it lies.
@@ -115,4 +188,28 @@ fn check_page(path: &Path) -> io::Result<()> {
     }
     let why = "it is there and is no HTML page; name another file";
     Err(io::Error::new(ErrorKind::AlreadyExists, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_makes_a_name_that_leads_nowhere_else_and_is_its_own() {
+        let mut taken = HashSet::new();
+        let long = "é".repeat(80);
+        for (tag, name) in [
+            ("client-a", "client-a.html"),
+            ("Client-A", "Client-A-2.html"),
+            ("client a", "client-a-3.html"),
+            ("../../etc/passwd", "etc-passwd.html"),
+            (".hidden", "hidden.html"),
+            ("..", "tag.html"),
+            ("/", "tag-2.html"),
+            ("Müller & Söhne", "Müller---Söhne.html"),
+            (&long, &format!("{}.html", "é".repeat(50))),
+        ] {
+            assert_eq!(file_name(tag, &mut taken), name, "{tag}");
+        }
+    }
 }

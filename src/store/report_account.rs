@@ -1,12 +1,14 @@
 //! Everything that a page about the whole list shows: every account, every number, every credit.
 
+use rusqlite::params;
 use rusqlite::types::Value;
 
 use crate::account::AccountId;
 use crate::clock::Time;
+use crate::selection::Selection;
 use crate::store::account::account_id;
 use crate::store::ledger::AccountKey;
-use crate::store::{ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError, schema};
 
 /// An account ever watched, as it was seen last.
 #[derive(Clone, PartialEq, Debug)]
@@ -70,18 +72,19 @@ pub struct DailySpend {
 }
 
 impl ReadTx<'_> {
-    /// Every account ever watched, in the order they were added.
-    pub fn portraits(&self) -> Result<Vec<ReportAccount>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
+    /// Every selected account ever watched, in the order they were added.
+    pub fn portraits(&self, selection: &Selection) -> Result<Vec<ReportAccount>, StoreError> {
+        let mut statement = self.tx.prepare_cached(&schema::question(
             "SELECT a.account, a.account_id, a.label, a.tags, p.platform, p.username, p.display_name,
                     p.profile_url, coalesce(p.is_verified, 0), a.removed_time IS NOT NULL, a.interval,
                     s.time, s.videos, s.avg_views
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
              LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
+             WHERE selected!(?1, ?2)
              ORDER BY a.account",
-        )?;
-        let mut rows = statement.query([])?;
+        ))?;
+        let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(ReportAccount {
@@ -109,19 +112,30 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    /// Hands over every snapshot's numbers, account by account in the order of
+    /// Hands over the numbers of every snapshot of theirs, account by account in the order of
     /// [`ReadTx::portraits`], and each account's in the order of its refreshes.
     pub fn each_reading(
         &self,
+        selection: &Selection,
         mut take: impl FnMut(AccountKey, Reading),
     ) -> Result<(), StoreError> {
-        let mut statement = self.tx.prepare_cached(
+        // Of everybody the history is gone through as it lies.
+        let selected = match selection.is_everything() {
+            true => "?1 IS NOT NULL AND ?2 IS NULL",
+            false => {
+                "s.account IN (SELECT a.account FROM _account a
+                               LEFT JOIN _profile p ON p.account = a.account
+                               WHERE selected!(?1, ?2))"
+            }
+        };
+        let mut statement = self.tx.prepare_cached(&schema::question(&format!(
             "SELECT s.account, s.time, s.followers,
                     CASE WHEN s.suspect & 1 = 0 THEN s.likes END, s.engagement_rate, s.suspect >= 2, r.interval
              FROM _snapshot s JOIN _refresh r ON r.refresh_id = s.refresh_id
-             ORDER BY s.account, s.refresh_id",
-        )?;
-        let mut rows = statement.query([])?;
+             WHERE {selected}
+             ORDER BY s.account, s.refresh_id"
+        )))?;
+        let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         while let Some(row) = rows.next()? {
             let reading = Reading {
                 time: Time(row.get(1)?),

@@ -1,6 +1,7 @@
 //! `growthd report`, run for real over histories written through the store.
 
 mod browser;
+mod clients;
 mod history;
 
 use std::fs;

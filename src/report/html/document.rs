@@ -9,7 +9,9 @@ use ring::digest::{SHA256, digest};
 use crate::report::Grouped;
 use crate::report::html::figure::Minute;
 use crate::report::html::island::island;
-use crate::report::html::{Page, overview, section, table};
+use crate::report::html::page::{Edition, Page};
+use crate::report::html::text::Text;
+use crate::report::html::{overview, section, table};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(
@@ -26,9 +28,11 @@ const OPENED: usize = 12;
 
 /// Writes the page.
 pub(super) fn write(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    head(out)?;
+    head(page, out)?;
     masthead(page, out)?;
-    overview::notices(page, out)?;
+    if page.edition == Edition::Operator {
+        overview::notices(page, out)?;
+    }
     if page.entries.is_empty() {
         writeln!(
             out,
@@ -39,11 +43,15 @@ pub(super) fn write(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     } else {
         overview::tiles(page, out)?;
         overview::movers(page, out)?;
-        overview::attention(page, out)?;
+        if page.edition == Edition::Operator {
+            overview::attention(page, out)?;
+        }
         table::accounts(page, out)?;
         section::accounts(page, page.entries.len() <= OPENED, out)?;
     }
-    overview::credits(page, out)?;
+    if page.edition == Edition::Operator {
+        overview::credits(page, out)?;
+    }
     foot(out)?;
     write!(out, "<script type=\"application/json\" id=\"data\">[")?;
     for (place, entry) in page.entries.iter().enumerate() {
@@ -54,7 +62,7 @@ pub(super) fn write(page: &Page, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// The policy is by hash, so that no script but this one runs, whatever else is in the page.
-fn head(out: &mut dyn Write) -> io::Result<()> {
+fn head(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
     writeln!(
         out,
@@ -64,10 +72,11 @@ fn head(out: &mut dyn Write) -> io::Result<()> {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta name=\"generator\" content=\"growthd {}\">\n\
-         <title>Growth report</title>\n<style>{STYLE}</style>\n<script>{SCRIPT}</script>\n</head>",
+         <title>{}</title>\n<style>{STYLE}</style>\n<script>{SCRIPT}</script>\n</head>",
         hash(SCRIPT),
         hash(STYLE),
         env!("CARGO_PKG_VERSION"),
+        Text(&page.title),
     )
 }
 
@@ -77,11 +86,12 @@ fn masthead(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "<body>\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n<div class=\"page\">\n\
-         <header class=\"masthead\"><div><h1>Growth report</h1>\
+         <header class=\"masthead\"><div><h1>{}</h1>\
          <p class=\"soft\">{} account{}, {} snapshot{}, as of <time datetime=\"{}\">{}</time> UTC</p></div>\
          <button type=\"button\" id=\"theme\" class=\"js-only\">Light / dark</button></header>\n\
          <p class=\"notice\" id=\"failed\" role=\"alert\" hidden>Part of this page does not work in this \
          browser. The tables are whole.</p>\n<main id=\"content\">",
+        Text(&page.title),
         count(accounts),
         plural(accounts),
         count(snapshots),
@@ -119,6 +129,8 @@ mod tests {
     fn text_from_outside_stays_text_wherever_it_stands() {
         let now = Time(50 * 86_400);
         let page = Page {
+            edition: Edition::Operator,
+            title: "<u>".to_owned(),
             now,
             totals: Totals::default(),
             breaker: Some(Breaker::open(

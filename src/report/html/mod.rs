@@ -16,5 +16,5 @@ mod sparkline;
 mod table;
 mod text;
 
-pub use page::{Allowance, Page};
+pub use page::{Allowance, Page, Subject};
 pub(super) use text::Text;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use crate::clock::Time;
 use crate::report::html::document::plural;
 use crate::report::html::figure::{Minute, Percent, Short, Signed, tone};
-use crate::report::html::page::{Entry, Page};
+use crate::report::html::page::{Edition, Entry, Page};
 use crate::report::html::series::Gain;
 use crate::report::html::sparkline::Sparkline;
 use crate::report::html::text::Text;
@@ -67,6 +67,10 @@ pub(super) fn tiles(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         }
     }
 
+    if page.edition == Edition::Client {
+        tile("Accounts", &grouped(page.entries.len()), "", "", out)?;
+        return writeln!(out, "</dl>");
+    }
     let disabled = page.totals.listed.saturating_sub(page.totals.watched);
     let removed = page.entries.iter().filter(|entry| entry.status.is_none()).count();
     let parts = [(disabled, "disabled"), (removed as u64, "removed")];
@@ -160,8 +164,8 @@ fn moved_by<'a>(
         let share = gain.permille().map_or(String::new(), |share| Percent(share).to_string());
         writeln!(
             out,
-            "<tr><th scope=\"row\"><a href=\"#a-{}\"><bdi>{}</bdi></a><td>{}<td class=\"n {}\">{}<td class=\"n soft\">{share}",
-            entry.portrait.id,
+            "<tr><th scope=\"row\"><a href=\"#{}\"><bdi>{}</bdi></a><td>{}<td class=\"n {}\">{}<td class=\"n soft\">{share}",
+            entry.anchor(),
             Text(entry.name()),
             trend(entry, page),
             tone(Some(*gain)),
@@ -201,9 +205,9 @@ pub(super) fn attention(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         let since = since.map_or("–".to_owned(), |time| Ago { time, now: page.now }.to_string());
         writeln!(
             out,
-            "<tr><th scope=\"row\"><a href=\"#a-{}\"><bdi>{}</bdi></a><span class=\"sub\">{}</span>\
+            "<tr><th scope=\"row\"><a href=\"#{}\"><bdi>{}</bdi></a><span class=\"sub\">{}</span>\
              <td class=\"warn\">{}<td class=\"nowrap\">{since}",
-            entry.portrait.id,
+            entry.anchor(),
             Text(entry.name()),
             Text(status.last_error.as_deref().unwrap_or("not tried yet")),
             entry.state(page.now),

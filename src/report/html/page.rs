@@ -1,8 +1,10 @@
 //! What the page shows, taken from one look at the database.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io::{self, Write};
 
+use crate::account::AccountId;
 use crate::clock::Time;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::report::html::document;
@@ -31,9 +33,38 @@ pub struct Allowance {
     pub per: &'static str,
 }
 
+/// For whom a page is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Edition {
+    /// Whoever runs growthd: everything.
+    Operator,
+    /// A client, by a tag: the client's accounts and how they grew. Neither ids and other tags,
+    /// nor what refreshing costs and how it goes.
+    Client,
+}
+
+impl Edition {
+    fn of(selection: &Selection) -> Edition {
+        if selection.tags.is_empty() { Edition::Operator } else { Edition::Client }
+    }
+}
+
+/// What a page is about.
+#[derive(Clone, Debug, Default)]
+pub struct Subject {
+    /// Whose accounts. With a tag it is the client's edition.
+    pub selection: Selection,
+    /// What it is headed with, where somebody said so.
+    pub title: Option<String>,
+    /// The budget, where there is one.
+    pub allowance: Option<Allowance>,
+}
+
 /// Everything on the page.
 #[derive(Debug)]
 pub struct Page {
+    pub(super) edition: Edition,
+    pub(super) title: String,
     pub(super) now: Time,
     pub(super) totals: Totals,
     pub(super) breaker: Option<OpenBreaker>,
@@ -49,6 +80,7 @@ pub struct Page {
 /// An account on the page.
 #[derive(Debug)]
 pub(super) struct Entry {
+    edition: Edition,
     pub portrait: ReportAccount,
     /// `None` once it is off the list.
     pub status: Option<AccountStatus>,
@@ -64,27 +96,27 @@ impl Page {
     ///
     /// # Errors
     /// What the store says.
-    pub fn read(
-        look: &ReadTx<'_>,
-        allowance: Option<Allowance>,
-        now: Time,
-    ) -> Result<Page, StoreError> {
+    pub fn read(look: &ReadTx<'_>, subject: Subject, now: Time) -> Result<Page, StoreError> {
+        let Subject { selection, title, allowance } = subject;
+        let edition = Edition::of(&selection);
         let mut statuses: HashMap<_, _> = look
-            .statuses(&Selection::default(), Extent::All, now)?
+            .statuses(&selection, Extent::All, now)?
             .into_iter()
             .map(|status| (status.id.clone(), status))
             .collect();
         let mut readings: HashMap<_, Vec<Reading>> = HashMap::new();
-        look.each_reading(|account, reading| readings.entry(account).or_default().push(reading))?;
+        look.each_reading(&selection, |account, reading| {
+            readings.entry(account).or_default().push(reading);
+        })?;
         let mut entries: Vec<Entry> = look
-            .portraits()?
+            .portraits(&selection)?
             .into_iter()
             .map(|portrait| {
                 let status = statuses.remove(&portrait.id);
                 let readings = readings.remove(&portrait.key).unwrap_or_default();
-                Entry::new(portrait, status, readings)
+                Entry::new(edition, portrait, status, readings)
             })
-            .filter(|entry| entry.status.is_some() || !entry.series.readings().is_empty())
+            .filter(Entry::is_shown)
             .collect();
         entries.sort_by_key(|entry| {
             (entry.status.is_none(), std::cmp::Reverse(entry.newest().map(|(_, count)| count)))
@@ -92,8 +124,10 @@ impl Page {
         let first = entries.iter().filter_map(|entry| entry.followers.first()).map(|first| first.0);
         let trend_from = first.min().unwrap_or(now).max(now.plus(-QUARTER)).min(now);
         Ok(Page {
+            edition,
+            title: title.unwrap_or_else(|| format!("Growth report{selection}")),
             now,
-            totals: look.totals()?,
+            totals: look.totals_of(&selection)?,
             breaker: Breaker::read(look)?.as_open().cloned(),
             wait: look.wait()?.filter(|wait| wait.until > now),
             allowance,
@@ -125,6 +159,7 @@ impl Page {
 
 impl Entry {
     fn new(
+        edition: Edition,
         portrait: ReportAccount,
         status: Option<AccountStatus>,
         readings: Vec<Reading>,
@@ -133,14 +168,42 @@ impl Entry {
         let followers = series.followers();
         let likes = series.likes().last().map(|&(_, likes)| likes);
         let gain = gain(&followers, MONTH);
-        Entry { portrait, status, series, followers, likes, gain }
+        Entry { edition, portrait, status, series, followers, likes, gain }
     }
 
     /// What a person calls it.
     pub fn name(&self) -> &str {
         let ReportAccount { label, display_name, username, id, .. } = &self.portrait;
         let mut names = [label, display_name, username].into_iter().flatten();
-        names.find(|name| !name.trim().is_empty()).map_or(id.as_str(), String::as_str)
+        let name = names.find(|name| !name.trim().is_empty()).map(String::as_str);
+        name.unwrap_or(match self.edition {
+            Edition::Operator => id.as_str(),
+            Edition::Client => "Not measured yet",
+        })
+    }
+
+    /// Whether it stands on the page. A client is shown what is watched for them now.
+    fn is_shown(&self) -> bool {
+        let has_history = !self.series.readings().is_empty();
+        self.status.is_some() || (has_history && self.edition == Edition::Operator)
+    }
+
+    /// Its id, for whom that is of use.
+    pub fn id(&self) -> Option<&AccountId> {
+        (self.edition == Edition::Operator).then_some(&self.portrait.id)
+    }
+
+    /// Its tags, for whom they are of use: a client's are another's name as well.
+    pub fn tags(&self) -> Vec<String> {
+        match self.edition {
+            Edition::Operator => serde_json::from_str(&self.portrait.tags).unwrap_or_default(),
+            Edition::Client => Vec::new(),
+        }
+    }
+
+    /// What its section is called in the page's address.
+    pub fn anchor(&self) -> Anchor<'_> {
+        Anchor(self)
     }
 
     /// The newest measured followers.
@@ -183,6 +246,18 @@ impl Entry {
     }
 }
 
+/// The name of an account's section: its id, else the number that the database has for it.
+pub(super) struct Anchor<'a>(&'a Entry);
+
+impl fmt::Display for Anchor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.id() {
+            Some(id) => write!(f, "a-{id}"),
+            None => write!(f, "a-{}", self.0.portrait.key.0),
+        }
+    }
+}
+
 /// An account with these followers on these days, refreshed weekly.
 #[cfg(test)]
 pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
@@ -210,5 +285,5 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         is_suspect: false,
         interval: Some(7 * DAY),
     };
-    Entry::new(portrait, None, days.iter().map(reading).collect())
+    Entry::new(Edition::Operator, portrait, None, days.iter().map(reading).collect())
 }

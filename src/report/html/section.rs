@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::report::html::document::plural;
 use crate::report::html::figure::{Date, Minute, Percent, Rate, Signed, tone};
 use crate::report::html::island::stride;
-use crate::report::html::page::{Entry, Page};
+use crate::report::html::page::{Edition, Entry, Page};
 use crate::report::html::series::Metric;
 use crate::report::html::table::Byline;
 use crate::report::html::text::Text;
@@ -29,10 +29,10 @@ pub(super) fn accounts(page: &Page, is_open: bool, out: &mut dyn Write) -> io::R
         let open = if is_open { " open" } else { "" };
         writeln!(
             out,
-            "<details class=\"account\" id=\"a-{}\" data-place=\"{place}\"{open}><summary>\
+            "<details class=\"account\" id=\"{}\" data-place=\"{place}\"{open}><summary>\
              <span><h3><bdi>{}</bdi></h3><span class=\"sub\">{}</span></span><span class=\"n\">{}\
              <span class=\"sub {}\">{}</span></span></summary>",
-            entry.portrait.id,
+            entry.anchor(),
             Text(entry.name()),
             Byline(entry),
             entry.newest().map_or("–".to_owned(), |(_, count)| Grouped(count).to_string()),
@@ -77,15 +77,19 @@ fn facts(page: &Page, entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
     if let Some(last) = portrait.last {
         facts.push(("Measured", format!("{} UTC", Minute(last))));
     }
-    let status = entry.status.as_ref();
+    // How refreshing goes is the operator's alone.
+    let is_operators = page.edition == Edition::Operator;
+    let status = entry.status.as_ref().filter(|_| is_operators);
     if let Some(next) = status.and_then(|status| status.next_due) {
         facts.push(("Next", In { time: next, now: page.now }.to_string()));
     }
-    facts.push(("State", entry.state(page.now).to_owned()));
+    if is_operators {
+        facts.push(("State", entry.state(page.now).to_owned()));
+    }
     if portrait.is_verified {
         facts.push(("Verified", "yes".to_owned()));
     }
-    facts.push(("Account id", portrait.id.to_string()));
+    facts.extend(entry.id().map(|id| ("Account id", id.to_string())));
     if let Some((host, url)) = portrait.profile_url.as_deref().and_then(link) {
         let (host, url) = (Text(&host), Text(&url));
         facts.push((

@@ -5,17 +5,23 @@ use std::io::{self, Write};
 use crate::report::Grouped;
 use crate::report::html::figure::{Date, Percent, Rate, Signed, tone};
 use crate::report::html::overview::trend;
-use crate::report::html::page::{Entry, Page};
+use crate::report::html::page::{Edition, Entry, Page};
 use crate::report::html::text::Text;
 
 /// The table. A cell's `data-v` is what it is sorted by; columns of class `c3` go first where
 /// there is little room, then `c2`.
 pub(super) fn accounts(page: &Page, out: &mut dyn Write) -> io::Result<()> {
+    let (searched, state) = match page.edition {
+        Edition::Operator => {
+            ("name, handle, id or tag", "<th scope=\"col\" data-sort=\"text\" class=\"c2\">State")
+        }
+        Edition::Client => ("name or handle", ""),
+    };
     writeln!(
         out,
         "<section aria-labelledby=\"list\"><h2 id=\"list\">Accounts</h2>\
          <div class=\"tools js-only\"><input type=\"search\" id=\"search\" aria-label=\"Search accounts\" \
-         placeholder=\"Search by name, handle, id or tag\" autocomplete=\"off\" spellcheck=\"false\">\
+         placeholder=\"Search by {}\" autocomplete=\"off\" spellcheck=\"false\">\
          <span class=\"count\" id=\"count\" role=\"status\"></span></div>\
          <div class=\"scroll\"><table class=\"list\" id=\"accounts\"><caption class=\"unseen\">Accounts; the buttons in the \
          headings sort the table</caption><thead><tr>\
@@ -26,8 +32,8 @@ pub(super) fn accounts(page: &Page, out: &mut dyn Write) -> io::Result<()> {
          <th scope=\"col\" class=\"c2\">90 days\
          <th scope=\"col\" data-sort=\"number\" class=\"n c3\">Likes\
          <th scope=\"col\" data-sort=\"number\" class=\"n c3\"><abbr title=\"Engagement rate\">Eng.</abbr>\
-         <th scope=\"col\" data-sort=\"number\" class=\"n c2\">Measured\
-         <th scope=\"col\" data-sort=\"text\" class=\"c2\">State</tr></thead><tbody>"
+         <th scope=\"col\" data-sort=\"number\" class=\"n c2\">Measured{}</tr></thead><tbody>",
+        searched, state
     )?;
     for (place, entry) in page.entries.iter().enumerate() {
         row(page, place, entry, out)?;
@@ -39,11 +45,11 @@ pub(super) fn accounts(page: &Page, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn row(page: &Page, place: usize, entry: &Entry, out: &mut dyn Write) -> io::Result<()> {
-    let id = &entry.portrait.id;
     write!(
         out,
-        "<tr data-place=\"{place}\"><th scope=\"row\"><a href=\"#a-{id}\"><bdi>{}</bdi></a>\
+        "<tr data-place=\"{place}\"><th scope=\"row\"><a href=\"#{}\"><bdi>{}</bdi></a>\
          <span class=\"sub\">{}</span>",
+        entry.anchor(),
         Text(entry.name()),
         Byline(entry)
     )?;
@@ -75,6 +81,9 @@ fn row(page: &Page, place: usize, entry: &Entry, out: &mut dyn Write) -> io::Res
         Some(last) => write!(out, "<td class=\"n c2\" data-v=\"{}\">{}", last.0, Date(last))?,
         None => write!(out, "<td class=\"n c2\">never")?,
     }
+    if page.edition == Edition::Client {
+        return writeln!(out);
+    }
     let state = entry.state(page.now);
     let tone = match state {
         "overdue" | "failing" => "warn",
@@ -96,9 +105,11 @@ impl std::fmt::Display for Byline<'_> {
             Some("tiktok") => f.write_str("TikTok ")?,
             Some("youtube") => f.write_str("YouTube ")?,
             Some(other) => write!(f, "{} ", Text(other))?,
-            None => write!(f, "{} ", portrait.id)?,
+            None => self.0.id().map_or(Ok(()), |id| write!(f, "{id} "))?,
         }
-        let tags: Vec<String> = serde_json::from_str(&portrait.tags).unwrap_or_default();
-        tags.iter().try_for_each(|tag| write!(f, "<span class=\"tag\">{}</span>", Text(tag)))
+        self.0
+            .tags()
+            .iter()
+            .try_for_each(|tag| write!(f, "<span class=\"tag\">{}</span>", Text(tag)))
     }
 }
