@@ -194,15 +194,16 @@ pub struct StatusArgs {
 
 /// Which accounts to refresh.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("which"))]
+#[command(
+    group = ArgGroup::new("which"),
+    group = ArgGroup::new("whom")
+        .args(["ids", "all", "due", "tags", "platform"])
+        .multiple(true)
+        .required(true)
+)]
 pub struct RefreshArgs {
     /// These accounts
-    #[arg(
-        value_name = "ID",
-        group = "which",
-        required_unless_present_any = ["all", "due", "tags", "platform"],
-        conflicts_with_all = ["tags", "platform"]
-    )]
+    #[arg(value_name = "ID", group = "which", conflicts_with_all = ["tags", "platform"])]
     pub ids: Vec<AccountId>,
     /// Every enabled account
     #[arg(long, group = "which")]

@@ -202,9 +202,9 @@ fn errors_say_what_to_do() {
     [exit 78]
     $ growthd refresh
     error: the following required arguments were not provided:
-      <ID|--all|--due>
+      <ID|--all|--due|--tag <TAG>|--platform <P>>
 
-    Usage: growthd refresh <ID|--all|--due>
+    Usage: growthd refresh <ID|--all|--due|--tag <TAG>|--platform <P>>
 
     For more information, try '--help'.
     [exit 2]

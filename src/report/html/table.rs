@@ -21,7 +21,7 @@ pub(super) fn accounts(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         out,
         "<section aria-labelledby=\"list\"><h2 id=\"list\">Accounts</h2>\
          <div class=\"tools js-only\"><input type=\"search\" id=\"search\" aria-label=\"Search accounts\" \
-         placeholder=\"Search by {}\" autocomplete=\"off\" spellcheck=\"false\">\
+         placeholder=\"Search by {searched}\" autocomplete=\"off\" spellcheck=\"false\">\
          <span class=\"count\" id=\"count\" role=\"status\"></span></div>\
          <div class=\"scroll\"><table class=\"list\" id=\"accounts\"><caption class=\"unseen\">Accounts; the buttons in the \
          headings sort the table</caption><thead><tr>\
@@ -32,8 +32,7 @@ pub(super) fn accounts(page: &Page, out: &mut dyn Write) -> io::Result<()> {
          <th scope=\"col\" class=\"c2\">90 days\
          <th scope=\"col\" data-sort=\"number\" class=\"n c3\">Likes\
          <th scope=\"col\" data-sort=\"number\" class=\"n c3\"><abbr title=\"Engagement rate\">Eng.</abbr>\
-         <th scope=\"col\" data-sort=\"number\" class=\"n c2\">Measured{}</tr></thead><tbody>",
-        searched, state
+         <th scope=\"col\" data-sort=\"number\" class=\"n c2\">Measured{state}</tr></thead><tbody>"
     )?;
     for (place, entry) in page.entries.iter().enumerate() {
         row(page, place, entry, out)?;
