@@ -58,8 +58,8 @@ fn a_week_is_told_in_about_twenty_lines() {
         Shrinking        -14   -0.29%      4,888
 
         TAG           GAINED           FOLLOWERS
-        client-a         +70   +0.70%     10,058
         client-b      +6,806  +26.81%     32,196
+        client-a         +70   +0.70%     10,058
 
         MILESTONES
         - Guru: 10,000 followers (2026-03-02)

@@ -136,9 +136,9 @@ fn status_shows_how_things_stand() {
     "#);
     daemon.stop();
     assert_shown!(shown(&place.growthd(&["plan"])), @r#"
-    ACCOUNT  LABEL  NEXT  WHY  THEN
-    clx456def  [time]  [span]  retry  [time]
-    clx123abc  Fitness Guru  [time]  [span]  schedule  [time]
+    ACCOUNT  LABEL  NEXT  WHY
+    clx456def  [time]  [span]  retry
+    clx123abc  Fitness Guru  [time]  [span]  schedule
     [exit 0]
     "#);
 }

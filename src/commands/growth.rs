@@ -10,7 +10,9 @@ use crate::commands::period::{check, period, say_unfinished};
 use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
 use crate::period::{Beginning, Moment, Period};
-use crate::report::{Cell, Csv, Grouped, Signed, Sparkline, Table, terminal};
+use crate::report::{
+    Cell, Column, Csv, Grouped, MOST_USE, Shape, Signed, Sparkline, Table, narrowed, terminal,
+};
 use crate::selection::Selection;
 use crate::store::{AccountGrowth, ReadTx, Reader};
 
@@ -194,40 +196,45 @@ impl Page<'_> {
     }
 
     fn table(&self, movers: &[&AccountGrowth]) -> Result<Table, CommandError> {
-        // The period before may lie before every history.
-        let has_before = movers.iter().any(|mover| mover.gained_before.is_some());
-        let mut headings = vec!["ACCOUNT", "FOLLOWERS", "GAINED", "", "BEFORE", "TREND"];
-        headings.retain(|heading| has_before || *heading != "BEFORE");
-        let mut table = Table::new(&headings).with_numbers(1..headings.len() - 1);
-        let trend = (self.width / 4).min(TREND);
-        let room = self.width.saturating_sub(trend + if has_before { 50 } else { 40 }).max(12);
+        let width = (self.width / 4).min(TREND);
         let (from, to) = (self.period.begin(self.newest), self.period.end(self.newest));
+        let mut trends = Vec::with_capacity(movers.len());
         for mover in movers {
             let mut values = self.look.followers(mover.key, from)?;
             values.retain(|(time, _)| *time <= to);
             let gaps = self.look.gaps(&mover.id, from)?;
             let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to)).collect();
-            let line = Sparkline { values: &values, gaps: &gaps, from, to, width: trend };
-            let gain = |gain: Option<i64>| gain.map_or(String::new(), |n| Signed(n).to_string());
-            let (gained, percent) = match mover.is_rough() {
-                true => (ROUGHLY.to_owned(), String::new()),
-                false => (
-                    gain(mover.gained),
-                    mover.percent().map_or(String::new(), |percent| format!("{percent:+.2}%")),
-                ),
-            };
-            let mut cells = vec![
-                terminal::fitted(&mover.name, room),
-                mover.followers.map_or(String::new(), |count| Grouped(count).to_string()),
-                gained,
-                percent,
-            ];
-            cells.extend(has_before.then(|| gain(mover.gained_before)));
-            cells.push(line.to_string());
-            table.row(cells);
+            trends.push(Sparkline { values: &values, gaps: &gaps, from, to, width }.to_string());
         }
-        Ok(table)
+        let number = |heading, use_of, cell: fn(&AccountGrowth) -> String| {
+            Column::new(heading, Shape::Number, use_of).with(movers.iter().map(|m| cell(m)))
+        };
+        let mut columns = vec![
+            Column::new("ACCOUNT", Shape::Name, MOST_USE)
+                .with(movers.iter().map(|mover| mover.name.clone())),
+            number("FOLLOWERS", MOST_USE, |mover| {
+                mover.followers.map_or(String::new(), |count| Grouped(count).to_string())
+            }),
+            number("GAINED", MOST_USE, |mover| match mover.is_rough() {
+                true => ROUGHLY.to_owned(),
+                false => signed(mover.gained),
+            }),
+            number("", MOST_USE, |mover| match mover.percent().filter(|_| !mover.is_rough()) {
+                Some(percent) => format!("{percent:+.2}%"),
+                None => String::new(),
+            }),
+        ];
+        // The period before may lie before every history.
+        if movers.iter().any(|mover| mover.gained_before.is_some()) {
+            columns.push(number("BEFORE", 0, |mover| signed(mover.gained_before)));
+        }
+        columns.push(Column::new("TREND", Shape::Text, 1).with(trends));
+        Ok(narrowed(columns, self.width))
     }
+}
+
+fn signed(gain: Option<i64>) -> String {
+    gain.map_or(String::new(), |gain| Signed(gain).to_string())
 }
 
 fn names(movers: &[&AccountGrowth]) -> String {

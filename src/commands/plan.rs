@@ -10,7 +10,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::check;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
-use crate::report::{In, Printable, Table};
+use crate::report::{Column, In, MOST_USE, Shape, narrowed, terminal};
 use crate::schedule::{ScheduleCache, spread_offset};
 use crate::store::{AccountStatus, Extent, Reader};
 
@@ -45,21 +45,31 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
         }
         return Ok(out.flush().map(|()| Done::Well)?);
     }
-    let mut table = Table::new(&["ACCOUNT", "LABEL", "NEXT", "", "WHY", "THEN"]);
+    let mut columns = [
+        Column::new("ACCOUNT", Shape::Text, MOST_USE),
+        Column::new("LABEL", Shape::Name, MOST_USE),
+        Column::new("NEXT", Shape::Text, MOST_USE),
+        Column::new("", Shape::Text, 1),
+        Column::new("WHY", Shape::Text, MOST_USE),
+        Column::new("THEN", Shape::Text, 0),
+    ];
     for account in &accounts {
         let runs = known.runs(account, now);
         let first = runs.first().copied().unwrap_or(now);
         let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or_default();
-        table.row([
+        let cells = [
             account.id.to_string(),
-            Printable(label).to_string(),
+            label.to_owned(),
             first.to_string(),
             In { time: first, now }.to_string(),
             why(account).to_owned(),
             runs.get(1).map(ToString::to_string).unwrap_or_default(),
-        ]);
+        ];
+        for (column, cell) in columns.iter_mut().zip(cells) {
+            column.push(&cell);
+        }
     }
-    write!(out, "{table}")?;
+    write!(out, "{}", narrowed(columns.into(), terminal::width()))?;
     Ok(out.flush().map(|()| Done::Well)?)
 }
 

@@ -4,6 +4,7 @@ mod chart;
 mod csv;
 pub mod digest;
 pub mod html;
+mod narrowing;
 mod number;
 mod printable;
 mod span;
@@ -13,6 +14,7 @@ pub mod terminal;
 
 pub use chart::Chart;
 pub use csv::{Cell, Csv, Dialect};
+pub use narrowing::{Column, MOST_USE, Shape, narrowed};
 pub use number::{Grouped, Short, Signed};
 pub use printable::Printable;
 pub use span::{Ago, In};

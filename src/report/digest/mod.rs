@@ -38,7 +38,7 @@ pub struct Digest {
     /// Accounts of the selection.
     listed: usize,
     total: Option<Total>,
-    /// Of the whole list: what each tag's accounts gained, in the order of the tags.
+    /// Of the whole list: what each tag's accounts gained, the greatest gain first.
     tags: Vec<(String, Total)>,
     /// The greatest gain first.
     grew: Vec<AccountGrowth>,
@@ -134,6 +134,8 @@ fn tags(
         let total = Total::of(&look.growth(&part, period)?);
         found.extend(part.tags.into_iter().zip(total));
     }
+    // A stable sort: ties stay in the order of the tags.
+    found.sort_by_key(|(_, total)| std::cmp::Reverse(total.gained));
     Ok(found)
 }
 

@@ -220,7 +220,11 @@ pub(super) fn grouped(count: usize) -> Grouped {
 }
 
 pub(super) fn percentage(percent: f64) -> String {
-    format!("{percent:+.2}%")
+    // Of a loss that rounds to nothing no sign is left either.
+    match percent.abs() < 0.005 {
+        true => "0.00%".to_owned(),
+        false => format!("{percent:+.2}%"),
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a rate is shown without its fraction")]
