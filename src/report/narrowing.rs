@@ -121,8 +121,8 @@ mod tests {
         ];
         for (width, shown) in [
             (80, "A name of some length  1,000,000  +10,000  ▁▂▃▄▅▆▇█"),
-            (44, "A name of so…  1,000,000  +10,000  ▁▂▃▄▅▆▇█"),
-            (40, "A name of some le…  1,000,000  ▁▂▃▄▅▆▇█"),
+            (44, "A name of som…  1,000,000  +10,000  ▁▂▃▄▅▆▇█"),
+            (40, "A name of some len…  1,000,000  ▁▂▃▄▅▆▇█"),
             (30, "A name of some len…  1,000,000"),
             (5, "A name of s…  1,000,000"),
         ] {
