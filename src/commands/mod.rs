@@ -20,6 +20,7 @@ mod target;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -30,7 +31,8 @@ use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
 use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
-use crate::daemon::{RunError, WatchedFile};
+use crate::daemon::{HTTP_CONNECTIONS, RunError, WatchedFile};
+use crate::descriptors::{self, TooFewDescriptors};
 use crate::log_queue;
 use crate::report::{Future, Printable};
 use crate::store::StoreError;
@@ -79,6 +81,14 @@ pub enum CommandError {
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
     )]
     LogFilter(String),
+    /// The system carries less than is configured.
+    #[error("{path}: {source}", path = path.display())]
+    Descriptors {
+        /// The configuration.
+        path: PathBuf,
+        /// How much less.
+        source: TooFewDescriptors,
+    },
     /// Logging could not start.
     #[error("cannot start the log: {0}")]
     Log(#[source] io::Error),
@@ -94,29 +104,36 @@ pub enum CommandError {
     /// A file that was to be written cannot be.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The demo's folder is somebody's.
-    #[error("{0}")]
-    Demo(String),
+    /// The demo's folder holds something else.
+    #[error("./{0} is there and not from a demo; run it in another folder")]
+    ForeignFolder(&'static str),
 }
 
 impl CommandError {
     /// What the shell is told: EX_CONFIG, EX_IOERR and their like from sysexits.h.
     pub fn exit_code(&self) -> ExitCode {
         const USAGE: u8 = 2;
-        const STORE: u8 = 74;
+        // A database, an output, a disk.
+        const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
-            CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
-            CommandError::Store(_) | CommandError::Log(_) => STORE,
-            CommandError::LogFilter(_) | CommandError::Usage(_) | CommandError::Future(_) => USAGE,
+            CommandError::Config(_)
+            | CommandError::Key(_)
+            | CommandError::Edit(_)
+            | CommandError::Descriptors { .. } => CONFIG,
+            CommandError::Store(_) | CommandError::Log(_) => IO,
+            CommandError::LogFilter(_)
+            | CommandError::Usage(_)
+            | CommandError::ForeignFolder(_)
+            | CommandError::Future(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
+            CommandError::Output(_) | CommandError::Target(_) => IO,
             CommandError::Run(error) => match error {
                 RunError::Config(_)
                 | RunError::Key(_)
                 | RunError::Client(_)
                 | RunError::Listen { .. } => CONFIG,
-                RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
+                RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => IO,
             },
         })
     }
@@ -186,9 +203,16 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             logging::start(cli.log_format, "warn,growthd=info")?;
             // Before it is read, so that an edit meanwhile is noticed.
             let file = watch.then(|| WatchedFile::new(&path));
-            run::run(config()?, file)
+            let config = config()?;
+            descriptors::raise_limit();
+            carried(&config)?;
+            run::run(config, file)
         }
-        Verb::Check => check::check(&config()?),
+        Verb::Check => {
+            let config = config()?;
+            carried(&config)?;
+            check::check(&config)
+        }
         Verb::Plan { json } => plan::plan(config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;
@@ -223,6 +247,13 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Completions { shell } => packaging::completions(shell),
         Verb::Man => packaging::man(),
     }
+}
+
+/// Whether the system carries as many calls at a time as are configured.
+fn carried(config: &Config) -> Result<(), CommandError> {
+    let connections = if config.http.is_some() { HTTP_CONNECTIONS } else { 0 };
+    descriptors::check(config.api.max_in_flight, connections)
+        .map_err(|source| CommandError::Descriptors { path: config.path.clone(), source })
 }
 
 /// For whom something is told.

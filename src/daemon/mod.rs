@@ -20,6 +20,7 @@ mod watched_file;
 mod worker;
 
 pub use calls::make_calls;
+pub use http::HTTP_CONNECTIONS;
 pub use metrics::Metrics;
 pub use notify::Notifier;
 pub use progress::{Lookup, Progress};

@@ -28,6 +28,7 @@ mod history;
 mod journal;
 mod ledger;
 mod open;
+mod open_reader;
 mod overview;
 mod pause;
 mod rate;

@@ -1,19 +1,16 @@
 //! Reading beside the daemon: a connection that cannot write and waits for nobody.
 
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::account::account_id;
 use crate::store::open::{check_file, is_held, version};
+use crate::store::open_reader::open_reader;
 use crate::store::overview::NEWEST_SNAPSHOT;
 use crate::store::{Batch, Creation, SCHEMA_VERSION, Store, StoreError};
-
-/// Readers of a WAL database wait only while another process repairs it after a crash.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -30,9 +27,7 @@ impl Reader {
         if !check_file(path)? {
             return Err(StoreError::Missing(path.to_owned()));
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let connection = open_reader(path)?;
         match version(&connection, path)? {
             0 => Err(StoreError::Missing(path.to_owned())),
             _ => Ok(Reader { connection }),
