@@ -26,6 +26,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
+use tokio::signal::unix::SignalKind;
 
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
@@ -303,8 +304,15 @@ fn as_text<S: Serializer>(told: &impl Display, json: S) -> Result<S::Ok, S::Erro
     json.collect_str(told)
 }
 
-/// A runtime for a verb that speaks with the network.
+/// A runtime for a verb that speaks with the network, and may spend: a file that reaches its
+/// size limit is an error to be waited out like a full disk, and no signal that ends the process.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    let start_error = |error| CommandError::from(RunError::Start(Box::new(error)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(|error| RunError::Start(Box::new(error)))?)
+    let runtime = runtime.map_err(start_error)?;
+    let entered = runtime.enter();
+    // The handler stays when nobody listens any more.
+    tokio::signal::unix::signal(SignalKind::from_raw(libc::SIGXFSZ)).map_err(start_error)?;
+    drop(entered);
+    Ok(runtime)
 }
