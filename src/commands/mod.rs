@@ -312,7 +312,8 @@ fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let runtime = runtime.map_err(start_error)?;
     let entered = runtime.enter();
     // The handler stays when nobody listens any more.
-    tokio::signal::unix::signal(SignalKind::from_raw(libc::SIGXFSZ)).map_err(start_error)?;
+    let handler = tokio::signal::unix::signal(SignalKind::from_raw(libc::SIGXFSZ));
+    drop(handler.map_err(start_error)?);
     drop(entered);
     Ok(runtime)
 }
