@@ -11,6 +11,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::api::Client;
 use crate::clock::{self, Clock};
+use crate::commands::target::TargetError;
 use crate::commands::{CommandError, Done, report, runtime};
 use crate::config::{ApiKey, Config};
 use crate::daemon::RunError;
@@ -50,13 +51,14 @@ fn clear(folder: &Path) -> Result<(), CommandError> {
     match fs::create_dir(folder) {
         Ok(()) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(CommandError::Demo(format!("cannot create ./{FOLDER}: {error}"))),
+        Err(source) => {
+            return Err(TargetError::Write { path: folder.to_owned(), source }.into());
+        }
     }
     let is_ours = fs::read_to_string(&config).is_ok_and(|text| text.starts_with(MARK));
     let is_empty = fs::read_dir(folder)?.next().is_none();
     if !is_ours && !is_empty {
-        let why = format!("./{FOLDER} is there and not from a demo; run it in another folder");
-        return Err(CommandError::Demo(why));
+        return Err(CommandError::ForeignFolder(FOLDER));
     }
     for name in ["growth.db", "growth.db-wal", "growth.db-shm", "config.toml", "api-key", REPORT] {
         match fs::remove_file(folder.join(name)) {

@@ -8,6 +8,7 @@ use tracing::debug;
 
 use crate::commands::{CommandError, Done, runtime};
 use crate::daemon::{self, WatchedFile};
+use crate::descriptors;
 
 /// How long the process waits at its end for what still blocks, such as a configuration that is a
 /// pipe nobody writes to.
@@ -19,6 +20,7 @@ pub fn run(path: PathBuf, is_watching: bool) -> Result<Done, CommandError> {
     // Signals are heard from here on: nothing before this takes time.
     let signals = runtime.block_on(async { daemon::Signals::new() })?;
     keep_memory_private();
+    descriptors::raise_limit();
     // Before it is read, so that an edit meanwhile is noticed.
     let file = is_watching.then(|| WatchedFile::new(&path));
     let ended = runtime.block_on(daemon::run(path, signals, file));
