@@ -19,7 +19,8 @@ use tracing::debug;
 
 use crate::account::{Handle, InvalidAccountId};
 use crate::config::Watched;
-use crate::daemon::{Health, Input, Lookup, Metrics, Progress, Selection};
+use crate::daemon::http::Served;
+use crate::daemon::{Health, Input, Lookup, Progress, Selection};
 use crate::store::AccountLookup;
 
 /// Stands for the id of somebody whose id is not known yet.
@@ -140,13 +141,13 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers everybody who connects, each at their own pace.
-pub async fn serve(listener: UnixListener, inbox: Sender<Input>, metrics: Metrics) {
+pub async fn serve(listener: UnixListener, inbox: Sender<Input>, served: Served) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (inbox, metrics) = (inbox.clone(), metrics.clone());
+                let (inbox, served) = (inbox.clone(), served.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &inbox, &metrics).await {
+                    if let Err(error) = answer(stream, &inbox, served).await {
                         debug!("a control connection ended: {error}");
                     }
                 });
@@ -160,7 +161,7 @@ pub async fn serve(listener: UnixListener, inbox: Sender<Input>, metrics: Metric
     }
 }
 
-async fn answer(stream: UnixStream, inbox: &Sender<Input>, metrics: &Metrics) -> io::Result<()> {
+async fn answer(stream: UnixStream, inbox: &Sender<Input>, served: Served) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut line = String::new();
     BufReader::new(reader.take(LONGEST_REQUEST)).read_line(&mut line).await?;
@@ -177,7 +178,9 @@ async fn answer(stream: UnixStream, inbox: &Sender<Input>, metrics: &Metrics) ->
             pass_on(told, writer).await
         }
         Request::Health => {
-            let mut line = serde_json::to_vec(&Health::of(metrics))?;
+            // The file system is asked, which may hang.
+            let health = tokio::task::spawn_blocking(move || Health::of(&served));
+            let mut line = serde_json::to_vec(&health.await.map_err(io::Error::other)?)?;
             line.push(b'\n');
             writer.write_all(&line).await?;
             writer.shutdown().await

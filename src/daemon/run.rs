@@ -98,7 +98,7 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
     let _heartbeat = heartbeat::start(&inbox).await.map_err(start_error)?;
     match control::listen(&config.database.path) {
         Ok(listener) => {
-            drop(tokio::spawn(control::serve(listener, inbox.clone(), metrics.clone())));
+            drop(tokio::spawn(control::serve(listener, inbox.clone(), served.clone())));
         }
         Err(error) => {
             let socket = control::socket_path(&config.database.path);
