@@ -16,6 +16,7 @@ mod adding;
 mod backup;
 mod bad_input;
 mod crash;
+mod dashboard;
 mod demo;
 mod export;
 mod growth;

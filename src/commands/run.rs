@@ -7,7 +7,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use tracing::debug;
 
 use crate::commands::{CommandError, Done, runtime};
-use crate::daemon::{self, WatchedFile};
+use crate::daemon::{self, WatchedFiles};
 use crate::descriptors;
 
 /// How long the process waits at its end for what still blocks, such as a configuration that is a
@@ -22,7 +22,7 @@ pub fn run(path: PathBuf, is_watching: bool) -> Result<Done, CommandError> {
     keep_memory_private();
     descriptors::raise_limit();
     // Before it is read, so that an edit meanwhile is noticed.
-    let file = is_watching.then(|| WatchedFile::new(&path));
+    let file = is_watching.then(|| WatchedFiles::new(&path));
     let ended = runtime.block_on(daemon::run(path, signals, file));
     runtime.shutdown_timeout(LAST_WAIT);
     ended?;

@@ -15,7 +15,7 @@ mod reload;
 mod run;
 mod status_line;
 mod stop_signals;
-mod watched_file;
+mod watched_files;
 mod watchlist;
 
 pub use health::Health;
@@ -23,4 +23,4 @@ pub use metrics::Metrics;
 pub use notify::Notifier;
 pub use run::{RunError, Signals, check_descriptors, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
-pub use watched_file::WatchedFile;
+pub use watched_files::WatchedFiles;

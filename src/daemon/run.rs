@@ -16,7 +16,7 @@ use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
 use crate::daemon::reload::Reloader;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
-use crate::daemon::watched_file::WatchedFile;
+use crate::daemon::watched_files::WatchedFiles;
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::daemon::{control, heartbeat, listening, status_line};
 use crate::descriptors::{self, TooFewDescriptors};
@@ -98,7 +98,7 @@ impl Signals {
 pub async fn run(
     path: PathBuf,
     mut signals: Signals,
-    mut file: Option<WatchedFile>,
+    mut file: Option<WatchedFiles>,
 ) -> Result<(), RunError> {
     let notifier = Notifier::from_env();
     let started = tokio::select! {
@@ -127,7 +127,7 @@ pub async fn run(
     let mut runner = prepared.start()?;
     match control::listen(&database) {
         Ok(listener) => {
-            drop(tokio::spawn(control::serve(listener, handle.clone(), metrics.clone())))
+            drop(tokio::spawn(control::serve(listener, handle.clone(), served.clone())))
         }
         Err(error) => {
             let socket = control::socket_path(&database);
@@ -262,7 +262,7 @@ fn remove_socket(database: &Path) {
     }
 }
 
-async fn changed(file: &mut Option<WatchedFile>) {
+async fn changed(file: &mut Option<WatchedFiles>) {
     match file {
         Some(file) => file.changed().await,
         None => std::future::pending().await,
