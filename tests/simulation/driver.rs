@@ -116,10 +116,6 @@ impl<'a> Driver<'a> {
 
     fn say(&mut self, what: impl FnOnce() -> String) {
         let at = self.at();
-        if std::env::var("LIVE").is_ok() {
-            println!("{} {}", Time(at.world()), what());
-            return;
-        }
         if let Some(trace) = &mut self.trace {
             let skew = match self.skew {
                 0 => String::new(),
