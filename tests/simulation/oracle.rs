@@ -383,7 +383,8 @@ impl Oracle {
     fn numbers_of_watched(&self) -> (usize, usize) {
         let active = || self.owed.iter().filter(|(_, owed)| owed.is_active);
         let is_failing = |(id, owed): &(&String, &Owed)| {
-            owed.last_ok == Some(false) && !self.trouble.began_well(id)
+            let is_failing = owed.last_ok == Some(false) || owed.throttled.is_some();
+            is_failing && !self.trouble.began_well(id)
         };
         (active().count(), active().filter(is_failing).count())
     }
