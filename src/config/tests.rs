@@ -61,7 +61,9 @@ fn the_example_is_valid() {
 #[test]
 fn the_example_tells_the_truth_about_every_key() {
     let everything = uncommented_example();
-    let config = valid(&everything);
+    let mut config = valid(&everything);
+    let proxy = config.api.proxy.take().map(|proxy| proxy.to_string());
+    assert_eq!(proxy.as_deref(), Some("http://proxy:3128"));
     let defaults = valid("");
     assert_eq!(
         (config.api, config.retry, config.catch_up),

@@ -30,6 +30,7 @@ mod clock_change;
 mod gate;
 mod lookup;
 mod own_trouble;
+mod replaced;
 mod requests;
 mod settling;
 mod step;
