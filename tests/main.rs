@@ -24,6 +24,7 @@ mod history;
 mod hostile_answers;
 mod invariants;
 mod life;
+mod network;
 mod outcomes;
 mod past;
 mod properties;
