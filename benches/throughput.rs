@@ -14,21 +14,18 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use growthd::account::AccountId;
 use growthd::api::Client;
-use growthd::clock;
+use growthd::clock::{self, Clock};
 use growthd::config::{Api, ApiKey, Config};
-use growthd::daemon::{Metrics, Notifier, Work, Worker, make_calls};
 use growthd::engine::{ClaimMode, Engine, EngineConfig};
+use growthd::runner::{Notice, Runner, Work};
 use growthd::store::{Creation, Store};
 use harness::cost::{self, Counting};
 use harness::server::{KEY, Server, serve_if_asked};
 use rusqlite::Connection;
-use tokio::sync::mpsc::unbounded_channel;
 
 mod harness;
 
@@ -260,18 +257,13 @@ async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     let store = Store::open(&config.database.path, Creation::Allowed).unwrap();
     let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Due);
     engine.watch(&config.accounts, EngineConfig::of(config), clock::moment()).unwrap();
-    let (inbox, received) = channel();
-    let (claims, claimed) = unbounded_channel();
-    let client = client.clone();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox, Metrics::default()));
     cost::count_allocations(is_counted);
     let watch = Stopwatch::start();
     // Ends when nothing more is due soon.
-    let (notifier, metrics) = (Notifier::silent(), Metrics::default());
-    let worker = Worker::new(engine, received, claims, notifier, metrics, Work::OneShot);
-    let worker = thread::Builder::new().name("engine".to_owned()).spawn(move || worker.run());
-    let worker = worker.unwrap();
-    tokio::task::spawn_blocking(|| worker.join()).await.unwrap().unwrap().unwrap();
+    let observer = Box::new(|_: Notice<'_>| {});
+    let clock = Clock::system();
+    let mut runner = Runner::start(engine, client.clone(), Work::OneShot, clock, observer).unwrap();
+    runner.ended().await.unwrap();
     let cost = watch.stop(count);
     cost::count_allocations(false);
     let database = Connection::open(&config.database.path).unwrap();

@@ -1,6 +1,7 @@
 //! What may still be spent: a hard cap for a UTC day, week or month.
 
-use chrono::{Datelike, Days, Months, NaiveDate};
+use jiff::ToSpan;
+use jiff::civil::{Date, date};
 
 use crate::clock::Time;
 use crate::config::{Budget, Period};
@@ -26,18 +27,16 @@ impl Days1970 {
 impl Budget {
     /// The budget's period around `now`. A week begins on Monday.
     pub fn period(&self, now: Time) -> Days1970 {
-        let today = now.date_time().date_naive();
-        let (first, next) = match self.per {
-            Period::Day => (today, today.checked_add_days(Days::new(1))),
+        let today = now.utc().date();
+        let (first, length) = match self.per {
+            Period::Day => (today, 1.day()),
             Period::Week => {
-                let monday = today.week(chrono::Weekday::Mon).first_day();
-                (monday, monday.checked_add_days(Days::new(7)))
+                let since_monday = i64::from(today.weekday().to_monday_zero_offset());
+                (today.saturating_sub(since_monday.days()), 1.week())
             }
-            Period::Month => {
-                let first = today.with_day(1).unwrap_or(today);
-                (first, first.checked_add_months(Months::new(1)))
-            }
+            Period::Month => (today.first_of_month(), 1.month()),
         };
+        let next = first.checked_add(length).ok();
         Days1970 { from: day(first), to: next.map_or(i64::MAX, day) }
     }
 
@@ -52,8 +51,8 @@ impl Budget {
     }
 }
 
-fn day(date: NaiveDate) -> i64 {
-    i64::from(date.num_days_from_ce()) - 719_163
+fn day(day: Date) -> i64 {
+    day.duration_since(date(1970, 1, 1)).as_hours() / 24
 }
 
 #[cfg(test)]
@@ -62,9 +61,7 @@ mod tests {
 
     #[test]
     fn a_period_holds_its_moment_and_ends_where_the_next_begins() {
-        let at = |text: &str| {
-            Time(chrono::DateTime::parse_from_rfc3339(text).expect("a time").timestamp())
-        };
+        let at = |text: &str| text.parse::<Time>().expect("a time");
         for (per, now, end) in [
             (Period::Day, "2026-02-28T23:59:59Z", "2026-03-01T00:00:00Z"),
             (Period::Week, "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"),
@@ -72,6 +69,7 @@ mod tests {
             (Period::Month, "2028-02-29T12:00:00Z", "2028-03-01T00:00:00Z"),
             (Period::Month, "2026-12-31T12:00:00Z", "2027-01-01T00:00:00Z"),
             (Period::Day, "1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z"),
+            (Period::Week, "1969-12-28T23:59:59Z", "1969-12-29T00:00:00Z"),
         ] {
             let period = Budget { refreshes: 1, per, manual: None }.period(at(now));
             assert_eq!(period.end(), at(end), "{per:?} {now}");

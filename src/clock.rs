@@ -4,9 +4,11 @@
 //! years of schedules can be simulated by passing other numbers.
 
 use std::fmt;
-use std::time::Duration;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use jiff::tz::Offset;
+use jiff::{Timestamp, civil};
 
 /// A UTC instant in whole seconds since 1970, as the database stores it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -23,21 +25,22 @@ impl Time {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The same instant as a calendar date; instants beyond the calendar become 1970.
-    pub fn date_time(self) -> DateTime<Utc> {
-        DateTime::from_timestamp(self.0, 0).unwrap_or_default()
+    /// The date and time of day in UTC; instants beyond the calendar become its end.
+    pub fn utc(self) -> civil::DateTime {
+        let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        Offset::UTC.to_datetime(Timestamp::from_second(self.0).unwrap_or(end))
     }
 }
 
 /// RFC 3339 in UTC, as in the database's `*_utc` columns.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.date_time();
+        let at = self.utc();
         let year = at.year();
-        // Years of more than four digits have a sign.
-        match (0..=9999).contains(&year) {
-            true => write!(f, "{year:04}")?,
-            false => write!(f, "{year:+05}")?,
+        // Years before the first have a sign.
+        match year {
+            0.. => write!(f, "{year:04}")?,
+            _ => write!(f, "{year:+05}")?,
         }
         let (month, day) = (at.month(), at.day());
         let (hour, minute, second) = (at.hour(), at.minute(), at.second());
@@ -45,6 +48,40 @@ impl fmt::Display for Time {
     }
 }
 
+/// Not an instant as RFC 3339 writes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("expected an instant such as 2026-01-01T06:00:00Z")]
+pub struct InvalidTime;
+
+/// RFC 3339, with any offset. Fractions of a second are dropped.
+impl FromStr for Time {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Time, InvalidTime> {
+        // The calendar library takes more than that: seconds left out, a zone in brackets.
+        const SHAPE: &[u8] = b"0000-00-00T00:00:00";
+        let (start, rest) = text.as_bytes().split_at_checked(SHAPE.len()).ok_or(InvalidTime)?;
+        let is_alike = |(byte, shape): (&u8, &u8)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't' | b' '),
+            _ => byte == shape,
+        };
+        let fraction = rest.strip_prefix(b".").unwrap_or(rest);
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let is_offset = match &fraction[digits..] {
+            [b'Z' | b'z'] => true,
+            [b'+' | b'-', a, b, b':', c, d] => [a, b, c, d].iter().all(|b| b.is_ascii_digit()),
+            _ => false,
+        };
+        let is_fraction = rest.first() == Some(&b'.') || digits == 0;
+        if !(start.iter().zip(SHAPE).all(is_alike) && is_offset && is_fraction) {
+            return Err(InvalidTime);
+        }
+        let instant: Timestamp = text.parse().map_err(|_| InvalidTime)?;
+        // Rounded down, as a second begins, before 1970 too.
+        Ok(Time(instant.as_second() - i64::from(instant.subsec_nanosecond() < 0)))
+    }
+}
 /// What the wall clock said, in milliseconds since 1970: the argument of every decision.
 ///
 /// Milliseconds are for the pace between calls alone; due-ness knows whole seconds.
@@ -79,22 +116,93 @@ pub struct Moment {
     pub machine: i64,
 }
 
-/// Reads both clocks.
+/// Where the time comes from: the machine, or a time that runs faster, for the demo.
+///
+/// Handed to whoever waits or stamps, so that everybody in one process agrees on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    fast: Option<Fast>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fast {
+    start: Now,
+    began: Instant,
+    speed: u32,
+}
+
+impl Clock {
+    /// The machine's own clocks.
+    pub fn system() -> Clock {
+        Clock::default()
+    }
+
+    /// A clock that says `start` now, and on which `speed` seconds pass in each.
+    pub fn fast(start: Time, speed: u32) -> Clock {
+        Clock { fast: Some(Fast { start: start.into(), began: monotonic(), speed: speed.max(1) }) }
+    }
+
+    /// The time now.
+    pub fn now(self) -> Now {
+        self.moment().wall
+    }
+
+    /// The moment now.
+    pub fn moment(self) -> Moment {
+        match self.fast {
+            None => moment(),
+            Some(Fast { start, began, speed }) => {
+                let elapsed = monotonic().duration_since(began) * speed;
+                let machine = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+                Moment { wall: Now(start.0.saturating_add(machine)), machine }
+            }
+        }
+    }
+
+    /// How long a time on this clock really takes.
+    pub fn real(self, duration: Duration) -> Duration {
+        match self.fast {
+            None => duration,
+            Some(Fast { speed, .. }) => duration / speed,
+        }
+    }
+
+    /// Whether this is the machine's own, which may be set and may sleep.
+    pub fn is_system(self) -> bool {
+        self.fast.is_none()
+    }
+}
+
+/// Reads both of the machine's clocks.
 pub fn moment() -> Moment {
-    let machine = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    Moment { wall: now(), machine: machine.tv_sec * 1000 + machine.tv_nsec / 1_000_000 }
+    Moment { wall: now(), machine: machine_time() }
+}
+
+#[cfg(target_os = "linux")]
+fn machine_time() -> i64 {
+    milliseconds(rustix::time::clock_gettime(rustix::time::ClockId::Boottime))
+}
+
+/// Elsewhere the monotonic clock counts sleep, or nothing does.
+#[cfg(not(target_os = "linux"))]
+fn machine_time() -> i64 {
+    milliseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
+}
+
+fn milliseconds(time: rustix::time::Timespec) -> i64 {
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
 }
 
 /// Reads the wall clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
 pub fn now() -> Now {
-    Now(Utc::now().timestamp_millis())
+    Now(Timestamp::now().as_millisecond())
 }
 
 /// Reads the monotonic clock: for measuring how long a call took, never for a decision.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
-pub fn monotonic() -> std::time::Instant {
-    std::time::Instant::now()
+pub fn monotonic() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
@@ -110,9 +218,55 @@ mod tests {
     #[test]
     fn time_is_written_as_rfc_3339() {
         assert_eq!(Time(1_705_401_000).to_string(), "2024-01-16T10:30:00Z");
-        for time in [0, -1, -62_167_219_200, -62_167_219_201, 253_402_300_799, 253_402_300_800] {
-            let by_pattern = Time(time).date_time().format("%Y-%m-%dT%H:%M:%SZ").to_string();
-            assert_eq!(Time(time).to_string(), by_pattern);
+        for (time, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (-62_167_219_200, "0000-01-01T00:00:00Z"),
+            (-62_167_219_201, "-0001-12-31T23:59:59Z"),
+            (253_402_207_199, "9999-12-30T21:59:59Z"),
+            (i64::MAX, "9999-12-30T22:00:00Z"),
+        ] {
+            assert_eq!(Time(time).to_string(), text);
         }
+    }
+
+    #[test]
+    fn time_is_read_as_rfc_3339_has_it() {
+        for (text, time) in [
+            ("2026-01-01T06:00:00Z", Ok(Time(1_767_247_200))),
+            ("2026-01-01t06:00:00z", Ok(Time(1_767_247_200))),
+            ("2026-01-01 06:00:00Z", Ok(Time(1_767_247_200))),
+            ("2026-01-01T06:00:00.999Z", Ok(Time(1_767_247_200))),
+            ("2026-01-01T08:00:00+02:00", Ok(Time(1_767_247_200))),
+            ("2026-01-01T00:30:00-05:30", Ok(Time(1_767_247_200))),
+            ("1969-12-31T23:59:59.5Z", Ok(Time(-1))),
+            ("2016-12-31T23:59:60Z", Ok(Time(1_483_228_799))),
+            ("2026-01-01T06:00Z", Err(InvalidTime)),
+            ("2026-01-01T06:00:00", Err(InvalidTime)),
+            ("2026-01-01T06:00:00.Z", Err(InvalidTime)),
+            ("2026-01-01T06:00:0012Z", Err(InvalidTime)),
+            ("2026-01-01T06:00:00+02", Err(InvalidTime)),
+            ("2026-01-01T06:00:00 Z", Err(InvalidTime)),
+            ("2026-01-01T06:00:00Z ", Err(InvalidTime)),
+            ("2026-01-01T06:00:00Z[UTC]", Err(InvalidTime)),
+            ("2026-02-30T06:00:00Z", Err(InvalidTime)),
+            ("2026-01-01T25:00:00Z", Err(InvalidTime)),
+            ("+002026-01-01T06:00:00Z", Err(InvalidTime)),
+            ("", Err(InvalidTime)),
+        ] {
+            assert_eq!(text.parse(), time, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_fast_clock_agrees_with_itself() {
+        let clock = Clock::fast(Time(1_705_401_000), 1000);
+        assert!(!clock.is_system());
+        let (first, later) = (clock.moment(), clock.moment());
+        assert!(first.wall >= Now(1_705_401_000_000) && later.wall >= first.wall);
+        assert_eq!(later.wall.0 - first.wall.0, later.machine - first.machine);
+        assert_eq!(clock.real(Duration::from_secs(10)), Duration::from_millis(10));
+        assert_eq!(Clock::system().real(Duration::from_secs(10)), Duration::from_secs(10));
     }
 }

@@ -9,8 +9,11 @@
 //! - [`api`], [`measurement`]: asking the vendor, and what its answers mean.
 //! - [`store`]: the SQLite file. Ledger, snapshots, standing; its views are the public interface.
 //! - [`engine`]: settle and claim. What follows from an answer, what is due, and why.
-//! - [`daemon`], [`memory`]: the engine's thread, the calls it makes, signals, reload, the control
+//! - [`daemon`], [`descriptors`], [`memory`]: the engine's thread, the calls it makes, signals, reload, the control
 //!   socket.
+//! - [`period`], [`selection`]: from when to when, and which accounts, as a person says it. Pure.
+//! - [`replacement`]: files of a person's that are written whole or not at all.
+//! - [`log_queue`]: the log, which may be lost, and never holds anything up.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
 //! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
 //!
@@ -38,11 +41,17 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod daemon;
+pub mod descriptors;
 pub mod engine;
 pub mod forecast;
+pub mod log_queue;
 pub mod measurement;
 pub mod memory;
+pub mod period;
+pub mod replacement;
 pub mod report;
+pub mod runner;
 pub mod schedule;
+pub mod selection;
 pub mod simulated_api;
 pub mod store;

@@ -8,7 +8,7 @@ use growthd::cli::Cli;
 use growthd::commands;
 
 fn main() -> ExitCode {
-    match commands::dispatch(Cli::parse()) {
+    match commands::execute(Cli::parse()) {
         Ok(done) => done.into(),
         Err(error) => {
             error.print();

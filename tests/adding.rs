@@ -1,6 +1,7 @@
 //! From a name to an entry in the watchlist: one paid call, with its line in the ledger.
 
 use std::fs;
+use std::time::Duration;
 
 use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
@@ -101,4 +102,41 @@ fn a_list_that_takes_no_entry_is_said_before_anything_is_spent() {
     let ended = place.growthd(&ADD).with_code(78);
     assert!(ended.err.contains("write the accounts as [[account]] tables"), "{ended:?}");
     assert_eq!((vendor.call_count(), config(&place)), (0, inline));
+}
+
+#[test]
+fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let url = "https://www.tiktok.com/@fitnessguru?lang=en";
+    let ended = place.growthd(&["add", "@fitnessguru", url, "fitnessguru", "--platform", "tiktok"]);
+    let ended = ended.with_code(0);
+    assert_eq!(ended.out.lines().count(), 1, "{ended:?}");
+    assert_eq!(vendor.call_count(), 1);
+    vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
+    // A list of names; the one that is known costs nothing, and one wrong name stops all.
+    place.write("names", "# ours\n@fitnessguru  # the first\n\nhttps://tiktok.com/@nobody\n");
+    let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(1);
+    assert!(ended.out.contains("is in the watchlist already, as clx123abc"), "{ended:?}");
+    assert!(ended.out.contains("@nobody on tiktok: HTTP 404"), "{ended:?}");
+    assert_eq!(vendor.call_count(), 2);
+    place.write("names", "@somebody\nhttps://www.youtube.com/channel/UC123\n");
+    let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);
+    assert!(ended.line().contains("is no profile with an @name"), "{ended:?}");
+    assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
+fn a_daemon_that_is_told_to_end_looks_nobody_up_any_more() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    vendor.queue("a", [Behaviour::After(Duration::from_secs(2), Box::new(Behaviour::Answer))]);
+    let mut daemon = place.run().once_up();
+    vendor.wait_for_calls(1);
+    daemon.signal(Signal::TERM);
+    daemon.until("stopping");
+    let ended = place.growthd(&ADD).with_code(1);
+    assert!(ended.out.contains("1 not asked for"), "{ended:?}");
+    assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
+    assert_eq!(vendor.call_count(), 1);
 }

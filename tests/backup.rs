@@ -61,7 +61,7 @@ fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
                         "BEGIN IMMEDIATE;
                          INSERT INTO _refresh (account, cause, outcome, spent, started_time, took)
                          VALUES (1, 4, 1, 1, 5, 0);
-                         INSERT INTO _snapshot (refresh_id, account, time, is_suspect, extra)
+                         INSERT INTO _snapshot (refresh_id, account, time, suspect, extra)
                          VALUES (last_insert_rowid(), 1, 5, 0, hex(zeroblob(2000)));
                          COMMIT;",
                     )

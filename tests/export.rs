@@ -23,9 +23,9 @@ fn history() -> Past {
 #[test]
 fn csv_has_stable_columns_and_no_formula() {
     insta::assert_snapshot!(history().told(&["export"]), @r#"
-        refresh_id,account_id,label,username,platform,time_utc,followers,following,videos,likes,engagement_rate,virality_score,avg_views,analyzed_utc,is_suspect,extra
-        1,clx1,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,2026-01-05T06:00:00Z,1000,10,,-5,4.5,,85000,2026-01-05T05:59:00Z,false,"{""a"":  12345678901234567890.5}"
-        2,clx1,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,2026-01-12T06:00:00Z,,10,,,,,,,true,
+        account_id,name,label,username,platform,time,time_utc,followers,following,videos,likes,engagement_rate,virality_score,avg_views,analyzed_time,analyzed_utc,is_suspect,suspect,source,extra,refresh_id
+        clx1,'=cmd|' /C calc'!A0,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,1767592800,2026-01-05T06:00:00Z,1000,10,,-5,4.5,,85000,1767592740,2026-01-05T05:59:00Z,0,,refresh,"{""a"":  12345678901234567890.5}",1
+        clx1,'=cmd|' /C calc'!A0,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,1768197600,2026-01-12T06:00:00Z,,10,,,,,,,,1,zero,refresh,,2
         "#);
 }
 
@@ -34,8 +34,8 @@ fn json_lines_have_the_same_columns() {
     let past = history();
     let told = past.told(&["export", "--format", "jsonl"]);
     insta::assert_snapshot!(told, @r#"
-        {"refresh_id":1,"account_id":"clx1","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time_utc":"2026-01-05T06:00:00Z","followers":1000,"following":10,"videos":null,"likes":-5,"engagement_rate":4.5,"virality_score":null,"avg_views":85000,"analyzed_utc":"2026-01-05T05:59:00Z","is_suspect":false,"extra":{"a":  12345678901234567890.5}}
-        {"refresh_id":2,"account_id":"clx1","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time_utc":"2026-01-12T06:00:00Z","followers":null,"following":10,"videos":null,"likes":null,"engagement_rate":null,"virality_score":null,"avg_views":null,"analyzed_utc":null,"is_suspect":true,"extra":null}
+        {"account_id":"clx1","name":"=cmd|' /C calc'!A0","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time":1767592800,"time_utc":"2026-01-05T06:00:00Z","followers":1000,"following":10,"videos":null,"likes":-5,"engagement_rate":4.5,"virality_score":null,"avg_views":85000,"analyzed_time":1767592740,"analyzed_utc":"2026-01-05T05:59:00Z","is_suspect":0,"suspect":null,"source":"refresh","extra":{"a":  12345678901234567890.5},"refresh_id":1}
+        {"account_id":"clx1","name":"=cmd|' /C calc'!A0","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time":1768197600,"time_utc":"2026-01-12T06:00:00Z","followers":null,"following":10,"videos":null,"likes":null,"engagement_rate":null,"virality_score":null,"avg_views":null,"analyzed_time":null,"analyzed_utc":null,"is_suspect":1,"suspect":"zero","source":"refresh","extra":null,"refresh_id":2}
         "#);
     let csv = past.told(&["export", "--format", "csv"]);
     for line in told.lines() {
@@ -86,7 +86,7 @@ fn a_closed_pipe_is_no_error() {
         "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
          INSERT INTO _refresh (refresh_id, account, cause, outcome, spent, started_time, took)
          SELECT i, 1, 4, 1, 1, i, 0 FROM n;
-         INSERT INTO _snapshot (refresh_id, account, time, followers, is_suspect)
+         INSERT INTO _snapshot (refresh_id, account, time, followers, suspect)
          SELECT refresh_id, 1, started_time, 5, 0 FROM _refresh WHERE refresh_id >= 100;",
     );
     for format in ["csv", "jsonl"] {

@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use growthd::simulated_api::Behaviour;
+use rustix::process::Signal;
 
 use crate::harness::{Daemon, Ended, Settings, SlotWindow, Vendor};
 
@@ -82,16 +83,88 @@ fn what_is_no_request_does_the_daemon_no_harm() {
     let vendor = Vendor::start();
     let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
     let daemon = settled(&place, 1);
-    for request in ["", "\n", "{}\n", "{\"ids\":[\"no/id\"]}\n", "\"buy\"\n"] {
+    let lookup = |cron: &str, zone: &str, platform: &str| {
+        format!(
+            r#"{{"add":[{{"username":"guru","platform":"{platform}","cron":"{cron}","timezone":"{zone}","spread":0}}]}}"#
+        ) + "\n"
+    };
+    let many: Vec<String> = (0..300_000).map(|number| format!("nobody-{number}")).collect();
+    for request in [
+        "".to_owned(),
+        "\n".to_owned(),
+        "{}\n".to_owned(),
+        "{\"refresh\":{\"ids\":[\"no/id\"]}}\n".to_owned(),
+        "\"buy\"\n".to_owned(),
+        lookup("whenever", "UTC", "tiktok"),
+        lookup("0 6 * * MON", "Mars/Olympus", "tiktok"),
+        lookup("0 6 * * MON", "UTC", "myspace"),
+        lookup("0 6 * * MON", "UTC", &"x".repeat(1 << 20)),
+        serde_json::json!({"refresh": {"ids": many}}).to_string() + "\n",
+    ] {
+        let begin: String = request.chars().take(80).collect();
         let mut socket = std::os::unix::net::UnixStream::connect(place.file("growth.db.sock"))
             .expect("a socket");
         socket.write_all(request.as_bytes()).expect("it is read");
         socket.shutdown(std::net::Shutdown::Write).expect("an end");
         let mut answer = String::new();
         socket.read_to_string(&mut answer).expect("an end");
-        assert_eq!(answer, "", "{request:?}");
+        assert!(answer.starts_with("{\"refused\":\""), "{begin}: {answer}");
+        assert_eq!(answer.lines().count(), 1, "{begin}");
     }
     place.growthd(&["refresh", "a"]).with_code(0);
     daemon.stop();
     assert_eq!(vendor.call_count(), 2);
+}
+
+/// A daemon that takes its time, one call after the other.
+fn slow(vendor: &Vendor, accounts: &[&str]) -> (SlotWindow, Daemon) {
+    let api = "max_in_flight = 1".to_owned();
+    let place = SlotWindow::new(vendor, &Settings { api, ..Settings::weekly(accounts) });
+    let daemon = settled(&place, accounts.len());
+    vendor.everywhere(Some(Behaviour::After(
+        Duration::from_millis(600),
+        Box::new(Behaviour::Answer),
+    )));
+    (place, daemon)
+}
+
+#[test]
+fn who_asked_and_ends_it_buys_nothing_more() {
+    let vendor = Vendor::start();
+    let (place, daemon) = slow(&vendor, &["a", "b", "c", "d"]);
+    let mut asking = Daemon::start(place.command(&["refresh", "--all"]));
+    vendor.wait_for_calls(5);
+    asking.signal(Signal::INT);
+    assert_eq!(asking.end(), Some(1), "{}", asking.log());
+    // What comes after it is served at once.
+    place.growthd(&["refresh", "d"]).with_code(0);
+    daemon.stop();
+    assert_eq!(vendor.call_count(), 6);
+    assert!(place.database().one::<bool>("SELECT min(outcome = 'ok') FROM refreshes"));
+}
+
+#[test]
+fn who_ends_what_two_asked_for_ends_it_for_themselves() {
+    let vendor = Vendor::start();
+    let (place, daemon) = slow(&vendor, &["a", "b", "c"]);
+    let mut first = Daemon::start(place.command(&["refresh", "a", "b", "c"]));
+    vendor.wait_for_calls(4);
+    let (mut told, second) = {
+        use std::io::{BufRead, BufReader, Write};
+        let mut socket = std::os::unix::net::UnixStream::connect(place.file("growth.db.sock"))
+            .expect("a socket");
+        socket.write_all(b"{\"refresh\":{\"ids\":[\"c\"]}}\n").expect("it is read");
+        (BufReader::new(socket.try_clone().expect("a socket")).lines(), socket)
+    };
+    let line = told.next().expect("a line").expect("a line");
+    assert!(line.contains("\"accounts\":1"), "{line}");
+    first.signal(Signal::INT);
+    assert_eq!(first.end(), Some(1), "{}", first.log());
+    let rest: Vec<String> = told.map_while(Result::ok).collect();
+    assert!(rest.last().is_some_and(|line| line.contains("\"outcome\":\"ok\"")), "{rest:?}");
+    drop(second);
+    daemon.stop();
+    let asked = "SELECT account_id FROM refreshes WHERE cause = 'manual' ORDER BY refresh_id";
+    assert_eq!(place.database().rows(asked).len(), 2, "one for each");
+    assert_eq!(place.database().rows(asked)[1], "c");
 }

@@ -76,6 +76,7 @@ fn the_documented_answer_lands_in_its_columns_to_the_letter() {
     let database = place.database();
     let figures = columns(&[
         ("account_id", text("clx123abc")),
+        ("name", text("Fitness Guru")),
         ("label", text("Fitness Guru")),
         ("username", text("fitnessguru")),
         ("platform", text("tiktok")),
@@ -87,6 +88,8 @@ fn the_documented_answer_lands_in_its_columns_to_the_letter() {
         ("virality_score", Real(79.1)),
         ("avg_views", Integer(920_000)),
         ("is_suspect", Integer(0)),
+        ("suspect", Null),
+        ("source", text("refresh")),
         ("extra", Null),
         ("refresh_id", Integer(1)),
     ]);
@@ -110,10 +113,11 @@ fn the_documented_answer_lands_in_its_columns_to_the_letter() {
         account,
         columns(&[
             ("account_id", text("clx123abc")),
+            ("name", text("Fitness Guru")),
             ("label", text("Fitness Guru")),
-            ("tags", text(r#"["client-a","fit"]"#)),
-            ("platform", text("tiktok")),
             ("username", text("fitnessguru")),
+            ("platform", text("tiktok")),
+            ("tags", text(r#"["client-a","fit"]"#)),
             ("display_name", text("Fitness Guru")),
             ("bio", text("Helping you get fit one video at a time")),
             ("avatar_url", text("https://cdn.tiktok.com/avatar.jpg")),
@@ -133,8 +137,12 @@ fn the_documented_answer_lands_in_its_columns_to_the_letter() {
     assert_eq!(
         refresh,
         columns(&[
-            ("refresh_id", Integer(1)),
             ("account_id", text("clx123abc")),
+            ("name", text("Fitness Guru")),
+            ("label", text("Fitness Guru")),
+            ("username", text("fitnessguru")),
+            ("platform", text("tiktok")),
+            ("refresh_id", Integer(1)),
             ("cause", text("first")),
             ("scheduled_time", Null),
             ("scheduled_utc", Null),

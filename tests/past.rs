@@ -115,7 +115,8 @@ impl Past {
                     told.videos,
                     told.likes,
                     told.engagement,
-                    told.suspect
+                    // What speaks against it as a whole: followers that fell to 0.
+                    2 * i64::from(told.suspect)
                 ],
             )
             .expect("a snapshot");

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::harness::{Daemon, Ended, Settings, SlotWindow, Vendor, is_root};
+use crate::harness::{Daemon, Ended, Settings, SlotWindow, Vendor, is_root, poll};
 
 /// Asks Debian's `sqlite3`, as a user who can read the folder and not write it; `None` where
 /// there is no such program.
@@ -66,15 +66,17 @@ fn nobody_else_may_read_it_whatever_the_umask() {
         "umask 0 && exec \"$0\" run",
         env!("CARGO_BIN_EXE_growthd"),
     ]);
-    let mut daemon = Daemon::start(shell).once_up();
-    daemon.until("refreshed");
+    let mut daemon = Daemon::start(shell);
+    daemon.until_all(&["refreshed", " watches ("]);
+    place.database().until("SELECT count(*) = 1 FROM snapshots");
+    poll("the control socket", || place.has("growth.db.sock").then_some(()));
     let mode = |name: &str| fs::metadata(place.file(name)).expect(name).mode() & 0o777;
-    for name in ["growth.db", "growth.db-wal", "growth.db-shm", "growth.db.lock"] {
+    for name in ["growth.db", "growth.db-wal", "growth.db-shm"] {
         assert_eq!(mode(name) & !0o640, 0, "{name}: {:o}", mode(name));
     }
     assert_eq!(mode("growth.db.sock"), 0o660);
     daemon.stop();
-    for name in ["growth.db", "growth.db-wal", "growth.db-shm", "growth.db.lock"] {
+    for name in ["growth.db", "growth.db-wal", "growth.db-shm"] {
         assert_eq!(mode(name) & !0o640, 0, "{name}: {:o}", mode(name));
     }
 }

@@ -1,8 +1,14 @@
 //! The watchlist edited under a running daemon: taken whole, or not at all.
 
+use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use growthd::simulated_api::KeySeen;
+use rustix::fs::OFlags;
 use rustix::process::Signal;
 
-use crate::harness::{EACH_SECOND, Settings, SlotWindow, Vendor};
+use crate::harness::{EACH_SECOND, Settings, SlotWindow, Vendor, make_pipe, poll};
 
 fn budget() -> String {
     "[budget]\nrefreshes = 1000".to_owned()
@@ -25,11 +31,9 @@ fn what_changed_is_taken_and_what_it_costs_is_said() {
         line.contains("+2 accounts, -1, 1 changed, about +4 refreshes a month, budget 1000"),
         "{line}"
     );
-    for _ in 0..2 {
-        daemon.until("refreshed account=");
-    }
-    assert_eq!(vendor.call_count(), 5, "the newcomers' baselines and nothing else");
     let database = place.database();
+    database.until("SELECT count(*) = 5 FROM snapshots");
+    assert_eq!(vendor.call_count(), 5, "the newcomers' baselines and nothing else");
     assert_eq!(
         database.rows(
             "SELECT account_id, label, removed_time IS NOT NULL, next_time IS NOT NULL
@@ -73,9 +77,7 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
     }
     assert_eq!(problems.len(), 4, "{problems:#?}");
     for (words, problem) in
-        ["first_dleay", "unknown", "needs `id`", "stands in the watchlist already"]
-            .iter()
-            .zip(&problems)
+        ["first_dleay", "unknown", "needs `id`", "duplicate `id`"].iter().zip(&problems)
     {
         assert!(problem.contains("config.toml:") && problem.contains(words), "{problem}");
     }
@@ -87,12 +89,12 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
     std::fs::remove_file(place.file("api-key")).expect("a key");
     daemon.signal(Signal::HUP);
     assert!(daemon.until("ERROR").contains("there is no API key"));
-    daemon.until("going on with the old one");
+    daemon.until("trying again until it is");
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 2);
 
+    // A good edit is taken as soon as it can be, without another signal.
     place.write_key();
-    daemon.signal(Signal::HUP);
     daemon.until("reloaded: ");
     daemon.stop();
 }
@@ -154,4 +156,69 @@ fn a_new_key_and_a_new_address_are_used_from_then_on() {
         place.database().one::<i64>("SELECT count(*) FROM refreshes WHERE outcome = 'failed'"),
         0
     );
+}
+
+#[test]
+fn the_call_after_a_mended_key_carries_the_new_one() {
+    for _ in 0..12 {
+        let vendor = Vendor::start();
+        let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b", "c", "d"]));
+        place.write("api-key", "wrong-key-0815");
+        let mut daemon = place.run();
+        daemon.until("the vendor is in trouble");
+        place.database().until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+        let before = vendor.calls().len();
+        place.write_key();
+        daemon.signal(Signal::HUP);
+        daemon.until("the vendor answers again");
+        daemon.stop();
+        let calls = vendor.calls();
+        assert!(calls.len() > before);
+        assert!(calls[..before].iter().all(|call| call.key == KeySeen::Wrong), "{calls:#?}");
+        assert!(calls[before..].iter().all(|call| call.key == KeySeen::Right), "{calls:#?}");
+    }
+}
+
+#[test]
+fn no_call_goes_to_an_address_that_was_replaced_before_it_was_claimed() {
+    let (one, two) = (Vendor::start(), Vendor::start());
+    let place = SlotWindow::new(&one, &Settings::each_second(&["a", "b", "c"]));
+    let mut daemon = place.run();
+    one.wait_for_calls(3);
+    for round in 0..12 {
+        let (new, old) = if round % 2 == 0 { (&two, &one) } else { (&one, &two) };
+        place.configure(new, &Settings::each_second(&["a", "b", "c"]));
+        daemon.signal(Signal::HUP);
+        daemon.until("reloaded: ");
+        // What was claimed before is settled; nothing is claimed for the old one any more.
+        poll("the end of the old calls", || (old.in_flight() == 0).then_some(()));
+        let calls = old.call_count();
+        new.wait_for_calls(new.call_count() + 2);
+        assert!(old.call_count() <= calls + 3, "only what was on its way");
+        let calls = old.call_count();
+        new.wait_for_calls(new.call_count() + 2);
+        assert_eq!(old.call_count(), calls);
+    }
+    daemon.stop();
+}
+
+/// Whether some process waits for a writer of the pipe.
+fn has_reader(pipe: &Path) -> Option<fs::File> {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(pipe).ok()
+}
+
+#[test]
+fn a_stop_is_heard_while_a_reload_waits_for_its_file() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run().once_up();
+    vendor.wait_for_calls(1);
+    let config = place.file("config.toml");
+    fs::remove_file(&config).expect("a file");
+    make_pipe(&config);
+    daemon.signal(Signal::HUP);
+    let _writer = poll("a reload that waits", || has_reader(&config));
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
 }

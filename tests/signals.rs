@@ -98,7 +98,8 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let daemon = place.run().once_up();
     let second = place.growthd(&["run"]).with_code(74);
     let line = second.err.lines().last().unwrap_or_default();
-    assert!(line.starts_with("growthd: another growthd is using growth.db"), "{line}");
+    assert!(line.starts_with("growthd: another growthd is using "), "{line}");
+    assert!(line.ends_with("growth.db; stop it first"), "{line}");
     assert!(place.has("growth.db.sock"), "the first one's socket stays");
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 2);
@@ -130,4 +131,93 @@ fn a_status_at_the_same_moment_does_not_keep_a_daemon_from_starting() {
         assert!(opened.is_ok(), "{opened:?}");
     });
     poll("the end of every lock", || (!growthd::store::is_in_use(&path)).then_some(()));
+}
+
+#[test]
+fn another_name_of_the_database_lets_no_second_daemon_in() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let daemon = place.run().once_up();
+    vendor.wait_for_calls(1);
+    let (soft, hard) = (SlotWindow::empty(), SlotWindow::empty());
+    std::os::unix::fs::symlink(place.file("growth.db"), soft.file("growth.db")).expect("a link");
+    std::fs::hard_link(place.file("growth.db"), hard.file("growth.db")).expect("a link");
+    for other in [&soft, &hard] {
+        other.write_key();
+        other.configure(&vendor, &Settings::weekly(&["a"]));
+        let ended = other.growthd(&["run"]).with_code(74);
+        let line = ended.err.lines().last().unwrap_or_default();
+        assert!(line.starts_with("growthd: another growthd is using "), "{line}");
+    }
+    // By a symbolic link the daemon itself is reached.
+    soft.growthd(&["refresh", "a"]).with_code(0);
+    daemon.stop();
+    assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
+fn a_start_waits_for_whoever_holds_the_database_for_a_moment() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    place.growthd(&["refresh", "--all"]).with_code(0);
+    let reader = std::fs::File::open(place.file("growth.db")).expect("a database");
+    reader.lock_shared().expect("a lock");
+    let mut daemon = place.run();
+    let line = daemon.until("waiting for the database");
+    assert!(line.contains("another program holds a shared lock"), "{line}");
+    drop(reader);
+    daemon.once_up().stop();
+
+    let writer = rusqlite::Connection::open(place.file("growth.db")).expect("a database");
+    writer.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("a lock");
+    let mut daemon = place.run();
+    daemon.until("waiting for the database");
+    // It can be told to end meanwhile.
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
+    let mut daemon = place.run();
+    daemon.until("waiting for the database");
+    drop(writer);
+    daemon.once_up().stop();
+    assert_eq!(vendor.call_count(), 1);
+}
+
+#[test]
+fn a_refresh_that_nobody_listens_to_records_all_the_same() {
+    type Prepare = fn(&mut std::process::Command);
+    let full: Prepare = |command| {
+        let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
+        command.stderr(full.try_clone().expect("a device")).stdout(full);
+    };
+    let closed: Prepare = |command| {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        command.stderr(writer.try_clone().expect("a pipe")).stdout(writer);
+    };
+    for prepare in [full, closed] {
+        for form in [&["refresh", "--all"][..], &["refresh", "--all", "--json"]] {
+            let vendor = Vendor::start();
+            let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
+            let mut command = place.command(form);
+            prepare(&mut command);
+            let ended = command.status().expect("growthd can be run");
+            assert_eq!(ended.code(), Some(0), "{form:?}");
+            let ok = "SELECT count(*) FROM refreshes WHERE outcome = 'ok'";
+            assert_eq!(place.database().one::<i64>(ok), 3);
+        }
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_no_refresh() {
+    let vendor = Vendor::start();
+    let api = "max_in_flight = 1".to_owned();
+    let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b"]) });
+    vendor.everywhere(Some(slow()));
+    let mut refresh = Daemon::start(place.command(&["refresh", "--all"]));
+    vendor.wait_for_calls(1);
+    refresh.signal(Signal::HUP);
+    assert_eq!(refresh.end(), Some(0), "{}", refresh.log());
+    let ok = "SELECT count(*) FROM refreshes WHERE outcome = 'ok'";
+    assert_eq!(place.database().one::<i64>(ok), 2);
 }

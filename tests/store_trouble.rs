@@ -33,8 +33,12 @@ fn a_database_that_another_process_locks_is_waited_for() {
     let line = daemon.until("nothing is refreshed until it can be recorded");
     assert!(line.contains("another process is holding a write lock"), "{line}");
     every_call_has_its_line(&vendor, &place.database());
-    let status = place.growthd(&["status"]);
-    assert!(status.out.starts_with("daemon     running\n"), "{status:?}");
+    let status = place.growthd(&["status"]).with_code(1);
+    assert!(
+        status.out.starts_with("growthd needs attention: nothing is refreshed: "),
+        "{status:?}"
+    );
+    assert!(status.out.contains("\ndaemon     running\n"), "{status:?}");
     every_call_has_its_line(&vendor, &place.database());
     let calls = vendor.call_count();
     locker.execute_batch("ROLLBACK").expect("the lock");
@@ -74,7 +78,7 @@ fn a_file_that_is_lost_is_not_bought_for() {
     let calls = vendor.call_count();
     place.write("growth.db", "something else entirely");
     daemon.signal(rustix::process::Signal::HUP);
-    daemon.until("going on with the old one");
+    daemon.until("trying again until it is");
     assert_eq!(vendor.call_count(), calls);
     daemon.signal(rustix::process::Signal::TERM);
     // At once, or after ten seconds if an answer came that it cannot record.

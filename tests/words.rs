@@ -89,8 +89,8 @@ id = "clx123abc"
     config.toml:10:8: `cron`: the cron pattern "0 6 30 2 *" never fires: no such day exists
     config.toml:11:12: `timezone`: there is no time zone "Europe/Atlantis"; expected an IANA name such as "Europe/London" or "UTC" (nearest: "Europe/Athens")
     config.toml:13:1: [[account]] needs `id`: a Hooked account id such as "clx123abc"
-    config.toml:18:8: `cron`: fires every 1m, and every firing is a paid refresh: at most one an hour, unless allow_frequent = true in [schedule]
-    config.toml:21:6: this `id` stands in the watchlist already (line 17)
+    config.toml:18:8: `cron`: fires every 1m, and each time is a paid refresh: at most one an hour, unless allow_frequent = true in [schedule]
+    config.toml:21:6: duplicate `id` "clx123abc" (first on line 17)
     [exit 78]
     "#);
     let place = SlotWindow::empty();
@@ -113,12 +113,14 @@ fn status_shows_how_things_stand() {
     let mut daemon = place.run();
     daemon.until("not refreshed account=clx456def");
     assert_shown!(shown(&place.growthd(&["status"])), @r#"
+    growthd needs attention: 1 account is failing
     daemon  running
-    database  growth.db (schema 1)
+    database  growth.db (schema 10)
     accounts  2 watched, 1 disabled, 0 in flight
     snapshots  1, the last [span]
     next  [time] ([span])
-    budget  1 of 100 spent this month; it turns [time]
+    budget  1 of 100 spent this month; it resets [time]
+    backup  none is known of
     FAILING  clx456def since [time]: HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
 
     ACCOUNT  LABEL  FOLLOWERS  LAST  NEXT  STATE
@@ -128,6 +130,7 @@ fn status_shows_how_things_stand() {
     [exit 1]
     "#);
     assert_shown!(shown(&place.growthd(&["status", "--quiet"])), @r#"
+    growthd needs attention: 1 account is failing
     FAILING  clx456def since [time]: HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
     [exit 1]
     "#);

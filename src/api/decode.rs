@@ -105,8 +105,7 @@ fn boolean(json: &str) -> Option<bool> {
 }
 
 fn time(json: &str) -> Option<Time> {
-    let time = chrono::DateTime::parse_from_rfc3339(&text(json)?).ok()?;
-    Some(Time(time.timestamp()))
+    text(json)?.parse().ok()
 }
 
 /// A count is a whole number from 0 to 2^63 - 1, however it is written.

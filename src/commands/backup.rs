@@ -1,21 +1,41 @@
 //! `growthd backup`: a consistent copy, while the daemon runs.
 
-use std::io::{self, Write};
 use std::path::Path;
 
-use crate::commands::target::{Replace, Target};
+use crate::clock;
+use crate::commands::output::Printer;
+use crate::commands::target::{Replace, Target, TargetError};
 use crate::commands::{CommandError, Done};
-use crate::config::Config;
-use crate::store::Reader;
+use crate::config::{Config, Span};
+use crate::report::Printable;
+use crate::store::{LastBackup, Reader};
 
-/// Copies the database to `path`.
-pub fn backup(config: &Config, path: &Path, replace: Replace) -> Result<Done, CommandError> {
+/// Copies the database to `path`, and notes that it did; with `again_within`, also when the next
+/// copy is to be there.
+pub fn backup(
+    config: &Config,
+    path: &Path,
+    replace: Replace,
+    again_within: Option<Span>,
+) -> Result<Done, CommandError> {
     let database = &config.database.path;
     let reader = Reader::open(database)?;
-    let target = Target::begin(path, database, replace)?;
+    let target = Target::begin(path, config, replace)?;
     reader.copy_to(target.temporary())?;
     target.finish(replace)?;
     let snapshots = Reader::open(path)?.look()?.totals()?.snapshots;
-    writeln!(io::stdout(), "{}: {snapshots} snapshots, checked", path.display())?;
+    let noted = LastBackup::note(database, clock::now().time(), again_within.map(Span::seconds));
+    if let Err(source) = noted {
+        // Whoever may only read makes copies of their own, which nobody waits for.
+        if again_within.is_some() {
+            return Err(TargetError::NotNoted { database: database.clone(), source }.into());
+        }
+    }
+    let mut out = Printer::stdout();
+    out.line(format_args!(
+        "{}: {snapshots} snapshots, checked",
+        Printable(&path.to_string_lossy())
+    ));
+    out.finish()?;
     Ok(Done::Well)
 }

@@ -1,18 +1,63 @@
 //! `growthd check`: what the configuration says, and what it will cost.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::clock::{self, Time};
 use crate::commands::reach::check_way;
 use crate::commands::{CommandError, Done};
-use crate::config::{ApiKey, Budget, Config, Span, Watched};
+use crate::config::{ApiKey, Budget, Config, FileSet, Look, Span, Watched};
+use crate::daemon::check_descriptors;
 use crate::forecast::{per_month, per_period};
 use crate::report::{Printable, Table};
-use crate::schedule::{ScheduleCache, spread_offset};
+use crate::schedule::{Schedule, ScheduleCache, spread_offset};
+
+/// How often the files are looked at.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Checks the configuration now and after each edit of its files, with a line for each on stdout
+/// and what is wrong on stderr. Ends with whoever reads it.
+pub fn watch(path: &Path) -> Result<Done, CommandError> {
+    let mut files = FileSet::new(path);
+    let mut seen = files.look();
+    loop {
+        let shown = path.display();
+        let verdict = match Config::load(path, clock::now().time()) {
+            Ok(config) => {
+                let count = config.accounts.len();
+                format!("{shown}: valid, {count} account{}", if count == 1 { "" } else { "s" })
+            }
+            Err(error) => {
+                CommandError::from(error).print();
+                format!("{shown}: not valid")
+            }
+        };
+        writeln!(io::stdout(), "{}", Printable(&verdict))?;
+        seen = next_edit(&mut files, &seen);
+    }
+}
+
+/// Waits until the files have changed and then stayed the same for one look: an editor may be
+/// writing them.
+fn next_edit(files: &mut FileSet, seen: &Look) -> Look {
+    let mut last = seen.clone();
+    loop {
+        thread::sleep(PAUSE);
+        let now = files.look();
+        if now == last && now != *seen && !now.is_incomplete() {
+            return now;
+        }
+        last = now;
+    }
+}
 
 /// Prints accounts, schedules and the forecast.
 pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let now = clock::now().time();
+    check_descriptors(config)?;
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
     let mut table = Table::new(&["ACCOUNT", "LABEL", "CRON", "ZONE", "SPREAD", "NEXT"]);
@@ -32,6 +77,13 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     }
     if !table.is_empty() {
         writeln!(out, "{table}")?;
+    }
+    for cron in giving_both_days(&config.accounts, now) {
+        writeln!(
+            out,
+            "note       {cron:?} gives a day of month and a day of week: it fires on days that \
+             match either (put `+` before the day of week for those that match both)"
+        )?;
     }
     let enabled = config.accounts.iter().filter(|account| account.enabled).count();
     let disabled = config.accounts.len() - enabled;
@@ -54,6 +106,15 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     };
     let budget = within(budget, &config.accounts, now, &mut out)?;
     Ok(if way == Done::Well { budget } else { way })
+}
+
+/// The patterns that fire on more days than most people mean by them.
+fn giving_both_days(accounts: &[Watched], now: Time) -> Vec<&str> {
+    let crons: BTreeSet<&str> = accounts.iter().map(|account| &*account.cron).collect();
+    let gives_both = |cron: &&str| {
+        Schedule::parse(cron, "UTC", now).is_ok_and(|schedule| schedule.gives_both_days())
+    };
+    crons.into_iter().filter(gives_both).collect()
 }
 
 fn within(

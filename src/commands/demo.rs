@@ -4,20 +4,20 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
-use std::sync::mpsc::channel;
-use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::api::Client;
-use crate::clock;
+use crate::clock::{self, Clock};
+use crate::commands::target::TargetError;
 use crate::commands::{CommandError, Done, report, runtime};
 use crate::config::{ApiKey, Config};
-use crate::daemon::{Input, Metrics, Notifier, Progress, RunError, Work, Worker, make_calls};
+use crate::daemon::RunError;
 use crate::engine::{ClaimMode, Engine, EngineConfig};
 use crate::report::{Grouped, Printable};
+use crate::runner::{Notice, Progress, Runner, Work};
 use crate::simulated_api::{SimulatedApi, World};
 use crate::store::{Creation, Reader, Store};
 
@@ -51,23 +51,16 @@ fn clear(folder: &Path) -> Result<(), CommandError> {
     match fs::create_dir(folder) {
         Ok(()) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(CommandError::Demo(format!("cannot create ./{FOLDER}: {error}"))),
+        Err(source) => {
+            return Err(TargetError::Write { path: folder.to_owned(), source }.into());
+        }
     }
     let is_ours = fs::read_to_string(&config).is_ok_and(|text| text.starts_with(MARK));
     let is_empty = fs::read_dir(folder)?.next().is_none();
     if !is_ours && !is_empty {
-        let why = format!("./{FOLDER} is there and not from a demo; run it in another folder");
-        return Err(CommandError::Demo(why));
+        return Err(CommandError::ForeignFolder(FOLDER));
     }
-    for name in [
-        "growth.db",
-        "growth.db-wal",
-        "growth.db-shm",
-        "growth.db.lock",
-        "config.toml",
-        "api-key",
-        REPORT,
-    ] {
+    for name in ["growth.db", "growth.db-wal", "growth.db-shm", "config.toml", "api-key", REPORT] {
         match fs::remove_file(folder.join(name)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -122,15 +115,17 @@ async fn play(folder: &Path) -> Result<(), CommandError> {
     let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
     engine.watch(&config.accounts, EngineConfig::of(&config), clock::moment())?;
 
-    let (inbox, received) = channel();
-    let (claims, claimed) = unbounded_channel();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
     let (tells, mut told) = unbounded_channel();
-    // The worker is not started yet, so its inbox is open.
-    inbox.send(Input::Follow(tells)).ok();
-    let worker =
-        Worker::new(engine, received, claims, Notifier::silent(), Metrics::default(), Work::Daemon);
-    let worker = thread::spawn(move || worker.run());
+    let observer = Box::new(move |notice: Notice<'_>| {
+        if let Notice::Event(event) = notice
+            && let Some(progress) = Progress::of(event)
+        {
+            // The receiving end is read until the engine has ended.
+            tells.send(progress).ok();
+        }
+    });
+    let mut runner = Runner::start(engine, client, Work::Daemon, Clock::system(), observer)
+        .map_err(RunError::from)?;
 
     let mut show = Show::new();
     let end = tokio::time::sleep(Duration::from_secs(LENGTH));
@@ -149,14 +144,11 @@ async fn play(folder: &Path) -> Result<(), CommandError> {
         }
         if is_ending {
             // It may have ended by itself.
-            inbox.send(Input::Stop).ok();
+            runner.handle().stop();
         }
     }
     show.bar.finish_and_clear();
-    match tokio::task::spawn_blocking(|| worker.join()).await {
-        Ok(Ok(result)) => Ok(result.map_err(RunError::from)?),
-        _ => Err(RunError::Start("the engine's thread ended".into()).into()),
-    }
+    Ok(runner.ended().await.map_err(RunError::from)?)
 }
 
 /// What a person sees of it: a line for each answer, and how far the demo is.

@@ -1,65 +1,75 @@
-//! `growthd export`: the history for other programs, streamed.
+//! `growthd export`: any view for other programs, streamed.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use rusqlite::types::ValueRef;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::{self, Time};
-use crate::commands::target::{Replace, Target};
-use crate::commands::{CommandError, Done};
+use crate::commands::period::{check, period};
+use crate::commands::target::{Replace, Target, TargetError};
+use crate::commands::{CommandError, Done, output};
 use crate::config::Config;
-use crate::measurement::Number;
-use crate::report::{Cell, Csv};
-use crate::store::{Exported, ReadTx, Reader};
+use crate::period::Beginning;
+use crate::report::{Cell, Csv, Dialect};
+use crate::selection::nearest;
+use crate::store::{ReadTx, Reader, Rows, Unsupported};
 
-/// The columns, in both formats. New ones come at the end.
-const COLUMNS: [&str; 16] = [
-    "refresh_id",
-    "account_id",
-    "label",
-    "username",
-    "platform",
-    "time_utc",
-    "followers",
-    "following",
-    "videos",
-    "likes",
-    "engagement_rate",
-    "virality_score",
-    "avg_views",
-    "analyzed_utc",
-    "is_suspect",
-    "extra",
-];
+/// Columns that hold JSON: in JSON they are what they are.
+const JSON: [&str; 2] = ["extra", "tags"];
 
-/// Writes the history to a file or to standard output.
+/// Writes a view to a file or to standard output.
 pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> {
-    let since = match args.since {
-        Some(since) => since.resolve(clock::now().time())?,
-        None => Time(i64::MIN),
-    };
+    let now = clock::now().time();
     let database = &config.database.path;
+    if args.for_excel && args.format == ExportFormat::Jsonl {
+        let why = "--for-excel is about CSV: leave out --format jsonl";
+        return Err(CommandError::Usage(why.to_owned()));
+    }
     let mut reader = Reader::open_up_to_date(database)?;
     let look = reader.look()?;
+    let rows = rows(&look, args, now)?;
     let Some(path) = &args.output else {
-        write(&look, since, args.format, io::stdout().lock())?;
+        write(&look, &rows, args, output::stdout())?;
         return Ok(Done::Well);
     };
-    let mut target = Target::begin(path, database, Replace::Allowed)?;
-    let written = write(&look, since, args.format, target.file());
+    let mut target = Target::begin(path, config, Replace::Allowed)?;
+    let written = write(&look, &rows, args, target.file());
     written.map_err(|error| named(path, error))?;
     target.finish(Replace::Allowed)?;
     Ok(Done::Well)
+}
+
+/// Which rows are asked for. A length of time goes back from now: the rows are not one account's.
+fn rows(look: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandError> {
+    let views = look.views()?;
+    if !views.contains(&args.view) {
+        let meant = nearest(&args.view, &views);
+        let meant = meant.map_or(String::new(), |view| format!("; did you mean {view}?"));
+        let why = format!("there is no view {}{meant} The views: {}", args.view, views.join(", "));
+        return Err(CommandError::Usage(why));
+    }
+    let selection = args.selection.selection();
+    check(look, &selection)?;
+    let mut rows = Rows { view: args.view.clone(), selection, ..Rows::default() };
+    if let Some(period) = period(look, args.period.wanted(), now)? {
+        rows.until = period.until;
+        rows.from = match period.from {
+            Beginning::History => None,
+            Beginning::At(_) | Beginning::Back(_) => Some(period.begin(now)),
+        };
+    }
+    Ok(rows)
 }
 
 /// A full disk is the file's, not standard output's.
 fn named(path: &Path, error: CommandError) -> CommandError {
     match error {
         CommandError::Output(error) => {
-            CommandError::Target(format!("{} cannot be written: {error}", path.display()))
+            TargetError::Write { path: path.to_owned(), source: error }.into()
         }
         error => error,
     }
@@ -67,77 +77,88 @@ fn named(path: &Path, error: CommandError) -> CommandError {
 
 fn write(
     look: &ReadTx<'_>,
-    since: Time,
-    format: ExportFormat,
+    rows: &Rows,
+    args: &ExportArgs,
     out: impl Write,
 ) -> Result<(), CommandError> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    match format {
+    let columns = look.columns(&rows.view)?;
+    let written = match args.format {
         ExportFormat::Csv => {
-            let mut csv = Csv::new(&mut out, &COLUMNS)?;
-            look.each_snapshot(since, |row| Ok::<_, CommandError>(csv.row(&cells(&row))?))?;
+            let dialect = if args.for_excel { Dialect::Excel } else { Dialect::Plain };
+            let headings: Vec<&str> = columns.iter().map(String::as_str).collect();
+            let mut csv = Csv::in_dialect(&mut out, &headings, dialect)?;
+            let written = look.each_row(rows, |values| {
+                let texts: Vec<_> = values.iter().map(one_line).collect();
+                let named = columns.iter().zip(values).zip(&texts);
+                let cells: Vec<_> = named.map(|((n, v), t)| cell(n, *v, t.as_deref())).collect();
+                Ok::<_, CommandError>(csv.row(&cells)?)
+            })?;
             csv.finish()?;
+            written
         }
-        ExportFormat::Jsonl => look.each_snapshot(since, |row| {
-            write_object(&mut out, row)?;
-            Ok::<_, CommandError>(())
+        ExportFormat::Jsonl => look.each_row(rows, |values| {
+            Ok::<_, CommandError>(write_object(&mut out, &columns, values)?)
         })?,
-    }
+    };
+    written.map_err(|unsupported| {
+        let (option, why) = match unsupported {
+            Unsupported::Period => ("a period", "its rows have no time"),
+            Unsupported::Tag => ("--tag", "its rows are about no account"),
+            Unsupported::Platform => ("--platform", "its rows are about no account"),
+        };
+        CommandError::Usage(format!("the view {} cannot be asked for {option}: {why}", rows.view))
+    })?;
     Ok(out.flush()?)
 }
 
-fn cells(row: &Exported) -> [Cell<'_>; COLUMNS.len()] {
-    let [followers, following, videos, likes] = row.counts;
-    [
-        Cell::Whole(row.refresh_id),
-        Cell::Id(&row.account_id),
-        (&row.label).into(),
-        (&row.username).into(),
-        (&row.platform).into(),
-        Cell::Time(row.time),
-        followers.into(),
-        following.into(),
-        videos.into(),
-        likes.into(),
-        row.rates[0].into(),
-        row.rates[1].into(),
-        row.avg_views.into(),
-        row.analyzed.into(),
-        Cell::Flag(row.is_suspect),
-        (&row.extra).into(),
-    ]
+/// A text without line breaks, where it has any: one row is one line.
+fn one_line(value: &ValueRef<'_>) -> Option<String> {
+    let ValueRef::Text(text) = value else { return None };
+    let text = String::from_utf8_lossy(text);
+    text.contains(['\n', '\r']).then(|| text.replace(['\n', '\r'], " "))
+}
+
+fn cell<'a>(column: &str, value: ValueRef<'a>, one_line: Option<&'a str>) -> Cell<'a> {
+    let text = match value {
+        ValueRef::Null => return Cell::Nothing,
+        ValueRef::Integer(whole) => return Cell::Whole(whole),
+        ValueRef::Real(real) => return Cell::Real(real),
+        ValueRef::Text(text) | ValueRef::Blob(text) => {
+            one_line.or_else(|| std::str::from_utf8(text).ok()).unwrap_or("")
+        }
+    };
+    match column {
+        "account_id" => Cell::Id(text),
+        _ if column.ends_with("_utc") => Cell::Utc(text),
+        _ => Cell::Text(text),
+    }
 }
 
 /// One line, its members in the order of the columns.
-fn write_object(out: &mut impl Write, row: Exported) -> io::Result<()> {
-    let [followers, following, videos, likes] = row.counts;
-    let avg_views = match row.avg_views {
-        None => Value::Null,
-        Some(Number::Whole(whole)) => whole.into(),
-        Some(Number::Real(real)) => real.into(),
-    };
-    let known: [Value; COLUMNS.len() - 1] = [
-        json!(row.refresh_id),
-        json!(row.account_id),
-        json!(row.label),
-        json!(row.username),
-        json!(row.platform),
-        json!(row.time.to_string()),
-        json!(followers),
-        json!(following),
-        json!(videos),
-        json!(likes),
-        json!(row.rates[0]),
-        json!(row.rates[1]),
-        avg_views,
-        json!(row.analyzed.map(|time| time.to_string())),
-        json!(row.is_suspect),
-    ];
-    for (place, (column, value)) in COLUMNS.iter().zip(&known).enumerate() {
+fn write_object(
+    out: &mut impl Write,
+    columns: &[String],
+    values: &[ValueRef<'_>],
+) -> io::Result<()> {
+    for (place, (column, value)) in columns.iter().zip(values).enumerate() {
         let before = if place == 0 { '{' } else { ',' };
-        write!(out, "{before}\"{column}\":{value}")?;
+        write!(out, "{before}\"{column}\":")?;
+        match value {
+            ValueRef::Null => write!(out, "null")?,
+            ValueRef::Integer(whole) => write!(out, "{whole}")?,
+            ValueRef::Real(real) => write!(out, "{}", Value::from(*real))?,
+            ValueRef::Text(text) | ValueRef::Blob(text) => {
+                let text = String::from_utf8_lossy(text);
+                let is_json = JSON.contains(&column.as_str());
+                // Line breaks can only stand between the tokens of JSON.
+                let raw = is_json.then(|| text.replace(['\n', '\r'], " "));
+                match raw.and_then(|raw| RawValue::from_string(raw).ok()) {
+                    Some(raw) => write!(out, "{}", raw.get())?,
+                    None => write!(out, "{}", Value::from(text))?,
+                }
+            }
+        }
     }
-    let extra = row.extra.and_then(|extra| RawValue::from_string(extra).ok());
-    let extra = extra.as_ref().map_or("null", |extra| extra.get());
-    writeln!(out, ",\"extra\":{extra}}}")
+    writeln!(out, "}}")
 }

@@ -6,13 +6,22 @@ use serde_json::{Value, json};
 
 use crate::cli::GrowthArgs;
 use crate::clock::{self, Time};
-use crate::commands::{CommandError, Done, Form, print_json};
+use crate::commands::period::{check, period, say_unfinished, selected};
+use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
+use crate::period::{Beginning, Moment, Period};
 use crate::report::{Cell, Csv, Grouped, Signed, Sparkline, Table, terminal};
+use crate::selection::Selection;
 use crate::store::{AccountGrowth, ReadTx, Reader};
 
 /// How many winners, and as many losers, a person is shown who does not say.
 const SHOWN: usize = 10;
+
+/// What it is about where no period is named, in days.
+const USUAL_DAYS: i64 = 30;
+
+/// What a gain is shown as that rounding may have made of nothing.
+const ROUGHLY: &str = "≈";
 
 /// Columns of a sparkline: a quarter of the terminal's, at most these.
 const TREND: usize = 30;
@@ -20,18 +29,24 @@ const TREND: usize = 30;
 /// Tells the list's movers.
 pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let since = args.since.resolve(now)?;
     let mut reader = Reader::open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
-    let movers = look.movers(since)?;
+    let mut wanted = args.period.wanted();
+    if wanted.since.is_none() && (wanted.month, wanted.week) == (None, None) {
+        wanted.since = Some(Moment::Back(USUAL_DAYS * 86_400));
+    }
+    let Some(period) = period(&look, wanted, now)? else { return Ok(Done::Well) };
+    let selection = args.selection.selection();
+    check(&look, &selection)?;
+    let movers = look.growth(&selection, &period)?;
     match args.form.form() {
-        Form::Json => print_json(&json(&chosen(&movers, args.top), since))?,
-        Form::Csv => write_csv(&chosen(&movers, args.top), io::stdout().lock())?,
+        Form::Json => print_json(&json(&chosen(&movers, args.top), &period))?,
+        Form::Csv => write_csv(&chosen(&movers, args.top), output::stdout())?,
         Form::Text => {
             let top = args.top.unwrap_or(SHOWN);
-            let newest = movers.iter().filter_map(|mover| Some(mover.newest?.0)).max();
-            let until = newest.unwrap_or(now);
-            let page = Page { look: &look, since, until, width: terminal::width() };
+            let newest = movers.iter().filter_map(|mover| mover.newest).max().unwrap_or(now);
+            let width = terminal::width();
+            let page = Page { look: &look, period, selection, newest, width };
             page.print(&movers, top, &mut io::stdout().lock())?;
         }
     }
@@ -54,19 +69,30 @@ fn losers(movers: &[AccountGrowth]) -> Vec<&AccountGrowth> {
     movers.iter().filter(|mover| mover.gained.is_some_and(|gained| gained < 0)).collect()
 }
 
-fn json(movers: &[&AccountGrowth], since: Time) -> Value {
+fn json(movers: &[&AccountGrowth], period: &Period) -> Value {
+    let from = match period.from {
+        Beginning::At(at) => Some(at),
+        Beginning::Back(_) | Beginning::History => None,
+    };
     json!({
-        "since_time": since.0,
-        "since_utc": since.to_string(),
+        "period": period.to_string(),
+        "is_over": period.unfinished.is_none(),
+        "from_time": from.map(|time| time.0),
+        "from_utc": from.map(|time| time.to_string()),
+        "to_time": period.until.map(|time| time.0),
+        "to_utc": period.until.map(|time| time.to_string()),
         "accounts": movers.iter().map(|mover| json!({
             "account_id": mover.id,
+            "name": mover.name,
             "label": mover.label,
             "username": mover.username,
-            "time": mover.newest.map(|(time, _)| time.0),
-            "time_utc": mover.newest.map(|(time, _)| time.to_string()),
-            "followers": mover.newest.map(|(_, followers)| followers),
+            "platform": mover.platform,
+            "time": mover.newest.map(|time| time.0),
+            "time_utc": mover.newest.map(|time| time.to_string()),
+            "followers": mover.followers,
             "followers_gained": mover.gained,
             "followers_gained_pct": mover.percent(),
+            "followers_gained_before": mover.gained_before,
         })).collect::<Vec<_>>(),
     })
 }
@@ -74,23 +100,29 @@ fn json(movers: &[&AccountGrowth], since: Time) -> Value {
 fn write_csv(movers: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
     let headings = [
         "account_id",
+        "name",
         "label",
         "username",
+        "platform",
         "time_utc",
         "followers",
         "followers_gained",
         "followers_gained_pct",
+        "followers_gained_before",
     ];
     let mut csv = Csv::new(out, &headings)?;
     for mover in movers {
         csv.row(&[
             Cell::Id(&mover.id),
+            Cell::Text(&mover.name),
             (&mover.label).into(),
             (&mover.username).into(),
-            mover.newest.map(|(time, _)| time).into(),
-            mover.newest.map(|(_, followers)| followers).into(),
+            (&mover.platform).into(),
+            mover.newest.into(),
+            mover.followers.into(),
             mover.gained.into(),
             mover.percent().into(),
+            mover.gained_before.into(),
         ])?;
     }
     csv.finish()
@@ -99,9 +131,10 @@ fn write_csv(movers: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
 /// What a person is shown.
 struct Page<'a> {
     look: &'a ReadTx<'a>,
-    since: Time,
-    /// The newest measurement of the list: where every trend ends.
-    until: Time,
+    period: Period,
+    selection: Selection,
+    /// The newest measurement of the list: where every trend ends, unless the period does.
+    newest: Time,
     width: usize,
 }
 
@@ -120,7 +153,8 @@ impl Page<'_> {
         }
         let (up, mut down) = (winners(movers), losers(movers));
         down.reverse();
-        writeln!(out, "Followers gained since {}", self.since)?;
+        writeln!(out, "Followers gained {}{}", self.period, selected(&self.selection))?;
+        say_unfinished(&self.period, out)?;
         for (title, all) in [("GREW", up), ("LOST", down)] {
             let shown = &all[..all.len().min(top)];
             if !shown.is_empty() {
@@ -142,48 +176,63 @@ impl Page<'_> {
     ) -> Result<(), CommandError> {
         let unknown = movers.iter().filter(|mover| mover.gained.is_none());
         let (stale, young): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) =
-            unknown.partition(|m| m.newest.is_none_or(|(time, _)| time <= self.since));
+            unknown.partition(|m| m.newest.is_none_or(|newest| self.is_stale(newest)));
         if !young.is_empty() {
             let (n, them) = (young.len(), names(&young));
-            writeln!(out, "\n{n} without a history back to then: {them}")?;
+            writeln!(out, "\n{n} without a history back to its beginning: {them}")?;
         }
         if !stale.is_empty() {
             let (n, them) = (stale.len(), names(&stale));
-            writeln!(out, "\n{n} without a measurement since then: {them}")?;
+            writeln!(out, "\n{n} not measured up to its end: {them}")?;
         }
         Ok(())
     }
 
+    /// Whether an account measured last at `newest` was not measured up to the period's end.
+    fn is_stale(&self, newest: Time) -> bool {
+        newest < self.period.end(newest) || newest <= self.period.begin(newest)
+    }
+
     fn table(&self, movers: &[&AccountGrowth]) -> Result<Table, CommandError> {
-        let headings = ["ACCOUNT", "FOLLOWERS", "GAINED", "", "TREND"];
-        let mut table = Table::new(&headings).with_numbers(1..4);
+        // The period before may lie before every history.
+        let has_before = movers.iter().any(|mover| mover.gained_before.is_some());
+        let mut headings = vec!["ACCOUNT", "FOLLOWERS", "GAINED", "", "BEFORE", "TREND"];
+        headings.retain(|heading| has_before || *heading != "BEFORE");
+        let mut table = Table::new(&headings).with_numbers(1..headings.len() - 1);
         let trend = (self.width / 4).min(TREND);
-        let room = self.width.saturating_sub(trend + 40).max(12);
+        let room = self.width.saturating_sub(trend + if has_before { 50 } else { 40 }).max(12);
+        let (from, to) = (self.period.begin(self.newest), self.period.end(self.newest));
         for mover in movers {
-            let values = self.look.followers(mover.key, self.since)?;
-            let gaps = self.look.gaps(&mover.id, self.since)?;
+            let mut values = self.look.followers(mover.key, from)?;
+            values.retain(|(time, _)| *time <= to);
+            let gaps = self.look.gaps(&mover.id, from)?;
             let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to)).collect();
-            let (from, to) = (self.since, self.until);
             let line = Sparkline { values: &values, gaps: &gaps, from, to, width: trend };
-            table.row([
-                terminal::fitted(name(mover), room),
-                mover.newest.map_or(String::new(), |(_, count)| Grouped(count).to_string()),
-                mover.gained.map_or(String::new(), |gained| Signed(gained).to_string()),
-                mover.percent().map_or(String::new(), |percent| format!("{percent:+.2}%")),
-                line.to_string(),
-            ]);
+            let gain = |gain: Option<i64>| gain.map_or(String::new(), |n| Signed(n).to_string());
+            let (gained, percent) = match mover.is_rough() {
+                true => (ROUGHLY.to_owned(), String::new()),
+                false => (
+                    gain(mover.gained),
+                    mover.percent().map_or(String::new(), |percent| format!("{percent:+.2}%")),
+                ),
+            };
+            let mut cells = vec![
+                terminal::fitted(&mover.name, room),
+                mover.followers.map_or(String::new(), |count| Grouped(count).to_string()),
+                gained,
+                percent,
+            ];
+            cells.extend(has_before.then(|| gain(mover.gained_before)));
+            cells.push(line.to_string());
+            table.row(cells);
         }
         Ok(table)
     }
 }
 
-fn name(mover: &AccountGrowth) -> &str {
-    mover.label.as_deref().or(mover.username.as_deref()).unwrap_or(&mover.id)
-}
-
 fn names(movers: &[&AccountGrowth]) -> String {
     const NAMED: usize = 5;
-    let named: Vec<_> = movers.iter().take(NAMED).map(|m| terminal::fitted(name(m), 24)).collect();
+    let named: Vec<_> = movers.iter().take(NAMED).map(|m| terminal::fitted(&m.name, 24)).collect();
     let more = if movers.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", named.join(", "))
 }

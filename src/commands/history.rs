@@ -6,14 +6,17 @@ use serde_json::{Value, json};
 
 use crate::cli::HistoryArgs;
 use crate::clock::{self, Time};
-use crate::commands::{CommandError, Done, Form, print_json};
+use crate::commands::period::period;
+use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
+use crate::period::Period;
 use crate::report::{Cell, Chart, Csv, Grouped, In, Printable, Signed, Table, terminal};
 use crate::store::{AccountRef, Change, Gap, Named, Point, ReadTx, Reader};
 
 /// Everything that is told.
 struct History {
     account: AccountRef,
+    period: Option<Period>,
     since: Option<Time>,
     points: Vec<Point>,
     gaps: Vec<Gap>,
@@ -23,17 +26,25 @@ struct History {
 /// Tells an account's history.
 pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let since = args.since.map(|since| since.resolve(now)).transpose()?;
     let mut reader = Reader::open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
     let account = find(&look, &args.account)?;
-    let from = since.unwrap_or(Time(i64::MIN));
-    let points = look.points(&account.id, from)?;
-    let gaps = look.gaps(&account.id, from)?;
-    let history = History { account, since, points, gaps, now };
+    let period = period(&look, args.period.wanted(), now)?;
+    // A length of time goes back from the account's newest measurement.
+    let newest = look.last_measured_time(account.key)?.unwrap_or(now);
+    let (from, until) = match &period {
+        None => (Time(i64::MIN), Time(i64::MAX)),
+        Some(period) => (period.begin(newest), period.until.unwrap_or(Time(i64::MAX))),
+    };
+    let mut points = look.points(&account.id, from)?;
+    points.retain(|point| point.time < until);
+    let mut gaps = look.gaps(&account.id, from)?;
+    gaps.retain(|gap| gap.from < until);
+    let since = period.map(|_| from).filter(|from| from.0 > i64::MIN);
+    let history = History { account, period, since, points, gaps, now };
     match args.form.form() {
         Form::Json => print_json(&history.json())?,
-        Form::Csv => history.write_csv(io::stdout().lock())?,
+        Form::Csv => history.write_csv(output::stdout())?,
         Form::Text => history.print(&mut io::stdout().lock(), terminal::width())?,
     }
     Ok(Done::Well)
@@ -153,8 +164,8 @@ impl History {
         }
         let is_suspect = self.points.iter().any(|point| point.is_suspect);
         let measured = |count: fn(&Point) -> Change| {
-            let trusted = self.points.iter().filter(|point| !point.is_suspect);
-            trusted.filter_map(|p| Some((p.time, count(p).value?))).collect::<Vec<_>>()
+            let measured = self.points.iter().filter(|point| count(point).is_measured);
+            measured.filter_map(|p| Some((p.time, count(p).value?))).collect::<Vec<_>>()
         };
         let gaps: Vec<_> = self.gaps.iter().map(|gap| (gap.from, gap.to)).collect();
         for (name, count) in [
@@ -169,7 +180,7 @@ impl History {
         }
         write!(out, "\n{}", self.table(width))?;
         if is_suspect {
-            writeln!(out, "\n? suspect: shown, and no part of any change (see the README)")?;
+            writeln!(out, "\n? suspect: shown, and no part of any change (see docs/history.md)")?;
         }
         Ok(())
     }
@@ -193,8 +204,8 @@ impl History {
             Some(time) => format!("the next refresh is {}", In { time, now: self.now }),
             None => "it is not watched".to_owned(),
         };
-        match self.since {
-            Some(since) => format!("no snapshot since {since}; {next}"),
+        match self.period {
+            Some(period) => format!("no snapshot {period}; {next}"),
             None => format!("no snapshot yet; {next}"),
         }
     }
@@ -231,7 +242,7 @@ impl History {
             if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
                 table.row([format!("  gap: {:.1} days", gap.days)]);
             }
-            let mut cells = vec![point.time.date_time().format(format).to_string()];
+            let mut cells = vec![point.time.utc().strftime(format).to_string()];
             cells.extend(columns.iter().map(|column| (column.cell)(point)));
             if point.is_suspect {
                 cells.push("?".to_owned());

@@ -10,33 +10,52 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
+use crate::log_queue::{LogQueue, Sink};
+
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// Sends every event to the journal.
+/// The journal's socket, which a stalled journal leaves full.
 #[derive(Debug)]
-pub struct Journald {
+pub struct Journal {
     socket: UnixDatagram,
 }
 
-impl Journald {
+impl Journal {
     /// Finds the journal.
     ///
     /// # Errors
     /// There is none.
-    pub fn connect() -> io::Result<Journald> {
+    pub fn connect() -> io::Result<Journal> {
         let socket = UnixDatagram::unbound()?;
-        socket.send_to(&[], SOCKET)?;
-        Ok(Journald { socket })
+        // A start does not wait for a journal that is stalled.
+        socket.set_nonblocking(true)?;
+        match socket.send_to(&[], SOCKET) {
+            // There is one, and it is busy.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            found => drop(found?),
+        }
+        socket.set_nonblocking(false)?;
+        Ok(Journal { socket })
     }
 }
 
-impl<S: Subscriber> Layer<S> for Journald {
+impl Sink for Journal {
+    fn take(&mut self, line: &[u8]) -> io::Result<()> {
+        // By name each time: the journal may have been restarted.
+        self.socket.send_to(line, SOCKET).map(drop)
+    }
+}
+
+/// Makes every event an entry of the journal. `tracing-journald` would send it while the engine
+/// waits, and leave the fields out of the message that `journalctl` shows.
+#[derive(Debug)]
+pub struct JournalLayer(pub LogQueue);
+
+impl<S: Subscriber> Layer<S> for JournalLayer {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut entry = Entry::default();
         event.record(&mut entry);
-        let datagram = entry.datagram(*event.metadata().level(), event.metadata().target());
-        // A line that the journal does not take has no other place to go.
-        self.socket.send_to(&datagram, SOCKET).ok();
+        self.0.push(entry.datagram(*event.metadata().level(), event.metadata().target()));
     }
 }
 

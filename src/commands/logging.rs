@@ -9,7 +9,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
 use crate::commands::CommandError;
-use crate::commands::journald::Journald;
+use crate::commands::journald::{Journal, JournalLayer};
+use crate::log_queue::{LogQueue, Stderr};
 
 const VARIABLE: &str = "GROWTHD_LOG";
 
@@ -17,7 +18,7 @@ const VARIABLE: &str = "GROWTHD_LOG";
 /// where stderr leads there, else to stderr.
 ///
 /// # Errors
-/// A filter that is none.
+/// A filter that is none; no thread or descriptor for the log.
 pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
     let filter = match std::env::var(VARIABLE) {
         Ok(filter) if !filter.trim().is_empty() => filter,
@@ -28,19 +29,38 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
         .map_err(|error| CommandError::LogFilter(error.to_string()))?;
     if format == LogFormat::Text
         && leads_to_journal()
-        && let Ok(journal) = Journald::connect()
+        && let Ok(journal) = Journal::connect()
     {
-        tracing_subscriber::registry().with(filter).with(journal).init();
+        let layer = JournalLayer(LogQueue::start(journal).map_err(CommandError::Log)?);
+        tracing_subscriber::registry().with(filter).with(layer).init();
+        log_panics();
         return Ok(());
     }
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let queue = Stderr::open().and_then(LogQueue::start).map_err(CommandError::Log)?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // They would go to stderr as well, and end the thread that logs where that fails.
+        .log_internal_errors(false)
+        .with_writer(move || queue.clone());
     match format {
         LogFormat::Json => lines.json().flatten_event(true).init(),
         LogFormat::Text => {
             lines.with_ansi(io::stderr().is_terminal()).with_target(false).init();
         }
     }
+    log_panics();
     Ok(())
+}
+
+/// Puts what a panic says into the log. The usual hook writes to stderr itself, where a reader
+/// that does not read would stop the thread before it has told anybody that it ends.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = std::backtrace::Backtrace::capture();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("of an unknown kind");
+        tracing::error!(place, %backtrace, "a panic, which is a bug: {message}");
+    }));
 }
 
 /// Whether systemd connected stderr to the journal: it names the device and inode, since the

@@ -7,9 +7,13 @@ mod demo;
 mod export;
 mod growth;
 mod history;
+mod import;
 mod journald;
 mod logging;
+mod one_shot;
+mod output;
 mod packaging;
+mod period;
 mod plan;
 mod reach;
 mod refresh;
@@ -21,14 +25,22 @@ mod target;
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
+use tokio::signal::unix::SignalKind;
 
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
+use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
-use crate::daemon::{RunError, WatchedFile};
-use crate::report::{Future, Printable};
+use crate::daemon::RunError;
+use crate::daemon::control::Refused;
+use crate::log_queue;
+use crate::period::InvalidPeriod;
+use crate::report::Printable;
+use crate::selection::Unselectable;
 use crate::store::StoreError;
 
 /// How a verb ended that did not fail.
@@ -70,46 +82,67 @@ pub enum CommandError {
     /// The daemon.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The daemon refuses what it is asked for.
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// `$GROWTHD_LOG`.
     #[error(
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
     )]
     LogFilter(String),
+    /// Logging could not start.
+    #[error("cannot start the log: {0}")]
+    Log(#[source] io::Error),
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
     /// The command line means nothing here.
     #[error("{0}")]
     Usage(String),
-    /// It names a time that has not come.
+    /// It names a period that is none.
     #[error(transparent)]
-    Future(#[from] Future),
+    Period(#[from] InvalidPeriod),
+    /// It names a tag or a platform that no account has.
+    #[error(transparent)]
+    Selection(#[from] Unselectable),
+    /// What is wrong with a file that was to be read, line by line.
+    #[error("{}", .0.join("\n"))]
+    Problems(Vec<String>),
     /// A file that was to be written cannot be.
-    #[error("{0}")]
-    Target(String),
-    /// The demo's folder is somebody's.
-    #[error("{0}")]
-    Demo(String),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The demo's folder holds something else.
+    #[error("./{0} is there and not from a demo; run it in another folder")]
+    ForeignFolder(&'static str),
 }
 
 impl CommandError {
     /// What the shell is told: EX_CONFIG, EX_IOERR and their like from sysexits.h.
     pub fn exit_code(&self) -> ExitCode {
         const USAGE: u8 = 2;
-        const STORE: u8 = 74;
+        // A database, an output, a disk.
+        const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
-            CommandError::Store(_) => STORE,
-            CommandError::LogFilter(_) | CommandError::Usage(_) | CommandError::Future(_) => USAGE,
+            CommandError::Store(_) | CommandError::Log(_) => IO,
+            CommandError::LogFilter(_)
+            | CommandError::Usage(_)
+            | CommandError::Refused(_)
+            | CommandError::Problems(_)
+            | CommandError::ForeignFolder(_)
+            | CommandError::Period(_)
+            | CommandError::Selection(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
+            CommandError::Output(_) | CommandError::Target(_) => IO,
             CommandError::Run(error) => match error {
                 RunError::Config(_)
                 | RunError::Key(_)
                 | RunError::Client(_)
-                | RunError::Listen { .. } => CONFIG,
-                RunError::Store(_) | RunError::Work(_) | RunError::Start(_) => STORE,
+                | RunError::Descriptors { .. } => CONFIG,
+                // Starting again will not mend it: the program is older than its database.
+                RunError::Store(StoreError::Newer { .. }) => CONFIG,
+                RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => IO,
             },
         })
     }
@@ -124,33 +157,72 @@ impl CommandError {
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
             _ => None,
         };
+        if let CommandError::Problems(problems) = self {
+            for problem in problems {
+                // Nobody is left to tell if stderr is closed.
+                writeln!(io::stderr(), "{}", Printable(problem)).ok();
+            }
+            return;
+        }
         let text = match problems {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
             // A path or a name in it may hold anything.
             None => format!("growthd: {}", Printable(&self.to_string())),
         };
-        // Nobody is left to tell if stderr is closed.
-        writeln!(io::stderr(), "{}", text.trim_end()).ok();
+        let line = format!("{}\n", text.trim_end());
+        // After the log, which goes there too.
+        if log_queue::flush(LAST_WORDS) {
+            last_words(line);
+        }
     }
+}
+
+/// How long the end of the process waits for whoever reads stderr.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Writes to stderr, and waits only so long until somebody reads it.
+fn last_words(text: String) {
+    let (written, end) = std::sync::mpsc::channel();
+    let writer = thread::Builder::new().spawn(move || {
+        // Nobody is left to tell if stderr is closed, or if nobody waits any more.
+        io::stderr().write_all(text.as_bytes()).ok();
+        written.send(()).ok();
+    });
+    if writer.is_ok() {
+        end.recv_timeout(LAST_WORDS).ok();
+    }
+}
+
+/// Does what the command line says, and has the log written before it returns.
+///
+/// # Errors
+/// What the verb says.
+pub fn execute(cli: Cli) -> Result<Done, CommandError> {
+    let done = dispatch(cli);
+    if done.is_ok() {
+        log_queue::flush(LAST_WORDS);
+    }
+    done
 }
 
 /// Does what the command line says.
 ///
 /// # Errors
 /// What the verb says.
-pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
+fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let path = cli.config.clone().unwrap_or_else(Config::default_path);
     let config = || Config::load(&path, clock::now().time());
     match cli.verb {
         Verb::Run { watch } => {
             // Libraries speak up where something is wrong.
             logging::start(cli.log_format, "warn,growthd=info")?;
-            // Before it is read, so that an edit meanwhile is noticed.
-            let file = watch.then(|| WatchedFile::new(&path));
-            run::run(config()?, file)
+            run::run(path, watch)
         }
-        Verb::Check { online } => check::check(&config()?, online),
+        Verb::Check { watch: true, .. } => check::watch(&path),
+        // Whoever reads it has read it whole.
+        Verb::Check { quiet: true, .. } => config().map(|_| Done::Well).map_err(Into::into),
+        Verb::Check { online, .. } => check::check(&config()?, online),
         Verb::Plan { json } => plan::plan(config()?, json),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, "off")?;
@@ -162,28 +234,27 @@ pub fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             run::keep_memory_private();
             add::add(&path, &args)
         }
-        Verb::Status { json, quiet } => {
-            let form = match (json, quiet) {
-                (true, _) => status::Form::Json,
-                (_, true) => status::Form::Quiet,
-                _ => status::Form::Text,
-            };
-            status::status(&config()?, form)
+        Verb::Status { json, quiet, no_daemon } => {
+            let extent = if quiet { status::Scope::Attention } else { status::Scope::Everything };
+            let form = if json { status::Form::Json } else { status::Form::Text };
+            let daemon = if no_daemon { status::Need::None } else { status::Need::Running };
+            status::status(&config()?, form, extent, daemon)
         }
         Verb::Report { output } => report::report(&config()?, &output),
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),
         Verb::Export(args) => export::export(&config()?, &args),
-        Verb::Backup { file, force } => {
+        Verb::Import(args) => import::import(&config()?, &args),
+        Verb::Backup { file, force, again_within } => {
             let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
-            backup::backup(&config()?, &file, replace)
+            backup::backup(&config()?, &file, replace, again_within)
         }
         Verb::Demo => {
             logging::start(cli.log_format, "off")?;
             demo::demo()
         }
         Verb::Completions { shell } => packaging::completions(shell),
-        Verb::Man => packaging::man(),
+        Verb::Man { page } => packaging::man(page),
     }
 }
 
@@ -210,7 +281,7 @@ impl FormArgs {
 
 /// Prints a JSON value on a line of its own.
 fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(output::stdout());
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(out.flush()?)
@@ -218,7 +289,7 @@ fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
 
 /// Prints a JSON array on a line of its own. Only one item is in memory at a time.
 fn print_json_list(items: impl ExactSizeIterator<Item: Serialize>) -> Result<(), CommandError> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(output::stdout());
     let mut json = serde_json::Serializer::new(&mut out);
     let mut list = json.serialize_seq(Some(items.len())).map_err(io::Error::from)?;
     for item in items {
@@ -234,8 +305,16 @@ fn as_text<S: Serializer>(told: &impl Display, json: S) -> Result<S::Ok, S::Erro
     json.collect_str(told)
 }
 
-/// A runtime for a verb that speaks with the network.
+/// A runtime for a verb that speaks with the network, and may spend: a file that reaches its
+/// size limit is an error to be waited out like a full disk, and no signal that ends the process.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    let start_error = |error| CommandError::from(RunError::Start(Box::new(error)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(|error| RunError::Start(Box::new(error)))?)
+    let runtime = runtime.map_err(start_error)?;
+    let entered = runtime.enter();
+    // The handler stays when nobody listens any more.
+    let handler = tokio::signal::unix::signal(SignalKind::from_raw(libc::SIGXFSZ));
+    drop(handler.map_err(start_error)?);
+    drop(entered);
+    Ok(runtime)
 }

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, ManualPage};
 use crate::commands::{CommandError, Done};
+use crate::config::manual_page;
 
 /// What the command line does not say of itself.
 const CLOSING_SECTIONS: &str = r#".SH SIGNALS
@@ -38,6 +39,22 @@ The configuration, or the key, is missing or wrong.
 .TP
 130
 Ended at once.
+.SH ENVIRONMENT
+.TP
+GROWTHD_CONFIG
+The configuration, where \-\-config names none.
+.TP
+GROWTHD_API_KEY
+The API key, where neither the credential nor the key file is there.
+.TP
+GROWTHD_LOG
+What is logged, as in GROWTHD_LOG=debug or GROWTHD_LOG=warn,growthd=info.
+.TP
+CREDENTIALS_DIRECTORY, STATE_DIRECTORY, NOTIFY_SOCKET, WATCHDOG_USEC
+Set by systemd: where the key is, where the database lies by default, whom to tell.
+.TP
+TZDIR
+Where the time zones are, if not in /usr/share/zoneinfo.
 .SH FILES
 .TP
 /etc/growthd/config.toml
@@ -47,8 +64,14 @@ The watchlist and every setting.
 The API key, readable by root alone, for growthd.service.
 .TP
 /var/lib/growthd/growth.db
-The history, a SQLite database whose views are the interface.
+The history, a SQLite database whose views are the interface. Beside it lie growth.db\-wal and
+growth.db\-shm (SQLite's journal), .lock, .sock (the control socket) and .backup (when it was last
+backed up).
+.TP
+/etc/growthd/NAME.toml, /etc/credstore/growthd\-NAME.api\-key, /var/lib/growthd\-NAME
+The same of the instance growthd@NAME.service.
 .SH "SEE ALSO"
+.BR growthd.toml (5),
 .BR sqlite3 (1),
 .BR systemctl (1),
 .BR journalctl (1)
@@ -63,8 +86,12 @@ pub fn completions(shell: Shell) -> Result<Done, CommandError> {
     Ok(Done::Well)
 }
 
-/// Prints the manual page, every verb in it.
-pub fn man() -> Result<Done, CommandError> {
+/// Prints a manual page; that of the program has every verb in it.
+pub fn man(page: ManualPage) -> Result<Done, CommandError> {
+    if page == ManualPage::Configuration {
+        io::stdout().lock().write_all(manual_page().as_bytes())?;
+        return Ok(Done::Well);
+    }
     let mut page = Vec::new();
     let command = Cli::command();
     let whole = clap_mangen::Man::new(command.clone());

@@ -1,26 +1,21 @@
 //! `growthd refresh`: now, through the daemon if one runs on this database, else by itself.
 
 use std::collections::HashMap;
-use std::io::{self, IsTerminal, Write};
-use std::sync::mpsc::channel;
-use std::thread;
+use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::api::Client;
 use crate::cli::RefreshArgs;
-use crate::clock;
-use crate::commands::{CommandError, Done, print_json, runtime};
-use crate::config::{ApiKey, Config};
-use crate::daemon::{
-    EXIT_AT_ONCE, Input, Metrics, Notifier, Progress, RunError, Selection, StopSignals, Work,
-    WorkError, Worker, control, make_calls,
-};
-use crate::engine::{ClaimMode, Engine, EngineConfig};
+use crate::commands::one_shot::{self, Asked, Signals};
+use crate::commands::output::Printer;
+use crate::commands::{CommandError, Done, runtime};
+use crate::config::Config;
+use crate::daemon::{RunError, control};
+use crate::engine::Selection;
 use crate::report::{Grouped, Printable};
-use crate::store::{Creation, Outcome, Store, is_in_use};
+use crate::runner::{Progress, Refreshes, Runner};
+use crate::store::{Outcome, is_in_use};
 
 /// Refreshes what `args` say, and shows how it goes.
 pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError> {
@@ -30,52 +25,62 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
         _ => Selection::Ids(args.ids),
     };
     runtime()?.block_on(async {
-        let path = &config.database.path;
-        if is_in_use(path) {
-            return match control::ask(path, &selection).await {
-                Ok(progress) => Watch::new(config, args.json).show(progress, None).await,
-                // Whoever holds it may have ended meanwhile, or cannot be reached: opening tells.
-                Err(_) => alone(config, selection, args.json).await,
-            };
-        }
-        alone(config, selection, args.json).await
+        let signals = Signals::new()?;
+        let source = Source::of(config, selection).await?;
+        Watch::new(config, args.json).show(source, signals).await
     })
 }
 
-/// Takes the lock and runs the engine until all is done.
-async fn alone(config: &Config, selection: Selection, as_json: bool) -> Result<Done, CommandError> {
-    let (key, _) = ApiKey::find(config, |name| std::env::var_os(name))?;
-    let client = Client::new(&config.api, key).map_err(RunError::from)?;
-    let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
-    let store = Store::open(&config.database.path, creation)?;
-    let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);
-    engine.watch(&config.accounts, EngineConfig::of(config), clock::moment())?;
+/// Who refreshes.
+enum Source {
+    /// The daemon.
+    Daemon(control::Remote<Progress>),
+    /// An engine of our own.
+    Own(Refreshes, Runner),
+}
 
-    let (inbox, received) = channel();
-    let (claims, claimed) = unbounded_channel();
-    tokio::spawn(make_calls(claimed, move || client.clone(), inbox.clone(), Metrics::default()));
-    let (tells, progress) = unbounded_channel();
-    // The worker is not started yet, so its inbox is open.
-    inbox.send(Input::RefreshRequest(selection, tells)).ok();
-    let stop = inbox.clone();
-    let mut signals = StopSignals::new().map_err(|error| RunError::Start(Box::new(error)))?;
-    tokio::spawn(async move {
-        signals.recv().await;
-        // It may have ended by itself.
-        stop.send(Input::Stop).ok();
-        signals.recv().await;
-        std::process::exit(EXIT_AT_ONCE);
-    });
-    let worker = Worker::new(
-        engine,
-        received,
-        claims,
-        Notifier::silent(),
-        Metrics::default(),
-        Work::OneShot,
-    );
-    let worker = thread::spawn(move || worker.run());
-    Watch::new(config, as_json).show(progress, Some(worker)).await
+impl Source {
+    async fn of(config: &Config, selection: Selection) -> Result<Source, CommandError> {
+        let path = &config.database.path;
+        // Whoever holds it may have ended meanwhile, or cannot be reached: opening tells.
+        if is_in_use(path)
+            && let Ok(progress) = control::ask(path, &selection).await
+        {
+            return Ok(Source::Daemon(progress));
+        }
+        let prepared = one_shot::prepare(config)?;
+        let refreshes = prepared.handle().refresh(selection);
+        Ok(Source::Own(refreshes, prepared.start().map_err(RunError::from)?))
+    }
+
+    async fn next(&mut self) -> Result<Option<Progress>, CommandError> {
+        match self {
+            Source::Daemon(progress) => Ok(progress.next().await.transpose()?),
+            Source::Own(refreshes, _) => Ok(refreshes.next().await),
+        }
+    }
+
+    /// No further call starts.
+    fn stop(&mut self) {
+        match self {
+            Source::Daemon(progress) => progress.cancel(),
+            Source::Own(refreshes, runner) => {
+                refreshes.cancel();
+                runner.handle().stop();
+            }
+        }
+    }
+
+    /// Waits until what is on its way is recorded.
+    async fn end(self) -> Result<(), CommandError> {
+        match self {
+            Source::Daemon(_) => Ok(()),
+            Source::Own(refreshes, mut runner) => {
+                drop(refreshes);
+                Ok(runner.ended().await.map_err(RunError::from)?)
+            }
+        }
+    }
 }
 
 /// What a person sees of it.
@@ -83,6 +88,7 @@ struct Watch<'a> {
     labels: HashMap<&'a str, &'a str>,
     as_json: bool,
     bar: ProgressBar,
+    output: Printer,
     results: Vec<Value>,
     selected: usize,
     ok: usize,
@@ -106,6 +112,7 @@ impl<'a> Watch<'a> {
             labels: labels.collect(),
             as_json,
             bar,
+            output: Printer::stdout(),
             results: Vec::new(),
             selected: 0,
             ok: 0,
@@ -116,33 +123,41 @@ impl<'a> Watch<'a> {
 
     async fn show(
         mut self,
-        mut progress: UnboundedReceiver<Progress>,
-        worker: Option<thread::JoinHandle<Result<(), WorkError>>>,
+        mut source: Source,
+        mut signals: Signals,
     ) -> Result<Done, CommandError> {
-        while let Some(step) = progress.recv().await {
-            self.step(step)?;
+        loop {
+            tokio::select! {
+                step = source.next() => match step? {
+                    Some(step) => self.step(&step),
+                    None => break,
+                },
+                asked = signals.next() => match asked {
+                    Asked::Stop => source.stop(),
+                    Asked::PrintNoMore => self.output.close(),
+                },
+            }
         }
         self.bar.finish_and_clear();
-        if let Some(worker) = worker {
-            let ended = tokio::task::spawn_blocking(|| worker.join()).await;
-            match ended {
-                Ok(Ok(result)) => result.map_err(RunError::from)?,
-                Ok(Err(_)) | Err(_) => {
-                    return Err(RunError::Start("the engine's thread ended".into()).into());
-                }
+        let end = source.end();
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                ended = &mut end => break ended?,
+                _ = signals.next() => {}
             }
         }
         self.end()
     }
 
-    fn step(&mut self, step: Progress) -> Result<(), CommandError> {
-        let line = match &step {
+    fn step(&mut self, step: &Progress) {
+        let line = match step {
             Progress::Selected { accounts } => {
                 self.selected = *accounts;
                 self.bar.set_length(u64::try_from(*accounts).unwrap_or(u64::MAX));
-                return Ok(());
+                return;
             }
-            Progress::Started { .. } => return Ok(()),
+            Progress::Started { .. } => return,
             Progress::Settled { account_id, outcome, followers, error, .. } => {
                 self.bar.inc(1);
                 let name = self.name(account_id);
@@ -166,12 +181,11 @@ impl<'a> Watch<'a> {
             }
         };
         if self.as_json {
-            self.results.push(result(&step));
+            self.results.push(result(step));
         } else {
             // A bar that is shown is redrawn below the line.
-            self.bar.suspend(|| writeln!(io::stdout(), "{}", line.trim_end()))?;
+            self.bar.suspend(|| self.output.line(line.trim_end()));
         }
-        Ok(())
     }
 
     fn name(&self, id: &str) -> String {
@@ -181,23 +195,22 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn end(self) -> Result<Done, CommandError> {
+    fn end(mut self) -> Result<Done, CommandError> {
         let missing = self.selected.saturating_sub(self.ok + self.failed + self.declined);
         if self.as_json {
-            print_json(&Value::Array(self.results))?;
+            self.output.json(&Value::Array(self.results));
         } else {
-            let mut out = io::stdout().lock();
             match self.selected {
-                0 => writeln!(out, "nothing to refresh")?,
-                _ => writeln!(out, "{} of {} refreshed", self.ok, self.selected)?,
+                0 => self.output.line("nothing to refresh"),
+                _ => self.output.line(format_args!("{} of {} refreshed", self.ok, self.selected)),
             }
             if missing > 0 {
-                writeln!(
-                    out,
+                self.output.line(format_args!(
                     "{missing} left: growthd would have to wait, or was stopped; see `growthd status`"
-                )?;
+                ));
             }
         }
+        self.output.finish()?;
         Ok(match (self.ok, self.failed) {
             (0, 1..) => Done::Refused,
             _ if self.failed + self.declined + missing > 0 => Done::Attention,

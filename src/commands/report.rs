@@ -1,15 +1,20 @@
 //! `growthd report`: the history as one HTML page.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::clock;
+use crate::commands::target::refuse_own;
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
+use crate::replacement::{Replace, Replacement};
 use crate::report::html::{Allowance, Page};
 use crate::report::{Grouped, Printable};
 use crate::store::Reader;
+
+/// For a web server to read, where the umask lets it.
+const NEW_FILE_MODE: u32 = 0o666;
 
 /// How every page begins, and what an existing file must begin with to be replaced.
 const BEGINNING: &[u8] = b"<!doctype html>";
@@ -23,6 +28,7 @@ pub fn report(config: &Config, output: &Path) -> Result<Done, CommandError> {
         out.flush()?;
         return Ok(Done::Well);
     }
+    refuse_own(output, config)?;
     let place = put(&page, output)?;
     let (accounts, snapshots) = page.size();
     let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
@@ -88,21 +94,13 @@ fn write_file(page: &Page, output: &Path) -> io::Result<PathBuf> {
         }
         Err(_) => std::path::absolute(output)?,
     };
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = target.with_file_name(name);
-    let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-    match write_page(page, file).and_then(|()| fs::rename(&temporary, &target)) {
-        Ok(()) => Ok(target),
-        Err(error) => {
-            // The first error is the one to tell.
-            fs::remove_file(&temporary).ok();
-            Err(error)
-        }
-    }
+    let mut new = Replacement::begin(&target, NEW_FILE_MODE)?;
+    write_page(page, new.file())?;
+    new.finish(Replace::Allowed)?;
+    Ok(target)
 }
 
-fn write_page(page: &Page, file: File) -> io::Result<()> {
+fn write_page(page: &Page, file: impl Write) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     page.write(&mut out)?;
     out.flush()

@@ -1,16 +1,31 @@
 //! `growthd run`: the daemon.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use tracing::debug;
 
 use crate::commands::{CommandError, Done, runtime};
-use crate::config::Config;
-use crate::daemon::{self, WatchedFile};
+use crate::daemon::{self, WatchedFiles};
+use crate::descriptors;
+
+/// How long the process waits at its end for what still blocks, such as a configuration that is a
+/// pipe nobody writes to.
+const LAST_WAIT: Duration = Duration::from_millis(100);
 
 /// Runs until it is told to end.
-pub fn run(config: Config, file: Option<WatchedFile>) -> Result<Done, CommandError> {
+pub fn run(path: PathBuf, is_watching: bool) -> Result<Done, CommandError> {
+    let runtime = runtime()?;
+    // Signals are heard from here on: nothing before this takes time.
+    let signals = runtime.block_on(async { daemon::Signals::new() })?;
     keep_memory_private();
-    runtime()?.block_on(daemon::run(config, file))?;
+    descriptors::raise_limit();
+    // Before it is read, so that an edit meanwhile is noticed.
+    let file = is_watching.then(|| WatchedFiles::new(&path));
+    let ended = runtime.block_on(daemon::run(path, signals, file));
+    runtime.shutdown_timeout(LAST_WAIT);
+    ended?;
     Ok(Done::Well)
 }
 

@@ -1,110 +1,181 @@
-//! A file that is there whole or not at all.
+//! A file that a person asked for: never in the place of one that growthd lives on.
 
-use std::fs::{self, File, Permissions};
-use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::{Builder, NamedTempFile};
-
 use crate::commands::CommandError;
+use crate::config::Config;
+use crate::replacement::{Placed, Replacement, folder_of, followed};
 
-/// A file being written in the folder it is for, under another name. Dropped unfinished, it is
-/// removed.
-#[derive(Debug)]
-pub struct Target {
-    path: PathBuf,
-    file: NamedTempFile,
+pub use crate::replacement::Replace;
+use crate::report::Printable;
+
+/// Readable by its group, like the database.
+const NEW_FILE_MODE: u32 = 0o640;
+
+/// Why a file that was asked for is not written.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// A folder, device or pipe.
+    #[error("{} is not a regular file; name another file", .0.display())]
+    NotAFile(PathBuf),
+    /// One of growthd's own files.
+    #[error("{} is {what}; name another file", path.display())]
+    Own {
+        /// As it was given.
+        path: PathBuf,
+        /// What it is to growthd.
+        what: &'static str,
+    },
+    /// It is there, and replacing it was not asked for.
+    #[error("{} is there already; name another file, or say --force", .0.display())]
+    Exists(PathBuf),
+    /// SQLite would play the journal into whatever takes the file's place.
+    #[error("{} belongs to a database with a journal (-wal); name another file", .0.display())]
+    HasJournal(PathBuf),
+    /// The backup is made, and what says so cannot be written.
+    #[error("the backup is made, but not noted beside {}: {source}", database.display())]
+    NotNoted {
+        /// The database.
+        database: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The disk or the folder refuses.
+    #[error("{} cannot be written: {}", path.display(), cause(source))]
+    Write {
+        /// As it was given.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
-/// Whether a file that is there may be replaced.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Replace {
-    /// Replace it.
-    Allowed,
-    /// Leave it, and say so.
-    Refused,
+/// A file being written that takes its place when it is whole.
+#[derive(Debug)]
+pub struct Target {
+    /// As it was given.
+    path: PathBuf,
+    file: Replacement,
 }
 
 impl Target {
-    /// Begins the file that is to be at `path`, readable by its group.
+    /// Begins the file that is to be at `path`.
     ///
     /// # Errors
-    /// Where no file can be: the database or one with a journal lies there, a folder or device
-    /// does, or the folder cannot be written.
-    pub fn begin(path: &Path, database: &Path, replace: Replace) -> Result<Target, CommandError> {
-        let refuse = |why: &str| CommandError::Target(format!("{} {why}", path.display()));
-        // A link stays, and what it points to is replaced.
-        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        if let Ok(there) = fs::metadata(path) {
-            if !there.is_file() {
-                return Err(refuse("is not a regular file; name another file"));
+    /// It would replace something that must stay, or cannot be written.
+    pub fn begin(path: &Path, config: &Config, replace: Replace) -> Result<Target, CommandError> {
+        Ok(Target::try_begin(path, config, replace)?)
+    }
+
+    fn try_begin(path: &Path, config: &Config, replace: Replace) -> Result<Target, TargetError> {
+        refuse_own(path, config)?;
+        match fs::metadata(path) {
+            Ok(there) if !there.is_file() => return Err(TargetError::NotAFile(path.to_owned())),
+            Ok(_) if replace == Replace::Refused => {
+                return Err(TargetError::Exists(path.to_owned()));
             }
-            let is_database = fs::metadata(database)
-                .is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()));
-            if is_database {
-                return Err(refuse("is the database itself; name another file"));
-            }
-            if replace == Replace::Refused {
-                return Err(refuse("is there already; name another file, or say --force"));
-            }
+            _ => {}
         }
-        let mut journal = path.as_os_str().to_owned();
-        journal.push("-wal");
-        if fs::metadata(journal).is_ok_and(|journal| journal.len() > 0) {
-            // SQLite would play it into whatever takes the file's place.
-            return Err(refuse("belongs to a database with a journal (-wal); name another file"));
+        let failed = |source| TargetError::Write { path: path.to_owned(), source };
+        let file = Replacement::begin(path, NEW_FILE_MODE).map_err(failed)?;
+        if fs::metadata(beside(file.target(), "-wal")).is_ok_and(|journal| journal.len() > 0) {
+            return Err(TargetError::HasJournal(path.to_owned()));
         }
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let made = Builder::new().prefix(".growthd-").tempfile_in(folder).and_then(|file| {
-            file.as_file().set_permissions(Permissions::from_mode(0o640))?;
-            Ok(file)
-        });
-        match made {
-            Ok(file) => Ok(Target { path: path.clone(), file }),
-            Err(error) => Err(refuse(&format!("cannot be written: {}", cause(&error)))),
-        }
+        Ok(Target { path: path.to_owned(), file })
     }
 
     /// Where it lies until it is finished.
     pub fn temporary(&self) -> &Path {
-        self.file.path()
+        self.file.temporary()
     }
 
     /// The file.
     pub fn file(&mut self) -> &mut File {
-        self.file.as_file_mut()
+        self.file.file()
     }
 
     /// Makes it last, and puts it in its place.
     ///
     /// # Errors
-    /// Where a file has come there meanwhile, or the disk says so.
+    /// A file has come there meanwhile, or the disk says so.
     pub fn finish(self, replace: Replace) -> Result<(), CommandError> {
         let Target { path, file } = self;
-        let failed = |error: &io::Error| {
-            let why = match error.kind() {
-                io::ErrorKind::AlreadyExists => "is there already; say --force".to_owned(),
-                _ => format!("cannot be written: {}", cause(error)),
-            };
-            CommandError::Target(format!("{} {why}", path.display()))
-        };
-        file.as_file().sync_all().map_err(|error| failed(&error))?;
-        let placed = match replace {
-            Replace::Allowed => file.persist(&path),
-            Replace::Refused => file.persist_noclobber(&path),
-        };
-        placed.map_err(|error| failed(&error.error))?;
-        // The name itself is on the disk once its folder is; some file systems cannot say so.
-        if let Some(folder) = path.parent()
-            && let Ok(folder) = File::open(folder)
-        {
-            folder.sync_all().ok();
+        match file.finish(replace) {
+            Ok(Placed::Renamed) => {}
+            Ok(Placed::InPlace) => {
+                let path = path.to_string_lossy();
+                // It is written; what cannot be said of it changes nothing.
+                writeln!(
+                    io::stderr(),
+                    "growthd: {} cannot be replaced, so it was overwritten in place",
+                    Printable(&path)
+                )
+                .ok();
+            }
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(TargetError::Exists(path).into());
+            }
+            Err(source) => return Err(TargetError::Write { path, source }.into()),
         }
         Ok(())
+    }
+}
+
+/// Refuses a path that leads to a file growthd lives on, by whatever name, or to where such a
+/// file will be.
+///
+/// # Errors
+/// [`TargetError::Own`].
+pub fn refuse_own(path: &Path, config: &Config) -> Result<(), TargetError> {
+    let target = followed(path).unwrap_or_else(|_| path.to_owned());
+    let is_ours = |(own, _): &(PathBuf, _)| is_same(own, &target);
+    match own_files(config).into_iter().find(is_ours) {
+        Some((_, what)) => Err(TargetError::Own { path: path.to_owned(), what }),
+        None => Ok(()),
+    }
+}
+
+fn own_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
+    let database = &config.database.path;
+    let mut own = vec![
+        (config.path.clone(), "the configuration"),
+        (database.clone(), "the database itself"),
+        (beside(database, "-wal"), "the database's journal"),
+        (beside(database, "-shm"), "the index of the database's journal"),
+        (beside(database, "-journal"), "the database's journal"),
+        (beside(database, ".lock"), "the database's lock"),
+        (beside(database, ".sock"), "the daemon's socket"),
+        (config.api.api_key_file.clone(), "the API key's file"),
+    ];
+    if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
+        own.push((Path::new(&folder).join("api-key"), "the API key's file"));
+    }
+    own
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// Whether both lead to one file: by its inode, so that no link, mount or spelling hides it. One
+/// that is not there is where it would be, on a file system that may not care for case.
+fn is_same(own: &Path, other: &Path) -> bool {
+    let inode = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    match (inode(own), inode(other)) {
+        (Some(own), Some(other)) => own == other,
+        (None, None) => {
+            let (Some(name), Some(other_name)) = (own.file_name(), other.file_name()) else {
+                return false;
+            };
+            name.eq_ignore_ascii_case(other_name)
+                && inode(folder_of(own)) == inode(folder_of(other))
+        }
+        _ => false,
     }
 }
 

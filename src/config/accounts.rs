@@ -9,7 +9,9 @@ use crate::schedule::Schedule;
 
 use super::Watched;
 use super::duration::{LONGEST, Span};
-use super::raw::{At, RawAccount, RawSchedule, Text};
+use super::problem::Place;
+use super::raw::{At, RawAccount, RawDefaults, RawSchedule, RawTimes};
+use super::schema;
 use super::valid::Values;
 
 const DEFAULT_CRON: &str = "0 6 * * MON";
@@ -17,6 +19,9 @@ const DEFAULT_TIMEZONE: &str = "UTC";
 
 /// Seconds below which a paid call a firing is more often a slip than a wish.
 const FREQUENT: i64 = 3600;
+
+/// Longest pattern and zone that are looked into, in bytes: no real one comes near.
+const LONGEST_TEXT: usize = 1000;
 
 /// A text that many accounts share, and what came of reading it.
 struct Known<T> {
@@ -34,7 +39,11 @@ impl<T> Known<T> {
         // Looked up by reference first: nearly every account finds what it asks for.
         if !known.contains_key(text) {
             let shared: Arc<str> = text.into();
-            known.insert(shared.clone(), Known { outcome: read(text), text: shared });
+            let outcome = match text.len() <= LONGEST_TEXT {
+                true => read(text),
+                false => Err(format!("is too long: over {LONGEST_TEXT} characters")),
+            };
+            known.insert(shared.clone(), Known { outcome, text: shared });
         }
         &known[text]
     }
@@ -70,7 +79,7 @@ fn shortest_interval(cron: &str, now: Time, allow_frequent: bool) -> Result<i64,
     let shortest = schedule.shortest_interval(now);
     if shortest < FREQUENT && !allow_frequent {
         return Err(format!(
-            "fires every {}, and every firing is a paid refresh: at most one an hour, \
+            "fires every {}, and each time is a paid refresh: at most one an hour, \
              unless allow_frequent = true in [schedule]",
             Span::of_seconds(shortest)
         ));
@@ -78,22 +87,34 @@ fn shortest_interval(cron: &str, now: Time, allow_frequent: bool) -> Result<i64,
     Ok(shortest)
 }
 
-/// What an account takes from `[schedule]`; `shortest` is `None` if its cron is wrong, which
-/// has been said there and is not said again at every account.
-struct Defaults {
+/// What an account takes from its file's `[defaults]`, and those from `[schedule]`; `shortest` is
+/// `None` if the cron is wrong, which has been said there and is not said again at every account.
+#[derive(Clone)]
+pub(super) struct Defaults {
+    tags: Vec<String>,
     cron: Arc<str>,
     shortest: Option<i64>,
     timezone: Arc<str>,
     spread: i64,
+    /// The table that the spread stands in.
+    spread_is_from: &'static str,
 }
 
 /// The accounts read so far; what is wrong with the others went to the findings.
 pub(super) struct List {
     shared: Shared,
+    /// What holds in the file that is being read.
     defaults: Defaults,
     valid: Vec<Watched>,
     /// Where the id of each valid one stands.
-    places: Vec<usize>,
+    places: Vec<Place>,
+}
+
+impl List {
+    /// What `[schedule]` says, for a file of its own.
+    pub fn defaults(&self) -> Defaults {
+        self.defaults.clone()
+    }
 }
 
 impl Values<'_> {
@@ -105,8 +126,27 @@ impl Values<'_> {
             crons: HashMap::new(),
             zones: HashMap::new(),
         };
-        let defaults = self.defaults(&mut shared, schedule);
+        let cron = shared.cron(DEFAULT_CRON);
+        let base = Defaults {
+            tags: Vec::new(),
+            shortest: cron.outcome.as_ref().ok().copied(),
+            cron: cron.text.clone(),
+            timezone: shared.zone(DEFAULT_TIMEZONE).text.clone(),
+            spread: 0,
+            spread_is_from: schema::SCHEDULE.title,
+        };
+        let RawSchedule { cron, timezone, spread, .. } = schedule;
+        let times = RawTimes { cron, timezone, spread };
+        let defaults = self.times(&mut shared, &base, times, schema::SCHEDULE.title);
         List { shared, defaults, valid: Vec::new(), places: Vec::new() }
+    }
+
+    /// From now on accounts take from `[defaults]` what they do not say, and from `schedule` what
+    /// that does not say.
+    pub fn defaults(&mut self, list: &mut List, schedule: &Defaults, raw: RawDefaults<'_>) {
+        let RawDefaults { tags, times } = raw;
+        let own = self.times(&mut list.shared, schedule, times, schema::DEFAULTS.title);
+        list.defaults = Defaults { tags: self.tags(&[], tags), ..own };
     }
 
     /// Takes accounts into the list.
@@ -127,37 +167,15 @@ impl Values<'_> {
     pub fn accounts(&mut self, list: List) -> Vec<Watched> {
         let List { valid, places, .. } = list;
         let mut order: Vec<usize> = (0..valid.len()).collect();
-        // Stable: those of one id stay in the order of the file.
+        // Stable: those of one id stay in the order of the files.
         order.sort_by_key(|&index| &valid[index].id);
         for same in order.chunk_by(|&one, &other| valid[one].id == valid[other].id) {
             for &again in &same[1..] {
-                let message = "this `id` stands in the watchlist already".to_owned();
+                let message = format!("duplicate `id` \"{}\"", valid[again].id);
                 self.findings.again(places[again], message, places[same[0]]);
             }
         }
         valid
-    }
-
-    fn defaults(&mut self, shared: &mut Shared, raw: RawSchedule<'_>) -> Defaults {
-        let (cron, shortest) = match &raw.cron {
-            Some(field) => self.cron(shared, field),
-            None => {
-                let known = shared.cron(DEFAULT_CRON);
-                (known.text.clone(), known.outcome.as_ref().ok().copied())
-            }
-        };
-        let timezone = match &raw.timezone {
-            Some(field) => self.zone(shared, field),
-            None => shared.zone(DEFAULT_TIMEZONE).text.clone(),
-        };
-        let place = raw.spread.as_ref().map(|field| field.at);
-        let spread = self.spread(raw.spread).unwrap_or(0);
-        if let (Some(shortest), Some(at)) = (shortest, place)
-            && spread >= shortest
-        {
-            self.findings.add(at, too_wide(spread, shortest));
-        }
-        Defaults { cron, shortest, timezone, spread }
     }
 
     fn account(
@@ -174,36 +192,65 @@ impl Values<'_> {
             }
         });
         let label = raw.label.and_then(|field| self.name(field));
-        let tags = raw.tags.into_iter().filter_map(|field| self.name(field)).collect();
+        let tags = self.tags(&defaults.tags, raw.tags);
+        let times = self.times(shared, defaults, raw.times, schema::ACCOUNT.title);
+        Some(Watched {
+            id: id?,
+            label,
+            tags,
+            cron: times.cron,
+            timezone: times.timezone,
+            spread: times.spread,
+            enabled: raw.enabled.is_none_or(|enabled| enabled.value),
+        })
+    }
+
+    /// The tags of `base` and those that were typed, each once.
+    fn tags(&mut self, base: &[String], typed: Vec<At<&str>>) -> Vec<String> {
+        let mut tags = base.to_vec();
+        for field in typed {
+            if let Some(tag) = self.name(field)
+                && !tags.contains(&tag)
+            {
+                tags.push(tag);
+            }
+        }
+        tags
+    }
+
+    /// When to refresh, as `table` says it, and `base` where it does not. A spread that does not
+    /// fit is told where the spread was typed, or the cron that it does not fit.
+    fn times(
+        &mut self,
+        shared: &mut Shared,
+        base: &Defaults,
+        raw: RawTimes<'_>,
+        table: &'static str,
+    ) -> Defaults {
         let (cron, shortest) = match &raw.cron {
             Some(field) => self.cron(shared, field),
-            None => (defaults.cron.clone(), defaults.shortest),
+            None => (base.cron.clone(), base.shortest),
         };
         let timezone = match &raw.timezone {
             Some(field) => self.zone(shared, field),
-            None => defaults.timezone.clone(),
+            None => base.timezone.clone(),
         };
         let place = match (&raw.spread, &raw.cron) {
-            (Some(spread), _) => Some((spread.at, "")),
-            (None, Some(cron)) => Some((cron.at, " (from [schedule]; give this account its own)")),
+            (Some(spread), _) => Some((spread.at, String::new())),
+            (None, Some(cron)) => {
+                Some((cron.at, format!(" (from {}; set `spread` here too)", base.spread_is_from)))
+            }
             (None, None) => None,
         };
-        let own_spread = self.spread(raw.spread);
-        let spread = own_spread.unwrap_or(defaults.spread);
+        let is_own = raw.spread.is_some();
+        let spread = if is_own { self.span(raw.spread, 0..=LONGEST, 0) } else { base.spread };
         if let (Some(shortest), Some((at, origin))) = (shortest, place)
             && spread >= shortest
         {
             self.findings.add(at, format!("{}{origin}", too_wide(spread, shortest)));
         }
-        Some(Watched {
-            id: id?,
-            label,
-            tags,
-            cron,
-            timezone,
-            spread,
-            enabled: raw.enabled.is_none_or(|enabled| enabled.value),
-        })
+        let spread_is_from = if is_own { table } else { base.spread_is_from };
+        Defaults { tags: Vec::new(), cron, shortest, timezone, spread, spread_is_from }
     }
 
     fn cron(&mut self, shared: &mut Shared, field: &At<&str>) -> (Arc<str>, Option<i64>) {
@@ -221,15 +268,11 @@ impl Values<'_> {
         }
         known.text.clone()
     }
-
-    fn spread(&mut self, raw: Text<'_>) -> Option<i64> {
-        raw.is_some().then(|| self.span(raw, 0..=LONGEST, 0))
-    }
 }
 
 fn too_wide(spread: i64, shortest: i64) -> String {
     format!(
-        "`spread`, {}, is not shorter than the schedule's shortest interval, {}",
+        "`spread` ({}) must be shorter than the schedule's shortest interval ({})",
         Span::of_seconds(spread),
         Span::of_seconds(shortest)
     )

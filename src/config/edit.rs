@@ -1,14 +1,24 @@
 //! Adding an account to the watchlist's file, and nothing else: every comment, the order and the
 //! line endings stay as they are.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use super::{Config, ConfigError};
 use crate::account::AccountId;
-use crate::clock::Time;
+use crate::clock::{self, Time};
+use crate::replacement::{Placed, Replace, Replacement};
+
+/// Of a file that went away while it was edited.
+const NEW_FILE_MODE: u32 = 0o640;
+
+/// How long another process's edit is waited for, and how often it is looked whether it is over.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// A watchlist's file as it was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,9 +40,6 @@ pub enum EditError {
         .0.display()
     )]
     Form(PathBuf),
-    /// The file was changed meanwhile.
-    #[error("{} was changed meanwhile", .0.display())]
-    Changed(PathBuf),
     /// The file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -70,20 +77,47 @@ impl WatchlistFile {
             .map_err(|_| EditError::Form(self.path.clone()))
     }
 
-    /// Writes the file with this account at its end: whole, in one step, with the mode that it
-    /// has.
+    /// Finds out whether [`WatchlistFile::add`] could write the file, before anything is paid
+    /// for what it is to write.
     ///
     /// # Errors
-    /// It cannot be written, was changed since it was read, or would not be valid.
-    pub fn add(&self, id: &AccountId, label: Option<&str>, now: Time) -> Result<(), EditError> {
-        self.try_with(id, label, now)?;
-        let failed = |source| EditError::Write { path: self.path.clone(), source };
-        // A link stays a link, to the file that is edited.
-        let target = fs::canonicalize(&self.path).map_err(failed)?;
-        if fs::read_to_string(&target).map_err(failed)? != self.text {
-            return Err(EditError::Changed(self.path.clone()));
+    /// [`EditError::Write`].
+    pub fn check_writable(&self) -> Result<(), EditError> {
+        let begun = Replacement::begin(&self.path, NEW_FILE_MODE);
+        begun.map(drop).map_err(|source| self.unwritable(source))
+    }
+
+    /// Adds this account at the end of the file as it is now, whoever has changed it since it
+    /// was read: whole, with the owner, mode and attributes that it has. `None`: it is there
+    /// already.
+    ///
+    /// # Errors
+    /// It cannot be written, or would not be valid.
+    pub fn add(
+        &self,
+        id: &AccountId,
+        label: Option<&str>,
+        now: Time,
+    ) -> Result<Option<Placed>, EditError> {
+        // Until this is done another `add` waits, or it would write what it read before.
+        let _lock = lock(&self.path).map_err(|source| self.unwritable(source))?;
+        let (current, config) = WatchlistFile::read(&self.path, now)?;
+        if config.accounts.iter().any(|account| account.id == *id) {
+            return Ok(None);
         }
-        replace(&target, &self.with(id, label)).map_err(failed)
+        current.try_with(id, label, now)?;
+        let placed = current.write(&current.with(id, label));
+        placed.map(Some).map_err(|source| self.unwritable(source))
+    }
+
+    fn write(&self, text: &str) -> io::Result<Placed> {
+        let mut new = Replacement::begin(&self.path, NEW_FILE_MODE)?;
+        new.file().write_all(text.as_bytes())?;
+        new.finish(Replace::Allowed)
+    }
+
+    fn unwritable(&self, source: io::Error) -> EditError {
+        EditError::Write { path: self.path.clone(), source }
     }
 
     fn with(&self, id: &AccountId, label: Option<&str>) -> String {
@@ -111,29 +145,38 @@ pub fn entry(id: &AccountId, label: Option<&str>) -> Vec<String> {
     lines
 }
 
-fn replace(target: &Path, text: &str) -> io::Result<()> {
-    let mode = fs::metadata(target)?.permissions().mode() & 0o7777;
-    let mut name = target.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = PathBuf::from(name);
-    let write = || {
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        file.sync_all()?;
-        fs::rename(&temporary, target)
-    };
-    let written = write();
-    if written.is_err() {
-        // It may not have been made at all.
-        fs::remove_file(&temporary).ok();
+/// Locks the file that is at `path` when the lock is had: another edit may have replaced the one
+/// that was waited for.
+fn lock(path: &Path) -> io::Result<File> {
+    let begun = clock::monotonic();
+    loop {
+        let file = File::open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                let (locked, there) = (file.metadata()?, fs::metadata(path)?);
+                if (locked.dev(), locked.ino()) == (there.dev(), there.ino()) {
+                    return Ok(file);
+                }
+            }
+            // A file system without locks is no reason to fail.
+            Err(TryLockError::Error(_)) => return Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                if clock::monotonic().duration_since(begun) > LOCK_PATIENCE {
+                    return Err(io::Error::new(
+                        io::ErrorKind::WouldBlock,
+                        "another process has locked it",
+                    ));
+                }
+                thread::sleep(LOCK_PAUSE);
+            }
+        }
     }
-    written
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const NOW: Time = Time(1_767_225_600);
@@ -180,11 +223,34 @@ mod tests {
         let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
         assert!(matches!(list.add(&id, None, NOW), Err(EditError::Form(_))));
         assert_eq!(fs::read_to_string(&path).expect("a file"), inline);
+    }
 
+    #[test]
+    fn two_at_once_do_not_lose_each_others_entry() {
+        let (_folder, path) = file("[[account]]\nid = \"a\"\n");
+        let ids: Vec<AccountId> =
+            (0..8).map(|n| format!("clx{n}").parse().expect("an id")).collect();
+        thread::scope(|scope| {
+            for id in &ids {
+                // All have read the file before any has written it.
+                let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+                scope.spawn(move || list.add(id, None, NOW).expect("added"));
+            }
+        });
+        let config = Config::load(&path, NOW).expect("a config");
+        assert_eq!(config.accounts.len(), 9);
+        let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+        assert_eq!(list.add(&ids[0], None, NOW).expect("it is there"), None);
+    }
+
+    #[test]
+    fn an_edit_that_is_made_meanwhile_is_kept() {
         let (_folder, path) = file("");
         let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+        list.check_writable().expect("writable");
         fs::write(&path, "# meanwhile\n").expect("a file");
-        assert!(matches!(list.add(&id, None, NOW), Err(EditError::Changed(_))));
-        assert_eq!(fs::read_to_string(&path).expect("a file"), "# meanwhile\n");
+        list.add(&"clx9".parse().expect("an id"), None, NOW).expect("added");
+        let text = fs::read_to_string(&path).expect("a file");
+        assert_eq!(text, "# meanwhile\n\n[[account]]\nid = \"clx9\"\n");
     }
 }

@@ -73,7 +73,7 @@ impl ApiKey {
         let source = KeySource::File(path.clone());
         match open(path) {
             Ok(file) => {
-                refuse_if_others_read(&file, path)?;
+                refuse_if_open_to_others(&file, path)?;
                 return Ok((ApiKey::new(read(file, &source)?, &source)?, source));
             }
             Err(error) if is_absence(&error) => {}
@@ -122,16 +122,21 @@ fn is_absence(error: &io::Error) -> bool {
 }
 
 /// Asks the open file, not its path, so that it is the one that is read.
-fn refuse_if_others_read(file: &File, path: &Path) -> Result<(), KeyError> {
+///
+/// Its folder is not asked about: whoever may write that can put another key there, but reads
+/// none, and the configuration beside it is theirs as well.
+fn refuse_if_open_to_others(file: &File, path: &Path) -> Result<(), KeyError> {
     const OTHERS_READ: u32 = 0o004;
-    match file.metadata() {
-        Ok(metadata) if metadata.permissions().mode() & OTHERS_READ != 0 => {
-            Err(KeyError::OthersRead(path.to_owned()))
-        }
-        Ok(_) => Ok(()),
-        Err(source) => {
-            Err(KeyError::Unreadable { place: KeySource::File(path.to_owned()), source })
-        }
+    const OTHERS_WRITE: u32 = 0o002;
+    let source = || KeySource::File(path.to_owned());
+    let metadata =
+        file.metadata().map_err(|error| KeyError::Unreadable { place: source(), source: error })?;
+    let mode = metadata.permissions().mode();
+    match metadata.is_file() {
+        false => Err(KeyError::NotAFile(source())),
+        true if mode & OTHERS_READ != 0 => Err(KeyError::OthersRead(path.to_owned())),
+        true if mode & OTHERS_WRITE != 0 => Err(KeyError::OthersWrite(path.to_owned())),
+        true => Ok(()),
     }
 }
 
@@ -174,6 +179,9 @@ pub enum KeyError {
     /// Other users may read the configured file.
     #[error("the key file {} can be read by every user of this machine: chmod o-rwx {}", visible_path(.0), shell_word(.0))]
     OthersRead(PathBuf),
+    /// Other users may put their own key there.
+    #[error("the key file {} can be changed by every user of this machine: chmod o-rwx {}", visible_path(.0), shell_word(.0))]
+    OthersWrite(PathBuf),
     /// The place is there and cannot be read.
     #[error("cannot read {place}: {source}; let the user that growthd runs as read it")]
     Unreadable {
@@ -259,12 +267,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
         put(&folder.join("open key"), KEY, 0o644);
+        put(&folder.join("writable"), KEY, 0o602);
         put(&folder.join("empty"), " \n", 0o600);
         put(&folder.join("lines"), &format!("{KEY}\n{KEY}\n"), 0o600);
         put(&folder.join("long"), &KEY.repeat(1000), 0o600);
         put(&folder.join("letters"), &format!("{KEY}ä"), 0o600);
         fs::create_dir(folder.join("folder")).expect("a folder");
-        fs::set_permissions(folder.join("folder"), fs::Permissions::from_mode(0o700))
+        fs::set_permissions(folder.join("folder"), fs::Permissions::from_mode(0o777))
             .expect("a mode");
         let made = std::process::Command::new("mkfifo")
             .args(["-m", "600"])
@@ -274,6 +283,7 @@ mod tests {
         for (file, words) in [
             (None, "or set $GROWTHD_API_KEY"),
             (Some("open key"), "chmod o-rwx '"),
+            (Some("writable"), "can be changed by every user"),
             (Some("empty"), "is empty"),
             (Some("lines"), "does not hold an API key"),
             (Some("long"), "does not hold an API key"),

@@ -1,48 +1,48 @@
-//! The configuration: wholly valid, or every problem with its line.
+//! The configuration: wholly valid, or every problem with its file and line.
 //!
 //! Two stages: `raw` sorts out what was typed, `valid` and `accounts` make of it a
 //! [`Config`] that nothing later need check again. Both go on after a problem, so that a person
-//! sees all of them at once.
+//! sees all of them at once. The main file may `include` others, with more accounts; all of them
+//! are one configuration.
 
 mod accounts;
+mod document;
 mod duration;
 mod edit;
+mod include;
 mod key;
+mod manual;
 mod pieces;
 mod problem;
 mod proxy;
 mod raw;
+mod reading;
 mod schema;
 mod source;
 #[cfg(test)]
 mod tests;
 mod valid;
 
-use std::borrow::Cow;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
-use toml::de::DeTable;
-
 use crate::account::AccountId;
 use crate::clock::Time;
+use reqwest::Url;
 
-use pieces::Pieces;
+use reading::Reading;
 
 pub use duration::{InvalidSpan, Span};
 pub use edit::{EditError, WatchlistFile, entry};
+pub use include::{FileSet, Look};
 pub use key::{ApiKey, KeyError, KeySource};
+pub use manual::manual_page;
 pub use problem::{Problem, Problems};
 pub use proxy::Proxy;
-
-/// Largest file read, in bytes: a million accounts with everything set take a fifth of it.
-const LARGEST_FILE: u64 = 1 << 30;
 
 /// A configuration in which everything is valid.
 #[derive(Clone, PartialEq, Debug)]
@@ -61,8 +61,10 @@ pub struct Config {
     pub http: Option<Http>,
     /// `[schedule] catch_up`
     pub catch_up: CatchUp,
-    /// `[[account]]`, in the order of the file, disabled ones included; no id stands twice.
+    /// `[[account]]`, in the order of the files, disabled ones included; no id is there twice.
     pub accounts: Vec<Watched>,
+    /// The file at `path`, and those that it includes, in the order in which they are read.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// The vendor's API and how fast to call it.
@@ -103,7 +105,8 @@ pub struct Budget {
     pub refreshes: u64,
     /// In what time.
     pub per: Period,
-    /// How many of them people may ask for; `None`: all.
+    /// How many of them people may have with `refresh` and `add`, at most `refreshes`; `None` is
+    /// as many.
     pub manual: Option<u64>,
 }
 
@@ -218,37 +221,46 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads and checks the file at `path`. Schedules must fire after `now`.
+    /// Reads and checks the file at `path`, and those that it includes. Schedules must fire after
+    /// `now`.
     ///
     /// # Errors
-    /// The file cannot be read or is over 1 GiB; or everything that is wrong in it.
+    /// The file cannot be read or is over 1 GiB; or everything that is wrong in it and in the
+    /// others.
     pub fn load(path: &Path, now: Time) -> Result<Config, ConfigError> {
-        let bytes = read_bounded(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        Config::parse(path, &bytes, now)
+        Config::parse(path, &read_main(path)?, now)
     }
 
-    /// Checks `bytes` as the content of the file at `path`, which is not read. Schedules must
-    /// fire after `now`.
+    /// Checks `bytes` as the content of the file at `path`, which is not read; those that it
+    /// includes are. Schedules must fire after `now`.
     ///
     /// # Errors
     /// [`ConfigError::Invalid`] with everything that is wrong.
     pub fn parse(path: &Path, bytes: &[u8], now: Time) -> Result<Config, ConfigError> {
-        Config::parse_pieces(path, bytes, now, |text| Pieces::of(text))
+        Reading::at(now).read(path, bytes)
     }
 
-    fn parse_pieces(
+    /// The configuration at `path` as it would be if the file at `edited`, one of those that it
+    /// includes or itself, held `bytes`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_edited(
         path: &Path,
+        edited: &Path,
         bytes: &[u8],
         now: Time,
-        cut: impl FnOnce(&str) -> Pieces<'_>,
     ) -> Result<Config, ConfigError> {
-        let mut findings = problem::Findings::default();
-        let text = decode(bytes, &mut findings);
-        match assemble(path, &text, cut(&text), now, &mut findings) {
-            Some(config) if findings.is_empty() => Ok(config),
-            _ => Err(findings.into_problems(path, &text).into()),
+        match path == edited {
+            true => Config::parse(path, bytes, now),
+            false => Reading { edited: Some((edited, bytes)), ..Reading::at(now) }
+                .read(path, &read_main(path)?),
         }
+    }
+
+    /// The files it came from, the main one first.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it is there, else
@@ -258,106 +270,13 @@ impl Config {
     }
 }
 
-fn assemble(
-    path: &Path,
-    text: &str,
-    pieces: Pieces<'_>,
-    now: Time,
-    findings: &mut problem::Findings,
-) -> Option<Config> {
-    let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
-    if !pieces.lists.is_empty() && file.get_ref().contains_key(schema::ACCOUNT.name) {
-        // Accounts in two ways, which the parser knows to tell when it sees both.
-        return assemble(path, text, Pieces::whole(text), now, findings);
-    }
-    let raw = read(&file, errors, findings);
-    let mut values = valid::Values { path, findings };
-    let api = values.api(raw.api);
-    let budget = raw.budget.and_then(|budget| values.budget(budget));
-    let retry = values.retry(raw.retry);
-    let database = values.database(raw.database_path);
-    let http = raw.http.map(|http| values.http(http));
-    let mut schedule = raw.schedule;
-    let catch_up = values.catch_up(schedule.catch_up.take());
-    let mut list = values.list(schedule, now);
-    values.take(&mut list, raw.accounts);
-    for piece in pieces.lists {
-        values.findings.in_piece(piece.start);
-        let (file, errors) = DeTable::parse_recoverable(&text[piece]);
-        let raw = read(&file, errors, values.findings);
-        values.take(&mut list, raw.accounts);
-    }
-    let accounts = values.accounts(list);
-    Some(Config {
-        path: path.to_owned(),
-        api: api?,
-        budget,
-        retry,
-        database,
-        http,
-        catch_up,
-        accounts,
-    })
-}
-
-fn read<'a>(
-    file: &'a toml::Spanned<DeTable<'a>>,
-    errors: Vec<toml::de::Error>,
-    findings: &mut problem::Findings,
-) -> raw::Raw<'a> {
-    for error in errors {
-        let span = error.span().unwrap_or_default();
-        findings.syntax(span.start, syntax_message(error.message(), span.is_empty()));
-    }
-    raw::read(file.get_ref(), findings)
-}
-
-/// What the parser says, in other words where a beginner would not understand it.
-fn syntax_message(message: &str, nothing_is_there: bool) -> String {
-    match message {
-        text if !text.starts_with("string values must be quoted") => text.to_owned(),
-        _ if nothing_is_there => "missing value after `=`".to_owned(),
-        _ => "text must stand in quotes, as in key = \"text\"; bare words are only true, false, \
-              numbers and dates"
-            .to_owned(),
-    }
-}
-
-/// The text without a byte order mark; what is not UTF-8 becomes replacement characters, so that the rest can be checked too.
-fn decode<'a>(bytes: &'a [u8], findings: &mut problem::Findings) -> Cow<'a, str> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Cow::Borrowed(text);
-    }
-    let mut text = String::with_capacity(bytes.len());
-    let mut line_is_named = false;
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        line_is_named &= !chunk.valid().contains('\n');
-        if !chunk.invalid().is_empty() {
-            if !line_is_named {
-                let message = "this is not UTF-8 text; save the file as UTF-8".to_owned();
-                findings.syntax(text.len(), message);
-                line_is_named = true;
-            }
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-    Cow::Owned(text)
-}
-
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(io::Error::other("it is over 1 GiB"));
-    }
-    Ok(bytes)
+fn read_main(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    document::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }
 
 /// What to do about a configuration that cannot be read.
 fn advice(path: &Path) -> &'static str {
-    match path == Path::new(valid::INSTALLED.0) {
+    match path == Path::new(valid::INSTALLED) {
         // Nobody named it.
         true => "put one there or into ./config.toml, or name one with --config or $GROWTHD_CONFIG",
         false => "name another with --config or $GROWTHD_CONFIG",
@@ -368,6 +287,6 @@ fn default_path(variable: Option<OsString>, is_there: impl Fn(&Path) -> bool) ->
     match variable {
         Some(path) if !path.is_empty() => PathBuf::from(path),
         _ if is_there(Path::new("config.toml")) => PathBuf::from("config.toml"),
-        _ => PathBuf::from(valid::INSTALLED.0),
+        _ => PathBuf::from(valid::INSTALLED),
     }
 }

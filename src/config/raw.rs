@@ -23,8 +23,10 @@ pub(super) type Text<'a> = Option<At<&'a str>>;
 pub(super) type Whole = Option<At<i64>>;
 pub(super) type Switch = Option<At<bool>>;
 
+/// The main file.
 #[derive(Default)]
 pub(super) struct Raw<'a> {
+    pub include: Vec<At<&'a str>>,
     pub api: RawApi<'a>,
     pub budget: Option<RawBudget<'a>>,
     pub retry: RawRetry<'a>,
@@ -45,8 +47,30 @@ pub(super) struct RawApi<'a> {
     pub allow_http: Switch,
 }
 
+/// A file that the main one includes.
+#[derive(Default)]
+pub(super) struct RawIncluded<'a> {
+    pub defaults: RawDefaults<'a>,
+    pub accounts: Vec<RawAccount<'a>>,
+}
+
+#[derive(Default)]
+pub(super) struct RawDefaults<'a> {
+    pub tags: Vec<At<&'a str>>,
+    pub times: RawTimes<'a>,
+}
+
+/// When to refresh.
+#[derive(Default)]
+pub(super) struct RawTimes<'a> {
+    pub cron: Text<'a>,
+    pub timezone: Text<'a>,
+    pub spread: Text<'a>,
+}
+
 pub(super) struct RawBudget<'a> {
     pub refreshes: Whole,
+    pub manual: Whole,
     pub per: Text<'a>,
 }
 
@@ -75,32 +99,57 @@ pub(super) struct RawAccount<'a> {
     pub id: Text<'a>,
     pub label: Text<'a>,
     pub tags: Vec<At<&'a str>>,
-    pub cron: Text<'a>,
-    pub timezone: Text<'a>,
-    pub spread: Text<'a>,
+    pub times: RawTimes<'a>,
     pub enabled: Switch,
 }
 
-/// Sorts a parsed file into [`Raw`]; unknown keys and values of the wrong type go to `findings`.
+/// Sorts a parsed main file; unknown keys and values of the wrong type go to `findings`.
 pub(super) fn read<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> Raw<'a> {
     let mut raw = Raw::default();
     for (key, value) in file {
         let name: &str = key.get_ref();
-        let Some(section) = schema::SECTIONS.into_iter().find(|section| section.name == name)
-        else {
+        if name == schema::INCLUDE.name {
+            raw.include = texts(value, &schema::INCLUDE, findings);
+            continue;
+        }
+        let Some(section) = schema::MAIN.into_iter().find(|section| section.name == name) else {
             findings.add(key.span().start, unknown_at_top(name));
             continue;
         };
         if name == schema::ACCOUNT.name {
             raw.accounts = read_accounts(value, findings);
-        } else if let DeValue::Table(entries) = value.get_ref() {
-            let mut table = Table::open(section, value.span().start, entries, findings);
+        } else if let Some(mut table) = Table::of(section, key, value, findings) {
             raw.take(section.name, &mut table);
-        } else if is_readable(value) {
-            findings.add(key.span().start, format!("{name} is a table: write {}", section.title));
         }
     }
     raw
+}
+
+/// Sorts a parsed file that the main one includes.
+pub(super) fn read_included<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> RawIncluded<'a> {
+    let mut raw = RawIncluded::default();
+    for (key, value) in file {
+        let name: &str = key.get_ref();
+        if name == schema::ACCOUNT.name {
+            raw.accounts = read_accounts(value, findings);
+        } else if name != schema::DEFAULTS.name {
+            findings.add(key.span().start, unknown_in_included(name));
+        } else if let Some(mut table) = Table::of(&schema::DEFAULTS, key, value, findings) {
+            raw.defaults =
+                RawDefaults { tags: table.texts(&schema::TAGS), times: RawTimes::of(&mut table) };
+        }
+    }
+    raw
+}
+
+impl<'a> RawTimes<'a> {
+    fn of(table: &mut Table<'a, '_>) -> RawTimes<'a> {
+        RawTimes {
+            cron: table.text(&schema::CRON),
+            timezone: table.text(&schema::TIMEZONE),
+            spread: table.text(&schema::SPREAD),
+        }
+    }
 }
 
 impl<'a> Raw<'a> {
@@ -118,8 +167,10 @@ impl<'a> Raw<'a> {
                 };
             }
             "budget" => {
+                table.require(&schema::REFRESHES);
                 self.budget = Some(RawBudget {
                     refreshes: table.whole(&schema::REFRESHES),
+                    manual: table.whole(&schema::MANUAL),
                     per: table.text(&schema::PER),
                 });
             }
@@ -152,7 +203,7 @@ fn read_accounts<'a>(
 ) -> Vec<RawAccount<'a>> {
     let DeValue::Array(list) = value.get_ref() else {
         if is_readable(value) {
-            let message = "an account is one of a list: write [[account]], in double brackets";
+            let message = "accounts are a list: write [[account]], with double brackets";
             findings.add(value.span().start, message.to_owned());
         }
         return Vec::new();
@@ -170,9 +221,7 @@ fn read_accounts<'a>(
             id: table.text(&schema::ID),
             label: table.text(&schema::LABEL),
             tags: table.texts(&schema::TAGS),
-            cron: table.text(&schema::CRON),
-            timezone: table.text(&schema::TIMEZONE),
-            spread: table.text(&schema::SPREAD),
+            times: RawTimes::of(&mut table),
             enabled: table.switch(&schema::ENABLED),
         });
     }
@@ -204,6 +253,23 @@ impl<'a, 'f> Table<'a, 'f> {
         Table { section, at, entries, findings }
     }
 
+    /// A table of the file, if it is written as one.
+    fn of(
+        section: &'static Section,
+        key: &Spanned<impl Sized>,
+        value: &'a Spanned<DeValue<'a>>,
+        findings: &'f mut Findings,
+    ) -> Option<Table<'a, 'f>> {
+        if let DeValue::Table(entries) = value.get_ref() {
+            return Some(Table::open(section, value.span().start, entries, findings));
+        }
+        if is_readable(value) {
+            let Section { name, title, .. } = section;
+            findings.add(key.span().start, format!("`{name}` is a table: write {title}"));
+        }
+        None
+    }
+
     fn require(&mut self, key: &Key) {
         if !self.entries.contains_key(key.name) {
             let Section { title, .. } = self.section;
@@ -217,18 +283,7 @@ impl<'a, 'f> Table<'a, 'f> {
         key: &'static Key,
         convert: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
     ) -> Option<At<T>> {
-        let value = self.entries.get(key.name)?;
-        if !is_readable(value) {
-            return None;
-        }
-        let at = value.span().start;
-        match convert(value.get_ref()) {
-            Some(value) => Some(At { value, at, key }),
-            None => {
-                self.findings.wrong(&At { value: (), at, key }, kind(value.get_ref()));
-                None
-            }
-        }
+        read_value(self.entries.get(key.name)?, key, self.findings, convert)
     }
 
     fn text(&mut self, key: &'static Key) -> Text<'a> {
@@ -247,22 +302,46 @@ impl<'a, 'f> Table<'a, 'f> {
     }
 
     fn texts(&mut self, key: &'static Key) -> Vec<At<&'a str>> {
-        let Some(list) = self.read(key, DeValue::as_array) else {
-            return Vec::new();
-        };
-        let mut texts = Vec::with_capacity(list.value.len());
-        for value in list.value.iter() {
-            let at = value.span().start;
-            match value.get_ref() {
-                DeValue::String(text) => texts.push(At { value: text.borrow(), at, key }),
-                other => self.findings.wrong(
-                    &At { value: (), at, key },
-                    format!("holds something that {}", kind(other)),
-                ),
-            }
-        }
-        texts
+        let value = self.entries.get(key.name);
+        value.map(|value| texts(value, key, self.findings)).unwrap_or_default()
     }
+}
+
+fn read_value<'a, T>(
+    value: &'a Spanned<DeValue<'a>>,
+    key: &'static Key,
+    findings: &mut Findings,
+    convert: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+) -> Option<At<T>> {
+    if !is_readable(value) {
+        return None;
+    }
+    let at = value.span().start;
+    let read = convert(value.get_ref());
+    if read.is_none() {
+        findings.wrong(&At { value: (), at, key }, kind(value.get_ref()));
+    }
+    read.map(|value| At { value, at, key })
+}
+
+fn texts<'a>(
+    value: &'a Spanned<DeValue<'a>>,
+    key: &'static Key,
+    findings: &mut Findings,
+) -> Vec<At<&'a str>> {
+    let Some(list) = read_value(value, key, findings, DeValue::as_array) else {
+        return Vec::new();
+    };
+    let mut texts = Vec::with_capacity(list.value.len());
+    for item in list.value.iter() {
+        let at = item.span().start;
+        match item.get_ref() {
+            DeValue::String(text) => texts.push(At { value: text.borrow(), at, key }),
+            other => findings
+                .wrong(&At { value: (), at, key }, format!("holds something that {}", kind(other))),
+        }
+    }
+    texts
 }
 
 /// Whether a value is one that was typed: the parser puts one without a place where it could
@@ -307,18 +386,45 @@ fn unknown_at_top(name: &str) -> String {
     if is_api_key(name) {
         return format!("{unknown}{KEY_HINT}");
     }
+    if name == schema::DEFAULTS.name {
+        return format!("{unknown}; here the defaults are in {}", schema::SCHEDULE.title);
+    }
     if let Some(places) = places_of(name) {
         return format!("{unknown}; it belongs in {places}");
     }
-    let nearest = schema::nearest(name, schema::SECTIONS.iter().map(|section| section.name));
-    if let Some(section) = schema::SECTIONS.iter().find(|section| nearest == Some(section.name)) {
-        return format!("{unknown}; did you mean {}?", section.title);
-    }
-    let known: Vec<&str> = schema::SECTIONS.iter().map(|section| section.title).collect();
-    format!("{unknown}; expected one of {}", known.join(", "))
+    let sections = schema::MAIN.iter().map(|section| (section.name, section.title));
+    let known: Vec<(&str, &str)> =
+        std::iter::once((schema::INCLUDE.name, "`include`")).chain(sections).collect();
+    one_of(&unknown, name, &known)
 }
 
-const KEY_HINT: &str = "; the API key does not stand in the configuration: put it into a file \
+fn unknown_in_included(name: &str) -> String {
+    let unknown = format!("unknown key{} in an included file", named(name));
+    if is_api_key(name) {
+        return format!("{unknown}{KEY_HINT}");
+    }
+    if name == schema::SCHEDULE.name {
+        return format!("{unknown}; here it is {}", schema::DEFAULTS.title);
+    }
+    if name == schema::INCLUDE.name || schema::MAIN.iter().any(|section| section.name == name) {
+        return format!("{unknown}; it belongs in the main configuration");
+    }
+    let known: Vec<(&str, &str)> =
+        schema::INCLUDED.iter().map(|section| (section.name, section.title)).collect();
+    one_of(&unknown, name, &known)
+}
+
+/// Names the known one that was meant, if that can be told, else all of them.
+fn one_of(unknown: &str, name: &str, known: &[(&'static str, &'static str)]) -> String {
+    let nearest = schema::nearest(name, known.iter().map(|(name, _)| *name));
+    if let Some((_, title)) = known.iter().find(|(name, _)| nearest == Some(name)) {
+        return format!("{unknown}; did you mean {title}?");
+    }
+    let titles: Vec<&str> = known.iter().map(|(_, title)| *title).collect();
+    format!("{unknown}; expected one of {}", titles.join(", "))
+}
+
+const KEY_HINT: &str = "; the API key does not belong in the configuration: put it into a file \
     of its own and name that file in [api], as api_key_file = \"api-key\"";
 
 /// Whether a key's name says that its value is the API key itself.
@@ -334,7 +440,7 @@ fn named(name: &str) -> String {
 }
 
 fn places_of(name: &str) -> Option<String> {
-    let titles: Vec<&str> = schema::SECTIONS
+    let titles: Vec<&str> = schema::MAIN
         .iter()
         .filter(|section| section.keys.iter().any(|key| key.name == name))
         .map(|section| section.title)

@@ -1,5 +1,6 @@
 //! From what was typed to what is wholly valid: the tables other than the accounts.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -8,20 +9,17 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::duration::Span;
+use super::include::folder_of;
 use super::problem::Findings;
 use super::proxy::{Proxy, is_loopback};
 use super::raw::{At, RawApi, RawBudget, RawHttp, RawRetry, Text, Whole};
 use super::schema;
 use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
 
-/// Where the installed configuration lies, and its database.
-pub(super) const INSTALLED: (&str, &str) =
-    ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db");
+/// Where the installed configuration lies.
+pub(super) const INSTALLED: &str = "/etc/growthd/config.toml";
 
 const DEFAULT_KEY_FILE: &str = "api-key";
-
-/// Of a `[budget]` that does not say.
-const DEFAULT_BUDGET: u64 = 1000;
 
 const DEFAULT_BASE_URL: &str = "https://api.hooked.ai";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
@@ -86,16 +84,22 @@ impl Values<'_> {
     pub fn budget(&mut self, raw: RawBudget<'_>) -> Option<Budget> {
         let choices = [("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
         let per = self.choice(raw.per, choices, Period::Month);
-        let Some(refreshes) = raw.refreshes else {
-            return Some(Budget { refreshes: DEFAULT_BUDGET, per, manual: None });
-        };
-        match u64::try_from(refreshes.value) {
-            Ok(refreshes) => Some(Budget { refreshes, per, manual: None }),
-            Err(_) => {
-                self.findings.wrong(&refreshes, "is negative");
-                None
-            }
+        let manual = raw.manual.and_then(|field| Some((self.count(&field)?, field)));
+        let refreshes = self.count(&raw.refreshes?)?;
+        if let Some((manual, field)) = &manual
+            && *manual > refreshes
+        {
+            self.findings.wrong(field, format!("is more than `refreshes`, {refreshes}"));
         }
+        Some(Budget { refreshes, per, manual: manual.map(|(manual, _)| manual) })
+    }
+
+    fn count(&mut self, field: &At<i64>) -> Option<u64> {
+        let count = u64::try_from(field.value).ok();
+        if count.is_none() {
+            self.findings.wrong(field, "is negative");
+        }
+        count
     }
 
     pub fn retry(&mut self, raw: RawRetry<'_>) -> Retry {
@@ -104,7 +108,7 @@ impl Values<'_> {
         let max_delay = self.span(raw.max_delay, 1..=super::duration::LONGEST, 6 * 3600);
         if let (true, Some(at)) = (first_delay > max_delay, place) {
             let (first, max) = (Span::of_seconds(first_delay), Span::of_seconds(max_delay));
-            let message = format!("`first_delay`, {first}, is longer than `max_delay`, {max}");
+            let message = format!("`first_delay` ({first}) is longer than `max_delay` ({max})");
             self.findings.add(at, message);
         }
         let choices = [("retry", OnUnknown::Retry), ("skip", OnUnknown::Skip)];
@@ -119,7 +123,10 @@ impl Values<'_> {
     pub fn database(&mut self, raw: Text<'_>) -> Database {
         match self.file(raw) {
             Some(path) => Database { path, is_named: true },
-            None => Database { path: default_database(self.path), is_named: false },
+            None => {
+                let state = std::env::var_os("STATE_DIRECTORY");
+                Database { path: default_database(self.path, state), is_named: false }
+            }
         }
     }
 
@@ -140,7 +147,7 @@ impl Values<'_> {
             ("always", _) => return CatchUp::Always,
             ("never", _) => return CatchUp::Never,
             (_, Ok(span)) if span.seconds() > 0 => return CatchUp::Within(span.seconds()),
-            (_, Ok(_)) => self.findings.wrong(&field, "is no time at all"),
+            (_, Ok(_)) => self.findings.wrong(&field, "must be longer than zero"),
             (word, Err(why)) => match schema::nearest(word, ["always", "never"].into_iter()) {
                 Some(near) => {
                     self.findings.wrong(&field, format!("is misspelt (did you mean {near:?}?)"));
@@ -187,7 +194,7 @@ impl Values<'_> {
             Some(near) => {
                 self.findings.wrong(&field, format!("is misspelt (did you mean {near:?}?)"));
             }
-            None => self.findings.wrong(&field, "is none of the words it may be"),
+            None => self.findings.wrong(&field, "is not one of the possible words"),
         }
         default
     }
@@ -198,8 +205,7 @@ impl Values<'_> {
             self.findings.wrong(&field, "is not a path");
             return None;
         }
-        let folder = self.path.parent().unwrap_or(Path::new(""));
-        Some(folder.join(field.value))
+        Some(folder_of(self.path).join(field.value))
     }
 
     /// A name of 1 to 200 characters without controls.
@@ -208,7 +214,7 @@ impl Values<'_> {
         let why = if field.value.trim().is_empty() {
             "is empty"
         } else if field.value.chars().any(char::is_control) {
-            "has a control character, such as a line break, in it"
+            "contains a control character, such as a line break"
         } else if field.value.chars().nth(LONGEST_NAME).is_some() {
             "is too long"
         } else {
@@ -224,7 +230,7 @@ impl Values<'_> {
 fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
     // The parser drops them in silence, and would make another URL of what was typed.
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("has a space or a control character in it");
+        return Err("contains a space or a control character");
     }
     let mut url = Url::parse(text).map_err(|_| "is not a URL")?;
     match url.scheme() {
@@ -237,10 +243,10 @@ fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
         _ => return Err("is not an https URL"),
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user name or a password in it, which is not supported");
+        return Err("contains a user name or a password, which is not supported");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("has a query or a fragment (`?` or `#`) in it");
+        return Err("contains a query or a fragment (`?` or `#`)");
     }
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.pop_if_empty();
@@ -248,14 +254,26 @@ fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-fn default_database(config: &Path) -> PathBuf {
-    let (installed, database) = INSTALLED;
+/// In the folder that systemd made for it, which is what `$STATE_DIRECTORY` names first; for an
+/// installed configuration where that folder will be; else beside the configuration.
+fn default_database(config: &Path, state: Option<OsString>) -> PathBuf {
+    const NAME: &str = "growth.db";
+    let state = state.and_then(|folders| std::env::split_paths(&folders).next());
+    if let Some(folder) = state.filter(|folder| folder.is_absolute()) {
+        return folder.join(NAME);
+    }
     // `./config.toml` in the installed folder is the installed one too.
     let absolute = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
-    if absolute == Path::new(installed) {
-        return PathBuf::from(database);
+    if absolute.parent() != Path::new(INSTALLED).parent() {
+        return config.with_file_name(NAME);
     }
-    config.with_file_name("growth.db")
+    // /etc/growthd/NAME.toml is the instance NAME's.
+    let mut folder = OsString::from("/var/lib/growthd");
+    if absolute != Path::new(INSTALLED) {
+        folder.push("-");
+        folder.push(absolute.file_stem().unwrap_or_default());
+    }
+    Path::new(&folder).join(NAME)
 }
 
 #[cfg(test)]
@@ -297,14 +315,19 @@ mod tests {
 
     #[test]
     fn the_database_lies_beside_the_config_unless_that_is_installed() {
-        for (config, database) in [
-            ("/etc/growthd/config.toml", "/var/lib/growthd/growth.db"),
-            ("/etc/growthd/./config.toml", "/var/lib/growthd/growth.db"),
-            ("/etc/growthd/other.toml", "/etc/growthd/growth.db"),
-            ("config.toml", "growth.db"),
-            ("a/b.toml", "a/growth.db"),
+        for (config, state, database) in [
+            ("/etc/growthd/config.toml", None, "/var/lib/growthd/growth.db"),
+            ("/etc/growthd/./config.toml", None, "/var/lib/growthd/growth.db"),
+            ("/etc/growthd/acme.toml", None, "/var/lib/growthd-acme/growth.db"),
+            ("/etc/growthd/more/acme.toml", None, "/etc/growthd/more/growth.db"),
+            ("config.toml", None, "growth.db"),
+            ("a/b.toml", None, "a/growth.db"),
+            ("a/b.toml", Some("/var/lib/x:/var/lib/x/backups"), "/var/lib/x/growth.db"),
+            ("a/b.toml", Some(""), "a/growth.db"),
+            ("a/b.toml", Some("relative"), "a/growth.db"),
         ] {
-            assert_eq!(default_database(Path::new(config)), Path::new(database));
+            let state = state.map(OsString::from);
+            assert_eq!(default_database(Path::new(config), state), Path::new(database));
         }
     }
 }

@@ -1,32 +1,67 @@
 //! The control socket: how a verb reaches the daemon that holds the database.
 //!
-//! A line of JSON asks, lines of JSON answer ([`Progress`]) until all is done and
-//! the daemon closes. Whoever may write the socket (its owner and group, mode 0660) may spend
-//! credits within the budget, as whoever may edit the watchlist can.
+//! A line of JSON asks, lines of JSON answer ([`Progress`]) until all is done and the daemon
+//! closes. Whoever may write the socket (its owner and group) may spend credits within the budget,
+//! as whoever may edit the watchlist can. Nothing that comes over it is trusted beyond that: it is
+//! bounded in length, time and number, and goes through the same types as the configuration.
+//!
+//! Whoever closes their side no longer wants what they asked for: no further call starts for them,
+//! and they still hear of those on their way. Whoever only reads too slowly is told no more, and
+//! what they asked for is done.
 
+use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::OwnedWriteHalf;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 use tracing::debug;
 
-use crate::account::{Handle, InvalidAccountId};
+use crate::account::Handle as AccountHandle;
+use crate::clock;
 use crate::config::Watched;
-use crate::daemon::{Input, Lookup, Progress, Selection};
-use crate::store::AccountLookup;
+use crate::daemon::Health;
+use crate::daemon::http::Served;
+use crate::engine::Selection;
+use crate::runner::{Answers, Handle, Lookup, Progress};
+use crate::schedule::Schedule;
+use crate::store::{AccountLookup, real_path};
 
-/// Stands for the id of somebody whose id is not known yet.
+/// Stands for the id of an account whose id is not known yet.
 const PLACEHOLDER: &str = "unknown";
 
-/// The longest request read, in bytes: a million ids.
-const LONGEST_REQUEST: u64 = 64 << 20;
+/// What [`Health::ask`] sends.
+pub(super) const HEALTH_REQUEST: &str = "\"health\"";
+
+/// The longest request read, in bytes: some hundred thousand ids.
+const LONGEST_REQUEST: u64 = 8 << 20;
+
+/// How many may be connected at once; the others wait in the socket's own queue.
+const CONNECTIONS: usize = 16;
+
+/// How long a request may take to arrive, and each line of an answer to be taken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest text in a lookup, in bytes: beyond what any platform or schedule needs.
+const LONGEST_TEXT: usize = 200;
+
+/// The longest spread taken over the socket, in seconds.
+const LONGEST_SPREAD: i64 = 366 * 86_400;
+
+/// The most accounts named in one request: for a longer list there is `--all`.
+const MOST_IDS: usize = 100_000;
+
+/// The most names looked up in one request.
+const MOST_LOOKUPS: usize = 1000;
 
 /// What may be asked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -34,8 +69,10 @@ const LONGEST_REQUEST: u64 = 64 << 20;
 enum Request {
     /// Refresh now.
     Refresh(Selected),
-    /// Look somebody up by name.
-    Add(Wanted),
+    /// Look accounts up by name.
+    Add(Vec<Wanted>),
+    /// Tell how the daemon is: one line, at once.
+    Health,
 }
 
 /// Whom to refresh.
@@ -58,6 +95,11 @@ impl Selected {
 
     fn selection(&self) -> io::Result<Selection> {
         Ok(match self {
+            Selected::Ids(ids) if ids.len() > MOST_IDS => {
+                return Err(invalid(
+                    "too many accounts at once: ask for at most 100,000, or for all",
+                ));
+            }
             Selected::Ids(ids) => {
                 let ids = ids.iter().map(|id| id.parse().map_err(invalid));
                 Selection::Ids(ids.collect::<io::Result<_>>()?)
@@ -79,8 +121,8 @@ struct Wanted {
 }
 
 impl Wanted {
-    fn of(newcomer: &AccountLookup) -> Wanted {
-        let AccountLookup { handle, entry } = newcomer;
+    fn of(lookup: &AccountLookup) -> Wanted {
+        let AccountLookup { handle, entry } = lookup;
         Wanted {
             username: handle.username.clone(),
             platform: handle.platform.clone(),
@@ -90,7 +132,21 @@ impl Wanted {
         }
     }
 
-    fn newcomer(self) -> io::Result<AccountLookup> {
+    fn lookup(self) -> io::Result<AccountLookup> {
+        let texts = [&self.username, &self.platform, &self.cron, &self.timezone];
+        if texts.iter().any(|text| text.len() > LONGEST_TEXT) {
+            return Err(invalid("a text is too long"));
+        }
+        if self.username.is_empty() || texts.iter().any(|text| text.chars().any(char::is_control)) {
+            return Err(invalid("not a name"));
+        }
+        if !matches!(self.platform.as_str(), "tiktok" | "youtube") {
+            return Err(invalid("not a platform"));
+        }
+        if !(0..=LONGEST_SPREAD).contains(&self.spread) {
+            return Err(invalid("not a spread"));
+        }
+        Schedule::parse(&self.cron, &self.timezone, clock::now().time()).map_err(invalid)?;
         let entry = Watched {
             // The vendor tells it.
             id: PLACEHOLDER.parse().map_err(invalid)?,
@@ -101,18 +157,18 @@ impl Wanted {
             spread: self.spread,
             enabled: true,
         };
-        let handle = Handle { username: self.username, platform: self.platform };
+        let handle = AccountHandle { username: self.username, platform: self.platform };
         Ok(AccountLookup { handle, entry })
     }
 }
 
-fn invalid(error: InvalidAccountId) -> io::Error {
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Where the socket of a database lies.
+/// Where the socket of a database lies: beside the file itself, however it is reached.
 pub fn socket_path(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
+    let mut name = real_path(database).into_os_string();
     name.push(".sock");
     name.into()
 }
@@ -124,111 +180,203 @@ pub fn socket_path(database: &Path) -> PathBuf {
 /// The socket cannot be made, as where its path is longer than a socket's may be.
 pub fn listen(database: &Path) -> io::Result<UnixListener> {
     let path = socket_path(database);
-    match std::fs::remove_file(&path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let listener = UnixListener::bind(&path)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660))?;
+    // Bound where nobody else can reach it, so that it has its mode from its first moment.
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let private = tempfile::Builder::new()
+        .prefix(".growthd-")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(folder)?;
+    let inside = private.path().join("s");
+    let listener = UnixListener::bind(&inside)?;
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o660))?;
+    fs::rename(&inside, &path)?;
     Ok(listener)
 }
 
 /// Answers everybody who connects, each at their own pace.
-pub async fn serve(listener: UnixListener, inbox: Sender<Input>) {
+pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let inbox = inbox.clone();
+                let (handle, served) = (handle.clone(), served.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &inbox).await {
+                    if let Err(error) = answer(stream, &handle, served).await {
                         debug!("a control connection ended: {error}");
                     }
+                    drop(permit);
                 });
             }
             // Out of file descriptors, most likely: those of running calls will come back.
             Err(error) => {
                 debug!("a control connection could not be taken: {error}");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
 }
 
-async fn answer(stream: UnixStream, inbox: &Sender<Input>) -> io::Result<()> {
-    let (reader, writer) = stream.into_split();
-    let mut line = String::new();
-    BufReader::new(reader.take(LONGEST_REQUEST)).read_line(&mut line).await?;
-    match serde_json::from_str::<Request>(&line)? {
-        Request::Add(wanted) => {
-            let (tells, told) = unbounded_channel();
-            // Without a worker nobody tells, and the connection is closed.
-            inbox.send(Input::Add(Box::new(wanted.newcomer()?), tells)).ok();
-            pass_on(told, writer).await
+async fn answer(stream: UnixStream, handle: &Handle, served: Served) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
+    let mut line = Vec::new();
+    timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
+    let wanted = Wish::of(&line);
+    drop(line);
+    let reader = reader.into_inner().into_inner();
+    match wanted {
+        Ok(Wish::Refresh(selection)) => pass_on(handle.refresh(selection), reader, writer).await,
+        Ok(Wish::LookUp(lookups)) => pass_on(handle.look_up(lookups), reader, writer).await,
+        Ok(Wish::Health) => {
+            // The file system is asked, which may hang.
+            let health = tokio::task::spawn_blocking(move || Health::of(&served));
+            write(&mut writer, &Line::Step(health.await.map_err(io::Error::other)?)).await?;
+            writer.shutdown().await
         }
-        Request::Refresh(selected) => {
-            let (tells, told) = unbounded_channel();
-            inbox.send(Input::RefreshRequest(selected.selection()?, tells)).ok();
-            pass_on(told, writer).await
+        Err(error) => {
+            let refusal = Line::<()>::Refused { refused: error.to_string() };
+            write(&mut writer, &refusal).await?;
+            writer.shutdown().await
         }
     }
 }
 
-/// Writes a line for each thing told.
+/// A request that holds to every bound.
+enum Wish {
+    Refresh(Selection),
+    LookUp(Vec<AccountLookup>),
+    Health,
+}
+
+impl Wish {
+    fn of(line: &[u8]) -> io::Result<Wish> {
+        if !line.ends_with(b"\n") {
+            return Err(invalid("the request has no end, or is too long"));
+        }
+        match serde_json::from_slice(line).map_err(|_| invalid("this is no request"))? {
+            Request::Refresh(selected) => Ok(Wish::Refresh(selected.selection()?)),
+            Request::Health => Ok(Wish::Health),
+            Request::Add(wanted) if wanted.len() > MOST_LOOKUPS => {
+                Err(invalid("too many names at once: ask for at most 1,000"))
+            }
+            Request::Add(wanted) => {
+                let lookups = wanted.into_iter().map(Wanted::lookup).collect::<io::Result<_>>()?;
+                Ok(Wish::LookUp(lookups))
+            }
+        }
+    }
+}
+
+/// A line of an answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line<T> {
+    /// Nothing comes of the request.
+    Refused {
+        /// Why.
+        refused: String,
+    },
+    Step(T),
+}
+
+/// Writes a line for each step, and cancels the request when the other side is closed.
 async fn pass_on<T: Serialize>(
-    mut told: UnboundedReceiver<T>,
+    mut answers: Answers<T>,
+    mut reader: OwnedReadHalf,
     mut writer: OwnedWriteHalf,
 ) -> io::Result<()> {
-    while let Some(step) = told.recv().await {
-        let mut line = serde_json::to_vec(&step)?;
-        line.push(b'\n');
-        writer.write_all(&line).await?;
+    let mut byte = [0];
+    let mut is_wanted = true;
+    loop {
+        let step = tokio::select! {
+            step = answers.next() => step,
+            // Nothing more is said on that side; its end is the end of interest.
+            _ = reader.read(&mut byte), if is_wanted => {
+                answers.cancel();
+                is_wanted = false;
+                continue;
+            }
+        };
+        let Some(step) = step else { break };
+        if let Err(error) = write(&mut writer, &Line::Step(step)).await {
+            if error.kind() == io::ErrorKind::TimedOut {
+                answers.detach();
+            }
+            return Err(error);
+        }
     }
     writer.shutdown().await
 }
 
-/// Asks the daemon of `database` for refreshes; what it answers comes out of the receiver,
-/// which closes at the end.
+async fn write<T: Serialize>(writer: &mut OwnedWriteHalf, line: &Line<T>) -> io::Result<()> {
+    let mut line = serde_json::to_vec(line)?;
+    line.push(b'\n');
+    timeout(PATIENCE, writer.write_all(&line)).await?
+}
+
+/// What a daemon answers; it ends when all is done.
+#[derive(Debug)]
+pub struct Remote<T> {
+    steps: UnboundedReceiver<Result<T, Refused>>,
+    /// Its end cancels what was asked for.
+    writer: Option<OwnedWriteHalf>,
+}
+
+/// The daemon refuses a request.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the running growthd refuses it: {0}")]
+pub struct Refused(String);
+
+impl<T> Remote<T> {
+    /// The next step; `None` when all is done, or the daemon has ended.
+    pub async fn next(&mut self) -> Option<Result<T, Refused>> {
+        self.steps.recv().await
+    }
+
+    /// Ends what was asked for: no further call starts. What is on its way is still told.
+    pub fn cancel(&mut self) {
+        self.writer = None;
+    }
+}
+
+/// Asks the daemon of `database` for refreshes.
 ///
 /// # Errors
 /// There is no daemon, or it does not listen.
-pub async fn ask(
-    database: &Path,
-    selection: &Selection,
-) -> io::Result<UnboundedReceiver<Progress>> {
+pub async fn ask(database: &Path, selection: &Selection) -> io::Result<Remote<Progress>> {
     request(database, &Request::Refresh(Selected::of(selection))).await
 }
 
-/// Asks the daemon of `database` to look somebody up by name.
+/// Asks the daemon of `database` to look accounts up by name.
 ///
 /// # Errors
 /// As [`ask`].
-pub async fn ask_to_add(
-    database: &Path,
-    newcomer: &AccountLookup,
-) -> io::Result<UnboundedReceiver<Lookup>> {
-    request(database, &Request::Add(Wanted::of(newcomer))).await
+pub async fn ask_to_add(database: &Path, lookups: &[AccountLookup]) -> io::Result<Remote<Lookup>> {
+    request(database, &Request::Add(lookups.iter().map(Wanted::of).collect())).await
 }
 
 async fn request<T: DeserializeOwned + Send + 'static>(
     database: &Path,
     request: &Request,
-) -> io::Result<UnboundedReceiver<T>> {
+) -> io::Result<Remote<T>> {
     let (reader, mut writer) = UnixStream::connect(socket_path(database)).await?.into_split();
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     writer.write_all(&line).await?;
-    let (tells, told) = unbounded_channel();
+    let (tells, steps) = unbounded_channel();
     tokio::spawn(async move {
-        // The writing half stays open: some servers take its end for the end of interest.
-        let _writer = writer;
         let mut lines = BufReader::new(reader).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            let Ok(step) = serde_json::from_str(&line) else { return };
+            let step = match serde_json::from_str(&line) {
+                Ok(Line::Step(step)) => Ok(step),
+                Ok(Line::Refused { refused }) => Err(Refused(refused)),
+                Err(_) => return,
+            };
             if tells.send(step).is_err() {
                 return;
             }
         }
     });
-    Ok(told)
+    Ok(Remote { steps, writer: Some(writer) })
 }

@@ -4,6 +4,7 @@
 //! asked for, so that it agrees with `growthd status`.
 
 use std::fmt;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,29 +18,25 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use tracing::debug;
 
 use crate::clock::{self, Time};
 use crate::config::Budget;
-use crate::engine::Event;
-use crate::engine::{Breaker, Trouble};
-use crate::store::{Outcome, Reader, SCHEMA_VERSION, StoreError, journal_size};
+use crate::daemon::process;
+use crate::engine::{Breaker, Event};
+use crate::store::{
+    LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, journal_size,
+};
 
 /// A worker that has made no turn for so long is stuck: twice its longest sleep.
 const STUCK: Duration = Duration::from_secs(60);
 
+/// The outcomes that are counted: of what is settled.
+const SETTLED: [Outcome; 4] = [Outcome::Ok, Outcome::Failed, Outcome::Unknown, Outcome::Skipped];
+
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 struct ByOutcome {
     outcome: Word,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct ByState {
-    state: Word,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct ByKind {
-    kind: Word,
 }
 
 /// A label's value out of a closed set.
@@ -69,12 +66,28 @@ struct Counted {
     /// Milliseconds from `started` to the worker's last turn.
     last_turn: AtomicU64,
     trouble: Mutex<Option<String>>,
+    not_listening: Mutex<Option<String>>,
+    /// How many log lines found no room.
+    dropped_lines: fn() -> u64,
+    began: Time,
 }
 
 impl Default for Metrics {
     fn default() -> Metrics {
+        Metrics::new(|| 0)
+    }
+}
+
+impl Metrics {
+    /// Nothing has happened yet; `dropped_lines` tells how many log lines were lost.
+    pub fn new(dropped_lines: fn() -> u64) -> Metrics {
+        let refreshes = Family::<ByOutcome, Counter>::default();
+        for outcome in SETTLED {
+            // From zero: what is not there before it first happens cannot be alerted on.
+            drop(refreshes.get_or_create(&ByOutcome { outcome: Word(outcome.as_str()) }));
+        }
         Metrics(Arc::new(Counted {
-            refreshes: Family::default(),
+            refreshes,
             spent: Counter::default(),
             in_flight: Gauge::default(),
             // From an answer out of a cache to a scrape at the longest timeout, an hour.
@@ -85,11 +98,12 @@ impl Default for Metrics {
             started: clock::monotonic(),
             last_turn: AtomicU64::new(0),
             trouble: Mutex::new(None),
+            not_listening: Mutex::new(None),
+            dropped_lines,
+            began: clock::now().time(),
         }))
     }
-}
 
-impl Metrics {
     /// Counts an event.
     pub fn count(&self, event: &Event) {
         let outcome = match event {
@@ -153,23 +167,39 @@ impl Metrics {
         }
     }
 
-    /// Everything, as OpenMetrics.
-    ///
-    /// # Errors
-    /// What keeps the database from being read.
-    pub fn text(
-        &self,
-        database: &Path,
-        budget: Option<&Budget>,
-        now: Time,
-    ) -> Result<String, StoreError> {
-        let mut registry = Registry::with_prefix("growthd");
-        self.register(&mut registry);
-        register_standing(&mut registry, database, budget, now)?;
+    /// Nothing listens on the address of `[http]`, or with `None` something does.
+    pub fn not_listening(&self, why: Option<&str>) {
+        let mut there = self.0.not_listening.lock().unwrap_or_else(PoisonError::into_inner);
+        *there = why.map(str::to_owned);
+    }
+
+    /// Why nothing listens on the address of `[http]`; `None` if something does, or nothing is
+    /// to.
+    pub fn why_not_listening(&self) -> Option<String> {
+        self.0.not_listening.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Everything, as OpenMetrics. Where the database cannot be read, what it would tell is
+    /// left out, and `growthd_database_readable` says so.
+    pub fn text(&self, database: &Path, budget: Option<&Budget>, now: Time) -> String {
+        let mut registry = Registry::default();
+        process::register(&mut registry, self.0.began);
+        let ours = registry.sub_registry_with_prefix("growthd");
+        self.register(ours);
+        let standing = Standing::read(database, budget, now);
+        ours.register(
+            "database_readable",
+            "Whether the database could be read for this answer",
+            gauge(u64::from(standing.is_ok())),
+        );
+        match standing {
+            Ok(standing) => standing.register(ours),
+            Err(error) => debug!("metrics without the database: {error}"),
+        }
         let mut text = String::new();
         // Writing to a string does not fail.
         encode(&mut text, &registry).ok();
-        Ok(text)
+        text
     }
 
     fn register(&self, registry: &mut Registry) {
@@ -197,6 +227,14 @@ impl Metrics {
             counted.durations.clone(),
         );
         registry.register(
+            "store_failing",
+            "Whether nothing is refreshed because it could not be recorded, or the sweep is stuck",
+            gauge(u64::from(self.illness().is_some())),
+        );
+        let dropped = Counter::<u64>::default();
+        dropped.inc_by((counted.dropped_lines)());
+        registry.register("log_lines_dropped", "Log lines that nobody took in time", dropped);
+        registry.register(
             "store_errors",
             "Turns that the database could not record",
             counted.store_errors.clone(),
@@ -215,60 +253,104 @@ impl Metrics {
     }
 }
 
-fn register_standing(
-    registry: &mut Registry,
-    database: &Path,
-    budget: Option<&Budget>,
-    now: Time,
-) -> Result<(), StoreError> {
-    let mut reader = Reader::open(database)?;
-    let look = reader.look()?;
-    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-    let gauge = |value: i64| {
-        let gauge = Gauge::<i64>::default();
-        gauge.set(value);
-        gauge
-    };
-    let overview = look.overview(now)?;
-    let accounts = Family::<ByState, Gauge>::default();
-    for (state, number) in [
-        ("watched", overview.watched),
-        ("overdue", overview.overdue),
-        ("failing", overview.failing),
-    ] {
-        accounts.get_or_create(&ByState { state: Word(state) }).set(count(number));
+fn gauge(value: u64) -> Gauge<i64> {
+    let gauge = Gauge::default();
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge
+}
+
+/// How things stand, as the database has it.
+struct Standing {
+    overview: Overview,
+    /// Since when nobody but probes is asked.
+    breaker: Option<Time>,
+    /// The cap, and what is left of it.
+    budget: Option<(u64, u64)>,
+    last_backup: Option<Time>,
+    database_bytes: u64,
+    journal_bytes: u64,
+}
+
+impl Standing {
+    fn read(database: &Path, budget: Option<&Budget>, now: Time) -> Result<Standing, StoreError> {
+        let mut reader = Reader::open(database)?;
+        let look = reader.look()?;
+        let budget = match budget {
+            None => None,
+            Some(budget) => {
+                let period = budget.period(now);
+                Some((budget.refreshes, budget.room(look.spent(period.from, period.to)?)))
+            }
+        };
+        Ok(Standing {
+            overview: look.overview(now)?,
+            breaker: Breaker::read(&look)?.as_open().map(|open| open.since),
+            budget,
+            last_backup: LastBackup::read(database).map(|backup| backup.time),
+            database_bytes: fs::metadata(database).map_or(0, |file| file.len()),
+            journal_bytes: journal_size(database),
+        })
     }
-    registry.register("accounts", "Accounts, by how they stand", accounts);
-    if let Some(last) = overview.last_snapshot {
-        registry.register_with_unit(
-            "last_snapshot_timestamp",
-            "When the newest snapshot was taken",
-            Unit::Seconds,
-            gauge(last.0),
-        );
+
+    fn register(&self, registry: &mut Registry) {
+        let Overview { watched, next_due, overdue, failing, last_snapshot } = self.overview;
+        registry.register("accounts", "Accounts that are watched", gauge(watched));
+        let help = "Accounts whose slot is open for too long";
+        registry.register("overdue", help, gauge(overdue));
+        registry.register("failing", "Accounts given up for their last slot", gauge(failing));
+        let help = "Whether nobody is asked but by probes, since several accounts failed in a row";
+        registry.register("breaker_open", help, gauge(u64::from(self.breaker.is_some())));
+        for (name, help, time) in [
+            ("last_snapshot_timestamp", "When the newest snapshot was taken", last_snapshot),
+            ("next_due_timestamp", "When the next account is due", next_due),
+            ("breaker_open_since_timestamp", "Since when the breaker is open", self.breaker),
+            ("last_backup_timestamp", "When the last backup was finished", self.last_backup),
+        ] {
+            if let Some(time) = time {
+                let time = gauge(u64::try_from(time.0).unwrap_or(0));
+                registry.register_with_unit(name, help, Unit::Seconds, time);
+            }
+        }
+        let help = "How large the database's file is";
+        registry.register_with_unit("database", help, Unit::Bytes, gauge(self.database_bytes));
+        let help = "How large the journal beside the database is";
+        registry.register_with_unit("journal", help, Unit::Bytes, gauge(self.journal_bytes));
+        if let Some((refreshes, left)) = self.budget {
+            registry.register("budget_refreshes", "The budget of the period", gauge(refreshes));
+            let help = "What is left of the budget until it resets";
+            registry.register("budget_left_refreshes", help, gauge(left));
+        }
     }
-    registry.register_with_unit(
-        "journal",
-        "How large the journal beside the database is",
-        Unit::Bytes,
-        gauge(count(journal_size(database))),
-    );
-    let breaker = Breaker::read(&look)?;
-    let trouble = breaker.as_open().map(|open| open.trouble);
-    let paused = Family::<ByKind, Gauge>::default();
-    for kind in Trouble::ALL {
-        let is_paused = i64::from(trouble == Some(kind));
-        paused.get_or_create(&ByKind { kind: Word(kind.as_str()) }).set(is_paused);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is always there; the rest needs a database.
+    const ALWAYS: [&str; 14] = [
+        "growthd_build_info{version=\"0.1.0\",schema=",
+        "growthd_refreshes_total{outcome=\"ok\"} 0",
+        "growthd_refreshes_total{outcome=\"failed\"} 0",
+        "growthd_refreshes_total{outcome=\"unknown\"} 0",
+        "growthd_refreshes_total{outcome=\"skipped\"} 0",
+        "growthd_spent_refreshes_total 0",
+        "growthd_store_errors_total 0",
+        "growthd_store_failing 0",
+        "growthd_log_lines_dropped_total 7",
+        "growthd_database_readable 0",
+        "growthd_call_duration_seconds_count 0",
+        "process_start_time_seconds ",
+        "process_cpu_seconds_total ",
+        "process_resident_memory_bytes ",
+    ];
+
+    #[test]
+    fn counters_begin_at_zero_and_need_no_database() {
+        let text = Metrics::new(|| 7).text(Path::new("/nowhere/growth.db"), None, Time(0));
+        for line in ALWAYS {
+            assert!(text.contains(&format!("\n{line}")), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("growthd_accounts"), "{text}");
     }
-    registry.register("paused", "Whether everything waits, and why", paused);
-    if let Some(budget) = budget {
-        let period = budget.period(now);
-        let left = budget.room(look.spent(period.from, period.to)?);
-        registry.register(
-            "budget_left_refreshes",
-            "What is left of the budget until it turns",
-            gauge(count(left)),
-        );
-    }
-    Ok(())
 }

@@ -1,29 +1,26 @@
-//! The running engine: a thread of its own, the calls it makes, and what wakes it.
-//!
-//! The engine is synchronous and waits for the disk; so it lives on a thread ([`Worker`]) that
-//! owns it, and everything reaches it through one inbox. The calls live on the async runtime;
-//! each puts its answer into the inbox. Nothing else is shared.
+//! The daemon: an engine that runs for years, what wakes it, and how it is reached.
 
-mod calls;
 pub mod control;
 mod exposition;
+mod health;
 mod heartbeat;
 mod http;
 mod journal;
+mod listening;
 mod metrics;
 mod notify;
-mod progress;
+mod observer;
+mod process;
+mod reload;
 mod run;
 mod status_line;
 mod stop_signals;
-mod watched_file;
-mod worker;
+mod watched_files;
+mod watchlist;
 
-pub use calls::make_calls;
+pub use health::Health;
 pub use metrics::Metrics;
 pub use notify::Notifier;
-pub use progress::{Lookup, Progress};
-pub use run::{RunError, run};
+pub use run::{RunError, Signals, check_descriptors, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
-pub use watched_file::WatchedFile;
-pub use worker::{Input, Selection, Work, WorkError, Worker};
+pub use watched_files::WatchedFiles;

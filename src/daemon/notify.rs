@@ -61,9 +61,9 @@ impl Notifier {
     }
 
     /// How long the engine may be silent; a third of what the watchdog waits, so that a busy
-    /// machine is not taken for a hung engine.
-    pub fn longest_silence(&self) -> Duration {
-        self.watchdog.map_or(Duration::MAX, |watchdog| watchdog / 3)
+    /// machine is not taken for a hung engine. `None` where nobody watches.
+    pub fn longest_silence(&self) -> Option<Duration> {
+        self.watchdog.map(|watchdog| watchdog / 3)
     }
 
     /// One line on how things stand.

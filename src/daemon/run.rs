@@ -1,32 +1,40 @@
-//! The daemon's life: start, signals, reload, stop.
+//! The daemon's life: start, signals, stop.
 
-use std::path::Path;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc::unbounded_channel, oneshot, watch};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::api::{Client, ClientError};
-use crate::clock;
-use crate::config::{ApiKey, Budget, Config, ConfigError, KeyError};
-use crate::daemon::http::{self, Served};
+use crate::clock::{self, Clock};
+use crate::config::{ApiKey, Config, ConfigError, KeyError};
+use crate::daemon::http::{HTTP_CONNECTIONS, Served};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
+use crate::daemon::observer::observer;
+use crate::daemon::reload::Reloader;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
-use crate::daemon::watched_file::WatchedFile;
-use crate::daemon::worker::{Input, Work, WorkError, Worker};
-use crate::daemon::{control, heartbeat, make_calls, status_line};
+use crate::daemon::watched_files::WatchedFiles;
+use crate::daemon::watchlist::{Outline, Watchlist};
+use crate::daemon::{control, heartbeat, listening, status_line};
+use crate::descriptors::{self, TooFewDescriptors};
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
-use crate::forecast::per_month;
+use crate::log_queue;
 use crate::report::Printable;
-use crate::store::{Creation, Reader, Store, StoreError, WatchlistDiff};
+use crate::runner::{Runner, RunnerError, Work};
+use crate::store::{Creation, Store, StoreError};
 
 /// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
 /// while.
 const STOP_MARGIN: Duration = Duration::from_secs(30);
+
+/// How long a process that ends at once waits for its last log line to be taken.
+const LAST_WORD: Duration = Duration::from_millis(500);
+
+/// How often a database that others hold for a moment is tried at the start.
+const START_RETRY: Duration = Duration::from_secs(1);
 
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -43,74 +51,86 @@ pub enum RunError {
     /// HTTPS.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// What came back could not be recorded.
+    /// The engine.
     #[error(transparent)]
-    Work(#[from] WorkError),
-    /// The address of `[http]`.
-    #[error("cannot listen on {address}: {source}; change [http] listen")]
-    Listen {
-        /// The address.
-        address: std::net::SocketAddr,
-        /// Why not.
-        source: std::io::Error,
+    Runner(#[from] RunnerError),
+    /// The system does not carry as many calls as are configured.
+    #[error("{}: {source}", path.display())]
+    Descriptors {
+        /// The configuration.
+        path: PathBuf,
+        /// What is missing.
+        source: TooFewDescriptors,
     },
     /// A thread, a signal handler or the heartbeat could not be had.
     #[error("cannot start: {0}")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunError {
+pub(super) fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunError {
     RunError::Start(Box::new(error))
+}
+
+/// The signals that a daemon takes over.
+#[derive(Debug)]
+pub struct Signals {
+    stop: StopSignals,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes them over: to be called before anything that takes time.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new() -> Result<Signals, RunError> {
+        Ok(Signals {
+            stop: StopSignals::new().map_err(start_error)?,
+            hangup: signal(SignalKind::hangup()).map_err(start_error)?,
+        })
+    }
 }
 
 /// Runs until SIGTERM or SIGINT; reloads at SIGHUP, and when `file`, the configuration's, changes.
 ///
 /// # Errors
 /// What keeps it from starting; a store that could not record the last answers.
-pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), RunError> {
-    let mut stop = StopSignals::new().map_err(start_error)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(start_error)?;
-    // Before the database, so that a start that lacks the key leaves nothing behind.
-    let client = client(&config)?;
-    let store = Store::open(&config.database.path, Creation::Allowed)?;
-    let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
-    let (config, list) = Watchlist::of(config)?;
-    let changes = engine.amend(&list.amendment, EngineConfig::of(&config), clock::moment())?;
-    let list = list.outline;
-    let breaker = Breaker::read(&engine.store().look()?)?;
+pub async fn run(
+    path: PathBuf,
+    mut signals: Signals,
+    mut file: Option<WatchedFiles>,
+) -> Result<(), RunError> {
     let notifier = Notifier::from_env();
-
-    let (inbox, received) = channel();
-    let (claims, claimed) = unbounded_channel();
-    let (clients, current) = watch::channel(client);
-    let metrics = Metrics::default();
+    let started = tokio::select! {
+        started = start(&path) => started?,
+        () = signals.stop.recv() => return Ok(()),
+    };
+    let Started { engine, client, config, outline, changes, breaker } = started;
+    let metrics = Metrics::new(log_queue::dropped);
     metrics.reloaded(true, clock::now().time());
-    let calls =
-        make_calls(claimed, move || current.borrow().clone(), inbox.clone(), metrics.clone());
-    tokio::spawn(calls);
+    let (reload, wanted) = watch::channel(0);
+    let observer = observer(notifier.clone(), metrics.clone(), reload.clone());
+    let prepared = Runner::prepare(engine, client, Work::Daemon, Clock::system(), observer);
+    let handle = prepared.handle().clone();
+
     let (budgets, budget) = watch::channel(config.budget);
     let database = config.database.path.clone();
-    let served = Served { metrics: metrics.clone(), database, budget };
+    let served = Served { metrics: metrics.clone(), database: database.clone(), budget };
     if let Some(http) = &config.http {
-        let listener = http::listen(http.listen)
-            .await
-            .map_err(|source| RunError::Listen { address: http.listen, source })?;
-        tokio::spawn(http::serve(listener, served.clone()));
+        tokio::spawn(listening::keep(http.listen, served.clone()));
     }
-    let (ended, mut end) = oneshot::channel();
-    let (tells, mut replaced) = unbounded_channel();
-    let worker =
-        Worker::new(engine, received, claims, notifier.clone(), metrics.clone(), Work::Daemon)
-            .telling_of_replacement(tells);
-    thread::Builder::new()
-        .name("engine".to_owned())
-        .spawn(move || ended.send(worker.run()))
-        .map_err(start_error)?;
-    let _heartbeat = heartbeat::start(&inbox).await.map_err(start_error)?;
-    match control::listen(&config.database.path) {
-        Ok(listener) => drop(tokio::spawn(control::serve(listener, inbox.clone()))),
+    let _heartbeat = heartbeat::start(&handle).await.map_err(start_error)?;
+    if let Some(interval) = notifier.longest_silence() {
+        tokio::spawn(heartbeat::wake_every(interval, handle.clone()));
+    }
+    // From here on calls may be on their way, and nothing but a stop ends the process.
+    let mut runner = prepared.start()?;
+    match control::listen(&database) {
+        Ok(listener) => {
+            drop(tokio::spawn(control::serve(listener, handle.clone(), served.clone())))
+        }
         Err(error) => {
-            let socket = control::socket_path(&config.database.path);
+            let socket = control::socket_path(&database);
             warn!(
                 "no control socket at {}: {error}; `growthd refresh` cannot reach this daemon",
                 socket.display()
@@ -118,79 +138,104 @@ pub async fn run(config: Config, mut file: Option<WatchedFile>) -> Result<(), Ru
         }
     }
 
-    announce(&config, list, changes, breaker.as_open());
-    notifier.ready(&list.watching());
+    announce(&config, outline, changes, breaker.as_open());
+    notifier.ready(&outline.watching());
     if notifier.is_heard() {
         tokio::spawn(status_line::keep(notifier.clone(), served));
     }
-    let mut daemon = Daemon { config, list, clients, budgets, inbox, notifier, metrics };
+    let (timeouts, timeout) = watch::channel(config.api.timeout);
+    let reloader = Reloader {
+        config,
+        outline,
+        handle: handle.clone(),
+        budgets,
+        timeouts,
+        notifier: notifier.clone(),
+        metrics,
+    };
+    tokio::spawn(reloader.run(wanted));
+    let want_reload = || reload.send_modify(|count| *count += 1);
     let mut is_stopping = false;
     loop {
         tokio::select! {
-            result = &mut end => {
-                remove_socket(&daemon.config.database.path);
-                return match result {
-                    Ok(result) => Ok(result?),
-                    Err(_) => Err(RunError::Start("the engine's thread ended".into())),
-                };
+            result = runner.ended() => {
+                remove_socket(&database);
+                return Ok(result?);
             }
-            () = stop.recv() => {
+            () = signals.stop.recv() => {
                 if is_stopping {
                     warn!("stopped at once; the next start marks the calls in flight unknown");
+                    log_queue::flush(LAST_WORD);
                     std::process::exit(EXIT_AT_ONCE);
                 }
                 is_stopping = true;
                 info!("stopping: waiting for the calls in flight");
-                daemon.notifier.stopping(daemon.config.api.timeout + STOP_MARGIN);
-                daemon.send(Input::Stop);
+                notifier.stopping(*timeout.borrow() + STOP_MARGIN);
+                handle.stop();
             }
-            _ = hangup.recv() => daemon.reload().await,
-            Some(()) = replaced.recv() => daemon.reload().await,
-            () = changed(&mut file) => daemon.reload().await,
+            _ = signals.hangup.recv() => want_reload(),
+            () = changed(&mut file) => want_reload(),
         }
     }
 }
 
-fn client(config: &Config) -> Result<Client, RunError> {
+/// What a start has made ready.
+struct Started {
+    engine: Engine,
+    client: Client,
+    config: Config,
+    outline: Outline,
+    changes: Changes,
+    breaker: Breaker,
+}
+
+/// Reads the configuration and opens the database. One that others hold for a moment, to read or
+/// to copy it, is waited for.
+async fn start(path: &Path) -> Result<Started, RunError> {
+    let mut said = String::new();
+    loop {
+        let path = path.to_owned();
+        let error = match tokio::task::spawn_blocking(move || try_start(&path)).await {
+            Ok(Ok(started)) => return Ok(started),
+            Ok(Err(RunError::Store(error))) if error.is_busy() => error.to_string(),
+            Ok(Err(error)) => return Err(error),
+            Err(error) => return Err(start_error(error)),
+        };
+        if error != said {
+            error!("waiting for the database: {error}");
+            said = error;
+        }
+        tokio::time::sleep(START_RETRY).await;
+    }
+}
+
+fn try_start(path: &Path) -> Result<Started, RunError> {
+    let config = Config::load(path, clock::now().time())?;
+    check_descriptors(&config)?;
+    // Before the database, so that a start that lacks the key leaves nothing behind.
+    let client = client(&config)?;
+    let store = Store::open(&config.database.path, Creation::Allowed)?;
+    let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
+    let (config, Watchlist { diff, outline }) = Watchlist::of(config)?;
+    let changes = engine.amend(&diff, EngineConfig::of(&config), clock::moment())?;
+    let breaker = Breaker::read(&engine.store().look()?)?;
+    Ok(Started { engine, client, config, outline, changes, breaker })
+}
+
+/// Whether the system carries as many calls at a time as are configured.
+///
+/// # Errors
+/// [`RunError::Descriptors`].
+pub fn check_descriptors(config: &Config) -> Result<(), RunError> {
+    let connections = if config.http.is_some() { HTTP_CONNECTIONS } else { 0 };
+    descriptors::check(config.api.max_in_flight, connections)
+        .map_err(|source| RunError::Descriptors { path: config.path.clone(), source })
+}
+
+pub(super) fn client(config: &Config) -> Result<Client, RunError> {
     let (key, source) = ApiKey::find(config, |name| std::env::var_os(name))?;
     info!("the API key comes from {source}");
     Ok(Client::new(&config.api, key)?)
-}
-
-/// A watchlist, held against the database.
-struct Watchlist {
-    amendment: WatchlistDiff,
-    outline: Outline,
-}
-
-/// What stays in memory of a watchlist once the database has it.
-#[derive(Clone, Copy)]
-struct Outline {
-    listed: usize,
-    enabled: usize,
-    refreshes_a_month: f64,
-}
-
-impl Watchlist {
-    /// Takes the list out of a configuration. Blocks, for a long one; the engine need not wait
-    /// for it, since only it changes what is compared.
-    fn of(mut config: Config) -> Result<(Config, Watchlist), StoreError> {
-        let accounts = std::mem::take(&mut config.accounts);
-        let outline = Outline {
-            listed: accounts.len(),
-            enabled: accounts.iter().filter(|account| account.enabled).count(),
-            refreshes_a_month: per_month(&accounts, clock::now().time()),
-        };
-        let mut reader = Reader::open(&config.database.path)?;
-        let amendment = reader.look()?.diff(&accounts)?;
-        Ok((config, Watchlist { amendment, outline }))
-    }
-}
-
-impl Outline {
-    fn watching(self) -> String {
-        format!("watching {} accounts", self.enabled)
-    }
 }
 
 fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {
@@ -217,73 +262,7 @@ fn remove_socket(database: &Path) {
     }
 }
 
-struct Daemon {
-    /// Without its accounts, of which nothing but the outline is in memory.
-    config: Config,
-    list: Outline,
-    clients: watch::Sender<Client>,
-    budgets: watch::Sender<Option<Budget>>,
-    inbox: Sender<Input>,
-    notifier: Notifier,
-    metrics: Metrics,
-}
-
-impl Daemon {
-    fn send(&self, input: Input) {
-        // Without a worker `end` is ready, and the loop ends with what it says.
-        self.inbox.send(input).ok();
-    }
-
-    /// Takes the configuration anew, whole or not at all.
-    async fn reload(&mut self) {
-        self.notifier.reloading();
-        let reloaded = self.try_reload().await;
-        self.metrics.reloaded(reloaded.is_ok(), clock::now().time());
-        match reloaded {
-            Ok(()) => self.notifier.ready(&self.list.watching()),
-            Err(error) => {
-                for line in error.to_string().lines() {
-                    error!("{line}");
-                }
-                error!("the configuration was not reloaded; going on with the old one");
-                self.notifier.ready("the configuration is wrong; going on with the old one");
-            }
-        }
-    }
-
-    async fn try_reload(&mut self) -> Result<(), RunError> {
-        let (path, database) = (self.config.path.clone(), self.config.database.clone());
-        let load = move || {
-            let config = Config::load(&path, clock::now().time())?;
-            let is_moved = config.database != database;
-            let (config, list) = Watchlist::of(Config { database, ..config })?;
-            Ok::<_, RunError>((config, list, is_moved))
-        };
-        let (config, list, is_moved) =
-            tokio::task::spawn_blocking(load).await.map_err(start_error)??;
-        let client = client(&config)?;
-        let (reply, answered) = oneshot::channel();
-        self.send(Input::Amend(Box::new((list.amendment, EngineConfig::of(&config))), reply));
-        let changes = answered.await.map_err(start_error)??;
-        if is_moved || config.http != self.config.http {
-            warn!("a change of [database] or [http] takes effect at the next start");
-        }
-        let month = list.outline.refreshes_a_month - self.list.refreshes_a_month;
-        let budget = match &config.budget {
-            Some(budget) => format!("budget {}", budget.refreshes),
-            None => "no budget".to_owned(),
-        };
-        info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
-        // The receiving end lives in the task that makes the calls, as long as this one.
-        self.clients.send_replace(client);
-        self.budgets.send_replace(config.budget);
-        self.list = list.outline;
-        self.config = Config { http: self.config.http, ..config };
-        Ok(())
-    }
-}
-
-async fn changed(file: &mut Option<WatchedFile>) {
+async fn changed(file: &mut Option<WatchedFiles>) {
     match file {
         Some(file) => file.changed().await,
         None => std::future::pending().await,

@@ -352,3 +352,175 @@ impl TryFrom<StateRow> for AccountState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WEEK: i64 = 7 * 86_400;
+
+    /// The slots of a weekly schedule, `offset` seconds into each week.
+    fn weekly(now: i64, offset: i64) -> SlotWindow {
+        let slot = (now - offset).div_euclid(WEEK) * WEEK + offset;
+        SlotWindow { slot: Time(slot), next: Time(slot + WEEK), after: Time(slot + 2 * WEEK) }
+    }
+
+    fn retry() -> impl Strategy<Value = RetryState> {
+        (0..9_u32, 0..4_u32, 0..4_u32).prop_map(|(tries, paid, refusals)| RetryState {
+            tries: tries.max(paid + refusals),
+            paid,
+            refusals,
+        })
+    }
+
+    fn time() -> impl Strategy<Value = Time> {
+        (0..40 * WEEK).prop_map(Time)
+    }
+
+    /// Every state an account may be in.
+    fn state() -> impl Strategy<Value = AccountState> {
+        let owed = prop_oneof![
+            retry().prop_map(Owed::Baseline),
+            time().prop_map(Owed::Nothing),
+            (proptest::option::of(time()), time(), retry())
+                .prop_map(|(settled, slot, retry)| Owed::Slot(settled, slot, retry)),
+        ];
+        prop_oneof![
+            (time(), retry()).prop_map(|(due, retry)| AccountState::Baseline { due, retry }),
+            (time(), 1..WEEK).prop_map(|(settled, later)| AccountState::Settled {
+                settled,
+                next: settled.plus(later),
+            }),
+            (proptest::option::of(time()), time(), time(), retry()).prop_map(
+                |(settled, slot, due, retry)| AccountState::Open { settled, slot, due, retry },
+            ),
+            owed.prop_map(AccountState::Away),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_read_as_it_was_written(state in state()) {
+            prop_assert_eq!(AccountState::try_from(StateRow::from(state)).ok(), Some(state));
+        }
+
+        #[test]
+        fn only_an_account_that_is_away_has_no_due_time(state in state(), now in time(), offset in 0..WEEK) {
+            let window = weekly(now.0, offset);
+            prop_assert_eq!(state.due().is_none(), matches!(state, AccountState::Away(_)));
+            let left = state.leave(window, now);
+            prop_assert!(left.due().is_none());
+            prop_assert!(left.come_back(window, now).due().is_some());
+            prop_assert_eq!(left.leave(window, now), left);
+        }
+
+        #[test]
+        fn what_was_open_is_open_again_within_the_same_slot(state in state(), now in time(), offset in 0..WEEK) {
+            let window = weekly(now.0, offset);
+            let later = Time(now.0 + 60);
+            prop_assume!(state.due().is_some() && later < window.next);
+            let back = state.leave(window, now).come_back(window, later);
+            match state.open_slot(window, now) {
+                Some(slot) if slot <= now => {
+                    prop_assert_eq!(back.open_slot(window, later), Some(slot));
+                    prop_assert_eq!(back.retry_of(Some(slot)).paid, match state {
+                        AccountState::Open { retry, .. } => retry.paid,
+                        _ => 0,
+                    });
+                }
+                Some(_) => {}
+                None => prop_assert_eq!(back.open_slot(window, later), None),
+            }
+        }
+
+        #[test]
+        fn what_is_settled_is_not_owed_before_the_next_slot(state in state(), now in time(), offset in 0..WEEK) {
+            let window = weekly(now.0, offset);
+            let settled = state.settle(window, None);
+            prop_assert_eq!(settled.open_slot(window, now), None);
+            prop_assert_eq!(settled.due().is_some(), state.due().is_some());
+        }
+
+        #[test]
+        fn an_edit_makes_no_wait_longer_than_the_longer_interval(
+            settled in time(), after in 0..2 * WEEK, offset in 0..WEEK, new_offset in 0..WEEK
+        ) {
+            let now = settled.plus(after);
+            let next = Time(weekly(settled.0, offset).next.0);
+            let state = AccountState::Settled { settled, next };
+            let edit = Edit {
+                old: weekly(now.0, offset),
+                new: weekly(now.0, new_offset),
+                last_measured: Some(settled),
+                now,
+            };
+            let due = state.reschedule(&edit).due().expect("it is watched");
+            prop_assert!(due <= now || due.since(settled) <= WEEK, "{due:?}");
+        }
+    }
+
+    #[test]
+    fn a_half_set_row_is_an_error() {
+        let row = StateRow::from(AccountState::new(Time(5)));
+        for broken in [
+            StateRow { phase: 3, ..row },
+            StateRow { phase: -1, ..row },
+            StateRow { phase: OPEN, ..row },
+            StateRow { phase: SETTLED, ..row },
+            StateRow { settled_slot: Some(Time(1)), ..row },
+            StateRow { open_slot: Some(Time(1)), ..row },
+        ] {
+            assert!(AccountState::try_from(broken).is_err(), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn attempts_are_those_of_the_slot() {
+        let slot = Time(1000);
+        let state = AccountState::Settled { settled: Time(500), next: slot };
+        let once = state.back_off(Some(slot), Time(1030), Attempt::Paid);
+        let twice = once.back_off(Some(slot), Time(1090), Attempt::Refused);
+        let expected = RetryState { tries: 2, paid: 1, refusals: 1 };
+        assert_eq!(twice.retry_of(Some(slot)), expected);
+        assert_eq!(twice.settled(), Some(Time(500)));
+        assert_eq!(twice.due(), Some(Time(1090)));
+        assert_eq!(twice.retry_of(Some(Time(2000))), RetryState::default());
+        let next = twice.replace(Time(2000));
+        assert_eq!(next.retry_of(Some(Time(2000))), RetryState::default());
+        let fresh = next.back_off(Some(Time(2000)), Time(2030), Attempt::Free);
+        assert_eq!(fresh.retry_of(Some(Time(2000))), RetryState { tries: 1, paid: 0, refusals: 0 });
+    }
+
+    #[test]
+    fn a_step_back_forgets_what_was_certainly_another_clocks() {
+        let now = 10 * WEEK + 3600;
+        let window = weekly(now, 0);
+        let (now, active, horizon) = (Time(now), Time(0), Time(now + 86_400));
+        let back = |state: AccountState| state.step_back(window, active, now, horizon);
+        let settled = |settled: Time| AccountState::Settled { settled, next: settled.plus(WEEK) };
+        let retry = RetryState { tries: 3, paid: 2, refusals: 0 };
+        assert_eq!(back(settled(window.slot)), None);
+        assert_eq!(back(settled(window.next)), None, "a smaller step changes nothing");
+        let reopened = AccountState::Open {
+            settled: None,
+            slot: window.slot,
+            due: now,
+            retry: RetryState::default(),
+        };
+        assert_eq!(back(settled(window.next.plus(1))), Some(reopened));
+        let young = settled(window.next.plus(1)).step_back(window, now, now, horizon);
+        assert_eq!(young, Some(AccountState::Settled { settled: window.slot, next: window.next }));
+        let open = |slot, due| AccountState::Open { settled: Some(Time(WEEK)), slot, due, retry };
+        assert_eq!(back(open(window.slot, now)), None);
+        assert_eq!(back(open(window.slot, horizon)), None);
+        assert_eq!(back(open(window.slot, horizon.plus(1))), Some(open(window.slot, now)));
+        let ahead = back(open(now.plus(1), now));
+        assert_eq!(ahead.and_then(AccountState::settled), Some(Time(WEEK)));
+        assert_eq!(ahead.and_then(AccountState::due), Some(now));
+        let baseline = |due| AccountState::Baseline { due, retry };
+        assert_eq!(back(baseline(horizon)), None);
+        assert_eq!(back(baseline(horizon.plus(1))), Some(AccountState::new(now)));
+    }
+}

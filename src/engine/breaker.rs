@@ -299,3 +299,147 @@ impl TryFrom<Option<BreakerRow>> for Breaker {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Time = Time(1_767_592_800);
+
+    fn open(trouble: Trouble) -> OpenBreaker {
+        Breaker::open(trouble, "why".to_owned(), AccountKey(1), RefreshId(10), NOW)
+    }
+
+    /// The distances between the probes of one candidate, each sent as soon as it may be.
+    fn distances(trouble: Trouble, candidate: Candidate, count: usize) -> Vec<i64> {
+        let (mut breaker, mut now) = (open(trouble), NOW);
+        let mut distances = Vec::new();
+        for _ in 0..count {
+            let time = breaker.probe_time(candidate, now);
+            distances.push(time.since(now));
+            now = time;
+            breaker = breaker.probed(AccountKey(2), candidate, now);
+        }
+        distances
+    }
+
+    #[test]
+    fn distances_grow_to_an_hour_where_a_call_is_free_and_to_six_where_it_may_cost() {
+        for trouble in Trouble::ALL {
+            let (first, second, last) = match trouble {
+                Trouble::Unknown | Trouble::Unusable | Trouble::Broken | Trouble::Clock => {
+                    (60, 120, 21_600)
+                }
+                Trouble::Unreachable | Trouble::Unauthorised | Trouble::Busy | Trouble::Refused => {
+                    (10, 20, 3600)
+                }
+            };
+            for candidate in [Candidate::Fresh, Candidate::Failed] {
+                let distances = distances(trouble, candidate, 40);
+                assert_eq!(distances[..2], [first, second], "{trouble:?}");
+                assert_eq!(distances[39], last, "{trouble:?}");
+                assert!(distances.is_sorted());
+            }
+        }
+    }
+
+    #[test]
+    fn three_accounts_or_all_there_are_open_it() {
+        for (troubled, askable, opens) in
+            [(1, 1, true), (1, 2, false), (2, 2, true), (2, 3, false), (3, 3, true), (1, 0, true)]
+        {
+            assert_eq!(
+                Breaker::is_due_to_open(troubled, askable),
+                opens,
+                "{troubled} of {askable}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_fresh_account_waits_only_for_fresh_ones_before_it() {
+        let mut breaker = open(Trouble::Broken);
+        let mut now = NOW;
+        for _ in 0..20 {
+            now = breaker.probe_time(Candidate::Failed, now);
+            breaker = breaker.probed(AccountKey(2), Candidate::Failed, now);
+        }
+        assert_eq!(breaker.probe_time(Candidate::Failed, now).since(now), 21_600);
+        assert!(breaker.probe_time(Candidate::Fresh, now) <= now);
+        breaker = breaker.probed(AccountKey(3), Candidate::Fresh, now);
+        assert_eq!(breaker.probe_time(Candidate::Fresh, now).since(now), 120);
+    }
+
+    #[test]
+    fn a_half_open_probe_comes_once_a_minute_and_lengthens_nothing() {
+        let mut breaker = open(Trouble::Broken);
+        let regular = breaker.probe_time(Candidate::Failed, NOW);
+        for second in [5, 6, 7] {
+            breaker = breaker.want_half_open();
+            assert!(breaker.is_about_to_tell());
+            let now = NOW.plus(second);
+            let time = breaker.probe_time(Candidate::Failed, now);
+            match second {
+                5 => {
+                    assert_eq!(time, now);
+                    breaker = breaker.probed(AccountKey(2), Candidate::Failed, now);
+                    assert!(!breaker.is_about_to_tell());
+                }
+                _ => assert_eq!(time, regular.min(NOW.plus(65))),
+            }
+        }
+        let probes = (breaker.probes.count, breaker.probes.last, breaker.last_account);
+        assert_eq!(probes, (0, NOW, AccountKey(2)));
+        assert_eq!(breaker.probe_time(Candidate::Fresh, NOW.plus(8)), regular);
+        // Not before the regular one, a minute later again.
+        assert_eq!(breaker.probe_time(Candidate::Failed, NOW.plus(200)), regular);
+    }
+
+    #[test]
+    fn a_clock_that_stepped_back_holds_no_probe_up() {
+        let breaker = open(Trouble::Broken).want_half_open();
+        let breaker = breaker.probed(AccountKey(2), Candidate::Fresh, NOW);
+        let earlier = NOW.plus(-1000);
+        assert_eq!(breaker.probe_time(Candidate::Failed, earlier), earlier);
+        assert_eq!(breaker.clone().want_half_open().probe_time(Candidate::Fresh, earlier), earlier);
+    }
+
+    #[test]
+    fn only_a_call_that_left_later_can_close_it() {
+        let breaker = open(Trouble::Refused);
+        assert!(!breaker.is_probe(RefreshId(10)) && breaker.is_probe(RefreshId(11)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_is_read_as_it_was_written(
+            trouble in 0..Trouble::ALL.len(), steps in proptest::collection::vec((0..4_u8, 0..9999_i64), 0..20)
+        ) {
+            let mut breaker = open(Trouble::ALL[trouble]);
+            let mut now = NOW;
+            for (step, later) in steps {
+                now = now.plus(later);
+                breaker = match step {
+                    0 => breaker.probed(AccountKey(later), Candidate::Fresh, now),
+                    1 => breaker.probed(AccountKey(later), Candidate::Failed, now),
+                    2 => breaker.want_half_open(),
+                    _ => breaker.troubled(Trouble::ALL[(trouble + 1) % 8], "new".to_owned()),
+                };
+                let row = BreakerRow::from(&breaker);
+                prop_assert_eq!(Breaker::try_from(Some(row)).ok(), Some(Breaker::Open(breaker.clone())));
+                prop_assert!(breaker.fresh.count <= breaker.probes.count);
+            }
+        }
+    }
+
+    #[test]
+    fn a_trouble_that_is_not_known_is_an_error() {
+        for code in [-1, 8] {
+            let row = BreakerRow { trouble: code, ..BreakerRow::from(&open(Trouble::Busy)) };
+            assert!(Breaker::try_from(Some(row)).is_err());
+        }
+        assert_eq!(Breaker::try_from(None).ok(), Some(Breaker::Closed));
+    }
+}

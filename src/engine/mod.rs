@@ -37,13 +37,16 @@ mod step;
 mod tests;
 mod watchlist;
 
+use std::collections::HashMap;
+
 use crate::account::{AccountId, Handle};
 use crate::api::{Answer, BodyPermit, ClassifiedResponse, classify};
 use crate::clock::{Moment, Now, Time};
 use crate::config::{Budget, CatchUp, Config, Retry};
 use crate::schedule::ScheduleCache;
 use crate::store::{
-    AccountKey, AccountLookup, Cause, Claim, Outcome, RefreshId, Store, StoreError, Wait,
+    AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, RefreshId, Store, StoreError,
+    Wait,
 };
 
 use candidates::Candidates;
@@ -243,7 +246,8 @@ pub struct Engine {
     completed: Vec<CompletedCall>,
     requests: RequestQueue,
     candidates: Candidates,
-    in_flight: usize,
+    /// Whom the calls that are on their way, or not settled yet, are about.
+    flying: HashMap<RefreshId, CallTarget>,
     progress: Progress,
     /// What happened between turns; the next tells it.
     events: Vec<Event>,
@@ -312,7 +316,7 @@ impl Engine {
             completed: Vec::new(),
             requests: RequestQueue::default(),
             candidates: Candidates::default(),
-            in_flight: 0,
+            flying: HashMap::new(),
             progress: Progress::new(),
             events: Vec::new(),
         }
@@ -396,12 +400,25 @@ impl Engine {
 
     /// Whether nothing is on its way, unsettled or asked for.
     pub fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.requests.is_empty()
+        self.flying.is_empty() && self.requests.is_empty()
     }
 
     /// How many calls are on their way or not settled yet.
     pub fn in_flight(&self) -> usize {
-        self.in_flight
+        self.flying.len()
+    }
+
+    /// Whether a call for this account is on its way, or not settled yet.
+    pub fn is_flying(&self, id: &AccountId) -> bool {
+        let is_it =
+            |target: &CallTarget| matches!(target, CallTarget::Account(_, flying) if flying == id);
+        self.flying.values().any(is_it)
+    }
+
+    /// Whether a lookup of this name is on its way, or not settled yet.
+    pub fn is_looking_up(&self, handle: &Handle) -> bool {
+        let is_it = |target: &CallTarget| matches!(target, CallTarget::Lookup(lookup) if lookup.handle == *handle);
+        self.flying.values().any(is_it)
     }
 
     /// The store, to look at and to keep in order between turns.
@@ -465,7 +482,7 @@ impl Engine {
         if self.has_nothing_new(&progress, is_start, clock, now) {
             let tx = self.store.look()?;
             let breaker = Breaker::read(&tx)?;
-            let gate = Gate::read(&tx, &self.config, &progress, &breaker, self.in_flight, now)?;
+            let gate = Gate::read(&tx, &self.config, &progress, &breaker, self.flying.len(), now)?;
             let due = tx.next_due()?;
             if progress.was_spent == gate.is_spent()
                 && (!gate.is_open(now) || due.is_none_or(|due| due > time))
@@ -519,7 +536,7 @@ impl Engine {
         for completed in &self.completed {
             settling.settle(completed)?;
         }
-        let in_flight = self.in_flight.saturating_sub(self.completed.len());
+        let in_flight = self.flying.len().saturating_sub(self.completed.len());
         let mut claiming = Claiming {
             tx: &mut tx,
             schedules: &mut self.schedules,
@@ -536,8 +553,11 @@ impl Engine {
         let Claimed { requests, wake } = claiming.claim(&self.requests)?;
         let claims = tx.commit()?;
 
-        self.in_flight = in_flight + claims.len();
-        self.completed.clear();
+        for completed in self.completed.drain(..) {
+            self.flying.remove(&completed.claim.refresh());
+        }
+        let targets = claims.iter().map(|claim| (claim.refresh(), claim.target().clone()));
+        self.flying.extend(targets);
         self.events.clear();
         self.requests.drop_first(requests);
         self.progress = progress;

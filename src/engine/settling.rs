@@ -208,7 +208,7 @@ impl Settling<'_, '_> {
         is_clock_contradicted: bool,
         arrived: Time,
     ) -> Result<(), StoreError> {
-        self.tx.append_snapshot(account, refresh, arrived, measurement, is_clock_contradicted)?;
+        self.tx.append(refresh, account.key, arrived, measurement, is_clock_contradicted)?;
         self.tx.keep_profile(refresh, account.key, arrived, &measurement.profile)?;
         account.last_refresh = Some(refresh);
         Ok(())
@@ -313,6 +313,8 @@ impl Settling<'_, '_> {
             return Ok(());
         }
         if is_spent_for_good {
+            // Whatever it was before the run, it stays settled.
+            self.tx.forget_troubled(account.key)?;
             before.state = account.state;
             before.failure = account.failure;
         }
@@ -401,7 +403,8 @@ impl Settling<'_, '_> {
     }
 
     /// The vendor asks for a pause: everybody's, unless others have had an ok since this account
-    /// was throttled before.
+    /// began to fail. Since its last failure would not do: its retries come when nobody else is
+    /// asked, and each would hold up the slots that fall due in its pause.
     fn throttle(
         &mut self,
         account: &mut Account,
@@ -411,11 +414,8 @@ impl Settling<'_, '_> {
         least: Option<i64>,
     ) -> Result<(), StoreError> {
         let error = response.error.clone().unwrap_or_default();
-        let is_alone = match account.failure.last {
-            Some(last) => {
-                self.tx.status_of(last)? == response.status
-                    && self.tx.others_ok_since(account.key, last, 1)? > 0
-            }
+        let is_alone = match account.failure.first {
+            Some(first) => self.tx.others_ok_since(account.key, first, 1)? > 0,
             None => false,
         };
         if !is_alone {

@@ -117,7 +117,7 @@ impl fmt::Display for Chart<'_> {
             600..172_800 => "%Y-%m-%d %H:%M",
             _ => "%Y-%m-%d",
         };
-        let day = |time: Time| time.date_time().format(format).to_string();
+        let day = |time: Time| time.utc().strftime(format).to_string();
         let (from, to) = (day(from), day(to));
         if from == to {
             return writeln!(f, "{:>margin$}   {from}", "");

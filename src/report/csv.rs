@@ -3,24 +3,44 @@
 use std::io::{self, Write};
 
 use crate::clock::Time;
-use crate::measurement::Number;
+
+/// For whom a table is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// Programs: UTF-8, instants in RFC 3339.
+    Plain,
+    /// Excel and its like, which take UTF-8 for such by the mark in front of it, and for an
+    /// instant only what has no T and no Z.
+    Excel,
+}
 
 /// A table in CSV, written as it comes.
 #[derive(Debug)]
 pub struct Csv<W: Write> {
     writer: csv::Writer<W>,
+    dialect: Dialect,
 }
 
 impl<W: Write> Csv<W> {
-    /// Writes the headings.
+    /// Writes the headings, for programs.
     pub fn new(out: W, headings: &[&str]) -> io::Result<Csv<W>> {
-        let mut writer = csv::Writer::from_writer(out);
+        Csv::in_dialect(out, headings, Dialect::Plain)
+    }
+
+    /// Writes the headings.
+    pub fn in_dialect(mut out: W, headings: &[&str], dialect: Dialect) -> io::Result<Csv<W>> {
+        let mut builder = csv::WriterBuilder::new();
+        if dialect == Dialect::Excel {
+            out.write_all("\u{feff}".as_bytes())?;
+            builder.terminator(csv::Terminator::CRLF);
+        }
+        let mut writer = builder.from_writer(out);
         writer.write_record(headings).map_err(io_error)?;
-        Ok(Csv { writer })
+        Ok(Csv { writer, dialect })
     }
 
     /// Appends a row.
-    pub fn row<const N: usize>(&mut self, cells: &[Cell<'_>; N]) -> io::Result<()> {
+    pub fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         for cell in cells {
             let written = match cell {
                 Cell::Nothing => self.writer.write_field(""),
@@ -28,12 +48,20 @@ impl<W: Write> Csv<W> {
                 Cell::Text(text) | Cell::Id(text) => self.writer.write_field(text),
                 Cell::Whole(whole) => self.writer.write_field(whole.to_string()),
                 Cell::Real(real) => self.writer.write_field(real.to_string()),
-                Cell::Time(time) => self.writer.write_field(time.to_string()),
+                Cell::Time(time) => self.writer.write_field(self.instant(&time.to_string())),
+                Cell::Utc(text) => self.writer.write_field(self.instant(text)),
                 Cell::Flag(flag) => self.writer.write_field(if *flag { "true" } else { "false" }),
             };
             written.map_err(io_error)?;
         }
         self.writer.write_record(None::<&[u8]>).map_err(io_error)
+    }
+
+    fn instant(&self, text: &str) -> String {
+        match self.dialect {
+            Dialect::Plain => text.to_owned(),
+            Dialect::Excel => text.trim_end_matches('Z').replace('T', " "),
+        }
     }
 
     /// Writes out what is still in memory.
@@ -57,6 +85,8 @@ pub enum Cell<'a> {
     Real(f64),
     /// An instant, in RFC 3339.
     Time(Time),
+    /// An instant that is written in RFC 3339 already.
+    Utc(&'a str),
     /// Yes or no.
     Flag(bool),
 }
@@ -76,16 +106,6 @@ impl From<Option<f64>> for Cell<'_> {
 impl From<Option<Time>> for Cell<'_> {
     fn from(time: Option<Time>) -> Self {
         time.map_or(Cell::Nothing, Cell::Time)
-    }
-}
-
-impl From<Option<Number>> for Cell<'_> {
-    fn from(number: Option<Number>) -> Self {
-        match number {
-            None => Cell::Nothing,
-            Some(Number::Whole(whole)) => Cell::Whole(whole),
-            Some(Number::Real(real)) => Cell::Real(real),
-        }
     }
 }
 
@@ -141,5 +161,16 @@ mod tests {
             -id,1=1,-5,-0.5,true
             ,,,,
             "#);
+    }
+
+    #[test]
+    fn a_spreadsheet_knows_the_encoding_and_what_is_an_instant() {
+        let mut out = Vec::new();
+        let mut csv = Csv::in_dialect(&mut out, &["Léa", "at"], Dialect::Excel).expect("a vector");
+        csv.row(&[Cell::Time(Time(1_767_592_800)), Cell::Utc("2026-01-05T06:00:00Z")])
+            .expect("a vector");
+        csv.finish().expect("a vector");
+        let expected = "\u{feff}Léa,at\r\n2026-01-05 06:00:00,2026-01-05 06:00:00\r\n";
+        assert_eq!(String::from_utf8(out).expect("UTF-8"), expected);
     }
 }

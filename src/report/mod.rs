@@ -5,17 +5,15 @@ mod csv;
 pub mod html;
 mod number;
 mod printable;
-mod since;
 mod span;
 mod sparkline;
 mod table;
 pub mod terminal;
 
 pub use chart::Chart;
-pub use csv::{Cell, Csv};
+pub use csv::{Cell, Csv, Dialect};
 pub use number::{Grouped, Short, Signed};
 pub use printable::Printable;
-pub use since::{Future, InvalidSince, Since};
 pub use span::{Ago, In};
 pub use sparkline::Sparkline;
 pub use table::Table;

@@ -1,86 +1,131 @@
-//! Who grew: every account of the list against its own past.
+//! Who grew: every account of a selection against its own past, over a period.
+
+use std::sync::LazyLock;
+
+use rusqlite::named_params;
 
 use crate::clock::Time;
+use crate::period::{Beginning, Period};
+use crate::selection::Selection;
 use crate::store::ledger::AccountKey;
-use crate::store::{ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError, schema};
 
-/// An account of the list, and what it gained since a point in time.
+/// An account of the list, and what it gained in a period.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountGrowth {
     /// Its key.
     pub key: AccountKey,
     /// Its id.
     pub id: String,
+    /// The label, else the display name, else the handle, else the id.
+    pub name: String,
     /// What the person calls it.
     pub label: Option<String>,
     /// Its handle.
     pub username: Option<String>,
-    /// When its followers were last measured, and how many they were.
-    pub newest: Option<(Time, i64)>,
-    /// How many more followers than at that point, where its history reaches back to it.
+    /// Its platform.
+    pub platform: Option<String>,
+    /// When its followers were last measured.
+    pub newest: Option<Time>,
+    /// When they were first.
+    pub oldest: Option<Time>,
+    /// Its followers at the period's end.
+    pub followers: Option<i64>,
+    /// How many more than at its beginning, where both are known.
     pub gained: Option<i64>,
+    /// How many it had gained in the period before, as long.
+    pub gained_before: Option<i64>,
+    /// What one step in the last digit of its followers is worth; 0 where they are exact.
+    pub rounding: i64,
 }
 
 impl AccountGrowth {
-    /// What it had at that point.
+    /// What it had at the beginning.
     pub fn base(&self) -> Option<i64> {
-        Some(self.newest?.1 - self.gained?)
+        Some(self.followers? - self.gained?)
     }
 
-    /// The gain in percent of what it had.
+    /// The gain in percent of that.
     #[expect(clippy::cast_precision_loss, reason = "a percentage is shown with two digits")]
     pub fn percent(&self) -> Option<f64> {
         let base = self.base().filter(|base| *base > 0)?;
         Some(self.gained? as f64 * 100.0 / base as f64)
     }
+
+    /// Whether the gain is less than twice what rounding makes of nothing.
+    pub fn is_rough(&self) -> bool {
+        self.gained.is_some_and(|gained| gained.abs() < 2 * self.rounding)
+    }
 }
 
-/// As the gains of the view `latest`, for any point in time.
-const MOVERS: &str = "
-SELECT a.account, a.account_id, a.label, p.username, n.time, n.followers,
-       CASE
-         WHEN n.time <= ?1 THEN NULL
-         WHEN l.time IS NOT NULL
-         THEN n.followers - l.followers - CAST(round(
-           (u.followers - l.followers) * 1.0 * (?1 - l.time) / (u.time - l.time)) AS INTEGER)
-         WHEN u.time <= ?1 + 43200 THEN n.followers - u.followers
-       END AS gained
-FROM _account a
-LEFT JOIN _profile p ON p.account = a.account
-LEFT JOIN _snapshot n ON n.account = a.account AND n.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = a.account AND b.followers IS NOT NULL AND b.is_suspect = 0
-  ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot l ON l.account = a.account AND l.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = a.account AND b.refresh_id < n.refresh_id
-    AND b.followers IS NOT NULL AND b.is_suspect = 0 AND b.time <= ?1
-  ORDER BY b.refresh_id DESC LIMIT 1)
-LEFT JOIN _snapshot u ON u.account = a.account AND u.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = a.account AND b.refresh_id > ifnull(l.refresh_id, 0)
-    AND b.followers IS NOT NULL AND b.is_suspect = 0
-  ORDER BY b.refresh_id LIMIT 1)
-WHERE a.removed_time IS NULL
-ORDER BY gained DESC NULLS LAST, a.account";
+/// n is the newest measured value, o the oldest; e, s and b lie at the end of the period, at its
+/// beginning, and at the beginning of the one before.
+static GROWTH: LazyLock<String> = LazyLock::new(|| {
+    schema::question(
+        "SELECT account, account_id, name, label, username, platform, newest, oldest,
+       at_end, at_end - at_begin AS gained, at_begin - at_before,
+       rounding!(platform, at_end)
+FROM (
+  SELECT a.account, who!(), n.time AS newest, o.time AS oldest,
+         value!(e, followers, ifnull(:until, n.time)) AS at_end,
+         value!(s, followers, ifnull(:from, ifnull(:until, n.time) - :back)) AS at_begin,
+         value!(b, followers, before!()) AS at_before
+  FROM _account a
+  LEFT JOIN _profile p ON p.account = a.account
+  newest!(n, followers, a.account)
+  LEFT JOIN _snapshot o ON o.account = a.account AND o.refresh_id = (
+    SELECT b.refresh_id FROM _snapshot b
+    WHERE b.account = a.account AND b.measured_followers IS NOT NULL ORDER BY b.refresh_id LIMIT 1)
+  neighbours!(e, followers, a.account, ifnull(:until, n.time), n.refresh_id, n)
+  neighbours!(s, followers, a.account, ifnull(:from, ifnull(:until, n.time) - :back), n.refresh_id, n)
+  neighbours!(b, followers, a.account, before!(), n.refresh_id, n)
+  WHERE a.removed_time IS NULL AND selected!(:tags, :platform)
+)
+ORDER BY gained DESC NULLS LAST, name, account_id\n",
+    )
+});
 
 impl ReadTx<'_> {
-    /// Every account of the list, the greatest gain of followers since `since` first; those
-    /// whose history does not reach back to it last.
-    pub fn movers(&self, since: Time) -> Result<Vec<AccountGrowth>, StoreError> {
-        let mut statement = self.tx.prepare_cached(MOVERS)?;
-        let movers = statement.query_map([since.0], |row| {
-            let time = row.get::<_, Option<i64>>(4)?.map(Time);
-            Ok(AccountGrowth {
+    /// What every account of the list gained in a period, the greatest gain first; ties are in
+    /// the order of names, and those whose gain is not known come last.
+    pub fn growth(
+        &self,
+        selection: &Selection,
+        period: &Period,
+    ) -> Result<Vec<AccountGrowth>, StoreError> {
+        let (from, back) = match period.from {
+            Beginning::At(at) => (Some(at.0), None),
+            Beginning::Back(seconds) => (None, Some(seconds)),
+            Beginning::History => (None, None),
+        };
+        let mut statement = self.tx.prepare_cached(&GROWTH)?;
+        let mut rows = statement.query(named_params! {
+            ":before": period.before.map(|time| time.0),
+            ":from": from,
+            ":back": back,
+            ":until": period.until.map(|time| time.0),
+            ":tags": serde_json::to_string(&selection.tags).unwrap_or_default(),
+            ":platform": selection.platform,
+        })?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
+            found.push(AccountGrowth {
                 key: AccountKey(row.get(0)?),
                 id: row.get(1)?,
-                label: row.get(2)?,
-                username: row.get(3)?,
-                newest: time.zip(row.get(5)?),
-                gained: row.get(6)?,
-            })
-        })?;
-        Ok(movers.collect::<Result<_, _>>()?)
+                name: row.get(2)?,
+                label: row.get(3)?,
+                username: row.get(4)?,
+                platform: row.get(5)?,
+                newest: time(6)?,
+                oldest: time(7)?,
+                followers: row.get(8)?,
+                gained: row.get(9)?,
+                gained_before: row.get(10)?,
+                rounding: row.get(11)?,
+            });
+        }
+        Ok(found)
     }
 
     /// An account's measured followers from `since` on, and the last before it; oldest first.
@@ -90,24 +135,48 @@ impl ReadTx<'_> {
         since: Time,
     ) -> Result<Vec<(Time, i64)>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT time, followers FROM _snapshot
-             WHERE account = ?1 AND followers IS NOT NULL AND is_suspect = 0
+            "SELECT time, measured_followers FROM _snapshot
+             WHERE account = ?1 AND measured_followers IS NOT NULL
                AND refresh_id >= ifnull((
                  SELECT b.refresh_id FROM _snapshot b
-                 WHERE b.account = ?1 AND b.followers IS NOT NULL AND b.is_suspect = 0
-                   AND b.time <= ?2
-                 ORDER BY b.refresh_id DESC LIMIT 1), 0)
+                 WHERE b.account = ?1 AND b.measured_followers IS NOT NULL AND b.time <= ?2
+                 ORDER BY b.refresh_id DESC LIMIT 1), -9223372036854775807)
              ORDER BY refresh_id",
         )?;
         let values = statement
             .query_map([account.0, since.0], |row| Ok((Time(row.get(0)?), row.get(1)?)))?;
         Ok(values.collect::<Result<_, _>>()?)
     }
+
+    /// Every tag, and every platform, that an account of the list has.
+    pub fn selectable(&self) -> Result<(Vec<String>, Vec<String>), StoreError> {
+        let list = |sql: &str| -> Result<Vec<String>, StoreError> {
+            let mut statement = self.tx.prepare_cached(sql)?;
+            let names = statement.query_map([], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        };
+        Ok((
+            list("SELECT DISTINCT tag FROM account_tags ORDER BY tag")?,
+            list(
+                "SELECT DISTINCT platform FROM _profile WHERE platform IS NOT NULL ORDER BY platform",
+            )?,
+        ))
+    }
+
+    /// When the first of all accounts' first snapshots was taken.
+    pub fn history_begins(&self) -> Result<Option<Time>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT min((SELECT b.time FROM _snapshot b WHERE b.account = a.account
+                         ORDER BY b.refresh_id LIMIT 1))
+             FROM _account a",
+        )?;
+        Ok(statement.query_row([], |row| row.get::<_, Option<i64>>(0))?.map(Time))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::MOVERS;
+    use super::GROWTH;
 
     #[test]
     fn the_list_is_gone_through_once_and_the_history_by_its_index() {
@@ -117,10 +186,10 @@ mod tests {
             crate::store::Store::open(&path, crate::store::Creation::Allowed).expect("a database");
         let look = store.look().expect("a look");
         let mut statement =
-            look.tx.prepare(&format!("EXPLAIN QUERY PLAN {MOVERS}")).expect("a plan");
-        let steps = statement.query_map([0], |row| row.get::<_, String>(3)).expect("a plan");
-        let steps: Vec<String> = steps.collect::<Result<_, _>>().expect("its steps");
-        let scans: Vec<_> = steps.iter().filter(|step| step.contains("SCAN")).collect();
-        assert_eq!(scans, ["SCAN a"], "{steps:?}");
+            look.tx.prepare(&format!("EXPLAIN QUERY PLAN {}", &*GROWTH)).expect("a plan");
+        let rows = statement.raw_query().mapped(|row| row.get::<_, String>(3));
+        let steps: Vec<String> = rows.collect::<Result<_, _>>().expect("its steps");
+        let scans = steps.iter().filter(|step| step.contains("SCAN") && !step.contains("VIRTUAL"));
+        assert_eq!(scans.collect::<Vec<_>>(), ["SCAN a"], "{steps:?}");
     }
 }

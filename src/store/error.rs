@@ -20,6 +20,11 @@ pub enum StoreError {
     /// A file of something else.
     #[error("{} is not a growthd database; name another [database] path", .0.display())]
     NotOurs(PathBuf),
+    /// Made by a growthd from before the first release.
+    #[error(
+        "{} was written by a growthd from before its first release, whose databases are not read; move it away, and `growthd run` begins a new one", .0.display()
+    )]
+    PreRelease(PathBuf),
     /// Made by a newer growthd.
     #[error(
         "{} was written by a newer growthd (schema {found}, this one knows {known}); upgrade growthd", path.display()
@@ -42,14 +47,14 @@ pub enum StoreError {
         /// What SQLite says.
         detail: String,
     },
-    /// Another process writes it.
-    #[error("another growthd is using {} (it holds {}); stop it first", path.display(), lock.display())]
-    Held {
-        /// The database.
-        path: PathBuf,
-        /// The lock file.
-        lock: PathBuf,
-    },
+    /// Another growthd writes it.
+    #[error("another growthd is using {}; stop it first", .0.display())]
+    Held(PathBuf),
+    /// Somebody who is no growthd holds a lock on it.
+    #[error(
+        "another program holds a shared lock on {}, which keeps growthd from it; end that program", .0.display()
+    )]
+    Shared(PathBuf),
     /// Written as this user, the file would lock its owner out.
     #[error(
         "{} belongs to user {owner}, and this is user {user}; run this as its owner: sudo -u '{owner}' growthd …", folder.display()
@@ -57,6 +62,19 @@ pub enum StoreError {
     WrongUser {
         /// The database's folder.
         folder: PathBuf,
+        /// Its owner, by name where known.
+        owner: String,
+        /// Who runs this.
+        user: String,
+    },
+    /// The file is another user's, and cannot be written.
+    #[error(
+        "{} belongs to user {owner}, and user {user} cannot write it; give it back: chown '{user}' '{}'",
+        path.display(), path.display()
+    )]
+    WrongOwner {
+        /// The database.
+        path: PathBuf,
         /// Its owner, by name where known.
         owner: String,
         /// Who runs this.
@@ -96,6 +114,21 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
 }
 
+impl StoreError {
+    /// Whether others hold the database for a moment, so that trying again may help.
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode;
+        match self {
+            StoreError::Shared(_) => true,
+            StoreError::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            ),
+            _ => false,
+        }
+    }
+}
+
 /// SQLite's own words, with what a person can do where SQLite's code says it.
 fn explain(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode;
@@ -109,6 +142,10 @@ fn explain(error: &rusqlite::Error) -> String {
         Some(ErrorCode::CannotOpen) => "look at its folder's permissions",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged: restore a backup"
+        }
+        // Nothing of growthd's takes as long.
+        Some(ErrorCode::OperationInterrupted) => {
+            "reading it did not end: somebody changed its views; restore a backup"
         }
         _ => return error.to_string(),
     };

@@ -1,81 +1,131 @@
-//! The whole history, a row at a time.
+//! Any view, a row at a time.
 
-use rusqlite::types::Value;
+use rusqlite::named_params;
+use rusqlite::types::ValueRef;
 
 use crate::clock::Time;
-use crate::measurement::Number;
-use crate::store::{ReadTx, StoreError};
+use crate::selection::Selection;
+use crate::store::{ReadTx, StoreError, schema};
 
-/// A snapshot with whose it is.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Exported {
-    /// Its line in the ledger: ascending, and never used twice.
-    pub refresh_id: i64,
-    /// Whose it is.
-    pub account_id: String,
-    /// What the person calls the account.
-    pub label: Option<String>,
-    /// The account's handle.
-    pub username: Option<String>,
-    /// The account's platform.
-    pub platform: Option<String>,
-    /// When it was taken.
-    pub time: Time,
-    /// Followers, following, videos, likes.
-    pub counts: [Option<i64>; 4],
-    /// Engagement rate and virality score.
-    pub rates: [Option<f64>; 2],
-    /// Average views of a video.
-    pub avg_views: Option<Number>,
-    /// When the vendor had scraped the platform.
-    pub analyzed: Option<Time>,
-    /// Whether its values take no part in growth.
-    pub is_suspect: bool,
-    /// What else the vendor said, as JSON in one line.
-    pub extra: Option<String>,
+/// Which rows of a view.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Rows {
+    /// The view.
+    pub view: String,
+    /// Those at this instant or later.
+    pub from: Option<Time>,
+    /// Those before this instant.
+    pub until: Option<Time>,
+    /// Those about these accounts.
+    pub selection: Selection,
+}
+
+/// What a view's rows cannot be chosen by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unsupported {
+    /// They have no time.
+    Period,
+    /// They are about no account's tag.
+    Tag,
+    /// They are about no account's platform.
+    Platform,
 }
 
 impl ReadTx<'_> {
-    /// Hands every snapshot taken at `since` or later to `take`, in the order of refreshes. Only
-    /// one is in memory at a time.
+    /// The names of the views.
+    pub fn views(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT DISTINCT view FROM columns ORDER BY view")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    }
+
+    /// The columns of a view, in order.
+    pub fn columns(&self, view: &str) -> Result<Vec<String>, StoreError> {
+        let statement = self.tx.prepare(&format!("SELECT * FROM {}", quoted(view)))?;
+        Ok(statement.column_names().map(str::to_owned).collect())
+    }
+
+    /// Hands every one of the rows to `take`, with its values in the order of
+    /// [`ReadTx::columns`]. Only one is in memory at a time.
     ///
     /// # Errors
     /// What SQLite says, and the first error of `take`.
-    pub fn each_snapshot<E: From<StoreError>>(
+    pub fn each_row<E: From<StoreError>>(
         &self,
-        since: Time,
-        mut take: impl FnMut(Exported) -> Result<(), E>,
-    ) -> Result<(), E> {
+        rows: &Rows,
+        mut take: impl FnMut(&[ValueRef<'_>]) -> Result<(), E>,
+    ) -> Result<Result<(), Unsupported>, E> {
+        let columns = self.columns(&rows.view)?;
+        let sql = match question(rows, &columns) {
+            Ok(sql) => sql,
+            Err(unsupported) => return Ok(Err(unsupported)),
+        };
         let sqlite = |error| E::from(StoreError::Sqlite(error));
-        let sql = "SELECT refresh_id, account_id, label, username, platform, time,
-                          followers, following, videos, likes,
-                          engagement_rate, virality_score, avg_views, analyzed_time,
-                          is_suspect, extra
-                   FROM snapshots WHERE time >= ?1 ORDER BY refresh_id";
-        let mut statement = self.tx.prepare(sql).map_err(sqlite)?;
-        let mut rows = statement.query_map([since.0], exported).map_err(sqlite)?;
-        rows.try_for_each(|row| take(row.map_err(sqlite)?))
+        let mut statement = self.tx.prepare(&sql).map_err(sqlite)?;
+        let mut found = statement
+            .query(named_params! {
+                ":from": rows.from.map(|time| time.0),
+                ":until": rows.until.map(|time| time.0),
+                ":tags": serde_json::to_string(&rows.selection.tags).unwrap_or_default(),
+                ":platform": rows.selection.platform,
+            })
+            .map_err(sqlite)?;
+        while let Some(row) = found.next().map_err(sqlite)? {
+            let values = (0..columns.len()).map(|column| row.get_ref(column));
+            take(&values.collect::<Result<Vec<_>, _>>().map_err(sqlite)?)?;
+        }
+        Ok(Ok(()))
     }
 }
 
-fn exported(row: &rusqlite::Row<'_>) -> rusqlite::Result<Exported> {
-    Ok(Exported {
-        refresh_id: row.get(0)?,
-        account_id: row.get(1)?,
-        label: row.get(2)?,
-        username: row.get(3)?,
-        platform: row.get(4)?,
-        time: Time(row.get(5)?),
-        counts: [row.get(6)?, row.get(7)?, row.get(8)?, row.get(9)?],
-        rates: [row.get(10)?, row.get(11)?],
-        avg_views: match row.get(12)? {
-            Value::Integer(whole) => Some(Number::Whole(whole)),
-            Value::Real(real) => Some(Number::Real(real)),
-            _ => None,
-        },
-        analyzed: row.get::<_, Option<i64>>(13)?.map(Time),
-        is_suspect: row.get(14)?,
-        // Line breaks can only stand between the tokens of JSON.
-        extra: row.get::<_, Option<String>>(15)?.map(|extra| extra.replace(['\n', '\r'], " ")),
-    })
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The question for some rows of a view. Every parameter stands in it, asked for or not.
+fn question(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
+    let has = |name: &str| columns.iter().any(|column| column == name);
+    let mut conditions = Vec::new();
+    // A week, a month and a hole have two ends; what has one time is before the end.
+    let (begin, end) = match () {
+        () if has("time") => ("time >= :from", "time < :until"),
+        () if has("from_time") => ("from_time >= :from", "to_time <= :until"),
+        () if has("started_time") => ("started_time >= :from", "started_time < :until"),
+        () if has("due_time") => ("due_time >= :from", "due_time < :until"),
+        () if has("day") => (
+            "day >= strftime('%Y-%m-%d', :from, 'unixepoch')",
+            "day < strftime('%Y-%m-%d', :until, 'unixepoch')",
+        ),
+        () if rows.from.is_some() || rows.until.is_some() => return Err(Unsupported::Period),
+        () => ("", ""),
+    };
+    conditions.extend(rows.from.map(|_| begin.to_owned()));
+    conditions.extend(rows.until.map(|_| end.to_owned()));
+    if !rows.selection.is_everything() {
+        let condition = match () {
+            () if has("account_id") => {
+                "account_id IN (
+                   SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
+                   WHERE selected!(:tags, :platform))"
+            }
+            () if has("tag") && rows.selection.platform.is_none() => {
+                "tag IN (SELECT value FROM json_each(:tags))"
+            }
+            () if rows.selection.tags.is_empty() => return Err(Unsupported::Platform),
+            () if has("tag") => return Err(Unsupported::Platform),
+            () => return Err(Unsupported::Tag),
+        };
+        conditions.push(condition.to_owned());
+    }
+    // The order of the history; elsewhere a view's own is as good.
+    let order = if has("refresh_id") { " ORDER BY refresh_id" } else { "" };
+    let condition = match conditions.is_empty() {
+        true => String::new(),
+        false => format!(" AND {}", conditions.join(" AND ")),
+    };
+    let view = quoted(&rows.view);
+    Ok(schema::question(&format!(
+        "SELECT * FROM {view} WHERE coalesce(:from, :until, :tags, :platform, 1) IS NOT NULL{condition}{order}\n"
+    )))
 }

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row};
 
 use crate::clock::Time;
+use crate::selection::nearest;
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError};
 
@@ -45,6 +46,8 @@ pub struct Change {
     pub per_7d: Option<f64>,
     /// The same in percent of the last measured one.
     pub pct_per_7d: Option<f64>,
+    /// Whether the count is measured.
+    pub is_measured: bool,
 }
 
 /// A snapshot in an account's series.
@@ -99,6 +102,7 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
         delta: row.get(first + 1)?,
         per_7d: row.get(first + 2)?,
         pct_per_7d: row.get(first + 3)?,
+        is_measured: row.get(first + 4)?,
     })
 }
 
@@ -129,24 +133,14 @@ impl ReadTx<'_> {
 
     /// The id, label or username that is written most like `name`, if any is.
     fn nearest(&self, name: &str) -> Result<Option<String>, StoreError> {
-        /// Below this likeness (of 1) a name is another name, not a slip of the fingers.
-        const ALIKE: f64 = 0.7;
         let mut statement = self.tx.prepare(
             "SELECT account_id FROM _account
              UNION ALL SELECT label FROM _account WHERE label IS NOT NULL
              UNION ALL SELECT username FROM _profile WHERE username IS NOT NULL",
         )?;
-        let mut rows = statement.query([])?;
-        let sought = name.to_lowercase();
-        let mut best = None;
-        while let Some(row) = rows.next()? {
-            let known: String = row.get(0)?;
-            let likeness = strsim::jaro_winkler(&sought, &known.to_lowercase());
-            if likeness >= ALIKE && best.as_ref().is_none_or(|(most, _)| likeness > *most) {
-                best = Some((likeness, known));
-            }
-        }
-        Ok(best.map(|(_, known)| known))
+        let known = statement.query_map([], |row| row.get(0))?;
+        let known: Vec<String> = known.collect::<Result<_, _>>()?;
+        Ok(nearest(name, &known))
     }
 
     /// An account's snapshots from `since` on, oldest first.
@@ -154,11 +148,16 @@ impl ReadTx<'_> {
         let mut statement = self.tx.prepare_cached(
             "SELECT g.refresh_id, g.time, g.gap_days,
                     g.followers, g.followers_delta, g.followers_per_7d, g.followers_pct_per_7d,
+                    s.measured_followers IS NOT NULL,
                     g.likes, g.likes_delta, g.likes_per_7d, g.likes_pct_per_7d,
+                    s.measured_likes IS NOT NULL,
                     g.videos, g.videos_delta, g.videos_per_7d, g.videos_pct_per_7d,
+                    s.measured_videos IS NOT NULL,
                     s.engagement_rate, g.is_suspect
-             FROM growth g JOIN snapshots s ON s.refresh_id = g.refresh_id
-             WHERE g.account_id = ?1 AND g.time >= ?2 ORDER BY g.refresh_id",
+             FROM _account a
+             JOIN _snapshot s ON s.account = a.account
+             JOIN growth g ON g.refresh_id = s.refresh_id
+             WHERE a.account_id = ?1 AND s.time >= ?2 ORDER BY s.refresh_id",
         )?;
         let points = statement.query_map((account_id, since.0), |row| {
             Ok(Point {
@@ -166,10 +165,10 @@ impl ReadTx<'_> {
                 time: Time(row.get(1)?),
                 gap_days: row.get(2)?,
                 followers: change(row, 3)?,
-                likes: change(row, 7)?,
-                videos: change(row, 11)?,
-                engagement_rate: row.get(15)?,
-                is_suspect: row.get(16)?,
+                likes: change(row, 8)?,
+                videos: change(row, 13)?,
+                engagement_rate: row.get(18)?,
+                is_suspect: row.get(19)?,
             })
         })?;
         Ok(points.collect::<Result<_, _>>()?)

@@ -202,14 +202,14 @@ impl Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::schema;
 
     #[test]
     fn codes_and_words_are_those_of_the_view() {
         let connection = rusqlite::Connection::open_in_memory().expect("a database");
-        let schema = super::super::MIGRATIONS.concat();
-        connection
-            .execute_batch(&format!("PRAGMA foreign_keys = OFF; {schema}"))
-            .expect("the schema");
+        connection.pragma_update(None, "foreign_keys", false).expect("a pragma");
+        schema::make_tables(&connection).expect("the tables");
+        schema::make_views(&connection).expect("the views");
         let word_of = |column: &str, code: usize| -> String {
             let sql = format!(
                 "SELECT {column} FROM refreshes WHERE refresh_id = \

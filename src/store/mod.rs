@@ -6,13 +6,15 @@
 //! [`Claim`] is the proof of that.
 //!
 //! # Locking
-//! A lock on `FILE.lock` is held as long as the store is open: one writing growthd a database.
+//! A lock on the file itself is held as long as the store is open: one writing growthd a database,
+//! whatever name it is reached by.
 //! Readers need no lock (WAL). The journal is kept after a clean stop, since without it a reader
 //! that may not write the folder cannot open the file.
 //!
 //! # Compatibility
 //! Tables begin with `_` and are private; the views are the interface and grow by addition.
-//! Migrations are numbered, appended, and never edited once released.
+//! The views hold no data, and are made anew whenever their text differs. What changes a table is a
+//! numbered step, appended, and never edited once released; a copy is kept before one is taken.
 //!
 //! # Durability
 //! `synchronous=FULL`: a committed line survives a power cut. One commit serves a whole turn of
@@ -23,37 +25,45 @@ mod account_growth;
 mod backup;
 mod batch;
 mod breaker;
+mod disk;
 mod error;
 mod export;
+mod file_lock;
 mod history;
+mod import;
 mod journal;
+mod last_backup;
 mod ledger;
 mod open;
+mod open_reader;
 mod overview;
 mod rate;
 mod read;
 mod report_account;
+mod schema;
 mod snapshot;
 mod sql_types;
+mod suspicion;
+mod upgrade;
 mod watchlist;
 
 pub use account::{Account, FailureRow, StateRow};
 pub use account_growth::AccountGrowth;
 pub use batch::{LeftPending, ReadTx, Verdict, WriteTx};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
+pub use disk::disk_trouble;
 pub use error::StoreError;
-pub use export::Exported;
+pub use export::{Rows, Unsupported};
 pub use history::{AccountRef, Change, Gap, Named, Point};
 pub use journal::journal_size;
+pub use last_backup::LastBackup;
 pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
-pub use open::{Creation, SCHEMA_VERSION, Store};
+pub use open::{Creation, Store, real_path};
 pub use overview::Overview;
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount};
-pub use snapshot::Previous;
+pub use schema::SCHEMA_VERSION;
+pub use suspicion::Suspicion;
 pub use watchlist::{StoredEntry, WatchlistDiff};
-
-#[cfg(test)]
-use open::MIGRATIONS;

@@ -1,34 +1,24 @@
 //! Opening the file: whose it is, what it is, and that nobody else writes it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, FileControl, OpenFlags, OptionalExtension, TransactionBehavior};
-use rustix::fs::OFlags;
+use rusqlite::{Connection, FileControl, OpenFlags};
 
+use crate::store::file_lock::{FileLock, Inode};
+use crate::store::schema::{FIRST_VERSION, SCHEMA_VERSION, STEPS};
+use crate::store::upgrade::upgrade;
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
-const APPLICATION_ID: i64 = 0x6772_6f77;
-
-/// Applied in order; a database's `user_version` counts those it has.
-pub(super) const MIGRATIONS: &[&str] =
-    &[concat!(include_str!("schema/tables.sql"), include_str!("schema/views.sql"))];
-
-/// The schema this version writes.
-#[expect(clippy::cast_possible_wrap, reason = "a handful")]
-pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
+pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 
 /// How long a writer waits for another's lock before it says so. Readers never block it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How often the lock is tried before it counts as held, and the pause after each try.
-const LOCK_TRIES: u32 = 100;
-const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Below this size the whole file is checked at start; it takes well under a second.
 const CHECKED_WHOLE: u64 = 64 << 20;
@@ -41,10 +31,7 @@ const CHECKPOINT: i64 = 4096;
 const JOURNAL_LIMIT: i64 = 64 << 20;
 
 /// The database is the group's to read and nobody else's.
-const FILE_MODE: u32 = 0o640;
-
-/// Follows no link to somewhere else, and waits for nobody at the other end of a pipe.
-const AS_A_FILE: i32 = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits().cast_signed();
+pub(super) const FILE_MODE: u32 = 0o640;
 
 /// Whether opening may make a database that is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,24 +48,9 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     inode: Inode,
-    /// Held for its lock.
-    _lock: File,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Inode {
-    device: u64,
-    number: u64,
-}
-
-impl Inode {
-    /// No file's: inode numbers begin with 1.
-    const NONE: Inode = Inode { device: 0, number: 0 };
-
-    fn of(path: &Path) -> io::Result<Inode> {
-        let metadata = fs::metadata(path)?;
-        Ok(Inode { device: metadata.dev(), number: metadata.ino() })
-    }
+    /// The file itself, held for its lock. After the connection, since closing any descriptor of
+    /// a file drops what other locks the process has on it.
+    lock: FileLock,
 }
 
 impl Store {
@@ -91,13 +63,14 @@ impl Store {
         if !exists && creation == Creation::Refused {
             return Err(StoreError::Missing(path.to_owned()));
         }
+        let path = &real_path(path);
         check_owner(path)?;
-        let lock = take_lock(path)?;
         if !exists {
             create(path)?;
         }
+        let lock = FileLock::take(path)?;
         let (connection, inode) = connect(path)?;
-        Ok(Store { connection, path: path.to_owned(), inode, _lock: lock })
+        Ok(Store { connection, path: path.to_owned(), inode, lock })
     }
 
     /// Begins a batch: one transaction, holding SQLite's write lock from its first statement.
@@ -136,9 +109,17 @@ impl Store {
         // process that closes a file gives up all its locks on it.
         self.connection = Connection::open_in_memory()?;
         self.inode = Inode::NONE;
+        // The file that was moved away may be back: its lock is held still.
+        let lock = match self.lock.is_on(&self.path) {
+            true => None,
+            false => Some(FileLock::take(&self.path)?),
+        };
         let (connection, inode) = connect(&self.path)?;
         self.connection = connection;
         self.inode = inode;
+        if let Some(lock) = lock {
+            self.lock = lock;
+        }
         Ok(())
     }
 
@@ -191,27 +172,41 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
 }
 
-/// A file left behind by root would lock the service's own user out.
+/// A file left behind by root would lock the service's own user out. What somebody leaves in a
+/// folder of root's that they may write, as a container's volume, locks nobody out.
 fn check_owner(path: &Path) -> Result<(), StoreError> {
+    const ROOT: u32 = 0;
     let folder = folder_of(path);
-    let metadata = fs::metadata(folder)
-        .map_err(|source| StoreError::File { path: folder.to_owned(), source })?;
+    let owner = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.uid()),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
+    };
     let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() == user {
-        return Ok(());
+    let of_folder = owner(folder)?;
+    if ![user, ROOT].contains(&of_folder) {
+        return Err(StoreError::WrongUser {
+            folder: folder.to_owned(),
+            owner: user_name(of_folder),
+            user: user_name(user),
+        });
     }
-    Err(StoreError::WrongUser {
-        folder: folder.to_owned(),
-        owner: user_name(metadata.uid()),
-        user: user_name(user),
-    })
+    match rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {
+        // As after a restore by root.
+        Err(rustix::io::Errno::ACCESS) if owner(path)? != user => Err(StoreError::WrongOwner {
+            path: path.to_owned(),
+            owner: user_name(owner(path)?),
+            user: user_name(user),
+        }),
+        // What else is wrong is told where it is opened.
+        _ => Ok(()),
+    }
 }
 
 /// A user's name, from the file that lists the local ones; `#UID`, as sudo takes it, otherwise.
@@ -232,50 +227,25 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn lock_path(path: &Path) -> PathBuf {
-    beside(path, ".lock")
-}
-
-fn take_lock(path: &Path) -> Result<File, StoreError> {
-    let lock = lock_path(path);
-    let failed = |source| StoreError::File { path: lock.clone(), source };
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(FILE_MODE)
-        .custom_flags(AS_A_FILE)
-        .open(&lock);
-    let file = match file {
-        Ok(file) if file.metadata().map_err(failed)?.is_file() => file,
-        Ok(_) => return Err(StoreError::NotAFile(lock)),
-        // A link, a pipe that nobody reads, a folder.
-        Err(_) if fs::symlink_metadata(&lock).is_ok_and(|there| !there.is_file()) => {
-            return Err(StoreError::NotAFile(lock));
-        }
-        Err(error) => return Err(failed(error)),
-    };
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            // It may be somebody who only looks whether it is held ([`is_held`]).
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
+/// The file that `path` leads to, links followed: as far as it is there.
+pub fn real_path(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
     }
-    Err(StoreError::Held { path: path.to_owned(), lock })
-}
-
-/// Whether some process holds the lock of `path` now.
-pub(super) fn is_held(path: &Path) -> bool {
-    let lock = OpenOptions::new().read(true).custom_flags(AS_A_FILE).open(lock_path(path));
-    lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// Makes the empty file first, since the journal's files take their mode from it.
 fn create(path: &Path) -> Result<(), StoreError> {
-    let made = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(path);
-    made.map(drop).map_err(|source| StoreError::File { path: path.to_owned(), source })
+    match OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(path) {
+        Ok(_) => Ok(()),
+        // Another start made it meanwhile; the lock says whose it is.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
+    }
 }
 
 fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
@@ -288,7 +258,7 @@ fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
     let version = version(&connection, path)?;
     configure(&connection).map_err(refuse)?;
     check_health(&connection, path).map_err(refuse)??;
-    migrate(&mut connection, path, version).map_err(refuse)??;
+    upgrade(&mut connection, path, version, STEPS)?;
     Ok((connection, inode))
 }
 
@@ -301,6 +271,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, Store
     let pages = pragma("page_count").map_err(refuse)?;
     match (application, found) {
         (0, 0) if pages == 0 => Ok(0),
+        (APPLICATION_ID, 1..FIRST_VERSION) => Err(StoreError::PreRelease(path.to_owned())),
         (APPLICATION_ID, 1..) if found <= SCHEMA_VERSION => Ok(found),
         (APPLICATION_ID, 1..) => {
             Err(StoreError::Newer { path: path.to_owned(), found, known: SCHEMA_VERSION })
@@ -348,35 +319,4 @@ fn check_health(connection: &Connection, path: &Path) -> rusqlite::Result<Result
             detail: said.lines().last().unwrap_or_default().to_owned(),
         }),
     })
-}
-
-fn migrate(
-    connection: &mut Connection,
-    path: &Path,
-    found: i64,
-) -> rusqlite::Result<Result<(), StoreError>> {
-    let applied = usize::try_from(found).unwrap_or(0);
-    // A table that others refer to cannot be rebuilt while foreign keys are enforced, and that can
-    // be turned off outside of a transaction only: at its end they are checked instead.
-    connection.pragma_update(None, "foreign_keys", false)?;
-    for (place, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(migration)?;
-        if let Some(detail) = dangling(&transaction)? {
-            return Ok(Err(StoreError::Corrupt { path: path.to_owned(), detail }));
-        }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", place + 1)?;
-        transaction.commit()?;
-    }
-    connection.pragma_update(None, "foreign_keys", true)?;
-    Ok(Ok(()))
-}
-
-/// Which row refers to one that is not there, if any does.
-fn dangling(connection: &Connection) -> rusqlite::Result<Option<String>> {
-    let tables = |row: &rusqlite::Row<'_>| Ok((row.get("table")?, row.get("parent")?));
-    let found: Option<(String, String)> =
-        connection.query_row("PRAGMA foreign_key_check", [], tables).optional()?;
-    Ok(found.map(|(table, parent)| format!("a row of {table} belongs to none of {parent}")))
 }

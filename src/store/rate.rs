@@ -100,7 +100,7 @@ mod tests {
             let claimed = batch.claim(&account, Cause::Manual, None, 0, Time(time)).expect("claimed");
             let refresh = claimed.expect("a line");
             batch.append(refresh, key, Time(time), &told, false).expect("appended");
-            let read = batch.snapshot(key, refresh).expect("read").expect("there");
+            let read = batch.last_answer(key).expect("read").expect("there");
             batch.commit().expect("committed");
 
             let shown: (f64, f64, i64) = reader

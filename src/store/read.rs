@@ -1,19 +1,17 @@
 //! Reading beside the daemon: a connection that cannot write and waits for nobody.
 
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 use crate::account::AccountId;
 use crate::clock::Time;
 use crate::store::account::account_id;
-use crate::store::open::{check_file, is_held, version};
+use crate::store::file_lock::FileLock;
+use crate::store::open::{check_file, version};
+use crate::store::open_reader::open_reader;
 use crate::store::overview::NEWEST_SNAPSHOT;
-use crate::store::{Creation, ReadTx, SCHEMA_VERSION, Store, StoreError};
-
-/// Readers of a WAL database wait only while another process repairs it after a crash.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::store::{Creation, ReadTx, SCHEMA_VERSION, Store, StoreError, schema};
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -22,7 +20,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the database at `path`.
+    /// Opens the database at `path`. Where its views are another version's, this connection has
+    /// its own: what only reads changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Missing`] where there is none, and whatever makes it unreadable.
@@ -30,16 +29,18 @@ impl Reader {
         if !check_file(path)? {
             return Err(StoreError::Missing(path.to_owned()));
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let connection = open_reader(path)?;
         match version(&connection, path)? {
-            0 => Err(StoreError::Missing(path.to_owned())),
-            _ => Ok(Reader { connection }),
+            0 => return Err(StoreError::Missing(path.to_owned())),
+            SCHEMA_VERSION if !schema::has_views_of_now(&connection)? => {
+                schema::make_own_views(&connection)?;
+            }
+            _ => {}
         }
+        Ok(Reader { connection })
     }
 
-    /// Opens the database at `path` for what this version's views say: one of an earlier version
+    /// Opens the database at `path` for what this version's tables hold: one of an earlier version
     /// is brought up to date first, as a writer would.
     ///
     /// # Errors
@@ -54,6 +55,14 @@ impl Reader {
         Reader::open(path)
     }
 
+    /// The database's schema, which may be an earlier one than this version writes.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn schema(&self) -> Result<i64, StoreError> {
+        Ok(self.connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+    }
+
     /// One consistent look at everything.
     ///
     /// # Errors
@@ -65,7 +74,7 @@ impl Reader {
 
 /// Whether a growthd process holds the database at `path` for writing now.
 pub fn is_in_use(path: &Path) -> bool {
-    is_held(path)
+    FileLock::is_held(path)
 }
 
 /// How an account of the watchlist stands, for people.
@@ -191,16 +200,12 @@ impl ReadTx<'_> {
 
     /// The list in numbers.
     pub fn totals(&self) -> Result<Totals, StoreError> {
-        // Before the third schema nobody had counted; a reader does not bring it up to date.
-        let snapshots = match self.tx.column_exists(None::<&str>, "_spend", "snapshots")? {
-            true => "(SELECT coalesce(sum(snapshots), 0) FROM _spend)",
-            false => "(SELECT count(*) FROM _snapshot)",
-        };
         let mut statement = self.tx.prepare_cached(&format!(
             "SELECT (SELECT count(*) FROM _account WHERE removed_time IS NULL),
                     (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM _refresh WHERE outcome = 0),
-                    {snapshots},
+                    (SELECT coalesce(sum(snapshots), 0) FROM _spend)
+                      + (SELECT count(*) FROM _refresh WHERE refresh_id < 0),
                     {NEWEST_SNAPSHOT},
                     (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)"
         ))?;

@@ -48,11 +48,11 @@ pub struct Reading {
     pub time: Time,
     /// Followers.
     pub followers: Option<i64>,
-    /// Likes.
+    /// Likes, unless they alone fell to 0.
     pub likes: Option<i64>,
     /// The vendor's engagement rate.
     pub engagement: Option<f64>,
-    /// Whether its numbers are not to be believed.
+    /// Whether something speaks against it as a whole.
     pub is_suspect: bool,
     /// Longest distance between the account's slots then, in seconds.
     pub interval: Option<i64>,
@@ -116,7 +116,8 @@ impl ReadTx<'_> {
         mut take: impl FnMut(AccountKey, Reading),
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT s.account, s.time, s.followers, s.likes, s.engagement_rate, s.is_suspect, r.interval
+            "SELECT s.account, s.time, s.followers,
+                    CASE WHEN s.suspect & 1 = 0 THEN s.likes END, s.engagement_rate, s.suspect >= 2, r.interval
              FROM _snapshot s JOIN _refresh r ON r.refresh_id = s.refresh_id
              ORDER BY s.account, s.refresh_id",
         )?;

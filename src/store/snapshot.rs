@@ -1,13 +1,13 @@
 //! Snapshots: appended, never changed. The profile beside them: kept when it changes.
 
 use rusqlite::types::Value;
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use crate::clock::Time;
 use crate::measurement::{Field, Measurement, Number, Profile};
-use crate::store::account::Account;
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::rate::stored;
+use crate::store::suspicion::{Known, Suspicion, suspicion};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// The numbers of a stored snapshot, to hold a new one against.
@@ -21,6 +21,17 @@ pub struct Previous {
     pub avg_views: Option<Number>,
     /// When the vendor had scraped the platform.
     pub analyzed: Option<Time>,
+}
+
+impl From<&Measurement> for Previous {
+    fn from(told: &Measurement) -> Previous {
+        Previous {
+            counts: told.counts(),
+            rates: [told.engagement_rate, told.virality_score],
+            avg_views: told.avg_views,
+            analyzed: told.analyzed,
+        }
+    }
 }
 
 impl From<Number> for Value {
@@ -46,19 +57,50 @@ fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
 }
 
 impl ReadTx<'_> {
-    /// The numbers of an account's snapshot.
-    pub fn snapshot(
-        &self,
-        account: AccountKey,
-        refresh: RefreshId,
-    ) -> Result<Option<Previous>, StoreError> {
+    /// What the account's next answer is held against.
+    fn known(&self, account: AccountKey) -> Result<Known, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT followers, following, videos, likes, engagement_rate, virality_score,
-                    avg_views, analyzed_time
-             FROM _snapshot WHERE account = ?1 AND refresh_id = ?2",
+                    avg_views, analyzed_time, measured_followers, measured_likes
+             FROM _snapshot WHERE account = ?1 ORDER BY refresh_id DESC LIMIT 1",
         )?;
-        let mut rows = statement.query_map([account.0, refresh.0], previous)?;
-        Ok(rows.next().transpose()?)
+        let last = |row: &Row<'_>| Ok((previous(row)?, row.get(8)?, row.get(9)?));
+        let Some((last, followers, likes)) = statement.query_row([account.0], last).optional()?
+        else {
+            return Ok(Known::default());
+        };
+        // Only where the last answer lacks one is there anything to look for beyond it.
+        let followers = match followers {
+            None => self.last_measured(account, "measured_followers")?,
+            followers => followers,
+        };
+        let likes = match likes {
+            None => self.last_measured(account, "measured_likes")?,
+            likes => likes,
+        };
+        Ok(Known { last: Some(last), followers, likes })
+    }
+
+    #[cfg(test)]
+    pub(super) fn last_answer(&self, account: AccountKey) -> Result<Option<Previous>, StoreError> {
+        Ok(self.known(account)?.last)
+    }
+
+    fn last_measured(&self, account: AccountKey, column: &str) -> Result<Option<i64>, StoreError> {
+        let mut statement = self.tx.prepare_cached(&format!(
+            "SELECT {column} FROM _snapshot WHERE account = ?1 AND {column} IS NOT NULL
+             ORDER BY refresh_id DESC LIMIT 1"
+        ))?;
+        Ok(statement.query_row([account.0], |row| row.get(0)).optional()?)
+    }
+
+    /// When the account's newest snapshot was taken against which as a whole nothing speaks.
+    pub fn last_measured_time(&self, account: AccountKey) -> Result<Option<Time>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT time FROM _snapshot WHERE account = ?1 AND suspect < 2
+             ORDER BY refresh_id DESC LIMIT 1",
+        )?;
+        Ok(statement.query_row([account.0], |row| row.get(0).map(Time)).optional()?)
     }
 
     /// Whether a measured snapshot of the account was taken after `from` and not after `to`.
@@ -69,23 +111,9 @@ impl ReadTx<'_> {
         to: Time,
     ) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _snapshot
-             WHERE account = ?1 AND time > ?2 AND time <= ?3 AND is_suspect = 0",
+            "SELECT 1 FROM _snapshot WHERE account = ?1 AND time > ?2 AND time <= ?3 AND suspect < 2",
         )?;
         Ok(statement.exists(params![account, from, to])?)
-    }
-
-    /// When the newest measured snapshot of the account was taken.
-    pub(crate) fn last_measured_time(
-        &self,
-        account: AccountKey,
-    ) -> Result<Option<Time>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT time FROM _snapshot WHERE account = ?1 AND is_suspect = 0
-             ORDER BY refresh_id DESC LIMIT 1",
-        )?;
-        let mut rows = statement.query_map([account], |row| row.get(0))?;
-        Ok(rows.next().transpose()?)
     }
 
     fn profile(&self, account: AccountKey) -> Result<Option<Vec<Value>>, StoreError> {
@@ -100,33 +128,16 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Appends an account's snapshot, with what speaks against it.
-    pub(crate) fn append_snapshot(
-        &self,
-        account: &Account,
-        refresh: RefreshId,
-        time: Time,
-        measurement: &Measurement,
-        is_clock_contradicted: bool,
-    ) -> Result<(), StoreError> {
-        let previous = match account.last_refresh {
-            Some(last) => self.snapshot(account.key, last)?,
-            None => None,
-        };
-        let is_suspect =
-            is_clock_contradicted || previous.is_some_and(|last| is_suspect(measurement, &last));
-        self.append(refresh, account.key, time, measurement, is_suspect)
-    }
-
-    /// Appends a snapshot.
+    /// Appends a snapshot, with what speaks against it. Answers that.
     pub fn append(
         &self,
         refresh: RefreshId,
         account: AccountKey,
         time: Time,
         told: &Measurement,
-        is_suspect: bool,
-    ) -> Result<(), StoreError> {
+        clock_contradicts: bool,
+    ) -> Result<Suspicion, StoreError> {
+        let suspect = suspicion(told, &self.known(account)?, clock_contradicts);
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
@@ -142,10 +153,10 @@ impl WriteTx<'_> {
             told.virality_score.map(stored),
             told.avg_views.map(Value::from),
             told.analyzed.map(|analyzed| time.since(analyzed)),
-            is_suspect,
+            suspect,
             told.extra,
         ])?;
-        Ok(())
+        Ok(suspect)
     }
 
     /// Stores what `told` says that is new of the account's profile, with a line in the profile
@@ -216,21 +227,4 @@ fn fields(profile: &Profile) -> [(&'static str, Field<Value>); 7] {
         ("profile_url", text(&profile.profile_url)),
         ("is_verified", is_verified),
     ]
-}
-
-/// Whether numbers were not measured anew, or fell in a way that is rather a fault: a count
-/// that fell to 0, or all as before with the same `lastAnalyzed`.
-fn is_suspect(told: &Measurement, last: &Previous) -> bool {
-    let counts = told.counts();
-    let fell = counts
-        .iter()
-        .zip(&last.counts)
-        .any(|(now, then)| *now == Some(0) && then.is_some_and(|then| then > 0));
-    let numbers = Previous {
-        counts,
-        rates: [told.engagement_rate, told.virality_score],
-        avg_views: told.avg_views,
-        analyzed: told.analyzed,
-    };
-    fell || (told.analyzed.is_some() && numbers == *last)
 }

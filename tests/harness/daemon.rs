@@ -68,6 +68,20 @@ impl Daemon {
         }
     }
 
+    /// Waits for a line for each of `words`, in whatever order they come, after the last that was
+    /// waited for. What comes next is looked for after the last of them.
+    #[track_caller]
+    pub fn until_all(&mut self, words: &[&str]) {
+        let begin = self.read;
+        let mut end = begin;
+        for words in words {
+            self.read = begin;
+            self.until(words);
+            end = end.max(self.read);
+        }
+        self.read = end;
+    }
+
     /// Waits until it says that it watches: from then on it can be signalled.
     pub fn once_up(mut self) -> Daemon {
         self.until(" watches (");

@@ -40,3 +40,9 @@ pub fn poll<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Makes a named pipe, with the mode of a key.
+pub fn make_pipe(path: &std::path::Path) {
+    let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status();
+    assert!(made.expect("mkfifo").success());
+}

@@ -15,6 +15,7 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
         "NOTIFY_SOCKET",
         "WATCHDOG_USEC",
         "JOURNAL_STREAM",
+        "TZDIR",
     ] {
         command.env_remove(name);
     }

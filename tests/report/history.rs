@@ -114,7 +114,7 @@ impl World {
                         snapshot.followers,
                         snapshot.likes,
                         snapshot.engagement,
-                        snapshot.is_suspect
+                        2 * i64::from(snapshot.is_suspect)
                     ],
                 )
                 .expect("a snapshot");

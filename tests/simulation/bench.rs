@@ -1,20 +1,23 @@
-//! A small engine on a file of its own, driven by hand.
+//! A small daemon on a file of its own, driven by hand.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use growthd::api::Answer;
-use growthd::clock::{Now, Time};
+use growthd::clock::Time;
 use growthd::config::{CatchUp, OnUnknown, Retry, Watched};
-use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, Event};
-use growthd::store::{Claim, Creation, Store};
+use growthd::engine::EngineConfig;
+use growthd::store::Claim;
+use rusqlite::Connection;
 
+use super::process::{Process, Turned};
+use super::time::At;
 use super::vendor::Kind;
 
 /// A time of day in UTC.
-pub fn at(text: &str) -> Time {
-    let text = format!("{text}Z");
-    Time(chrono::DateTime::parse_from_rfc3339(&text).expect("a time").timestamp())
+pub fn at(text: &str) -> i64 {
+    let connection = Connection::open_in_memory().expect("a database");
+    let sql = "SELECT CAST(strftime('%s', ?1) AS INTEGER)";
+    connection.query_row(sql, [text], |row| row.get(0)).expect("a time")
 }
 
 pub fn watched(id: &str, cron: &str, timezone: &str) -> Watched {
@@ -30,7 +33,7 @@ pub fn watched(id: &str, cron: &str, timezone: &str) -> Watched {
 }
 
 /// The defaults of a configuration, without the pace.
-pub fn terms() -> EngineConfig {
+pub fn config() -> EngineConfig {
     EngineConfig {
         retry: Retry {
             first_delay: 30,
@@ -47,124 +50,131 @@ pub fn terms() -> EngineConfig {
 
 pub struct Bench {
     folder: tempfile::TempDir,
-    engine: Option<Engine>,
+    process: Option<Process>,
     pub list: Vec<Watched>,
-    pub terms: EngineConfig,
-    /// What the vendor answers from now on; [`Kind::Ok`] where nothing is said.
+    pub config: EngineConfig,
+    /// What the vendor answers for an account.
     pub answers: HashMap<&'static str, Kind>,
+    /// What it answers for all others.
+    pub everybody: Kind,
+    /// How far the vendor's `Date` is off the world, if it sends one.
     pub date_error: Option<i64>,
-    pub events: Vec<Event>,
+    now: At,
     count: u64,
 }
 
 impl Bench {
-    pub fn new(list: Vec<Watched>, terms: EngineConfig) -> Bench {
+    /// A daemon that starts now, by the machine's clock and the world's.
+    pub fn new(list: Vec<Watched>, config: EngineConfig, now: i64) -> Bench {
         let folder = super::folder();
-        Store::open(&folder.path().join("growth.db"), Creation::Allowed).expect("a store");
-        Bench {
+        Process::create(&folder.path().join("growth.db")).expect("a store");
+        let mut bench = Bench {
             folder,
-            engine: None,
+            process: None,
             list,
-            terms,
+            config,
             answers: HashMap::new(),
+            everybody: Kind::Ok,
             date_error: None,
-            events: Vec::new(),
-            count: 0,
-        }
+            now: At { world_ms: now * 1000, skew_ms: 0 },
+            count: 10,
+        };
+        bench.start();
+        bench
     }
 
-    /// Ends the process where it is.
-    pub fn crash(&mut self) {
-        self.engine = None;
+    fn connection(&self) -> Connection {
+        Connection::open(self.folder.path().join("growth.db")).expect("a connection")
     }
 
-    /// Begins a process, or takes an edit.
-    pub fn watch(&mut self, now: Time) {
+    /// Goes on to when the machine's clock shows this, with nothing happening in between.
+    pub fn pass_to(&mut self, wall: i64) {
+        self.now.world_ms = wall * 1000 - self.now.skew_ms;
+    }
+
+    /// Sets the machine's clock.
+    pub fn set_clock(&mut self, by: i64) {
+        self.now.skew_ms += by * 1000;
+    }
+
+    /// Ends the process where it is, and begins another.
+    pub fn start(&mut self) {
+        self.process = None;
         let path = self.folder.path().join("growth.db");
-        let terms = &self.terms;
-        let engine = self.engine.get_or_insert_with(|| {
-            let store = Store::open(&path, Creation::Refused).expect("a store");
-            store.make_volatile().expect("a pragma");
-            Engine::new(store, terms.clone(), ClaimMode::Due)
-        });
-        engine.watch(&self.list, self.terms.clone(), now.into()).expect("a watchlist");
+        let boot = self.now.world_ms / 2;
+        self.process =
+            Some(Process::start(&path, self.config.clone(), boot, true).expect("a process"));
+        self.watch();
     }
 
-    pub fn start(&mut self, now: Time) {
-        self.crash();
-        self.watch(now);
+    /// Takes the list as it is.
+    pub fn watch(&mut self) {
+        let process = self.process.as_mut().expect("a process");
+        process.watch(&self.list, self.config.clone(), self.now).expect("a watchlist");
     }
 
-    pub fn engine(&mut self) -> &mut Engine {
-        self.engine.as_mut().expect("a process")
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("a process")
     }
 
-    /// One turn; the calls it claims.
-    pub fn turn(&mut self, now: Time) -> (Vec<Claim>, Option<Now>) {
-        let turn = self.engine().turn(now.into()).expect("a turn");
-        self.events.extend(turn.events);
-        (turn.claims, turn.wake)
+    /// The machine slept until its clock shows this.
+    pub fn sleep_to(&mut self, wall: i64) {
+        self.pass_to(wall);
+        let now = self.now;
+        self.process().resumed(now);
     }
 
-    pub fn answer(&mut self, claim: Claim, now: Time) {
-        let kind = self
-            .answers
-            .get(claim.account_id().expect("an account").as_str())
-            .copied()
-            .unwrap_or(Kind::Ok);
+    /// A person asks for an account.
+    pub fn request(&mut self, requester: u64, id: &str) {
+        let now = self.now;
+        self.process().request(requester, &[id.to_owned()], now).expect("a request");
+    }
+
+    pub fn turn(&mut self) -> Turned {
+        let now = self.now;
+        self.process().turn(now).expect("a turn")
+    }
+
+    /// A turn while another process holds the write lock.
+    pub fn turn_in_vain(&mut self) {
+        let other = self.connection();
+        other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+        let now = self.now;
+        self.process().turn(now).expect_err("locked");
+    }
+
+    pub fn answer(&mut self, claim: Claim) {
+        let id = claim.account_id().expect("an account").to_string();
+        let kind = self.answers.get(id.as_str()).copied().unwrap_or(self.everybody);
         self.count += 1;
-        let date = self.date_error.map(|error| now.plus(error));
-        let answer: Answer = kind.answer(claim.account_id().expect("an account"), self.count, date);
-        self.engine().take(CompletedCall::new(claim, answer, now));
+        let date = self.date_error.map(|error| Time(self.now.world() + error));
+        let (answer, now) = (kind.answer(&id, self.count, date), self.now);
+        self.process().take(claim, answer, now);
     }
 
-    /// Goes on from `now` to before `until`, each answer taking a second. Answers how many
+    /// Lives until the machine's clock shows this, each answer taking a second. Answers how many
     /// calls were made.
-    pub fn run(&mut self, now: Time, until: Time) -> usize {
-        let (mut now, mut calls) = (now, 0);
-        while now < until {
-            let (claims, wake) = self.turn(now);
+    pub fn run(&mut self, until: i64) -> usize {
+        let mut calls = 0;
+        while self.now.wall() < until {
+            let Turned { claims, wake, .. } = self.turn();
             calls += claims.len();
-            let is_answered = claims.is_empty();
+            let end = until * 1000 - self.now.skew_ms;
+            let soon = self.now.world_ms + 1000;
+            self.now.world_ms = match claims.is_empty() {
+                true => wake.unwrap_or(end).max(soon).min(end.max(soon)),
+                false => soon,
+            };
             for claim in claims {
-                self.answer(claim, now.plus(1));
+                self.answer(claim);
             }
-            let next = wake.map_or(until, Now::time).max(now.plus(1));
-            now = if is_answered { next } else { now.plus(1) };
         }
         calls
     }
 
-    /// Does something while another process holds the write lock.
-    pub fn lock(&mut self, meanwhile: impl FnOnce(&mut Bench)) {
-        let other = rusqlite::Connection::open(self.folder.path().join("growth.db"));
-        let other = other.expect("a writer");
-        other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-        meanwhile(self);
-    }
-
-    /// Puts a copy of the database, as it is now, aside.
-    pub fn back_up(&self) {
-        let connection = rusqlite::Connection::open(self.folder.path().join("growth.db"));
-        let copy = self.folder.path().join("copy.db");
-        let done = connection.expect("a reader").execute("VACUUM INTO ?1", [copy.to_str()]);
-        done.expect("a copy");
-    }
-
-    /// Puts the copy in the database's place.
-    pub fn restore(&self) {
-        for suffix in ["-wal", "-shm"] {
-            let file = self.folder.path().join(format!("growth.db{suffix}"));
-            std::fs::remove_file(file).expect("a journal");
-        }
-        let [from, to] = ["copy.db", "growth.db"].map(|name| self.folder.path().join(name));
-        std::fs::rename(from, to).expect("a rename");
-    }
-
     /// The ledger as `id cause slot outcome`, from line `first` on.
     pub fn ledger(&self, first: i64) -> Vec<String> {
-        let connection = rusqlite::Connection::open(self.folder.path().join("growth.db"));
-        let connection = connection.expect("a reader");
+        let connection = self.connection();
         let mut statement = connection
             .prepare(
                 "SELECT account_id || ' ' || cause || ' ' ||
@@ -178,8 +188,15 @@ impl Bench {
     }
 
     /// A number that the database answers.
-    pub fn number(&self, sql: &str) -> Option<i64> {
-        let connection = rusqlite::Connection::open(self.folder.path().join("growth.db"));
-        connection.expect("a reader").query_row(sql, [], |row| row.get(0)).expect("a row")
+    pub fn number(&self, sql: &str) -> i64 {
+        self.connection().query_row(sql, [], |row| row.get(0)).expect("a row")
+    }
+
+    /// How many accounts this slot was bought for.
+    pub fn bought(&self, slot: &str) -> i64 {
+        self.number(&format!(
+            "SELECT count(DISTINCT account_id) FROM refreshes
+             WHERE outcome = 'ok' AND scheduled_utc = '{slot}Z'"
+        ))
     }
 }

@@ -1,16 +1,15 @@
 //! When an account's slots are, computed another way than the program does: day by day, from
-//! what the person meant, without a cron parser.
+//! what the person meant, without a cron parser or anybody's reading of clock changes.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use chrono::{Datelike, Days, MappedLocalTime, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
-use chrono_tz::Tz;
-
 use super::random::Random;
+use super::zone::Zone;
 
 /// How many days are searched: a 31st comes again within two months.
-const SEARCHED: u64 = 70;
+const SEARCHED: i64 = 70;
 
 /// On which days.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -19,77 +18,72 @@ enum On {
     /// Days of the week, Sunday as bit 0.
     Weekdays(u8),
     /// A day of the month, in the months that have it.
-    Monthday(u32),
+    Monthday(i64),
+    /// A day of the month, and days of the week too.
+    Either(i64, u8),
 }
 
 /// Days, times of day and a zone; and an account's own offset.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     on: On,
-    hours: Vec<u32>,
-    minute: u32,
-    second: Option<u32>,
-    zone: Tz,
+    hours: Vec<i64>,
+    minutes: Vec<i64>,
+    second: Option<i64>,
+    zone: Zone,
     /// Seconds after each occurrence.
     pub offset: i64,
-    last: Cell<(i64, i64)>,
+    /// Windows between two neighbouring occurrences that were looked for lately.
+    known: [Cell<(i64, i64)>; 2],
 }
-
-/// Zones that never change their clocks, change by an hour in either half-year, and by half an
-/// hour.
-const ZONES: [Tz; 6] = [
-    Tz::UTC,
-    Tz::Europe__London,
-    Tz::America__New_York,
-    Tz::Australia__Lord_Howe,
-    Tz::Asia__Kolkata,
-    Tz::Pacific__Auckland,
-];
 
 impl Calendar {
     /// Weekly by preference, as the vendor recommends.
     pub fn draw(random: &mut Random) -> Calendar {
+        let weekday = 1 << random.between(0, 6);
         let on = match random.between(0, 19) {
             0..=2 => On::Every,
             3..=4 => On::Monthday(random.pick(&[1, 15, 28, 29, 30, 31])),
             5..=6 => On::Weekdays(0b001_0010),
-            _ => On::Weekdays(1 << random.between(0, 6)),
+            7 => On::Either(random.pick(&[1, 15]), weekday),
+            _ => On::Weekdays(weekday),
         };
         // The hours around which clocks change come up more often.
         let hour = random.pick(&[0, 1, 1, 2, 2, 3, 6, 6, 9, 14, 23]);
-        // A list of hours is what croner calls an interval, whose slots the clocks may skip.
-        let is_several = on != On::Every && random.chance(15);
-        let hours = if is_several { vec![5, 12, 18] } else { vec![hour] };
+        let minute = random.pick(&[0, 0, 15, 30, 30, 45, 59]);
+        let (hours, minutes) = match random.between(0, 19) {
+            0 if on != On::Every => (vec![5, 12, 18], vec![minute]),
+            1 => (vec![1, 13], vec![minute]),
+            2 if on != On::Every => (vec![hour], vec![0, 30]),
+            _ => (vec![hour], vec![minute]),
+        };
         Calendar {
             on,
             hours,
-            minute: random.pick(&[0, 0, 15, 30, 30, 45, 59]),
-            second: random.chance(20).then(|| u32::try_from(random.between(0, 59)).expect("small")),
-            zone: random.pick(&ZONES),
+            minutes,
+            second: random.chance(20).then(|| random.between(0, 59)),
+            zone: Zone::draw(random),
             offset: 0,
-            last: Cell::new((0, 0)),
+            known: [const { Cell::new((0, 0)) }; 2],
         }
     }
 
     /// The cron pattern that says the same.
     pub fn cron(&self) -> String {
+        let list = |values: &[i64]| values.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+        let weekdays =
+            |bits: u8| list(&(0..7).filter(|day| bits & (1 << day) != 0).collect::<Vec<i64>>());
         let mut cron = String::new();
         if let Some(second) = self.second {
             write!(cron, "{second} ").expect("a string takes all");
         }
-        let hours: Vec<String> = self.hours.iter().map(u32::to_string).collect();
-        write!(cron, "{} {} ", self.minute, hours.join(",")).expect("a string takes all");
-        match self.on {
-            On::Every => cron.push_str("* * *"),
-            On::Weekdays(bits) => {
-                let days: Vec<String> = (0..7u8)
-                    .filter(|day| bits & (1 << day) != 0)
-                    .map(|day| day.to_string())
-                    .collect();
-                write!(cron, "* * {}", days.join(",")).expect("a string takes all");
-            }
-            On::Monthday(day) => write!(cron, "{day} * *").expect("a string takes all"),
-        }
+        write!(cron, "{} {} ", list(&self.minutes), list(&self.hours)).expect("a string takes all");
+        cron += &match self.on {
+            On::Every => "* * *".to_owned(),
+            On::Weekdays(bits) => format!("* * {}", weekdays(bits)),
+            On::Monthday(day) => format!("{day} * *"),
+            On::Either(day, bits) => format!("{day} * {}", weekdays(bits)),
+        };
         cron
     }
 
@@ -100,7 +94,11 @@ impl Calendar {
 
     /// Shorter than the distance of any two occurrences.
     pub fn longest_spread(&self) -> i64 {
-        if self.hours.len() > 1 { 4 * 3600 } else { 20 * 3600 }
+        match (self.hours.len(), self.minutes.len()) {
+            (_, 2..) => 20 * 60,
+            (2.., _) => 4 * 3600,
+            _ => 20 * 3600,
+        }
     }
 
     /// The latest slot at or before `time`.
@@ -113,51 +111,69 @@ impl Calendar {
         self.window(time).1
     }
 
+    /// How far `slot` is from the one before it.
+    pub fn since_the_one_before(&self, slot: i64) -> i64 {
+        slot - self.at_or_before(slot - 1)
+    }
+
+    /// The shortest and the longest distance of neighbours in about a year around `time`.
+    pub fn distances(&self, time: i64) -> (i64, i64) {
+        let (mut shortest, mut longest) = (i64::MAX, 0);
+        let mut slot = self.at_or_before(time - 200 * 86_400);
+        while slot < time + 200 * 86_400 {
+            let next = self.after(slot);
+            shortest = shortest.min(next - slot);
+            longest = longest.max(next - slot);
+            slot = next;
+        }
+        (shortest, longest)
+    }
+
     fn window(&self, time: i64) -> (i64, i64) {
         let time = time - self.offset;
-        let (mut from, mut next) = self.last.get();
-        if !(from <= time && time < next) {
-            let today = Utc.timestamp_opt(time, 0).unwrap().with_timezone(&self.zone).date_naive();
-            from = (0..SEARCHED)
-                .map(|days| today + TimeDelta::days(1) - Days::new(days))
-                .find_map(|day| self.on_day(day).rfind(|slot| *slot <= time))
-                .expect("it fired before");
-            next = (0..SEARCHED)
-                .map(|days| today - TimeDelta::days(1) + Days::new(days))
-                .find_map(|day| self.on_day(day).find(|slot| *slot > time))
-                .expect("it fires again");
-            self.last.set((from, next));
-        }
+        let is_in = |(from, next): &(i64, i64)| *from <= time && time < *next;
+        let known = self.known.iter().map(Cell::get).find(is_in);
+        let (from, next) = known.unwrap_or_else(|| {
+            let today = time.div_euclid(86_400);
+            let from = (0..SEARCHED)
+                .find_map(|days| self.on_day(today + 1 - days).range(..=time).next_back().copied());
+            let next = (0..SEARCHED)
+                .find_map(|days| self.on_day(today - 1 + days).range(time + 1..).next().copied());
+            let found = (from.expect("it fired before"), next.expect("it fires again"));
+            self.known[1].set(self.known[0].get());
+            self.known[0].set(found);
+            found
+        });
         (from + self.offset, next + self.offset)
     }
 
-    fn on_day(&self, day: NaiveDate) -> impl DoubleEndedIterator<Item = i64> + '_ {
+    /// The instants on a day, counted from 1970.
+    fn on_day(&self, day: i64) -> BTreeSet<i64> {
+        let in_week = |bits: u8| bits & (1 << (day + 4).rem_euclid(7)) != 0;
         let is_on = match self.on {
             On::Every => true,
-            On::Weekdays(bits) => bits & (1 << day.weekday().num_days_from_sunday()) != 0,
-            On::Monthday(number) => day.day() == number,
+            On::Weekdays(bits) => in_week(bits),
+            On::Monthday(number) => day_of_month(day) == number,
+            On::Either(number, bits) => day_of_month(day) == number || in_week(bits),
         };
-        let hours = if is_on { self.hours.as_slice() } else { &[] };
-        hours.iter().map(move |&hour| {
-            let second = self.second.unwrap_or(0);
-            self.instant(day.and_hms_opt(hour, self.minute, second).expect("a time of day"))
-        })
-    }
-
-    /// What the clocks repeat counts at the first, what they skip at the end of the gap.
-    fn instant(&self, local: NaiveDateTime) -> i64 {
-        match self.zone.from_local_datetime(&local) {
-            MappedLocalTime::Single(time) | MappedLocalTime::Ambiguous(time, _) => time.timestamp(),
-            MappedLocalTime::None => {
-                let seconds = TimeDelta::seconds(i64::from(self.second.unwrap_or(0)));
-                let mut minute = local - seconds;
-                loop {
-                    minute += TimeDelta::minutes(1);
-                    if let Some(time) = self.zone.from_local_datetime(&minute).earliest() {
-                        return time.timestamp();
-                    }
-                }
+        let mut instants = BTreeSet::new();
+        for hour in self.hours.iter().filter(|_| is_on) {
+            for minute in &self.minutes {
+                let second = self.second.unwrap_or(0);
+                let local = day * 86_400 + hour * 3600 + minute * 60 + second;
+                instants.insert(self.zone.first_at_or_after(local));
             }
         }
+        instants
     }
+}
+
+/// The day of the month of a day counted from 1970.
+fn day_of_month(day: i64) -> i64 {
+    // Within the 400 years that the calendar repeats in, counted from a 1st of March.
+    let day = (day + 719_468).rem_euclid(146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    day - (153 * month + 2) / 5 + 1
 }

@@ -3,16 +3,19 @@
 use std::path::PathBuf;
 
 use growthd::api::CLOCK_TOLERANCE;
-use growthd::clock::{Now, Time};
-use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, RefreshRequest};
-use growthd::store::{Claim, Creation, Store, StoreError};
+use growthd::clock::Time;
+use growthd::engine::EngineConfig;
+use growthd::store::{Claim, StoreError};
 use rusqlite::Connection;
 
-use super::oracle::Oracle;
-use super::plan::{Entry, Happening, Plan, Step, edit};
+use super::happening::{Happening, Step, edit};
+use super::oracle::{Heard, Oracle};
+use super::plan::{Entry, Plan, id_of, number_of};
+use super::process::Process;
 use super::promise::{Broken, Promise, hold};
 use super::random::Random;
 use super::sabotage::Sabotage;
+use super::time::At;
 use super::vendor::Kind;
 
 /// How often a turn may have nothing to do and ask for another at once.
@@ -21,11 +24,20 @@ const SPINS: usize = 50;
 /// How long after a failed turn the daemon tries again, in seconds.
 const AGAIN: i64 = 60;
 
+/// How often a process is woken that has nothing to do, in milliseconds. The daemon's heartbeat
+/// comes far more often.
+const HEARTBEAT: i64 = 24 * 3600 * 1000;
+
+/// How many accounts an edited list may have beyond what it began with.
+const MORE: usize = 8;
+
 /// A call on its way.
 #[derive(Debug)]
 struct Call {
     claim: Claim,
     kind: Kind,
+    /// Whom the answer is about.
+    id: String,
     /// When its end is heard of, in the world's milliseconds.
     arrives: i64,
 }
@@ -40,8 +52,10 @@ pub struct Driver<'a> {
     skew: i64,
     entries: Vec<Entry>,
     removed: Vec<Entry>,
-    terms: EngineConfig,
-    engine: Option<Engine>,
+    /// Until when the list has nobody.
+    emptied: Option<i64>,
+    config: EngineConfig,
+    process: Option<Process>,
     is_reload_due: bool,
     is_stopping: bool,
     starts: i64,
@@ -53,6 +67,7 @@ pub struct Driver<'a> {
     locked: Option<(Connection, i64)>,
     moved: Option<i64>,
     happened: usize,
+    requester: u64,
     spins: usize,
     pub oracle: Oracle,
     sabotage: Option<Sabotage>,
@@ -68,7 +83,7 @@ impl<'a> Driver<'a> {
         is_traced: bool,
     ) -> Result<Driver<'a>, Broken> {
         let path = folder.join("growth.db");
-        Store::open(&path, Creation::Allowed).map_err(|error| store(&error))?;
+        Process::create(&path).map_err(|error| store(&error))?;
         Ok(Driver {
             plan,
             random: Random::new(seed ^ 0xd1ce),
@@ -76,8 +91,9 @@ impl<'a> Driver<'a> {
             skew: 0,
             entries: plan.entries.clone(),
             removed: Vec::new(),
-            terms: plan.terms.clone(),
-            engine: None,
+            emptied: None,
+            config: plan.config.clone(),
+            process: None,
             is_reload_due: false,
             is_stopping: false,
             starts: plan.start * 1000,
@@ -89,8 +105,9 @@ impl<'a> Driver<'a> {
             locked: None,
             moved: None,
             happened: 0,
+            requester: 0,
             spins: 0,
-            oracle: Oracle::new(&path, plan.terms.clone(), plan.timeout)?,
+            oracle: Oracle::new(&path, plan.config.clone())?,
             folder,
             sabotage,
             trace: is_traced.then(Vec::new),
@@ -98,20 +115,18 @@ impl<'a> Driver<'a> {
     }
 
     fn say(&mut self, what: impl FnOnce() -> String) {
-        let (time, now) = (Time(self.time.div_euclid(1000)), self.now());
+        let at = self.at();
         if let Some(trace) = &mut self.trace {
-            let skew = if self.skew == 0 { String::new() } else { format!(" (clock {now:?})") };
-            trace.push(format!("{time}{skew} {}", what()));
+            let skew = match self.skew {
+                0 => String::new(),
+                _ => format!(" (clock {})", Time(at.wall())),
+            };
+            trace.push(format!("{}{skew} {}", Time(at.world()), what()));
         }
     }
 
-    /// The machine's clock.
-    fn now(&self) -> Now {
-        Now(self.time + self.skew)
-    }
-
-    fn local(&self) -> i64 {
-        self.now().time().0
+    fn at(&self) -> At {
+        At { world_ms: self.time, skew_ms: self.skew }
     }
 
     /// Lives through the whole plan.
@@ -119,23 +134,21 @@ impl<'a> Driver<'a> {
         let end = self.plan.end * 1000;
         while self.time < end {
             self.advance(end);
-            if self.engine.is_some() {
-                self.oracle.check_waiting(self.local())?;
+            if self.process.is_some() && !self.is_stopping && !self.is_in_trouble() {
+                self.oracle.check_waiting(self.at())?;
             }
-            self.mend()?;
+            self.mend();
             if self.happens()? {
                 continue;
             }
-            if self.engine.is_none() {
+            if self.process.is_none() {
                 if self.time >= self.starts {
                     self.start()?;
                 }
                 continue;
             }
-            self.receive()?;
-            if self.engine.is_some() {
-                self.turn()?;
-            }
+            self.receive();
+            self.turn()?;
         }
         self.oracle.finish()
     }
@@ -145,7 +158,7 @@ impl<'a> Driver<'a> {
         let mut next = end;
         let mut consider = |time: Option<i64>| next = next.min(time.unwrap_or(i64::MAX));
         consider(self.plan.happenings.get(self.happened).map(|(time, _)| time * 1000));
-        if self.engine.is_none() {
+        if self.process.is_none() {
             consider(Some(self.starts));
         } else {
             consider(self.wake);
@@ -153,6 +166,7 @@ impl<'a> Driver<'a> {
         }
         consider(self.locked.as_ref().map(|(_, until)| *until));
         consider(self.moved);
+        consider(self.emptied);
         consider((self.disk_full > 0).then_some(self.disk_full));
         match next > self.time {
             true => {
@@ -163,8 +177,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Ends the file's troubles whose time has come.
-    fn mend(&mut self) -> Result<(), Broken> {
+    /// Ends the troubles whose time has come.
+    fn mend(&mut self) {
         if self.locked.as_ref().is_some_and(|(_, until)| *until <= self.time) {
             self.locked = None;
             self.say(|| "the lock is gone".to_owned());
@@ -179,7 +193,11 @@ impl<'a> Driver<'a> {
             self.bound_disk();
             self.say(|| "the disk has room".to_owned());
         }
-        Ok(())
+        if self.emptied.is_some_and(|until| until <= self.time) {
+            self.emptied = None;
+            self.say(|| "the list is back".to_owned());
+            self.reload();
+        }
     }
 
     fn is_in_trouble(&self) -> bool {
@@ -197,9 +215,19 @@ impl<'a> Driver<'a> {
 
     fn bound_disk(&mut self) {
         let pages = u32::from(self.disk_full > 0);
-        if let Some(engine) = &mut self.engine {
-            engine.store().bound_pages(pages).expect("a bound");
+        if let Some(process) = &mut self.process {
+            process.bound_pages(pages);
         }
+    }
+
+    /// What the list has now.
+    fn list(&self) -> &[Entry] {
+        if self.emptied.is_some() { &[] } else { &self.entries }
+    }
+
+    fn reload(&mut self) {
+        self.is_reload_due = self.process.is_some() && !self.is_stopping;
+        self.wake = Some(self.time);
     }
 
     /// Whether something happened, and the loop should look anew.
@@ -214,29 +242,35 @@ impl<'a> Driver<'a> {
         self.say(|| format!("{happening:?}"));
         match happening {
             Happening::Edit(how) => {
-                edit(&mut self.entries, &mut self.removed, how);
+                let most = self.plan.entries.len() + MORE;
+                edit(&mut self.entries, &mut self.removed, most, how);
                 if how % 5 == 0 {
-                    self.terms.max_in_flight = 1 + usize::from(how % 2 == 0);
-                    self.terms.retry.max_paid_attempts = 3;
+                    self.config.max_in_flight = 1 + usize::from(how % 2 == 0);
+                    self.config.retry.max_paid_attempts = 3;
                 }
-                self.is_reload_due = self.engine.is_some() && !self.is_stopping;
-                self.wake = Some(self.time);
+                self.reload();
+            }
+            Happening::Reload => self.reload(),
+            Happening::Emptied(seconds) => {
+                self.emptied = Some(self.time + seconds * 1000 + 1);
+                self.reload();
             }
             Happening::Crash { at: Step::Idle, down } => self.crash_now(down),
             Happening::Crash { at, down } => self.crash = Some((at, down)),
             Happening::Stop { down } => {
-                if let Some(engine) = &mut self.engine {
-                    engine.stop();
+                if let Some(process) = &mut self.process {
+                    process.stop();
                     self.is_stopping = true;
                     self.down = down;
                     self.wake = Some(self.time);
                 }
             }
-            Happening::Suspend(seconds) => self.suspend(seconds)?,
+            Happening::Suspend(seconds) => self.suspend(seconds),
+            Happening::Frozen(seconds) => self.freeze(seconds),
             Happening::ClockStep(by) => {
                 self.skew += by * 1000;
-                let now = self.local();
-                self.oracle.clock_stepped(by, now);
+                let (at, is_up) = (self.at(), self.process.is_some());
+                self.oracle.clock_set(by, is_up, at);
                 self.wake = Some(self.time);
             }
             Happening::DiskFull(seconds) => {
@@ -257,13 +291,19 @@ impl<'a> Driver<'a> {
                     self.rename("growth.db", "away.db");
                 }
             }
-            Happening::RefreshRequest(which) => {
-                let count = u64::try_from(self.entries.len()).expect("few");
-                let place = usize::try_from(which % count).expect("small");
-                let id = self.entries[place].watched.id.clone();
-                if let Some(engine) = self.engine.as_mut().filter(|_| !self.is_stopping) {
-                    self.oracle.wished(id.as_str());
-                    engine.wish(RefreshRequest::Now(id));
+            Happening::Requested(which) => self.request(which),
+            Happening::Cancelled => {
+                if let Some(process) = &mut self.process {
+                    process.cancel(self.requester);
+                    self.oracle.wishes.cancelled(self.requester);
+                }
+            }
+            Happening::LookUp => {
+                self.requester += 1;
+                if let Some(process) = self.process.as_mut().filter(|_| !self.is_stopping) {
+                    self.oracle.wishes.looked_up();
+                    self.oracle.forced(self.time / 1000);
+                    process.look_up(self.requester, &format!("name-{}", self.requester));
                     self.wake = Some(self.time);
                 }
             }
@@ -271,7 +311,33 @@ impl<'a> Driver<'a> {
         Ok(true)
     }
 
-    fn suspend(&mut self, seconds: i64) -> Result<(), Broken> {
+    /// One account, a few, all, or one that nobody has.
+    fn request(&mut self, which: u64) {
+        let random = &mut Random::new(which);
+        let some = |entries: &[Entry], random: &mut Random| {
+            entries[random.below(entries.len())].watched.id.to_string()
+        };
+        let ids: Vec<String> = match random.between(0, 9) {
+            0 => self.entries.iter().map(|entry| entry.watched.id.to_string()).collect(),
+            1..=2 => (0..3).map(|_| some(&self.entries, random)).collect(),
+            3 => vec!["nobody-here".to_owned()],
+            _ => vec![some(&self.entries, random)],
+        };
+        self.requester += 1;
+        if let Some(process) = self.process.as_mut().filter(|_| !self.is_stopping) {
+            let at = At { world_ms: self.time, skew_ms: self.skew };
+            if process.request(self.requester, &ids, at).is_ok() {
+                self.oracle.wishes.asked(self.requester, &ids);
+                if ids[0] != "nobody-here" {
+                    self.oracle.forced(at.world());
+                }
+            }
+            self.wake = Some(self.time);
+        }
+    }
+
+    /// The machine sleeps; what is answered meanwhile may be lost.
+    fn suspend(&mut self, seconds: i64) {
         self.time += seconds * 1000;
         let time = self.time;
         for call in self.calls.iter_mut().filter(|call| call.arrives < time) {
@@ -280,17 +346,29 @@ impl<'a> Driver<'a> {
                 call.kind = Kind::TimedOut;
             }
         }
-        let now = self.now();
-        if let Some(engine) = &mut self.engine {
-            engine.resumed(now);
-            self.oracle.resumed(now.time().0);
+        let at = self.at();
+        if let Some(process) = &mut self.process {
+            process.resumed(at);
+            self.oracle.woke(at);
             self.wake = Some(time);
         }
-        Ok(())
+    }
+
+    /// Nothing runs but the clock; what is answered meanwhile is there afterwards.
+    fn freeze(&mut self, seconds: i64) {
+        self.time += seconds * 1000;
+        let (time, at) = (self.time, self.at());
+        for call in &mut self.calls {
+            call.arrives = call.arrives.max(time);
+        }
+        if self.process.is_some() {
+            self.oracle.thawed(at);
+            self.wake = Some(time);
+        }
     }
 
     fn crash_now(&mut self, down: i64) {
-        if self.engine.take().is_some() {
+        if self.process.take().is_some() {
             self.say(|| format!("crashed, down for {down} s"));
             self.calls.clear();
             self.oracle.forgets();
@@ -316,128 +394,150 @@ impl<'a> Driver<'a> {
         if self.moved.is_some() {
             return Ok(());
         }
-        let opened = Store::open(&self.folder.join("growth.db"), Creation::Refused);
-        let store = match opened {
-            Ok(store) => store,
+        let boot = self.random.between(0, self.time);
+        let path = self.folder.join("growth.db");
+        let told =
+            self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
+        let has_own_clock = self.sabotage != Some(Sabotage::SetUnheard);
+        let mut process = match Process::start(&path, told.clone(), boot, has_own_clock) {
+            Ok(process) => process,
             Err(error) => return self.fails(&error),
         };
-        store.make_volatile().map_err(|error| self::store(&error))?;
-        let mut engine = Engine::new(store, self.terms.clone(), ClaimMode::Due);
-        let list: Vec<_> = self.entries.iter().map(|entry| entry.watched.clone()).collect();
-        if let Err(error) = engine.watch(&list, self.terms.clone(), self.now()) {
+        let list: Vec<_> = self.list().iter().map(|entry| entry.watched.clone()).collect();
+        if let Err(error) = process.watch(&list, told, self.at()) {
             return self.fails(&error);
         }
         self.say(|| "started".to_owned());
-        self.engine = Some(engine);
+        self.process = Some(process);
         self.is_reload_due = false;
         self.is_stopping = false;
         self.wake = Some(self.time);
         self.bound_disk();
-        let now = self.local();
-        self.oracle.started(now)?;
-        self.oracle.watched(&self.entries, &self.terms, now);
-        Ok(())
+        self.oracle.started(self.at())?;
+        self.tell_list(true)
+    }
+
+    /// Tells the oracle what was taken.
+    fn tell_list(&mut self, is_start: bool) -> Result<(), Broken> {
+        let at = self.at();
+        let entries = if self.emptied.is_some() { &[][..] } else { &self.entries };
+        self.oracle.watched(entries, &self.config, is_start, at)
     }
 
     /// What the store refuses is right only while the file is in trouble.
     fn fails(&mut self, error: &StoreError) -> Result<(), Broken> {
         self.say(|| format!("the store: {error}"));
         self.wake = Some(self.time + AGAIN * 1000);
-        let excused = self.local() + AGAIN + 1;
-        self.oracle.excuse(excused);
+        let at = self.at();
+        self.oracle.store_failed(at.world() + AGAIN + 1, at);
         hold(self.is_in_trouble(), Promise::Store, || error.to_string())
     }
 
-    fn receive(&mut self) -> Result<(), Broken> {
-        let (now, time, skew) = (self.now(), self.time, self.skew);
-        let mut place = 0;
-        while place < self.calls.len() {
-            if self.calls[place].arrives > time {
-                place += 1;
-                continue;
-            }
-            let Call { claim, kind, .. } = self.calls.swap_remove(place);
-            let (id, world) =
-                (claim.account_id().expect("an account").clone(), time.div_euclid(1000));
-            let error = self.plan.date_error(world);
-            let date = self.plan.has_date.then_some(Time(world + error));
-            let off = world + error - now.time().0;
-            let is_clock_off = date.is_some() && kind.is_answer() && off.abs() > CLOCK_TOLERANCE;
-            let count = self.random.next() % 1_000_000;
-            let answer = kind.answer(&id, count, date);
-            self.oracle.hears(claim.refresh().0, kind, is_clock_off);
-            self.say(|| format!("{id} is answered: {kind:?} skew {skew}"));
-            if let Some(engine) = &mut self.engine {
-                engine.take(CompletedCall::new(claim, answer, now.time()));
+    fn receive(&mut self) {
+        self.calls.sort_by_key(|call| call.arrives);
+        let (at, time) = (self.at(), self.time);
+        let count = self.calls.partition_point(|call| call.arrives <= time);
+        for Call { claim, kind, id, .. } in self.calls.drain(..count).collect::<Vec<_>>() {
+            let error = self.plan.date_error(at.world());
+            let date = self.plan.has_date.then_some(Time(at.world() + error));
+            let off = at.world() + error - at.wall();
+            let contradicts = date.is_some() && kind.is_answer() && off.abs() > CLOCK_TOLERANCE;
+            let count = match kind {
+                Kind::Cached => 7,
+                _ => 10 + self.random.next() % 1_000_000,
+            };
+            self.oracle.hears(claim.refresh().0, Heard { kind, contradicts, count });
+            self.say(|| format!("{id} is answered: {kind:?}"));
+            let told = self.sabotage.map_or(kind, |sabotage| sabotage.kind(kind));
+            let date = date.filter(|_| self.sabotage != Some(Sabotage::DateUnheard));
+            let answer = told.answer(&id, count, date);
+            if let Some(process) = &mut self.process {
+                process.take(claim, answer, at);
             }
         }
-        Ok(())
     }
 
     fn turn(&mut self) -> Result<(), Broken> {
         if self.crash.is_some_and(|(at, _)| at == Step::Answered) && self.crashes(Step::Answered) {
             return Ok(());
         }
-        let now = self.now();
-        let Some(engine) = &mut self.engine else { return Ok(()) };
+        let at = self.at();
+        let list: Vec<_> = match self.is_reload_due {
+            true => self.list().iter().map(|entry| entry.watched.clone()).collect(),
+            false => Vec::new(),
+        };
+        let told =
+            self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
+        let Some(process) = &mut self.process else { return Ok(()) };
         if self.is_reload_due && !self.is_stopping {
-            let list: Vec<_> = self.entries.iter().map(|entry| entry.watched.clone()).collect();
-            match engine.watch(&list, self.terms.clone(), now) {
+            match process.watch(&list, told, at) {
                 Ok(changes) => {
                     self.is_reload_due = false;
-                    self.oracle.watched(&self.entries, &self.terms, now.time().0);
                     self.say(|| format!("reloaded: {changes}"));
+                    if let Some(sabotage) = self.sabotage {
+                        sabotage.after_reload(&self.oracle)?;
+                    }
+                    self.tell_list(false)?;
                 }
                 Err(error) => return self.fails(&error),
             }
         }
-        let Some(engine) = &mut self.engine else { return Ok(()) };
-        let turn = match engine.turn(now) {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let turn = match process.turn(at) {
             Ok(turn) => turn,
             Err(error) => return self.fails(&error),
         };
         for event in &turn.events {
-            self.say(|| format!("  {event:?}"));
+            self.say(|| format!("  {event}"));
         }
-        self.oracle.turned(now)?;
+        if let Some(sabotage) = self.sabotage {
+            sabotage.before_oracle(&self.oracle)?;
+        }
+        self.oracle.turned(at)?;
         if let Some(sabotage) = self.sabotage {
             sabotage.after_turn(&self.oracle, &turn.claims, &mut self.random)?;
         }
-        self.wake = turn.wake.map(|wake| wake.0 - self.skew);
+        self.wake = Some(turn.wake.unwrap_or(i64::MAX).min(self.time + HEARTBEAT));
         if self.is_reload_due {
             self.wake = Some(self.time + AGAIN * 1000);
         }
         hold(self.spins < SPINS, Promise::NoSpinning, || {
-            format!("wake {:?} at {now:?}", turn.wake)
+            format!("wake {:?} at {at:?}", turn.wake)
         })?;
-        if !turn.claims.is_empty() && self.crashes(Step::Claimed) {
-            return Ok(());
-        }
-        let count = turn.claims.len();
-        for (place, claim) in turn.claims.into_iter().enumerate() {
-            self.send(claim)?;
-            if place == count / 2 && self.crashes(Step::HalfSent) {
-                return Ok(());
-            }
-        }
-        if count > 0 && self.crashes(Step::Sent) {
-            return Ok(());
-        }
-        if count == 0 && self.crashes(Step::Settled) {
-            return Ok(());
-        }
-        let is_done = self.engine.as_ref().is_some_and(Engine::is_idle);
+        self.send_all(turn.claims)?;
+        let is_done = self.process.as_ref().is_some_and(Process::is_idle);
         if self.is_stopping && is_done {
             self.say(|| "stopped".to_owned());
-            self.engine = None;
+            self.process = None;
+            self.is_stopping = false;
             self.starts = self.time + self.down * 1000 + 1;
         }
         Ok(())
     }
 
+    fn send_all(&mut self, claims: Vec<Claim>) -> Result<(), Broken> {
+        let count = claims.len();
+        if count == 0 {
+            self.crashes(Step::Settled);
+            return Ok(());
+        }
+        if self.crashes(Step::Claimed) {
+            return Ok(());
+        }
+        for (place, claim) in claims.into_iter().enumerate() {
+            self.send(claim)?;
+            if place == count / 2 && self.crashes(Step::HalfSent) {
+                return Ok(());
+            }
+        }
+        self.crashes(Step::Sent);
+        Ok(())
+    }
+
     fn send(&mut self, claim: Claim) -> Result<(), Broken> {
-        let id = claim.account_id().expect("an account").as_str();
-        let account: usize = id["account-".len()..].parse().expect("a number");
+        let account = claim.account_id().map(|id| number_of(id.as_str()));
+        // Somebody looked up is the next who comes into the list.
+        let number = account.unwrap_or(self.entries.len() + self.removed.len());
         let kind = self.plan.kind(account, self.time.div_euclid(1000), &mut self.random);
         let latency = match kind {
             Kind::TimedOut => self.plan.timeout * 1000,
@@ -450,7 +550,7 @@ impl<'a> Driver<'a> {
             self.oracle.leaves(claim.refresh().0, is_charged)?;
         }
         self.say(|| format!("asks: {claim:?}"));
-        self.calls.push(Call { claim, kind, arrives: self.time + latency });
+        self.calls.push(Call { claim, kind, id: id_of(number), arrives: self.time + latency });
         Ok(())
     }
 }

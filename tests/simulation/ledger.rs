@@ -1,9 +1,10 @@
-//! The database as anybody may read it: private tables, but a connection of its own.
+//! The database as anybody may read it, on a connection of its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use growthd::schedule::stable_hash;
+use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::promise::{Broken, Promise, hold};
@@ -12,25 +13,29 @@ use super::promise::{Broken, Promise, hold};
 #[derive(Clone, PartialEq, Debug)]
 pub struct Line {
     pub id: i64,
-    pub account: i64,
+    pub account: Option<i64>,
     pub cause: i64,
     pub outcome: i64,
     pub spent: i64,
     pub slot: Option<i64>,
     pub started: i64,
-    pub finished: Option<i64>,
+    pub took: i64,
     pub error: Option<String>,
 }
 
 pub const PENDING: i64 = 0;
 pub const OK: i64 = 1;
+pub const FAILED: i64 = 2;
 pub const SKIPPED: i64 = 4;
 
-impl Line {
-    pub fn is_scheduled(&self) -> bool {
-        self.cause < 4
-    }
+pub const FIRST: i64 = 0;
+pub const SCHEDULE: i64 = 1;
+pub const CATCH_UP: i64 = 2;
+pub const RETRY: i64 = 3;
+pub const MANUAL: i64 = 4;
+pub const ADD: i64 = 5;
 
+impl Line {
     fn read(row: &Row<'_>) -> rusqlite::Result<Line> {
         Ok(Line {
             id: row.get(0)?,
@@ -40,29 +45,15 @@ impl Line {
             spent: row.get(4)?,
             slot: row.get(5)?,
             started: row.get(6)?,
-            finished: row.get(7)?,
+            took: row.get(7)?,
             error: row.get(8)?,
         })
     }
-}
 
-/// Where an account stands.
-#[derive(Clone, Debug)]
-pub struct Stand {
-    pub account: i64,
-    pub id: String,
-    pub next_due: Option<i64>,
-    pub last_slot: Option<i64>,
-    pub slot: Option<i64>,
-}
-
-/// The pause's row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Paused {
-    pub kind: i64,
-    pub since: i64,
-    pub probe: i64,
-    pub probes: i64,
+    /// Whether it came of the schedule, and not of a person.
+    pub fn is_scheduled(&self) -> bool {
+        self.cause < MANUAL
+    }
 }
 
 /// A reader.
@@ -71,8 +62,11 @@ pub struct Ledger {
     connection: Connection,
 }
 
-const LINE: &str = "SELECT refresh_id, account, cause, outcome, spent, slot, started_time,
-    finished_time, error FROM _refresh";
+const LINE: &str = "SELECT refresh_id, account, cause, outcome, spent, slot, started_time, took,
+    error FROM _refresh";
+
+/// What of a view's row may change with the account's profile.
+const PROFILE: [&str; 4] = ["name", "label", "username", "platform"];
 
 impl Ledger {
     pub fn open(path: &Path) -> Result<Ledger, Broken> {
@@ -95,41 +89,29 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    pub fn pause(&self) -> Result<Option<Paused>, Broken> {
+    /// The id of the account with this key.
+    pub fn account_id(&self, account: i64) -> Result<String, Broken> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT account_id FROM _account WHERE account = ?1")?;
+        Ok(statement.query_row([account], |row| row.get(0))?)
+    }
+
+    /// When each account, or this one, runs next.
+    pub fn next_times(&self, id: Option<&str>) -> Result<Vec<(String, Option<i64>)>, Broken> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT account_id, next_time FROM accounts WHERE account_id = ?1 OR ?1 IS NULL",
+        )?;
+        let rows = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether the snapshot of this line is suspect.
+    pub fn is_suspect(&self, id: i64) -> Result<Option<bool>, Broken> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT kind, since_time, probe_time, probes FROM _pause")?;
-        let mut rows = statement.query_map([], |row| {
-            Ok(Paused {
-                kind: row.get(0)?,
-                since: row.get(1)?,
-                probe: row.get(2)?,
-                probes: row.get(3)?,
-            })
-        })?;
+            .prepare_cached("SELECT is_suspect FROM snapshots WHERE refresh_id = ?1")?;
+        let mut rows = statement.query_map([id], |row| row.get(0))?;
         Ok(rows.next().transpose()?)
-    }
-
-    pub fn wait(&self) -> Result<Option<i64>, Broken> {
-        let mut statement = self.connection.prepare_cached("SELECT until_time FROM _wait")?;
-        let mut rows = statement.query_map([], |row| row.get(0))?;
-        Ok(rows.next().transpose()?)
-    }
-
-    pub fn stands(&self) -> Result<Vec<Stand>, Broken> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT account, account_id, next_due, last_slot, slot FROM _account",
-        )?;
-        let rows = statement.query_map([], |row| {
-            Ok(Stand {
-                account: row.get(0)?,
-                id: row.get(1)?,
-                next_due: row.get(2)?,
-                last_slot: row.get(3)?,
-                slot: row.get(4)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Breaks something on purpose.
@@ -137,20 +119,20 @@ impl Ledger {
         Ok(self.connection.execute_batch(sql)?)
     }
 
-    /// `_spend` is what the ledger says, day by day; answers its sum.
+    /// `spend` is what the ledger says, day by day; answers its sum.
     pub fn check_spend(&self) -> Result<i64, Broken> {
-        let days = |sql: &str| -> Result<Vec<(i64, i64, i64, i64)>, Broken> {
+        let days = |sql: &str| -> Result<Vec<(String, i64, i64, i64)>, Broken> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
-        let kept = days("SELECT day, calls, spent, snapshots FROM _spend ORDER BY day")?;
+        let kept = days("SELECT day, calls, spent, snapshots FROM spend ORDER BY day")?;
         let counted = days(
-            "SELECT started_time / 86400, count(*), sum(spent), sum(outcome = 1) FROM _refresh
-             WHERE outcome <> 4 GROUP BY 1 ORDER BY 1",
+            "SELECT date(started_time, 'unixepoch'), count(*), sum(spent), sum(outcome = 1)
+             FROM _refresh WHERE outcome <> 4 GROUP BY 1 ORDER BY 1",
         )?;
-        hold(kept == counted, Promise::Spent, || format!("_spend {kept:?} ledger {counted:?}"))?;
+        hold(kept == counted, Promise::Spent, || format!("spend {kept:?} ledger {counted:?}"))?;
         Ok(counted.iter().map(|(_, _, spent, _)| spent).sum())
     }
 
@@ -162,20 +144,9 @@ impl Ledger {
 
     /// Holds every settled line and every snapshot against what it was when first seen.
     pub fn check_history(&self, seen: &mut Seen) -> Result<(), Broken> {
-        seen.hold(
-            &self.connection,
-            "SELECT refresh_id, json_array(account, cause, outcome, spent, slot, interval,
-                    started_time, finished_time, http_status, error, answer)
-             FROM _refresh WHERE outcome <> 0",
-            false,
-        )?;
-        seen.hold(
-            &self.connection,
-            "SELECT refresh_id, json_array(account, time, followers, following, videos, likes,
-                    engagement_rate, virality_score, avg_views, analyzed_time, is_suspect, extra)
-             FROM _snapshot",
-            true,
-        )
+        let lines = "SELECT * FROM refreshes WHERE outcome <> 'pending'";
+        seen.hold(&self.connection, lines, false)?;
+        seen.hold(&self.connection, "SELECT * FROM snapshots", true)
     }
 }
 
@@ -186,12 +157,20 @@ pub struct Seen(BTreeMap<(bool, i64), u64>);
 impl Seen {
     fn hold(&mut self, connection: &Connection, sql: &str, kind: bool) -> Result<(), Broken> {
         let mut statement = connection.prepare_cached(sql)?;
+        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let key = names.iter().position(|name| name == "refresh_id");
+        let key = key.ok_or_else(|| Broken::new(Promise::Store, "no refresh_id"))?;
         let mut rows = statement.query([])?;
         let mut left = self.0.range((kind, i64::MIN)..=(kind, i64::MAX)).count();
         while let Some(row) = rows.next()? {
-            let (id, text): (i64, String) = (row.get(0)?, row.get(1)?);
+            let mut text = String::new();
+            for (place, name) in names.iter().enumerate() {
+                if !PROFILE.contains(&name.as_str()) {
+                    text += &format!("{name} {:?} ", row.get::<_, Value>(place)?);
+                }
+            }
             let hash = stable_hash(text.as_bytes());
-            if let Some(before) = self.0.insert((kind, id), hash) {
+            if let Some(before) = self.0.insert((kind, row.get(key)?), hash) {
                 left -= 1;
                 hold(before == hash, Promise::HistoryStays, || format!("changed: {text}"))?;
             }

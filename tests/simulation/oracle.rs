@@ -1,142 +1,223 @@
-//! The oracle: holds what the engine wrote, and what the vendor saw, against the promises.
+//! The oracle: reads the database after every turn, and knows what the vendor saw.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use growthd::clock::{Now, Time};
 use growthd::engine::EngineConfig;
 
-use super::ledger::{Ledger, Line, OK, PENDING, Paused, SKIPPED, Seen, Stand};
-use super::model::Model;
+use super::ledger::{FAILED, Ledger, Line, OK, PENDING, SKIPPED, Seen};
+use super::owed::{Debt, Owed, Up};
 use super::plan::{DAY, Entry, HOUR};
 use super::promise::{Broken, Promise, hold};
-use super::vendor::Kind;
+use super::time::{At, NEVER};
+use super::trouble::{End, Trouble};
+use super::vendor::{Kind, Nature};
+use super::wishes::Wishes;
 
-/// The codes of the pauses.
-const REFUSED: i64 = 0;
-const FORBIDDEN: i64 = 1;
-const REDIRECTED: i64 = 2;
+/// How many turns pass between looks at everybody's next run.
+const TURNS: usize = 64;
+
+/// A call on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Pending {
+    line: Line,
+    /// When it was claimed, in the world's milliseconds.
+    pub(super) left: i64,
+}
+
+/// What a call brought back.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    pub kind: Kind,
+    /// Whether its `Date` contradicts the machine's clock.
+    pub contradicts: bool,
+    /// The number in it.
+    pub count: u64,
+}
 
 /// What was seen, and what follows from it.
 #[derive(Debug)]
 pub struct Oracle {
     ledger: Ledger,
-    pub terms: EngineConfig,
-    /// Of a call, in seconds.
-    timeout: i64,
-    models: BTreeMap<String, Model>,
+    pub(super) config: EngineConfig,
+    pub(super) owed: BTreeMap<String, Owed>,
     keys: HashMap<i64, String>,
-    pending: BTreeMap<i64, Line>,
+    pub(super) pending: BTreeMap<i64, Pending>,
     newest: i64,
+    /// What was spent, by the UTC day of the claim.
     days: HashMap<i64, i64>,
+    /// The same, of what people asked for.
+    manual_days: HashMap<i64, i64>,
     /// The calls the vendor saw, and whether it charged for them.
-    pub sent: HashMap<i64, bool>,
-    /// What came back, and whether its `Date` was off.
-    heard: HashMap<i64, (Kind, bool)>,
-    wishes: HashMap<String, usize>,
-    pause: Option<Paused>,
-    /// Since when slots are served as they come: between these two.
-    up: (i64, i64),
-    started: i64,
-    may_probe: bool,
-    stepped_back: bool,
-    is_start: bool,
-    last_claim: Option<Now>,
+    sent: HashMap<i64, bool>,
+    heard: Vec<(i64, Heard)>,
+    pub wishes: Wishes,
+    pub(super) trouble: Trouble,
+    pub(super) up: Up,
+    /// Until when something held everybody back, by the machine's clock.
+    pub(super) held: i64,
+    /// Until when something explains that anybody waits, in the world's seconds.
+    pub(super) excuse: i64,
+    pub(super) budget_excuse: i64,
+    /// Until when nobody may be asked, in the world's milliseconds.
+    pub(super) throttled: i64,
+    /// When the clock was set that no answer has confirmed yet, in the world's milliseconds.
+    pub(super) unconfirmed: Option<i64>,
+    pub(super) last_claim: Option<i64>,
+    /// When something was claimed, settled or skipped last, in the world's seconds.
+    pub(super) active: i64,
+    /// When a call came to nothing last, in the world's seconds.
+    pub(super) in_trouble: i64,
+    /// When calls were claimed, in the world's seconds.
+    pub(super) claims: Vec<i64>,
+    /// The same, of those that people asked for.
+    pub(super) asked: Vec<i64>,
+    oks: u64,
+    /// The newest lines with an ok, of two accounts.
+    newest_oks: [(String, i64); 2],
+    /// What look-ups found.
+    found: HashMap<String, Vec<i64>>,
     seen: Seen,
+    turns: usize,
     /// Calls, snapshots.
     pub counts: (usize, usize),
 }
 
 impl Oracle {
-    pub fn new(path: &Path, terms: EngineConfig, timeout: i64) -> Result<Oracle, Broken> {
+    pub fn new(path: &Path, config: EngineConfig) -> Result<Oracle, Broken> {
         Ok(Oracle {
             ledger: Ledger::open(path)?,
-            terms,
-            timeout,
-            models: BTreeMap::new(),
+            config,
+            owed: BTreeMap::new(),
             keys: HashMap::new(),
             pending: BTreeMap::new(),
             newest: 0,
             days: HashMap::new(),
+            manual_days: HashMap::new(),
             sent: HashMap::new(),
-            heard: HashMap::new(),
-            wishes: HashMap::new(),
-            pause: None,
-            up: (i64::MIN, i64::MIN),
-            started: i64::MIN,
-            may_probe: false,
-            stepped_back: false,
-            is_start: false,
+            heard: Vec::new(),
+            wishes: Wishes::default(),
+            trouble: Trouble::default(),
+            up: Up { awake: NEVER, free: NEVER },
+            held: NEVER,
+            excuse: NEVER,
+            budget_excuse: NEVER,
+            throttled: NEVER,
+            unconfirmed: None,
             last_claim: None,
+            active: NEVER,
+            in_trouble: NEVER,
+            claims: Vec::new(),
+            asked: Vec::new(),
+            oks: 0,
+            newest_oks: [(String::new(), 0), (String::new(), 0)],
+            found: HashMap::new(),
             seen: Seen::default(),
+            turns: 0,
             counts: (0, 0),
         })
     }
 
     /// A process began.
-    pub fn started(&mut self, now: i64) -> Result<(), Broken> {
-        self.up = (now, now);
-        self.started = now;
-        self.may_probe = true;
-        self.stepped_back = true;
-        self.is_start = true;
-        self.wishes.clear();
-        self.excuse(now);
+    pub fn started(&mut self, at: At) -> Result<(), Broken> {
+        self.woke(at);
+        self.trouble.force(at.world());
+        self.wishes.forget();
+        // Only the machine's own clock knows that another was set, and a start has seen nothing.
+        self.unconfirmed = None;
         self.ledger.check_history(&mut self.seen)
     }
 
-    /// The machine slept until `now`.
-    pub fn resumed(&mut self, now: i64) {
-        self.up = (now, now);
-        self.excuse(now);
-    }
-
-    /// Nothing could be served until `now`.
-    pub fn excuse(&mut self, now: i64) {
-        for model in self.models.values_mut() {
-            model.excuse = model.excuse.max(now);
+    /// Nothing of the process ran until now.
+    pub fn woke(&mut self, at: At) {
+        self.up = Up { awake: at.wall(), free: at.wall() };
+        self.excuse(at.world());
+        for owed in self.owed.values_mut() {
+            owed.unseen(at.wall());
         }
     }
 
-    pub fn clock_stepped(&mut self, by: i64, now: i64) {
-        self.stepped_back |= by < 0;
-        if by < 0 {
-            // How far apart calls are cannot be read off a clock that steps.
-            self.last_claim = None;
-        }
-        match by < 0 {
-            true => {
-                for model in self.models.values_mut() {
-                    model.excuse = now + DAY + self.terms.retry.max_delay;
-                }
-            }
-            false => self.excuse(now),
+    /// The process was stopped until now, and need not know it.
+    pub fn thawed(&mut self, at: At) {
+        self.up.free = at.wall();
+        self.excuse(at.world());
+        for owed in self.owed.values_mut() {
+            owed.unseen(at.wall());
         }
     }
 
-    pub fn wished(&mut self, id: &str) {
-        *self.wishes.entry(id.to_owned()).or_default() += 1;
-        self.may_probe = true;
+    /// Somebody did what may force a probe.
+    pub fn forced(&mut self, time: i64) {
+        self.trouble.force(time);
     }
 
-    /// The watchlist and the terms were taken.
-    pub fn watched(&mut self, entries: &[Entry], terms: &EngineConfig, now: i64) {
-        self.terms = terms.clone();
-        self.may_probe = true;
-        let mut left: Vec<String> = self.models.keys().cloned().collect();
+    /// Nothing could be served until then.
+    pub fn excuse(&mut self, until: i64) {
+        self.excuse = self.excuse.max(until);
+    }
+
+    /// The store refused; until then it need not be tried again.
+    pub fn store_failed(&mut self, until: i64, at: At) {
+        self.excuse(until);
+        self.held = self.held.max(at.wall() + until - at.world());
+    }
+
+    /// The wall clock was set by so many seconds.
+    pub fn clock_set(&mut self, by: i64, is_up: bool, at: At) {
+        self.excuse(at.world() + 60);
+        self.last_claim = None;
+        self.throttled = self.throttled.min(at.world_ms);
+        self.trouble.force(at.world());
+        self.up = Up { awake: self.up.awake.min(at.wall()), free: at.wall() };
+        self.held = self.held.min(at.wall());
+        self.budget_excuse = self.budget_excuse.min(at.world());
+        if by.abs() > HOUR + 1 && is_up {
+            self.unconfirmed = Some(at.world_ms);
+        }
+        for owed in self.owed.values_mut() {
+            owed.clock_set(by < 0, at);
+        }
+    }
+
+    /// The watchlist and the configuration were taken.
+    pub fn watched(
+        &mut self,
+        entries: &[Entry],
+        config: &EngineConfig,
+        is_start: bool,
+        at: At,
+    ) -> Result<(), Broken> {
+        self.config = config.clone();
+        self.trouble.force(at.world());
+        self.excuse(at.world());
+        let debts: Vec<(String, Option<Debt>)> =
+            self.owed.keys().map(|id| (id.clone(), self.must(id, at))).collect();
+        let mut settled = Vec::new();
+        for (id, must) in debts {
+            let entry = entries.iter().find(|entry| entry.watched.id.as_str() == id);
+            let owed = self.owed.get_mut(&id).expect("known");
+            let slot = owed.edited(entry, must, at).filter(|_| !is_start);
+            settled.extend(slot.map(|slot| (id, slot)));
+        }
         for entry in entries {
             let id = entry.watched.id.to_string();
-            left.retain(|known| *known != id);
-            match self.models.get_mut(&id) {
-                Some(model) => model.edited(Some(entry), now),
-                None => {
-                    self.models.insert(id, Model::new(entry.clone(), now));
-                }
-            }
+            let found = self.found.get(&id).map_or(&[][..], Vec::as_slice);
+            let new = || Owed::new(entry.clone(), found, at);
+            self.owed.entry(id).or_insert_with(new);
         }
-        for id in left {
-            self.models.get_mut(&id).expect("known").edited(None, now);
+        self.read_lines(at)?;
+        for (id, slot) in settled {
+            let line = self.owed[&id].lines.get(&slot).copied();
+            hold(line == Some(SKIPPED), Promise::Skipped, || {
+                format!("{id} was taken out with {slot} open, and no line says so")
+            })?;
         }
+        Ok(())
+    }
+
+    pub(super) fn must(&self, id: &str, at: At) -> Option<Debt> {
+        let up = Up { free: self.up.free.max(self.held.min(at.wall())), ..self.up };
+        self.owed[id].must(&self.config, &self.trouble, &up, at.wall())
     }
 
     /// A request is about to leave.
@@ -151,290 +232,295 @@ impl Oracle {
     }
 
     /// An answer was handed to the engine.
-    pub fn hears(&mut self, refresh: i64, kind: Kind, is_clock_off: bool) {
-        self.heard.insert(refresh, (kind, is_clock_off));
+    pub fn hears(&mut self, refresh: i64, heard: Heard) {
+        self.heard.push((refresh, heard));
     }
 
     /// What was handed to the engine and not settled is lost with the process.
     pub fn forgets(&mut self) {
-        let pending: Vec<i64> = self.pending.keys().copied().collect();
-        for refresh in pending {
-            self.heard.remove(&refresh);
-        }
+        self.heard.clear();
     }
 
-    /// A turn was committed at `now`.
-    pub fn turned(&mut self, now: Now) -> Result<(), Broken> {
-        let time = now.time().0;
-        let stands = self.ledger.stands()?;
-        for stand in &stands {
-            self.keys.entry(stand.account).or_insert_with(|| stand.id.clone());
-        }
-        let before = self.pause;
-        self.pause = self.ledger.pause()?;
-        // A start settles what the last process left before it looks at the clock.
-        if !self.is_start {
-            self.bring_back(time);
-        }
-        let is_answered = self.settle(time)?;
-        self.bring_back(time);
-        self.is_start = false;
-        hold(
-            before.is_none() || self.pause.is_some() || is_answered,
-            Promise::NoHammering,
-            || format!("{before:?} ended without an answer"),
-        )?;
-        self.note_pause(before, time);
-        let wait = self.ledger.wait()?.filter(|until| until - time <= self.terms.retry.max_delay);
-        for line in self.ledger.lines_after(self.newest)? {
-            self.newest = line.id;
+    /// A turn was committed.
+    pub fn turned(&mut self, at: At) -> Result<(), Broken> {
+        self.settle_lost(at)?;
+        for (id, heard) in std::mem::take(&mut self.heard) {
+            let line = self.read(id)?;
             match line.outcome {
-                PENDING => self.claimed(&line, before, wait, now)?,
-                SKIPPED => self.skipped(&line, time)?,
-                outcome => {
-                    let what = format!("line {} came to be with outcome {outcome}", line.id);
-                    return Err(Broken::new(Promise::LedgerFirst, what));
-                }
+                PENDING => self.heard.push((id, heard)),
+                _ => self.settled(&line, heard, at)?,
             }
         }
-        if self.pause.is_none() {
-            self.may_probe = false;
-        }
+        self.read_lines(at)?;
         let in_flight = self.pending.len();
-        hold(in_flight <= self.terms.max_in_flight, Promise::Pace, || {
+        hold(in_flight <= self.config.max_in_flight, Promise::Pace, || {
             format!("{in_flight} in flight")
         })?;
-        self.note_excuses(wait, time)?;
-        for stand in &self.ledger.stands()? {
-            self.check_stand(stand, time)?;
+        if let Some(budget) = &self.config.budget {
+            let period = budget.period(growthd::clock::Time(at.wall()));
+            self.budget_excuse = match self.spent(at).0 >= budget.refreshes {
+                true => at.world() + period.end().0 - at.wall(),
+                false => self.budget_excuse.min(at.world()),
+            };
+            self.held = self.held.max(at.wall() + self.budget_excuse - at.world());
         }
-        Ok(())
+        self.turns += 1;
+        if self.turns.is_multiple_of(TURNS) { self.check_next(None, at) } else { Ok(()) }
     }
 
-    /// Takes the models to a clock that stepped back.
-    fn bring_back(&mut self, time: i64) {
-        if std::mem::take(&mut self.stepped_back) {
-            self.up = (self.up.0.min(time), self.up.1.min(time));
-            self.started = self.started.min(time);
-            for model in self.models.values_mut() {
-                model.brought_back(time);
-            }
+    fn count_spent(&mut self, line: &Line, spent: i64) {
+        let day = line.started.div_euclid(DAY);
+        *self.days.entry(day).or_default() += spent;
+        if !line.is_scheduled() {
+            *self.manual_days.entry(day).or_default() += spent;
         }
     }
 
-    /// Whether one of what came back was an answer.
-    fn settle(&mut self, time: i64) -> Result<bool, Broken> {
-        let mut is_answered = false;
-        let pending: Vec<i64> = self.pending.keys().copied().collect();
-        for id in pending {
-            let line = self
-                .ledger
-                .line(id)?
-                .ok_or_else(|| Broken::new(Promise::LedgerFirst, format!("line {id} is gone")))?;
+    /// What is spent in the budget's period, and what of it for people.
+    pub(super) fn spent(&self, at: At) -> (u64, u64) {
+        let Some(budget) = &self.config.budget else { return (0, 0) };
+        let period = budget.period(growthd::clock::Time(at.wall()));
+        let sum = |days: &HashMap<i64, i64>| {
+            let spent: i64 = (period.from..period.to).filter_map(|day| days.get(&day)).sum();
+            u64::try_from(spent).unwrap_or(0)
+        };
+        (sum(&self.days), sum(&self.manual_days))
+    }
+
+    fn read(&self, id: i64) -> Result<Line, Broken> {
+        let gone = || Broken::new(Promise::LedgerFirst, format!("line {id} is gone"));
+        self.ledger.line(id)?.ok_or_else(gone)
+    }
+
+    /// Calls that nobody heard the end of: a crash's.
+    fn settle_lost(&mut self, at: At) -> Result<(), Broken> {
+        let heard: Vec<i64> = self.heard.iter().map(|(id, _)| *id).collect();
+        let silent: Vec<i64> =
+            self.pending.keys().copied().filter(|id| !heard.contains(id)).collect();
+        for id in silent {
+            let line = self.read(id)?;
             if line.outcome == PENDING {
-                let is_same = self.pending.get(&id) == Some(&line);
+                let is_same = self.pending.get(&id).is_some_and(|pending| pending.line == line);
                 hold(is_same, Promise::HistoryStays, || {
                     format!("changed while pending: {line:?}")
                 })?;
                 continue;
             }
-            self.pending.remove(&id);
-            let (kind, is_clock_off) = self.heard.remove(&id).unwrap_or((Kind::Lost, false));
-            is_answered |= kind.is_answer();
-            let verdict = (line.outcome, line.spent);
-            hold(verdict == kind.verdict(), Promise::Verdict, || format!("{kind:?} as {line:?}"))?;
-            let is_charged = self.sent.get(&id).is_some_and(|is_charged| *is_charged);
-            hold(!is_charged || line.spent == 1, Promise::Spent, || {
-                format!("{kind:?} was charged, and counts as free: {line:?}")
-            })?;
-            *self.days.entry(line.started.div_euclid(DAY)).or_default() += line.spent - 1;
-            self.counts.1 += usize::from(line.outcome == OK);
-            let is_shared = self.pause.is_some_and(|pause| match pause.kind {
-                FORBIDDEN => kind == Kind::Forbidden,
-                REDIRECTED => kind == Kind::Redirect,
-                _ => false,
-            });
-            let model = self.models.get_mut(&self.keys[&line.account]).expect("a model");
-            model.heard(&line, kind, is_clock_off, is_shared, &self.terms, time);
+            let heard = Heard { kind: Kind::Lost, contradicts: false, count: 0 };
+            self.settled(&line, heard, at)?;
         }
-        Ok(is_answered)
+        Ok(())
     }
 
-    fn note_pause(&mut self, before: Option<Paused>, time: i64) {
-        let after = self.pause;
-        let began = after.filter(|after| {
-            before.is_none_or(|before| (before.kind, before.since) != (after.kind, after.since))
-        });
-        if let Some(pause) = began {
-            let kind = match pause.kind {
-                FORBIDDEN => Some(Kind::Forbidden),
-                REDIRECTED => Some(Kind::Redirect),
-                _ => None,
-            };
-            for model in self.models.values_mut() {
-                if let Some(kind) = kind {
-                    model.release(kind, time);
+    /// The name of a key.
+    fn name(&mut self, account: Option<i64>) -> Result<Option<String>, Broken> {
+        let Some(account) = account else { return Ok(None) };
+        if let Some(id) = self.keys.get(&account) {
+            return Ok(Some(id.clone()));
+        }
+        let id = self.ledger.account_id(account)?;
+        self.keys.insert(account, id.clone());
+        Ok(Some(id))
+    }
+
+    /// A call has come to its end.
+    fn settled(&mut self, line: &Line, heard: Heard, at: At) -> Result<(), Broken> {
+        let pending = self.pending.remove(&line.id).expect("a pending call");
+        let Heard { kind, contradicts, .. } = heard;
+        let (outcome, spent) = kind.verdict();
+        let is_right = line.outcome == outcome && spent.is_none_or(|spent| spent == line.spent);
+        hold(is_right, Promise::Verdict, || format!("{kind:?} as {line:?}"))?;
+        let is_charged = self.sent.get(&line.id).is_some_and(|is_charged| *is_charged);
+        hold(!is_charged || line.spent == 1, Promise::Spent, || {
+            format!("{kind:?} was charged, and counts as free: {line:?}")
+        })?;
+        self.count_spent(line, line.spent - 1);
+        self.counts.1 += usize::from(line.outcome == OK);
+        self.active = at.world();
+        let nature = kind.nature();
+        let name = self.name(line.account)?;
+        let owed = name.as_ref().and_then(|name| self.owed.get_mut(name));
+        let was_well =
+            owed.as_ref().is_some_and(|owed| owed.is_active && owed.last_ok != Some(false));
+        if let Some(owed) = owed {
+            owed.in_flight = None;
+            // An answer that contradicts the clock serves no slot, whatever its line says.
+            let outcome = if contradicts && line.outcome == OK { FAILED } else { line.outcome };
+            owed.note(&Line { outcome, ..line.clone() });
+            owed.excuse = owed.excuse.max(at.world());
+        }
+        // Any answer of the vendor's that does not contradict the clock.
+        let is_confirmed = kind.is_answer() && !contradicts;
+        if is_confirmed && self.unconfirmed.is_some_and(|set| pending.left >= set) {
+            self.unconfirmed = None;
+        }
+        if nature == Nature::Served {
+            self.numbers(line, name.as_deref(), heard, at)?;
+        } else {
+            self.in_trouble = at.world();
+            self.came_to_nothing(&pending.line, name.as_deref(), kind, at);
+        }
+        let (watched, failing) = self.numbers_of_watched();
+        let account = name.as_deref().unwrap_or("somebody looked up");
+        let end = End { account, kind, contradicts, left: pending.left, was_well };
+        let was_perhaps = self.trouble.is_perhaps_shared();
+        if let Some((run, took_part)) = self.trouble.ended(&end, watched, failing, at.world()) {
+            for id in took_part {
+                if let Some(owed) = self.owed.get_mut(&id) {
+                    owed.is_as_before(run, &self.config, at);
                 }
             }
         }
-        match (before, after, began) {
-            (Some(_), None, _) => self.up = (time, time),
-            // Whether the old one ended or was replaced cannot be seen.
-            (Some(_), Some(_), Some(_)) => self.up.1 = time,
-            _ => {}
+        if let Some(wait) = kind.wait().filter(|_| self.trouble.is_perhaps_shared()) {
+            self.excuse(at.world() + wait.min(self.config.retry.max_delay) + 1);
         }
+        if was_perhaps && !self.trouble.is_perhaps_shared() {
+            self.excuse(at.world());
+            self.up.free = at.wall();
+        }
+        Ok(())
     }
 
-    fn claimed(
+    /// How many accounts are in the list, and how many of them had failed before this trouble.
+    fn numbers_of_watched(&self) -> (usize, usize) {
+        let active = || self.owed.iter().filter(|(_, owed)| owed.is_active);
+        let is_failing = |(id, owed): &(&String, &Owed)| {
+            let is_failing = owed.last_ok == Some(false) || owed.throttled.is_some();
+            is_failing && !self.trouble.began_well(id)
+        };
+        (active().count(), active().filter(is_failing).count())
+    }
+
+    /// An answer with numbers.
+    fn numbers(
         &mut self,
         line: &Line,
-        pause: Option<Paused>,
-        wait: Option<i64>,
-        now: Now,
+        name: Option<&str>,
+        heard: Heard,
+        at: At,
     ) -> Result<(), Broken> {
-        let time = now.time().0;
-        self.counts.0 += 1;
-        let id = self.keys[&line.account].clone();
-        *self.days.entry(line.started.div_euclid(DAY)).or_default() += line.spent;
-        if let Some(budget) = &self.terms.budget {
-            let period = budget.period(Time(time));
-            let spent: i64 = (period.from..period.to).filter_map(|day| self.days.get(&day)).sum();
-            hold(
-                u64::try_from(spent).is_ok_and(|spent| spent <= budget.refreshes),
-                Promise::Budget,
-                || format!("{spent} spent of {}", budget.refreshes),
-            )?;
-        }
-        if self.terms.requests_per_minute > 0
-            && let Some(last) = self.last_claim.filter(|last| *last <= now)
-        {
-            let step = 60_000 / i64::from(self.terms.requests_per_minute);
-            hold(now.0 - last.0 >= step, Promise::Pace, || {
-                format!("{} ms after the last call", now.0 - last.0)
-            })?;
-        }
-        self.last_claim = Some(now);
-        hold(wait.is_none_or(|until| until <= time), Promise::NoHammering, || {
-            format!("{id} is asked while everything waits until {wait:?}")
-        })?;
-        if let Some(after) = self.pause {
-            let is_probe = std::mem::take(&mut self.may_probe)
-                || pause.is_some_and(|pause| {
-                    pause.probe <= time || pause.probe > time + distance(&pause)
-                });
-            hold(is_probe, Promise::NoHammering, || {
-                format!("{id} is asked in spite of {after:?}")
-            })?;
-            hold(after.probe == time + distance(&after), Promise::NoHammering, || {
-                format!("the next probe is wrong: {after:?}")
-            })?;
-        }
-        let model = self.models.get_mut(&id).expect("a model");
-        hold(model.in_flight.is_none(), Promise::OncePerSlot, || {
-            format!("{id} is asked twice at once")
-        })?;
-        if line.cause == 4 {
-            let wishes = self.wishes.entry(id.clone()).or_default();
-            hold(*wishes > 0, Promise::NothingUnneeded, || format!("nobody asked for {id}"))?;
-            *wishes -= 1;
-        } else {
-            let debts = [self.up.0, self.up.1].map(|up| model.debt(&self.terms, up, time));
-            let is_owed = model.may_be_open(line.slot, time)
-                || debts.iter().flatten().any(|debt| model.is_served_by(debt, line.slot, time));
-            hold(is_owed, Promise::NothingUnneeded, || {
-                format!("{id} is asked for {:?}, and is owed {debts:?}: {model:?}", line.slot)
-            })?;
-            hold(!model.is_too_soon(line.slot, time), Promise::NoHammering, || {
-                format!("{id} is asked again before {}", model.not_before)
-            })?;
-            let causes = [self.up.0, self.up.1].map(|up| model.cause(line.slot, up));
-            hold(
-                causes.iter().any(|cause| cause.is_none_or(|cause| cause == line.cause)),
-                Promise::Verdict,
-                || {
-                    format!(
-                        "cause {} should be {causes:?}: {line:?} up {:?} {model:?}",
-                        line.cause, self.up
-                    )
-                },
-            )?;
-        }
-        model.claimed(line);
-        self.pending.insert(line.id, line.clone());
-        Ok(())
-    }
-
-    fn skipped(&mut self, line: &Line, time: i64) -> Result<(), Broken> {
-        let model = self.models.get_mut(&self.keys[&line.account]).expect("a model");
-        let slot = line.slot.unwrap_or(i64::MAX);
-        let why = line.error.clone().unwrap_or_default();
-        let [first, second] =
-            [self.up.0, self.up.1].map(|up| model.is_too_late(slot, &self.terms, up, time));
-        let is_right = slot <= time
-            && match why.split_once([' ', ':']).map_or("", |(word, _)| word) {
-                "superseded" => model.was_open(slot, self.started),
-                "fresh" => model.is_fresh(slot, time),
-                "too" => first || second,
-                _ => false,
-            };
-        hold(is_right && line.spent == 0, Promise::Skipped, || format!("{line:?} {model:?}"))?;
-        if !why.starts_with("superseded") {
-            model.passed_over(slot);
-        }
-        Ok(())
-    }
-
-    fn note_excuses(&mut self, wait: Option<i64>, time: i64) -> Result<(), Broken> {
-        if let Some(pause) = self.pause {
-            self.excuse(pause.probe.min(time + distance(&pause)));
-        }
-        if let Some(until) = wait {
-            self.excuse(until);
-        }
-        if let Some(budget) = &self.terms.budget {
-            let period = budget.period(Time(time));
-            let spent: i64 = (period.from..period.to).filter_map(|day| self.days.get(&day)).sum();
-            if u64::try_from(spent).is_ok_and(|spent| spent >= budget.refreshes) {
-                self.excuse(period.end().0);
+        let name = name.unwrap_or_default();
+        self.oks += u64::from(!heard.contradicts);
+        let mut newest = self.newest_oks.to_vec();
+        newest.retain(|(other, _)| other != name);
+        newest.push((name.to_owned(), line.id));
+        newest.sort_by_key(|(_, id)| -id);
+        newest.resize(2, (String::new(), 0));
+        self.newest_oks = newest.try_into().expect("two");
+        let is_suspect = self.ledger.is_suspect(line.id)?;
+        let time = line.started + line.took;
+        let Some(owed) = self.owed.get_mut(name) else {
+            if !heard.contradicts {
+                self.found.entry(name.to_owned()).or_default().push(time);
             }
+            return Ok(());
+        };
+        let is_zero = heard.kind == Kind::Zero;
+        let is_measured = match owed.last_count {
+            _ if heard.contradicts => false,
+            Some((was_zero, count)) => !(is_zero && !was_zero) && count != heard.count,
+            None => true,
+        };
+        hold(is_suspect == Some(!is_measured), Promise::Verdict, || {
+            format!("suspect: {is_suspect:?}, for {heard:?} after {:?}: {line:?}", owed.last_count)
+        })?;
+        let was_zero = match owed.last_count {
+            Some((was_zero, _)) if !is_measured => was_zero,
+            _ => is_zero,
+        };
+        owed.last_count = Some((was_zero, heard.count));
+        if heard.contradicts {
+            return Ok(());
+        }
+        owed.throttled = None;
+        owed.first_failure = None;
+        owed.served(is_measured.then_some(time), at);
+        Ok(())
+    }
+
+    /// A call that came to nothing, for its account.
+    fn came_to_nothing(&mut self, line: &Line, name: Option<&str>, kind: Kind, at: At) {
+        let Some(owed) = name.and_then(|name| self.owed.get_mut(name)) else {
+            if kind.nature() == Nature::Throttled {
+                self.throttle(kind, at);
+            }
+            return;
+        };
+        let is_slot = line.is_scheduled() && owed.is_active;
+        let first = *owed.first_failure.get_or_insert(line.id);
+        if kind.nature() != Nature::Throttled {
+            owed.throttled = None;
+            owed.last_ok = Some(false);
+            if is_slot {
+                owed.failed(line.slot, kind, self.trouble.number, &self.config, at);
+            }
+            return;
+        }
+        // Since it began to fail, or since it was throttled before.
+        let is_surely_alone = owed.throttled.is_some_and(|oks| oks < self.oks);
+        let is_others = |(other, id): &(String, i64)| Some(other.as_str()) != name && *id > first;
+        let is_perhaps_alone = is_surely_alone || self.newest_oks.iter().any(is_others);
+        owed.throttled = Some(self.oks);
+        if is_perhaps_alone && is_slot {
+            owed.failed(line.slot, kind, self.trouble.number, &self.config, at);
+        }
+        match (is_surely_alone, is_perhaps_alone) {
+            (true, _) => {}
+            (false, true) => self.excuse(at.world() + self.wait_of(kind)),
+            (false, false) => self.throttle(kind, at),
+        }
+    }
+
+    /// How long "too fast" is to be obeyed.
+    fn wait_of(&self, kind: Kind) -> i64 {
+        kind.wait().unwrap_or(60).clamp(1, self.config.retry.max_delay)
+    }
+
+    /// Everybody waits.
+    fn throttle(&mut self, kind: Kind, at: At) {
+        let wait = self.wait_of(kind);
+        self.throttled = self.throttled.max((at.world() + wait) * 1000);
+        self.held = self.held.max(at.wall() + wait);
+    }
+
+    /// Reads what the ledger has anew.
+    fn read_lines(&mut self, at: At) -> Result<(), Broken> {
+        for line in self.ledger.lines_after(self.newest)? {
+            self.newest = line.id;
+            self.active = at.world();
+            let name = self.name(line.account)?;
+            match line.outcome {
+                PENDING => {
+                    self.count_spent(&line, line.spent);
+                    self.counts.0 += 1;
+                    self.claimed(&line, name.as_deref(), at)?;
+                    self.pending.insert(line.id, Pending { line, left: at.world_ms });
+                }
+                SKIPPED => self.skipped(&line, name.as_deref().unwrap_or_default(), at)?,
+                outcome => {
+                    let what = format!("line {} came to be with outcome {outcome}", line.id);
+                    return Err(Broken::new(Promise::LedgerFirst, what));
+                }
+            }
+            self.check_next(name.as_deref(), at)?;
         }
         Ok(())
     }
 
-    fn check_stand(&self, stand: &Stand, time: i64) -> Result<(), Broken> {
-        let Some(model) = self.models.get(&stand.id) else { return Ok(()) };
-        hold(stand.next_due.is_some() == model.is_active, Promise::NextDue, || {
-            format!("{stand:?}")
-        })?;
-        let Some(due) = stand.next_due else { return Ok(()) };
-        let calendar = &model.entry.calendar;
-        let known = stand.last_slot.max(stand.slot);
-        let latest = known.unwrap_or(time).max(time);
-        hold(due <= calendar.after(latest), Promise::NextDue, || {
-            format!("{stand:?} is beyond {} at {time}: {model:?}", calendar.after(latest))
-        })?;
-        hold(latest <= calendar.after(time), Promise::NextDue, || {
-            format!("{stand:?} is ahead of {time}: {model:?}")
-        })
-    }
-
-    /// Nobody waits without a reason, as of `now`.
-    pub fn check_waiting(&self, now: i64) -> Result<(), Broken> {
-        let count = i64::try_from(self.models.len()).expect("few");
-        let step = match self.terms.requests_per_minute {
-            0 => 0,
-            pace => 60 / i64::from(pace) + 1,
-        };
-        let queue = 120 + count * (step + self.timeout + 1);
-        for (id, model) in &self.models {
-            let debts = [self.up.0, self.up.1].map(|up| model.debt(&self.terms, up, now));
-            let [Some(debt), Some(_)] = debts else { continue };
-            let is_late = model.in_flight.is_none() && now > debt.since.max(model.excuse) + queue;
-            hold(!is_late, Promise::NothingMissed, || {
-                format!(
-                    "{id} waits for {debt:?} at {now} without a reason: {model:?} {:?}",
-                    self.pause
-                )
+    /// Who is watched runs again no later than at the next occurrence.
+    fn check_next(&self, id: Option<&str>, at: At) -> Result<(), Broken> {
+        for (id, next) in self.ledger.next_times(id)? {
+            let Some(owed) = self.owed.get(&id) else { continue };
+            hold(next.is_some() == owed.is_active, Promise::NextDue, || {
+                format!("{id} runs next at {next:?}: {owed:?}")
+            })?;
+            let calendar = &owed.entry.calendar;
+            let mut latest = calendar.after(at.wall());
+            if owed.amnesty {
+                latest = calendar.after(latest);
+            }
+            hold(next.is_none_or(|next| next <= latest), Promise::NextDue, || {
+                format!("{id} runs next at {next:?}, beyond {latest}: {owed:?}")
             })?;
         }
         Ok(())
@@ -454,13 +540,5 @@ impl Oracle {
         })?;
         self.ledger.check_history(&mut self.seen)?;
         self.ledger.check_integrity()
-    }
-}
-
-/// How long after a probe the next may leave.
-fn distance(pause: &Paused) -> i64 {
-    match pause.kind {
-        REFUSED | FORBIDDEN => HOUR,
-        _ => (HOUR / 4 * (1 << pause.probes.min(10))).min(DAY),
     }
 }

@@ -1,4 +1,5 @@
-//! What a seed draws: a watchlist, terms, the vendor's health, and what happens to the machine.
+//! What a seed draws: a watchlist, a configuration, the vendor's health, and what happens to the
+//! machine.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use growthd::engine::EngineConfig;
 use growthd::schedule::spread_offset;
 
 use super::calendar::Calendar;
+use super::happening::Happening;
 use super::random::Random;
 use super::vendor::Kind;
 
@@ -23,13 +25,18 @@ pub struct Entry {
 
 impl Entry {
     pub fn draw(number: usize, random: &mut Random) -> Entry {
-        let mut calendar = Calendar::draw(random);
+        let calendar = Calendar::draw(random);
+        Entry::with(number, calendar, random)
+    }
+
+    /// An entry with this schedule and a spread of its own.
+    fn with(number: usize, mut calendar: Calendar, random: &mut Random) -> Entry {
         let spread = match random.chance(40) {
             true => random.between(1, calendar.longest_spread()),
             false => 0,
         };
         let watched = Watched {
-            id: format!("account-{number}").parse().expect("an id"),
+            id: id_of(number).parse().expect("an id"),
             label: None,
             tags: Vec::new(),
             cron: Arc::from(calendar.cron()),
@@ -40,46 +47,38 @@ impl Entry {
         calendar.offset = spread_offset(&watched.id, spread);
         Entry { watched, calendar }
     }
+
+    pub fn number(&self) -> usize {
+        number_of(self.watched.id.as_str())
+    }
 }
 
-/// Where the process ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// Wherever it is.
-    Idle,
-    /// The claims are committed, and nothing was sent.
-    Claimed,
-    /// Some of the requests have left.
-    HalfSent,
-    /// All have.
-    Sent,
-    /// An answer is here, and not settled.
-    Answered,
-    /// It is settled.
-    Settled,
+/// The id of the account with this number.
+pub fn id_of(number: usize) -> String {
+    format!("account-{number}")
 }
 
-/// What happens to the machine, the file or the list. Durations in seconds.
-#[derive(Clone, Copy, Debug)]
-pub enum Happening {
-    /// The list or the terms are edited; the number says how.
-    Edit(u64),
-    Crash {
-        at: Step,
-        down: i64,
-    },
-    Stop {
-        down: i64,
-    },
-    Suspend(i64),
-    /// The wall clock is set.
-    ClockStep(i64),
-    DiskFull(i64),
-    Locked(i64),
-    /// The file is moved away, and put back.
-    Moved(i64),
-    /// A person asks for a refresh.
-    RefreshRequest(u64),
+/// The number in an id.
+pub fn number_of(id: &str) -> usize {
+    id["account-".len()..].parse().expect("a number")
+}
+
+/// Trouble that everybody has.
+#[derive(Clone, Debug)]
+pub struct Outage {
+    pub from: i64,
+    pub to: i64,
+    /// One of these at random.
+    pub kinds: Vec<Kind>,
+}
+
+/// Trouble that one account has.
+#[derive(Clone, Debug)]
+pub struct Sick {
+    pub account: usize,
+    pub from: i64,
+    pub to: i64,
+    pub kind: Kind,
 }
 
 /// All that a seed decides beforehand. Times are the world's, in seconds.
@@ -88,35 +87,37 @@ pub struct Plan {
     pub start: i64,
     pub end: i64,
     pub entries: Vec<Entry>,
-    pub terms: EngineConfig,
+    pub config: EngineConfig,
     /// The API's own timeout, in seconds.
     pub timeout: i64,
     /// Percent of calls that go wrong by themselves.
     pub noise: i64,
     /// Whether the vendor sends `Date`.
     pub has_date: bool,
-    /// From, to, and what everybody gets.
-    pub outages: Vec<(i64, i64, Kind)>,
-    /// Whose, from, to, and what it gets.
-    pub sick: Vec<(usize, i64, i64, Kind)>,
+    pub outages: Vec<Outage>,
+    pub sick: Vec<Sick>,
     /// From, to, and how far the vendor's `Date` is off.
     pub wrong_dates: Vec<(i64, i64, i64)>,
     pub happenings: Vec<(i64, Happening)>,
 }
 
 impl Plan {
+    /// Most lists are short and live for `years`; the long ones for a few weeks.
     pub fn draw(seed: u64, years: i64) -> Plan {
         let random = &mut Random::new(seed);
         let start = 1_767_225_600 + random.between(0, 3 * YEAR);
-        let end = start + years * YEAR;
-        let count = random.pick(&[1, 2, 3, 3, 4, 5, 7, 12]);
-        let terms = draw_terms(count, random);
-        let trouble = random.pick(&[0, 1, 3, 10]) * years;
+        let (count, span) = match random.between(0, 99) {
+            0..90 => (random.pick(&[1, 2, 3, 3, 4, 5, 7, 12]), years * YEAR),
+            90..97 => (random.below(40) + 20, years * YEAR / 8),
+            _ => (random.below(250) + 100, years * 30 * DAY),
+        };
+        let end = start + span;
+        let trouble = random.pick(&[0, 1, 3, 10]) * (span / (YEAR / 2)).max(1);
         let mut plan = Plan {
             start,
             end,
-            entries: (0..count).map(|number| Entry::draw(number, random)).collect(),
-            terms,
+            entries: draw_list(count, random),
+            config: draw_config(count, random),
             timeout: random.pick(&[20, 120]),
             noise: random.pick(&[0, 0, 2, 10]),
             has_date: random.chance(60),
@@ -125,80 +126,78 @@ impl Plan {
             wrong_dates: Vec::new(),
             happenings: Vec::new(),
         };
-        let span = |random: &mut Random, lengths: &[i64]| {
-            let from = random.between(start, end);
-            let length = random.pick(lengths);
-            (from, from + random.between(length / 2, length))
-        };
-        let long = [HOUR, DAY, DAY, 4 * DAY, 20 * DAY];
         for _ in 0..trouble {
-            let (from, to) = span(random, &long);
-            plan.outages.push((from, to, Kind::draw_outage(random)));
+            plan.draw_outage(random);
+            let (from, length) =
+                (random.between(start, end), random.pick(&[DAY, 9 * DAY, 60 * DAY]));
+            let (account, kind) = (random.below(count), Kind::draw(random).for_a_while(length));
+            plan.sick.push(Sick { account, from, to: from + length, kind });
         }
-        for _ in 0..trouble {
-            let (from, to) = span(random, &[DAY, 9 * DAY, 60 * DAY]);
-            plan.sick.push((random.below(count), from, to, Kind::draw_trouble(random)));
-        }
+        plan.draw_dead(random);
         if random.chance(30) {
-            let (from, to) = span(random, &[HOUR, DAY]);
-            plan.wrong_dates.push((from, to, random.pick(&[-2 * HOUR, 5 * HOUR, YEAR])));
+            let (from, length) = (random.between(start, end), random.pick(&[HOUR, DAY]));
+            plan.wrong_dates.push((from, from + length, random.pick(&[-2 * HOUR, 5 * HOUR, YEAR])));
         }
         for _ in 0..trouble * random.between(1, 5) {
             let time = random.between(start, end);
-            plan.draw_happening(time, random);
+            let drawn = Happening::draw(time, random);
+            plan.happenings.extend(drawn);
         }
         plan.happenings.sort_by_key(|(time, _)| *time);
         plan
     }
 
-    fn draw_happening(&mut self, time: i64, random: &mut Random) {
-        let down = random.pick(&[0, 5, 5, HOUR, DAY, 3 * DAY, 25 * DAY]);
-        let down = random.between(down / 2, down);
-        let happening = match random.between(0, 15) {
-            0..=2 => Happening::Edit(random.next()),
-            3..=6 => {
-                let at = random.pick(&[
-                    Step::Idle,
-                    Step::Claimed,
-                    Step::HalfSent,
-                    Step::Sent,
-                    Step::Answered,
-                    Step::Settled,
-                ]);
-                Happening::Crash { at, down }
+    /// Seconds to weeks, often just as somebody falls due, now and then with people at it.
+    fn draw_outage(&mut self, random: &mut Random) {
+        let mut from = random.between(self.start, self.end);
+        let length = random.pick(&[12, 120, HOUR, DAY, DAY, 4 * DAY, 20 * DAY]);
+        if length < DAY || random.chance(40) {
+            let place = random.below(self.entries.len());
+            from = self.entries[place].calendar.after(from) - random.between(0, 10);
+        }
+        let to = from + random.between(length / 2, length);
+        let count = random.pick(&[1, 1, 2, 4]);
+        let kinds = (0..count).map(|_| Kind::draw(random).for_a_while(length)).collect();
+        self.outages.push(Outage { from, to, kinds });
+        if random.chance(30) {
+            let mut time = random.between(from, to);
+            let apart = random.pick(&[1, 1, 30, 400]);
+            for _ in 0..random.between(3, 20) {
+                self.happenings.push((time, Happening::draw_impatience(random)));
+                time += random.between(0, apart);
             }
-            7..=8 => Happening::Stop { down },
-            9 => Happening::Suspend(down),
-            10 => {
-                let step = random.pick(&[60, HOUR, 5 * HOUR, DAY, 8 * DAY, YEAR]);
-                let step = random.between(step / 2, step) * random.pick(&[1, -1]);
-                if random.chance(85) {
-                    let back = time + random.between(60, 2 * DAY);
-                    self.happenings.push((back, Happening::ClockStep(-step)));
-                }
-                Happening::ClockStep(step)
-            }
-            11 => Happening::DiskFull(down.min(3 * DAY)),
-            12 => Happening::Locked(down.min(HOUR)),
-            13 => Happening::Moved(down.min(3 * DAY)),
-            _ => Happening::RefreshRequest(random.next()),
+        }
+    }
+
+    /// Accounts that are gone: none in most short lists, some in each long one.
+    fn draw_dead(&mut self, random: &mut Random) {
+        let count = self.entries.len();
+        let percent = match count {
+            ..=12 => random.pick(&[0, 0, 0, 30]),
+            _ => random.between(1, 30),
         };
-        self.happenings.push((time, happening));
+        let dead = (0..count).filter(|_| random.chance(percent)).collect::<Vec<_>>();
+        for account in dead {
+            let from = match random.chance(50) {
+                true => self.start,
+                false => random.between(self.start, self.end),
+            };
+            let kind = Kind::draw(random).for_a_while(YEAR);
+            self.sick.push(Sick { account, from, to: self.end, kind });
+        }
     }
 
     /// What a call for the account gets at `time`.
-    pub fn kind(&self, account: usize, time: i64, random: &mut Random) -> Kind {
+    pub fn kind(&self, account: Option<usize>, time: i64, random: &mut Random) -> Kind {
         let is_in = |from: i64, to: i64| from <= time && time < to;
-        let outage = self.outages.iter().find(|(from, to, _)| is_in(*from, *to));
-        if let Some((_, _, kind)) = outage {
-            return *kind;
+        if let Some(outage) = self.outages.iter().find(|outage| is_in(outage.from, outage.to)) {
+            return outage.kinds[random.below(outage.kinds.len())];
         }
-        let sick =
-            self.sick.iter().find(|(sick, from, to, _)| *sick == account && is_in(*from, *to));
-        if let Some((.., kind)) = sick {
-            return *kind;
+        let is_its = |sick: &&Sick| Some(sick.account) == account && is_in(sick.from, sick.to);
+        if let Some(sick) = self.sick.iter().find(is_its) {
+            return sick.kind;
         }
-        if random.chance(self.noise) { Kind::draw_trouble(random) } else { Kind::Ok }
+        if random.chance(self.noise) { Kind::draw_noise(random) } else { Kind::Ok }
     }
 
     /// How far the vendor's `Date` is off.
@@ -208,9 +207,22 @@ impl Plan {
     }
 }
 
-fn draw_terms(accounts: usize, random: &mut Random) -> EngineConfig {
+/// Who has a long list gives most of it one schedule.
+fn draw_list(count: usize, random: &mut Random) -> Vec<Entry> {
+    if count <= 12 {
+        return (0..count).map(|number| Entry::draw(number, random)).collect();
+    }
+    let common: Vec<Calendar> = (0..3).map(|_| Calendar::draw(random)).collect();
+    let entry = |number: usize| {
+        let place = if random.chance(80) { 0 } else { random.below(common.len()) };
+        Entry::with(number, common[place].clone(), random)
+    };
+    (0..count).map(entry).collect()
+}
+
+fn draw_config(accounts: usize, random: &mut Random) -> EngineConfig {
     let first_delay = random.pick(&[10, 30, 30, 300]);
-    let budget = random.chance(40).then(|| {
+    let budget = random.chance(30).then(|| {
         let per = random.pick(&[Period::Day, Period::Week, Period::Month]);
         let weeks = match per {
             Period::Day => 1,
@@ -218,8 +230,11 @@ fn draw_terms(accounts: usize, random: &mut Random) -> EngineConfig {
             Period::Month => 8,
         };
         let most = i64::try_from(accounts).expect("few") * weeks;
-        Budget { refreshes: u64::try_from(random.between(1, most)).expect("positive"), per }
+        let refreshes = u64::try_from(random.between(1, most)).expect("positive");
+        let manual = random.chance(30).then(|| random.next() % refreshes);
+        Budget { refreshes, per, manual }
     });
+    let paces: &[u32] = if accounts > 12 { &[0, 60, 600] } else { &[0, 1, 60, 60, 6000] };
     EngineConfig {
         retry: Retry {
             first_delay,
@@ -229,7 +244,7 @@ fn draw_terms(accounts: usize, random: &mut Random) -> EngineConfig {
         },
         budget,
         max_in_flight: random.pick(&[1, 2, 4, 4]),
-        requests_per_minute: random.pick(&[0, 1, 60, 60, 6000]),
+        requests_per_minute: random.pick(paces),
         catch_up: random.pick(&[
             CatchUp::Always,
             CatchUp::Always,
@@ -237,36 +252,5 @@ fn draw_terms(accounts: usize, random: &mut Random) -> EngineConfig {
             CatchUp::Never,
             CatchUp::Within(6 * HOUR),
         ]),
-    }
-}
-
-/// Edits a list the way people do.
-pub fn edit(entries: &mut Vec<Entry>, removed: &mut Vec<Entry>, how: u64) {
-    let random = &mut Random::new(how);
-    for _ in 0..random.between(1, 3) {
-        let place = random.below(entries.len());
-        match random.between(0, 7) {
-            0 => {
-                let number = entries.len() + removed.len();
-                if number < 14 {
-                    entries.push(Entry::draw(number, random));
-                }
-            }
-            1 if entries.len() > 1 => removed.push(entries.remove(place)),
-            2 if !removed.is_empty() => {
-                let entry = removed.remove(random.below(removed.len()));
-                entries.insert(place, entry);
-            }
-            3 | 4 => {
-                let old = &entries[place];
-                let number = old.watched.id.as_str()["account-".len()..].parse().expect("a number");
-                let enabled = old.watched.enabled;
-                entries[place] = Entry::draw(number, random);
-                entries[place].watched.enabled = enabled;
-            }
-            5 => entries[place].watched.enabled = !entries[place].watched.enabled,
-            6 => entries.reverse(),
-            _ => entries[place].watched.label = Some(format!("label {how}")),
-        }
     }
 }

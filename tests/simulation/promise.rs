@@ -11,26 +11,47 @@ pub enum Promise {
     OncePerSlot,
     /// Nothing is bought that is not owed.
     NothingUnneeded,
-    /// What is owed is bought as soon as nothing explains why not.
-    NothingMissed,
+    /// No account goes without a measured number for longer than its interval, unless something
+    /// explains it.
+    Served,
+    /// Trouble that everybody has takes no slot that the next did not replace.
+    SlotKept,
+    /// One account's trouble delays no other by over a minute beyond the pace.
+    OwnTrouble,
+    /// What people ask for makes no slot wait for more than a few calls.
+    PeopleWait,
+    /// No edit makes a wait longer than both the old and the new interval.
+    EditKept,
+    /// While everybody is in trouble, paid or not, a few are asked, one at a time.
+    FewProbes,
+    /// An account that alone fails costs at most `max_paid_attempts` in a slot.
+    PaidAttempts,
+    /// Each slot that is superseded has its line, and no line is invented.
+    Skipped,
+    /// What was late is called so, and is left alone where `catch_up` says so.
+    Lateness,
+    /// "Too fast" is obeyed.
+    Throttling,
+    /// Back-offs are kept to.
+    BackOff,
+    /// After the clock was set, one call at a time until an answer confirms it.
+    ClockConfirmed,
+    /// The pace and the calls in flight are limited.
+    Pace,
     /// The budget is a hard cap.
     Budget,
-    /// What the vendor charged is counted as spent, and `_spend` is what the ledger says.
+    /// What the vendor charged is counted as spent, and `spend` is what the ledger says.
     Spent,
     /// An answer is recorded as what it was.
     Verdict,
     /// Neither settled lines nor snapshots change.
     HistoryStays,
-    /// `next_due` is where the schedule allows it to be.
+    /// The next run is where the schedule allows it to be.
     NextDue,
-    /// Slots passed over are those that were open while the process ran.
-    Skipped,
-    /// The pace and the calls in flight are limited.
-    Pace,
-    /// Pauses, waits and back-offs are kept to, after restarts too.
-    NoHammering,
     /// The store works when nothing is wrong with it, and the file is sound.
     Store,
+    /// Nothing panics.
+    NoPanic,
     /// A turn leads somewhere.
     NoSpinning,
 }

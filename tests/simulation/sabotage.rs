@@ -1,10 +1,13 @@
 //! Breaking each promise on purpose: what the oracle cannot catch, it does not check.
 
+use growthd::config::{CatchUp, OnUnknown};
+use growthd::engine::EngineConfig;
 use growthd::store::Claim;
 
 use super::oracle::Oracle;
-use super::promise::Broken;
+use super::promise::{Broken, Promise};
 use super::random::Random;
+use super::vendor::Kind;
 
 /// A fault that growthd must not have, put into the world behind its back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,20 +15,106 @@ pub enum Sabotage {
     /// Calls leave before their line is in the ledger.
     NoLedger,
     /// A call counts towards the budget only when it is over.
-    BudgetAfterTheCall,
+    BudgetUntold,
     /// The slot's uniqueness is dropped, and served slots are open again.
     SlotOpenedAgain,
     /// An account is put off.
     Forgotten,
-    /// A pause is lost now and then.
-    PauseLost,
+    /// What is unknown is not repeated, though it should be.
+    SlotTaken,
+    /// Who is edited is put off.
+    EditLost,
+    /// One account's failure is heard as everybody's.
+    FailureHeardAsWait,
+    /// "Too fast" is heard as "busy".
+    ThrottleUnheard,
+    /// A refusal is heard as "busy".
+    RefusalUnheard,
+    /// The list is read again in each turn, and nobody did that.
+    ReloadsUntold,
+    /// No line says that a slot was superseded.
+    SupersededUntold,
+    /// The limit of paid attempts is not told.
+    AttemptsUntold,
+    /// The machine's own clock is set along with the other.
+    SetUnheard,
+    /// `catch_up = "never"` is taken for "always".
+    CatchUpUntold,
+    /// The vendor's `Date` is not heard.
+    DateUnheard,
+    /// The pace is not told.
+    PaceUntold,
     /// A snapshot is changed.
     SnapshotChanged,
     /// The count of what is spent is put down.
     SpendLost,
 }
 
+/// Each, and the promises one of which it must break.
+pub const SABOTAGES: [(Sabotage, &[Promise]); 18] = [
+    (Sabotage::NoLedger, &[Promise::LedgerFirst]),
+    (Sabotage::BudgetUntold, &[Promise::Budget]),
+    (Sabotage::SlotOpenedAgain, &[Promise::NothingUnneeded]),
+    (Sabotage::Forgotten, &[Promise::NextDue, Promise::Served]),
+    (Sabotage::SlotTaken, &[Promise::SlotKept]),
+    (Sabotage::EditLost, &[Promise::EditKept]),
+    (Sabotage::FailureHeardAsWait, &[Promise::OwnTrouble]),
+    (Sabotage::ThrottleUnheard, &[Promise::Throttling]),
+    (Sabotage::RefusalUnheard, &[Promise::BackOff]),
+    (Sabotage::ReloadsUntold, &[Promise::FewProbes]),
+    (Sabotage::SupersededUntold, &[Promise::Skipped]),
+    (Sabotage::AttemptsUntold, &[Promise::PaidAttempts]),
+    (Sabotage::SetUnheard, &[Promise::ClockConfirmed]),
+    (Sabotage::CatchUpUntold, &[Promise::Lateness]),
+    (Sabotage::DateUnheard, &[Promise::Verdict, Promise::Served]),
+    (Sabotage::PaceUntold, &[Promise::Pace]),
+    (Sabotage::SnapshotChanged, &[Promise::HistoryStays]),
+    (Sabotage::SpendLost, &[Promise::Spent]),
+];
+
 impl Sabotage {
+    /// What the engine is told of the configuration.
+    pub fn config(self, config: &EngineConfig) -> EngineConfig {
+        let mut told = config.clone();
+        match self {
+            Sabotage::BudgetUntold => told.budget = None,
+            Sabotage::AttemptsUntold => told.retry.max_paid_attempts = 20,
+            Sabotage::SlotTaken => told.retry.unknown = OnUnknown::Skip,
+            Sabotage::PaceUntold => told.requests_per_minute = 0,
+            Sabotage::CatchUpUntold => told.catch_up = CatchUp::Always,
+            _ => {}
+        }
+        told
+    }
+
+    /// What the engine hears of an answer.
+    pub fn kind(self, kind: Kind) -> Kind {
+        match (self, kind) {
+            (Sabotage::FailureHeardAsWait, Kind::Refused(_)) => Kind::Throttled(Some(7200)),
+            (Sabotage::ThrottleUnheard, Kind::Throttled(_)) => Kind::Busy(409),
+            (Sabotage::RefusalUnheard, Kind::Refused(_)) => Kind::Busy(409),
+            _ => kind,
+        }
+    }
+
+    pub fn before_oracle(self, oracle: &Oracle) -> Result<(), Broken> {
+        match self {
+            Sabotage::SupersededUntold => {
+                oracle.sabotage("DELETE FROM _refresh WHERE outcome = 4 AND error LIKE 'super%'")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub fn after_reload(self, oracle: &Oracle) -> Result<(), Broken> {
+        match self {
+            Sabotage::EditLost => oracle.sabotage(
+                "UPDATE _account SET next_due = next_due + 7776000 WHERE next_due IS NOT NULL",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     pub fn after_turn(
         self,
         oracle: &Oracle,
@@ -39,27 +128,16 @@ impl Sabotage {
                     oracle.sabotage(&format!("DELETE FROM _refresh WHERE refresh_id = {line}"))?;
                 }
             }
-            Sabotage::BudgetAfterTheCall => oracle.sabotage(
-                "DROP TRIGGER IF EXISTS _refresh_claimed;
-                 DROP TRIGGER IF EXISTS _refresh_settled;
-                 CREATE TRIGGER IF NOT EXISTS _refresh_over AFTER UPDATE OF outcome ON _refresh
-                 BEGIN
-                   INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent, new.outcome = 1)
-                   ON CONFLICT DO UPDATE SET calls = calls + 1, spent = spent + excluded.spent,
-                                             snapshots = snapshots + excluded.snapshots;
-                 END",
-            )?,
             Sabotage::SlotOpenedAgain if random.chance(10) => oracle.sabotage(
                 "DROP INDEX IF EXISTS _refresh_slot;
-                 UPDATE _account SET next_due = last_slot, last_slot = last_slot - 1
-                 WHERE next_due IS NOT NULL AND last_slot IS NOT NULL AND slot IS NULL;
+                 UPDATE _account SET next_due = settled_slot, settled_slot = settled_slot - 1
+                 WHERE next_due IS NOT NULL AND phase = 1;
                  UPDATE _refresh SET slot = slot - 1 WHERE slot IS NOT NULL AND outcome = 1;
                  UPDATE _account SET last_refresh = NULL",
             )?,
             Sabotage::Forgotten if random.chance(2) => oracle.sabotage(
                 "UPDATE _account SET next_due = next_due + 7776000 WHERE next_due IS NOT NULL",
             )?,
-            Sabotage::PauseLost if random.chance(30) => oracle.sabotage("DELETE FROM _pause")?,
             Sabotage::SnapshotChanged if random.chance(5) => oracle.sabotage(
                 "DROP TRIGGER IF EXISTS _snapshot_stays;
                  UPDATE _snapshot SET followers = followers + 1",

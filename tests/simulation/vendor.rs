@@ -1,102 +1,126 @@
 //! The vendor: what it answers, what it charges, and what the contract says of each answer.
 
-use growthd::account::AccountId;
 use growthd::api::{Answer, HttpAnswer, RetryAfter};
 use growthd::clock::Time;
 
+use super::plan::HOUR;
 use super::random::Random;
 
 /// An answer, or the lack of one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Ok,
-    /// The same numbers as ever.
+    /// The same numbers as ever, and not looked at anew.
     Cached,
-    NotFound,
-    BadRequest,
-    Forbidden,
-    Unauthorized,
-    PaymentRequired,
-    /// A 200 that says that the credits ran out.
-    NoCredits,
+    /// No followers.
+    Zero,
+    /// An ok that does not say `success`.
+    Unsaid,
+    /// A 4xx that says no, or 401, 402, 403 with or without a code.
+    Refused(u16),
+    /// A 403 whose code speaks of the subscription.
+    Subscription,
+    /// 408, 409, 421, 423, 425.
+    Busy(u16),
     /// 429; with a `Retry-After` of so many seconds.
     Throttled(Option<i64>),
-    /// 503 with a `Retry-After`.
+    /// Another 4xx that says when to come back.
+    AskedToWait(u16, i64),
+    /// A 5xx.
+    Broken(u16),
+    /// A 503 that says when to come back.
     Maintenance(i64),
-    Broken,
     /// A 200 that is a web page.
-    Junk,
+    Page,
+    /// A 200 without a body.
+    Empty,
+    /// A 200 with somebody else's numbers.
     OtherAccount,
+    /// A 200 that says `success: false`.
+    SaysNo,
     Redirect,
     /// Nothing left this machine.
     NotSent,
     TimedOut,
+    /// The connection broke.
+    Cut,
     /// The process or the machine was not there to hear it.
     Lost,
 }
 
-/// What follows for the account's slot.
+/// What sort of an end a call has come to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// Served.
+pub enum Nature {
     Served,
-    /// Tried again; costs no attempt.
+    /// Costs nothing, and may be right later: unreachable, busy.
     Free,
-    /// Tried again while attempts are left.
+    /// Costs nothing, and will hardly be right soon.
+    Refused,
+    /// May have cost a credit.
     Paid,
-    /// As `Paid`, if what is unknown is repeated at all.
+    /// The same, and nobody knows what became of it.
     Unknown,
-    /// Given up.
-    GivenUp,
-    /// Given up, unless others see the same: then everything pauses.
-    Shared,
+    /// Too fast.
+    Throttled,
 }
 
+/// Texts that speak of what concerns everybody. They must decide nothing.
+const POISON: [&str; 5] = [
+    "",
+    r#"{"error":{"code":"NOT_FOUND","message":"Account @credit.queen not found: no credits left"}}"#,
+    r#"{"success":false,"message":"subscription required, the api key is invalid, quota exceeded"}"#,
+    "<html>Unauthorized. Payment required. Rate limit. credits</html>",
+    r#"{"success":false,"message":"too many requests","details":{"field":"api_key"}}"#,
+];
+
 impl Kind {
-    /// The code of the outcome in the ledger, and whether it may have cost a credit.
-    pub fn verdict(self) -> (i64, i64) {
+    pub fn nature(self) -> Nature {
         match self {
-            Kind::Ok | Kind::Cached => (1, 1),
-            Kind::NotSent => (2, 0),
-            Kind::TimedOut | Kind::Lost => (3, 1),
-            _ => match self.status() {
-                400..500 => (2, 0),
-                _ => (2, 1),
-            },
+            Kind::Ok | Kind::Cached | Kind::Zero | Kind::Unsaid => Nature::Served,
+            Kind::NotSent | Kind::Busy(_) => Nature::Free,
+            Kind::Refused(_) | Kind::Subscription | Kind::Redirect => Nature::Refused,
+            Kind::Throttled(_) | Kind::AskedToWait(..) => Nature::Throttled,
+            Kind::Broken(_)
+            | Kind::Maintenance(_)
+            | Kind::Page
+            | Kind::Empty
+            | Kind::OtherAccount
+            | Kind::SaysNo => Nature::Paid,
+            Kind::TimedOut | Kind::Cut | Kind::Lost => Nature::Unknown,
         }
     }
 
-    pub fn fate(self) -> Fate {
-        match self {
-            Kind::Ok | Kind::Cached => Fate::Served,
-            Kind::NotFound | Kind::BadRequest => Fate::GivenUp,
-            Kind::Forbidden | Kind::Redirect => Fate::Shared,
-            Kind::Junk | Kind::OtherAccount => Fate::Paid,
-            Kind::TimedOut | Kind::Lost => Fate::Unknown,
-            Kind::Unauthorized
-            | Kind::PaymentRequired
-            | Kind::NoCredits
-            | Kind::Throttled(_)
-            | Kind::Maintenance(_)
-            | Kind::Broken
-            | Kind::NotSent => Fate::Free,
+    /// The code of the outcome in the ledger, and whether it may have cost a credit; `None`: the
+    /// contract can be read either way.
+    pub fn verdict(self) -> (i64, Option<i64>) {
+        match self.nature() {
+            Nature::Served => (1, Some(1)),
+            Nature::Unknown => (3, Some(1)),
+            Nature::Paid => (2, Some(1)),
+            Nature::Refused if self == Kind::Redirect => (2, None),
+            Nature::Free | Nature::Refused | Nature::Throttled => (2, Some(0)),
         }
+    }
+
+    /// Whether the vendor may charge for it.
+    pub fn may_charge(self) -> bool {
+        matches!(self.nature(), Nature::Served | Nature::Paid | Nature::Unknown)
     }
 
     /// The status; 0 where there is no answer.
     fn status(self) -> u16 {
         match self {
-            Kind::Ok | Kind::Cached | Kind::NoCredits | Kind::Junk | Kind::OtherAccount => 200,
-            Kind::NotFound => 404,
-            Kind::BadRequest => 400,
-            Kind::Forbidden => 403,
-            Kind::Unauthorized => 401,
-            Kind::PaymentRequired => 402,
+            Kind::Ok | Kind::Cached | Kind::Zero | Kind::Unsaid => 200,
+            Kind::Page | Kind::Empty | Kind::OtherAccount | Kind::SaysNo => 200,
+            Kind::Refused(status)
+            | Kind::Busy(status)
+            | Kind::AskedToWait(status, _)
+            | Kind::Broken(status) => status,
+            Kind::Subscription => 403,
             Kind::Throttled(_) => 429,
             Kind::Maintenance(_) => 503,
-            Kind::Broken => 500,
             Kind::Redirect => 308,
-            Kind::NotSent | Kind::TimedOut | Kind::Lost => 0,
+            Kind::NotSent | Kind::TimedOut | Kind::Cut | Kind::Lost => 0,
         }
     }
 
@@ -105,73 +129,95 @@ impl Kind {
         self.status() != 0
     }
 
-    /// Whether the request left, and was not refused: the vendor may charge for it.
-    pub fn may_charge(self) -> bool {
-        self != Kind::NotSent && !(400..500).contains(&self.status())
+    /// How long it asks to wait, if it says so.
+    pub fn wait(self) -> Option<i64> {
+        match self {
+            Kind::Throttled(wait) => wait,
+            Kind::AskedToWait(_, wait) | Kind::Maintenance(wait) => Some(wait),
+            _ => None,
+        }
     }
 
-    /// One that goes wrong now and then without there being an outage.
-    pub fn draw_trouble(random: &mut Random) -> Kind {
+    /// Any trouble there is.
+    pub fn draw(random: &mut Random) -> Kind {
         let wait = random.pick(&[0, 1, 30, 600, 7200, 90_000]);
         random.pick(&[
-            Kind::Cached,
-            Kind::NotFound,
-            Kind::BadRequest,
-            Kind::Forbidden,
-            Kind::Unauthorized,
-            Kind::NoCredits,
+            Kind::Refused(404),
+            Kind::Refused(404),
+            Kind::Refused(400),
+            Kind::Refused(401),
+            Kind::Refused(402),
+            Kind::Refused(403),
+            Kind::Subscription,
+            Kind::Busy(408),
+            Kind::Busy(409),
+            Kind::Busy(423),
             Kind::Throttled(None),
             Kind::Throttled(Some(wait)),
+            Kind::AskedToWait(403, wait),
+            Kind::AskedToWait(409, wait),
+            Kind::Broken(500),
+            Kind::Broken(502),
             Kind::Maintenance(wait),
-            Kind::Broken,
-            Kind::Broken,
-            Kind::Junk,
+            Kind::Page,
+            Kind::Empty,
             Kind::OtherAccount,
+            Kind::SaysNo,
             Kind::Redirect,
             Kind::NotSent,
             Kind::NotSent,
             Kind::TimedOut,
             Kind::TimedOut,
+            Kind::Cut,
         ])
     }
 
-    /// One that a whole outage consists of.
-    pub fn draw_outage(random: &mut Random) -> Kind {
-        random.pick(&[
-            Kind::NotSent,
-            Kind::NotSent,
-            Kind::Broken,
-            Kind::Broken,
-            Kind::Maintenance(600),
-            Kind::Unauthorized,
-            Kind::PaymentRequired,
-            Kind::Forbidden,
-            Kind::Redirect,
-            Kind::Throttled(None),
-            Kind::TimedOut,
-        ])
+    /// Whoever is too fast for days is told to wait for hours: else there were a call a minute.
+    pub fn for_a_while(self, seconds: i64) -> Kind {
+        let is_short = seconds <= HOUR;
+        match self {
+            Kind::Throttled(wait) if !is_short => {
+                Kind::Throttled(Some(wait.unwrap_or(0).max(7200)))
+            }
+            Kind::AskedToWait(status, wait) if !is_short => {
+                Kind::AskedToWait(status, wait.max(7200))
+            }
+            kind => kind,
+        }
     }
 
-    /// What the client would make of it.
-    pub fn answer(self, id: &AccountId, count: u64, date: Option<Time>) -> Answer {
+    /// Trouble that comes and goes with a single call.
+    pub fn draw_noise(random: &mut Random) -> Kind {
+        if random.chance(10) {
+            return random.pick(&[Kind::Cached, Kind::Zero, Kind::Unsaid]);
+        }
+        Kind::draw(random)
+    }
+
+    /// What the client would make of it. `date`: what the vendor's clock says, if it says so.
+    pub fn answer(self, id: &str, count: u64, date: Option<Time>) -> Answer {
+        let text = usize::try_from(count % POISON.len() as u64).map_or("", |place| POISON[place]);
         let body = match self {
-            Kind::Ok => ok(id.as_str(), count),
-            Kind::Cached => ok(id.as_str(), 7),
-            Kind::OtherAccount => ok("somebody-else", count),
-            Kind::NoCredits => r#"{"success":false,"message":"Not enough credits"}"#.to_owned(),
-            Kind::Junk => "<html>welcome</html>".to_owned(),
+            Kind::Ok => ok(r#""success":true,"#, id, count, count),
+            Kind::Unsaid => ok("", id, count, count),
+            Kind::Zero => ok(r#""success":true,"#, id, 0, count),
+            Kind::Cached => ok(r#""success":true,"#, id, 7, 7),
+            Kind::OtherAccount => ok(r#""success":true,"#, "somebody-else", count, count),
+            Kind::SaysNo => r#"{"success":false,"message":"Not enough credits"}"#.to_owned(),
+            Kind::Subscription => {
+                r#"{"success":false,"message":"no","code":"SUBSCRIPTION_REQUIRED"}"#.to_owned()
+            }
+            Kind::Page => "<html>welcome</html>".to_owned(),
+            Kind::Empty => String::new(),
             Kind::NotSent => return Answer::NotSent("connection refused".to_owned()),
             Kind::TimedOut | Kind::Lost => return Answer::Unknown("timed out".to_owned()),
-            _ => String::new(),
+            Kind::Cut => return Answer::Unknown("the connection broke".to_owned()),
+            _ => text.to_owned(),
         };
         Answer::Http(HttpAnswer {
             status: self.status(),
             date,
-            retry_after: match self {
-                Kind::Throttled(wait) => wait.map(RetryAfter::Seconds),
-                Kind::Maintenance(wait) => Some(RetryAfter::Seconds(wait)),
-                _ => None,
-            },
+            retry_after: self.wait().map(RetryAfter::Seconds),
             location: (self == Kind::Redirect).then(|| "https://elsewhere.example/".to_owned()),
             body: body.into_bytes(),
             is_whole: true,
@@ -180,10 +226,12 @@ impl Kind {
     }
 }
 
-fn ok(id: &str, count: u64) -> String {
+fn ok(success: &str, id: &str, followers: u64, count: u64) -> String {
     format!(
-        r#"{{"success":true,"data":{{"account":{{"id":"{id}","bio":"{}","stats":{{"followers":{count}}},"lastAnalyzed":"2026-01-01T00:00:{:02}Z"}}}}}}"#,
+        r#"{{{success}"data":{{"account":{{"id":"{id}","bio":"{} credits, key, subscription","stats":{{"followers":{followers}}},"lastAnalyzed":"2026-01-01T{:02}:{:02}:{:02}Z"}}}}}}"#,
         count % 3,
+        count / 3600 % 24,
+        count / 60 % 60,
         count % 60
     )
 }

@@ -9,7 +9,10 @@ const GAPS: &str =
 fn the_columns_are_those_of_the_contract() {
     let past = Past::new();
     let columns = past.ask("SELECT name FROM pragma_table_info('gaps')").join(" ");
-    assert_eq!(columns, "account_id label username from_time from_utc to_time to_utc days");
+    assert_eq!(
+        columns,
+        "account_id name label username platform from_time from_utc to_time to_utc days"
+    );
 }
 
 #[test]
@@ -29,19 +32,36 @@ fn the_interval_is_that_of_its_time() {
     let past = Past::new();
     let daily = |followers| Field { interval: Some(DAY), ..Field::followers(followers) };
     let account = past.account("clx1", None, None);
-    // Daily with a hole of three days, then weekly, then daily again: nothing else is a hole.
+    // Daily with a hole of three days; the next day was to follow, and a week did; then weekly.
     past.snapshot(account, START, daily(1));
     past.snapshot(account, START + 3 * DAY, daily(2));
     past.snapshot(account, START + 10 * DAY, Field::followers(3));
     past.snapshot(account, START + 17 * DAY, daily(4));
     past.snapshot(account, START + 18 * DAY, daily(5));
-    assert_eq!(past.ask(GAPS), ["clx1|2026-01-05T06:00:00Z|2026-01-08T06:00:00Z|3.0"]);
+    let holes = [
+        "clx1|2026-01-05T06:00:00Z|2026-01-08T06:00:00Z|3.0",
+        "clx1|2026-01-08T06:00:00Z|2026-01-15T06:00:00Z|7.0",
+    ];
+    assert_eq!(past.ask(GAPS), holes);
     // What the account's schedule is today is no matter.
     past.run("UPDATE _account SET interval = 60");
-    assert_eq!(past.ask(GAPS).len(), 1);
-    // A line without an interval takes its neighbour's.
+    assert_eq!(past.ask(GAPS), holes);
+    // A line without an interval takes the next one's: a day was to follow the fifteenth.
     past.run("UPDATE _refresh SET interval = NULL WHERE refresh_id = 3");
     assert_eq!(past.ask(GAPS).len(), 3);
+}
+
+#[test]
+fn a_weekend_without_slots_is_no_hole() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    // Mondays to Fridays: three days follow a Friday.
+    for (day, next) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 3), (7, 1), (8, 1), (11, 3)] {
+        let told = Field { interval: Some(next * DAY), ..Field::followers(day) };
+        past.snapshot(account, START + day * DAY, told);
+    }
+    // Tuesday to Friday of the second week.
+    assert_eq!(past.ask(GAPS), ["clx1|2026-01-13T06:00:00Z|2026-01-16T06:00:00Z|3.0"]);
 }
 
 #[test]

@@ -13,10 +13,10 @@ fn the_columns_are_those_of_the_contract() {
     let columns = past.ask("SELECT name FROM pragma_table_info('growth')").join(" ");
     assert_eq!(
         columns,
-        "account_id label username time time_utc gap_days \
+        "account_id name label username platform time time_utc gap_days \
          followers followers_delta followers_per_7d followers_pct_per_7d \
          likes likes_delta likes_per_7d likes_pct_per_7d \
-         videos videos_delta videos_per_7d videos_pct_per_7d is_suspect refresh_id"
+         videos videos_delta videos_per_7d videos_pct_per_7d is_suspect suspect source refresh_id"
     );
     let row = past.ask("SELECT account_id, label, username, time, time_utc FROM growth");
     assert_eq!(row, [format!("clx1|Guru|guru|{START}|2026-01-05T06:00:00Z")]);

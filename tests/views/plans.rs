@@ -2,12 +2,28 @@
 
 use crate::past::Past;
 
-const VIEWS: [&str; 5] = ["growth", "weekly", "latest", "gaps", "snapshots"];
+const VIEWS: [&str; 9] = [
+    "growth",
+    "weekly",
+    "monthly",
+    "latest",
+    "gaps",
+    "snapshots",
+    "milestones",
+    "unusual",
+    "profile_changes",
+];
 
 fn scans(past: &Past, sql: &str) -> Vec<String> {
     let plan = past.plans(sql);
     assert!(plan.iter().any(|line| line.contains("SEARCH")), "no plan was read: {plan:?}");
-    plan.into_iter().filter(|line| line.contains("SCAN") || line.contains("AUTOMATIC")).collect()
+    plan.into_iter()
+        .filter(|line| {
+            // What a macro or a json_each() lists is a list, and no history.
+            (line.contains("SCAN") && !line.contains("VIRTUAL TABLE") && !line.contains("SCAN ("))
+                || line.contains("AUTOMATIC")
+        })
+        .collect()
 }
 
 #[test]
@@ -16,7 +32,7 @@ fn a_filter_on_whose_it_is_scans_nothing() {
     for view in VIEWS {
         for filter in ["account_id = 'x'", "label = 'x'", "username = 'x'", "label IN ('x', 'y')"] {
             let time = match view {
-                "gaps" => "to_time",
+                "gaps" | "weekly" | "monthly" => "to_time",
                 _ => "time",
             };
             for more in ["", &format!(" AND {time} > 5"), &format!(" ORDER BY {time}")] {
@@ -54,7 +70,7 @@ fn a_join_scans_nothing() {
 /// The history lies by account: a snapshot's ledger line says by which.
 #[test]
 fn a_filter_on_the_refresh_scans_nothing() {
-    const WITH_ONE: [&str; 4] = ["growth", "weekly", "latest", "snapshots"];
+    const WITH_ONE: [&str; 3] = ["growth", "latest", "snapshots"];
     let past = Past::new();
     for view in WITH_ONE {
         for filter in ["= 5", "= 5 AND time > 5", "> 5", "BETWEEN 5 AND 9", "> 5 AND label = 'x'"] {
@@ -96,7 +112,7 @@ fn the_list_is_gone_through_once_for_its_movers() {
 #[test]
 fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {
     let past = Past::new();
-    for view in ["growth", "weekly", "snapshots"] {
+    for view in ["growth", "snapshots"] {
         for more in [
             "ORDER BY refresh_id",
             "ORDER BY refresh_id DESC LIMIT 10",
@@ -117,9 +133,7 @@ fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {
 #[test]
 fn a_filter_on_time_alone_goes_through_the_history_once() {
     let past = Past::new();
-    for (view, time) in
-        [("growth", "time"), ("weekly", "time"), ("snapshots", "time"), ("gaps", "to_time")]
-    {
+    for (view, time) in [("growth", "time"), ("snapshots", "time"), ("gaps", "to_time")] {
         let sql = format!("SELECT * FROM {view} WHERE {time} > 5");
         let mut found = scans(&past, &sql);
         found.dedup_by_key(|scan| scan.trim_start_matches(['|', '-', ' ', '`']).to_owned());

@@ -1,27 +1,33 @@
-//! The view `weekly`: an account and ISO week, its last snapshot of the week.
+//! The views `weekly` and `monthly`: an account and a week or month that is over, and its values
+//! at both ends.
 
 use crate::past::{DAY, Field, HOUR, Past, START, WEEK};
 
-const WEEKS: &str = "SELECT week, time_utc, gap_weeks, followers, followers_delta
-    FROM weekly WHERE account_id = 'clx1' ORDER BY refresh_id";
+const WEEKS: &str = "SELECT week, followers, followers_delta, is_measured
+    FROM weekly WHERE account_id = 'clx1' ORDER BY from_time";
+
+/// 06:00 on a Monday is six hours into the week.
+const MONDAY: i64 = START - 6 * HOUR;
 
 #[test]
 fn the_columns_are_those_of_the_contract() {
     let past = Past::new();
-    let columns = past.ask("SELECT name FROM pragma_table_info('weekly')").join(" ");
-    assert_eq!(
-        columns,
-        "account_id label username week time time_utc gap_weeks followers followers_delta \
-         likes likes_delta videos videos_delta is_suspect refresh_id"
-    );
+    for (view, period) in [("weekly", "week"), ("monthly", "month")] {
+        let columns = past.ask(&format!("SELECT name FROM pragma_table_info('{view}')")).join(" ");
+        assert_eq!(
+            columns,
+            format!(
+                "account_id name label username platform {period} from_time from_utc to_time to_utc \
+                 followers followers_delta likes likes_delta videos videos_delta is_measured"
+            )
+        );
+    }
 }
 
 #[test]
-fn the_week_is_the_iso_week_of_the_utc_day() {
+fn the_calendar_is_that_of_iso_8601() {
     let past = Past::new();
-    let account = past.account("clx1", None, None);
-    // The calendar's own answers: ISO 8601 weeks around the turns of the years 2020 to 2027.
-    let weeks = [
+    for (at, week) in [
         ("2020-12-31T12:00:00Z", "2020-W53"),
         ("2021-01-10T23:59:59Z", "2021-W01"),
         ("2021-12-31T12:00:00Z", "2021-W52"),
@@ -32,81 +38,119 @@ fn the_week_is_the_iso_week_of_the_utc_day() {
         ("2025-12-29T00:00:00Z", "2026-W01"),
         ("2026-02-28T12:00:00Z", "2026-W09"),
         ("2027-01-03T12:00:00Z", "2026-W53"),
-    ];
-    for (at, _) in weeks {
-        let time = past.ask(&format!("SELECT CAST(strftime('%s', '{at}') AS INTEGER)"));
-        past.snapshot(account, time[0].parse().expect("seconds"), Field::followers(1));
+    ] {
+        let found = past.ask(&format!(
+            "SELECT week, strftime('%w', from_time, 'unixepoch') FROM _week
+             WHERE from_time <= CAST(strftime('%s', '{at}') AS INTEGER)
+               AND to_time > CAST(strftime('%s', '{at}') AS INTEGER)"
+        ));
+        assert_eq!(found, [format!("{week}|1")], "{at}");
     }
-    let expected: Vec<_> = weeks.iter().map(|(at, week)| format!("{week}|{at}")).collect();
-    assert_eq!(past.ask("SELECT week, time_utc FROM weekly ORDER BY refresh_id"), expected);
+    assert_eq!(
+        past.ask("SELECT min(from_utc), max(to_utc), count(*), count(DISTINCT week) FROM _week"),
+        ["2000-01-03T00:00:00Z|2100-01-04T00:00:00Z|5218|5218"]
+    );
+    assert_eq!(
+        past.ask("SELECT min(from_utc), max(to_utc), count(*), count(DISTINCT month) FROM _month"),
+        ["2000-01-01T00:00:00Z|2100-01-01T00:00:00Z|1200|1200"]
+    );
+    assert_eq!(
+        past.ask("SELECT month, to_time - from_time FROM _month WHERE month LIKE '2028-0_'")[..2],
+        ["2028-01|2678400", "2028-02|2505600"]
+    );
 }
 
 #[test]
-fn the_last_snapshot_of_a_week_stands_for_it_against_the_weeks_before() {
+fn a_week_is_interpolated_at_both_ends_whatever_day_it_was_measured_on() {
     let past = Past::new();
-    // Monday, Wednesday and Sunday 23:59:59 of W02; Monday of W03; Tuesday of W06.
     let account = past.account("clx1", None, None);
-    for (time, followers) in [
-        (START, 1000),
-        (START + 2 * DAY, 1010),
-        (START + 6 * DAY + 18 * HOUR - 1, 1030),
-        (START + 6 * DAY + 18 * HOUR, 1031),
-        (START + 4 * WEEK + DAY, 1131),
-    ] {
-        past.snapshot(account, time, Field::followers(followers));
+    // 70 a week, from a Wednesday on: 1000 at its midnight, so that a day is 10.
+    for week in 0..4 {
+        let time = MONDAY + 2 * DAY + week * WEEK;
+        past.snapshot(account, time, Field::followers(1000 + 70 * week));
+    }
+    assert_eq!(
+        past.ask(WEEKS),
+        ["2026-W02|1050|NULL|1", "2026-W03|1120|70|1", "2026-W04|1190|70|1"]
+    );
+}
+
+#[test]
+fn a_week_without_a_measurement_has_its_share() {
+    let past = Past::new();
+    // Weekly at the very beginning of a week, the third and the fourth missing.
+    let account = past.account("clx1", None, None);
+    for (week, followers) in [(0, 1000), (1, 1100), (4, 1400)] {
+        past.snapshot(account, MONDAY + week * WEEK, Field::followers(followers));
     }
     assert_eq!(
         past.ask(WEEKS),
         [
-            "2026-W02|2026-01-11T23:59:59Z|NULL|1030|NULL",
-            "2026-W03|2026-01-12T00:00:00Z|1|1031|1",
-            "2026-W06|2026-02-03T06:00:00Z|3|1131|100",
+            "2026-W02|1100|100|1",
+            "2026-W03|1200|100|1",
+            "2026-W04|1300|100|0",
+            "2026-W05|1400|100|0"
         ]
     );
 }
 
 #[test]
-fn a_suspect_snapshot_stands_for_a_week_only_where_there_is_no_other() {
+fn a_history_that_begins_within_twelve_hours_has_its_first_week() {
+    for (late, delta) in [(12 * HOUR, "100"), (12 * HOUR + 1, "NULL")] {
+        let past = Past::new();
+        let account = past.account("clx1", None, None);
+        past.snapshot(account, MONDAY + late, Field::followers(1000));
+        past.snapshot(account, MONDAY + WEEK, Field::followers(1100));
+        assert_eq!(past.ask(WEEKS), [format!("2026-W02|1100|{delta}|1")]);
+    }
+}
+
+#[test]
+fn what_is_not_measured_loses_nothing_and_adds_nothing() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    past.snapshot(account, START, Field::followers(1000));
-    past.snapshot(account, START + DAY, Field::suspect(0));
-    past.snapshot(account, START + WEEK, Field::suspect(0));
-    past.snapshot(account, START + WEEK + DAY, Field::suspect(1));
-    past.snapshot(account, START + 2 * WEEK, Field::suspect(0));
-    past.snapshot(account, START + 2 * WEEK + DAY, Field::followers(1050));
+    let likes = |likes| Field { likes: Some(likes), ..Field::followers(0) };
+    past.snapshot(account, MONDAY, Field { likes: Some(50), ..Field::followers(1000) });
+    past.snapshot(account, MONDAY + 2 * DAY, Field { suspect: true, ..likes(0) });
+    past.snapshot(account, MONDAY + 6 * DAY, Field { likes: Some(62), ..Field::default() });
+    past.snapshot(account, MONDAY + 2 * WEEK, Field { likes: Some(78), ..Field::followers(1280) });
     assert_eq!(
-        past.ask("SELECT week, followers, followers_delta, is_suspect, gap_weeks FROM weekly ORDER BY refresh_id"),
-        ["2026-W02|1000|NULL|0|NULL", "2026-W03|1|NULL|1|1", "2026-W04|1050|50|0|2"]
+        past.ask("SELECT week, followers, followers_delta, likes, likes_delta, videos FROM weekly"),
+        // Likes: 12 in six days, and then 16 in eight.
+        ["2026-W02|1140|140|64|14|NULL", "2026-W03|1280|140|78|14|NULL"]
     );
 }
 
 #[test]
-fn a_missing_value_loses_nothing() {
+fn the_sum_of_the_weeks_and_of_the_months_is_the_growth() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    past.snapshot(account, START, Field::followers(1000));
-    past.snapshot(account, START + DAY, Field::default());
-    past.snapshot(account, START + WEEK, Field::followers(1100));
+    for (day, followers) in [(0, 1000), (3, 1001), (10, 997), (31, 1234), (59, 1211), (90, 2000)] {
+        past.snapshot(account, MONDAY + day * DAY, Field::followers(followers));
+    }
+    // The last week that is over ends on day 84, 25 of 31 days from 1211 to 2000: 1847.29.
+    assert_eq!(past.ask("SELECT sum(followers_delta) FROM weekly"), ["847"]);
+    // The 1st of February is day 27, 17 of 21 days from 997 to 1234: 1188.86; that of March day
+    // 55, 24 of 28 from 1234 to 1211: 1214.29; that of April day 86, 27 of 31 from 1211 to 2000:
+    // 1898.19.
     assert_eq!(
-        past.ask("SELECT week, followers, followers_delta FROM weekly ORDER BY refresh_id"),
-        // The last of W02 did not say; what Monday had said counts all the same.
-        ["2026-W02|NULL|NULL", "2026-W03|1100|100"]
+        past.ask("SELECT month, followers, followers_delta FROM monthly"),
+        ["2026-01|1189|NULL", "2026-02|1214|25", "2026-03|1898|684"]
     );
 }
 
 #[test]
-fn a_clock_set_back_over_midnight_leaves_one_row_a_week() {
+fn a_clock_that_was_set_back_is_in_the_order_of_refreshes() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    let monday = START + WEEK - 6 * HOUR;
-    for (time, followers) in
-        [(START, 1), (monday + 60, 2), (monday - 600, 3), (monday + 3 * HOUR, 4)]
-    {
+    for (time, followers) in [
+        (MONDAY, 1),
+        (MONDAY + WEEK + 60, 2),
+        (MONDAY + WEEK - 600, 3),
+        (MONDAY + WEEK + 3 * HOUR, 4),
+    ] {
         past.snapshot(account, time, Field::followers(followers));
     }
-    assert_eq!(
-        past.ask("SELECT week, followers FROM weekly ORDER BY refresh_id"),
-        ["2026-W02|3", "2026-W03|4"]
-    );
+    // The last at or before midnight is the third, 600 of 11,400 s from the fourth.
+    assert_eq!(past.ask(WEEKS), ["2026-W02|3|2|1"]);
 }

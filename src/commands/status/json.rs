@@ -2,26 +2,42 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{BudgetUse, Status};
+use super::reason::Reason;
+use super::{BudgetUse, Daemon, LISTED, Scope, Status};
 use crate::clock::Time;
 use crate::commands::as_text;
 use crate::engine::OpenBreaker;
-use crate::store::{AccountStatus, SCHEMA_VERSION, Wait};
+use crate::store::{AccountStatus, LastBackup, Wait};
 
 /// The one value that is printed.
 #[derive(Serialize)]
 pub(super) struct Answer<'a> {
     accounts: Accounts<'a>,
+    summary: Summary<'a>,
+}
+
+impl<'a> Answer<'a> {
+    pub(super) fn of(status: &'a Status<'_>, scope: Scope) -> Answer<'a> {
+        Answer { accounts: Accounts(status, scope), summary: Summary::of(status) }
+    }
+}
+
+/// Everything that does not grow with the list.
+#[derive(Serialize)]
+struct Summary<'a> {
+    attention: Vec<Attention>,
+    backup: Option<Backup>,
+    breaker: Option<Breaker<'a>>,
     budget: Option<Budget>,
     database: String,
+    disabled: u64,
     failing: usize,
     in_flight: u64,
     last_snapshot: Option<Moment>,
-    listed: u64,
     needs_attention: bool,
     next: Option<Moment>,
+    not_listening: Option<&'a str>,
     overdue: usize,
-    breaker: Option<OpenState<'a>>,
     running: bool,
     schema: i64,
     snapshots: u64,
@@ -30,27 +46,43 @@ pub(super) struct Answer<'a> {
     watched: u64,
 }
 
-impl<'a> Answer<'a> {
-    pub(super) fn of(status: &'a Status<'_>) -> Answer<'a> {
-        Answer {
-            accounts: Accounts(status),
-            budget: status.budget.as_ref().map(Budget::of),
+impl<'a> Summary<'a> {
+    fn of(status: &'a Status<'_>) -> Summary<'a> {
+        let totals = &status.totals;
+        let reasons = status.reasons();
+        Summary {
+            attention: reasons.iter().map(Attention::of).collect(),
+            backup: status.backup.map(|backup| Backup::of(backup, status.now)),
+            breaker: status.breaker.as_ref().map(|open| Breaker::of(open, status.now)),
+            budget: status.budget.as_ref().map(|budget| Budget::of(budget, status.held_back())),
             database: status.config.database.path.display().to_string(),
+            disabled: totals.listed.saturating_sub(totals.watched),
             failing: status.failing().count(),
-            in_flight: status.totals.in_flight,
-            last_snapshot: status.totals.last_snapshot.map(Moment::of),
-            listed: status.totals.listed,
-            needs_attention: status.needs_attention(),
-            next: status.totals.next_due.map(Moment::of),
+            in_flight: totals.in_flight,
+            last_snapshot: totals.last_snapshot.map(Moment::of),
+            needs_attention: !reasons.is_empty(),
+            next: totals.next_due.map(Moment::of),
+            not_listening: status.health().and_then(|health| health.not_listening.as_deref()),
             overdue: status.overdue().count(),
-            breaker: status.breaker.as_ref().map(|open| OpenState::of(open, status.now)),
-            running: status.is_running,
-            schema: SCHEMA_VERSION,
-            snapshots: status.totals.snapshots,
+            running: !matches!(status.daemon, Daemon::Absent),
+            schema: status.schema,
+            snapshots: totals.snapshots,
             version: env!("CARGO_PKG_VERSION"),
             wait: status.wait.as_ref().map(Waiting::of),
-            watched: status.totals.watched,
+            watched: totals.watched,
         }
+    }
+}
+
+#[derive(Serialize)]
+struct Attention {
+    reason: &'static str,
+    text: String,
+}
+
+impl Attention {
+    fn of(reason: &Reason<'_>) -> Attention {
+        Attention { reason: reason.as_str(), text: reason.to_string() }
     }
 }
 
@@ -68,7 +100,21 @@ impl Moment {
 }
 
 #[derive(Serialize)]
+struct Backup {
+    is_late: bool,
+    last: Moment,
+}
+
+impl Backup {
+    fn of(backup: LastBackup, now: Time) -> Backup {
+        let is_late = backup.late_since(now).is_some();
+        Backup { is_late, last: Moment::of(backup.time) }
+    }
+}
+
+#[derive(Serialize)]
 struct Budget {
+    held_back: usize,
     left: u64,
     per: &'static str,
     refreshes: u64,
@@ -77,30 +123,29 @@ struct Budget {
 }
 
 impl Budget {
-    fn of(budget: &BudgetUse) -> Budget {
+    fn of(budget: &BudgetUse, held_back: usize) -> Budget {
         let BudgetUse { refreshes, per, spent, until } = *budget;
-        let left = refreshes.saturating_sub(spent);
-        Budget { left, per, refreshes, spent, until: Moment::of(until) }
+        Budget { held_back, left: budget.left(), per, refreshes, spent, until: Moment::of(until) }
     }
 }
 
 #[derive(Serialize)]
-struct OpenState<'a> {
-    trouble: &'static str,
+struct Breaker<'a> {
     next_probe: Moment,
     probes: u32,
     reason: &'a str,
     since: Moment,
+    trouble: &'static str,
 }
 
-impl OpenState<'_> {
-    fn of(open: &OpenBreaker, now: Time) -> OpenState<'_> {
-        OpenState {
-            trouble: open.trouble.as_str(),
+impl Breaker<'_> {
+    fn of(open: &OpenBreaker, now: Time) -> Breaker<'_> {
+        Breaker {
             next_probe: Moment::of(open.next_probe(now)),
             probes: open.probes.count,
             reason: &open.reason,
             since: Moment::of(open.since),
+            trouble: open.trouble.as_str(),
         }
     }
 }
@@ -117,14 +162,23 @@ impl Waiting<'_> {
     }
 }
 
-/// The list. An account becomes JSON when it is its turn: of a long list a tree of all would be
-/// ten times what they take.
-struct Accounts<'a>(&'a Status<'a>);
+/// The list, or the first of those that need attention. An account becomes JSON when it is its
+/// turn: of a long list a tree of all would be ten times what they take.
+struct Accounts<'a>(&'a Status<'a>, Scope);
 
 impl Serialize for Accounts<'_> {
     fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        let Accounts(status) = self;
-        json.collect_seq(status.accounts.iter().map(|account| Account::of(account, status)))
+        let Accounts(status, scope) = self;
+        let accounts = status.accounts.iter();
+        let of = |account| Account::of(account, status);
+        match scope {
+            Scope::Everything => json.collect_seq(accounts.map(of)),
+            Scope::Attention => {
+                let most = usize::try_from(LISTED).unwrap_or(usize::MAX);
+                let accounts = accounts.filter(|account| status.needs_a_look(account));
+                json.collect_seq(accounts.take(most).map(of))
+            }
+        }
     }
 }
 

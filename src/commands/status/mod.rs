@@ -1,40 +1,71 @@
-//! `growthd status`: how everything stands.
+//! `growthd status`: how everything stands, and whether somebody should look.
 
 mod json;
+mod reason;
+mod text;
 
-use std::io::{self, Write};
+use std::io;
+
+use reason::Reason;
 
 use crate::budget::Days1970;
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, print_json};
 use crate::config::Config;
+use crate::daemon::Health;
 use crate::engine::{Breaker, OpenBreaker};
-use crate::report::{Ago, Grouped, In, Printable, Table};
-use crate::store::{AccountStatus, Extent, Reader, SCHEMA_VERSION, Totals, Wait, is_in_use};
+use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, Wait, is_in_use};
 
 /// Up to this many accounts are listed one by one; of a longer list, those that need a look.
 const LISTED: u64 = 100;
 
-/// How the status is told.
+/// For whom the status is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
-    /// To a person.
+    /// A person.
     Text,
-    /// As one JSON value.
+    /// A program: one JSON value.
     Json,
-    /// To a person, and only what needs attention.
-    Quiet,
+}
+
+/// What is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Everything.
+    Everything,
+    /// What needs attention, and of a long list of that a part.
+    Attention,
+}
+
+/// Whether a daemon is meant to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// It is.
+    Running,
+    /// Somebody else's timer refreshes, or nobody.
+    None,
+}
+
+/// Whether a daemon runs on the database.
+enum Daemon {
+    Running(Health),
+    /// The database is in use, by somebody who does not answer: a verb, or another user's daemon.
+    Unheard,
+    Absent,
 }
 
 /// Everything a status tells.
 struct Status<'a> {
     config: &'a Config,
     now: Time,
-    is_running: bool,
+    need: Need,
+    daemon: Daemon,
+    schema: i64,
     totals: Totals,
     breaker: Option<OpenBreaker>,
     wait: Option<Wait>,
     budget: Option<BudgetUse>,
+    backup: Option<LastBackup>,
     accounts: Vec<AccountStatus>,
 }
 
@@ -46,46 +77,78 @@ struct BudgetUse {
     until: Time,
 }
 
-/// Tells how everything stands.
-pub fn status(config: &Config, form: Form) -> Result<Done, CommandError> {
-    let now = clock::now().time();
-    let mut reader = Reader::open(&config.database.path)?;
-    let look = reader.look()?;
-    let totals = look.totals()?;
-    let extent = match form {
-        Form::Json => Extent::All,
-        Form::Text if totals.listed <= LISTED => Extent::All,
-        Form::Text | Form::Quiet => Extent::Attention,
-    };
-    let budget = match &config.budget {
-        None => None,
-        Some(budget) => {
-            let period = budget.period(now);
-            let Days1970 { from, to } = period;
-            let per = budget.per.as_str();
-            let spent = look.spent(from, to)?;
-            Some(BudgetUse { refreshes: budget.refreshes, per, spent, until: period.end() })
-        }
-    };
-    let status = Status {
-        config,
-        now,
-        is_running: is_in_use(&config.database.path),
-        totals,
-        breaker: Breaker::read(&look)?.as_open().cloned(),
-        wait: look.wait()?.filter(|wait| wait.until > now),
-        budget,
-        accounts: look.statuses(extent, now)?,
-    };
-    match form {
-        Form::Json => print_json(&json::Answer::of(&status))?,
-        Form::Text => status.print(&mut io::stdout().lock())?,
-        Form::Quiet => status.print_attention(&mut io::stdout().lock())?,
+impl BudgetUse {
+    fn left(&self) -> u64 {
+        self.refreshes.saturating_sub(self.spent)
     }
-    Ok(if status.needs_attention() { Done::Attention } else { Done::Well })
 }
 
-impl Status<'_> {
+/// Tells how everything stands.
+pub fn status(config: &Config, form: Form, scope: Scope, need: Need) -> Result<Done, CommandError> {
+    let status = Status::read(config, form, scope, need)?;
+    match form {
+        Form::Json => print_json(&json::Answer::of(&status, scope))?,
+        Form::Text => status.print(scope, &mut io::stdout().lock())?,
+    }
+    Ok(if status.reasons().is_empty() { Done::Well } else { Done::Attention })
+}
+
+impl<'a> Status<'a> {
+    fn read(
+        config: &'a Config,
+        form: Form,
+        scope: Scope,
+        need: Need,
+    ) -> Result<Status<'a>, CommandError> {
+        let now = clock::now().time();
+        let path = &config.database.path;
+        let mut reader = Reader::open(path)?;
+        let schema = reader.schema()?;
+        let look = reader.look()?;
+        let totals = look.totals()?;
+        let extent = match (form, scope) {
+            (_, Scope::Attention) => Extent::Attention,
+            (Form::Json, _) => Extent::All,
+            (Form::Text, _) if totals.listed <= LISTED => Extent::All,
+            (Form::Text, _) => Extent::Attention,
+        };
+        let budget = match &config.budget {
+            None => None,
+            Some(budget) => {
+                let period = budget.period(now);
+                let Days1970 { from, to } = period;
+                let per = budget.per.as_str();
+                let spent = look.spent(from, to)?;
+                Some(BudgetUse { refreshes: budget.refreshes, per, spent, until: period.end() })
+            }
+        };
+        let daemon = match Health::ask(path) {
+            Some(health) => Daemon::Running(health),
+            None if is_in_use(path) => Daemon::Unheard,
+            None => Daemon::Absent,
+        };
+        Ok(Status {
+            config,
+            now,
+            need,
+            daemon,
+            schema,
+            totals,
+            breaker: Breaker::read(&look)?.as_open().cloned(),
+            wait: look.wait()?.filter(|wait| wait.until > now),
+            budget,
+            backup: LastBackup::read(path),
+            accounts: look.statuses(extent, now)?,
+        })
+    }
+
+    fn health(&self) -> Option<&Health> {
+        match &self.daemon {
+            Daemon::Running(health) => Some(health),
+            Daemon::Unheard | Daemon::Absent => None,
+        }
+    }
+
     fn overdue(&self) -> impl Iterator<Item = &AccountStatus> {
         self.accounts.iter().filter(|account| account.is_overdue(self.now))
     }
@@ -96,107 +159,54 @@ impl Status<'_> {
 
     /// Tried in vain, and neither late nor given up yet.
     fn retrying(&self) -> impl Iterator<Item = &AccountStatus> {
-        let is_listed = |account: &AccountStatus| {
-            account.is_overdue(self.now) || account.failing_since.is_some()
+        self.accounts.iter().filter(|account| account.tries > 0 && !self.needs_a_look(account))
+    }
+
+    fn needs_a_look(&self, account: &AccountStatus) -> bool {
+        account.is_overdue(self.now) || account.failing_since.is_some()
+    }
+
+    /// Due, and not asked for since the budget is used up.
+    fn held_back(&self) -> usize {
+        if self.budget.as_ref().is_none_or(|budget| budget.left() > 0) {
+            return 0;
+        }
+        let is_held = |account: &&AccountStatus| {
+            !account.is_in_flight && account.next_due.is_some_and(|due| due <= self.now)
         };
-        self.accounts.iter().filter(move |account| account.tries > 0 && !is_listed(account))
+        self.accounts.iter().filter(is_held).count()
     }
 
-    fn needs_attention(&self) -> bool {
-        self.breaker.as_ref().is_some_and(|open| !open.is_about_to_tell())
-            || self.overdue().next().is_some()
-            || self.failing().next().is_some()
-    }
-
-    fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        let Totals { listed, watched, in_flight, snapshots, .. } = self.totals;
-        let daemon = if self.is_running { "running" } else { "not running" };
-        writeln!(out, "daemon     {daemon}")?;
-        writeln!(
-            out,
-            "database   {} (schema {SCHEMA_VERSION})",
-            self.config.database.path.display()
-        )?;
-        let disabled = listed.saturating_sub(watched);
-        writeln!(out, "accounts   {watched} watched, {disabled} disabled, {in_flight} in flight")?;
-        let last = self.totals.last_snapshot;
-        let last = last.map(|time| format!(", the last {}", Ago { time, now: self.now }));
-        writeln!(out, "snapshots  {snapshots}{}", last.unwrap_or_default())?;
-        let next = self.totals.next_due.map_or("nothing is due".to_owned(), |time| {
-            format!("{time} ({})", In { time, now: self.now })
-        });
-        writeln!(out, "next       {next}")?;
-        writeln!(out, "budget     {}", self.budget_line())?;
-        if let Some(wait) = &self.wait {
-            writeln!(
-                out,
-                "waiting    until {}, as the vendor asks: {}",
-                wait.until,
-                Printable(&wait.reason)
-            )?;
+    /// Why somebody should look, what matters most first; empty if all is well.
+    fn reasons(&self) -> Vec<Reason<'_>> {
+        let mut reasons = Vec::new();
+        if let (Daemon::Absent, Need::Running) = (&self.daemon, self.need) {
+            reasons.push(Reason::NotRunning);
         }
-        self.print_attention(out)?;
-        for account in self.retrying() {
-            let error = account.last_error.as_deref().unwrap_or_default();
-            let next = account.next_due.map(|time| In { time, now: self.now }.to_string());
-            let next = next.unwrap_or_default();
-            writeln!(out, "retrying   {} {next}: {}", name(account), Printable(error))?;
+        if let Some(trouble) = self.health().and_then(|health| health.trouble.as_deref()) {
+            reasons.push(Reason::Store(trouble));
         }
-        if self.totals.listed <= LISTED && !self.accounts.is_empty() {
-            writeln!(out)?;
-            write!(out, "{}", self.table())?;
+        reasons.extend(self.health().and_then(|health| health.disk.as_deref()).map(Reason::Disk));
+        if self.health().is_some_and(|health| health.is_edit_refused) {
+            reasons.push(Reason::EditRefused);
         }
-        Ok(())
-    }
-
-    fn budget_line(&self) -> String {
-        match &self.budget {
-            None => "none: nothing caps what is spent".to_owned(),
-            Some(BudgetUse { refreshes, per, spent, until }) => {
-                format!("{spent} of {refreshes} spent this {per}; it turns {until}")
-            }
+        // After a start or a reload the next call will tell.
+        let open = self.breaker.as_ref().filter(|open| !open.is_about_to_tell());
+        reasons.extend(open.map(Reason::Breaker));
+        if let (Some(budget), held @ 1..) = (&self.budget, self.held_back()) {
+            reasons.push(Reason::Budget { held, until: budget.until });
         }
-    }
-
-    fn print_attention(&self, out: &mut impl Write) -> io::Result<()> {
-        if let Some(open) = &self.breaker {
-            writeln!(
-                out,
-                "BREAKER    open since {}: {}; the next probe is {}",
-                open.since,
-                Printable(&open.reason),
-                In { time: open.next_probe(self.now), now: self.now }
-            )?;
+        if let count @ 1.. = self.overdue().count() {
+            reasons.push(Reason::Overdue(count));
         }
-        for account in self.overdue() {
-            let since = account.owed_since.unwrap_or(self.now);
-            let error = account.last_error.as_deref().unwrap_or("not tried yet");
-            writeln!(out, "OVERDUE    {} since {since}: {}", name(account), Printable(error))?;
+        if let count @ 1.. = self.failing().count() {
+            reasons.push(Reason::Failing(count));
         }
-        for account in self.failing() {
-            let since = account.failing_since.unwrap_or(self.now);
-            let error = account.last_error.as_deref().unwrap_or_default();
-            writeln!(out, "FAILING    {} since {since}: {}", name(account), Printable(error))?;
+        let late = self.backup.and_then(|backup| backup.late_since(self.now));
+        if let (Some(backup), Some(_)) = (self.backup, late) {
+            reasons.push(Reason::Backup { last: backup.time });
         }
-        Ok(())
-    }
-
-    fn table(&self) -> Table {
-        let mut table = Table::new(&["ACCOUNT", "LABEL", "FOLLOWERS", "LAST", "NEXT", "STATE"]);
-        for account in &self.accounts {
-            let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or("-");
-            let ago = |time| Ago { time, now: self.now }.to_string();
-            let next = |time| In { time, now: self.now }.to_string();
-            table.row([
-                account.id.to_string(),
-                Printable(label).to_string(),
-                account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string()),
-                account.last.map_or("never".to_owned(), ago),
-                account.next_due.map_or("-".to_owned(), next),
-                self.state(account).to_owned(),
-            ]);
-        }
-        table
+        reasons
     }
 
     fn state(&self, account: &AccountStatus) -> &'static str {
@@ -209,12 +219,5 @@ impl Status<'_> {
             account if account.owed_since.is_some() => "due",
             _ => "ok",
         }
-    }
-}
-
-fn name(account: &AccountStatus) -> String {
-    match account.label.as_deref().or(account.username.as_deref()) {
-        Some(label) => format!("{} ({})", account.id, Printable(label)),
-        None => account.id.to_string(),
     }
 }

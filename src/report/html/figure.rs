@@ -97,7 +97,7 @@ pub(super) struct Date(pub Time);
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.date_time().format("%-d %b %Y"))
+        write!(f, "{}", self.0.utc().strftime("%-d %b %Y"))
     }
 }
 
@@ -107,7 +107,7 @@ pub(super) struct Minute(pub Time);
 
 impl fmt::Display for Minute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.date_time().format("%-d %b %Y %H:%M"))
+        write!(f, "{}", self.0.utc().strftime("%-d %b %Y %H:%M"))
     }
 }
 

@@ -3,8 +3,6 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use chrono::Datelike;
-
 use crate::clock::Time;
 use crate::report::html::document::plural;
 use crate::report::html::figure::{Minute, Percent, Short, Signed, tone};
@@ -220,15 +218,16 @@ pub(super) fn attention(page: &Page, out: &mut dyn Write) -> io::Result<()> {
 }
 
 struct Month {
-    year: i32,
-    month: u32,
+    year: i16,
+    /// From 1.
+    month: usize,
     calls: i64,
     spent: i64,
 }
 
-fn month_of(time: Time) -> (i32, u32) {
-    let date = time.date_time();
-    (date.year(), date.month())
+fn month_of(time: Time) -> (i16, usize) {
+    let date = time.utc();
+    (date.year(), usize::from(date.month().unsigned_abs()))
 }
 
 /// What each month cost in which something was called, oldest first.
@@ -271,7 +270,7 @@ pub(super) fn credits(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         )
     };
     for month in months.iter().rev().take(MONTHS) {
-        let name = NAMES.get(month.month as usize - 1).copied().unwrap_or_default();
+        let name = NAMES.get(month.month - 1).copied().unwrap_or_default();
         let width = i128::from(month.spent) * 1000 / i128::from(most);
         let bar = format!(
             "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\

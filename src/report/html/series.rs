@@ -140,9 +140,9 @@ pub(super) fn gain(measured: &[Measured], seconds: i64) -> Option<Gain> {
     Some(Gain { by: now.saturating_sub(from), from })
 }
 
-/// `amount / by`, to the nearest whole; `by` is positive.
+/// `amount / by`, to the nearest whole, and a half away from 0, as SQLite rounds; `by` is positive.
 pub(super) fn rounded(amount: i128, by: i128) -> i128 {
-    (amount * 2 + by).div_euclid(by * 2)
+    (amount * 2 + by * amount.signum()) / (by * 2)
 }
 
 #[cfg(test)]

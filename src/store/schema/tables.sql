@@ -98,10 +98,12 @@ CREATE UNIQUE INDEX _refresh_slot ON _refresh (account, slot) WHERE slot IS NOT 
 
 CREATE UNIQUE INDEX _refresh_pending ON _refresh (account) WHERE outcome = 0;
 
--- By account, so that one's history is a page or two, and needs no index beside it. The last
--- columns are not stored: what is stored in fewer bytes than it had is read from them as it was.
+-- By account, so that one's history is a page or two, and needs no index beside it. The order of
+-- a history is that of its refresh_ids. Generated columns are not stored, and cost no byte: they
+-- decode what is stored in fewer bytes than it had, and give the views' columns their types.
 CREATE TABLE _snapshot (
   account         INTEGER NOT NULL REFERENCES _account,
+  -- Below 0: imported. Its ledger line is of no call (skipped, nothing spent) and is not shown.
   refresh_id      INTEGER NOT NULL REFERENCES _refresh,
   time            INTEGER NOT NULL,
   followers       INTEGER,
@@ -116,11 +118,22 @@ CREATE TABLE _snapshot (
   avg_views       ANY CHECK (typeof(avg_views) <> 'text' AND typeof(avg_views) <> 'blob'),
   -- How many seconds before `time` the vendor had looked.
   analyzed_ago    INTEGER,
-  is_suspect      INTEGER NOT NULL CHECK (is_suspect IN (0, 1)),
+  -- What speaks against it (src/store/suspicion.rs): 1 likes fell to 0; and against the whole
+  -- answer 2 followers fell to 0, 4 cached, 8 a clock that contradicts ours.
+  suspect         INTEGER NOT NULL CHECK (suspect BETWEEN 0 AND 15),
   extra           TEXT,
   engagement_rate REAL AS (CASE typeof(engagement) WHEN 'integer' THEN engagement / 1000.0 ELSE engagement END),
   virality_score  REAL AS (CASE typeof(virality) WHEN 'integer' THEN virality / 1000.0 ELSE virality END),
   analyzed_time   INTEGER AS (time - analyzed_ago),
+  analyzed_utc    TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time - analyzed_ago, 'unixepoch')),
+  time_utc        TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch')),
+  is_suspect      INTEGER AS (suspect <> 0),
+  reason          TEXT AS (CASE WHEN suspect & 3 THEN 'zero' WHEN suspect & 4 THEN 'cached' WHEN suspect & 8 THEN 'clock' END),
+  source          TEXT AS (CASE WHEN refresh_id < 0 THEN 'import' ELSE 'refresh' END),
+  -- A count, where it is measured: what every statement about growth is made from.
+  measured_followers INTEGER AS (CASE WHEN suspect < 2 THEN followers END),
+  measured_videos    INTEGER AS (CASE WHEN suspect < 2 THEN videos END),
+  measured_likes     INTEGER AS (CASE WHEN suspect = 0 THEN likes END),
   PRIMARY KEY (account, refresh_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -198,3 +211,40 @@ CREATE TABLE _wait (
   until_time INTEGER NOT NULL,
   reason     TEXT    NOT NULL
 ) STRICT;
+
+-- The calendar of the views that count by ISO weeks and by months, in UTC: SQLite before 3.46 has
+-- no %G and %V, and no view could go through the weeks of one account alone without a table.
+CREATE TABLE _week (
+  from_time INTEGER PRIMARY KEY,
+  to_time   INTEGER NOT NULL,
+  week      TEXT    NOT NULL,
+  from_utc  TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', from_time, 'unixepoch')),
+  to_utc    TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', to_time, 'unixepoch'))
+) STRICT;
+
+CREATE TABLE _month (
+  from_time INTEGER PRIMARY KEY,
+  to_time   INTEGER NOT NULL,
+  month     TEXT    NOT NULL,
+  from_utc  TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', from_time, 'unixepoch')),
+  to_utc    TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', to_time, 'unixepoch'))
+) STRICT;
+
+-- From Monday 2000-01-03 to the end of 2099. A week is named by its Thursday, 259200 s after its
+-- beginning.
+INSERT INTO _week
+WITH RECURSIVE monday(time) AS (
+  VALUES (946857600) UNION ALL SELECT time + 604800 FROM monday WHERE time < 4101580800)
+SELECT time, time + 604800,
+       strftime('%Y', time + 259200, 'unixepoch')
+         || printf('-W%02d', (strftime('%j', time + 259200, 'unixepoch') + 6) / 7)
+FROM monday;
+
+INSERT INTO _month
+WITH RECURSIVE first(time) AS (
+  VALUES (946684800)
+  UNION ALL
+  SELECT CAST(strftime('%s', time, 'unixepoch', '+1 month') AS INTEGER) FROM first WHERE time < 4099766400)
+SELECT time, CAST(strftime('%s', time, 'unixepoch', '+1 month') AS INTEGER),
+       strftime('%Y-%m', time, 'unixepoch')
+FROM first;

@@ -1,29 +1,34 @@
-//! Makes the calls that the engine has claimed, each as a task of its own.
+//! The paid calls. Each is made under a [`Claim`] and no other way; its answer is understood on
+//! the runtime, and settled by the engine, which alone writes.
 
-use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::api::{Answer, BodyPermit, ClassifiedResponse, Client, classify};
-use crate::clock::{self, Time};
-use crate::daemon::{Input, Metrics};
+use crate::clock::{self, Clock, Time};
 use crate::engine::CompletedCall;
+use crate::runner::{Handle, Input};
 use crate::store::Claim;
 
-/// Makes every call that `claims` yields, until it is closed. Each answer goes to `inbox`; no
-/// call is given up or cut short by a shutdown.
-///
-/// `client` is asked for at each call, so that a reload can replace it.
-pub async fn make_calls(
-    mut claims: UnboundedReceiver<Vec<Claim>>,
-    client: impl Fn() -> Client,
-    inbox: Sender<Input>,
-    metrics: Metrics,
+/// The claims of one turn, with the client that was in place when they were claimed.
+#[derive(Debug)]
+pub(super) struct Claims {
+    pub(super) client: Client,
+    pub(super) claims: Vec<Claim>,
+}
+
+/// Makes every call that `claimed` yields, until it is closed. No call is given up or cut short by
+/// a shutdown.
+pub(super) async fn make_calls(
+    mut claimed: UnboundedReceiver<Claims>,
+    handle: Handle,
+    clock: Clock,
 ) {
-    while let Some(claims) = claims.recv().await {
+    while let Some(Claims { client, claims }) = claimed.recv().await {
         for claim in claims {
-            let call = Call { claim: Some(claim), inbox: inbox.clone() };
-            tokio::spawn(call.make(client(), metrics.clone()));
+            let call = Call { claim: Some(claim), handle: handle.clone(), clock };
+            tokio::spawn(call.make(client.clone()));
         }
     }
 }
@@ -31,30 +36,37 @@ pub async fn make_calls(
 /// A call on its way. Whatever becomes of it, its claim goes back: a panic drops it.
 struct Call {
     claim: Option<Claim>,
-    inbox: Sender<Input>,
+    handle: Handle,
+    clock: Clock,
 }
 
 impl Call {
-    async fn make(self, client: Client, metrics: Metrics) {
+    async fn make(self, client: Client) {
         let Some(claim) = &self.claim else { return };
         let start = clock::monotonic();
         let answer = client.call(claim).await;
-        metrics.took(clock::monotonic().duration_since(start));
-        let arrived = clock::now().time();
-        let heard = classify(&answer, claim.account_id(), arrived);
-        self.settle(heard, arrived, answer.into_body_permit());
+        let took = clock::monotonic().duration_since(start);
+        let arrived = self.clock.now().time();
+        let response = classify(&answer, claim.account_id(), arrived);
+        self.complete(response, arrived, answer.into_body_permit(), took);
     }
 
-    fn settle(mut self, response: ClassifiedResponse, arrived: Time, permit: BodyPermit) {
+    fn complete(
+        mut self,
+        response: ClassifiedResponse,
+        arrived: Time,
+        permit: BodyPermit,
+        took: Duration,
+    ) {
         if let Some(claim) = self.claim.take() {
-            self.send(CompletedCall { claim, response, arrived, permit });
+            self.send(CompletedCall { claim, response, arrived, permit }, took);
         }
     }
 
-    fn send(&self, returned: CompletedCall) {
+    fn send(&self, completed: CompletedCall, took: Duration) {
         // The worker outlives every call it has claimed; without it there is no ledger to settle
         // in, and the next start marks the line unknown.
-        self.inbox.send(Input::Returned(returned)).ok();
+        self.handle.send(Input::Completed(Box::new(completed), took));
     }
 }
 
@@ -62,7 +74,8 @@ impl Drop for Call {
     fn drop(&mut self) {
         if let Some(claim) = self.claim.take() {
             let answer = Answer::Unknown("the call ended early".to_owned());
-            self.send(CompletedCall::new(claim, answer, clock::now().time()));
+            let completed = CompletedCall::new(claim, answer, self.clock.now().time());
+            self.send(completed, Duration::ZERO);
         }
     }
 }
@@ -70,7 +83,6 @@ impl Drop for Call {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
-    use std::time::Duration;
 
     use super::*;
     use crate::clock::{Moment, Now};
@@ -92,17 +104,18 @@ mod tests {
         let claim = engine.turn(NEW_YEAR_2026).expect("a turn").claims.pop();
 
         let (inbox, received) = channel();
-        let call = Call { claim, inbox };
+        let call = Call { claim, handle: Handle { inbox }, clock: Clock::system() };
         let ended = tokio::spawn(async move {
             let _call = call;
             panic!("as below a call");
         });
         assert!(ended.await.is_err());
-        let Ok(Input::Returned(returned)) = received.recv_timeout(Duration::from_secs(5)) else {
+        let Ok(Input::Completed(completed, _)) = received.recv_timeout(Duration::from_secs(5))
+        else {
             panic!("nothing came back")
         };
-        assert!(returned.response.spent && returned.response.status.is_none());
-        engine.take(returned);
+        assert!(completed.response.spent && completed.response.status.is_none());
+        engine.take(*completed);
         engine.turn(NEW_YEAR_2026).expect("a turn");
         assert_eq!(engine.in_flight(), 0);
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::Handle;
 use crate::engine::Event;
 
 /// A step towards what was asked for.
@@ -46,6 +47,8 @@ pub enum Progress {
 pub enum Lookup {
     /// It has this id.
     Found {
+        /// The name that was looked up.
+        username: String,
         /// The id.
         account_id: String,
         /// The followers measured; `None` also where no call was needed.
@@ -57,11 +60,41 @@ pub enum Lookup {
     },
     /// It has none, or nobody was asked.
     NotFound {
+        /// The name that was looked up.
+        username: String,
         /// Why.
         error: String,
         /// Whether a call was made.
         was_called: bool,
     },
+}
+
+impl Lookup {
+    /// What an event means to somebody who waits for a lookup, and of which name; `None` if
+    /// nothing.
+    pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {
+        Some(match event {
+            Event::Found { handle, id, followers, is_watched, call } => (
+                handle,
+                Lookup::Found {
+                    username: handle.username.clone(),
+                    account_id: id.to_string(),
+                    followers: *followers,
+                    is_watched: *is_watched,
+                    was_called: call.is_some(),
+                },
+            ),
+            Event::NotFound { handle, why, call } => (
+                handle,
+                Lookup::NotFound {
+                    username: handle.username.clone(),
+                    error: why.clone(),
+                    was_called: call.is_some(),
+                },
+            ),
+            _ => return None,
+        })
+    }
 }
 
 impl Progress {

@@ -1,0 +1,241 @@
+//! `growthd add`: from names to entries in the watchlist.
+
+mod names;
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use crate::account::{AccountId, Handle};
+use crate::cli::AddArgs;
+use crate::clock;
+use crate::commands::one_shot::{self, Asked, Signals};
+use crate::commands::output::Printer;
+use crate::commands::{CommandError, Done, runtime};
+use crate::config::{Config, WatchlistFile, entry};
+use crate::daemon::{RunError, control};
+use crate::report::{Grouped, Printable};
+use crate::runner::{Lookup, Lookups, Runner};
+use crate::store::{AccountLookup, is_in_use};
+
+/// Stands for the id until the vendor told it, to try whether the file can take an entry before
+/// anything is spent.
+const TRIAL: &str = "growthd-trial-entry";
+
+/// Looks the accounts up and adds them to the watchlist at `path`.
+pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
+    let handles = names::names(args)?;
+    if args.label.is_some() && handles.len() > 1 {
+        return Err(CommandError::Usage("--label is for one name at a time".to_owned()));
+    }
+    let (file, config) = WatchlistFile::read(path, clock::now().time())?;
+    let lookups = handles
+        .into_iter()
+        .map(|handle| lookup(&file, handle, args.label.as_deref()))
+        .collect::<Result<Vec<_>, _>>()?;
+    file.check_writable()?;
+    if !args.yes && io::stdin().is_terminal() && !is_confirmed(&lookups)? {
+        let mut out = Printer::stdout();
+        out.line("nothing was asked, nothing was spent");
+        out.finish()?;
+        return Ok(Done::Attention);
+    }
+    runtime()?.block_on(async {
+        let signals = Signals::new()?;
+        let source = Source::of(&config, &lookups).await?;
+        Adding { path, config: &config, lookups, output: Printer::stdout(), ends: Vec::new() }
+            .run(source, signals)
+            .await
+    })
+}
+
+/// Whom to look up, with the schedule that the watchlist gives to an entry without one.
+fn lookup(
+    file: &WatchlistFile,
+    handle: Handle,
+    label: Option<&str>,
+) -> Result<AccountLookup, CommandError> {
+    let trial = account_id(TRIAL)?;
+    let label = label.unwrap_or(&handle.username);
+    let config = file.try_with(&trial, Some(label), clock::now().time())?;
+    let Some(entry) = config.accounts.into_iter().find(|entry| entry.id == trial) else {
+        return Err(CommandError::Usage("the watchlist takes no entry".to_owned()));
+    };
+    Ok(AccountLookup { handle, entry })
+}
+
+fn account_id(text: &str) -> Result<AccountId, CommandError> {
+    text.parse().map_err(|error| CommandError::Usage(format!("{error}")))
+}
+
+fn is_confirmed(lookups: &[AccountLookup]) -> Result<bool, CommandError> {
+    let mut out = io::stderr();
+    match lookups {
+        [one] => write!(out, "Looking up {} may cost a credit.", one.handle)?,
+        _ => {
+            for lookup in lookups {
+                writeln!(out, "  {}", Printable(&lookup.handle.to_string()))?;
+            }
+            let count = lookups.len();
+            write!(out, "Looking up these {count} accounts may cost {count} credits.")?;
+        }
+    }
+    write!(out, " Go on? [y/N] ")?;
+    out.flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Who looks up: the daemon if one runs on this database, else an engine of our own.
+enum Source {
+    Daemon(control::Remote<Lookup>),
+    Own(Lookups, Runner),
+}
+
+impl Source {
+    async fn of(config: &Config, lookups: &[AccountLookup]) -> Result<Source, CommandError> {
+        let path = &config.database.path;
+        if is_in_use(path)
+            && let Ok(answers) = control::ask_to_add(path, lookups).await
+        {
+            return Ok(Source::Daemon(answers));
+        }
+        let prepared = one_shot::prepare(config)?;
+        let answers = prepared.handle().look_up(lookups.to_vec());
+        Ok(Source::Own(answers, prepared.start().map_err(RunError::from)?))
+    }
+
+    async fn next(&mut self) -> Result<Option<Lookup>, CommandError> {
+        match self {
+            Source::Daemon(answers) => Ok(answers.next().await.transpose()?),
+            Source::Own(answers, _) => Ok(answers.next().await),
+        }
+    }
+
+    /// No further call starts.
+    fn stop(&mut self) {
+        match self {
+            Source::Daemon(answers) => answers.cancel(),
+            Source::Own(answers, runner) => {
+                answers.cancel();
+                runner.handle().stop();
+            }
+        }
+    }
+
+    async fn end(self) -> Result<(), CommandError> {
+        match self {
+            Source::Daemon(_) => Ok(()),
+            Source::Own(answers, mut runner) => {
+                drop(answers);
+                Ok(runner.ended().await.map_err(RunError::from)?)
+            }
+        }
+    }
+}
+
+/// An addition under way.
+struct Adding<'a> {
+    path: &'a Path,
+    config: &'a Config,
+    lookups: Vec<AccountLookup>,
+    output: Printer,
+    /// How each name ended.
+    ends: Vec<Result<Done, CommandError>>,
+}
+
+impl Adding<'_> {
+    async fn run(mut self, mut source: Source, mut signals: Signals) -> Result<Done, CommandError> {
+        loop {
+            tokio::select! {
+                answer = source.next() => match answer? {
+                    Some(answer) => {
+                        let end = self.take(answer);
+                        self.ends.push(end);
+                    }
+                    None => break,
+                },
+                asked = signals.next() => match asked {
+                    Asked::Stop => source.stop(),
+                    Asked::PrintNoMore => self.output.close(),
+                },
+            }
+        }
+        source.end().await?;
+        let left = self.lookups.len().saturating_sub(self.ends.len());
+        if left > 0 {
+            self.output.line(format_args!(
+                "{left} not asked for: growthd would have to wait, or was stopped; see `growthd status`"
+            ));
+            self.ends.push(Ok(Done::Attention));
+        }
+        let is_added = self.ends.iter().any(|end| matches!(end, Ok(Done::Well)));
+        if is_added && is_in_use(&self.config.database.path) {
+            self.output.line(
+                "the running growthd takes it at its next reload: systemctl reload growthd, or SIGHUP",
+            );
+        }
+        self.output.finish()?;
+        let mut worst = Done::Well;
+        for end in self.ends {
+            match end? {
+                Done::Well => {}
+                Done::Refused if worst == Done::Well => worst = Done::Refused,
+                _ => worst = Done::Attention,
+            }
+        }
+        Ok(worst)
+    }
+
+    /// Writes what was found into the watchlist.
+    fn take(&mut self, answer: Lookup) -> Result<Done, CommandError> {
+        let (username, id, followers, is_watched) = match answer {
+            Lookup::Found { username, account_id: id, followers, is_watched, .. } => {
+                (username, account_id(&id)?, followers, is_watched)
+            }
+            Lookup::NotFound { username, error, was_called } => {
+                let name = self.name(&username);
+                self.output.line(format_args!("{}: {}", Printable(&name), Printable(&error)));
+                return Ok(if was_called { Done::Refused } else { Done::Attention });
+            }
+        };
+        let name = self.name(&username);
+        let name = Printable(&name);
+        let followers =
+            followers.map_or(String::new(), |count| format!(", {} followers", Grouped(count)));
+        let path = self.config.path.display();
+        if is_watched || self.config.accounts.iter().any(|account| account.id == id) {
+            self.output
+                .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
+            return Ok(Done::Attention);
+        }
+        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
+        let label = wanted.and_then(|lookup| lookup.entry.label.as_deref());
+        let added = WatchlistFile::read(self.path, clock::now().time())
+            .and_then(|(file, _)| file.add(&id, label, clock::now().time()));
+        let placed = match added {
+            Ok(placed) => placed,
+            Err(error) => {
+                // It was paid for: what it told must not be lost with the error.
+                self.output
+                    .line(format_args!("{name} is {id}{followers}; add it to {path} yourself:\n"));
+                for line in entry(&id, label) {
+                    self.output.line(line);
+                }
+                return Err(error.into());
+            }
+        };
+        if placed.is_none() {
+            self.output
+                .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
+            return Ok(Done::Attention);
+        }
+        self.output.line(format_args!("{name} is {id}{followers}; added to {path}"));
+        Ok(Done::Well)
+    }
+
+    fn name(&self, username: &str) -> String {
+        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
+        wanted.map_or_else(|| username.to_owned(), |lookup| lookup.handle.to_string())
+    }
+}

@@ -1,0 +1,135 @@
+//! Whom to add: names as people have them, from the command line or a file.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::account::Handle;
+use crate::cli::{AddArgs, Platform};
+use crate::commands::CommandError;
+
+/// The longest name looked up, in bytes: beyond what any platform allows.
+const LONGEST_NAME: usize = 100;
+
+/// The largest list of names read, in bytes.
+const LARGEST_LIST: u64 = 1 << 20;
+
+/// The names that `args` give, each once, in their order.
+pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
+    let mut texts = args.usernames.clone();
+    if let Some(path) = &args.from {
+        let list = read(path)?;
+        let lines = list.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
+        let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        texts.extend(names.map(str::to_owned));
+    }
+    let mut handles = Vec::new();
+    let mut wrong = Vec::new();
+    for text in &texts {
+        match handle(text, args.platform) {
+            Ok(handle) if handles.contains(&handle) => {}
+            Ok(handle) => handles.push(handle),
+            Err(why) => wrong.push(format!("{text:?} {why}")),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(CommandError::Usage(wrong.join("; ")));
+    }
+    if handles.is_empty() {
+        return Err(CommandError::Usage("there is no name to add".to_owned()));
+    }
+    Ok(handles)
+}
+
+fn read(path: &Path) -> Result<String, CommandError> {
+    let mut text = String::new();
+    let read = match path.as_os_str() == "-" {
+        true => io::stdin().lock().take(LARGEST_LIST).read_to_string(&mut text),
+        false => {
+            fs::File::open(path).and_then(|file| file.take(LARGEST_LIST).read_to_string(&mut text))
+        }
+    };
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(CommandError::Usage(format!(
+            "cannot read the names in {}: {error}",
+            path.display()
+        ))),
+    }
+}
+
+/// The name in `text`: as it is, or in a profile's URL.
+fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
+    let (name, platform) = match url(text) {
+        Some((Platform::Youtube, path)) if !path.starts_with('@') => {
+            return Err(
+                "is no profile with an @name; open it and copy the URL with the @".to_owned()
+            );
+        }
+        Some((found, path)) => match platform {
+            Some(platform) if platform != found => {
+                return Err(format!("is on another platform than {}", platform.as_str()));
+            }
+            _ => (path, found),
+        },
+        None => match platform {
+            Some(platform) => (text, platform),
+            None => return Err("needs --platform tiktok or --platform youtube".to_owned()),
+        },
+    };
+    let username = name.trim_start_matches('@');
+    let is_part = |c: char| !c.is_whitespace() && !c.is_control() && !"/?#&".contains(c);
+    if username.is_empty() || username.len() > LONGEST_NAME || !username.chars().all(is_part) {
+        return Err("is no username".to_owned());
+    }
+    Ok(Handle { username: username.to_owned(), platform: platform.as_str().to_owned() })
+}
+
+/// The platform and the first segment of the path, if `text` is a URL of one of theirs.
+fn url(text: &str) -> Option<(Platform, &str)> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let rest = rest.unwrap_or(text);
+    let rest = rest.strip_prefix("www.").or_else(|| rest.strip_prefix("m.")).unwrap_or(rest);
+    let (host, path) = rest.split_once('/')?;
+    let platform = match host.to_ascii_lowercase().as_str() {
+        "tiktok.com" => Platform::Tiktok,
+        "youtube.com" => Platform::Youtube,
+        _ => return None,
+    };
+    let end = path.find(['/', '?', '#']).unwrap_or(path.len());
+    Some((platform, &path[..end]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_in_whatever_people_have() {
+        let tiktok = Some(Platform::Tiktok);
+        for (text, platform, expected) in [
+            ("@fitnessguru", tiktok, "@fitnessguru on tiktok"),
+            ("fitnessguru", tiktok, "@fitnessguru on tiktok"),
+            ("https://www.tiktok.com/@fitnessguru", None, "@fitnessguru on tiktok"),
+            ("https://www.tiktok.com/@fitnessguru?lang=en", None, "@fitnessguru on tiktok"),
+            ("https://m.youtube.com/@Guru/videos", None, "@Guru on youtube"),
+            ("youtube.com/@Guru", None, "@Guru on youtube"),
+        ] {
+            let handle = handle(text, platform).expect(text);
+            assert_eq!(handle.to_string(), expected, "{text}");
+        }
+        for (text, platform) in [
+            ("fitnessguru", None),
+            ("", tiktok),
+            ("@", tiktok),
+            ("two words", tiktok),
+            ("https://elsewhere.invalid/@guru", tiktok),
+            ("https://www.youtube.com/channel/UC123", None),
+            ("https://www.youtube.com/@guru", tiktok),
+            ("line\nbreak", tiktok),
+        ] {
+            assert!(handle(text, platform).is_err(), "{text}");
+        }
+        assert!(handle(&"x".repeat(LONGEST_NAME + 1), tiktok).is_err());
+    }
+}

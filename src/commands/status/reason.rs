@@ -1,0 +1,118 @@
+//! Why somebody should look.
+
+use std::fmt;
+
+use crate::clock::Time;
+use crate::engine::OpenBreaker;
+use crate::report::Printable;
+
+/// One thing that needs attention.
+#[derive(Clone, Copy)]
+pub(super) enum Reason<'a> {
+    /// No daemon runs, and one is meant to.
+    NotRunning,
+    /// The daemon cannot record, so nothing is bought.
+    Store(&'a str),
+    /// The database's file system has no room, or is read-only.
+    Disk(&'a str),
+    /// The daemon goes on with an older configuration.
+    EditRefused,
+    /// Nobody is asked but by probes.
+    Breaker(&'a OpenBreaker),
+    /// The budget is used up while accounts are due.
+    Budget { held: usize, until: Time },
+    /// Accounts whose slot is open for too long.
+    Overdue(usize),
+    /// Accounts given up for their last slot.
+    Failing(usize),
+    /// The next backup was promised for earlier.
+    Backup { last: Time },
+}
+
+impl Reason<'_> {
+    /// Its name, for programs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Reason::NotRunning => "not_running",
+            Reason::Store(_) => "store",
+            Reason::Disk(_) => "disk",
+            Reason::EditRefused => "edit_refused",
+            Reason::Breaker(_) => "breaker",
+            Reason::Budget { .. } => "budget",
+            Reason::Overdue(_) => "overdue",
+            Reason::Failing(_) => "failing",
+            Reason::Backup { .. } => "backup",
+        }
+    }
+}
+
+/// In a few words, for a line with others.
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NotRunning => f.write_str("no daemon is running"),
+            Reason::Store(why) => write!(f, "nothing is refreshed: {}", Printable(why)),
+            Reason::Disk(why) => f.write_str(why),
+            Reason::EditRefused => {
+                f.write_str("the configuration was refused, the daemon goes on with an older one")
+            }
+            Reason::Breaker(breaker) => {
+                let reason = Printable(&breaker.reason);
+                write!(f, "nobody is asked but by probes since {}: {reason}", breaker.since)
+            }
+            Reason::Budget { held, until } => {
+                let accounts = accounts(*held);
+                write!(f, "the budget is used up, {accounts} held back until {until}")
+            }
+            Reason::Overdue(count) => write!(f, "{} overdue", accounts(*count)),
+            Reason::Failing(count) => write!(f, "{} failing", accounts(*count)),
+            Reason::Backup { last } => write!(f, "no backup since {last}"),
+        }
+    }
+}
+
+fn accounts(count: usize) -> String {
+    match count {
+        1 => "1 account is".to_owned(),
+        count => format!("{count} accounts are"),
+    }
+}
+
+/// All of them in one line, to be read first.
+pub(super) struct Verdict<'a>(pub &'a [Reason<'a>]);
+
+impl fmt::Display for Verdict<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.split_first() else {
+            return f.write_str("growthd is well");
+        };
+        write!(f, "growthd needs attention: {first}")?;
+        others.iter().try_for_each(|reason| write!(f, "; {reason}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_says_all_that_needs_attention() {
+        let until = Time(1_767_225_600);
+        for (reasons, said) in [
+            (&[][..], "growthd is well"),
+            (&[Reason::NotRunning], "growthd needs attention: no daemon is running"),
+            (
+                &[Reason::Budget { held: 1, until }, Reason::Overdue(2), Reason::Failing(1)],
+                "growthd needs attention: the budget is used up, 1 account is held back until \
+                 2026-01-01T00:00:00Z; 2 accounts are overdue; 1 account is failing",
+            ),
+            (
+                &[Reason::Store("disk I/O\u{1b} error"), Reason::Backup { last: until }],
+                "growthd needs attention: nothing is refreshed: disk I/O\u{fffd} error; \
+                 no backup since 2026-01-01T00:00:00Z",
+            ),
+        ] {
+            assert_eq!(Verdict(reasons).to_string(), said);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The status for people.
+
+use std::io::{self, Write};
+
+use super::reason::Verdict;
+use super::{BudgetUse, Daemon, LISTED, Scope, Status};
+use crate::report::{Ago, Grouped, In, Printable, Table};
+use crate::store::{AccountStatus, SCHEMA_VERSION, Totals};
+
+impl Status<'_> {
+    pub(super) fn print(&self, scope: Scope, out: &mut impl Write) -> io::Result<()> {
+        let reasons = self.reasons();
+        match scope {
+            Scope::Attention if reasons.is_empty() => Ok(()),
+            Scope::Attention => {
+                writeln!(out, "{}", Verdict(&reasons))?;
+                self.print_attention(out)
+            }
+            Scope::Everything => {
+                writeln!(out, "{}", Verdict(&reasons))?;
+                self.print_everything(out)
+            }
+        }
+    }
+
+    fn print_everything(&self, out: &mut impl Write) -> io::Result<()> {
+        let Totals { listed, watched, in_flight, snapshots, .. } = self.totals;
+        let daemon = match &self.daemon {
+            Daemon::Running(_) => "running",
+            Daemon::Unheard => "the database is in use, by somebody who does not answer",
+            Daemon::Absent => "not running",
+        };
+        writeln!(out, "daemon     {daemon}")?;
+        if let Some(why) = self.health().and_then(|health| health.not_listening.as_deref()) {
+            writeln!(out, "http       {}; trying again", Printable(why))?;
+        }
+        let older = match self.schema {
+            SCHEMA_VERSION => String::new(),
+            _ => format!(", {SCHEMA_VERSION} once the daemon has opened it"),
+        };
+        let path = self.config.database.path.display();
+        writeln!(out, "database   {path} (schema {}{older})", self.schema)?;
+        let disabled = listed.saturating_sub(watched);
+        writeln!(out, "accounts   {watched} watched, {disabled} disabled, {in_flight} in flight")?;
+        let last = self.totals.last_snapshot;
+        let last = last.map(|time| format!(", the last {}", Ago { time, now: self.now }));
+        writeln!(out, "snapshots  {snapshots}{}", last.unwrap_or_default())?;
+        let next = self.totals.next_due.map_or("nothing is due".to_owned(), |time| {
+            format!("{time} ({})", In { time, now: self.now })
+        });
+        writeln!(out, "next       {next}")?;
+        writeln!(out, "budget     {}", self.budget_line())?;
+        let backup = self.backup.map_or("none is known of".to_owned(), |backup| {
+            Ago { time: backup.time, now: self.now }.to_string()
+        });
+        writeln!(out, "backup     {backup}")?;
+        if let Some(wait) = &self.wait {
+            writeln!(
+                out,
+                "waiting    until {}, as the vendor asks: {}",
+                wait.until,
+                Printable(&wait.reason)
+            )?;
+        }
+        self.print_attention(out)?;
+        for account in self.retrying() {
+            let error = account.last_error.as_deref().unwrap_or_default();
+            let next = account.next_due.map(|time| In { time, now: self.now }.to_string());
+            let next = next.unwrap_or_default();
+            writeln!(out, "retrying   {} {next}: {}", name(account), Printable(error))?;
+        }
+        if self.totals.listed <= LISTED && !self.accounts.is_empty() {
+            writeln!(out)?;
+            write!(out, "{}", self.table())?;
+        }
+        Ok(())
+    }
+
+    fn budget_line(&self) -> String {
+        match &self.budget {
+            None => "none: nothing caps what is spent".to_owned(),
+            Some(BudgetUse { refreshes, per, spent, until }) => {
+                format!("{spent} of {refreshes} spent this {per}; it resets {until}")
+            }
+        }
+    }
+
+    /// What the first line counts, one by one.
+    fn print_attention(&self, out: &mut impl Write) -> io::Result<()> {
+        if let Some(breaker) = &self.breaker {
+            writeln!(
+                out,
+                "BREAKER    open since {}: {}; the next probe is {}{}",
+                breaker.since,
+                Printable(&breaker.reason),
+                In { time: breaker.next_probe(self.now), now: self.now },
+                if breaker.is_about_to_tell() { ", and will tell" } else { "" }
+            )?;
+        }
+        for account in self.overdue() {
+            let since = account.owed_since.unwrap_or(self.now);
+            let error = account.last_error.as_deref().unwrap_or("not tried yet");
+            writeln!(out, "OVERDUE    {} since {since}: {}", name(account), Printable(error))?;
+        }
+        for account in self.failing() {
+            let since = account.failing_since.unwrap_or(self.now);
+            let error = account.last_error.as_deref().unwrap_or_default();
+            writeln!(out, "FAILING    {} since {since}: {}", name(account), Printable(error))?;
+        }
+        Ok(())
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new(&["ACCOUNT", "LABEL", "FOLLOWERS", "LAST", "NEXT", "STATE"]);
+        for account in &self.accounts {
+            let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or("-");
+            let ago = |time| Ago { time, now: self.now }.to_string();
+            let next = |time| In { time, now: self.now }.to_string();
+            table.row([
+                account.id.to_string(),
+                Printable(label).to_string(),
+                account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string()),
+                account.last.map_or("never".to_owned(), ago),
+                account.next_due.map_or("-".to_owned(), next),
+                self.state(account).to_owned(),
+            ]);
+        }
+        table
+    }
+}
+
+fn name(account: &AccountStatus) -> String {
+    match account.label.as_deref().or(account.username.as_deref()) {
+        Some(label) => format!("{} ({})", account.id, Printable(label)),
+        None => account.id.to_string(),
+    }
+}

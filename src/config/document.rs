@@ -1,0 +1,86 @@
+//! A file of the configuration as it was read: its path and its text.
+
+use std::borrow::Cow;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::problem::Findings;
+
+/// Most that is read of all files together, in bytes: a million accounts with everything set
+/// take a fifth of it.
+pub(super) const LARGEST: u64 = 1 << 30;
+
+pub(super) struct Document<'a> {
+    /// As it was given, or as `include` led to it.
+    pub path: PathBuf,
+    pub text: Cow<'a, str>,
+}
+
+impl<'a> Document<'a> {
+    /// The text without a byte order mark. What is not UTF-8 is told to the findings and becomes
+    /// replacement characters, so that the rest can be checked too.
+    pub fn decode(path: PathBuf, bytes: Cow<'a, [u8]>, findings: &mut Findings) -> Document<'a> {
+        let text = match bytes {
+            Cow::Borrowed(bytes) => decode(without_mark(bytes), findings),
+            Cow::Owned(bytes) => match String::from_utf8(bytes) {
+                Ok(text) if !text.starts_with('\u{feff}') => Cow::Owned(text),
+                Ok(text) => Cow::Owned(text.trim_start_matches('\u{feff}').to_owned()),
+                Err(error) => {
+                    Cow::Owned(decode(without_mark(error.as_bytes()), findings).into_owned())
+                }
+            },
+        };
+        Document { path, text }
+    }
+}
+
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+fn decode<'a>(bytes: &'a [u8], findings: &mut Findings) -> Cow<'a, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    let mut line_is_named = false;
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        line_is_named &= !chunk.valid().contains('\n');
+        if !chunk.invalid().is_empty() {
+            if !line_is_named {
+                let message = "this is not UTF-8 text; save the file as UTF-8".to_owned();
+                findings.syntax(text.len(), message);
+                line_is_named = true;
+            }
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// Reads the main file, which may be a pipe that somebody fills.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_bounded(OpenOptions::new().read(true).open(path)?, LARGEST)
+}
+
+/// Reads a file that `include` found, of at most `largest` bytes. Waits for no pipe's writer.
+pub(super) fn read_included(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    const AT_ONCE: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(AT_ONCE).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    read_bounded(file, largest)
+}
+
+fn read_bounded(file: impl Read, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(largest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > largest {
+        return Err(io::Error::other("it is too large: over 1 GiB, with the files before it"));
+    }
+    Ok(bytes)
+}

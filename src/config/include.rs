@@ -1,0 +1,385 @@
+//! `include`: which files belong to a configuration, now and after the next edit.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use glob::{MatchOptions, Pattern, glob_with};
+use toml::de::{DeTable, DeValue};
+
+use super::document;
+use super::pieces::Pieces;
+use super::schema;
+
+/// Most files that are read; more are a pattern that says something else than was meant.
+const MOST_FILES: usize = 10_000;
+
+/// A name that begins with a dot is an editor's, or Kubernetes' own, and is found only where the
+/// pattern begins with one too.
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// The files that a pattern of `include` leads to, in the order of their names.
+///
+/// # Errors
+/// What is wrong with the pattern, or with a folder on its way.
+pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    if pattern.is_empty() || pattern.contains('\0') {
+        return Err("is not a path".to_owned());
+    }
+    let is_plain = !pattern.contains(['*', '?', '[']);
+    if is_plain {
+        let path = folder.join(pattern);
+        return match path.try_exists() {
+            Ok(true) => Ok(vec![path]),
+            Ok(false) => Err(format!("names a file that does not exist, {pattern:?}")),
+            Err(error) => Err(format!("leads to {pattern:?}, which cannot be read: {error}")),
+        };
+    }
+    let pattern = match (Path::new(pattern).is_absolute(), folder.to_str()) {
+        (true, _) => pattern.to_owned(),
+        (false, Some("")) => pattern.to_owned(),
+        (false, Some(folder)) => {
+            format!("{}/{pattern}", Pattern::escape(folder.trim_end_matches('/')))
+        }
+        (false, None) => {
+            return Err("cannot be searched below a folder whose name is not UTF-8".to_owned());
+        }
+    };
+    let found = glob_with(&pattern, MATCHING)
+        .map_err(|error| format!("is not a valid pattern: {}", error.msg))?;
+    let mut paths = Vec::new();
+    for path in found {
+        match path {
+            Ok(path) => paths.push(path),
+            Err(error) => {
+                let (path, why) = (error.path().display(), error.error());
+                return Err(format!("leads to {path}, which cannot be read: {why}"));
+            }
+        }
+        if paths.len() > MOST_FILES {
+            return Err(format!("leads to over {MOST_FILES} files"));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Whether a path is one more file, or one that was found before by another name or pattern.
+#[derive(Default)]
+pub(super) struct Found(HashSet<(u64, u64)>);
+
+impl Found {
+    pub fn is_new(&mut self, path: &Path) -> bool {
+        // What cannot be looked at will be said when it is read.
+        fs::metadata(path).map_or(true, |file| self.0.insert((file.dev(), file.ino())))
+    }
+}
+
+/// The files of a configuration as they are on the disk, for whoever watches them: it sees
+/// edits, replacements, links that now point elsewhere, and files that come and go.
+#[derive(Debug)]
+pub struct FileSet {
+    main: PathBuf,
+    /// The main file as it was when its patterns were read.
+    seen: Option<FileState>,
+    patterns: Vec<String>,
+}
+
+/// How the files of a configuration were at one moment. Two looks that are equal saw no edit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Look {
+    files: Vec<(PathBuf, Option<FileState>)>,
+}
+
+/// What differs when a file was edited or replaced, seen through links.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct FileState {
+    modified: SystemTime,
+    device: u64,
+    inode: u64,
+    length: u64,
+}
+
+impl FileSet {
+    /// The files that belong to the configuration at `main`, valid or not.
+    pub fn new(main: &Path) -> FileSet {
+        FileSet { main: main.to_owned(), seen: None, patterns: Vec::new() }
+    }
+
+    /// The files as they are now.
+    pub fn look(&mut self) -> Look {
+        let now = state(&self.main);
+        // A file that is gone for a moment is one being replaced.
+        if now.is_some() && now != self.seen {
+            self.patterns = patterns(&self.main);
+            self.seen = now;
+        }
+        let folder = folder_of(&self.main);
+        let included =
+            self.patterns.iter().flat_map(|pattern| find(folder, pattern).unwrap_or_default());
+        let paths = std::iter::once(self.main.clone()).chain(included);
+        Look {
+            files: paths
+                .map(|path| (state(&path), path))
+                .map(|(state, path)| (path, state))
+                .collect(),
+        }
+    }
+}
+
+impl Look {
+    /// Whether the main file is gone: for a moment, if it is being replaced.
+    pub fn is_incomplete(&self) -> bool {
+        self.files.first().is_none_or(|(_, state)| state.is_none())
+    }
+}
+
+fn state(path: &Path) -> Option<FileState> {
+    let file = fs::metadata(path).ok()?;
+    Some(FileState {
+        modified: file.modified().ok()?,
+        device: file.dev(),
+        inode: file.ino(),
+        length: file.len(),
+    })
+}
+
+/// The folder that relative paths of a configuration are relative to.
+pub(super) fn folder_of(main: &Path) -> &Path {
+    main.parent().unwrap_or(Path::new(""))
+}
+
+/// What `include` says in a file that need not be valid otherwise.
+fn patterns(main: &Path) -> Vec<String> {
+    let Ok(bytes) = document::read(main) else { return Vec::new() };
+    let text = String::from_utf8_lossy(&bytes);
+    let pieces = Pieces::of(text.trim_start_matches('\u{feff}'));
+    let (file, _) = DeTable::parse_recoverable(&pieces.settings);
+    let Some(value) = file.get_ref().get(schema::INCLUDE.name) else { return Vec::new() };
+    let list = value.get_ref().as_array().map(|list| list.iter()).into_iter().flatten();
+    list.filter_map(|item| match item.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::clock::Time;
+    use crate::config::{Config, ConfigError};
+
+    const NOW: Time = Time(1_767_225_600);
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn with(files: &[(&str, &str)]) -> Folder {
+            let folder = Folder(tempfile::tempdir().expect("a folder"));
+            for (name, text) in files {
+                folder.put(name, text);
+            }
+            folder
+        }
+
+        fn put(&self, name: &str, text: &str) {
+            let path = self.path(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        /// The problems, without the folder's own name.
+        fn problems(&self) -> String {
+            match Config::load(&self.path("config.toml"), NOW) {
+                Err(error @ ConfigError::Invalid(_)) => {
+                    error.to_string().replace(&format!("{}/", self.0.path().display()), "")
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn config(&self) -> Config {
+            Config::load(&self.path("config.toml"), NOW).unwrap_or_else(|error| panic!("{error:#}"))
+        }
+    }
+
+    const ALL: &str = "include = ['watchlist.d/*.toml']\n";
+
+    #[test]
+    fn included_accounts_take_from_their_file_and_then_from_the_schedule() {
+        let folder = Folder::with(&[
+            (
+                "config.toml",
+                &format!(
+                    "{ALL}[schedule]\ncron = '@daily'\nspread = '1h'\n\
+                     [[account]]\nid = 'main'\n"
+                ),
+            ),
+            (
+                "watchlist.d/b.toml",
+                "[[account]]\nid = 'b1'\n[[account]]\nid = 'b2'\ntags = ['y', 'x']\n\
+                 [defaults]\ntags = ['x']\ntimezone = 'Europe/London'\nspread = '2h'\n",
+            ),
+            ("watchlist.d/a.toml", "[[account]]\nid = 'a1'\ncron = '@weekly'\n"),
+            ("watchlist.d/empty.toml", ""),
+            ("watchlist.d/.hidden.toml", "not TOML"),
+            ("watchlist.d/a.toml~", "not TOML"),
+        ]);
+        let config = folder.config();
+        let short: Vec<_> = config
+            .accounts
+            .iter()
+            .map(|a| (a.id.as_str(), &*a.cron, &*a.timezone, a.spread, a.tags.join(" ")))
+            .collect();
+        assert_eq!(
+            short,
+            [
+                ("main", "@daily", "UTC", 3600, String::new()),
+                ("a1", "@weekly", "UTC", 3600, String::new()),
+                ("b1", "@daily", "Europe/London", 7200, "x".to_owned()),
+                ("b2", "@daily", "Europe/London", 7200, "x y".to_owned()),
+            ]
+        );
+        let names = ["config.toml", "watchlist.d/a.toml", "watchlist.d/b.toml"];
+        let names = names.iter().chain(&["watchlist.d/empty.toml"]).map(|name| folder.path(name));
+        assert_eq!(config.files(), names.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_problem_names_its_file_and_all_are_told_at_once() {
+        let folder = Folder::with(&[
+            ("config.toml", &format!("{ALL}[[account]]\nid = 'one'\n[http]\nlisten = 1\n")),
+            (
+                "watchlist.d/a.toml",
+                "[defaults]\ncron = '61 * * * *'\nlabel = 'x'\n[[account]]\nid = 'one'\n\
+                 [[account]]\nid = 'two'\nlabl = 'x'\n",
+            ),
+            (
+                "watchlist.d/b.toml",
+                "include = []\nfoo = 1\n[schedule]\n[api]\n[defaluts]\n[[account]]\n\
+                 id = 'two'\n",
+            ),
+            ("watchlist.d/c.toml", "[[account]]\nid = \n[[account]]\nid = 'o/k'\n"),
+        ]);
+        let told = folder.problems();
+        let expected = [
+            "config.toml:5:10: `listen` is a number; expected",
+            "watchlist.d/a.toml:2:8: `cron`: \"61\" cannot be the minute",
+            "watchlist.d/a.toml:3:1: unknown key `label` in [defaults]; it belongs in [[account]]",
+            "watchlist.d/a.toml:5:6: duplicate `id` \"one\" (first in config.toml:3:6)",
+            "watchlist.d/a.toml:8:1: unknown key `labl` in [[account]]; did you mean `label`?",
+            "watchlist.d/b.toml:1:1: unknown key `include` in an included file; it belongs in the",
+            "watchlist.d/b.toml:2:1: unknown key `foo` in an included file; expected one of [def",
+            "watchlist.d/b.toml:3:2: unknown key `schedule` in an included file; here it is [def",
+            "watchlist.d/b.toml:4:2: unknown key `api` in an included file; it belongs in the main",
+            "watchlist.d/b.toml:5:2: unknown key `defaluts` in an included file; did you mean [def",
+            "watchlist.d/b.toml:7:6: duplicate `id` \"two\" (first in watchlist.d/a.toml:7:6)",
+            "watchlist.d/c.toml:2:6: missing value",
+            "watchlist.d/c.toml:4:6: an account id has only letters",
+        ];
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{told}");
+        for (line, start) in lines.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line}\nis not\n{start}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_at_the_pattern() {
+        let folder = Folder::with(&[
+            ("config.toml", "include = [\n  'watchlist.d/*',\n  'none.toml',\n]\n"),
+            ("watchlist.d/folder/x.toml", ""),
+        ]);
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            folder.path("watchlist.d/pipe"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .expect("a pipe");
+        symlink("nowhere", folder.path("watchlist.d/link")).expect("a link");
+        let told = folder.problems();
+        let expected = [
+            "config.toml:2:3: `include` leads to watchlist.d/folder, which cannot be read: it is n",
+            "config.toml:2:3: `include` leads to watchlist.d/link, which cannot be read: No such",
+            "config.toml:2:3: `include` leads to watchlist.d/pipe, which cannot be read: it is n",
+            "config.toml:3:3: `include` names a file that does not exist, \"none.toml\"",
+        ];
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{told}");
+        for (line, start) in lines.iter().zip(expected) {
+            assert!(line.starts_with(start), "{line}\nis not\n{start}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_once_however_often_it_is_named() {
+        let folder = Folder::with(&[
+            ("config.toml", "include = ['a.toml', '*.toml', './a.toml']\n"),
+            ("a.toml", "[[account]]\nid = 'a'\n"),
+        ]);
+        symlink("a.toml", folder.path("b.toml")).expect("a link");
+        assert_eq!(folder.config().files(), [folder.path("config.toml"), folder.path("a.toml")]);
+    }
+
+    #[test]
+    fn a_configuration_can_be_tried_with_an_edit_of_any_of_its_files() {
+        let folder = Folder::with(&[
+            ("config.toml", ALL),
+            ("watchlist.d/a.toml", "[[account]]\nid = 'a'\n"),
+        ]);
+        let main = folder.path("config.toml");
+        for (name, text, ids) in [
+            ("watchlist.d/a.toml", "[[account]]\nid = 'b'\n", &["b"][..]),
+            ("config.toml", "[[account]]\nid = 'c'\n", &["c"]),
+        ] {
+            let config = Config::load_edited(&main, &folder.path(name), text.as_bytes(), NOW)
+                .expect("a config");
+            assert!(config.accounts.iter().map(|account| account.id.as_str()).eq(ids.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_edit_of_any_file_is_seen() {
+        let folder = Folder::with(&[("config.toml", ALL), ("watchlist.d/a.toml", "")]);
+        let mut files = FileSet::new(&folder.path("config.toml"));
+        let mut last = files.look();
+        assert_eq!(files.look(), last);
+        let mut assert_seen = |what: &str| {
+            let now = files.look();
+            assert_ne!(now, last, "{what}");
+            last = now;
+        };
+        folder.put("watchlist.d/a.toml", "x");
+        assert_seen("an edit");
+        folder.put("watchlist.d/b.toml", "");
+        assert_seen("a new file");
+        fs::remove_file(folder.path("watchlist.d/a.toml")).expect("removed");
+        assert_seen("a removed file");
+        // Broken otherwise; what it includes is watched all the same.
+        folder.put("config.toml", "include = ['other/*']\n[nonsense]\n");
+        assert_seen("an edit of the main file");
+        folder.put("one/x", "");
+        folder.put("two/x", "");
+        symlink("one", folder.path("other")).expect("a link");
+        assert_seen("a link to a folder");
+        symlink("two", folder.path("another")).expect("a link");
+        fs::rename(folder.path("another"), folder.path("other")).expect("swapped");
+        assert_seen("a link that now leads elsewhere");
+        assert!(!files.look().is_incomplete());
+    }
+}

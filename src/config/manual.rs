@@ -1,0 +1,89 @@
+//! `growthd.toml(5)`: the manual page of the configuration, from the table of its keys.
+
+use std::fmt::Write;
+
+use super::schema::{self, Key, Section};
+
+/// The page, in roff.
+pub fn manual_page() -> String {
+    let mut page = format!(
+        ".TH growthd.toml 5 \"\" \"growthd {}\"\n\
+         .SH NAME\ngrowthd.toml \\- the configuration of growthd(1)\n\
+         .SH DESCRIPTION\n{}\n",
+        env!("CARGO_PKG_VERSION"),
+        escaped(INTRODUCTION)
+    );
+    let mut put = |text: &str| page.push_str(text);
+    put(".SH \"TOP LEVEL\"\n");
+    put(&entry(&schema::INCLUDE));
+    for section in schema::MAIN.iter().chain([&&schema::DEFAULTS]) {
+        put(&table(section));
+    }
+    put(CLOSING_SECTIONS);
+    page
+}
+
+const INTRODUCTION: &str = "TOML, in /etc/growthd/config.toml unless --config or $GROWTHD_CONFIG names another. Only the id of \
+    an account is needed. Durations are a number and a unit, as in \"90s\", \"15m\", \"6h\", \"30d\" \
+    and \"2w\". Relative paths are relative to the configuration's folder. growthd check names \
+    every mistake with its file, line and column; growthd reads the file again at SIGHUP, and one \
+    with a mistake changes nothing.";
+
+const CLOSING_SECTIONS: &str = ".SH EXAMPLE\n.nf\n\
+    [budget]\nrefreshes = 150\n\n\
+    [schedule]\ncron = \"0 6 * * MON\"\nspread = \"1h\"\n\n\
+    [[account]]\nid = \"clx123abc\"\nlabel = \"Fitness Guru\"\n.fi\n\
+    .SH \"SEE ALSO\"\n.BR growthd (1)\n";
+
+fn table(section: &Section) -> String {
+    let mut text = format!(".SH \"{}\"\n{}\n", section.title, escaped(section.help));
+    for key in section.keys {
+        text.push_str(&entry(key));
+    }
+    text
+}
+
+fn entry(key: &Key) -> String {
+    let Key { name, expected, default, help } = key;
+    let mut text = format!(
+        ".TP\n.B {}\n{}\n.br\nExpected: {}.",
+        escaped(name),
+        escaped(help),
+        escaped(expected)
+    );
+    if !default.is_empty() {
+        let is_bare = matches!(*default, "true" | "false") || default.parse::<u64>().is_ok();
+        let default = if is_bare { (*default).to_owned() } else { format!("\"{default}\"") };
+        // Writing to a string does not fail.
+        write!(text, " Default: {}.", escaped(&default)).ok();
+    }
+    text.push('\n');
+    text
+}
+
+/// Text that roff takes as it is.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    match text.starts_with(['.', '\'']) {
+        true => format!("\\&{text}"),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_every_key_with_its_default() {
+        let page = manual_page();
+        for section in schema::MAIN {
+            assert!(page.contains(&format!(".SH \"{}\"", section.title)), "{}", section.title);
+            for key in section.keys {
+                assert!(page.contains(&format!(".B {}\n", key.name)), "{}", key.name);
+                assert!(!key.help.is_empty());
+            }
+        }
+        assert!(page.contains("Default: 60.") && page.contains("Default: \"120s\"."));
+    }
+}

@@ -1,0 +1,204 @@
+//! Reads a configuration's files and puts them together.
+
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use crate::clock::Time;
+
+use super::accounts::{Defaults, List};
+use super::document::{self, Document};
+use super::include;
+use super::pieces::Pieces;
+use super::problem::Findings;
+use super::valid::Values;
+use super::{Api, Budget, CatchUp, Config, ConfigError, Database, Http, Retry, raw, schema};
+
+/// How a configuration is read.
+pub(super) struct Reading<'e> {
+    pub now: Time,
+    /// Into pieces that are parsed one by one.
+    pub cut: fn(&str) -> Pieces<'_>,
+    /// An included file, and what it is to hold.
+    pub edited: Option<(&'e Path, &'e [u8])>,
+}
+
+/// What the main file says, beside its accounts.
+struct Main {
+    include: Vec<(usize, String)>,
+    /// `None` if its values are wrong.
+    api: Option<Api>,
+    budget: Option<Budget>,
+    retry: Retry,
+    database: Database,
+    http: Option<Http>,
+    catch_up: CatchUp,
+    list: List,
+}
+
+impl Reading<'_> {
+    pub fn at(now: Time) -> Reading<'static> {
+        Reading { now, cut: |text| Pieces::of(text), edited: None }
+    }
+
+    pub fn read(&self, path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
+        let mut findings = Findings::default();
+        let main = Document::decode(path.to_owned(), bytes.into(), &mut findings);
+        let mut values = Values { path, findings: &mut findings };
+        let Main { include, api, budget, retry, database, http, catch_up, mut list } =
+            self.main(&main, &mut values);
+        let mut documents = vec![main];
+        documents.extend(self.included(&documents[0], &include, &mut findings));
+        let mut values = Values { path, findings: &mut findings };
+        let schedule = list.defaults();
+        for (number, document) in documents.iter().enumerate().skip(1) {
+            values.findings.in_file(number);
+            self.included_accounts(&document.text, &schedule, &mut list, &mut values);
+        }
+        let accounts = values.accounts(list);
+        match api {
+            Some(api) if findings.is_empty() => Ok(Config {
+                path: path.to_owned(),
+                api,
+                budget,
+                retry,
+                database,
+                http,
+                catch_up,
+                accounts,
+                files: documents.into_iter().map(|document| document.path).collect(),
+            }),
+            _ => Err(findings.into_problems(&documents).into()),
+        }
+    }
+
+    fn main(&self, document: &Document<'_>, values: &mut Values<'_>) -> Main {
+        let text = &*document.text;
+        let mut pieces = (self.cut)(text);
+        if is_mixed(&pieces) {
+            pieces = Pieces::whole(text);
+        }
+        let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
+        tell(errors, values.findings);
+        let raw = raw::read(file.get_ref(), values.findings);
+        let mut schedule = raw.schedule;
+        let catch_up = values.catch_up(schedule.catch_up.take());
+        let mut main = Main {
+            include: raw.include.iter().map(|field| (field.at, field.value.to_owned())).collect(),
+            api: values.api(raw.api),
+            budget: raw.budget.and_then(|budget| values.budget(budget)),
+            retry: values.retry(raw.retry),
+            database: values.database(raw.database_path),
+            http: raw.http.map(|http| values.http(http)),
+            catch_up,
+            list: values.list(schedule, self.now),
+        };
+        values.take(&mut main.list, raw.accounts);
+        for piece in pieces.lists {
+            values.findings.in_piece(piece.start);
+            let (file, errors) = DeTable::parse_recoverable(&text[piece]);
+            tell(errors, values.findings);
+            let raw = raw::read(file.get_ref(), values.findings);
+            values.take(&mut main.list, raw.accounts);
+        }
+        main
+    }
+
+    /// The files that `include` leads to; a pattern that is wrong and a file that cannot be read
+    /// are told at the pattern.
+    fn included(
+        &self,
+        main: &Document<'_>,
+        include: &[(usize, String)],
+        findings: &mut Findings,
+    ) -> Vec<Document<'static>> {
+        let mut documents = Vec::new();
+        let mut found = include::Found::default();
+        found.is_new(&main.path);
+        let mut room = document::LARGEST.saturating_sub(main.text.len() as u64);
+        for (at, pattern) in include {
+            let paths = include::find(include::folder_of(&main.path), pattern);
+            let paths = paths.unwrap_or_else(|why| {
+                findings.in_file(0);
+                findings.add(*at, format!("`include` {why}"));
+                Vec::new()
+            });
+            for path in paths {
+                if !found.is_new(&path) {
+                    continue;
+                }
+                let bytes = match self.edited.filter(|(edited, _)| *edited == path) {
+                    Some((_, bytes)) => Ok(bytes.to_owned()),
+                    None => document::read_included(&path, room),
+                };
+                match bytes {
+                    Ok(bytes) => {
+                        room = room.saturating_sub(bytes.len() as u64);
+                        findings.in_file(documents.len() + 1);
+                        documents.push(Document::decode(path, bytes.into(), findings));
+                    }
+                    Err(error) => {
+                        findings.in_file(0);
+                        let path = path.display();
+                        let message =
+                            format!("`include` leads to {path}, which cannot be read: {error}");
+                        findings.add(*at, message);
+                    }
+                }
+            }
+        }
+        documents
+    }
+
+    fn included_accounts(
+        &self,
+        text: &str,
+        schedule: &Defaults,
+        list: &mut List,
+        values: &mut Values<'_>,
+    ) {
+        let mut pieces = (self.cut)(text);
+        if is_mixed(&pieces) {
+            pieces = Pieces::whole(text);
+        }
+        let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
+        tell(errors, values.findings);
+        let raw = raw::read_included(file.get_ref(), values.findings);
+        values.defaults(list, schedule, raw.defaults);
+        values.take(list, raw.accounts);
+        for piece in pieces.lists {
+            values.findings.in_piece(piece.start);
+            let (file, errors) = DeTable::parse_recoverable(&text[piece]);
+            tell(errors, values.findings);
+            let raw = raw::read_included(file.get_ref(), values.findings);
+            values.take(list, raw.accounts);
+        }
+    }
+}
+
+/// Whether accounts are written in two ways, which the parser knows to tell when it sees both.
+fn is_mixed(pieces: &Pieces<'_>) -> bool {
+    if pieces.lists.is_empty() {
+        return false;
+    }
+    let (file, _) = DeTable::parse_recoverable(&pieces.settings);
+    file.get_ref().contains_key(schema::ACCOUNT.name)
+}
+
+fn tell(errors: Vec<toml::de::Error>, findings: &mut Findings) {
+    for error in errors {
+        let span = error.span().unwrap_or_default();
+        findings.syntax(span.start, syntax_message(error.message(), span.is_empty()));
+    }
+}
+
+/// What the parser says, in other words where a beginner would not understand it.
+fn syntax_message(message: &str, nothing_is_there: bool) -> String {
+    match message {
+        text if !text.starts_with("string values must be quoted") => text.to_owned(),
+        _ if nothing_is_there => "missing value after `=`".to_owned(),
+        _ => "strings must be quoted, as in key = \"text\"; only true, false, numbers and dates \
+              are written without quotes"
+            .to_owned(),
+    }
+}

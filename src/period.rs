@@ -1,0 +1,401 @@
+//! A period of time as a person names it, the same on every verb.
+//!
+//! `--month 2026-10` and `--week 2026-W46` are that month and that week, in UTC. `--since` and
+//! `--until` take a length of time (`30d`, `1y`) or a moment (`2026-01-01`, `2026-11`,
+//! `2026-W46`: where that day, month or week begins). A period that only has a beginning ends at
+//! each account's newest measurement, and a length of time goes back from there: no answer depends
+//! on when it is asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::ToSpan;
+use jiff::civil::{Date, ISOWeekDate, Weekday};
+
+use crate::clock::Time;
+use crate::config::{InvalidSpan, Span};
+
+const DAY: i64 = 86_400;
+
+/// The end or the beginning of a period, as a person names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moment {
+    /// So many seconds back.
+    Back(i64),
+    /// At this instant.
+    At(Time),
+}
+
+/// Why a text is no moment, month or week.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidMoment {
+    /// Of no form that is understood.
+    #[error(
+        "expected a length of time (30d, 1y), a day (2026-01-31), a month (2026-01), a week (2026-W05) or an instant (2026-01-31T06:00:00Z)"
+    )]
+    Shape,
+    /// A length of time over what is accepted.
+    #[error(transparent)]
+    Span(InvalidSpan),
+    /// No month.
+    #[error("expected a month, as in 2026-01")]
+    Month,
+    /// No week.
+    #[error("expected an ISO week, as in 2026-W05")]
+    Week,
+}
+
+fn midnight(day: Date) -> Time {
+    Time(Date::constant(1970, 1, 1).duration_until(day).as_secs())
+}
+
+/// A day, in the one form that is written into scripts.
+fn day(text: &str) -> Option<Date> {
+    Date::strptime("%Y-%m-%d", text).ok().filter(|_| text.len() == 10)
+}
+
+impl FromStr for Moment {
+    type Err = InvalidMoment;
+
+    fn from_str(text: &str) -> Result<Moment, InvalidMoment> {
+        if let Some(years) = text.strip_suffix('y').and_then(|years| years.parse::<i64>().ok()) {
+            let is_accepted = (1..=10).contains(&years) && !text.starts_with('+');
+            let back = is_accepted.then_some(Moment::Back(years * 365 * DAY));
+            return back.ok_or(InvalidMoment::Span(InvalidSpan::TooLong));
+        }
+        match text.parse::<Span>() {
+            Ok(span) => return Ok(Moment::Back(span.seconds())),
+            Err(InvalidSpan::TooLong) => return Err(InvalidMoment::Span(InvalidSpan::TooLong)),
+            Err(InvalidSpan::Shape) => {}
+        }
+        if let Ok(Month { first }) = text.parse() {
+            return Ok(Moment::At(midnight(first)));
+        }
+        if let Ok(Week { monday }) = text.parse() {
+            return Ok(Moment::At(midnight(monday)));
+        }
+        if let Ok(instant) = text.parse() {
+            return Ok(Moment::At(instant));
+        }
+        let day = day(text);
+        Ok(Moment::At(midnight(day.ok_or(InvalidMoment::Shape)?)))
+    }
+}
+
+/// A month, in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Month {
+    first: Date,
+}
+
+impl FromStr for Month {
+    type Err = InvalidMoment;
+
+    fn from_str(text: &str) -> Result<Month, InvalidMoment> {
+        let first = day(&format!("{text}-01")).ok_or(InvalidMoment::Month)?;
+        Ok(Month { first })
+    }
+}
+
+/// An ISO week, in UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Week {
+    monday: Date,
+}
+
+impl FromStr for Week {
+    type Err = InvalidMoment;
+
+    fn from_str(text: &str) -> Result<Week, InvalidMoment> {
+        let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let monday = text
+            .split_once("-W")
+            .filter(|(year, week)| year.len() == 4 && week.len() == 2)
+            .filter(|(year, week)| is_digits(year) && is_digits(week))
+            .and_then(|(year, week)| Some((year.parse().ok()?, week.parse().ok()?)))
+            .and_then(|(year, week)| ISOWeekDate::new(year, week, Weekday::Monday).ok());
+        Ok(Week { monday: monday.ok_or(InvalidMoment::Week)?.date() })
+    }
+}
+
+/// What a person said of a period.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Wanted {
+    /// `--since`.
+    pub since: Option<Moment>,
+    /// `--until`.
+    pub until: Option<Moment>,
+    /// `--month`.
+    pub month: Option<Month>,
+    /// `--week`.
+    pub week: Option<Week>,
+}
+
+/// A period. Where it has no end, it ends at each account's newest measurement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Period {
+    /// Where the period before it begins; `None`: as long before.
+    pub before: Option<Time>,
+    /// Where it begins.
+    pub from: Beginning,
+    /// Where it ends.
+    pub until: Option<Time>,
+    /// Where it will end, if that has not come.
+    pub unfinished: Option<Time>,
+    name: Name,
+}
+
+/// Where a period begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beginning {
+    /// So many seconds before its end.
+    Back(i64),
+    /// At this instant.
+    At(Time),
+    /// With the history.
+    History,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Name {
+    Month(Date),
+    Week(Date),
+    Bounds,
+}
+
+/// Why a period is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidPeriod {
+    /// It has not begun.
+    #[error("the period begins {at}, in the future (it is {now}): name one that has begun")]
+    Future {
+        /// Its beginning.
+        at: Time,
+        /// When it is asked for.
+        now: Time,
+    },
+    /// It ends before it begins.
+    #[error("the period ends ({until}) before it begins ({from}): --until comes after --since")]
+    Backwards {
+        /// Its beginning.
+        from: Time,
+        /// Its end.
+        until: Time,
+    },
+}
+
+impl Wanted {
+    /// The period that is meant at `now`; `None` where nothing was said.
+    ///
+    /// # Errors
+    /// [`InvalidPeriod`].
+    pub fn period(self, now: Time) -> Result<Option<Period>, InvalidPeriod> {
+        let named = |first: Date, before: Option<Date>, next: Option<Date>, name| {
+            let period = Period {
+                before: before.map(midnight),
+                from: Beginning::At(midnight(first)),
+                until: next.map(midnight),
+                unfinished: None,
+                name,
+            };
+            period.at(now).map(Some)
+        };
+        if let Some(Month { first }) = self.month {
+            let (before, next) = (first.checked_sub(1.month()), first.checked_add(1.month()));
+            return named(first, before.ok(), next.ok(), Name::Month(first));
+        }
+        if let Some(Week { monday }) = self.week {
+            let (before, next) = (monday.checked_sub(1.week()), monday.checked_add(1.week()));
+            return named(monday, before.ok(), next.ok(), Name::Week(monday));
+        }
+        if self.since.is_none() && self.until.is_none() {
+            return Ok(None);
+        }
+        let until = self.until.map(|until| match until {
+            Moment::Back(seconds) => now.plus(-seconds),
+            Moment::At(at) => at,
+        });
+        let from = match self.since {
+            None => Beginning::History,
+            Some(Moment::Back(seconds)) => Beginning::Back(seconds),
+            Some(Moment::At(at)) => Beginning::At(at),
+        };
+        let period = Period { before: None, from, until, unfinished: None, name: Name::Bounds };
+        period.at(now).map(Some)
+    }
+}
+
+impl Period {
+    /// The last `days` days.
+    pub fn last_days(days: i64) -> Period {
+        Period {
+            before: None,
+            from: Beginning::Back(days * DAY),
+            until: None,
+            unfinished: None,
+            name: Name::Bounds,
+        }
+    }
+
+    /// As it is at `now`: what is not over ends at the newest measurements.
+    fn at(mut self, now: Time) -> Result<Period, InvalidPeriod> {
+        if let Beginning::At(at) = self.from {
+            if at > now {
+                return Err(InvalidPeriod::Future { at, now });
+            }
+            if let Some(until) = self.until.filter(|until| *until <= at) {
+                return Err(InvalidPeriod::Backwards { from: at, until });
+            }
+        }
+        if self.until.is_some_and(|until| until > now) {
+            self.unfinished = self.until.take();
+        }
+        Ok(self)
+    }
+
+    /// Where it ends, for an account that was measured last at `newest`.
+    pub fn end(&self, newest: Time) -> Time {
+        self.until.unwrap_or(newest)
+    }
+
+    /// Where it begins, for an account that was measured last at `newest`.
+    pub fn begin(&self, newest: Time) -> Time {
+        match self.from {
+            Beginning::At(at) => at,
+            Beginning::Back(seconds) => self.end(newest).plus(-seconds),
+            Beginning::History => Time(i64::MIN),
+        }
+    }
+}
+
+/// As it stands behind "gained" and "taken": "in 2026-10", "in the last 30 days".
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name {
+            Name::Month(first) => return write!(f, "in {}", first.strftime("%Y-%m")),
+            Name::Week(monday) => {
+                let week = monday.iso_week_date();
+                return write!(f, "in {}-W{:02}", week.year(), week.week());
+            }
+            Name::Bounds => {}
+        }
+        match (self.from, self.until) {
+            (Beginning::Back(seconds), None) if seconds % DAY == 0 => {
+                write!(f, "in the last {} days", seconds / DAY)
+            }
+            (Beginning::Back(seconds), None) => {
+                write!(f, "in the last {:.1} hours", tenths(seconds))
+            }
+            (Beginning::Back(seconds), Some(until)) => {
+                write!(f, "from {} to {until}", until.plus(-seconds))
+            }
+            (Beginning::At(from), None) => write!(f, "since {from}"),
+            (Beginning::At(from), Some(until)) => write!(f, "from {from} to {until}"),
+            (Beginning::History, None) => write!(f, "since the beginning"),
+            (Beginning::History, Some(until)) => write!(f, "until {until}"),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "hours, shown with one digit")]
+fn tenths(seconds: i64) -> f64 {
+    seconds as f64 / 3600.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2027-01-15T08:00:00Z, a Friday.
+    const NOW: Time = Time(1_800_000_000);
+
+    fn at(text: &str) -> Time {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn a_moment_has_six_forms() {
+        let moment = |text: &str| Ok(Moment::At(at(text)));
+        for (text, expected) in [
+            ("90d", Ok(Moment::Back(90 * DAY))),
+            ("1y", Ok(Moment::Back(365 * DAY))),
+            ("2026-01-01", moment("2026-01-01T00:00:00Z")),
+            ("2026-11", moment("2026-11-01T00:00:00Z")),
+            ("2026-W46", moment("2026-11-09T00:00:00Z")),
+            ("2026-W53", moment("2026-12-28T00:00:00Z")),
+            ("2026-01-01T06:00:00+02:00", moment("2026-01-01T04:00:00Z")),
+            ("2027-W53", Err(InvalidMoment::Shape)),
+            ("2026-W1", Err(InvalidMoment::Shape)),
+            ("2026-13", Err(InvalidMoment::Shape)),
+            ("2026-02-30", Err(InvalidMoment::Shape)),
+            ("2026-1-1", Err(InvalidMoment::Shape)),
+            ("4000d", Err(InvalidMoment::Span(InvalidSpan::TooLong))),
+            ("11y", Err(InvalidMoment::Span(InvalidSpan::TooLong))),
+            ("+1y", Err(InvalidMoment::Span(InvalidSpan::TooLong))),
+            ("yesterday", Err(InvalidMoment::Shape)),
+            ("y", Err(InvalidMoment::Shape)),
+            ("", Err(InvalidMoment::Shape)),
+        ] {
+            assert_eq!(text.parse(), expected, "{text:?}");
+        }
+        assert_eq!("2026-1".parse::<Month>(), Err(InvalidMoment::Month));
+        assert_eq!("2026-W+1".parse::<Week>(), Err(InvalidMoment::Week));
+    }
+
+    #[test]
+    fn a_period_is_named_bounded_and_compared_with_the_one_before() {
+        let wanted = |since: Option<&str>, until: Option<&str>| Wanted {
+            since: since.map(|text| text.parse().expect("a moment")),
+            until: until.map(|text| text.parse().expect("a moment")),
+            ..Wanted::default()
+        };
+        let month = |text: &str| Wanted {
+            month: Some(text.parse().expect("a month")),
+            ..Wanted::default()
+        };
+        let week = Wanted { week: Some("2026-W53".parse().expect("a week")), ..Wanted::default() };
+        let newest = at("2027-01-11T06:00:00Z");
+        for (wanted, begin, end, title) in [
+            (
+                wanted(Some("30d"), None),
+                "2026-12-12T06:00:00Z",
+                "2027-01-11T06:00:00Z",
+                "in the last 30 days",
+            ),
+            (
+                wanted(Some("2026-12"), None),
+                "2026-12-01T00:00:00Z",
+                "2027-01-11T06:00:00Z",
+                "since 2026-12-01T00:00:00Z",
+            ),
+            (
+                wanted(Some("7d"), Some("2026-12")),
+                "2026-11-24T00:00:00Z",
+                "2026-12-01T00:00:00Z",
+                "from 2026-11-24T00:00:00Z to 2026-12-01T00:00:00Z",
+            ),
+            (month("2026-12"), "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z", "in 2026-12"),
+            (month("2027-01"), "2027-01-01T00:00:00Z", "2027-01-11T06:00:00Z", "in 2027-01"),
+            (week, "2026-12-28T00:00:00Z", "2027-01-04T00:00:00Z", "in 2026-W53"),
+        ] {
+            let period = wanted.period(NOW).expect("valid").expect("one");
+            assert_eq!((period.begin(newest), period.end(newest)), (at(begin), at(end)), "{title}");
+            assert_eq!(period.to_string(), title);
+        }
+        let unfinished = month("2027-01").period(NOW).expect("valid").expect("one");
+        assert_eq!(unfinished.unfinished, Some(at("2027-02-01T00:00:00Z")));
+        assert_eq!(unfinished.before, Some(at("2026-12-01T00:00:00Z")));
+        assert_eq!(Wanted::default().period(NOW), Ok(None));
+        let refused = |wanted: Wanted| wanted.period(NOW).expect_err("none").to_string();
+        assert_eq!(
+            refused(month("2027-02")),
+            "the period begins 2027-02-01T00:00:00Z, in the future (it is 2027-01-15T08:00:00Z): \
+             name one that has begun"
+        );
+        assert_eq!(
+            refused(wanted(Some("2026-12"), Some("2026-11"))),
+            "the period ends (2026-11-01T00:00:00Z) before it begins (2026-12-01T00:00:00Z): \
+             --until comes after --since"
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! When the database was last backed up, in a small file beside it: whoever makes the copy may
+//! only read the database.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::store::open::{beside, folder_of};
+
+/// The last backup, and when the next one is to be there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LastBackup {
+    /// When it was finished.
+    pub time: Time,
+    /// Within how many seconds the next one was promised; `None` if nobody did.
+    pub again_within: Option<i64>,
+}
+
+/// How the file says it.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    time: i64,
+    again_within: Option<i64>,
+}
+
+impl LastBackup {
+    /// Reads when the database at `path` was last backed up; `None` where nobody knows.
+    pub fn read(path: &Path) -> Option<LastBackup> {
+        let Note { time, again_within } =
+            serde_json::from_slice(&fs::read(note_path(path)).ok()?).ok()?;
+        Some(LastBackup { time: Time(time), again_within })
+    }
+
+    /// Notes that the database at `path` was backed up. A promise once made is kept by a backup
+    /// that makes none.
+    ///
+    /// # Errors
+    /// The file beside the database cannot be written.
+    pub fn note(path: &Path, time: Time, again_within: Option<i64>) -> io::Result<()> {
+        let earlier = LastBackup::read(path).and_then(|backup| backup.again_within);
+        let note = Note { time: time.0, again_within: again_within.or(earlier) };
+        // Put in place of an older one, which may be another user's.
+        let mut file = tempfile::Builder::new().prefix(".growthd-").tempfile_in(folder_of(path))?;
+        file.write_all(&serde_json::to_vec(&note)?)?;
+        file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+        file.persist(note_path(path))?;
+        Ok(())
+    }
+
+    /// Since when the next one is late, if it is at `now`.
+    pub fn late_since(self, now: Time) -> Option<Time> {
+        let due = self.time.plus(self.again_within?);
+        (due < now).then_some(due)
+    }
+}
+
+fn note_path(database: &Path) -> PathBuf {
+    beside(database, ".backup")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_is_late_once_the_next_one_was_promised() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growth.db");
+        assert_eq!(LastBackup::read(&path), None);
+        LastBackup::note(&path, Time(100), None).expect("noted");
+        let late = |now| LastBackup::read(&path).and_then(|last| last.late_since(Time(now)));
+        assert_eq!(late(1_000_000), None, "nobody promised another");
+        LastBackup::note(&path, Time(200), Some(50)).expect("noted");
+        assert_eq!((late(250), late(251)), (None, Some(Time(250))));
+        LastBackup::note(&path, Time(300), None).expect("noted");
+        assert_eq!((late(350), late(351)), (None, Some(Time(350))));
+    }
+}

@@ -1,0 +1,202 @@
+-- The macros of views.sql, and of the questions that Rust asks (src/store/account_growth.rs).
+
+-- The head of every view about accounts, of _account a and _profile p.
+macro who()
+a.account_id,
+       CAST(coalesce(a.label, p.display_name, p.username, a.account_id) AS TEXT) AS name,
+       a.label, p.username, p.platform
+end
+
+macro utc(time)
+CAST(strftime('%Y-%m-%dT%H:%M:%SZ', $time, 'unixepoch') AS TEXT)
+end
+
+-- Joins as `row` the account's newest snapshot in which the count is measured.
+macro newest(row, count, account)
+LEFT JOIN _snapshot $row ON $row.account = $account AND $row.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = $account AND b.measured_$count IS NOT NULL
+  ORDER BY b.refresh_id DESC LIMIT 1)
+end
+
+-- Joins the account's measured neighbours of an instant: as `at`_l the last at or before it, and
+-- as `at`_u the next after that. `limit` is a refresh_id that the first cannot lie beyond, and
+-- `newest` the row of newest!(): what the count never had is not looked for.
+macro neighbours(at, count, account, instant, limit, newest)
+LEFT JOIN _snapshot $at_l ON $at_l.account = $account AND $at_l.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = $account AND b.refresh_id <= $limit
+    AND b.time <= $instant AND b.measured_$count IS NOT NULL
+  ORDER BY b.refresh_id DESC LIMIT 1)
+LEFT JOIN _snapshot $at_u ON $at_u.account = $account AND $at_u.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = $account AND b.refresh_id <= $newest.refresh_id
+    AND b.refresh_id > ifnull($at_l.refresh_id, -9223372036854775807)
+    AND b.measured_$count IS NOT NULL
+  ORDER BY b.refresh_id LIMIT 1)
+end
+
+-- The value at an instant: interpolated between its neighbours; the first value where the history
+-- starts up to 12 hours (43200 s) after it; NULL where it starts later, or ends before.
+macro value(at, count, instant)
+CASE
+         WHEN $at_l.time = $instant THEN $at_l.measured_$count
+         WHEN $at_l.time IS NOT NULL THEN $at_l.measured_$count + CAST(round(
+           ($at_u.measured_$count - $at_l.measured_$count) * 1.0
+             * ($instant - $at_l.time) / ($at_u.time - $at_l.time)) AS INTEGER)
+         WHEN $at_u.time - ($instant) <= 43200 THEN $at_u.measured_$count
+       END
+end
+
+-- The newest measured value of a column, before the snapshot l.
+macro last_measured(column)
+(
+         SELECT b.$column FROM _snapshot b
+         WHERE b.account = a.account AND b.refresh_id < l.refresh_id
+           AND b.suspect < 2 AND b.$column IS NOT NULL
+         ORDER BY b.refresh_id DESC LIMIT 1)
+end
+
+-- An account's weeks or months that were over at its newest measurement n; o is its oldest, and e
+-- the last one at or before the end of the period.
+macro periods(calendar, period)
+SELECT who!(),
+       w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
+-- each
+       CAST(value!({x}e, {X}, w.to_time) AS INTEGER) AS {X},
+       CAST(value!({x}e, {X}, w.to_time) - value!({x}s, {X}, w.from_time) AS INTEGER) AS {X}_delta,
+-- end
+       CAST(ifnull((
+         SELECT b.time >= w.from_time FROM _snapshot b
+         WHERE b.account = a.account AND b.refresh_id <= e.refresh_id
+           AND b.suspect < 2 AND b.time < w.to_time
+         ORDER BY b.refresh_id DESC LIMIT 1), 0) AS INTEGER) AS is_measured
+FROM _account a
+LEFT JOIN _profile p ON p.account = a.account
+JOIN _snapshot o ON o.account = +a.account AND o.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.suspect < 2 ORDER BY b.refresh_id LIMIT 1)
+JOIN _snapshot n ON n.account = +a.account AND n.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.suspect < 2 ORDER BY b.refresh_id DESC LIMIT 1)
+-- each
+newest!({x}n, {X}, a.account)
+-- end
+JOIN $calendar w ON w.from_time BETWEEN o.time - 2678400 AND n.time
+  AND w.to_time > o.time AND w.to_time <= n.time
+LEFT JOIN _snapshot e ON e.account = a.account AND e.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.suspect < 2 AND b.time <= w.to_time
+  ORDER BY b.refresh_id DESC LIMIT 1)
+-- each
+neighbours!({x}e, {X}, a.account, w.to_time, min(e.refresh_id, {x}n.refresh_id), {x}n)
+neighbours!({x}s, {X}, a.account, w.from_time, {x}e_l.refresh_id, {x}n)
+-- end
+end
+
+-- Like for like: of each count the accounts whose value is known at both ends. total() and not
+-- sum(), which fails where a sum is beyond 2^63; it is exact to 2^53.
+macro tag_periods(view, period)
+SELECT t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
+       CAST(count(w.followers_delta) AS INTEGER) AS accounts,
+       CAST(CASE WHEN count(w.followers_delta) > 0 THEN total(CASE WHEN w.followers_delta IS NOT NULL THEN w.followers END) END AS INTEGER) AS followers,
+       CAST(CASE WHEN count(w.followers_delta) > 0 THEN total(w.followers_delta) END AS INTEGER) AS followers_delta,
+       CAST(CASE WHEN count(w.likes_delta) > 0 THEN total(CASE WHEN w.likes_delta IS NOT NULL THEN w.likes END) END AS INTEGER) AS likes,
+       CAST(CASE WHEN count(w.likes_delta) > 0 THEN total(w.likes_delta) END AS INTEGER) AS likes_delta,
+       CAST(CASE WHEN count(w.videos_delta) > 0 THEN total(CASE WHEN w.videos_delta IS NOT NULL THEN w.videos END) END AS INTEGER) AS videos,
+       CAST(CASE WHEN count(w.videos_delta) > 0 THEN total(w.videos_delta) END AS INTEGER) AS videos_delta
+FROM account_tags t
+JOIN $view w ON w.account_id = t.account_id
+GROUP BY t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc
+end
+
+macro milestone(count)
+CAST(m.value AS INTEGER) AS milestone,
+       s.time, s.time_utc, s.measured_$count AS value, s.refresh_id
+FROM _account a
+LEFT JOIN _profile p ON p.account = a.account
+JOIN _snapshot o ON o.account = +a.account AND o.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.measured_$count IS NOT NULL ORDER BY b.refresh_id LIMIT 1)
+JOIN _snapshot t ON t.account = +a.account AND t.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.measured_$count >= 1000 ORDER BY b.measured_$count DESC LIMIT 1)
+JOIN json_each('[1000,2000,5000,10000,20000,50000,100000,200000,500000,1000000,2000000,5000000,10000000,20000000,50000000,100000000,200000000,500000000,1000000000,2000000000,5000000000,10000000000,20000000000,50000000000,100000000000,200000000000,500000000000,1000000000000,2000000000000,5000000000000,10000000000000,20000000000000,50000000000000,100000000000000,200000000000000,500000000000000,1000000000000000,2000000000000000,5000000000000000,10000000000000000,20000000000000000,50000000000000000,100000000000000000,200000000000000000,500000000000000000,1000000000000000000,2000000000000000000,5000000000000000000]') m
+  ON m.value > o.measured_$count AND m.value <= t.measured_$count
+JOIN _snapshot s ON s.account = +a.account AND s.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.refresh_id > o.refresh_id AND b.measured_$count >= m.value
+  ORDER BY b.refresh_id LIMIT 1)
+end
+
+-- What one step in the last digit of a count is worth: YouTube tells three significant digits of
+-- its subscribers. 0 where the count is exact.
+macro rounding(platform, value)
+CASE WHEN $platform = 'youtube' AND $value >= 1000
+            AND $value % CAST('1' || substr('000000000000000000', 1, length($value) - 3) AS INTEGER) = 0
+       THEN CAST('1' || substr('000000000000000000', 1, length($value) - 3) AS INTEGER) ELSE 0 END
+end
+
+-- A step whose rate lies outside of the fences around the account's last dozen of them: their
+-- quartiles, and beyond these three times the quartiles' distance (Tukey's outer fences), but at
+-- least as much as is usual itself, and 1 % of the count, and two steps of a rounded one. `rates`
+-- are those of the steps before, in order; there have to be six at least.
+macro unusual(count, rounding)
+SELECT who!(),
+       s.time, s.time_utc, CAST('$count' AS TEXT) AS count,
+       CAST(s.delta AS INTEGER) AS delta,
+       CAST(round(s.rate, 2) AS REAL) AS per_7d,
+       CAST(round(s.usual, 2) AS REAL) AS usual_per_7d,
+       CAST(CASE WHEN s.usual <> 0 THEN round(s.rate / s.usual, 1) END AS REAL) AS times,
+       s.refresh_id
+FROM (
+  SELECT s.*, json_extract(s.rates, '$[' || (json_array_length(s.rates) / 2) || ']') AS usual,
+         json_extract(s.rates, '$[' || (json_array_length(s.rates) / 4) || ']') AS low,
+         json_extract(s.rates, '$[' || (json_array_length(s.rates) * 3 / 4) || ']') AS high
+  FROM (
+    SELECT s.account, s.time, s.time_utc, s.refresh_id, s.measured_$count AS value,
+           s.measured_$count - l.measured_$count AS delta, s.time - l.time AS span,
+           (s.measured_$count - l.measured_$count) * 604800.0 / (s.time - l.time) AS rate,
+           (SELECT json_group_array(rate) FROM (
+              SELECT rate FROM (
+                SELECT (b.measured_$count - c.measured_$count) * 604800.0 / (b.time - c.time) AS rate
+                FROM _snapshot b
+                JOIN _snapshot c ON c.account = b.account AND c.refresh_id = (
+                  SELECT d.refresh_id FROM _snapshot d
+                  WHERE d.account = b.account AND d.refresh_id < b.refresh_id
+                    AND d.measured_$count IS NOT NULL
+                  ORDER BY d.refresh_id DESC LIMIT 1)
+                WHERE b.account = s.account AND b.refresh_id < s.refresh_id
+                  AND b.measured_$count IS NOT NULL AND b.time - c.time >= 43200
+                ORDER BY b.refresh_id DESC LIMIT 12)
+              ORDER BY rate)) AS rates
+    FROM _snapshot s
+    JOIN _snapshot l ON l.account = s.account AND l.refresh_id = (
+      SELECT b.refresh_id FROM _snapshot b
+      WHERE b.account = s.account AND b.refresh_id < s.refresh_id
+        AND b.measured_$count IS NOT NULL
+      ORDER BY b.refresh_id DESC LIMIT 1)
+    WHERE s.measured_$count IS NOT NULL AND s.time - l.time >= 43200
+      AND abs(s.measured_$count - l.measured_$count) >= s.measured_$count / 100
+  ) s
+  WHERE json_array_length(s.rates) >= 6
+) s
+JOIN _account a ON a.account = s.account
+LEFT JOIN _profile p ON p.account = s.account
+WHERE abs(s.delta) >= 2 * $rounding
+  AND (s.rate > s.high + max(3 * (s.high - s.low), abs(s.usual), s.value * 6048.0 / s.span, $rounding * 1209600.0 / s.span)
+    OR s.rate < s.low - max(3 * (s.high - s.low), abs(s.usual), s.value * 6048.0 / s.span, $rounding * 1209600.0 / s.span))
+end
+
+-- Where the period before one begins, in the questions about any period.
+macro before()
+ifnull(:before, 2 * ifnull(:from, ifnull(:until, n.time) - :back) - ifnull(:until, n.time))
+end
+
+-- Whether an account has any of the tags (a JSON array, empty: whatever it has), and is of the
+-- platform (NULL: whichever it is).
+macro selected(tags, platform)
+($tags = '[]' OR EXISTS (
+    SELECT 1 FROM json_each(a.tags) t CROSS JOIN json_each($tags) w WHERE w.value = t.value))
+  AND ($platform IS NULL OR p.platform = $platform)
+end

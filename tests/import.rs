@@ -1,0 +1,119 @@
+//! `growthd import`.
+
+use std::fs;
+
+use crate::past::{DAY, Field, Past, START};
+
+/// Guru has snapshots from 2026-01-05T06:00:00Z on, of 1000 and then 1070; Newcomer has none.
+fn past() -> Past {
+    let past = Past::new();
+    let guru = past.account("clx1", Some("Guru"), Some("guru"));
+    for (day, followers) in [(0, 1000), (7, 1070)] {
+        past.snapshot(guru, START + day * DAY, Field::followers(followers));
+    }
+    past.account("clx2", Some("Newcomer"), Some("new"));
+    past
+}
+
+fn import(past: &Past, csv: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    fs::write(past.file("old.csv"), csv).expect("a file");
+    let out = past.growthd(&[&["import", "old.csv"], arguments].concat());
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    (out.status.code(), text(out.stdout), text(out.stderr))
+}
+
+const OLD: &str = "\u{feff}Account,Date,Followers,Likes\r\n\
+                   Guru,2025-12-01,650,\r\n\
+                   new,2025-12-03 06:00,5,1\r\n\
+                   clx1,2025-12-29T06:00:00Z,930,40\r\n";
+
+#[test]
+fn nothing_is_written_without_being_asked_for() {
+    let past = past();
+    let (code, told, errors) = import(&past, OLD, &[]);
+    assert_eq!((code, &*errors), (Some(0), ""));
+    assert_eq!(
+        told,
+        "Guru: 2 from 2025-12-01T00:00:00Z to 2025-12-29T06:00:00Z\n\
+         Newcomer: 1 from 2025-12-03T06:00:00Z to 2025-12-03T06:00:00Z\n\
+         3 snapshots of 2 accounts would be imported; nothing is written without --write\n"
+    );
+    assert_eq!(past.ask("SELECT count(*) FROM snapshots"), ["2"]);
+}
+
+#[test]
+fn what_is_imported_comes_first_and_takes_part() {
+    let past = past();
+    let before = past.ask("SELECT * FROM spend");
+    let (code, told, _) = import(&past, OLD, &["--write"]);
+    assert!(code == Some(0) && told.ends_with("3 snapshots of 2 accounts imported\n"), "{told}");
+    assert_eq!(
+        past.ask("SELECT time_utc, followers, followers_delta, source FROM growth WHERE account_id = 'clx1' ORDER BY refresh_id"),
+        [
+            "2025-12-01T00:00:00Z|650|NULL|import",
+            "2025-12-29T06:00:00Z|930|280|import",
+            "2026-01-05T06:00:00Z|1000|70|refresh",
+            "2026-01-12T06:00:00Z|1070|70|refresh",
+        ]
+    );
+    // Ten a day from the 29th on, and 9.91 before: the month begins with the first measurement.
+    assert_eq!(
+        past.ask("SELECT followers, followers_delta FROM monthly WHERE label = 'Guru' AND month = '2025-12'"),
+        ["958|308"]
+    );
+    // It was no call.
+    assert_eq!(past.ask("SELECT * FROM spend"), before);
+    assert_eq!(past.ask("SELECT count(*) FROM refreshes"), ["2"]);
+    assert_eq!(past.ask("SELECT followers FROM latest WHERE account_id = 'clx2'"), ["5"]);
+
+    let (code, _, errors) = import(&past, OLD, &["--write"]);
+    assert_eq!((code, errors.lines().count()), (Some(2), 3), "{errors}");
+    let older = "username,time,followers\nguru,2025-11-01,500\n";
+    assert_eq!(import(&past, older, &["--write"]).0, Some(0), "before what was imported");
+    assert_eq!(past.ask("SELECT count(*) FROM snapshots WHERE source = 'import'"), ["4"]);
+}
+
+#[test]
+fn every_problem_is_told_with_its_line() {
+    let past = past();
+    let csv = "label,time,followers\n\
+               Guro,2025-12-01,1\n\
+               Guru,yesterday,1\n\
+               Guru,2025-12-01,-1\n\
+               Guru,2025-12-01,\"1,000\"\n\
+               Guru,2025-12-01,\n\
+               Guru,2025-12-08,1\n\
+               Guru,2025-12-08,1\n\
+               Guru,2025-12-01,1\n\
+               Guru,2026-01-05T06:00:00Z,1\n\
+               Newcomer,2999-01-01,1\n\
+               Guru,2025-12-09\n";
+    let (code, told, errors) = import(&past, csv, &["--write"]);
+    assert_eq!((code, &*told), (Some(2), ""));
+    let expected = [
+        "old.csv:2: there is no account Guro; did you mean Guru?",
+        "old.csv:3: \"yesterday\" is no time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
+        "old.csv:4: its followers are no count: expected digits alone",
+        "old.csv:5: its followers are no count: expected digits alone",
+        "old.csv:6: it has no count",
+        "old.csv:8: 2025-12-08T00:00:00Z is there twice",
+        "old.csv:9: 2025-12-01T00:00:00Z goes back behind 2025-12-08T00:00:00Z: the oldest line comes first",
+        "old.csv:10: 2026-01-05T06:00:00Z is not before the account's first snapshot, 2026-01-05T06:00:00Z",
+        "old.csv:11: 2999-01-01T00:00:00Z lies in the future",
+    ];
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!(lines[..9], expected);
+    assert!(lines.len() == 10 && lines[9].starts_with("old.csv:12: not a line"), "{errors}");
+    assert_eq!(past.ask("SELECT count(*) FROM snapshots"), ["2"]);
+
+    for (csv, expected) in [
+        ("who,time,followers\n", 2),
+        ("account,followers\n", 1),
+        ("account,time,bio\n", 2),
+        ("account,label,time,followers\n", 1),
+        ("account,time,followers\n", 1),
+    ] {
+        let (code, _, errors) = import(&past, csv, &[]);
+        assert_eq!((code, errors.lines().count()), (Some(2), expected), "{csv}: {errors}");
+    }
+}

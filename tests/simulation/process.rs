@@ -1,0 +1,131 @@
+//! The process: the one file here that knows how the engine is driven.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use growthd::account::Handle;
+use growthd::api::Answer;
+use growthd::clock::{Moment, Now};
+use growthd::config::Watched;
+use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, RequesterId, Selection};
+use growthd::store::{AccountLookup, Claim, Creation, Store, StoreError};
+
+use super::time::At;
+
+/// What came of a turn.
+#[derive(Debug)]
+pub struct Turned {
+    pub claims: Vec<Claim>,
+    /// For the trace.
+    pub events: Vec<String>,
+    /// When the next has something to do, in the world's milliseconds.
+    pub wake: Option<i64>,
+}
+
+/// A daemon without its threads.
+#[derive(Debug)]
+pub struct Process {
+    engine: Engine,
+    /// When the machine's own clock was at 0, in the world's milliseconds.
+    boot: i64,
+    /// Whether that clock is not set along with the other.
+    has_own_clock: bool,
+}
+
+impl Process {
+    /// Creates the database.
+    pub fn create(path: &Path) -> Result<(), StoreError> {
+        Store::open(path, Creation::Allowed).map(drop)
+    }
+
+    /// Begins on a database that is there.
+    pub fn start(
+        path: &Path,
+        config: EngineConfig,
+        boot: i64,
+        has_own_clock: bool,
+    ) -> Result<Process, StoreError> {
+        let store = Store::open(path, Creation::Refused)?;
+        store.make_volatile()?;
+        let engine = Engine::new(store, config, ClaimMode::Due);
+        Ok(Process { engine, boot, has_own_clock })
+    }
+
+    fn moment(&self, at: At) -> Moment {
+        let machine = if self.has_own_clock { at.world_ms } else { at.wall_ms() };
+        Moment { wall: Now(at.wall_ms()), machine: machine - self.boot }
+    }
+
+    /// Takes a list and a configuration; tells what changed.
+    pub fn watch(
+        &mut self,
+        list: &[Watched],
+        config: EngineConfig,
+        at: At,
+    ) -> Result<String, StoreError> {
+        let now = self.moment(at);
+        self.engine.watch(list, config, now).map(|changes| changes.to_string())
+    }
+
+    /// The machine slept until now.
+    pub fn resumed(&mut self, at: At) {
+        let now = self.moment(at);
+        self.engine.resumed(now);
+    }
+
+    pub fn take(&mut self, claim: Claim, answer: Answer, at: At) {
+        let now = self.moment(at);
+        self.engine.take(CompletedCall::new(claim, answer, now.wall.time()));
+    }
+
+    pub fn turn(&mut self, at: At) -> Result<Turned, StoreError> {
+        let now = self.moment(at);
+        let turn = self.engine.turn(now)?;
+        Ok(Turned {
+            claims: turn.claims,
+            events: turn.events.iter().map(|event| format!("{event:?}")).collect(),
+            wake: turn.wake.map(|wake| at.world_ms + (wake.0 - at.wall_ms())),
+        })
+    }
+
+    /// A person asks for refreshes.
+    pub fn request(&mut self, requester: u64, ids: &[String], at: At) -> Result<(), StoreError> {
+        let now = self.moment(at);
+        let ids = ids.iter().map(|id| id.parse().expect("an id")).collect();
+        self.engine.request(RequesterId(requester), &Selection::Ids(ids), now).map(drop)
+    }
+
+    /// A person asks for an account by its name.
+    pub fn look_up(&mut self, requester: u64, name: &str) {
+        let entry = Watched {
+            id: "unknown".parse().expect("an id"),
+            label: None,
+            tags: Vec::new(),
+            cron: Arc::from("@weekly"),
+            timezone: Arc::from("UTC"),
+            spread: 0,
+            enabled: true,
+        };
+        let handle = Handle { username: name.to_owned(), platform: "tiktok".to_owned() };
+        self.engine.look_up(RequesterId(requester), AccountLookup { handle, entry });
+    }
+
+    /// A person wants no more of what was asked for.
+    pub fn cancel(&mut self, requester: u64) {
+        self.engine.cancel(RequesterId(requester));
+    }
+
+    /// Starts nothing more.
+    pub fn stop(&mut self) {
+        self.engine.stop();
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.engine.is_idle()
+    }
+
+    /// Bounds the file, as a full disk would; 0 is no bound.
+    pub fn bound_pages(&mut self, pages: u32) {
+        self.engine.store().bound_pages(pages).expect("a bound");
+    }
+}

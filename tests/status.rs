@@ -1,0 +1,140 @@
+//! `growthd status` means what it says: whoever's check passes need not look.
+
+use std::fs;
+use std::net::TcpListener;
+
+use serde_json::json;
+
+use crate::harness::{Settings, SlotWindow, Vendor, poll};
+
+/// The names of what needs attention, and the whole summary.
+fn attention(place: &SlotWindow, arguments: &[&str]) -> (Vec<String>, serde_json::Value) {
+    let arguments = [&["status", "--json", "--quiet"], arguments].concat();
+    let ended = place.growthd(&arguments);
+    let mut json = ended.json();
+    let summary = json["summary"].take();
+    let reasons: Vec<String> = summary["attention"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|reason| reason["reason"].as_str().expect("a name").to_owned())
+        .collect();
+    ended.with_code(i32::from(!reasons.is_empty()));
+    (reasons, summary)
+}
+
+#[test]
+fn a_daemon_that_does_not_run_is_not_well_unless_none_is_meant_to() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    let status = place.growthd(&["status"]).with_code(1);
+    assert!(
+        status.out.starts_with("growthd needs attention: no daemon is running\n"),
+        "{status:?}"
+    );
+    let status = place.growthd(&["status", "--no-daemon"]).with_code(0);
+    assert!(status.out.starts_with("growthd is well\ndaemon     not running\n"), "{status:?}");
+    let quiet = place.growthd(&["status", "--quiet", "--no-daemon"]).with_code(0);
+    assert_eq!(quiet.out, "");
+    let daemon = place.run().once_up();
+    let (reasons, summary) = attention(&place, &[]);
+    assert!(reasons.is_empty(), "{reasons:?}");
+    assert_eq!(summary["running"], json!(true));
+    daemon.kill();
+    assert_eq!(attention(&place, &[]).0, ["not_running"]);
+}
+
+#[test]
+fn a_budget_that_holds_accounts_back_is_not_well() {
+    let vendor = Vendor::start();
+    let tables = "[budget]\nrefreshes = 1".to_owned();
+    let settings = Settings { tables, ..Settings::weekly(&["a", "b", "c"]) };
+    let place = SlotWindow::new(&vendor, &settings);
+    let mut daemon = place.run();
+    daemon.until("refreshed account=");
+    let (reasons, summary) = attention(&place, &[]);
+    assert_eq!(reasons, ["budget"]);
+    assert_eq!(
+        (&summary["budget"]["held_back"], &summary["budget"]["left"]),
+        (&json!(2), &json!(0))
+    );
+    let status = place.growthd(&["status"]).with_code(1);
+    let words = "growthd needs attention: the budget is used up, 2 accounts are held back until ";
+    assert!(status.out.starts_with(words), "{status:?}");
+    daemon.stop();
+}
+
+#[test]
+fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
+    let vendor = Vendor::start();
+    let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = other.local_addr().expect("an address");
+    let tables = format!("[http]\nlisten = \"{address}\"");
+    let place = SlotWindow::new(&vendor, &Settings { tables, ..Settings::weekly(&["a"]) });
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    let (reasons, summary) = poll("the port to be tried", || {
+        let told = attention(&place, &[]);
+        told.1["not_listening"].is_string().then_some(told)
+    });
+    assert!(reasons.is_empty(), "{reasons:?}");
+    let why = summary["not_listening"].as_str().expect("a reason").to_owned();
+    assert!(why.contains(&address.to_string()), "{why}");
+    let status = place.growthd(&["status"]).with_code(0);
+    assert!(status.out.contains("\nhttp       cannot listen on "), "{status:?}");
+    drop(other);
+    daemon.until("listening on ");
+    assert_eq!(attention(&place, &[]).1["not_listening"], json!(null));
+    daemon.stop();
+}
+
+#[test]
+fn an_edit_that_was_refused_and_a_late_backup_are_not_well() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    place.growthd(&["backup", "one.db", "--again-within", "1d"]).with_code(0);
+    let (reasons, summary) = attention(&place, &[]);
+    assert!(reasons.is_empty(), "{reasons:?}");
+    assert_eq!(summary["backup"]["is_late"], json!(false));
+    // As two days later.
+    let note = fs::read_to_string(place.file("growth.db.backup")).expect("a note");
+    let time = summary["backup"]["last"]["time"].as_i64().expect("a time");
+    let earlier = note.replace(&time.to_string(), &(time - 2 * 86_400).to_string());
+    place.write("growth.db.backup", &earlier);
+    assert_eq!(attention(&place, &[]).0, ["backup"]);
+    // Any backup keeps the promise.
+    place.growthd(&["backup", "two.db"]).with_code(0);
+    assert!(attention(&place, &[]).0.is_empty());
+
+    let list = fs::read_to_string(place.file("config.toml")).expect("a file");
+    place.write("config.toml", "nonsense = 1\n");
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.until("the configuration was not reloaded");
+    // The verb reads the file too, and says so at once; here it is mended, and not yet taken.
+    place.growthd(&["status"]).with_code(78);
+    place.write("config.toml", &list);
+    assert_eq!(attention(&place, &[]).0, ["edit_refused"]);
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.until("reloaded: ");
+    poll("the edit to be taken", || attention(&place, &[]).0.is_empty().then_some(()));
+    daemon.stop();
+}
+
+#[test]
+fn the_summary_does_not_grow_with_the_list() {
+    let vendor = Vendor::start();
+    let many: Vec<String> = (0..300).map(|number| format!("a{number}\nenabled = false")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&many));
+    let daemon = place.run().once_up();
+    let whole = place.growthd(&["status", "--json"]).with_code(0).json();
+    assert_eq!(whole["accounts"].as_array().map(Vec::len), Some(300));
+    assert_eq!(whole["summary"]["disabled"], json!(300));
+    let bounded = place.growthd(&["status", "--json", "--quiet"]).with_code(0).json();
+    assert_eq!(bounded["accounts"], json!([]));
+    assert_eq!(bounded["summary"], whole["summary"]);
+    daemon.stop();
+}

@@ -1,0 +1,82 @@
+//! The view `columns`: what every column of every view is.
+
+use crate::past::{Field, Past, START};
+
+#[test]
+fn every_column_of_every_view_is_described_in_its_order() {
+    let past = Past::new();
+    for view in past.ask("SELECT name FROM sqlite_schema WHERE type = 'view'") {
+        let columns = past.ask(&format!("SELECT name FROM pragma_table_info('{view}')"));
+        let described = past.ask(&format!("SELECT \"column\" FROM columns WHERE view = '{view}'"));
+        assert_eq!(described, columns, "{view}");
+    }
+    let bare =
+        "SELECT view, \"column\" FROM columns WHERE ifnull(description, '') = '' OR type NOT IN
+                ('INTEGER', 'REAL', 'TEXT', 'NUMERIC', 'ANY')";
+    assert_eq!(past.ask(bare), [""; 0]);
+}
+
+/// Where SQLite declares a type it is the one that is described; where it does not (an expression,
+/// before 3.41) the column is CAST, and its affinity is that type's.
+#[test]
+fn every_column_has_the_type_that_is_described() {
+    let past = Past::new();
+    let described = past.ask("SELECT view, \"column\", type FROM columns");
+    for row in &described {
+        let [view, column, kind] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
+        let info = format!("SELECT type FROM pragma_table_info('{view}') WHERE name = '{column}'");
+        // What each SQLite calls the type of an expression.
+        let declared = past.ask_bundled(&info).join("");
+        let short = &kind[..kind.len().min(3)];
+        // A UNION ALL of expressions has but a number's.
+        let is_number = declared == "NUM" && ["INTEGER", "REAL"].contains(&kind);
+        let is_known = declared == kind || declared == short || is_number || kind == "ANY";
+        assert!(is_known, "{row} is declared {declared:?}");
+    }
+    // Affinity is what a comparison shows: text of digits equals a number only where the column
+    // has a number's.
+    let account = past.account("clx1", Some("Guru"), Some("guru"));
+    for week in 0..3 {
+        let told = Field { likes: Some(5), videos: Some(7), ..Field::followers(1000) };
+        past.snapshot(account, START + week * crate::past::WEEK, told);
+    }
+    for (view, column) in [
+        ("growth", "followers_delta"),
+        ("latest", "followers_gained_7d"),
+        ("weekly", "followers"),
+        ("weekly", "is_measured"),
+        ("monthly", "likes"),
+        ("latest", "videos"),
+    ] {
+        let typed = format!("SELECT count(*) FROM {view} WHERE {column} = CAST({column} AS TEXT)");
+        let all = format!("SELECT count({column}) FROM {view}");
+        assert_eq!(past.ask(&typed), past.ask(&all), "{view}.{column}");
+    }
+}
+
+#[test]
+fn every_view_about_accounts_begins_alike() {
+    let past = Past::new();
+    let others = ["tag_weekly", "tag_monthly", "spend", "columns"];
+    for view in past.ask("SELECT name FROM sqlite_schema WHERE type = 'view'") {
+        let columns = past.ask(&format!("SELECT name FROM pragma_table_info('{view}')")).join(" ");
+        let is_alike = columns.starts_with("account_id name label username platform ");
+        assert_eq!(is_alike, !others.contains(&&*view), "{view}: {columns}");
+    }
+}
+
+#[test]
+fn a_name_is_the_best_there_is() {
+    let past = Past::new();
+    past.account("clx1", Some("Label"), Some("handle"));
+    past.account("clx2", None, Some("handle2"));
+    past.account("clx3", None, None);
+    past.run("UPDATE _profile SET display_name = 'Shown' WHERE account IN (1, 2)");
+    past.run("UPDATE _profile SET display_name = NULL WHERE account = 3");
+    assert_eq!(
+        past.ask("SELECT name FROM accounts ORDER BY account_id"),
+        ["Label", "Shown", "clx3"]
+    );
+    past.run("UPDATE _profile SET display_name = NULL");
+    assert_eq!(past.ask("SELECT name FROM accounts WHERE account_id = 'clx2'"), ["handle2"]);
+}

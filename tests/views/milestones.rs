@@ -1,0 +1,98 @@
+//! The views `milestones` and `unusual`.
+
+use crate::past::{DAY, Field, Past, START, WEEK};
+
+#[test]
+fn a_milestone_is_passed_once_and_by_who_began_below_it() {
+    let past = Past::new();
+    past.series(
+        "clx1",
+        "Guru",
+        "guru",
+        &[(0, 900), (7, 1000), (14, 990), (21, 2500), (28, 0), (35, 5200), (42, 10)],
+    );
+    past.series("clx2", "Star", "star", &[(0, 1_000_000), (7, 1_999_999), (14, 2_000_000)]);
+    let account = past.account("clx3", None, None);
+    past.snapshot(account, START, Field { likes: Some(5), ..Field::followers(10) });
+    past.snapshot(account, START + WEEK, Field { suspect: true, ..Field::followers(5000) });
+    past.snapshot(account, START + 2 * WEEK, Field { likes: Some(1200), ..Field::followers(11) });
+    assert_eq!(
+        past.ask(
+            "SELECT account_id, count, milestone, time_utc, value FROM milestones ORDER BY 1, 3"
+        ),
+        [
+            "clx1|followers|1000|2026-01-12T06:00:00Z|1000",
+            "clx1|followers|2000|2026-01-26T06:00:00Z|2500",
+            "clx1|followers|5000|2026-02-09T06:00:00Z|5200",
+            "clx2|followers|2000000|2026-01-19T06:00:00Z|2000000",
+            "clx3|likes|1000|2026-01-19T06:00:00Z|1200",
+        ]
+    );
+    past.series("clx4", "Whole", "whole", &[(0, 0), (7, i64::MAX)]);
+    assert_eq!(
+        past.ask("SELECT count(*), max(milestone) FROM milestones WHERE account_id = 'clx4'"),
+        ["48|5000000000000000000"]
+    );
+}
+
+/// Weekly counts: what they were, and what is found unusual among them.
+fn unusual(platform: &str, counts: &[i64]) -> Vec<String> {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    past.run(&format!("UPDATE _profile SET platform = '{platform}'"));
+    for (week, &followers) in (0..).zip(counts) {
+        past.snapshot(account, START + week * WEEK, Field::followers(followers));
+    }
+    past.ask("SELECT (time - 1767592800) / 604800, count, delta, per_7d, usual_per_7d, times FROM unusual ORDER BY time")
+}
+
+#[test]
+fn a_step_far_outside_of_the_usual_ones_is_unusual() {
+    let steady: Vec<i64> = (0..20).map(|week| 10_000 + 100 * week + week % 3).collect();
+    assert_eq!(unusual("tiktok", &steady), [""; 0]);
+    let mut spike = steady.clone();
+    for count in &mut spike[15..] {
+        *count += 5000;
+    }
+    assert_eq!(unusual("tiktok", &spike), ["15|followers|5098|5098.0|101.0|50.5"]);
+    let mut loss = steady.clone();
+    for count in &mut loss[15..] {
+        *count -= 2000;
+    }
+    assert_eq!(unusual("tiktok", &loss), ["15|followers|-1902|-1902.0|101.0|-18.8"]);
+    // Six steps are needed to know what is usual.
+    assert_eq!(unusual("tiktok", &[1000, 1010, 1020, 1030, 1040, 1050, 9000]), [""; 0]);
+    assert_eq!(unusual("tiktok", &[1000, 1010, 1020, 1030, 1040, 1050, 1060, 9000]).len(), 1);
+}
+
+#[test]
+fn a_hole_is_no_spike_and_a_wild_account_is_usual() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    for (day, followers) in [
+        (0, 1000),
+        (7, 1070),
+        (14, 1140),
+        (21, 1210),
+        (28, 1280),
+        (35, 1350),
+        (42, 1420),
+        (84, 1840),
+    ] {
+        past.snapshot(account, START + day * DAY, Field::followers(followers));
+    }
+    assert_eq!(past.ask("SELECT * FROM unusual"), [""; 0]);
+    let wild = [1000, 1500, 1400, 2400, 2300, 3500, 3000, 4500, 4400, 6000];
+    assert_eq!(unusual("tiktok", &wild), [""; 0]);
+}
+
+/// Three significant digits: the same followers, as `YouTube` would tell them.
+#[test]
+fn rounding_is_not_unusual() {
+    let rounded: Vec<i64> =
+        (0..30).map(|week| (1_015_000 + 900 * week) / 10_000 * 10_000).collect();
+    assert_eq!(unusual("youtube", &rounded), [""; 0]);
+    let mut real = rounded;
+    real[29] += 200_000;
+    assert_eq!(unusual("youtube", &real).len(), 1);
+}

@@ -1,0 +1,77 @@
+//! Whose time zones count, and what `check` says about schedules.
+
+use std::fs;
+use std::path::Path;
+
+use crate::harness::{Ended, Settings, SlotWindow, Vendor};
+
+/// A zone seven hours ahead of UTC, as zoneinfo folders hold it (RFC 8536).
+fn seven_ahead() -> Vec<u8> {
+    let block = |version_2: bool| {
+        let mut block = b"TZif2".to_vec();
+        block.extend([0; 15]);
+        // Of its six lists one has an entry, and the names have four bytes.
+        for count in [0u32, 0, 0, 0, 1, 4] {
+            block.extend(count.to_be_bytes());
+        }
+        block.extend((7 * 3600i32).to_be_bytes());
+        block.extend([0, 0]);
+        block.extend(b"+07\0");
+        if version_2 {
+            block.extend(b"\n<+07>-7\n");
+        }
+        block
+    };
+    [block(false), block(true)].concat()
+}
+
+fn check(place: &SlotWindow, zones: &Path) -> Ended {
+    let mut command = place.command(&["check"]);
+    command.env("TZDIR", zones);
+    Ended::of(command)
+}
+
+#[test]
+fn zones_are_those_of_the_system() {
+    let vendor = Vendor::start();
+    let account = |zone: &str| format!("a\ncron = \"0 6 * * *\"\ntimezone = \"{zone}\"");
+    let zones = tempfile::tempdir().expect("a folder");
+    fs::create_dir(zones.path().join("Europe")).expect("a folder");
+    fs::write(zones.path().join("Europe/London"), seven_ahead()).expect("a zone");
+
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&[&account("Europe/London")]));
+    let ended = check(&place, zones.path()).with_code(0);
+    assert!(ended.out.contains("T23:00:00Z"), "{ended:#?}");
+
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&[&account("Asia/Tokyo")]));
+    let ended = check(&place, zones.path()).with_code(78);
+    assert!(ended.err.contains("there is no time zone \"Asia/Tokyo\""), "{ended:#?}");
+    // A folder without a zone in it is none.
+    let empty = tempfile::tempdir().expect("a folder");
+    let ended = check(&place, empty.path()).with_code(0);
+    assert!(ended.out.contains("T21:00:00Z"), "{ended:#?}");
+}
+
+#[test]
+fn a_zone_of_twenty_megabytes_is_refused_in_a_line() {
+    let vendor = Vendor::start();
+    let endless = "Europe/London".repeat(1_600_000);
+    let settings = Settings::weekly(&[&format!("a\ntimezone = \"{endless}\"")]);
+    let ended = SlotWindow::new(&vendor, &settings).growthd(&["check"]).with_code(78);
+    assert!(ended.err.contains("there is no time zone \"Europe/London"), "{}", &ended.err[..80]);
+    assert!(ended.err.lines().all(|line| line.len() < 400), "{} bytes", ended.err.len());
+}
+
+#[test]
+fn check_says_where_a_pattern_means_either_day() {
+    let vendor = Vendor::start();
+    let settings = Settings::weekly(&[
+        "a\ncron = \"0 6 1 * MON\"",
+        "b\ncron = \"0 6 1 * MON\"",
+        "c\ncron = \"0 6 1-7 * +MON\"",
+    ]);
+    let ended = SlotWindow::new(&vendor, &settings).growthd(&["check"]).with_code(0);
+    let notes: Vec<&str> = ended.out.lines().filter(|line| line.starts_with("note")).collect();
+    let [note] = notes[..] else { panic!("one note: {notes:?}") };
+    assert!(note.contains("\"0 6 1 * MON\"") && note.contains("match either"), "{note}");
+}
