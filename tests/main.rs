@@ -27,6 +27,7 @@ mod import;
 mod invariants;
 mod life;
 mod logs;
+mod network;
 mod outcomes;
 mod output;
 mod past;
