@@ -115,7 +115,7 @@ fn a_replaced_file_keeps_what_it_had() {
     let kept = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid());
     assert_eq!(kept(&before), kept(&after));
     assert!(fs::symlink_metadata(past.file("link.csv")).expect("a link").is_symlink());
-    assert!(fs::read_to_string(&path).expect("a file").starts_with("refresh_id,"));
+    assert!(fs::read_to_string(&path).expect("a file").starts_with("account_id,"));
 }
 
 /// As in a container that has but the one file from outside.
@@ -133,7 +133,7 @@ fn a_file_that_is_mounted_by_itself_is_written_in_place() {
             let ended = Ended::from(output);
             assert!(ended.err.contains("it was overwritten in place"), "{ended:?}");
             let text = fs::read_to_string(past.file("outside.csv")).expect("a file");
-            assert!(text.starts_with("refresh_id,") && text.lines().count() == 3, "{text}");
+            assert!(text.starts_with("account_id,") && text.lines().count() == 3, "{text}");
         }
         refused => println!("skipped: nothing can be mounted here: {refused:?}"),
     }

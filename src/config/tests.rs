@@ -65,9 +65,6 @@ fn the_example_tells_the_truth_about_every_key() {
     let proxy = config.api.proxy.take().map(|proxy| proxy.to_string());
     assert_eq!(proxy.as_deref(), Some("http://proxy:3128"));
     let defaults = valid("");
-    // Without it there is none.
-    let proxy = config.api.proxy.take().map(|proxy| proxy.to_string());
-    assert_eq!(proxy.as_deref(), Some("http://proxy:3128"));
     assert_eq!(
         (config.api, config.retry, config.catch_up),
         (defaults.api, defaults.retry, defaults.catch_up)
