@@ -2,7 +2,7 @@
 //!
 //! [`Client`] is the only code that sends the key anywhere, to the configured host alone, and it
 //! makes a call for a committed [`crate::store::Claim`] and for nothing else. What comes back is
-//! an [`Answer`]; [`classify`] is the one place that says what an answer means, and pure, so that
+//! an [`Answer`]; [`classify()`] is the one place that says what an answer means, and pure, so that
 //! the engine can be simulated from here upwards.
 
 mod answer;

@@ -127,7 +127,7 @@ pub async fn run(
     let mut runner = prepared.start()?;
     match control::listen(&database) {
         Ok(listener) => {
-            drop(tokio::spawn(control::serve(listener, handle.clone(), served.clone())))
+            drop(tokio::spawn(control::serve(listener, handle.clone(), served.clone())));
         }
         Err(error) => {
             let socket = control::socket_path(&database);
