@@ -418,7 +418,7 @@ impl Oracle {
         let is_zero = heard.kind == Kind::Zero;
         let is_measured = match owed.last_count {
             _ if heard.contradicts => false,
-            Some((was_zero, count)) => !(is_zero && !was_zero) && count != heard.count,
+            Some((was_zero, count)) => (was_zero || !is_zero) && count != heard.count,
             None => true,
         };
         hold(is_suspect == Some(!is_measured), Promise::Verdict, || {
