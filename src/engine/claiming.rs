@@ -59,11 +59,6 @@ impl Claiming<'_, '_> {
             self.want_half_open()?;
         }
         let gate = self.gate()?;
-        if self.progress.was_spent && !gate.is_spent() {
-            // What fell due meanwhile is late by no more than it is now.
-            self.progress.up = Some(time);
-        }
-        self.progress.was_spent = gate.is_spent();
         let limit = if gate.is_open(self.now) { gate.limit } else { 0 };
         let is_due =
             self.mode == ClaimMode::Due && self.tx.next_due()?.is_some_and(|due| due <= time);

@@ -174,6 +174,10 @@ impl Settling<'_, '_> {
             Meaning::ClockContradicted(seconds) => {
                 account.failure.last = Some(refresh);
                 self.tx.save(account)?;
+                if let ResponseKind::Throttled { retry_after } = &response.kind {
+                    let error = response.error.clone().unwrap_or_default();
+                    self.wait(retry_after.unwrap_or(DEFAULT_WAIT), error)?;
+                }
                 self.vendor_troubled(account.key, Trouble::Clock, clock_reason(seconds))
             }
             Meaning::Throttled(least) => {
@@ -279,6 +283,10 @@ impl Settling<'_, '_> {
     fn restore(&mut self) -> Result<(), StoreError> {
         for before in self.tx.troubled()? {
             let Some(mut account) = self.tx.account(before.account)? else { continue };
+            // Who left meanwhile owes what it owed then.
+            if !account.is_watched() {
+                continue;
+            }
             let last = account.failure.last;
             account.state = before.state;
             account.failure = FailureRow { last, ..before.failure };

@@ -10,7 +10,9 @@ use crate::engine::replaced::Replaced;
 use crate::engine::settling::set_state;
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
-use crate::store::{Account, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx};
+use crate::store::{
+    Account, BeforeTrouble, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx,
+};
 
 /// What a watchlist changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -141,10 +143,10 @@ impl Editing<'_, '_> {
                 account.failure = FailureRow::default();
             }
             account.active = self.now;
+            self.tx.forget_troubled(account.key)?;
             set_state(&mut account, back, window);
         } else if !has_same_schedule {
             let old = account.window(self.schedules, self.now)?;
-            let state = self.before_trouble(&account, state)?;
             self.note_replaced(&account, state, old)?;
             let edit = Edit {
                 old,
@@ -152,6 +154,7 @@ impl Editing<'_, '_> {
                 last_measured: self.tx.last_measured_time(account.key)?,
                 now: self.now,
             };
+            self.reschedule_before_trouble(&account, &edit)?;
             set_state(&mut account, state.reschedule(&edit), window);
         }
         debug_assert!(!removed || is_away);
@@ -168,7 +171,7 @@ impl Editing<'_, '_> {
     /// Settles what is open without a call. Nothing is due any more.
     fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
-        let state = self.before_trouble(account, account.state.try_into()?)?;
+        let state = AccountState::try_from(account.state)?;
         self.note_replaced(account, state, window)?;
         // A call that is on its way serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
@@ -182,17 +185,15 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
-    /// What an account owes, or owed before its part in the present run of troubles: an edit must
-    /// not make of the vendor's trouble the account's own.
-    fn before_trouble(
-        &self,
-        account: &Account,
-        state: AccountState,
-    ) -> Result<AccountState, StoreError> {
+    /// An account that is part of the present run of troubles: an open breaker would restore what
+    /// it owed before, under the new schedule.
+    fn reschedule_before_trouble(&self, account: &Account, edit: &Edit) -> Result<(), StoreError> {
         let before = self.tx.troubled()?.into_iter().find(|before| before.account == account.key);
-        let Some(before) = before else { return Ok(state) };
+        let Some(before) = before else { return Ok(()) };
+        let state = AccountState::try_from(before.state)?.reschedule(edit);
         self.tx.forget_troubled(account.key)?;
-        before.state.try_into()
+        self.tx.add_troubled(&BeforeTrouble { state: state.into(), ..before })?;
+        Ok(())
     }
 
     /// Writes the lines of slots that were replaced unserved up to now.
