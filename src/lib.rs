@@ -15,7 +15,8 @@
 //! - [`replacement`]: files of a person's that are written whole or not at all.
 //! - [`log_queue`]: the log, which may be lost, and never holds anything up.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
-//! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
+//! - [`simulated_api`], [`demo`]: the vendor on loopback, for the tests, and for a year before a
+//!   person's eyes.
 //!
 //! # Invariants
 //! - **A paid call has its ledger line first.** [`store::Claim`] is the only way to make one, and
@@ -41,6 +42,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod daemon;
+pub mod demo;
 pub mod engine;
 pub mod forecast;
 pub mod log_queue;

@@ -110,7 +110,7 @@ pub enum CommandError {
     /// A file that was to be written cannot be.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The demo's folder is somebody's.
+    /// What ended the demo.
     #[error("{0}")]
     Demo(String),
 }
