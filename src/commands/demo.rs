@@ -1,11 +1,12 @@
 //! `growthd demo`: the whole thing against a simulated API on loopback.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, report, runtime};
 use crate::config::Config;
-use crate::demo::{self, DemoError, FOLDER, Folder, Played, VIRAL_LABEL};
+use crate::demo::{self, DemoError, FOLDER, Folder, Pace, Played, VIRAL_LABEL};
 use crate::store::Reader;
 
 /// What is typed to look at the result by SQL.
@@ -14,8 +15,9 @@ const QUERY: &str = "SELECT tag, month, accounts, followers, followers_delta FRO
 /// Lets everybody watch.
 pub fn demo() -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let folder = Folder::claim()?;
-    let played = runtime()?.block_on(demo::play(&folder, now))?;
+    let folder = Folder::claim(Path::new("."))?;
+    let pace = if io::stdout().is_terminal() { Pace::Watched } else { Pace::Unwatched };
+    let played = runtime()?.block_on(demo::play(&folder, now, pace, &mut io::stdout()))?;
     if let Played::Until(time) = played {
         let day = time.utc().date();
         writeln!(io::stdout(), "\nEnded on {day}: ./{FOLDER} holds what was measured by then.")?;
@@ -59,6 +61,10 @@ impl From<DemoError> for CommandError {
             DemoError::Store(error) => CommandError::Store(error),
             DemoError::Config(error) => CommandError::Config(error),
             DemoError::Key(error) => CommandError::Key(error),
+            // Whoever closed the pipe has seen enough.
+            DemoError::Io(error) if error.kind() == ErrorKind::BrokenPipe => {
+                CommandError::Output(error)
+            }
             error => CommandError::Demo(error.to_string()),
         }
     }

@@ -27,12 +27,12 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes it, or takes an earlier demo's files out of it; never anybody else's.
+    /// Makes it in `parent`, or takes an earlier demo's files out of it; never anybody else's.
     ///
     /// # Errors
     /// [`DemoError::Taken`], or what the system says.
-    pub fn claim() -> Result<Folder, DemoError> {
-        let folder = Folder { path: PathBuf::from(FOLDER) };
+    pub fn claim(parent: &Path) -> Result<Folder, DemoError> {
+        let folder = Folder { path: parent.join(FOLDER) };
         match fs::create_dir(&folder.path) {
             Ok(()) => return Ok(folder),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -91,7 +91,7 @@ impl Folder {
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("./{}: {error}", path.display()))
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn config(base_url: &str, creators: &[Creator]) -> String {

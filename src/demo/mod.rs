@@ -19,7 +19,7 @@ mod show;
 mod stage;
 mod year;
 
-use std::io;
+use std::io::{self, Write};
 
 use crate::api::ClientError;
 use crate::clock::Time;
@@ -66,6 +66,15 @@ pub enum DemoError {
     Stopped,
 }
 
+/// How fast the year passes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// So that a person can follow it.
+    Watched,
+    /// As fast as the machine can.
+    Unwatched,
+}
+
 /// How far a demo came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Played {
@@ -79,9 +88,14 @@ pub enum Played {
 ///
 /// # Errors
 /// [`DemoError`], but not that it was ended early.
-pub async fn play(folder: &Folder, now: Time) -> Result<Played, DemoError> {
+pub async fn play(
+    folder: &Folder,
+    now: Time,
+    pace: Pace,
+    out: &mut dyn Write,
+) -> Result<Played, DemoError> {
     let year = Year::ending(now);
-    let mut stage = Stage::new(folder, &year, Show::new(&year)).await?;
+    let mut stage = Stage::new(folder, &year, pace, Show::new(&year, pace, out)).await?;
     let lived = live_through(&mut stage, &year).await;
     let reached = stage.time();
     // What is on its way is recorded, however it ended.
@@ -115,4 +129,44 @@ async fn live_through(stage: &mut Stage<'_>, year: &Year) -> Result<(), DemoErro
         }
     }
     stage.wait_until(year.end).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What every year brings, by the words with which it is told.
+    const TOLD: [&str; 13] = [
+        "11 accounts have their first snapshot",
+        "calls itself @sourdough.robotics",
+        "Lighthouse Kitchen: 0 followers after",
+        "the machine is switched off",
+        "one for each account",
+        "the breaker opens",
+        "the breaker closes after",
+        "goes viral",
+        "Dancing Toaster: ",
+        "Tidepool Diaries: ",
+        "the budget is spent",
+        "the clocks go ",
+        "Comet Watch: HTTP 404",
+    ];
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whatever_day_it_is_the_year_tells_everything() {
+        // In the month of the newcomer, soon after it, at a turn of the year.
+        for end in ["2027-06-14T12:00:00Z", "2026-07-05T23:00:00Z", "2028-01-01T00:00:00Z"] {
+            let place = tempfile::tempdir().expect("a folder");
+            let folder = Folder::claim(place.path()).expect("a demo's folder");
+            let mut out = Vec::new();
+            let end = end.parse().expect("a time");
+            let played = play(&folder, end, Pace::Unwatched, &mut out).await.expect("a year");
+            assert_eq!(played, Played::Whole);
+            let out = String::from_utf8(out).expect("UTF-8");
+            for words in TOLD {
+                assert!(out.contains(words), "{words:?} in the year to {end}: {out}");
+            }
+            assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock::Time;
+use crate::demo::Pace;
 use crate::demo::creators::{CREATORS, NEWCOMER, VIRAL_LABEL};
 use crate::demo::year::{Happening, Year};
 use crate::engine::Event;
@@ -17,9 +18,9 @@ const DAY: i64 = 24 * 3600;
 /// After how long without a call a round of them is over, in seconds.
 const ROUND: i64 = 600;
 
-pub(super) struct Show {
+pub(super) struct Show<'a> {
+    out: &'a mut dyn Write,
     bar: ProgressBar,
-    is_watched: bool,
     start: Time,
     month: Month,
     /// The last followers of everybody.
@@ -46,10 +47,9 @@ struct Round {
     caught_up: usize,
 }
 
-impl Show {
-    pub fn new(year: &Year) -> Show {
-        let is_watched = io::stdout().is_terminal();
-        let target = match is_watched && io::stderr().is_terminal() {
+impl<'a> Show<'a> {
+    pub fn new(year: &Year, pace: Pace, out: &'a mut dyn Write) -> Show<'a> {
+        let target = match pace == Pace::Watched && io::stderr().is_terminal() {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
         };
@@ -58,8 +58,8 @@ impl Show {
         let style = ProgressStyle::with_template("{bar:40} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Show {
+            out,
             bar,
-            is_watched,
             start: year.start,
             month: Month::default(),
             last: HashMap::new(),
@@ -69,27 +69,25 @@ impl Show {
         }
     }
 
-    /// Whether a person watches, who needs time to read.
-    pub fn is_watched(&self) -> bool {
-        self.is_watched
-    }
-
-    pub fn begin(&self) -> io::Result<()> {
-        let text = format!(
-            "A year of {} accounts, refreshed by growthd itself from a simulated API on this \
-             machine.\nNine are refreshed on Mondays, two every day. Only the clock is fast.\n",
-            CREATORS.len()
-        );
-        self.bar.suspend(|| writeln!(io::stdout(), "{text}"))
+    pub fn begin(&mut self) -> io::Result<()> {
+        let count = CREATORS.len();
+        writeln!(
+            self.out,
+            "A year of {count} accounts, refreshed by growthd from a simulated API on loopback:
+\
+             nine of them each Monday, two every day. Only the clock is fast.
+"
+        )
     }
 
     pub fn close(&self) {
         self.bar.finish_and_clear();
     }
 
-    fn line(&self, time: Time, text: &str) -> io::Result<()> {
+    fn line(&mut self, time: Time, text: &str) -> io::Result<()> {
         let day = time.utc().date();
-        self.bar.suspend(|| writeln!(io::stdout(), "{day}  {text}"))
+        // A bar that is shown is redrawn below the line.
+        self.bar.suspend(|| writeln!(self.out, "{day}  {text}"))
     }
 
     /// Time passes, from `now` to `next`.
@@ -127,7 +125,7 @@ impl Show {
             Happening::Viral => format!("a video of {VIRAL_LABEL} goes viral"),
             Happening::Added => format!("{} joins the watchlist", NEWCOMER.label),
             Happening::ByHand { is_first: true } => {
-                "a campaign: client-a is refreshed by hand each day too, for two weeks".to_owned()
+                "a campaign: client-a is refreshed by hand too, for two weeks".to_owned()
             }
             Happening::Vanished => "Comet Watch deletes its account".to_owned(),
             Happening::ClocksChange { hours, six_is } => {
@@ -143,14 +141,14 @@ impl Show {
         // Like for like: who joined meanwhile gained nothing by it.
         let gained: i64 =
             self.last.iter().filter_map(|(id, last)| Some(last - self.month.before.get(id)?)).sum();
+        let gained = match self.month.before.is_empty() {
+            true => String::new(),
+            false => format!(", {}", Signed(gained)),
+        };
         let Month { snapshots, spent, .. } = self.month;
-        let month = time.utc();
+        let total = Grouped(total);
         let text = format!(
-            "{:04}-{:02} is over: {spent} credits, {snapshots} snapshots, {} followers ({})",
-            month.year(),
-            month.month(),
-            Grouped(total),
-            Signed(gained)
+            "month over: {snapshots} snapshots, {spent} credits; {total} followers{gained}"
         );
         self.month = Month { before: self.last.clone(), ..Month::default() };
         self.line(time, &text)
@@ -178,8 +176,7 @@ impl Show {
             }
             Event::BreakerOpened(_) => {
                 self.is_vendor_down = true;
-                let text =
-                    "the breaker opens: it is the vendor, not the accounts; only probes leave";
+                let text = "the breaker opens: the vendor is in trouble; only probes leave";
                 self.line(now, text)
             }
             Event::BreakerClosed { since } => {
@@ -210,7 +207,8 @@ impl Show {
             && before > 0
         {
             let before = Grouped(before);
-            return self.line(now, &format!("{label}: 0 followers after {before}? Stored as suspect, and left out of its growth"));
+            return self
+                .line(now, &format!("{label}: 0 followers after {before}? Kept, but as suspect"));
         }
         self.last.insert(id.to_owned(), followers);
         match before {

@@ -9,11 +9,11 @@ use crate::api::Client;
 use crate::clock::{self, Clock, Hand, Now, Time};
 use crate::config::{ApiKey, Config};
 use crate::daemon::StopSignals;
-use crate::demo::DemoError;
 use crate::demo::creators::{self, CREATORS, NEWCOMER};
 use crate::demo::folder::{Folder, KEY};
 use crate::demo::show::Show;
 use crate::demo::year::Year;
+use crate::demo::{DemoError, Pace};
 use crate::engine::{ClaimMode, Engine, EngineConfig, Event, Selection};
 use crate::runner::{Notice, Observer, Runner, RunnerError, Work};
 use crate::simulated_api::{Behaviour, SimulatedApi};
@@ -36,12 +36,12 @@ enum Told {
 }
 
 pub(super) struct Stage<'a> {
-    pub show: Show,
+    pub show: Show<'a>,
     folder: &'a Folder,
     api: SimulatedApi,
     clock: Clock,
     hand: Hand,
-    pace: Pace,
+    pacing: Pacing,
     signals: StopSignals,
     /// `None` while the machine is off.
     running: Option<Running>,
@@ -55,13 +55,18 @@ struct Running {
 
 impl<'a> Stage<'a> {
     /// The vendor listens, and the configuration is written; nothing runs yet.
-    pub async fn new(folder: &'a Folder, year: &Year, show: Show) -> Result<Stage<'a>, DemoError> {
+    pub async fn new(
+        folder: &'a Folder,
+        year: &Year,
+        pace: Pace,
+        show: Show<'a>,
+    ) -> Result<Stage<'a>, DemoError> {
         let signals = StopSignals::new()?;
         let (clock, hand) = Clock::by_hand(year.start);
         let api = SimulatedApi::start(creators::world(KEY, year, clock.clone())).await?;
         folder.write(&api.base_url(), &CREATORS)?;
-        let pace = Pace::new(year, show.is_watched().then_some(WATCHED));
-        Ok(Stage { show, folder, api, clock, hand, pace, signals, running: None })
+        let pacing = Pacing::new(year, pace);
+        Ok(Stage { show, folder, api, clock, hand, pacing, signals, running: None })
     }
 
     /// What time it is.
@@ -85,12 +90,17 @@ impl<'a> Stage<'a> {
     pub async fn stop(&mut self) -> Result<(), DemoError> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         running.runner.handle().stop();
+        // It ends, even if nobody can be told any more.
+        let mut shown = Ok(());
         while let Some(told) = running.told.recv().await {
-            if let Told::Event(event) = told {
-                self.show.event(self.clock.now().time(), &event)?;
+            if let Told::Event(event) = told
+                && shown.is_ok()
+            {
+                shown = self.show.event(self.clock.now().time(), &event);
             }
         }
-        Ok(running.runner.ended().await?)
+        running.runner.ended().await?;
+        Ok(shown?)
     }
 
     fn configuration(&self) -> Result<(Config, Client), DemoError> {
@@ -152,7 +162,7 @@ impl<'a> Stage<'a> {
 
     /// Moves the hand, as fast as a person can watch it.
     async fn pass(&mut self, next: Now) -> Result<(), DemoError> {
-        let ahead = self.pace.ahead(next);
+        let ahead = self.pacing.ahead(next);
         tokio::select! {
             biased;
             () = self.signals.recv() => return Err(DemoError::Stopped),
@@ -202,19 +212,20 @@ fn observer() -> (Observer, UnboundedReceiver<Told>) {
     (Box::new(observer), told)
 }
 
-/// How fast the year passes.
-struct Pace {
+/// When the time may pass.
+struct Pacing {
     began: Instant,
     start: Now,
-    /// Real time for each millisecond of the year; `None` is as fast as can be.
+    /// How long it is to take, and its length in milliseconds; `None`: as short as can be.
     watched: Option<(Duration, i64)>,
 }
 
-impl Pace {
-    fn new(year: &Year, watched: Option<Duration>) -> Pace {
+impl Pacing {
+    fn new(year: &Year, pace: Pace) -> Pacing {
         let (start, end) = (Now::from(year.start), Now::from(year.end));
         let length = end.0 - start.0;
-        Pace { began: clock::monotonic(), start, watched: watched.map(|watched| (watched, length)) }
+        let watched = (pace == Pace::Watched).then_some((WATCHED, length));
+        Pacing { began: clock::monotonic(), start, watched }
     }
 
     /// How long it is until `next` may be.

@@ -188,10 +188,10 @@ mod tests {
                 Happening::ClocksChange { hours, six_is } => Some((*hours, *six_is)),
                 _ => None,
             });
-            let mut changes: Vec<_> = changes.collect();
-            changes.sort_unstable();
-            changes.dedup();
-            assert_eq!(changes, [(-1, 5), (1, 4)], "{}", shown());
+            // 365 days from one last Sunday of October may end just before the next.
+            let changes: Vec<_> = changes.collect();
+            assert!(!changes.is_empty(), "{}", shown());
+            assert!(changes.iter().all(|it| [(-1, 5), (1, 4)].contains(it)), "{}", shown());
             let months = all.iter().filter(|(_, happening)| *happening == Happening::MonthEnds);
             assert!((11..=12).contains(&months.count()), "{}", shown());
             assert!(year.by_hand.plus(DAYS_BY_HAND * DAY) < year.vanished, "{}", shown());

@@ -24,7 +24,7 @@ pub struct World {
 #[derive(Clone)]
 enum Resident {
     /// Older by a step with each refresh.
-    Account(Account),
+    Account(Box<Account>),
     /// Older by the clock.
     Living(Arc<Life>),
 }
@@ -50,7 +50,7 @@ impl World {
     /// With this account too.
     #[must_use]
     pub fn and(mut self, id: &str, account: Account) -> World {
-        self.accounts.insert(id.to_owned(), Resident::Account(account));
+        self.accounts.insert(id.to_owned(), Resident::Account(Box::new(account)));
         self
     }
 
@@ -80,7 +80,7 @@ impl World {
 
     pub(super) fn account(&self, id: &str, now: Time) -> Option<Cow<'_, Account>> {
         match self.accounts.get(id) {
-            Some(Resident::Account(account)) => Some(Cow::Borrowed(account)),
+            Some(Resident::Account(account)) => Some(Cow::Borrowed(account.as_ref())),
             Some(Resident::Living(life)) => life(now).map(Cow::Owned),
             None if self.any_account && id.parse::<AccountId>().is_ok() => {
                 Some(Cow::Owned(Account::invented(id)))
