@@ -21,7 +21,7 @@ const TOLD: [&str; 16] = [
     "the budget is spent",
     "the clocks go ",
     "Comet Watch: HTTP 404",
-    "month over: ",
+    "month: ",
 ];
 
 /// What must have rows, and some things that must be true of a year.

@@ -147,9 +147,8 @@ impl<'a> Show<'a> {
         };
         let Month { snapshots, spent, .. } = self.month;
         let total = Grouped(total);
-        let text = format!(
-            "month over: {snapshots} snapshots, {spent} credits; {total} followers{gained}"
-        );
+        let text =
+            format!("month: {snapshots} snapshots, {spent} credits; {total} followers{gained}");
         self.month = Month { before: self.last.clone(), ..Month::default() };
         self.line(time, &text)
     }
