@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
+use jiff::civil::Date;
+
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, report, runtime};
 use crate::config::Config;
@@ -31,8 +33,7 @@ pub fn demo() -> Result<Done, CommandError> {
 
 fn tell_what_next(config: &Config, folder: &Folder, now: Time) -> Result<(), CommandError> {
     let totals = Reader::open(&config.database.path)?.look()?.totals()?;
-    let last_month = now.utc().date().first_of_month().yesterday().unwrap_or_default();
-    let month = last_month.strftime("%Y-%m");
+    let month = measured_month(now).strftime("%Y-%m");
     // As it was typed: whoever runs it out of a build has no `growthd` on the path.
     let program = std::env::args().next().unwrap_or_else(|| "growthd".to_owned());
     let growthd = format!("{program} --config {FOLDER}/config.toml");
@@ -52,6 +53,12 @@ fn tell_what_next(config: &Config, folder: &Folder, now: Time) -> Result<(), Com
         folder.report().display(),
     )?;
     Ok(())
+}
+
+/// A day of the latest month that accounts which are refreshed weekly were measured beyond.
+fn measured_month(now: Time) -> Date {
+    let measured = now.plus(-8 * 24 * 3600).utc().date();
+    measured.first_of_month().yesterday().unwrap_or(measured)
 }
 
 impl From<DemoError> for CommandError {

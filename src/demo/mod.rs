@@ -152,21 +152,28 @@ mod tests {
         "Comet Watch: HTTP 404",
     ];
 
+    async fn year_to(end: &str) {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::claim(place.path()).expect("a demo's folder");
+        let mut out = Vec::new();
+        let time = end.parse().expect("a time");
+        let played = play(&folder, time, Pace::Unwatched, &mut out).await.expect("a year");
+        assert_eq!(played, Played::Whole);
+        let out = String::from_utf8(out).expect("UTF-8");
+        for words in TOLD {
+            assert!(out.contains(words), "{words:?} in the year to {end}: {out}");
+        }
+        assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn whatever_day_it_is_the_year_tells_everything() {
-        // In the month of the newcomer, soon after it, at a turn of the year.
-        for end in ["2027-06-14T12:00:00Z", "2026-07-05T23:00:00Z", "2028-01-01T00:00:00Z"] {
-            let place = tempfile::tempdir().expect("a folder");
-            let folder = Folder::claim(place.path()).expect("a demo's folder");
-            let mut out = Vec::new();
-            let end = end.parse().expect("a time");
-            let played = play(&folder, end, Pace::Unwatched, &mut out).await.expect("a year");
-            assert_eq!(played, Played::Whole);
-            let out = String::from_utf8(out).expect("UTF-8");
-            for words in TOLD {
-                assert!(out.contains(words), "{words:?} in the year to {end}: {out}");
-            }
-            assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
-        }
+        // In the month of the newcomer, soon after it, at a turn of the year. They wait for the
+        // disk most of the time, and so do it together.
+        tokio::join!(
+            year_to("2027-06-14T12:00:00Z"),
+            year_to("2026-07-05T23:00:00Z"),
+            year_to("2028-01-01T00:00:00Z"),
+        );
     }
 }

@@ -73,10 +73,8 @@ impl<'a> Show<'a> {
         let count = CREATORS.len();
         writeln!(
             self.out,
-            "A year of {count} accounts, refreshed by growthd from a simulated API on loopback:
-\
-             nine of them each Monday, two every day. Only the clock is fast.
-"
+            "A year of {count} accounts, refreshed by growthd from a simulated API on loopback:\n\
+             nine of them each Monday, two every day. Only the clock is fast.\n"
         )
     }
 

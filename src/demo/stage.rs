@@ -78,8 +78,8 @@ impl<'a> Stage<'a> {
     pub async fn start(&mut self) -> Result<(), DemoError> {
         let (config, client) = self.configuration()?;
         let store = Store::open(&config.database.path, Creation::Allowed)?;
-        let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
-        engine.watch(&config.accounts, EngineConfig::of(&config), self.clock.moment())?;
+        let mut engine = Engine::new(store, engine_config(&config), ClaimMode::Due);
+        engine.watch(&config.accounts, engine_config(&config), self.clock.moment())?;
         let (observer, told) = observer();
         let runner = Runner::start(engine, client, Work::Daemon, self.clock.clone(), observer)?;
         self.running = Some(Running { runner, told, wake: None });
@@ -126,7 +126,7 @@ impl<'a> Stage<'a> {
         let diff = Reader::open(&config.database.path)?.look()?.diff(&config.accounts)?;
         let Some(running) = &self.running else { return Ok(()) };
         let handle = running.runner.handle();
-        let taken = handle.reconfigure(diff, EngineConfig::of(&config), client).await;
+        let taken = handle.reconfigure(diff, engine_config(&config), client).await;
         taken.ok_or(RunnerError::Ended)??;
         self.settle().await
     }
@@ -195,6 +195,12 @@ async fn wait(ahead: Duration) {
     if !ahead.is_zero() {
         tokio::time::sleep(ahead).await;
     }
+}
+
+/// As the configuration has it, but for the pace: with a second between any two calls, each would
+/// be a commit of its own, and a year of them take a slow disk a minute.
+fn engine_config(config: &Config) -> EngineConfig {
+    EngineConfig { requests_per_minute: 0, ..EngineConfig::of(config) }
 }
 
 fn observer() -> (Observer, UnboundedReceiver<Told>) {
