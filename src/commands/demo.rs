@@ -64,7 +64,6 @@ fn measured_month(now: Time) -> Date {
 impl From<DemoError> for CommandError {
     fn from(error: DemoError) -> CommandError {
         match error {
-            DemoError::Taken => CommandError::Usage(error.to_string()),
             DemoError::Store(error) => CommandError::Store(error),
             DemoError::Config(error) => CommandError::Config(error),
             DemoError::Key(error) => CommandError::Key(error),
@@ -72,7 +71,7 @@ impl From<DemoError> for CommandError {
             DemoError::Io(error) if error.kind() == ErrorKind::BrokenPipe => {
                 CommandError::Output(error)
             }
-            error => CommandError::Demo(error.to_string()),
+            error => CommandError::Demo(error),
         }
     }
 }

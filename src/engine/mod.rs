@@ -8,7 +8,7 @@
 //! one path; nothing else writes.
 //!
 //! # Whose trouble it is
-//! What an answer *is* says [`crate::api::classify`]. Whose trouble it is, is decided where it is
+//! What an answer *is* says [`crate::api::classify()`]. Whose trouble it is, is decided where it is
 //! settled: the vendor's once [`Breaker`] is open, else the account's own. What an account owes
 //! is an [`AccountState`], and changes only by that type's transitions.
 //!
@@ -30,6 +30,7 @@ mod clock_change;
 mod gate;
 mod lookup;
 mod own_trouble;
+mod replaced;
 mod requests;
 mod settling;
 mod step;

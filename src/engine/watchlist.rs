@@ -6,6 +6,7 @@ use crate::clock::{Moment, Time};
 use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
+use crate::engine::replaced::Replaced;
 use crate::engine::settling::set_state;
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
@@ -68,8 +69,13 @@ impl Engine {
         let mut changes = Changes::default();
         let tx = self.store.begin()?;
         let mut events = Vec::new();
-        let mut editing =
-            Editing { tx: &tx, schedules: &mut self.schedules, events: &mut events, now: time };
+        let mut editing = Editing {
+            tx: &tx,
+            schedules: &mut self.schedules,
+            events: &mut events,
+            alive: self.progress.alive.unwrap_or(time),
+            now: time,
+        };
         for entry in &diff.entries {
             match tx.stored_entry(entry)? {
                 None => {
@@ -104,6 +110,8 @@ struct Editing<'a, 'store> {
     tx: &'a WriteTx<'store>,
     schedules: &'a mut ScheduleCache,
     events: &'a mut Vec<Event>,
+    /// Since when the process is up.
+    alive: Time,
     now: Time,
 }
 
@@ -135,15 +143,16 @@ impl Editing<'_, '_> {
             account.active = self.now;
             set_state(&mut account, back, window);
         } else if !has_same_schedule {
+            let old = account.window(self.schedules, self.now)?;
+            let state = self.before_trouble(&account, state)?;
+            self.note_replaced(&account, state, old)?;
             let edit = Edit {
-                old: account.window(self.schedules, self.now)?,
+                old,
                 new: window,
                 last_measured: self.tx.last_measured_time(account.key)?,
                 now: self.now,
             };
             set_state(&mut account, state.reschedule(&edit), window);
-            // What it owed under the old schedule is not what an open breaker would restore.
-            self.tx.forget_troubled(account.key)?;
         }
         debug_assert!(!removed || is_away);
         self.tx.change(&account, entry)
@@ -159,7 +168,8 @@ impl Editing<'_, '_> {
     /// Settles what is open without a call. Nothing is due any more.
     fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
-        let state = AccountState::try_from(account.state)?;
+        let state = self.before_trouble(account, account.state.try_into()?)?;
+        self.note_replaced(account, state, window)?;
         // A call that is on its way serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
             && !self.tx.is_in_flight(account.key)?
@@ -168,9 +178,37 @@ impl Editing<'_, '_> {
             self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
             self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
         }
-        self.tx.forget_troubled(account.key)?;
         set_state(account, state.leave(window, self.now), window);
         Ok(())
+    }
+
+    /// What an account owes, or owed before its part in the present run of troubles: an edit must
+    /// not make of the vendor's trouble the account's own.
+    fn before_trouble(
+        &self,
+        account: &Account,
+        state: AccountState,
+    ) -> Result<AccountState, StoreError> {
+        let before = self.tx.troubled()?.into_iter().find(|before| before.account == account.key);
+        let Some(before) = before else { return Ok(state) };
+        self.tx.forget_troubled(account.key)?;
+        before.state.try_into()
+    }
+
+    /// Writes the lines of slots that were replaced unserved up to now.
+    fn note_replaced(
+        &mut self,
+        account: &Account,
+        state: AccountState,
+        window: SlotWindow,
+    ) -> Result<(), StoreError> {
+        let tried = match account.failure.last {
+            Some(last) => self.tx.slot_of(last)?,
+            None => None,
+        };
+        let Some(open) = state.replaced_by(window.slot, self.now) else { return Ok(()) };
+        let replaced = Replaced { open, tried, by: window.slot, alive: self.alive };
+        replaced.write(self.tx, self.schedules, account, self.now, self.events)
     }
 
     fn window(&mut self, entry: &Watched) -> Result<SlotWindow, StoreError> {

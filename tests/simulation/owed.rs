@@ -195,13 +195,16 @@ impl Owed {
         }
         let calendar = &self.entry.calendar;
         let latest = calendar.at_or_before(now);
+        if !self.was_ever_ok && self.amnesty && latest <= self.checked {
+            return None;
+        }
         if !self.was_ever_ok {
             // Given up, it is the next slot's.
             let given_up = self.tried.filter(|slot| self.is_used_up(*slot, config, trouble, false));
-            let given_up = given_up.and_then(|slot| slot.or(self.failures.last().map(|end| end.wall)));
+            let given_up =
+                given_up.and_then(|slot| slot.or(self.failures.last().map(|end| end.wall)));
             let is_over = latest > self.active_since
-                && (self.line(latest) == Some(SKIPPED)
-                    || self.may_be_too_late(latest, config, up));
+                && (self.line(latest) == Some(SKIPPED) || self.may_be_too_late(latest, config, up));
             let debt = match given_up {
                 Some(slot) if latest <= slot => None,
                 Some(_) => Some(Debt { slot: Some(latest), since: latest, is_edit: false }),
@@ -459,9 +462,8 @@ impl Owed {
         self.checked = self.checked.max(slot);
         while next < slot {
             let following = self.entry.calendar.after(next);
-            let is_told = self.told.contains(&next)
-                || self.is_fresh(next, following)
-                || !self.was_ever_ok;
+            let is_told =
+                self.told.contains(&next) || self.is_fresh(next, following) || !self.was_ever_ok;
             if !is_told {
                 return Some(next);
             }

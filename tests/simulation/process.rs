@@ -89,12 +89,7 @@ impl Process {
     }
 
     /// A person asks for refreshes.
-    pub fn request(
-        &mut self,
-        requester: u64,
-        ids: &[String],
-        at: At,
-    ) -> Result<(), StoreError> {
+    pub fn request(&mut self, requester: u64, ids: &[String], at: At) -> Result<(), StoreError> {
         let now = self.moment(at);
         let ids = ids.iter().map(|id| id.parse().expect("an id")).collect();
         self.engine.request(RequesterId(requester), &Selection::Ids(ids), now).map(drop)

@@ -176,7 +176,9 @@ impl Kind {
     pub fn for_a_while(self, seconds: i64) -> Kind {
         let is_short = seconds <= HOUR;
         match self {
-            Kind::Throttled(wait) if !is_short => Kind::Throttled(Some(wait.unwrap_or(0).max(7200))),
+            Kind::Throttled(wait) if !is_short => {
+                Kind::Throttled(Some(wait.unwrap_or(0).max(7200)))
+            }
             Kind::AskedToWait(status, wait) if !is_short => {
                 Kind::AskedToWait(status, wait.max(7200))
             }
