@@ -17,7 +17,8 @@
 //! - [`period`], [`selection`]: from when to when, and which accounts, as a person says it. Pure.
 //! - [`replacement`]: files of a person's that are written whole or not at all.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
-//! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
+//! - [`simulated_api`], [`demo`]: the vendor on loopback, for the tests, and for a year before a
+//!   person's eyes.
 //!
 //! # The walks
 //! - **An id, from TOML to a row**: [`config`] parses it into an [`account::AccountId`] in a
@@ -55,6 +56,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod daemon;
+pub mod demo;
 pub mod descriptors;
 pub mod engine;
 pub mod forecast;

@@ -37,6 +37,7 @@ use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
 use crate::daemon::control::Refused;
+use crate::demo::DemoError;
 use crate::log_queue;
 use crate::period::InvalidPeriod;
 use crate::report::Printable;
@@ -111,9 +112,9 @@ pub enum CommandError {
     /// A file that was to be written cannot be.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The demo's folder holds something else.
-    #[error("./{0} is there and not from a demo; run it in another folder")]
-    ForeignFolder(&'static str),
+    /// The demo.
+    #[error(transparent)]
+    Demo(DemoError),
 }
 
 impl CommandError {
@@ -130,11 +131,11 @@ impl CommandError {
             | CommandError::Usage(_)
             | CommandError::Refused(_)
             | CommandError::Problems(_)
-            | CommandError::ForeignFolder(_)
+            | CommandError::Demo(DemoError::Taken)
             | CommandError::Period(_)
             | CommandError::Selection(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            CommandError::Output(_) | CommandError::Target(_) => IO,
+            CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => IO,
             CommandError::Run(error) => match error {
                 RunError::Config(_)
                 | RunError::Key(_)
