@@ -5,6 +5,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::tz::Offset;
@@ -116,20 +118,18 @@ pub struct Moment {
     pub machine: i64,
 }
 
-/// Where the time comes from: the machine, or a time that runs faster, for the demo.
+/// Where the time comes from: the machine, or a hand that sets it, for the demo.
 ///
 /// Handed to whoever waits or stamps, so that everybody in one process agrees on it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Clock {
-    fast: Option<Fast>,
+    /// Milliseconds since 1970 on a clock that is set by hand.
+    by_hand: Option<Arc<AtomicI64>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Fast {
-    start: Now,
-    began: Instant,
-    speed: u32,
-}
+/// What moves a clock that stands still otherwise.
+#[derive(Debug)]
+pub struct Hand(Arc<AtomicI64>);
 
 impl Clock {
     /// The machine's own clocks.
@@ -137,39 +137,43 @@ impl Clock {
         Clock::default()
     }
 
-    /// A clock that says `start` now, and on which `speed` seconds pass in each.
-    pub fn fast(start: Time, speed: u32) -> Clock {
-        Clock { fast: Some(Fast { start: start.into(), began: monotonic(), speed: speed.max(1) }) }
+    /// A clock that says `start` until its hand is moved.
+    pub fn by_hand(start: Time) -> (Clock, Hand) {
+        let time = Arc::new(AtomicI64::new(Now::from(start).0));
+        (Clock { by_hand: Some(Arc::clone(&time)) }, Hand(time))
     }
 
     /// The time now.
-    pub fn now(self) -> Now {
+    pub fn now(&self) -> Now {
         self.moment().wall
     }
 
     /// The moment now.
-    pub fn moment(self) -> Moment {
-        match self.fast {
+    pub fn moment(&self) -> Moment {
+        match &self.by_hand {
             None => moment(),
-            Some(Fast { start, began, speed }) => {
-                let elapsed = monotonic().duration_since(began) * speed;
-                let machine = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
-                Moment { wall: Now(start.0.saturating_add(machine)), machine }
+            Some(time) => {
+                let machine = time.load(Ordering::SeqCst);
+                Moment { wall: Now(machine), machine }
             }
         }
     }
 
-    /// How long a time on this clock really takes.
-    pub fn real(self, duration: Duration) -> Duration {
-        match self.fast {
-            None => duration,
-            Some(Fast { speed, .. }) => duration / speed,
-        }
+    /// How long a time on this clock really takes; `None` where it does not pass by itself.
+    pub fn real(&self, duration: Duration) -> Option<Duration> {
+        self.is_system().then_some(duration)
     }
 
     /// Whether this is the machine's own, which may be set and may sleep.
-    pub fn is_system(self) -> bool {
-        self.fast.is_none()
+    pub fn is_system(&self) -> bool {
+        self.by_hand.is_none()
+    }
+}
+
+impl Hand {
+    /// Moves the clock forward; never back.
+    pub fn move_to(&self, now: Now) {
+        self.0.fetch_max(now.0, Ordering::SeqCst);
     }
 }
 
@@ -260,13 +264,15 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_clock_agrees_with_itself() {
-        let clock = Clock::fast(Time(1_705_401_000), 1000);
-        assert!(!clock.is_system());
-        let (first, later) = (clock.moment(), clock.moment());
-        assert!(first.wall >= Now(1_705_401_000_000) && later.wall >= first.wall);
-        assert_eq!(later.wall.0 - first.wall.0, later.machine - first.machine);
-        assert_eq!(clock.real(Duration::from_secs(10)), Duration::from_millis(10));
-        assert_eq!(Clock::system().real(Duration::from_secs(10)), Duration::from_secs(10));
+    fn a_clock_set_by_hand_stands_still_and_never_goes_back() {
+        let (clock, hand) = Clock::by_hand(Time(1_705_401_000));
+        let everywhere = clock.clone();
+        assert!(!clock.is_system() && Clock::system().is_system());
+        for (moved_to, shows) in [(0, 1_705_401_000_000), (1_705_401_000_007, 1_705_401_000_007)] {
+            hand.move_to(Now(moved_to));
+            assert_eq!((clock.now(), everywhere.moment().machine), (Now(shows), shows));
+        }
+        let second = Duration::from_secs(1);
+        assert_eq!((clock.real(second), Clock::system().real(second)), (None, Some(second)));
     }
 }

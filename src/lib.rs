@@ -1,35 +1,50 @@
 //! growthd: scheduled refreshes of social-media accounts, with their growth history in SQLite.
 //!
 //! # The map, in reading order
-//! Data flows one way: configuration → schedule → engine → API → store → report.
+//! Data flows one way: a watchlist configuration → store, a refresh engine → API → engine → store,
+//! a question store → report.
 //!
 //! - [`account`], [`clock`]: the types that everything else speaks in.
 //! - [`config`]: the TOML as typed, then wholly valid; and where the API key comes from.
 //! - [`schedule`], [`budget`], [`forecast`]: when, how many, how much. Pure.
-//! - [`api`], [`measurement`]: asking the vendor, and what its answers mean.
-//! - [`store`]: the SQLite file. Ledger, snapshots, standing; its views are the public interface.
-//! - [`engine`]: settle and claim. What follows from an answer, what is due, and why.
-//! - [`daemon`], [`memory`]: the engine's thread, the calls it makes, signals, reload, the control
-//!   socket.
+//! - [`api`], [`measurement`]: asking the vendor, and what its answers are.
+//! - [`store`]: the SQLite file. Ledger, snapshots, account states; its views are the public
+//!   interface.
+//! - [`engine`]: settle and claim. Whose trouble an answer is, what is due, and why.
+//! - [`runner`]: an engine's thread and the calls it makes, as one value.
+//! - [`daemon`], [`descriptors`], [`memory`], [`log_queue`]: what runs for years: signals, reload,
+//!   the control socket, metrics, a log that holds nothing up.
 //! - [`period`], [`selection`]: from when to when, and which accounts, as a person says it. Pure.
 //! - [`replacement`]: files of a person's that are written whole or not at all.
-//! - [`log_queue`]: the log, which may be lost, and never holds anything up.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
-//! - [`simulated_api`]: the vendor on loopback, for the demo and the tests.
+//! - [`simulated_api`], [`demo`]: the vendor on loopback, for the tests, and for a year before a
+//!   person's eyes.
+//!
+//! # The walks
+//! - **An id, from TOML to a row**: [`config`] parses it into an [`account::AccountId`] in a
+//!   [`config::Watched`]; [`store::ReadTx::diff`] holds the list against the database; the engine's
+//!   `amend` writes what is new, with an [`engine::AccountState`] that says its baseline is due.
+//! - **An edit, from SIGHUP to a row**: the daemon's reloader loads the files beside the engine, and
+//!   hands the difference to [`runner::Handle::reconfigure`] with the new client; between two turns
+//!   the engine takes both, or neither.
+//! - **An answer, from socket to view**: [`api::Client::call`] returns an [`api::Answer`] for a
+//!   [`store::Claim`]; [`api::classify()`] says what it is; the engine's next turn settles the claim's
+//!   line, appends the snapshot, and moves the account's state; the views show it.
 //!
 //! # Invariants
-//! - **A paid call has its ledger line first.** [`store::Claim`] is the only way to make one, and
-//!   comes only out of a committed [`store::WriteTx`].
+//! - **A paid call has its ledger line first.** [`api::Client::call`] takes a [`store::Claim`] and
+//!   nothing else, and a claim comes only out of a committed [`store::WriteTx`].
 //! - **One writer.** [`engine::Engine`] owns the [`store::Store`], which holds the database's
-//!   lock; everything that writes goes through a turn of the engine.
+//!   lock; what a daemon writes goes through a turn of the engine.
 //! - **Due-ness is data.** An account is due when its `next_due` is not after now, and for no
 //!   other reason. No timer, job or queue in memory is needed to know it.
-//! - **Decisions are functions of `now`.** Only [`clock`] reads a clock, so that years can be
-//!   simulated.
-//! - **What an answer means is said once** ([`api::classify`]), and what follows from it once
-//!   ([`engine::consequence`]).
-//! - **Absent on purpose**: automatic retries below the engine, an HTTP redirect or proxy, a
-//!   cache of what the database says, a job per account, `unsafe` but for the one call in
+//! - **Decisions are functions of `now`.** Only [`clock`] reads a clock (`.clippy.toml` holds it), so
+//!   that years can be simulated.
+//! - **What an answer is is said once** ([`api::classify()`]), from statuses and codes alone, and
+//!   whose trouble it is once ([`engine::Breaker`], and the engine's settling).
+//! - **What an account owes** is an [`engine::AccountState`], and changes only by its transitions.
+//! - **Absent on purpose**: automatic retries below the engine, an HTTP redirect, the environment's
+//!   proxy, a cache of what the database says, a job per account, `unsafe` but for the one call in
 //!   [`memory`].
 #![deny(unsafe_code)]
 
@@ -41,6 +56,8 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod daemon;
+pub mod demo;
+pub mod descriptors;
 pub mod engine;
 pub mod forecast;
 pub mod log_queue;

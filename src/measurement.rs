@@ -64,7 +64,8 @@ pub struct Measurement {
     pub analyzed: Option<Time>,
     /// How the account presents itself.
     pub profile: Profile,
-    /// Every other field of the answer, as JSON, each as it was written.
+    /// Every other field of the answer, as JSON, each as it was written, up to
+    /// [`crate::api::MAX_KEPT`]; under `_dropped` how many were over that.
     pub extra: Option<String>,
 }
 

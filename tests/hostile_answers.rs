@@ -3,10 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
 
 use growthd::simulated_api::Behaviour;
 
@@ -166,33 +163,11 @@ fn an_answer_that_was_told_to_its_end_is_kept_though_the_server_goes_on_waiting(
     assert_eq!((code, ledger(&place)), (Some(0), vec!["ok|200|1|7".to_owned()]));
 }
 
-/// The request's own words, as a server reads them.
-fn asked(place: &SlotWindow, listener: &TcpListener) -> String {
-    thread::scope(|scope| {
-        let said = scope.spawn(|| {
-            let (mut stream, _) = listener.accept().expect("a connection");
-            let mut heard = Vec::new();
-            while !heard.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).expect("a request");
-                heard.extend(byte);
-            }
-            stream.write_all(&with_length(GOOD)).expect("it waits");
-            String::from_utf8(heard).expect("text").to_lowercase()
-        });
-        place.growthd(&["refresh", "a"]).with_code(0);
-        said.join().expect("a request")
-    })
-}
-
 #[test]
 fn a_request_without_a_body_says_so() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let place = SlotWindow::empty();
-    place.write_key();
-    let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-    place.configure_for(&base_url, &Settings::weekly(&["a"]));
-    let request = asked(&place, &listener);
+    let socket = Socket::saying(with_length(GOOD), Then::Close);
+    refresh(&socket, "10s");
+    let request = &socket.requests()[0];
     assert!(request.starts_with("post /v1/social/account/a/refresh http/1.1\r\n"), "{request}");
     assert_eq!(request.matches("content-length: 0\r\n").count(), 1, "{request}");
 }
@@ -219,24 +194,6 @@ fn no_part_of_the_key_is_kept_of_an_answer_that_is_too_large() {
         let rest = kept.replace("[key]", "").replace(['x', 'y'], "");
         assert!(rest.is_empty(), "{at}: {rest}");
     }
-}
-
-#[test]
-fn a_connection_that_is_never_made_is_not_spent_whatever_the_timeout() {
-    // Nobody takes the connections: once the queue is full, no more are made.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("an address");
-    let mut held = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
-        held.push(stream);
-    }
-    let place = SlotWindow::empty();
-    place.write_key();
-    let api = "timeout = \"1s\"".to_owned();
-    let settings = Settings { api, ..Settings::weekly(&["a"]) };
-    place.configure_for(&format!("http://{address}"), &settings);
-    place.growthd(&["refresh", "a"]).with_code(69);
-    assert_eq!(ledger(&place), ["failed|-|0|-"]);
 }
 
 #[test]

@@ -161,9 +161,7 @@ fn advice(kind: &ResponseKind, answer: &HttpAnswer) -> Option<String> {
         (ResponseKind::Refused, 403) => {
             "check whether the account is yours and what the key may do"
         }
-        (ResponseKind::Unusable(_), _) => {
-            "check [api] base_url; its beginning is kept in `refreshes`"
-        }
+        (ResponseKind::Unusable(_), _) => "its beginning is kept: see `answer` in `refreshes`",
         _ => return None,
     };
     Some(fixed.to_owned())
@@ -319,7 +317,7 @@ mod tests {
             (
                 200,
                 "<html>",
-                "HTTP 200: the answer is not JSON; check [api] base_url; its beginning is kept in `refreshes`",
+                "HTTP 200: the answer is not JSON; its beginning is kept: see `answer` in `refreshes`",
             ),
         ] {
             assert_eq!(classified(answer(status, body)).error.as_deref(), Some(error));

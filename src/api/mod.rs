@@ -1,8 +1,9 @@
 //! The vendor's API: asking, and understanding what comes back.
 //!
-//! [`Client`] is the only code that sends the key anywhere, to the configured host alone. What
-//! comes back is an [`Answer`]; [`classify`] is the one place that says what an answer means,
-//! and pure, so that the engine can be simulated from here upwards.
+//! [`Client`] is the only code that sends the key anywhere, to the configured host alone, and it
+//! makes a call for a committed [`crate::store::Claim`] and for nothing else. What comes back is
+//! an [`Answer`]; [`classify()`] is the one place that says what an answer means, and pure, so that
+//! the engine can be simulated from here upwards.
 
 mod answer;
 mod body;

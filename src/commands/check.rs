@@ -10,6 +10,7 @@ use crate::clock::{self, Time};
 use crate::commands::reach::check_way;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, FileSet, Look, Span, Watched};
+use crate::daemon::check_descriptors;
 use crate::forecast::{per_month, per_period};
 use crate::report::{Printable, Table};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
@@ -56,6 +57,7 @@ fn next_edit(files: &mut FileSet, seen: &Look) -> Look {
 /// Prints accounts, schedules and the forecast.
 pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let now = clock::now().time();
+    check_descriptors(config)?;
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
     let mut table = Table::new(&["ACCOUNT", "LABEL", "CRON", "ZONE", "SPREAD", "NEXT"]);

@@ -30,6 +30,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeSeq, Serializer};
+use tokio::signal::unix::SignalKind;
 
 use crate::cli::{Cli, FormArgs, Verb};
 use crate::clock;
@@ -37,6 +38,7 @@ use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
 use crate::daemon::control::Refused;
+use crate::demo::DemoError;
 use crate::log_queue;
 use crate::period::InvalidPeriod;
 use crate::report::Printable;
@@ -111,33 +113,38 @@ pub enum CommandError {
     /// A file that was to be written cannot be.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The demo's folder is somebody's.
-    #[error("{0}")]
-    Demo(String),
+    /// The demo.
+    #[error(transparent)]
+    Demo(DemoError),
 }
 
 impl CommandError {
     /// What the shell is told: EX_CONFIG, EX_IOERR and their like from sysexits.h.
     pub fn exit_code(&self) -> ExitCode {
         const USAGE: u8 = 2;
-        const STORE: u8 = 74;
+        // A database, an output, a disk.
+        const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
-            CommandError::Store(_) | CommandError::Log(_) => STORE,
+            CommandError::Store(_) | CommandError::Log(_) => IO,
             CommandError::LogFilter(_)
             | CommandError::Usage(_)
             | CommandError::Refused(_)
             | CommandError::Problems(_)
+            | CommandError::Demo(DemoError::Taken)
             | CommandError::Period(_)
             | CommandError::Selection(_) => USAGE,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => STORE,
+            CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => IO,
             CommandError::Run(error) => match error {
-                RunError::Config(_) | RunError::Key(_) | RunError::Client(_) => CONFIG,
+                RunError::Config(_)
+                | RunError::Key(_)
+                | RunError::Client(_)
+                | RunError::Descriptors { .. } => CONFIG,
                 // Starting again will not mend it: the program is older than its database.
                 RunError::Store(StoreError::Newer { .. }) => CONFIG,
-                RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => STORE,
+                RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => IO,
             },
         })
     }
@@ -296,8 +303,16 @@ fn as_text<S: Serializer>(told: &impl Display, json: S) -> Result<S::Ok, S::Erro
     json.collect_str(told)
 }
 
-/// A runtime for a verb that speaks with the network.
+/// A runtime for a verb that speaks with the network, and may spend: a file that reaches its
+/// size limit is an error to be waited out like a full disk, and no signal that ends the process.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    let start_error = |error| CommandError::from(RunError::Start(Box::new(error)));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(|error| RunError::Start(Box::new(error)))?)
+    let runtime = runtime.map_err(start_error)?;
+    let entered = runtime.enter();
+    // The handler stays when nobody listens any more.
+    let handler = tokio::signal::unix::signal(SignalKind::from_raw(libc::SIGXFSZ));
+    drop(handler.map_err(start_error)?);
+    drop(entered);
+    Ok(runtime)
 }

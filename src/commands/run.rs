@@ -7,7 +7,8 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use tracing::debug;
 
 use crate::commands::{CommandError, Done, runtime};
-use crate::daemon::{self, WatchedFile};
+use crate::daemon::{self, WatchedFiles};
+use crate::descriptors;
 
 /// How long the process waits at its end for what still blocks, such as a configuration that is a
 /// pipe nobody writes to.
@@ -19,8 +20,9 @@ pub fn run(path: PathBuf, is_watching: bool) -> Result<Done, CommandError> {
     // Signals are heard from here on: nothing before this takes time.
     let signals = runtime.block_on(async { daemon::Signals::new() })?;
     keep_memory_private();
+    descriptors::raise_limit();
     // Before it is read, so that an edit meanwhile is noticed.
-    let file = is_watching.then(|| WatchedFile::new(&path));
+    let file = is_watching.then(|| WatchedFiles::new(&path));
     let ended = runtime.block_on(daemon::run(path, signals, file));
     runtime.shutdown_timeout(LAST_WAIT);
     ended?;

@@ -1,7 +1,7 @@
 //! A file that a person asked for: never in the place of one that growthd lives on.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::replacement::{Placed, Replacement, folder_of, followed};
 
 pub use crate::replacement::Replace;
+use crate::report::Printable;
 
 /// Readable by its group, like the database.
 const NEW_FILE_MODE: u32 = 0o640;
@@ -100,12 +101,26 @@ impl Target {
     ///
     /// # Errors
     /// A file has come there meanwhile, or the disk says so.
-    pub fn finish(self, replace: Replace) -> Result<Placed, CommandError> {
+    pub fn finish(self, replace: Replace) -> Result<(), CommandError> {
         let Target { path, file } = self;
-        Ok(file.finish(replace).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => TargetError::Exists(path),
-            _ => TargetError::Write { path, source },
-        })?)
+        match file.finish(replace) {
+            Ok(Placed::Renamed) => {}
+            Ok(Placed::InPlace) => {
+                let path = path.to_string_lossy();
+                // It is written; what cannot be said of it changes nothing.
+                writeln!(
+                    io::stderr(),
+                    "growthd: {} cannot be replaced, so it was overwritten in place",
+                    Printable(&path)
+                )
+                .ok();
+            }
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(TargetError::Exists(path).into());
+            }
+            Err(source) => return Err(TargetError::Write { path, source }.into()),
+        }
+        Ok(())
     }
 }
 

@@ -190,7 +190,15 @@ pub(super) static API: Section = Section {
     name: "api",
     title: "[api]",
     help: "The vendor's API, and how fast to call it.",
-    keys: &[&BASE_URL, &API_KEY_FILE, &TIMEOUT, &MAX_IN_FLIGHT, &REQUESTS_PER_MINUTE, &ALLOW_HTTP],
+    keys: &[
+        &BASE_URL,
+        &PROXY,
+        &API_KEY_FILE,
+        &TIMEOUT,
+        &MAX_IN_FLIGHT,
+        &REQUESTS_PER_MINUTE,
+        &ALLOW_HTTP,
+    ],
 };
 pub(super) static BUDGET: Section = Section {
     name: "budget",

@@ -61,7 +61,9 @@ fn the_example_is_valid() {
 #[test]
 fn the_example_tells_the_truth_about_every_key() {
     let everything = uncommented_example();
-    let config = valid(&everything);
+    let mut config = valid(&everything);
+    let proxy = config.api.proxy.take().map(|proxy| proxy.to_string());
+    assert_eq!(proxy.as_deref(), Some("http://proxy:3128"));
     let defaults = valid("");
     assert_eq!(
         (config.api, config.retry, config.catch_up),
@@ -297,6 +299,33 @@ fn all_problems_are_said_at_once_with_their_source_lines() {
     assert!(shown.contains("c.toml:2:11: `unknown` is not one of the possible words; expected \"retry\" or \"skip\"\n    unknown = 'maybe'\n              ^\n"), "{shown}");
     assert!(shown.contains("    api_key = …\n    ^\n"), "{shown}");
     assert!(!shown.contains("hk_secret") && !shown.contains('\u{1b}'), "{shown}");
+}
+
+#[test]
+fn a_proxy_sees_no_key_unless_that_is_permitted() {
+    for (lines, is_valid) in [
+        ("proxy = 'http://proxy:3128'", true),
+        ("proxy = 'http://me:hk_secret@proxy:3128'", true),
+        ("base_url = 'http://127.0.0.1:1'\nproxy = 'http://127.0.0.1:2'", true),
+        ("base_url = 'http://127.0.0.1:1'\nproxy = 'https://proxy'", true),
+        ("base_url = 'http://127.0.0.1:1'\nproxy = 'http://proxy:3128'", false),
+        ("base_url = 'http://h'\nallow_http = true\nproxy = 'http://proxy:3128'", true),
+        ("proxy = 'socks5://me:hk_secret@proxy'", false),
+        ("proxy = ''", false),
+    ] {
+        match parse(&format!("[api]\n{lines}")) {
+            Ok(config) => {
+                assert!(is_valid && config.api.proxy.is_some(), "{lines}");
+                assert!(!format!("{config:?}").contains("hk_secret"), "{lines}");
+            }
+            Err(problems) => {
+                let shown = format!("{problems} {problems:#} {problems:?}");
+                assert!(!is_valid && shown.contains("`proxy`"), "{lines}: {shown}");
+                assert!(!shown.contains("hk_secret"), "{shown}");
+            }
+        }
+    }
+    assert_eq!(valid("").api.proxy, None);
 }
 
 #[test]

@@ -29,7 +29,8 @@ use tracing::debug;
 use crate::account::{AccountId, Handle as AccountHandle};
 use crate::clock;
 use crate::config::Watched;
-use crate::daemon::{Health, Metrics};
+use crate::daemon::Health;
+use crate::daemon::http::Served;
 use crate::engine::Selection;
 use crate::runner::{Answers, Handle, Lookup, Progress};
 use crate::schedule::Schedule;
@@ -197,15 +198,15 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
 }
 
 /// Answers everybody who connects, each at their own pace.
-pub async fn serve(listener: UnixListener, handle: Handle, metrics: Metrics) {
+pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (handle, metrics) = (handle.clone(), metrics.clone());
+                let (handle, served) = (handle.clone(), served.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &handle, &metrics).await {
+                    if let Err(error) = answer(stream, &handle, served).await {
                         debug!("a control connection ended: {error}");
                     }
                     drop(permit);
@@ -220,7 +221,7 @@ pub async fn serve(listener: UnixListener, handle: Handle, metrics: Metrics) {
     }
 }
 
-async fn answer(stream: UnixStream, handle: &Handle, metrics: &Metrics) -> io::Result<()> {
+async fn answer(stream: UnixStream, handle: &Handle, served: Served) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
     let mut line = Vec::new();
@@ -232,7 +233,9 @@ async fn answer(stream: UnixStream, handle: &Handle, metrics: &Metrics) -> io::R
         Ok(Wish::Refresh(selection)) => pass_on(handle.refresh(selection), reader, writer).await,
         Ok(Wish::LookUp(lookups)) => pass_on(handle.look_up(lookups), reader, writer).await,
         Ok(Wish::Health) => {
-            write(&mut writer, &Line::Step(Health::of(metrics))).await?;
+            // The file system is asked, which may hang.
+            let health = tokio::task::spawn_blocking(move || Health::of(&served));
+            write(&mut writer, &Line::Step(health.await.map_err(io::Error::other)?)).await?;
             writer.shutdown().await
         }
         Err(error) => {

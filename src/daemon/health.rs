@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::control::{HEALTH_REQUEST, socket_path};
-use crate::daemon::metrics::Metrics;
+use crate::daemon::http::Served;
+use crate::store::disk_trouble;
 
 /// How long a daemon may take over its answer, which needs no database.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Health {
     /// Why nothing is refreshed: the store fails, or the sweep does not run.
     pub trouble: Option<String>,
+    /// What will keep the next refresh from being recorded. Whoever asks may see the same file
+    /// system otherwise: a service's sandbox makes it read-only.
+    pub disk: Option<String>,
     /// Why nothing listens on the address of `[http]`, which is tried again.
     pub not_listening: Option<String>,
     /// Whether the configuration as it is now was refused, and the one before it is in force.
@@ -26,9 +30,11 @@ pub struct Health {
 }
 
 impl Health {
-    /// Of the daemon that counts in `metrics`.
-    pub fn of(metrics: &Metrics) -> Health {
+    /// Of the daemon that serves this.
+    pub(crate) fn of(served: &Served) -> Health {
+        let Served { metrics, database, .. } = served;
         Health {
+            disk: disk_trouble(database),
             trouble: metrics.illness(),
             not_listening: metrics.why_not_listening(),
             is_edit_refused: metrics.is_edit_refused(),

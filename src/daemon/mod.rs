@@ -15,12 +15,12 @@ mod reload;
 mod run;
 mod status_line;
 mod stop_signals;
-mod watched_file;
+mod watched_files;
 mod watchlist;
 
 pub use health::Health;
 pub use metrics::Metrics;
 pub use notify::Notifier;
-pub use run::{RunError, Signals, run};
+pub use run::{RunError, Signals, check_descriptors, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
-pub use watched_file::WatchedFile;
+pub use watched_files::WatchedFiles;

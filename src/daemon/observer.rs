@@ -18,7 +18,7 @@ pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>
             metrics.count(event);
             notifier.changed();
         }
-        Notice::Turned { in_flight } => {
+        Notice::Turned { in_flight, .. } => {
             metrics.turned(in_flight);
             notifier.alive();
         }

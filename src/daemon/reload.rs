@@ -141,6 +141,9 @@ fn is_passing(error: &RunError) -> bool {
     match error {
         RunError::Config(ConfigError::Invalid(_)) => false,
         RunError::Config(_) | RunError::Key(_) | RunError::Store(_) => true,
-        RunError::Client(_) | RunError::Runner(_) | RunError::Start(_) => false,
+        RunError::Client(_)
+        | RunError::Descriptors { .. }
+        | RunError::Runner(_)
+        | RunError::Start(_) => false,
     }
 }

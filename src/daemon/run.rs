@@ -10,16 +10,18 @@ use tracing::{error, info, warn};
 use crate::api::{Client, ClientError};
 use crate::clock::{self, Clock};
 use crate::config::{ApiKey, Config, ConfigError, KeyError};
-use crate::daemon::http::Served;
+use crate::daemon::http::{HTTP_CONNECTIONS, Served};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
 use crate::daemon::reload::Reloader;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
-use crate::daemon::watched_file::WatchedFile;
+use crate::daemon::watched_files::WatchedFiles;
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::daemon::{control, heartbeat, listening, status_line};
+use crate::descriptors::{self, TooFewDescriptors};
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
+use crate::log_queue;
 use crate::report::Printable;
 use crate::runner::{Runner, RunnerError, Work};
 use crate::store::{Creation, Store, StoreError};
@@ -27,6 +29,9 @@ use crate::store::{Creation, Store, StoreError};
 /// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
 /// while.
 const STOP_MARGIN: Duration = Duration::from_secs(30);
+
+/// How long a process that ends at once waits for its last log line to be taken.
+const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// How often a database that others hold for a moment is tried at the start.
 const START_RETRY: Duration = Duration::from_secs(1);
@@ -49,6 +54,14 @@ pub enum RunError {
     /// The engine.
     #[error(transparent)]
     Runner(#[from] RunnerError),
+    /// The system does not carry as many calls as are configured.
+    #[error("{}: {source}", path.display())]
+    Descriptors {
+        /// The configuration.
+        path: PathBuf,
+        /// What is missing.
+        source: TooFewDescriptors,
+    },
     /// A thread, a signal handler or the heartbeat could not be had.
     #[error("cannot start: {0}")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -85,7 +98,7 @@ impl Signals {
 pub async fn run(
     path: PathBuf,
     mut signals: Signals,
-    mut file: Option<WatchedFile>,
+    mut file: Option<WatchedFiles>,
 ) -> Result<(), RunError> {
     let notifier = Notifier::from_env();
     let started = tokio::select! {
@@ -93,7 +106,7 @@ pub async fn run(
         () = signals.stop.recv() => return Ok(()),
     };
     let Started { engine, client, config, outline, changes, breaker } = started;
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(log_queue::dropped);
     metrics.reloaded(true, clock::now().time());
     let (reload, wanted) = watch::channel(0);
     let observer = observer(notifier.clone(), metrics.clone(), reload.clone());
@@ -114,7 +127,7 @@ pub async fn run(
     let mut runner = prepared.start()?;
     match control::listen(&database) {
         Ok(listener) => {
-            drop(tokio::spawn(control::serve(listener, handle.clone(), metrics.clone())))
+            drop(tokio::spawn(control::serve(listener, handle.clone(), served.clone())));
         }
         Err(error) => {
             let socket = control::socket_path(&database);
@@ -152,6 +165,7 @@ pub async fn run(
             () = signals.stop.recv() => {
                 if is_stopping {
                     warn!("stopped at once; the next start marks the calls in flight unknown");
+                    log_queue::flush(LAST_WORD);
                     std::process::exit(EXIT_AT_ONCE);
                 }
                 is_stopping = true;
@@ -197,6 +211,7 @@ async fn start(path: &Path) -> Result<Started, RunError> {
 
 fn try_start(path: &Path) -> Result<Started, RunError> {
     let config = Config::load(path, clock::now().time())?;
+    check_descriptors(&config)?;
     // Before the database, so that a start that lacks the key leaves nothing behind.
     let client = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
@@ -205,6 +220,16 @@ fn try_start(path: &Path) -> Result<Started, RunError> {
     let changes = engine.amend(&diff, EngineConfig::of(&config), clock::moment())?;
     let breaker = Breaker::read(&engine.store().look()?)?;
     Ok(Started { engine, client, config, outline, changes, breaker })
+}
+
+/// Whether the system carries as many calls at a time as are configured.
+///
+/// # Errors
+/// [`RunError::Descriptors`].
+pub fn check_descriptors(config: &Config) -> Result<(), RunError> {
+    let connections = if config.http.is_some() { HTTP_CONNECTIONS } else { 0 };
+    descriptors::check(config.api.max_in_flight, connections)
+        .map_err(|source| RunError::Descriptors { path: config.path.clone(), source })
 }
 
 pub(super) fn client(config: &Config) -> Result<Client, RunError> {
@@ -237,7 +262,7 @@ fn remove_socket(database: &Path) {
     }
 }
 
-async fn changed(file: &mut Option<WatchedFile>) {
+async fn changed(file: &mut Option<WatchedFiles>) {
     match file {
         Some(file) => file.changed().await,
         None => std::future::pending().await,

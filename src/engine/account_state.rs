@@ -150,6 +150,18 @@ impl AccountState {
         }
     }
 
+    /// The first slot that was open before `slot`, if `slot` replaces it at `now`.
+    pub fn replaced_by(self, slot: Time, now: Time) -> Option<Time> {
+        let open = match self {
+            AccountState::Open { slot, .. } => slot,
+            AccountState::Settled { next, .. } if next <= now => next,
+            AccountState::Settled { .. }
+            | AccountState::Baseline { .. }
+            | AccountState::Away(_) => return None,
+        };
+        (open < slot).then_some(open)
+    }
+
     /// What was owed is served, passed over or given up: nothing is owed before the slot after
     /// `window`. `served` is the slot that a call was made for: a clock that has stepped back
     /// since the call may have it after the window's.

@@ -5,6 +5,7 @@ use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{Breaker, Candidate};
 use crate::engine::candidates::Candidates;
 use crate::engine::gate::Gate;
+use crate::engine::replaced::Replaced;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::settling::{NOBODY, set_state};
 use crate::engine::step::{Due, Step};
@@ -18,10 +19,6 @@ const LOOKED_AT: usize = 2048;
 
 /// How soon a turn looks again while the clock is in doubt, in milliseconds.
 const IN_DOUBT: i64 = 60_000;
-
-/// How many lines are written at once for the slots of one account that were replaced unserved:
-/// a schedule of every second that nobody served for a week would fill the disk with them.
-const REPLACED_AT_ONCE: usize = 1000;
 
 /// The part of a turn that claims.
 pub(super) struct Claiming<'a, 'store> {
@@ -62,11 +59,6 @@ impl Claiming<'_, '_> {
             self.want_half_open()?;
         }
         let gate = self.gate()?;
-        if self.progress.was_spent && !gate.is_spent() {
-            // What fell due meanwhile is late by no more than it is now.
-            self.progress.up = Some(time);
-        }
-        self.progress.was_spent = gate.is_spent();
         let limit = if gate.is_open(self.now) { gate.limit } else { 0 };
         let is_due =
             self.mode == ClaimMode::Due && self.tx.next_due()?.is_some_and(|due| due <= time);
@@ -350,8 +342,8 @@ impl Claiming<'_, '_> {
         }
     }
 
-    /// Writes a line for each slot that fell due while the process was up and is replaced by
-    /// `slot` unserved.
+    /// Writes a line for each slot that `slot` replaces unserved, and that fell due while the
+    /// process was up.
     fn note_replaced(
         &mut self,
         account: &Account,
@@ -361,33 +353,10 @@ impl Claiming<'_, '_> {
         let time = self.now.time();
         let Some(open) = due.replaced(slot, time) else { return Ok(()) };
         let alive = self.progress.alive.unwrap_or(time);
-        let mut slots = Vec::new();
-        if open < alive && due.tried == Some(open) {
-            slots.push(open);
-        }
-        let from = open.max(alive);
-        slots.extend(account.slots_between(
-            self.schedules,
-            from.plus(-1),
-            slot.plus(-1),
-            REPLACED_AT_ONCE,
-        )?);
-        if open >= alive && slots.first() != Some(&open) {
-            // It was another schedule's.
-            slots.insert(0, open);
-        }
-        let ends = slots.iter().skip(1).copied().chain([slot]).collect::<Vec<_>>();
-        for (replaced, end) in slots.iter().zip(ends) {
-            let interval = end.since(*replaced);
-            self.skip(
-                account,
-                Cause::Schedule,
-                *replaced,
-                interval,
-                "superseded by the next slot",
-            )?;
-        }
-        Ok(())
+        let replaced = Replaced { open, tried: due.tried, by: slot, alive };
+        replaced.write(self.tx, self.schedules, account, time, self.events)?;
+        // What the account owed before its troubles is not what an open breaker would restore.
+        self.tx.forget_troubled(account.key)
     }
 
     /// Now and then, and at a stop, writes what [`Claiming::sweep_replaced`] writes, some accounts

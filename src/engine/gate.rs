@@ -98,11 +98,6 @@ impl Gate {
         self.opens.is_some_and(|opens| opens <= now)
     }
 
-    /// Whether the budget lets nothing pass now.
-    pub(super) fn is_spent(&self) -> bool {
-        self.spent_until.is_some()
-    }
-
     /// When a turn has something to claim, if something is due at `due`, and (for a probe) first
     /// falls due after now at `later`.
     pub(super) fn wake(&self, due: Option<Time>, later: Option<Time>) -> Option<Now> {

@@ -8,7 +8,7 @@
 //! one path; nothing else writes.
 //!
 //! # Whose trouble it is
-//! What an answer *is* says [`crate::api::classify`]. Whose trouble it is, is decided where it is
+//! What an answer *is* says [`crate::api::classify()`]. Whose trouble it is, is decided where it is
 //! settled: the vendor's once [`Breaker`] is open, else the account's own. What an account owes
 //! is an [`AccountState`], and changes only by that type's transitions.
 //!
@@ -30,6 +30,7 @@ mod clock_change;
 mod gate;
 mod lookup;
 mod own_trouble;
+mod replaced;
 mod requests;
 mod settling;
 mod step;
@@ -271,8 +272,6 @@ struct Progress {
     last_claim: Option<Now>,
     /// Whether the last claim was for what a person asked for.
     was_request: bool,
-    /// Whether the budget let nothing pass in the last turn.
-    was_spent: bool,
     /// Whether it was said that the budget is spent.
     said_spent: bool,
     /// When replaced slots were last looked for, and how far.
@@ -489,9 +488,7 @@ impl Engine {
             let breaker = Breaker::read(&tx)?;
             let gate = Gate::read(&tx, &self.config, &progress, &breaker, self.flying.len(), now)?;
             let due = tx.next_due()?;
-            if progress.was_spent == gate.is_spent()
-                && (!gate.is_open(now) || due.is_none_or(|due| due > time))
-            {
+            if !gate.is_open(now) || due.is_none_or(|due| due > time) {
                 let later = if gate.breaker.is_some() { tx.first_due(time)? } else { None };
                 gate.tell(due, time, &mut progress, &mut events);
                 self.progress = progress;

@@ -174,6 +174,10 @@ impl Settling<'_, '_> {
             Meaning::ClockContradicted(seconds) => {
                 account.failure.last = Some(refresh);
                 self.tx.save(account)?;
+                if let ResponseKind::Throttled { retry_after } = &response.kind {
+                    let error = response.error.clone().unwrap_or_default();
+                    self.wait(retry_after.unwrap_or(DEFAULT_WAIT), error)?;
+                }
                 self.vendor_troubled(account.key, Trouble::Clock, clock_reason(seconds))
             }
             Meaning::Throttled(least) => {
@@ -279,6 +283,10 @@ impl Settling<'_, '_> {
     fn restore(&mut self) -> Result<(), StoreError> {
         for before in self.tx.troubled()? {
             let Some(mut account) = self.tx.account(before.account)? else { continue };
+            // Who left meanwhile owes what it owed then.
+            if !account.is_watched() {
+                continue;
+            }
             let last = account.failure.last;
             account.state = before.state;
             account.failure = FailureRow { last, ..before.failure };
@@ -329,10 +337,12 @@ impl Settling<'_, '_> {
     }
 
     /// Whether an account's trouble says anything about the vendor. It does not where the account
-    /// failed before, and others have had an ok since.
+    /// failed before, and enough others have had an ok since.
     fn may_be_vendors(&self, account: &Account) -> Result<bool, StoreError> {
-        let Some(last) = account.failure.last else { return Ok(true) };
-        let others = self.tx.others_ok_since(account.key, last, ACCOUNTS)?;
+        // Where an open breaker restored it, only its last failure is known.
+        let FailureRow { first, last, .. } = account.failure;
+        let Some(since) = first.or(last) else { return Ok(true) };
+        let others = self.tx.others_ok_since(account.key, since, ACCOUNTS)?;
         let is_own = others >= ACCOUNTS || (others > 0 && !self.tx.others_failed(account.key)?);
         Ok(!is_own)
     }
@@ -414,9 +424,13 @@ impl Settling<'_, '_> {
         least: Option<i64>,
     ) -> Result<(), StoreError> {
         let error = response.error.clone().unwrap_or_default();
-        let is_alone = match account.failure.first {
-            Some(first) => self.tx.others_ok_since(account.key, first, 1)? > 0,
-            None => false,
+        let FailureRow { first, last, .. } = account.failure;
+        let is_alone = match (first, last) {
+            (Some(first), Some(last)) => {
+                self.tx.status_of(last)? == response.status
+                    && self.tx.others_ok_since(account.key, first, 1)? > 0
+            }
+            _ => false,
         };
         if !is_alone {
             account.failure = account.failure.failed(refresh, false);

@@ -71,14 +71,7 @@ impl Due {
 
     /// The slot that was open before `slot`, if `slot` replaces it.
     pub(super) fn replaced(&self, slot: Time, now: Time) -> Option<Time> {
-        let open = match self.state {
-            AccountState::Open { slot, .. } => slot,
-            AccountState::Settled { next, .. } if next <= now => next,
-            AccountState::Settled { .. }
-            | AccountState::Baseline { .. }
-            | AccountState::Away(_) => return None,
-        };
-        (open < slot).then_some(open)
+        self.state.replaced_by(slot, now)
     }
 }
 

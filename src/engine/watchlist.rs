@@ -6,10 +6,13 @@ use crate::clock::{Moment, Time};
 use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
+use crate::engine::replaced::Replaced;
 use crate::engine::settling::set_state;
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
-use crate::store::{Account, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx};
+use crate::store::{
+    Account, BeforeTrouble, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx,
+};
 
 /// What a watchlist changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -68,8 +71,13 @@ impl Engine {
         let mut changes = Changes::default();
         let tx = self.store.begin()?;
         let mut events = Vec::new();
-        let mut editing =
-            Editing { tx: &tx, schedules: &mut self.schedules, events: &mut events, now: time };
+        let mut editing = Editing {
+            tx: &tx,
+            schedules: &mut self.schedules,
+            events: &mut events,
+            alive: self.progress.alive.unwrap_or(time),
+            now: time,
+        };
         for entry in &diff.entries {
             match tx.stored_entry(entry)? {
                 None => {
@@ -104,6 +112,8 @@ struct Editing<'a, 'store> {
     tx: &'a WriteTx<'store>,
     schedules: &'a mut ScheduleCache,
     events: &'a mut Vec<Event>,
+    /// Since when the process is up.
+    alive: Time,
     now: Time,
 }
 
@@ -133,17 +143,19 @@ impl Editing<'_, '_> {
                 account.failure = FailureRow::default();
             }
             account.active = self.now;
+            self.tx.forget_troubled(account.key)?;
             set_state(&mut account, back, window);
         } else if !has_same_schedule {
+            let old = account.window(self.schedules, self.now)?;
+            self.note_replaced(&account, state, old)?;
             let edit = Edit {
-                old: account.window(self.schedules, self.now)?,
+                old,
                 new: window,
                 last_measured: self.tx.last_measured_time(account.key)?,
                 now: self.now,
             };
+            self.reschedule_before_trouble(&account, &edit)?;
             set_state(&mut account, state.reschedule(&edit), window);
-            // What it owed under the old schedule is not what an open breaker would restore.
-            self.tx.forget_troubled(account.key)?;
         }
         debug_assert!(!removed || is_away);
         self.tx.change(&account, entry)
@@ -160,6 +172,7 @@ impl Editing<'_, '_> {
     fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
         let state = AccountState::try_from(account.state)?;
+        self.note_replaced(account, state, window)?;
         // A call that is on its way serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
             && !self.tx.is_in_flight(account.key)?
@@ -168,9 +181,35 @@ impl Editing<'_, '_> {
             self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
             self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
         }
-        self.tx.forget_troubled(account.key)?;
         set_state(account, state.leave(window, self.now), window);
         Ok(())
+    }
+
+    /// An account that is part of the present run of troubles: an open breaker would restore what
+    /// it owed before, under the new schedule.
+    fn reschedule_before_trouble(&self, account: &Account, edit: &Edit) -> Result<(), StoreError> {
+        let before = self.tx.troubled()?.into_iter().find(|before| before.account == account.key);
+        let Some(before) = before else { return Ok(()) };
+        let state = AccountState::try_from(before.state)?.reschedule(edit);
+        self.tx.forget_troubled(account.key)?;
+        self.tx.add_troubled(&BeforeTrouble { state: state.into(), ..before })?;
+        Ok(())
+    }
+
+    /// Writes the lines of slots that were replaced unserved up to now.
+    fn note_replaced(
+        &mut self,
+        account: &Account,
+        state: AccountState,
+        window: SlotWindow,
+    ) -> Result<(), StoreError> {
+        let tried = match account.failure.last {
+            Some(last) => self.tx.slot_of(last)?,
+            None => None,
+        };
+        let Some(open) = state.replaced_by(window.slot, self.now) else { return Ok(()) };
+        let replaced = Replaced { open, tried, by: window.slot, alive: self.alive };
+        replaced.write(self.tx, self.schedules, account, self.now, self.events)
     }
 
     fn window(&mut self, entry: &Watched) -> Result<SlotWindow, StoreError> {

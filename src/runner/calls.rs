@@ -27,7 +27,8 @@ pub(super) async fn make_calls(
 ) {
     while let Some(Claims { client, claims }) = claimed.recv().await {
         for claim in claims {
-            let call = Call { claim: Some(claim), handle: handle.clone(), clock };
+            let (handle, clock) = (handle.clone(), clock.clone());
+            let call = Call { claim: Some(claim), handle, clock };
             tokio::spawn(call.make(client.clone()));
         }
     }

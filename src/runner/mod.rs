@@ -24,7 +24,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot;
 
 use crate::api::Client;
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::engine::{Changes, Engine, EngineConfig, Event, RequesterId, Selection};
 use crate::store::{AccountLookup, StoreError, WatchlistDiff};
 
@@ -52,6 +52,8 @@ pub enum Notice<'a> {
     Turned {
         /// How many.
         in_flight: usize,
+        /// When the next turn has something to do, unless a call comes back before.
+        wake: Option<Now>,
     },
     /// The store failed; nothing is refreshed until it can commit.
     StoreFailed {
@@ -161,7 +163,7 @@ impl Runner {
         let (inbox, received) = channel();
         let (claims, claimed) = unbounded_channel();
         let handle = Handle { inbox };
-        tokio::spawn(calls::make_calls(claimed, handle.clone(), clock));
+        tokio::spawn(calls::make_calls(claimed, handle.clone(), clock.clone()));
         let worker = Worker::new(engine, client, received, claims, work, clock, observer);
         Prepared { handle, worker }
     }

@@ -8,7 +8,7 @@ use tokio::sync::futures::Notified;
 
 use super::lock;
 use super::vendor::Vendor;
-use crate::clock::{self, Now};
+use crate::clock::Now;
 
 /// Whether a call carried an `x-api-key`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -113,7 +113,7 @@ impl Ticket {
                 account_id: id.map(str::to_owned),
                 path: path.to_owned(),
                 key,
-                received: clock::now(),
+                received: vendor.now(),
                 status_sent: None,
                 charged: false,
             };

@@ -314,23 +314,33 @@ async fn the_server_may_have_another_time() {
 }
 
 #[tokio::test]
-async fn the_demo_refuses_the_robot_once_and_misses_the_comet() {
-    let api = SimulatedApi::start(World::demo("k")).await.unwrap();
-    let mut statuses = Vec::new();
-    for _ in 0..2 {
-        for (id, _) in World::DEMO {
-            let path = format!("/v1/social/account/{id}/refresh");
-            let (head, _) = call(&api, "POST", &path, "k").await;
-            statuses.push(head[9..12].to_owned());
-        }
+async fn a_clock_set_by_hand_is_the_age_of_who_lives_by_it_and_every_date() {
+    let start = clock::Time(1_767_225_600);
+    let (clock, hand) = clock::Clock::by_hand(start);
+    let life = move |now: clock::Time| {
+        let followers = u64::try_from(now.since(start)).ok()?;
+        let stats = Stats { followers, ..Account::documented().stats };
+        (followers < 100).then(|| Account { stats, ..Account::documented() })
+    };
+    let api = SimulatedApi::start(World::new("k").and_living(ID, life).on(clock)).await.unwrap();
+    for (age, status, date) in
+        [(7, "200", "00:00:07"), (7, "200", "00:00:07"), (100, "404", "00:01:40")]
+    {
+        hand.move_to(start.plus(age).into());
+        let (head, body) = refresh(&api).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
+        assert!(head.contains(&format!("date: Thu, 01 Jan 2026 {date} GMT")), "{head}");
+        assert_eq!(status == "200", body.contains(r#""followers":7,"#), "{body}");
     }
-    assert_eq!(statuses[..6], ["200", "200", "200", "429", "200", "404"]);
-    assert_eq!(statuses[6..], ["200", "200", "200", "200", "200", "404"]);
+    let (head, _) = call(&api, "GET", "/", "").await;
+    assert!(head.contains("date: Thu, 01 Jan 2026"), "{head}");
+    assert!(api.calls().iter().all(|call| call.received.time() <= start.plus(100)));
 }
 
 #[tokio::test]
 async fn an_account_is_a_step_older_with_each_scrape_alone() {
-    let api = SimulatedApi::start(World::demo("k")).await.unwrap();
+    let growing = Account { growth: Growth::percent(1.4), ..Account::documented() };
+    let api = SimulatedApi::start(World::new("k").and(ID, growing.clone())).await.unwrap();
     let followers =
         async || account_under(&api, Behaviour::Answer).await["stats"]["followers"].clone();
     assert_eq!(followers().await, json!(1_520_000));
@@ -338,8 +348,7 @@ async fn an_account_is_a_step_older_with_each_scrape_alone() {
     refresh(&api).await;
     refresh(&api).await;
     let second = followers().await.as_u64().unwrap();
-    let expected = Account { growth: Growth::percent(1.4), ..Account::documented() };
-    let expected = expected.answer(ID, 1, clock::now(), false);
+    let expected = growing.answer(ID, 1, clock::now(), false);
     let expected: Value = serde_json::from_slice(&expected).unwrap();
     assert_eq!(second, expected["data"]["account"]["stats"]["followers"]);
 }

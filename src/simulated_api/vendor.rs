@@ -17,7 +17,7 @@ use super::behaviour::{self, Behaviour, Content, JSON, Severed, error_body, refu
 use super::call::{KeySeen, Log, Ticket};
 use super::lock;
 use super::world::World;
-use crate::clock;
+use crate::clock::{Now, Time};
 
 /// Longest body read of an analyze, in bytes.
 const MAX_REQUEST_BODY: usize = 64 * 1024;
@@ -75,6 +75,18 @@ pub(super) async fn answer(
     vendor: Arc<Vendor>,
     request: Request<Incoming>,
 ) -> Result<Response<Answer>, Severed> {
+    let mut response = answer_undated(Arc::clone(&vendor), request).await?;
+    // hyper dates what is not dated by the machine's clock.
+    if !vendor.world.clock.is_system() && !response.headers().contains_key(header::DATE) {
+        set_date(&mut response, vendor.now().time());
+    }
+    Ok(response)
+}
+
+async fn answer_undated(
+    vendor: Arc<Vendor>,
+    request: Request<Incoming>,
+) -> Result<Response<Answer>, Severed> {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
     let endpoint = Endpoint::at(path);
@@ -116,7 +128,7 @@ pub(super) async fn answer(
                 Ok(refuse(ticket, 400, "VALIDATION_ERROR", &message, Some(field)))
             }
             Ok(Wanted { username, platform }) => {
-                let id = vendor.world.id_of(&username, platform);
+                let id = vendor.world.id_of(&username, platform, vendor.now().time());
                 if let Some(id) = &id {
                     ticket.is_for(id);
                 }
@@ -154,13 +166,14 @@ impl Wanted {
 }
 
 impl Vendor {
-    pub fn new(mut world: World) -> Vendor {
-        let mut script = Script::default();
-        for (id, behaviours) in std::mem::take(&mut world.scripted) {
-            script.account(&id).queue.extend(behaviours);
-        }
+    pub fn new(world: World) -> Vendor {
         let log = Log::new(world.lists_calls);
-        Vendor { world, script: Mutex::new(script), log }
+        Vendor { world, script: Mutex::default(), log }
+    }
+
+    /// What its clock says.
+    pub fn now(&self) -> Now {
+        self.world.clock.now()
     }
 
     /// The behaviour that is next for this account, and how many scrapes of it went before.
@@ -194,7 +207,7 @@ async fn carry_out(
     id: Option<&str>,
     analyzed: bool,
 ) -> Result<Response<Answer>, Severed> {
-    let account = id.and_then(|id| Some((id, vendor.world.account(id)?)));
+    let account = id.and_then(|id| Some((id, vendor.world.account(id, vendor.now().time())?)));
     let (behaviour, step) = vendor.next(id, account.is_some());
     let behaviour::Unwrapped { delay, date_offset, core } = behaviour.unwrapped();
     if core.charges(account.is_some()) {
@@ -204,7 +217,7 @@ async fn carry_out(
         tokio::time::sleep(delay).await;
     }
     let documented =
-        || account.as_ref().map(|(id, account)| account.answer(id, step, clock::now(), analyzed));
+        || account.as_ref().map(|(id, account)| account.answer(id, step, vendor.now(), analyzed));
     let edited = |edit: &dyn Fn(&mut Value)| {
         let mut answer: Value = serde_json::from_slice(&documented()?).ok()?;
         edit(answer.pointer_mut("/data/account")?);
@@ -217,7 +230,7 @@ async fn carry_out(
         Behaviour::Cut => return Err(Severed),
         Behaviour::ResponseKind { status, headers, body } => {
             let response = reply(ticket, status, &headers, body);
-            return Ok(dated(response, date_offset));
+            return Ok(dated(response, date_offset, vendor.now()));
         }
         Behaviour::Raw(body) => Some(Content::whole(body)),
         Behaviour::Flood => Some(Content::flood()),
@@ -252,7 +265,7 @@ async fn carry_out(
             }
         }
     }
-    Ok(dated(response, date_offset))
+    Ok(dated(response, date_offset, vendor.now()))
 }
 
 fn refuse(
@@ -300,16 +313,20 @@ fn reply(
     response
 }
 
-/// Sets `Date` where the script shifts it; hyper sets it otherwise.
-fn dated(mut response: Response<Answer>, offset: Option<i64>) -> Response<Answer> {
+/// Sets `Date` where the script shifts it.
+fn dated(mut response: Response<Answer>, offset: Option<i64>, now: Now) -> Response<Answer> {
     if let Some(offset) = offset {
-        let seconds = u64::try_from(clock::now().time().plus(offset).0).unwrap_or(0);
-        // HTTP cannot write later years than this, and httpdate panics on them.
-        let seconds = seconds.min(253_402_300_799);
-        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
-        if let Ok(date) = HeaderValue::from_str(&date) {
-            response.headers_mut().insert(header::DATE, date);
-        }
+        set_date(&mut response, now.time().plus(offset));
     }
     response
+}
+
+fn set_date(response: &mut Response<Answer>, time: Time) {
+    let seconds = u64::try_from(time.0).unwrap_or(0);
+    // HTTP cannot write later years than this, and httpdate panics on them.
+    let seconds = seconds.min(253_402_300_799);
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
+    }
 }

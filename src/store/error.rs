@@ -143,6 +143,10 @@ fn explain(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged: restore a backup"
         }
+        // Nothing of growthd's takes as long.
+        Some(ErrorCode::OperationInterrupted) => {
+            "reading it did not end: somebody changed its views; restore a backup"
+        }
         _ => return error.to_string(),
     };
     format!("{error}; {advice}")

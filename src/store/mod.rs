@@ -36,6 +36,7 @@ mod journal;
 mod last_backup;
 mod ledger;
 mod open;
+mod open_reader;
 mod overview;
 mod rate;
 mod read;

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::account::AccountId;
 use crate::clock::Time;
@@ -12,11 +11,9 @@ use crate::selection::Selection;
 use crate::store::account::account_id;
 use crate::store::file_lock::FileLock;
 use crate::store::open::{check_file, version};
+use crate::store::open_reader::open_reader;
 use crate::store::overview::NEWEST_SNAPSHOT;
 use crate::store::{Creation, ReadTx, SCHEMA_VERSION, Store, StoreError, schema};
-
-/// Readers of a WAL database wait only while another process repairs it after a crash.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -34,9 +31,7 @@ impl Reader {
         if !check_file(path)? {
             return Err(StoreError::Missing(path.to_owned()));
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        let connection = open_reader(path)?;
         match version(&connection, path)? {
             0 => return Err(StoreError::Missing(path.to_owned())),
             SCHEMA_VERSION if !schema::has_views_of_now(&connection)? => {

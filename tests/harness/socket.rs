@@ -2,8 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// What follows the last letter.
@@ -15,25 +14,27 @@ pub enum Then {
     Silence,
 }
 
+type Requests = Arc<Mutex<Vec<String>>>;
+
 /// Answers every call with the same bytes. Its threads end with the test's process.
 pub struct Socket {
     address: String,
-    calls: Arc<AtomicUsize>,
+    requests: Requests,
 }
 
 impl Socket {
     pub fn saying(bytes: impl Into<Vec<u8>>, then: Then) -> Socket {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
-        let calls = Arc::<AtomicUsize>::default();
-        let (bytes, count) = (bytes.into(), Arc::clone(&calls));
+        let requests = Requests::default();
+        let (bytes, list) = (bytes.into(), Arc::clone(&requests));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (bytes, count) = (bytes.clone(), Arc::clone(&count));
-                thread::spawn(move || say(stream, &bytes, then, &count));
+                let (bytes, list) = (bytes.clone(), Arc::clone(&list));
+                thread::spawn(move || say(stream, &bytes, then, &list));
             }
         });
-        Socket { address, calls }
+        Socket { address, requests }
     }
 
     pub fn base_url(&self) -> &str {
@@ -41,11 +42,16 @@ impl Socket {
     }
 
     pub fn call_count(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
+        self.requests().len()
+    }
+
+    /// What was asked so far: the heads of the requests, in lower case.
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-fn say(mut stream: TcpStream, bytes: &[u8], then: Then, calls: &AtomicUsize) {
+fn say(mut stream: TcpStream, bytes: &[u8], then: Then, requests: &Mutex<Vec<String>>) {
     let mut heard = Vec::new();
     let mut buffer = [0; 1024];
     while !heard.windows(4).any(|end| end == b"\r\n\r\n") {
@@ -54,7 +60,8 @@ fn say(mut stream: TcpStream, bytes: &[u8], then: Then, calls: &AtomicUsize) {
             Ok(read) => heard.extend_from_slice(&buffer[..read]),
         }
     }
-    calls.fetch_add(1, Ordering::SeqCst);
+    let head = String::from_utf8_lossy(&heard).to_lowercase();
+    requests.lock().unwrap_or_else(PoisonError::into_inner).push(head);
     // It may have hung up already.
     stream.write_all(bytes).ok();
     if then == Then::Silence {

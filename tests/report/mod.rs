@@ -74,9 +74,11 @@ fn nothing_but_a_page_is_replaced() {
     let world = World::new(1, 1);
     let folder = world.folder();
     let before = fs::read(folder.join("growth.db")).expect("the database");
+    fs::write(folder.join("mine.txt"), "mine").expect("a file");
     for (output, why) in [
-        ("growth.db", "no HTML page"),
-        ("config.toml", "no HTML page"),
+        ("growth.db", "is the database itself"),
+        ("config.toml", "is the configuration"),
+        ("mine.txt", "no HTML page"),
         (".", "it is a folder"),
         ("not/there.html", "not/there.html: No such file"),
     ] {

@@ -24,6 +24,10 @@ const SPINS: usize = 50;
 /// How long after a failed turn the daemon tries again, in seconds.
 const AGAIN: i64 = 60;
 
+/// How often a process is woken that has nothing to do, in milliseconds. The daemon's heartbeat
+/// comes far more often.
+const HEARTBEAT: i64 = 24 * 3600 * 1000;
+
 /// How many accounts an edited list may have beyond what it began with.
 const MORE: usize = 8;
 
@@ -112,10 +116,6 @@ impl<'a> Driver<'a> {
 
     fn say(&mut self, what: impl FnOnce() -> String) {
         let at = self.at();
-        if std::env::var("LIVE").is_ok() {
-            println!("{} {}", Time(at.world()), what());
-            return;
-        }
         if let Some(trace) = &mut self.trace {
             let skew = match self.skew {
                 0 => String::new(),
@@ -497,7 +497,7 @@ impl<'a> Driver<'a> {
         if let Some(sabotage) = self.sabotage {
             sabotage.after_turn(&self.oracle, &turn.claims, &mut self.random)?;
         }
-        self.wake = turn.wake;
+        self.wake = Some(turn.wake.unwrap_or(i64::MAX).min(self.time + HEARTBEAT));
         if self.is_reload_due {
             self.wake = Some(self.time + AGAIN * 1000);
         }

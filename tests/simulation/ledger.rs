@@ -157,7 +157,7 @@ pub struct Seen(BTreeMap<(bool, i64), u64>);
 impl Seen {
     fn hold(&mut self, connection: &Connection, sql: &str, kind: bool) -> Result<(), Broken> {
         let mut statement = connection.prepare_cached(sql)?;
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let key = names.iter().position(|name| name == "refresh_id");
         let key = key.ok_or_else(|| Broken::new(Promise::Store, "no refresh_id"))?;
         let mut rows = statement.query([])?;

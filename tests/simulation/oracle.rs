@@ -349,11 +349,13 @@ impl Oracle {
             owed.note(&Line { outcome, ..line.clone() });
             owed.excuse = owed.excuse.max(at.world());
         }
+        // Any answer of the vendor's that does not contradict the clock.
+        let is_confirmed = kind.is_answer() && !contradicts;
+        if is_confirmed && self.unconfirmed.is_some_and(|set| pending.left >= set) {
+            self.unconfirmed = None;
+        }
         if nature == Nature::Served {
             self.numbers(line, name.as_deref(), heard, at)?;
-            if !contradicts && self.unconfirmed.is_some_and(|set| pending.left >= set) {
-                self.unconfirmed = None;
-            }
         } else {
             self.in_trouble = at.world();
             self.came_to_nothing(&pending.line, name.as_deref(), kind, at);
@@ -383,7 +385,8 @@ impl Oracle {
     fn numbers_of_watched(&self) -> (usize, usize) {
         let active = || self.owed.iter().filter(|(_, owed)| owed.is_active);
         let is_failing = |(id, owed): &(&String, &Owed)| {
-            owed.last_ok == Some(false) && !self.trouble.began_well(id)
+            let is_failing = owed.last_ok == Some(false) || owed.throttled.is_some();
+            is_failing && !self.trouble.began_well(id)
         };
         (active().count(), active().filter(is_failing).count())
     }
@@ -415,7 +418,7 @@ impl Oracle {
         let is_zero = heard.kind == Kind::Zero;
         let is_measured = match owed.last_count {
             _ if heard.contradicts => false,
-            Some((was_zero, count)) => !(is_zero && !was_zero) && count != heard.count,
+            Some((was_zero, count)) => (was_zero || !is_zero) && count != heard.count,
             None => true,
         };
         hold(is_suspect == Some(!is_measured), Promise::Verdict, || {

@@ -195,6 +195,9 @@ impl Owed {
         }
         let calendar = &self.entry.calendar;
         let latest = calendar.at_or_before(now);
+        if !self.was_ever_ok && self.amnesty && latest <= self.checked {
+            return None;
+        }
         if !self.was_ever_ok {
             // Given up, it is the next slot's.
             let given_up = self.tried.filter(|slot| self.is_used_up(*slot, config, trouble, false));

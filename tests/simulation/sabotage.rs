@@ -130,8 +130,8 @@ impl Sabotage {
             }
             Sabotage::SlotOpenedAgain if random.chance(10) => oracle.sabotage(
                 "DROP INDEX IF EXISTS _refresh_slot;
-                 UPDATE _account SET next_due = last_slot, last_slot = last_slot - 1
-                 WHERE next_due IS NOT NULL AND last_slot IS NOT NULL AND slot IS NULL;
+                 UPDATE _account SET next_due = settled_slot, settled_slot = settled_slot - 1
+                 WHERE next_due IS NOT NULL AND phase = 1;
                  UPDATE _refresh SET slot = slot - 1 WHERE slot IS NOT NULL AND outcome = 1;
                  UPDATE _account SET last_refresh = NULL",
             )?,

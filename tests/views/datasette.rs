@@ -28,4 +28,12 @@ fn it_describes_every_column_and_hides_every_table() {
         assert!(tables[view]["description"].is_string(), "{view}");
     }
     assert_eq!(tables.len(), private.len() + views.len());
+    let queries = told["databases"]["growth"]["queries"].as_object().expect("queries");
+    let questions = include_str!("../../docs/history.md");
+    for query in queries.values() {
+        let (title, sql) = (query["title"].as_str(), query["sql"].as_str());
+        let stands = format!("{}\n\n```sql\n{}\n```", title.expect("a title"), sql.expect("SQL"));
+        assert!(questions.contains(&stands), "{stands}");
+    }
+    assert_eq!(queries.len(), 12);
 }

@@ -2,7 +2,7 @@
 
 use crate::past::{DAY, Field, Past, START};
 
-const DOCUMENTATION: &str = include_str!("../../README.md");
+const DOCUMENTATION: &str = include_str!("../../docs/history.md");
 
 /// The query below a question.
 fn query(question: &str) -> &'static str {
@@ -55,15 +55,38 @@ fn the_questions_about_growth_are_answered() {
     // Guru's newest is of day 371; day 341 lies 5 of 7 days from 1480 to 1490: 1487.14, so that
     // 1530 is 42.86 more. Chef's is of day 364; day 334 lies before its history. Old's is of day
     // 364 with 750; day 334 lies 5 of 7 days from 900 to 870: 878.57, and 750 is 128.57 fewer.
-    answers(&past, "Who grew most this month?", &["Fitness Guru|1530|43", "Old Timer|750|-129"]);
+    answers(
+        &past,
+        "Who grew most in the last 30 days?",
+        &["Fitness Guru|1530|43", "Old Timer|750|-129"],
+    );
     // 43 of 1487 are 2.89 %; -129 of 879 are -14.68 %.
     answers(&past, "Who grew most for its size?", &["Fitness Guru|2.89", "Old Timer|-14.68"]);
     answers(&past, "Who loses followers?", &["Old Timer|-30|-129"]);
-    // Weeks as in `known`: guru's week 0 is before the newest by 371 days, the last at least 365.
+}
+
+#[test]
+fn the_questions_about_months_are_answered() {
+    let past = known();
+    // December begins on day 329.75 and ends on day 360.75. Guru: 1470 + 10 * 0.75 / 7 = 1471.07,
+    // and 1510 + 10 * 3.75 / 7 = 1515.36. Old: 900 - 30 * 0.75 / 7 = 896.79, and 780 - 30 * 3.75 / 7
+    // = 763.93. Chef begins on day 336, and does not count.
     answers(
         &past,
-        "How does it compare with a year ago?",
-        &["Fitness Guru|1530|1000|2026-01-05T06:00:00Z"],
+        "What did each client gain last month?",
+        &["sport|1|1515|44", "vip|2|2279|-89", "food|0|NULL|NULL"],
+    );
+    answers(&past, "How does a month compare with the same month a year before?", &[]);
+    past.series("clx4", "Star", "star", &[(0, 990_000), (7, 1_010_000), (14, 999_000)]);
+    answers(&past, "Who passed a million, and when?", &["Star|2026-01-12|1010000"]);
+    let account = past.account("clx5", Some("Two Years"), None);
+    for month in 0..28 {
+        past.snapshot(account, START + month * 28 * DAY, Field::followers(1000 + 28 * month));
+    }
+    answers(
+        &past,
+        "How does a month compare with the same month a year before?",
+        &["Two Years|28|28"],
     );
 }
 
@@ -111,6 +134,6 @@ fn the_questions_about_the_list_are_answered() {
 }
 
 #[test]
-fn there_are_ten_questions() {
-    assert_eq!(DOCUMENTATION.matches("```sql\n").count(), 10);
+fn there_are_twelve_questions() {
+    assert_eq!(DOCUMENTATION.matches("```sql\n").count(), 12);
 }

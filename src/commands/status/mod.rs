@@ -17,9 +17,7 @@ use crate::config::Config;
 use crate::daemon::Health;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::selection::Selection;
-use crate::store::{
-    AccountStatus, Extent, LastBackup, Reader, Totals, Wait, disk_trouble, is_in_use,
-};
+use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, Wait, is_in_use};
 
 /// Up to this many accounts are listed one by one; of a longer list, those that need a look.
 const LISTED: u64 = 100;
@@ -68,7 +66,6 @@ struct Status<'a> {
     need: Need,
     daemon: Daemon,
     schema: i64,
-    disk: Option<String>,
     totals: Totals,
     breaker: Option<OpenBreaker>,
     wait: Option<Wait>,
@@ -146,7 +143,6 @@ impl<'a> Status<'a> {
             need,
             daemon,
             schema,
-            disk: disk_trouble(path),
             totals,
             breaker: Breaker::read(&look)?.as_open().cloned(),
             wait: look.wait()?.filter(|wait| wait.until > now),
@@ -201,7 +197,7 @@ impl<'a> Status<'a> {
         if let Some(trouble) = self.health().and_then(|health| health.trouble.as_deref()) {
             reasons.push(Reason::Store(trouble));
         }
-        reasons.extend(self.disk.as_deref().map(Reason::Disk));
+        reasons.extend(self.health().and_then(|health| health.disk.as_deref()).map(Reason::Disk));
         if self.health().is_some_and(|health| health.is_edit_refused) {
             reasons.push(Reason::EditRefused);
         }

@@ -95,7 +95,8 @@ neighbours!({x}s, {X}, a.account, w.from_time, {x}e_l.refresh_id, {x}n)
 end
 
 -- Like for like: of each count the accounts whose value is known at both ends. total() and not
--- sum(), which fails where a sum is beyond 2^63; it is exact to 2^53.
+-- sum(), which fails where a sum is beyond 2^63; it is exact to 2^53. The tags come first: only
+-- the accounts of those that are asked for are looked at.
 macro tag_periods(view, period)
 SELECT t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
        CAST(count(w.followers_delta) AS INTEGER) AS accounts,
@@ -106,7 +107,7 @@ SELECT t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
        CAST(CASE WHEN count(w.videos_delta) > 0 THEN total(CASE WHEN w.videos_delta IS NOT NULL THEN w.videos END) END AS INTEGER) AS videos,
        CAST(CASE WHEN count(w.videos_delta) > 0 THEN total(w.videos_delta) END AS INTEGER) AS videos_delta
 FROM account_tags t
-JOIN $view w ON w.account_id = t.account_id
+CROSS JOIN $view w ON w.account_id = t.account_id
 GROUP BY t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc
 end
 

@@ -1,0 +1,214 @@
+//! What happens in the demo's year, and when. Pure.
+
+use jiff::Timestamp;
+use jiff::civil::date;
+use jiff::tz::{Offset, TimeZone};
+
+use crate::clock::Time;
+
+/// Where the demo's watchlist lives.
+pub(super) const ZONE: &str = "Europe/Berlin";
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+/// In seconds.
+pub(super) const WEEK: i64 = 7 * DAY;
+
+/// On how many days in a row accounts are refreshed by hand too.
+const DAYS_BY_HAND: i64 = 14;
+
+/// A year that ends now, so that what is asked about this week has an answer.
+#[derive(Clone, Debug)]
+pub(super) struct Year {
+    pub start: Time,
+    pub end: Time,
+    /// From when an account has another name.
+    pub renamed: Time,
+    /// From when to when another has no followers.
+    pub zero: (Time, Time),
+    pub machine_off: (Time, Time),
+    pub vendor_down: (Time, Time),
+    pub viral: Time,
+    pub added: Time,
+    /// The first day on which accounts are refreshed by hand too.
+    pub by_hand: Time,
+    pub vanished: Time,
+}
+
+/// What somebody has to do, or may want to know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Happening {
+    /// In its last second: what waited for the next one is not called yet.
+    MonthEnds,
+    Renamed,
+    MachineOff,
+    MachineOn,
+    VendorDown,
+    VendorUp,
+    Viral,
+    /// An account joins the watchlist.
+    Added,
+    /// A client's accounts are refreshed beside the schedule.
+    ByHand {
+        is_first: bool,
+    },
+    Vanished,
+    /// The zone's clocks change.
+    ClocksChange {
+        /// By how many hours they go forward.
+        hours: i32,
+        /// When it is six in the morning then, in hours of UTC.
+        six_is: i32,
+    },
+}
+
+impl Year {
+    pub fn ending(end: Time) -> Year {
+        let start = end.plus(-365 * DAY);
+        let monday = |week: i64| monday_after(start).plus(week * WEEK);
+        let machine_off = (monday(13).plus(DAY + 12 * HOUR), monday(16).plus(3 * DAY + 8 * HOUR));
+        let month = month_after(monday(29));
+        let by_hand = month.plus(7 * DAY + 15 * HOUR);
+        // Before the budget of that month is spent, or after it.
+        let end_of_month = (month.plus(19 * DAY), month_after(month.plus(DAY)));
+        Year {
+            start,
+            end,
+            renamed: monday(5).plus(-3 * DAY + 14 * HOUR),
+            zero: (monday(9), monday(10)),
+            machine_off,
+            vendor_down: (monday(20).plus(14 * HOUR), monday(20).plus(21 * HOUR + HOUR / 2)),
+            viral: monday(24).plus(12 * HOUR),
+            added: june_day(start, end, &[machine_off, end_of_month]),
+            by_hand,
+            vanished: monday(42).plus(-2 * DAY + 11 * HOUR),
+        }
+    }
+
+    /// All of it, in its order.
+    pub fn happenings(&self) -> Vec<(Time, Happening)> {
+        let by_hand = (0..DAYS_BY_HAND)
+            .map(|day| (self.by_hand.plus(day * DAY), Happening::ByHand { is_first: day == 0 }));
+        let months = std::iter::successors(Some(month_after(self.start)), |month| {
+            Some(month_after(month.plus(DAY)))
+        });
+        let months = months.take_while(|month| *month < self.end);
+        let mut all = vec![
+            (self.renamed, Happening::Renamed),
+            (self.machine_off.0, Happening::MachineOff),
+            (self.machine_off.1, Happening::MachineOn),
+            (self.vendor_down.0, Happening::VendorDown),
+            (self.vendor_down.1, Happening::VendorUp),
+            (self.viral, Happening::Viral),
+            (self.added, Happening::Added),
+            (self.vanished, Happening::Vanished),
+        ];
+        all.extend(by_hand);
+        all.extend(months.map(|month| (month.plus(-1), Happening::MonthEnds)));
+        all.extend(self.clock_changes());
+        all.sort_by_key(|(time, _)| *time);
+        all
+    }
+
+    fn clock_changes(&self) -> Vec<(Time, Happening)> {
+        let bounds = [self.start, self.end].map(|time| Timestamp::from_second(time.0));
+        let (Ok(zone), [Ok(start), Ok(end)]) = (TimeZone::get(ZONE), bounds) else {
+            return Vec::new();
+        };
+        let hours = |offset: Offset| offset.seconds() / 3600;
+        let changes = zone.following(start).take_while(|change| change.timestamp() < end);
+        let changes = changes.map(|change| {
+            let time = Time(change.timestamp().as_second());
+            let before = Timestamp::from_second(time.0 - 1).map(|before| zone.to_offset(before));
+            let before = before.unwrap_or(change.offset());
+            let hours_forward = hours(change.offset()) - hours(before);
+            let six_is = 6 - hours(change.offset());
+            (time, Happening::ClocksChange { hours: hours_forward, six_is })
+        });
+        changes.collect()
+    }
+}
+
+/// The first midnight of a Monday that is not before `time`, in UTC.
+fn monday_after(time: Time) -> Time {
+    // 1970 began on a Thursday.
+    let days = (time.0 + DAY - 1).div_euclid(DAY);
+    Time((days + (4 - days).rem_euclid(7)) * DAY)
+}
+
+/// The first midnight of a month that is not before `time`, in UTC.
+fn month_after(time: Time) -> Time {
+    let first = Time(time.0 - 1).utc().date().first_of_month();
+    let next = first.saturating_add(jiff::ToSpan::months(1));
+    Time(next.duration_since(date(1970, 1, 1)).as_secs())
+}
+
+/// A morning in June that is well within the year, and away from what would be in its way.
+fn june_day(start: Time, end: Time, taken: &[(Time, Time)]) -> Time {
+    const AWAY: i64 = 12 * DAY;
+    let years = [start, end].map(|time| time.utc().year());
+    let mornings = years
+        .into_iter()
+        .flat_map(|year| (1..=30).filter_map(move |day| jiff::civil::Date::new(year, 6, day).ok()));
+    let distance = |time: Time| {
+        let taken = taken.iter().map(|(from, to)| from.since(time).max(time.since(*to)));
+        taken.chain([time.since(start), end.since(time)]).min().unwrap_or(0).min(AWAY)
+    };
+    mornings
+        .map(|day| Time(day.duration_since(date(1970, 1, 1)).as_secs() + 9 * HOUR))
+        // Of equally good ones the first.
+        .min_by_key(|time| (-distance(*time), *time))
+        .unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_day_it_is_the_year_has_everything_in_an_order_that_makes_sense() {
+        let now: Time = "2026-11-25T07:30:00Z".parse().expect("a time");
+        for day in 0..1500 {
+            let year = Year::ending(now.plus(day * (DAY + 61)));
+            let all = year.happenings();
+            let shown = || format!("{year:?}: {all:?}");
+            assert!(
+                all.iter().all(|(time, _)| year.start < *time && *time < year.end),
+                "{}",
+                shown()
+            );
+            assert_eq!(year.added.utc().month(), 6, "{}", shown());
+            let is_off = |time: Time| year.machine_off.0 <= time && time <= year.machine_off.1;
+            for time in [year.added, year.renamed, year.vendor_down.0, year.by_hand, year.viral] {
+                assert!(!is_off(time), "{}", shown());
+            }
+            let margin = (year.added.since(year.start)).min(year.end.since(year.added));
+            assert!(margin > 8 * DAY, "{}", shown());
+            let changes = all.iter().filter_map(|(_, happening)| match happening {
+                Happening::ClocksChange { hours, six_is } => Some((*hours, *six_is)),
+                _ => None,
+            });
+            // 365 days from one last Sunday of October may end just before the next.
+            let changes: Vec<_> = changes.collect();
+            assert!(!changes.is_empty(), "{}", shown());
+            assert!(changes.iter().all(|it| [(-1, 5), (1, 4)].contains(it)), "{}", shown());
+            let months = all.iter().filter(|(_, happening)| *happening == Happening::MonthEnds);
+            assert!((11..=12).contains(&months.count()), "{}", shown());
+            assert!(year.by_hand.plus(DAYS_BY_HAND * DAY) < year.vanished, "{}", shown());
+        }
+    }
+
+    #[test]
+    fn mondays_and_months_are_found() {
+        let at = |text: &str| text.parse::<Time>().expect("a time");
+        for (time, monday, month) in [
+            ("2026-11-25T07:30:00Z", "2026-11-30T00:00:00Z", "2026-12-01T00:00:00Z"),
+            ("2026-11-30T00:00:00Z", "2026-11-30T00:00:00Z", "2026-12-01T00:00:00Z"),
+            ("2026-11-30T00:00:01Z", "2026-12-07T00:00:00Z", "2026-12-01T00:00:00Z"),
+            ("2027-01-01T00:00:00Z", "2027-01-04T00:00:00Z", "2027-01-01T00:00:00Z"),
+            ("2027-01-01T00:00:01Z", "2027-01-04T00:00:00Z", "2027-02-01T00:00:00Z"),
+        ] {
+            assert_eq!((monday_after(at(time)), month_after(at(time))), (at(monday), at(month)));
+        }
+    }
+}

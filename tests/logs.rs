@@ -1,0 +1,163 @@
+//! The log may be lost. It stops no call, no answer and no end.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use growthd::clock::monotonic;
+use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{PATIENCE, Settings, SlotWindow, Vendor, poll};
+
+/// How long an end may take that waits for nobody but the log.
+const SOON: Duration = Duration::from_secs(8);
+
+const WAITS_FOR_NOBODY: i32 = OFlags::NONBLOCK.bits().cast_signed();
+
+/// A daemon whose standard error is the test's to misuse; killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(mut command: Command, stderr: impl Into<Stdio>) -> Running {
+        command.stdout(Stdio::null()).stderr(stderr);
+        Running(command.spawn().expect("growthd can be run"))
+    }
+
+    /// Ends it, and checks that it ends well and soon.
+    #[track_caller]
+    fn ends_soon(mut self) {
+        let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, Signal::TERM).expect("it runs");
+        let begun = monotonic();
+        let status = poll("the end", || self.0.try_wait().expect("a child"));
+        assert_eq!(status.code(), Some(0));
+        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// A log that says much, each second.
+fn talkative(vendor: &Vendor) -> (SlotWindow, Command) {
+    let place = SlotWindow::new(vendor, &Settings::each_second(&["a", "b"]));
+    let mut command = place.command(&["run"]);
+    command.env("GROWTHD_LOG", "trace");
+    (place, command)
+}
+
+#[track_caller]
+fn goes_on(vendor: &Vendor, place: &SlotWindow, running: Running) {
+    vendor.wait_for_calls(vendor.call_count() + 4);
+    running.ends_soon();
+    let database = place.database();
+    let settled: i64 = database.one("SELECT count(*) FROM refreshes WHERE outcome = 'ok'");
+    assert_eq!(usize::try_from(settled).ok(), Some(vendor.call_count()));
+    database.is_sound();
+}
+
+/// A pipe that takes not a byte more.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    fcntl_setfl(&writer, OFlags::NONBLOCK).expect("flags");
+    while writer.write(b"\n").is_ok() {}
+    fcntl_setfl(&writer, OFlags::empty()).expect("flags");
+    (reader, writer)
+}
+
+#[test]
+fn a_reader_that_leaves_after_the_first_line_is_not_missed() {
+    let vendor = Vendor::start();
+    let (place, command) = talkative(&vendor);
+    let mut running = Running::start(command, Stdio::piped());
+    let mut log = BufReader::new(running.0.stderr.take().expect("a pipe"));
+    log.read_line(&mut String::new()).expect("a line");
+    drop(log);
+    goes_on(&vendor, &place, running);
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_holds_nothing_up() {
+    let vendor = Vendor::start();
+    let (place, command) = talkative(&vendor);
+    let (reader, writer) = full_pipe();
+    let running = Running::start(command, writer);
+    goes_on(&vendor, &place, running);
+    drop(reader);
+}
+
+#[test]
+fn a_full_disk_and_a_closed_descriptor_cost_nothing_but_lines() {
+    for stderr in [">/dev/full", ">&-"] {
+        let vendor = Vendor::start();
+        let (place, command) = talkative(&vendor);
+        let mut shell = Command::new("sh");
+        shell.current_dir(place.path()).args(["-c", &format!("exec \"$0\" run 2{stderr}")]);
+        shell.arg(command.get_program()).env("GROWTHD_LOG", "trace");
+        let running = Running::start(shell, Stdio::null());
+        goes_on(&vendor, &place, running);
+    }
+}
+
+#[test]
+fn what_was_lost_is_said_when_somebody_reads_again() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a", "b"]));
+    let pipe = place.file("log");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo").success());
+    let open = |options: &mut OpenOptions| options.open(&pipe).expect("a pipe");
+    // Without a reader a named pipe's other end fails, and does so no more when one has come.
+    let reader = open(OpenOptions::new().read(true).custom_flags(WAITS_FOR_NOBODY));
+    let writer = open(OpenOptions::new().write(true));
+    drop(reader);
+    let running = Running::start(place.command(&["run", "--log-format", "json"]), writer);
+    vendor.wait_for_calls(4);
+    let mut lines = BufReader::new(open(OpenOptions::new().read(true))).lines();
+    let begun = monotonic();
+    let said = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        assert!(begun.elapsed() < PATIENCE, "no such line");
+        let json: serde_json::Value = serde_json::from_str(&line).expect("whole lines of JSON");
+        let is_meant = json["message"].as_str()?.starts_with("log lines were lost");
+        is_meant.then(|| json["dropped"].as_u64())
+    });
+    assert!(said.flatten() > Some(0), "{said:?}");
+    drop(running);
+}
+
+#[test]
+fn the_last_words_wait_for_nobody() {
+    let place = SlotWindow::empty();
+    place.write("config.toml", "no toml");
+    let (_reader, writer) = full_pipe();
+    let mut running = Running::start(place.command(&["run"]), writer);
+    let begun = monotonic();
+    let status = poll("the end", || running.0.try_wait().expect("a child"));
+    assert_eq!(status.code(), Some(78));
+    assert!(begun.elapsed() < SOON);
+}
+
+#[test]
+fn every_line_is_json_where_that_is_asked_for() {
+    let vendor = Vendor::start();
+    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let mut running =
+        Running::start(place.command(&["run", "--log-format", "json"]), Stdio::piped());
+    let mut log = running.0.stderr.take().expect("a pipe");
+    vendor.wait_for_calls(1);
+    running.ends_soon();
+    let mut text = String::new();
+    log.read_to_string(&mut text).expect("UTF-8");
+    for line in text.lines() {
+        serde_json::from_str::<serde_json::Value>(line).expect(line);
+    }
+    assert!(text.contains("stopping: waiting"), "to its last line: {text}");
+}

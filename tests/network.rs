@@ -1,0 +1,214 @@
+//! The way to the vendor: connections that are never made, TLS, proxies, and a process that was
+//! stopped while the answer came.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::harness::{Ended, KEY, Settings, SlotWindow, Socket, Then, poll};
+
+/// A certificate authority that vouches for nobody. Its key was not kept.
+const AUTHORITY: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBhjCCASugAwIBAgIUWtzsEEyxl1jWGUb8gzPZ+jBufHwwCgYIKoZIzj0EAwIw
+FzEVMBMGA1UEAwwMZ3Jvd3RoZCB0ZXN0MCAXDTI2MTEyNTA3MTQ1MVoYDzIxMjYx
+MTAxMDcxNDUxWjAXMRUwEwYDVQQDDAxncm93dGhkIHRlc3QwWTATBgcqhkjOPQIB
+BggqhkjOPQMBBwNCAATFEjAFY1HeMdd6BH1c7hIhEnYRKUoHx1E32Nx9gwJTdYL4
++oivnAYlzFEN6HZuoWZ7T4MD6UXwudWSPp4+xxDZo1MwUTAdBgNVHQ4EFgQURawh
+I9fVA93gSpBDv0zWlxeDI08wHwYDVR0jBBgwFoAURawhI9fVA93gSpBDv0zWlxeD
+I08wDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEAknnbsUnS417z
+tzsUCOsqJO3Gs1iybJfa173C3md6JAICIQCHL2aSr2UwPjE2pEar6Exje+ivNK85
+sLLUrTBi8fCe3g==
+-----END CERTIFICATE-----
+";
+
+const GOOD: &str = r#"{"success":true,"data":{"account":{"id":"a","stats":{"followers":7}}}}"#;
+
+const PASSWORD: &str = "hunter2@proxy";
+
+/// One account, and these lines of `[api]`.
+fn place(base_url: &str, api: &str) -> SlotWindow {
+    let place = SlotWindow::empty();
+    place.write_key();
+    place.write("authority.pem", AUTHORITY);
+    place.write("nothing.pem", "");
+    let settings = Settings { api: api.to_owned(), ..Settings::weekly(&["a"]) };
+    place.configure_for(base_url, &settings);
+    place
+}
+
+/// The program with the certificates of this file alone.
+fn trusting(place: &SlotWindow, file: &str, arguments: &[&str]) -> Command {
+    let mut command = place.command(arguments);
+    command.env("SSL_CERT_FILE", place.file(file)).env_remove("SSL_CERT_DIR");
+    command
+}
+
+fn ledger(place: &SlotWindow) -> Vec<String> {
+    place.database().rows("SELECT outcome, http_status, spent FROM refreshes")
+}
+
+fn good_answer() -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{GOOD}", GOOD.len())
+}
+
+#[test]
+fn a_connection_that_is_never_made_is_not_spent_whatever_the_timeout() {
+    // Nobody takes the connections: once the queue is full, no more are made.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let mut held = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        held.push(stream);
+    }
+    let place = place(&format!("http://{address}"), "timeout = \"1s\"");
+    place.growthd(&["refresh", "a"]).with_code(69);
+    assert_eq!(ledger(&place), ["failed|-|0"]);
+}
+
+#[test]
+fn a_handshake_that_is_never_answered_is_not_spent() {
+    // Its queue takes the connection, and nobody says anything.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let place = place(&format!("https://{address}"), "timeout = \"1s\"");
+    Ended::of(trusting(&place, "authority.pem", &["refresh", "a"])).with_code(69);
+    assert_eq!(ledger(&place), ["failed|-|0"]);
+}
+
+#[test]
+fn an_answer_that_came_while_the_process_was_stopped_counts() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let place = place(&format!("http://{address}"), "timeout = \"2s\"");
+    let mut command = place.command(&["refresh", "a"]);
+    let mut child = command.stdout(Stdio::null()).spawn().expect("growthd can be run");
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+
+    let (mut stream, _) = listener.accept().expect("a connection");
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a request");
+        request.extend(byte);
+    }
+    kill_process(pid, Signal::STOP).expect("it runs");
+    let state = format!("/proc/{}/stat", child.id());
+    poll("a stopped process", || {
+        let stat = fs::read_to_string(&state).ok()?;
+        stat.rsplit(')').next()?.trim_start().starts_with('T').then_some(())
+    });
+    stream.write_all(good_answer().as_bytes()).expect("it waits");
+    // Past its timeout: nothing but time can be waited for.
+    thread::sleep(Duration::from_secs(3));
+    kill_process(pid, Signal::CONT).expect("it runs");
+    assert_eq!(child.wait().expect("a child").code(), Some(0));
+    assert_eq!(ledger(&place), ["ok|200|1"]);
+}
+
+#[test]
+fn without_certificate_authorities_it_is_said_what_to_install_where_https_needs_them() {
+    let https = place("https://127.0.0.1:1", "");
+    let ended = Ended::of(trusting(&https, "nothing.pem", &["check"])).with_code(1);
+    assert!(ended.out.contains("apt install ca-certificates"), "{ended:?}");
+    let ended = Ended::of(trusting(&https, "nothing.pem", &["refresh", "a"]));
+    assert!(ended.code != Some(0) && ended.err.contains("SSL_CERT_FILE"), "{ended:?}");
+    Ended::of(trusting(&https, "authority.pem", &["check"])).with_code(0);
+    let socket = Socket::saying(good_answer(), Then::Close);
+    let http = place(socket.base_url(), "");
+    Ended::of(trusting(&http, "nothing.pem", &["check"])).with_code(0);
+    Ended::of(trusting(&http, "nothing.pem", &["refresh", "a"])).with_code(0);
+}
+
+#[test]
+fn check_online_says_how_far_it_gets_and_sends_no_key() {
+    let date = |date: &str| format!("HTTP/1.1 404 Not Found\r\ndate: {date}\r\n\r\n");
+    for (answer, code, words) in [
+        ("HTTP/1.1 404 Not Found\r\n\r\n".to_owned(), 0, "answers (HTTP 404)"),
+        (date("Sun, 06 Nov 1994 08:49:37 GMT"), 1, "set the clock"),
+        ("SSH-2.0-OpenSSH\r\n".to_owned(), 1, "no answer"),
+    ] {
+        let socket = Socket::saying(answer, Then::Close);
+        let place = place(socket.base_url(), "");
+        let ended = place.growthd(&["check", "--online"]).with_code(code);
+        assert!(ended.out.contains(words), "{words}: {ended:?}");
+        let requests = socket.requests();
+        assert!(requests[0].starts_with("head / "), "{requests:?}");
+        assert!(requests.iter().all(|request| !request.contains("x-api-key")), "{requests:?}");
+    }
+    // Answers a greeting of TLS with something else.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
+            // To the end: what is left unread would reset the connection.
+            stream.read_to_end(&mut Vec::new()).ok();
+        }
+    });
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nobody = free.local_addr().expect("an address");
+    drop(free);
+    for (base_url, words) in [
+        (format!("https://{address}"), "TLS failed"),
+        (format!("https://{nobody}"), "cannot connect"),
+        ("https://growthd.invalid".to_owned(), "its name cannot be resolved"),
+    ] {
+        let place = place(&base_url, "");
+        let ended = Ended::of(trusting(&place, "authority.pem", &["check", "--online"]));
+        assert!(ended.code == Some(1) && ended.out.contains(words), "{words}: {ended:?}");
+    }
+}
+
+#[test]
+fn calls_go_through_the_configured_proxy_alone_and_its_password_is_shown_nowhere() {
+    let proxy = Socket::saying(good_answer(), Then::Close);
+    let environments = Socket::saying(good_answer(), Then::Close);
+    let through = proxy.base_url().replace("http://", "http://me:hunter2%40proxy@");
+    let place = place("http://127.0.0.1:9", &format!("proxy = \"{through}\""));
+    let verb = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+            command.env(name, environments.base_url());
+        }
+        command.env("GROWTHD_LOG", "trace").env("NO_PROXY", "*");
+        Ended::of(command)
+    };
+    let ended = [verb(&["refresh", "a"]).with_code(0), verb(&["check"]).with_code(0)];
+    assert_eq!((ledger(&place), environments.call_count()), (vec!["ok|200|1".to_owned()], 0));
+    let requests = proxy.requests();
+    assert!(requests[0].starts_with("post http://127.0.0.1:9/v1/social/account/a/refresh "));
+    // The two of them in base64, in lower case.
+    assert!(requests[0].contains("proxy-authorization: basic bwu6ahvudgvymkbwcm94eq==\r\n"));
+    for shown in ended.iter().flat_map(|ended| [&ended.out, &ended.err]) {
+        assert!(!shown.contains("hunter2") && !shown.contains("bWU6aHVudGVyMkBwcm94eQ"), "{shown}");
+    }
+    assert!(ended[1].out.contains(&format!("proxy      {}\n", proxy.base_url())), "{ended:?}");
+}
+
+#[test]
+fn what_a_proxy_repeats_of_its_password_is_taken_out() {
+    let said = format!("HTTP/1.1 200 OK\r\n\r\n{PASSWORD} bWU6aHVudGVyMkBwcm94eQ== {KEY}");
+    let proxy = Socket::saying(said, Then::Close);
+    let through = proxy.base_url().replace("http://", "http://me:hunter2%40proxy@");
+    let place = place("http://127.0.0.1:9", &format!("proxy = \"{through}\""));
+    place.growthd(&["refresh", "a"]).with_code(69);
+    assert_eq!(place.database().rows("SELECT answer FROM refreshes"), ["[key] [key] [key]"]);
+}
+
+#[test]
+fn a_proxy_that_makes_no_tunnel_costs_nothing_and_sees_no_key() {
+    let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
+    let proxy = Socket::saying(refusal, Then::Close);
+    let place = place("https://growthd.invalid", &format!("proxy = \"{}\"", proxy.base_url()));
+    Ended::of(trusting(&place, "authority.pem", &["refresh", "a"])).with_code(69);
+    assert_eq!(ledger(&place), ["failed|-|0"]);
+    let requests = proxy.requests();
+    assert!(requests[0].starts_with("connect growthd.invalid:443 http/1.1\r\n"), "{requests:?}");
+    assert!(requests.iter().all(|request| !request.contains("x-api-key")), "{requests:?}");
+}

@@ -1,0 +1,190 @@
+//! What verbs write: to readers that leave, to disks that are full, and never over what growthd
+//! lives on.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::{Command, Stdio};
+
+use crate::harness::{Ended, is_root};
+use crate::past::Past;
+
+fn history() -> Past {
+    let past = Past::new();
+    past.series("clx1", "Guru", "guru", &[(0, 1000), (7, 1070)]);
+    past
+}
+
+/// Verbs that only look.
+const READING: [&[&str]; 7] = [
+    &["status"],
+    &["status", "--json"],
+    &["history", "clx1"],
+    &["growth", "--csv"],
+    &["export"],
+    &["plan", "--json"],
+    &["report", "--output", "-"],
+];
+
+fn through_shell(past: &Past, arguments: &[&str], redirection: &str) -> Ended {
+    let mut shell = Command::new("bash");
+    shell.current_dir(past.path().parent().expect("a folder")).stdin(Stdio::null());
+    shell.args(["-c", &format!("\"$0\" \"$@\" {redirection}"), env!("CARGO_BIN_EXE_growthd")]);
+    shell.args(arguments);
+    Ended::of(shell)
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let past = history();
+    for verb in READING {
+        let ended = through_shell(&past, verb, "| true; exit ${PIPESTATUS[0]}");
+        // With something to attend to, or without: it is what the verb itself says.
+        assert!(matches!(ended.code, Some(0 | 1)), "{verb:?}: {ended:?}");
+        assert_eq!(ended.err, "", "{verb:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_in_one_line() {
+    let past = history();
+    for verb in READING {
+        let ended = through_shell(&past, verb, ">/dev/full").with_code(74);
+        assert!(ended.line().starts_with("growthd: cannot write the output: No space"), "{verb:?}");
+    }
+    let ended = through_shell(&past, &["backup", "copy.db"], ">/dev/full").with_code(74);
+    assert!(ended.line().contains("No space left"), "{ended:?}");
+    assert!(past.file("copy.db").exists(), "it was made all the same");
+    // Nobody is left to tell.
+    assert_eq!(through_shell(&past, &["export"], ">/dev/full 2>&1").code, Some(74));
+}
+
+#[test]
+fn nothing_replaces_what_growthd_lives_on_by_whatever_name() {
+    let past = history();
+    fs::write(past.file("api-key"), "hk_live").expect("a file");
+    fs::set_permissions(past.file("api-key"), fs::Permissions::from_mode(0o600)).expect("a mode");
+    fs::write(past.file("growth.db.lock"), "").expect("a file");
+    symlink("growth.db-wal", past.file("dangling")).ok();
+    symlink("config.toml", past.file("link")).expect("a link");
+    fs::hard_link(past.file("config.toml"), past.file("hard")).expect("a link");
+    fs::create_dir(past.file("sub")).expect("a folder");
+    let kept = ["config.toml", "growth.db", "api-key", "growth.db.lock"];
+    let before = kept.map(|name| fs::metadata(past.file(name)).expect(name).ino());
+    for name in [
+        "config.toml",
+        "./config.toml",
+        "sub/../config.toml",
+        "link",
+        "hard",
+        "growth.db",
+        "growth.db-wal",
+        "growth.db-shm",
+        "growth.db.lock",
+        "growth.db.sock",
+        "GROWTH.DB.SOCK",
+        "growth.db-journal",
+        "api-key",
+    ] {
+        for verb in [
+            &["export", "--output", name][..],
+            &["report", "--output", name],
+            &["backup", "--force", name],
+        ] {
+            let (code, told) = past.refused(verb);
+            assert_eq!(code, Some(74), "{verb:?}: {told}");
+            assert!(told.contains("; name another file"), "{verb:?}: {told}");
+        }
+    }
+    assert_eq!(before, kept.map(|name| fs::metadata(past.file(name)).expect(name).ino()));
+    assert!(!past.file("growth.db.sock").exists());
+}
+
+#[test]
+fn a_replaced_file_keeps_what_it_had() {
+    let past = history();
+    let path = past.file("history.csv");
+    fs::write(&path, "old").expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).expect("a mode");
+    if is_root() {
+        std::os::unix::fs::chown(&path, Some(1234), Some(4321)).expect("an owner");
+    }
+    let before = fs::metadata(&path).expect("a file");
+    symlink("history.csv", past.file("link.csv")).expect("a link");
+    past.told(&["export", "--output", "link.csv"]);
+    let after = fs::metadata(&path).expect("a file");
+    let kept = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid());
+    assert_eq!(kept(&before), kept(&after));
+    assert!(fs::symlink_metadata(past.file("link.csv")).expect("a link").is_symlink());
+    assert!(fs::read_to_string(&path).expect("a file").starts_with("account_id,"));
+}
+
+/// As in a container that has but the one file from outside.
+#[test]
+fn a_file_that_is_mounted_by_itself_is_written_in_place() {
+    let past = history();
+    fs::write(past.file("outside.csv"), "longer than nothing").expect("a file");
+    fs::write(past.file("history.csv"), "").expect("a file");
+    let mut unshare = Command::new("unshare");
+    unshare.current_dir(past.path().parent().expect("a folder")).stdin(Stdio::null());
+    let script = "mount --bind outside.csv history.csv && \"$0\" export --output history.csv";
+    unshare.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_growthd")]);
+    match unshare.output() {
+        Ok(output) if output.status.success() => {
+            let ended = Ended::from(output);
+            assert!(ended.err.contains("it was overwritten in place"), "{ended:?}");
+            let text = fs::read_to_string(past.file("outside.csv")).expect("a file");
+            assert!(text.starts_with("account_id,") && text.lines().count() == 3, "{text}");
+        }
+        refused => println!("skipped: nothing can be mounted here: {refused:?}"),
+    }
+}
+
+#[test]
+fn a_backup_that_was_killed_is_gone_after_the_next() {
+    let past = history();
+    for left in [".growthd-killed.tmp", ".growthd-killed.tmp-journal"] {
+        fs::write(past.file(left), "half").expect("a file");
+    }
+    past.told(&["backup", "copy.db"]);
+    let folder = past.path();
+    let left = fs::read_dir(folder.parent().expect("a folder")).expect("a folder").flatten();
+    let left: Vec<_> = left
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with(".growthd-"))
+        .collect();
+    assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn more_calls_than_the_descriptors_carry_are_refused() {
+    let past = history();
+    let text = fs::read_to_string(past.file("config.toml")).expect("a file");
+    let text = format!("[api]\nmax_in_flight = 100\n{text}");
+    fs::write(past.file("config.toml"), text).expect("a file");
+    let mut shell = Command::new("bash");
+    shell.current_dir(past.path().parent().expect("a folder")).stdin(Stdio::null());
+    shell.args(["-c", "ulimit -n 128 && \"$0\" check", env!("CARGO_BIN_EXE_growthd")]);
+    let ended = Ended::of(shell).with_code(78);
+    assert!(ended.line().contains("max_in_flight = 100 needs about 296 open files"), "{ended:?}");
+}
+
+/// By a pseudo-terminal of `script`, where there is one.
+#[test]
+fn a_terminal_is_sent_no_escape_sequences_of_the_vendors() {
+    let past = Past::new();
+    past.series("clx1", "Guru", "a\u{1b}]0;owned\u{7}b", &[(0, 1000)]);
+    let raw = past.told(&["export"]);
+    assert!(raw.contains("\u{1b}]0;owned\u{7}"), "a pipe gets what was measured: {raw:?}");
+    let mut script = Command::new("script");
+    let command = format!("{} export", env!("CARGO_BIN_EXE_growthd"));
+    script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
+    script.current_dir(past.path().parent().expect("a folder"));
+    match script.output() {
+        Ok(output) => {
+            let shown = Ended::from(output).with_code(0).out;
+            assert!(!shown.contains('\u{1b}'), "{shown:?}");
+            assert!(shown.contains("a\\u001b]0;owned\\u0007b"), "{shown:?}");
+        }
+        Err(error) => println!("skipped: script cannot be run: {error}"),
+    }
+}

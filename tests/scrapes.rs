@@ -1,0 +1,91 @@
+//! `[http]` answers whoever asks, and starves nobody.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::harness::{PATIENCE, Settings, SlotWindow, Vendor, poll};
+
+const GET: &str = "GET /metrics HTTP/1.1\r\nHost: growthd\r\n\r\n";
+
+/// An address that was free a moment ago.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = poll("a listener", || TcpStream::connect(address).ok());
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
+fn answer(mut stream: &TcpStream) -> String {
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
+fn listening() -> (Vendor, SlotWindow, String) {
+    let vendor = Vendor::start();
+    let address = free_address();
+    let tables = format!("[http]\nlisten = \"{address}\"");
+    let settings = Settings { tables, ..Settings::each_second(&["a"]) };
+    let place = SlotWindow::new(&vendor, &settings);
+    (vendor, place, address)
+}
+
+#[test]
+fn one_question_a_connection_however_many_are_sent_ahead() {
+    let (_vendor, place, address) = listening();
+    let daemon = place.run().once_up();
+    let stream = connect(&address);
+    (&stream).write_all(GET.repeat(400).as_bytes()).ok();
+    let mut first = [0; 15];
+    (&stream).read_exact(&mut first).expect("an answer");
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    // The rest of the questions may reset the connection before the rest of the answer is read.
+    let mut rest = Vec::new();
+    (&stream).read_to_end(&mut rest).ok();
+    assert!(!String::from_utf8_lossy(&rest).contains("HTTP/1.1"), "one answer");
+    daemon.stop();
+}
+
+#[test]
+fn connections_that_say_nothing_take_no_descriptor_from_the_calls() {
+    let (vendor, place, address) = listening();
+    let daemon = place.run().once_up();
+    let idle: Vec<TcpStream> = (0..200).map(|_| connect(&address)).collect();
+    let descriptors = || {
+        let folder = format!("/proc/{}/fd", daemon.pid());
+        std::fs::read_dir(folder).expect("a process").count()
+    };
+    assert!(descriptors() < 100, "{}", descriptors());
+    vendor.wait_for_calls(vendor.call_count() + 2);
+    // They are shown out in time, and who asks is answered.
+    drop(idle);
+    let stream = connect(&address);
+    stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    (&stream).write_all(GET.as_bytes()).expect("asked");
+    assert!(answer(&stream).contains("growthd_build_info"));
+    daemon.stop();
+}
+
+#[test]
+fn a_hundred_at_once_are_answered_or_told_to_come_back() {
+    let (vendor, place, address) = listening();
+    let daemon = place.run().once_up();
+    let streams: Vec<TcpStream> = (0..100).map(|_| connect(&address)).collect();
+    for stream in &streams {
+        let mut stream = stream;
+        stream.write_all(GET.as_bytes()).expect("asked");
+    }
+    for stream in &streams {
+        let answer = answer(stream);
+        let is_answer = answer.starts_with("HTTP/1.1 200 OK");
+        let is_told = answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1");
+        assert!(is_answer || is_told, "{answer}");
+    }
+    vendor.wait_for_calls(vendor.call_count() + 1);
+    daemon.stop();
+}
