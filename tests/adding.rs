@@ -6,19 +6,19 @@ use std::time::Duration;
 use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
-use crate::harness::{Settings, SlotWindow, Vendor};
+use crate::harness::{Settings, Setup, Vendor};
 
 const ADD: [&str; 4] = ["add", "@fitnessguru", "--platform", "tiktok"];
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
 
-fn config(place: &SlotWindow) -> String {
+fn config(place: &Setup) -> String {
     fs::read_to_string(place.file("config.toml")).expect("a configuration")
 }
 
 #[test]
 fn a_name_becomes_an_entry_and_its_first_run_is_not_bought_again() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.write("config.toml", &format!("# mine\n{}# at the end", config(&place)));
     let before = config(&place);
     let ended = place.growthd(&ADD).with_code(0);
@@ -43,7 +43,7 @@ fn a_name_becomes_an_entry_and_its_first_run_is_not_bought_again() {
 #[test]
 fn through_a_daemon_it_is_the_daemons_ledger() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let ended = place.growthd(&ADD).with_code(0);
@@ -57,7 +57,7 @@ fn through_a_daemon_it_is_the_daemons_ledger() {
 #[test]
 fn who_is_known_costs_nothing() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["clx123abc"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["clx123abc"]));
     place.growthd(&["refresh", "--all"]).with_code(0);
     let ended = place.growthd(&ADD).with_code(1);
     assert_eq!(ended.out, "@fitnessguru on tiktok is in the watchlist already, as clx123abc\n");
@@ -73,7 +73,7 @@ fn who_is_known_costs_nothing() {
 #[test]
 fn what_cannot_be_added_changes_no_file() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let before = config(&place);
     vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
     let ended = place.growthd(&ADD).with_code(69);
@@ -96,7 +96,7 @@ fn what_cannot_be_added_changes_no_file() {
 #[test]
 fn a_list_that_takes_no_entry_is_said_before_anything_is_spent() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&[]));
+    let place = Setup::new(&vendor, &Settings::weekly(&[]));
     let inline = config(&place).replacen("[api]", "account = [{ id = \"a\" }]\n[api]", 1);
     place.write("config.toml", &inline);
     let ended = place.growthd(&ADD).with_code(78);
@@ -107,7 +107,7 @@ fn a_list_that_takes_no_entry_is_said_before_anything_is_spent() {
 #[test]
 fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let url = "https://www.tiktok.com/@fitnessguru?lang=en";
     let ended = place.growthd(&["add", "@fitnessguru", url, "fitnessguru", "--platform", "tiktok"]);
     let ended = ended.with_code(0);
@@ -129,7 +129,7 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
 #[test]
 fn a_daemon_that_is_told_to_end_looks_nobody_up_any_more() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     vendor.queue("a", [Behaviour::After(Duration::from_secs(2), Box::new(Behaviour::Answer))]);
     let mut daemon = place.run().once_up();
     vendor.wait_for_calls(1);

@@ -9,7 +9,7 @@ use std::path::Path;
 use growthd::simulated_api::Behaviour;
 use rusqlite::Connection;
 
-use crate::harness::{Database, Ended, KEY, Settings, SlotWindow, Vendor, is_root, make_pipe};
+use crate::harness::{Database, Ended, KEY, Settings, Setup, Vendor, is_root, make_pipe};
 
 const NOBODY: u32 = 65_534;
 
@@ -25,7 +25,7 @@ fn last_line(ended: &Ended) -> String {
 
 /// Both verbs that spend end with this code and say this, and no call is made.
 #[track_caller]
-fn refused(vendor: &Vendor, place: &SlotWindow, code: i32, words: &[&str]) {
+fn refused(vendor: &Vendor, place: &Setup, code: i32, words: &[&str]) {
     for verb in [&["run"][..], &["refresh", "a"]] {
         let ended = place.growthd(verb).with_code(code);
         let line = last_line(&ended);
@@ -38,7 +38,7 @@ fn refused(vendor: &Vendor, place: &SlotWindow, code: i32, words: &[&str]) {
 
 #[test]
 fn a_configuration_that_cannot_be_read_is_named_with_the_way_out() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     fs::create_dir(place.file("folder")).expect("a folder");
     for name in ["absent.toml", "folder", "absent/config.toml"] {
         for verb in ["run", "check", "plan", "status"] {
@@ -56,7 +56,7 @@ fn a_configuration_that_cannot_be_read_is_named_with_the_way_out() {
 
 #[test]
 fn a_terminal_shows_the_lines_but_never_one_that_may_hold_a_key() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     place.write(
         "config.toml",
         &format!(
@@ -82,7 +82,7 @@ fn a_configuration_of_another_user_is_named() {
         return;
     }
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.set_mode("config.toml", 0o600);
     let mut command = place.command(&["check"]);
     command.uid(NOBODY).gid(NOBODY);
@@ -98,7 +98,7 @@ fn a_configuration_of_another_user_is_named() {
 #[test]
 fn without_a_key_the_three_places_are_named_and_nothing_is_made() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     fs::remove_file(place.file("api-key")).expect("a key");
     let places = ["systemd credential `api-key`", "api_key_file", "$GROWTHD_API_KEY", "0600"];
     refused(&vendor, &place, 78, &places);
@@ -121,7 +121,7 @@ fn without_a_key_the_three_places_are_named_and_nothing_is_made() {
 fn an_api_that_cannot_be_reached_leaves_the_slot_open() {
     let address = Vendor::start().gone();
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.configure_for(&address, &Settings::weekly(&["a"]));
     let ended = place.growthd(&["refresh", "a"]).with_code(69);
     assert!(ended.out.starts_with("failed   a  cannot connect: "), "{ended:?}");
@@ -144,7 +144,7 @@ fn an_api_that_cannot_be_reached_leaves_the_slot_open() {
 fn an_answer_that_is_of_no_use_is_kept_and_tried_again() {
     let vendor = Vendor::start();
     let retry = "first_delay = \"1s\"";
-    let place = SlotWindow::new(&vendor, &Settings { retry, ..Settings::weekly(&["a", "b"]) });
+    let place = Setup::new(&vendor, &Settings { retry, ..Settings::weekly(&["a", "b"]) });
     let other = serde_json::json!({"id": "somebody-else"});
     vendor.queue("a", [Behaviour::Raw(b"<html>oops".to_vec()), Behaviour::Patch(other)]);
     let mut daemon = place.run();
@@ -173,7 +173,7 @@ fn sqlite(path: &Path, sql: &str) {
 #[test]
 fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
     let vendor = Vendor::start();
-    let place = || SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = || Setup::new(&vendor, &Settings::weekly(&["a"]));
 
     let somebodys = place();
     sqlite(&somebodys.file("growth.db"), "CREATE TABLE t (x); PRAGMA user_version = 1");
@@ -210,7 +210,7 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
 #[test]
 fn a_key_that_is_no_file_is_refused_and_not_waited_for() {
     let vendor = Vendor::start();
-    let key = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let key = Setup::new(&vendor, &Settings::weekly(&["a"]));
     fs::remove_file(key.file("api-key")).expect("a key");
     make_pipe(&key.file("api-key"));
     refused(&vendor, &key, 78, &["api-key is not a regular file"]);
@@ -222,7 +222,7 @@ fn a_key_that_is_no_file_is_refused_and_not_waited_for() {
 fn a_damaged_database_is_refused_with_what_to_do() {
     use std::os::unix::fs::FileExt;
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["b"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["b"]));
     place.growthd(&["refresh", "stranger"]).with_code(1);
     // The file alone, as a copy is made of it, and then a page of it overwritten.
     sqlite(&place.file("growth.db"), "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -238,7 +238,7 @@ fn a_damaged_database_is_refused_with_what_to_do() {
 #[test]
 fn a_folder_that_is_not_there_is_named() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let text = fs::read_to_string(place.file("config.toml")).expect("a file");
     place.write("config.toml", &text.replace("growth.db", "absent/growth.db"));
     refused(&vendor, &place, 74, &["absent", "No such file or directory"]);
@@ -251,7 +251,7 @@ fn a_folder_of_another_user_is_not_written() {
         return;
     }
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     chown(place.path(), Some(NOBODY), None).expect("root may");
     refused(&vendor, &place, 74, &["belongs to user nobody", "this is user root", "sudo -u"]);
     assert!(!place.has("growth.db"));
@@ -260,7 +260,7 @@ fn a_folder_of_another_user_is_not_written() {
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     for name in ["", "config.toml", "api-key"] {
         if is_root() {
             chown(place.file(name), Some(NOBODY), None).expect("root may");
@@ -285,7 +285,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 #[test]
 fn a_log_filter_that_is_none_is_a_usage_error() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut command = place.command(&["run"]);
     command.env("GROWTHD_LOG", "=,=");
     let ended = Ended::of(command).with_code(2);
@@ -295,7 +295,7 @@ fn a_log_filter_that_is_none_is_a_usage_error() {
 #[test]
 fn text_from_the_vendor_moves_no_cursor() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let nasty = "\u{1b}[2J\r\nroot: all is well\u{202e}";
     vendor.queue("a", [Behaviour::refusal(404, nasty, nasty)]);
     let ended = place.growthd(&["refresh", "a"]).with_code(69);

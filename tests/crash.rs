@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use growthd::simulated_api::Behaviour;
 
-use crate::harness::{Settings, SlotWindow, Vendor};
+use crate::harness::{Settings, Setup, Vendor};
 
 const ROUNDS: u64 = 10;
 
@@ -19,7 +19,7 @@ fn a_ledger_survives_kills_at_any_moment() {
         retry: "first_delay = \"1s\"\nmax_delay = \"1s\"\nmax_paid_attempts = 20",
         ..Settings::each_second(&ids)
     };
-    let place = SlotWindow::new(&vendor, &settings);
+    let place = Setup::new(&vendor, &settings);
     for (n, id) in ids.iter().enumerate() {
         let delay = Duration::from_millis(u64::try_from(n).expect("few") % 7 * 3);
         vendor.always(id, Behaviour::After(delay, Box::new(Behaviour::Answer)));

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
-use crate::harness::{Settings, SlotWindow, Vendor};
+use crate::harness::{Settings, Setup, Vendor};
 
 const DASHBOARD: &str = include_str!("../docs/grafana.json");
 
@@ -44,7 +44,7 @@ fn the_dashboard_asks_for_what_there_is() {
         free.local_addr().expect("an address").port()
     };
     let tables = format!("[budget]\nrefreshes = 10\n[http]\nlisten = \"127.0.0.1:{port}\"");
-    let place = SlotWindow::new(&vendor, &Settings { tables, ..Settings::weekly(&["a"]) });
+    let place = Setup::new(&vendor, &Settings { tables, ..Settings::weekly(&["a"]) });
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     place.growthd(&["backup", "copy.db"]).with_code(0);

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Database, SlotWindow, poll};
+use crate::harness::{Daemon, Database, Setup, poll};
 
 /// Everything that a year brings, by the words with which it is told.
 const TOLD: [&str; 16] = [
@@ -59,7 +59,7 @@ fn words(command: &str) -> Vec<&str> {
 
 #[test]
 fn the_demo_lives_through_a_year_and_what_it_says_to_type_answers() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     let ended = place.growthd(&["demo"]).with_code(0);
     assert_eq!(ended.err, "");
     for words in TOLD {
@@ -93,7 +93,7 @@ fn the_demo_lives_through_a_year_and_what_it_says_to_type_answers() {
 
 #[test]
 fn the_demo_writes_over_itself_and_ends_when_it_is_told_to() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     let path = place.file("growthd-demo/growth.db");
     for round in 0..2 {
         if round == 1 {
@@ -116,7 +116,7 @@ fn the_demo_writes_over_itself_and_ends_when_it_is_told_to() {
 
 #[test]
 fn the_demo_leaves_somebodys_folder_alone() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     std::fs::create_dir(place.file("growthd-demo")).expect("a folder");
     place.write("growthd-demo/config.toml", "mine");
     place.write("growthd-demo/growth.db", "mine too");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Ended, Settings, SlotWindow, Vendor};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor};
 
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
 
@@ -16,7 +16,7 @@ fn start(command: Command) -> JoinHandle<Ended> {
 }
 
 /// A daemon that has its baselines.
-fn settled(place: &SlotWindow, accounts: usize) -> Daemon {
+fn settled(place: &Setup, accounts: usize) -> Daemon {
     let mut daemon = place.run();
     for _ in 0..accounts {
         daemon.until("refreshed account=");
@@ -27,7 +27,7 @@ fn settled(place: &SlotWindow, accounts: usize) -> Daemon {
 #[test]
 fn a_refresh_beside_the_daemon_is_one_line_of_its_ledger() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a\nlabel = \"Ann\"", "b"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a\nlabel = \"Ann\"", "b"]));
     let daemon = settled(&place, 2);
     let ended = place.growthd(&["refresh", "a"]).with_code(0);
     assert!(ended.out.starts_with("ok       a (Ann)  "), "{ended:?}");
@@ -50,7 +50,7 @@ fn a_refresh_beside_the_daemon_is_one_line_of_its_ledger() {
 #[test]
 fn two_who_ask_for_one_account_at_once_spend_once() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let daemon = settled(&place, 1);
     vendor.always("a", Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer)));
     let first = start(place.command(&["refresh", "a"]));
@@ -67,7 +67,7 @@ fn two_who_ask_for_one_account_at_once_spend_once() {
 #[test]
 fn a_refresh_of_what_the_daemon_is_refreshing_waits_for_that() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     vendor.always("a", Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer)));
     let daemon = place.run().once_up();
     vendor.wait_for_calls(1);
@@ -81,7 +81,7 @@ fn a_refresh_of_what_the_daemon_is_refreshing_waits_for_that() {
 fn what_is_no_request_does_the_daemon_no_harm() {
     use std::io::{Read, Write};
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let daemon = settled(&place, 1);
     let lookup = |cron: &str, zone: &str, platform: &str| {
         format!(
@@ -117,9 +117,9 @@ fn what_is_no_request_does_the_daemon_no_harm() {
 }
 
 /// A daemon that takes its time, one call after the other.
-fn slow(vendor: &Vendor, accounts: &[&str]) -> (SlotWindow, Daemon) {
+fn slow(vendor: &Vendor, accounts: &[&str]) -> (Setup, Daemon) {
     let api = "max_in_flight = 1".to_owned();
-    let place = SlotWindow::new(vendor, &Settings { api, ..Settings::weekly(accounts) });
+    let place = Setup::new(vendor, &Settings { api, ..Settings::weekly(accounts) });
     let daemon = settled(&place, accounts.len());
     vendor.everywhere(Some(Behaviour::After(
         Duration::from_millis(600),

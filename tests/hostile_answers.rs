@@ -7,7 +7,7 @@ use std::thread;
 
 use growthd::simulated_api::Behaviour;
 
-use crate::harness::{KEY, Settings, SlotWindow, Socket, Then, Vendor};
+use crate::harness::{KEY, Settings, Setup, Socket, Then, Vendor};
 
 const GOOD: &str =
     r#"{"success":true,"data":{"account":{"id":"a","bio":"x","stats":{"followers":7}}}}"#;
@@ -139,8 +139,8 @@ fn each_answer_has_one_meaning_and_its_good_part_is_kept() {
     });
 }
 
-fn refresh(socket: &Socket, timeout: &str) -> (SlotWindow, Option<i32>) {
-    let place = SlotWindow::empty();
+fn refresh(socket: &Socket, timeout: &str) -> (Setup, Option<i32>) {
+    let place = Setup::empty();
     place.write_key();
     let api = format!("timeout = \"{timeout}\"");
     place.configure_for(socket.base_url(), &Settings { api, ..Settings::weekly(&["a"]) });
@@ -149,7 +149,7 @@ fn refresh(socket: &Socket, timeout: &str) -> (SlotWindow, Option<i32>) {
     (place, ended.code)
 }
 
-fn ledger(place: &SlotWindow) -> Vec<String> {
+fn ledger(place: &Setup) -> Vec<String> {
     place.database().rows(
         "SELECT r.outcome, r.http_status, r.spent, s.followers \
          FROM refreshes r LEFT JOIN snapshots s USING (refresh_id)",
@@ -272,7 +272,7 @@ fn the_worst_answers_at_once_fit_into_150_megabytes() {
     let ids: Vec<String> = (0..AT_ONCE).map(|n| format!("a{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let api = format!("max_in_flight = {AT_ONCE}\ntimeout = \"60s\"");
-    let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
     let heaviest = heaviest();
     for (id, behaviour) in ids.iter().zip(heaviest.iter().cycle()) {
         vendor.always(id, behaviour.clone());

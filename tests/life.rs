@@ -7,12 +7,12 @@ use growthd::clock::Time;
 use growthd::simulated_api::Behaviour;
 use rusqlite::types::Value;
 
-use crate::harness::{Settings, SlotWindow, Vendor};
+use crate::harness::{Settings, Setup, Vendor};
 
 #[test]
 fn a_baseline_is_bought_at_once_and_a_restart_buys_nothing_again() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
     let mut daemon = place.run();
     for _ in 0..3 {
         daemon.until("refreshed account=");
@@ -67,7 +67,7 @@ fn the_documented_answer_lands_in_its_columns_to_the_letter() {
     use Value::{Integer, Null, Real};
     let vendor = Vendor::start();
     let account = "clx123abc\nlabel = \"Fitness Guru\"\ntags = [\"client-a\", \"fit\"]";
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&[account]));
+    let place = Setup::new(&vendor, &Settings::weekly(&[account]));
     let mut daemon = place.run();
     let line = daemon.until("refreshed account=clx123abc");
     assert!(line.contains("cause=\"first\"") && line.contains("followers=1520000"), "{line}");
@@ -158,7 +158,7 @@ fn the_documented_answer_lands_in_its_columns_to_the_letter() {
 #[test]
 fn slots_are_served_as_they_come() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a"]));
+    let place = Setup::new(&vendor, &Settings::each_second(&["a"]));
     let daemon = place.run();
     vendor.wait_for_calls(4);
     daemon.stop();
@@ -178,7 +178,7 @@ fn a_thousand_accounts_over_three_starts_cost_a_thousand_calls() {
     let ids: Vec<String> = (0..1000).map(|n| format!("a{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let api = "max_in_flight = 16".to_owned();
-    let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
     vendor
         .everywhere(Some(Behaviour::After(Duration::from_millis(5), Box::new(Behaviour::Answer))));
     for calls in [300, 650] {

@@ -10,7 +10,7 @@ use growthd::clock::monotonic;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{PATIENCE, Settings, SlotWindow, Vendor, poll};
+use crate::harness::{PATIENCE, Settings, Setup, Vendor, poll};
 
 /// How long an end may take that waits for nobody but the log.
 const SOON: Duration = Duration::from_secs(8);
@@ -47,15 +47,15 @@ impl Drop for Running {
 }
 
 /// A log that says much, each second.
-fn talkative(vendor: &Vendor) -> (SlotWindow, Command) {
-    let place = SlotWindow::new(vendor, &Settings::each_second(&["a", "b"]));
+fn talkative(vendor: &Vendor) -> (Setup, Command) {
+    let place = Setup::new(vendor, &Settings::each_second(&["a", "b"]));
     let mut command = place.command(&["run"]);
     command.env("GROWTHD_LOG", "trace");
     (place, command)
 }
 
 #[track_caller]
-fn goes_on(vendor: &Vendor, place: &SlotWindow, running: Running) {
+fn goes_on(vendor: &Vendor, place: &Setup, running: Running) {
     vendor.wait_for_calls(vendor.call_count() + 4);
     running.ends_soon();
     let database = place.database();
@@ -110,7 +110,7 @@ fn a_full_disk_and_a_closed_descriptor_cost_nothing_but_lines() {
 #[test]
 fn what_was_lost_is_said_when_somebody_reads_again() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a", "b"]));
+    let place = Setup::new(&vendor, &Settings::each_second(&["a", "b"]));
     let pipe = place.file("log");
     let made = Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("mkfifo").success());
@@ -135,7 +135,7 @@ fn what_was_lost_is_said_when_somebody_reads_again() {
 
 #[test]
 fn the_last_words_wait_for_nobody() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     place.write("config.toml", "no toml");
     let (_reader, writer) = full_pipe();
     let mut running = Running::start(place.command(&["run"]), writer);
@@ -148,7 +148,7 @@ fn the_last_words_wait_for_nobody() {
 #[test]
 fn every_line_is_json_where_that_is_asked_for() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut running =
         Running::start(place.command(&["run", "--log-format", "json"]), Stdio::piped());
     let mut log = running.0.stderr.take().expect("a pipe");

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Ended, KEY, Settings, SlotWindow, Socket, Then, poll};
+use crate::harness::{Ended, KEY, Settings, Setup, Socket, Then, poll};
 
 /// A certificate authority that vouches for nobody. Its key was not kept.
 const AUTHORITY: &str = "\
@@ -32,8 +32,8 @@ const GOOD: &str = r#"{"success":true,"data":{"account":{"id":"a","stats":{"foll
 const PASSWORD: &str = "hunter2@proxy";
 
 /// One account, and these lines of `[api]`.
-fn place(base_url: &str, api: &str) -> SlotWindow {
-    let place = SlotWindow::empty();
+fn place(base_url: &str, api: &str) -> Setup {
+    let place = Setup::empty();
     place.write_key();
     place.write("authority.pem", AUTHORITY);
     place.write("nothing.pem", "");
@@ -43,13 +43,13 @@ fn place(base_url: &str, api: &str) -> SlotWindow {
 }
 
 /// The program with the certificates of this file alone.
-fn trusting(place: &SlotWindow, file: &str, arguments: &[&str]) -> Command {
+fn trusting(place: &Setup, file: &str, arguments: &[&str]) -> Command {
     let mut command = place.command(arguments);
     command.env("SSL_CERT_FILE", place.file(file)).env_remove("SSL_CERT_DIR");
     command
 }
 
-fn ledger(place: &SlotWindow) -> Vec<String> {
+fn ledger(place: &Setup) -> Vec<String> {
     place.database().rows("SELECT outcome, http_status, spent FROM refreshes")
 }
 

@@ -6,11 +6,11 @@ use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Settings, SlotWindow, Vendor};
+use crate::harness::{Settings, Setup, Vendor};
 
 fn redirect(to: &str) -> Behaviour {
     let headers = vec![("location".to_owned(), to.to_owned())];
-    Behaviour::ResponseKind { status: 307, headers, body: Vec::new() }
+    Behaviour::Response { status: 307, headers, body: Vec::new() }
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn each_answer_has_its_line_in_the_ledger() {
             scope.spawn(move || {
                 let vendor = Vendor::start();
                 let api = "timeout = \"1s\"".to_owned();
-                let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&["a"]) });
+                let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&["a"]) });
                 vendor.queue("a", [behaviour.clone()]);
                 let ended = place.growthd(&["refresh", "a"]);
                 let code = if expected.starts_with("ok") { 0 } else { 69 };
@@ -83,7 +83,7 @@ fn each_answer_has_its_line_in_the_ledger() {
 #[test]
 fn a_wait_is_kept_and_the_slot_served_after_it() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(
+    let place = Setup::new(
         &vendor,
         &Settings { retry: "first_delay = \"1s\"\nmax_delay = \"5s\"", ..Settings::weekly(&["a"]) },
     );
@@ -106,7 +106,7 @@ fn a_wait_is_kept_and_the_slot_served_after_it() {
 #[test]
 fn a_refused_key_opens_the_breaker_until_it_is_mended() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
     vendor.everywhere(Some(Behaviour::refusal(401, "INVALID_API_KEY", "no such key")));
     let mut daemon = place.run();
     let line = daemon.until("the vendor is in trouble");
@@ -147,11 +147,11 @@ fn a_refused_key_opens_the_breaker_until_it_is_mended() {
 fn a_redirect_is_not_followed_and_the_key_stays() {
     let vendor = Vendor::start();
     let second = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b"]));
     for status in [301, 302, 303, 307, 308] {
         let to = format!("{}/v1/social/account/a/refresh", second.base_url());
         let headers = vec![("location".to_owned(), to)];
-        vendor.queue("a", [Behaviour::ResponseKind { status, headers, body: Vec::new() }]);
+        vendor.queue("a", [Behaviour::Response { status, headers, body: Vec::new() }]);
         place.growthd(&["refresh", "a"]).with_code(69);
     }
     assert_eq!((vendor.call_count(), second.call_count()), (5, 0));
@@ -167,7 +167,7 @@ fn a_redirect_is_not_followed_and_the_key_stays() {
 #[test]
 fn one_that_is_not_found_holds_nobody_up_and_is_not_asked_again() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["gone\nlabel = \"Gone\"", "b"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["gone\nlabel = \"Gone\"", "b"]));
     vendor.always("gone", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"));
     let mut daemon = place.run();
     daemon.until("refreshed account=b");
@@ -200,7 +200,7 @@ fn trouble_of_everybody_takes_nobodys_slot() {
                 let vendor = Vendor::start();
                 let ids: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
                 let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-                let place = SlotWindow::new(&vendor, &Settings::weekly(&ids));
+                let place = Setup::new(&vendor, &Settings::weekly(&ids));
                 vendor.everywhere(Some(trouble.clone()));
                 let mut daemon = place.run();
                 daemon.until("the vendor is in trouble");
@@ -221,7 +221,7 @@ fn trouble_of_everybody_takes_nobodys_slot() {
 #[test]
 fn a_name_in_a_text_stops_nobody() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b", "c", "d", "e"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c", "d", "e"]));
     let text = "Account @credit.queen with an api key and a subscription not found";
     vendor.always("b", Behaviour::refusal(404, "NOT_FOUND", text));
     let daemon = place.run();
@@ -233,7 +233,7 @@ fn a_name_in_a_text_stops_nobody() {
 #[test]
 fn a_wrong_clock_opens_the_breaker_and_makes_the_snapshot_suspect() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b"]));
     let offset = 7200;
     vendor.everywhere(Some(Behaviour::ServerDate { offset, then: Box::new(Behaviour::Answer) }));
     let mut daemon = place.run();
@@ -255,7 +255,7 @@ fn a_wrong_clock_opens_the_breaker_and_makes_the_snapshot_suspect() {
 fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
     let vendor = Vendor::start();
     let retry = "first_delay = \"1s\"\nmax_delay = \"1s\"\nmax_paid_attempts = 2";
-    let place = SlotWindow::new(&vendor, &Settings { retry, ..Settings::weekly(&["a", "b"]) });
+    let place = Setup::new(&vendor, &Settings { retry, ..Settings::weekly(&["a", "b"]) });
     vendor.always("a", Behaviour::Cut);
     let daemon = place.run();
     let database = place.database_when_made();
@@ -269,7 +269,7 @@ fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
     assert!(status.out.contains("FAILING    a since "), "{status:?}");
 
     let skip = Settings { retry: "unknown = \"skip\"", ..Settings::weekly(&["a", "b"]) };
-    let place = SlotWindow::new(&vendor, &skip);
+    let place = Setup::new(&vendor, &skip);
     let mut daemon = place.run();
     daemon.until("not refreshed");
     daemon.stop();
@@ -281,8 +281,7 @@ fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
 fn nobody_waits_for_one_that_hangs() {
     let vendor = Vendor::start();
     let api = "timeout = \"1s\"\nmax_in_flight = 2".to_owned();
-    let place =
-        SlotWindow::new(&vendor, &Settings { api, ..Settings::each_second(&["sick", "b"]) });
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::each_second(&["sick", "b"]) });
     vendor.always("sick", Behaviour::Hang);
     let daemon = place.run();
     place.database_when_made().until("SELECT count(*) >= 4 FROM snapshots WHERE account_id = 'b'");

@@ -6,11 +6,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::harness::{Daemon, Ended, Settings, SlotWindow, Vendor, is_root, poll};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, is_root, poll};
 
 /// Asks Debian's `sqlite3`, as a user who can read the folder and not write it; `None` where
 /// there is no such program.
-fn ask(place: &SlotWindow, sql: &str) -> Option<Ended> {
+fn ask(place: &Setup, sql: &str) -> Option<Ended> {
     let mut command = Command::new("sqlite3");
     command.current_dir(place.path()).args(["file:growth.db?mode=ro", sql]);
     if is_root() {
@@ -29,7 +29,7 @@ fn ask(place: &SlotWindow, sql: &str) -> Option<Ended> {
 #[test]
 fn it_is_read_while_the_daemon_writes_and_after_it_stopped() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a", "b"]));
+    let place = Setup::new(&vendor, &Settings::each_second(&["a", "b"]));
     let daemon = place.run();
     let folder_mode = |mode| fs::set_permissions(place.path(), fs::Permissions::from_mode(mode));
     place.database_when_made().until("SELECT count(*) >= 2 FROM snapshots");
@@ -59,7 +59,7 @@ fn it_is_read_while_the_daemon_writes_and_after_it_stopped() {
 #[test]
 fn nobody_else_may_read_it_whatever_the_umask() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut shell = Command::new("sh");
     shell.current_dir(place.path()).args([
         "-c",

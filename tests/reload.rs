@@ -8,7 +8,7 @@ use growthd::simulated_api::KeySeen;
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
-use crate::harness::{EACH_SECOND, Settings, SlotWindow, Vendor, make_pipe, poll};
+use crate::harness::{EACH_SECOND, Settings, Setup, Vendor, make_pipe, poll};
 
 fn budget() -> String {
     "[budget]\nrefreshes = 1000".to_owned()
@@ -18,7 +18,7 @@ fn budget() -> String {
 fn what_changed_is_taken_and_what_it_costs_is_said() {
     let vendor = Vendor::start();
     let list = |accounts: &[&str]| Settings { tables: budget(), ..Settings::weekly(accounts) };
-    let place = SlotWindow::new(&vendor, &list(&["a", "b", "gone"]));
+    let place = Setup::new(&vendor, &list(&["a", "b", "gone"]));
     let mut daemon = place.run();
     for _ in 0..3 {
         daemon.until("refreshed account=");
@@ -57,7 +57,7 @@ fn what_changed_is_taken_and_what_it_costs_is_said() {
 #[test]
 fn a_broken_edit_changes_nothing_and_names_every_problem() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a"]));
+    let place = Setup::new(&vendor, &Settings::each_second(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
@@ -102,7 +102,7 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
 #[test]
 fn an_edit_is_noticed_where_that_was_asked_for() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = crate::harness::Daemon::start(place.command(&["run", "--watch"])).once_up();
     vendor.wait_for_calls(1);
     place.configure(&vendor, &Settings::weekly(&["a", "b"]));
@@ -121,7 +121,7 @@ fn an_edit_is_noticed_where_that_was_asked_for() {
 fn a_disabled_account_costs_nothing() {
     let vendor = Vendor::start();
     let off = "b\nenabled = false";
-    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a", off]));
+    let place = Setup::new(&vendor, &Settings::each_second(&["a", off]));
     let mut daemon = place.run();
     vendor.wait_for_calls(2);
     place.configure(
@@ -142,7 +142,7 @@ fn a_disabled_account_costs_nothing() {
 fn a_new_key_and_a_new_address_are_used_from_then_on() {
     let old = Vendor::start();
     let new = Vendor::of(growthd::simulated_api::World::with_any_account("another-key-0815"));
-    let place = SlotWindow::new(&old, &Settings::each_second(&["a"]));
+    let place = Setup::new(&old, &Settings::each_second(&["a"]));
     let mut daemon = place.run();
     old.wait_for_calls(2);
     place.write("api-key", "another-key-0815");
@@ -162,7 +162,7 @@ fn a_new_key_and_a_new_address_are_used_from_then_on() {
 fn the_call_after_a_mended_key_carries_the_new_one() {
     for _ in 0..12 {
         let vendor = Vendor::start();
-        let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b", "c", "d"]));
+        let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c", "d"]));
         place.write("api-key", "wrong-key-0815");
         let mut daemon = place.run();
         daemon.until("the vendor is in trouble");
@@ -182,7 +182,7 @@ fn the_call_after_a_mended_key_carries_the_new_one() {
 #[test]
 fn no_call_goes_to_an_address_that_was_replaced_before_it_was_claimed() {
     let (one, two) = (Vendor::start(), Vendor::start());
-    let place = SlotWindow::new(&one, &Settings::each_second(&["a", "b", "c"]));
+    let place = Setup::new(&one, &Settings::each_second(&["a", "b", "c"]));
     let mut daemon = place.run();
     one.wait_for_calls(3);
     for round in 0..12 {
@@ -211,7 +211,7 @@ fn has_reader(pipe: &Path) -> Option<fs::File> {
 #[test]
 fn a_stop_is_heard_while_a_reload_waits_for_its_file() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run().once_up();
     vendor.wait_for_calls(1);
     let config = place.file("config.toml");

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use crate::harness::{PATIENCE, Settings, SlotWindow, Vendor, poll};
+use crate::harness::{PATIENCE, Settings, Setup, Vendor, poll};
 
 const GET: &str = "GET /metrics HTTP/1.1\r\nHost: growthd\r\n\r\n";
 
@@ -26,12 +26,12 @@ fn answer(mut stream: &TcpStream) -> String {
     answer
 }
 
-fn listening() -> (Vendor, SlotWindow, String) {
+fn listening() -> (Vendor, Setup, String) {
     let vendor = Vendor::start();
     let address = free_address();
     let tables = format!("[http]\nlisten = \"{address}\"");
     let settings = Settings { tables, ..Settings::each_second(&["a"]) };
-    let place = SlotWindow::new(&vendor, &settings);
+    let place = Setup::new(&vendor, &settings);
     (vendor, place, address)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, KEY, Settings, SlotWindow, Vendor};
+use crate::harness::{Daemon, KEY, Settings, Setup, Vendor};
 
 /// Whether the bytes hold the key, as it is or as JSON wrote it.
 fn holds_the_key(bytes: &[u8]) -> bool {
@@ -31,7 +31,7 @@ fn bad_days(second: &Vendor) -> Vec<Behaviour> {
         let body = format!(
             r#"{{"success":false,"message":"your key {KEY} is no good","code":"{KEY}","x":"{KEY}{KEY}"}}"#
         );
-        Behaviour::ResponseKind { status, headers, body: body.into_bytes() }
+        Behaviour::Response { status, headers, body: body.into_bytes() }
     };
     let mut days: Vec<Behaviour> =
         [400, 403, 404, 429, 500, 503, 204, 200, 418].map(|status| echo(status, None)).into();
@@ -57,7 +57,7 @@ fn the_key_is_in_no_log_no_file_and_no_process_list() {
     let ids: Vec<String> = (0..days.len()).map(|n| format!("a{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let api = "timeout = \"1s\"\nmax_in_flight = 32".to_owned();
-    let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
     for (id, day) in ids.iter().zip(days.clone()) {
         vendor.always(id, day);
     }

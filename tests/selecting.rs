@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Settings, SlotWindow, Vendor};
+use crate::harness::{Settings, Setup, Vendor};
 use crate::past::Past;
 
 /// Two clients, and an account of both platforms for the first.
@@ -68,7 +68,7 @@ fn refresh_takes_the_enabled_ones_of_a_tag() {
         "clx2\ntags = [\"client-a\"]\nenabled = false",
         "clx3\ntags = [\"client-b\"]",
     ];
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&accounts));
+    let place = Setup::new(&vendor, &Settings::weekly(&accounts));
     let refreshed = |arguments: &[&str]| {
         let ended = place.growthd(&[&["refresh", "--json"], arguments].concat());
         let told = ended.with_code(0).json();

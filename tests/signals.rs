@@ -5,7 +5,7 @@ use std::time::Duration;
 use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Ended, Settings, SlotWindow, Vendor, poll};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
 
 fn slow() -> Behaviour {
     Behaviour::After(Duration::from_millis(600), Box::new(Behaviour::Answer))
@@ -15,7 +15,7 @@ fn slow() -> Behaviour {
 fn a_call_in_flight_is_recorded_before_the_end() {
     for signal in [Signal::TERM, Signal::INT] {
         let vendor = Vendor::start();
-        let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+        let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
         vendor.always("a", slow());
         let mut daemon = place.run().once_up();
         vendor.wait_for_calls(1);
@@ -31,7 +31,7 @@ fn a_call_in_flight_is_recorded_before_the_end() {
 #[test]
 fn a_second_signal_ends_at_once_and_the_next_start_marks_the_line_unknown() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     vendor.queue("a", [Behaviour::Hang]);
     let mut daemon = place.run().once_up();
     vendor.wait_for_calls(1);
@@ -55,7 +55,7 @@ fn a_stop_starts_nothing_more_that_a_person_asked_for() {
     let vendor = Vendor::start();
     let api = "max_in_flight = 1".to_owned();
     let settings = Settings { api, ..Settings::weekly(&["a", "b", "c", "d"]) };
-    let place = SlotWindow::new(&vendor, &settings);
+    let place = Setup::new(&vendor, &settings);
     let mut daemon = place.run();
     for _ in 0..4 {
         daemon.until("refreshed account=");
@@ -79,7 +79,7 @@ fn a_refresh_that_is_told_to_end_records_what_is_on_its_way() {
     for signal in [Signal::TERM, Signal::INT] {
         let vendor = Vendor::start();
         let api = "max_in_flight = 1".to_owned();
-        let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b"]) });
+        let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b"]) });
         vendor.everywhere(Some(slow()));
         let mut refresh = Daemon::start(place.command(&["refresh", "--all"]));
         vendor.wait_for_calls(1);
@@ -94,7 +94,7 @@ fn a_refresh_that_is_told_to_end_records_what_is_on_its_way() {
 #[test]
 fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::each_second(&["a"]));
+    let place = Setup::new(&vendor, &Settings::each_second(&["a"]));
     let daemon = place.run().once_up();
     let second = place.growthd(&["run"]).with_code(74);
     let line = second.err.lines().last().unwrap_or_default();
@@ -110,7 +110,7 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
 #[test]
 fn a_status_at_the_same_moment_does_not_keep_a_daemon_from_starting() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.growthd(&["refresh", "--all"]).with_code(0);
     let path = place.file("growth.db");
     let looking = std::sync::atomic::AtomicBool::new(true);
@@ -136,10 +136,10 @@ fn a_status_at_the_same_moment_does_not_keep_a_daemon_from_starting() {
 #[test]
 fn another_name_of_the_database_lets_no_second_daemon_in() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let daemon = place.run().once_up();
     vendor.wait_for_calls(1);
-    let (soft, hard) = (SlotWindow::empty(), SlotWindow::empty());
+    let (soft, hard) = (Setup::empty(), Setup::empty());
     std::os::unix::fs::symlink(place.file("growth.db"), soft.file("growth.db")).expect("a link");
     std::fs::hard_link(place.file("growth.db"), hard.file("growth.db")).expect("a link");
     for other in [&soft, &hard] {
@@ -158,7 +158,7 @@ fn another_name_of_the_database_lets_no_second_daemon_in() {
 #[test]
 fn a_start_waits_for_whoever_holds_the_database_for_a_moment() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.growthd(&["refresh", "--all"]).with_code(0);
     let reader = std::fs::File::open(place.file("growth.db")).expect("a database");
     reader.lock_shared().expect("a lock");
@@ -198,7 +198,7 @@ fn a_refresh_that_nobody_listens_to_records_all_the_same() {
     for (prepare, code) in [(full, 74), (closed, 0)] {
         for form in [&["refresh", "--all"][..], &["refresh", "--all", "--json"]] {
             let vendor = Vendor::start();
-            let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
+            let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
             let mut command = place.command(form);
             prepare(&mut command);
             let ended = command.status().expect("growthd can be run");
@@ -213,7 +213,7 @@ fn a_refresh_that_nobody_listens_to_records_all_the_same() {
 fn a_terminal_that_goes_away_ends_no_refresh() {
     let vendor = Vendor::start();
     let api = "max_in_flight = 1".to_owned();
-    let place = SlotWindow::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b"]) });
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b"]) });
     vendor.everywhere(Some(slow()));
     let mut refresh = Daemon::start(place.command(&["refresh", "--all"]));
     vendor.wait_for_calls(1);

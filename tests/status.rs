@@ -5,10 +5,10 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::harness::{Settings, SlotWindow, Vendor, poll};
+use crate::harness::{Settings, Setup, Vendor, poll};
 
 /// The names of what needs attention, and the whole summary.
-fn attention(place: &SlotWindow, arguments: &[&str]) -> (Vec<String>, serde_json::Value) {
+fn attention(place: &Setup, arguments: &[&str]) -> (Vec<String>, serde_json::Value) {
     let arguments = [&["status", "--json", "--quiet"], arguments].concat();
     let ended = place.growthd(&arguments);
     let mut json = ended.json();
@@ -26,7 +26,7 @@ fn attention(place: &SlotWindow, arguments: &[&str]) -> (Vec<String>, serde_json
 #[test]
 fn a_daemon_that_does_not_run_is_not_well_unless_none_is_meant_to() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.growthd(&["refresh", "a"]).with_code(0);
     let status = place.growthd(&["status"]).with_code(1);
     assert!(
@@ -50,7 +50,7 @@ fn a_budget_that_holds_accounts_back_is_not_well() {
     let vendor = Vendor::start();
     let tables = "[budget]\nrefreshes = 1".to_owned();
     let settings = Settings { tables, ..Settings::weekly(&["a", "b", "c"]) };
-    let place = SlotWindow::new(&vendor, &settings);
+    let place = Setup::new(&vendor, &settings);
     let mut daemon = place.run();
     daemon.until("refreshed account=");
     let (reasons, summary) = attention(&place, &[]);
@@ -71,7 +71,7 @@ fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
     let other = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = other.local_addr().expect("an address");
     let tables = format!("[http]\nlisten = \"{address}\"");
-    let place = SlotWindow::new(&vendor, &Settings { tables, ..Settings::weekly(&["a"]) });
+    let place = Setup::new(&vendor, &Settings { tables, ..Settings::weekly(&["a"]) });
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let (reasons, summary) = poll("the port to be tried", || {
@@ -92,7 +92,7 @@ fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
 #[test]
 fn an_edit_that_was_refused_and_a_late_backup_are_not_well() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     place.growthd(&["backup", "one.db", "--again-within", "1d"]).with_code(0);
@@ -128,7 +128,7 @@ fn the_summary_does_not_grow_with_the_list() {
     let vendor = Vendor::start();
     let many: Vec<String> = (0..300).map(|number| format!("a{number}\nenabled = false")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&many));
+    let place = Setup::new(&vendor, &Settings::weekly(&many));
     let daemon = place.run().once_up();
     let whole = place.growthd(&["status", "--json"]).with_code(0).json();
     assert_eq!(whole["accounts"].as_array().map(Vec::len), Some(300));

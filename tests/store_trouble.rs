@@ -5,7 +5,7 @@ use std::fs;
 
 use rusqlite::Connection;
 
-use crate::harness::{Daemon, Database, Settings, SlotWindow, Vendor};
+use crate::harness::{Daemon, Database, Settings, Setup, Vendor};
 
 /// Every call the vendor saw has its line in what `database` is now.
 #[track_caller]
@@ -15,8 +15,8 @@ fn every_call_has_its_line(vendor: &Vendor, database: &Database) {
     assert_eq!(database.one::<i64>(sql), calls);
 }
 
-fn busy_daemon(vendor: &Vendor) -> (SlotWindow, Daemon) {
-    let place = SlotWindow::new(vendor, &Settings::each_second(&["a", "b"]));
+fn busy_daemon(vendor: &Vendor) -> (Setup, Daemon) {
+    let place = Setup::new(vendor, &Settings::each_second(&["a", "b"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     daemon.until("refreshed account=a");
@@ -132,7 +132,7 @@ fn a_backup_put_back_after_a_stop_is_what_growthd_starts_with() {
 #[test]
 fn a_journal_that_a_reader_holds_is_told_of_once() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let reader = Connection::open(place.file("growth.db")).expect("a database");

@@ -3,14 +3,14 @@
 
 use growthd::simulated_api::Behaviour;
 
-use crate::harness::{Settings, SlotWindow, Vendor};
+use crate::harness::{Settings, Setup, Vendor};
 
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
 
 #[test]
 fn without_a_database_reading_says_so_and_makes_none() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     for arguments in [
         &["status"][..],
         &["status", "--json"],
@@ -34,7 +34,7 @@ fn without_a_database_reading_says_so_and_makes_none() {
 #[test]
 fn refresh_makes_a_database_only_where_the_configuration_names_it() {
     let vendor = Vendor::start();
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     place.write_key();
     let config = |database: &str| {
         format!(
@@ -57,7 +57,7 @@ fn refresh_makes_a_database_only_where_the_configuration_names_it() {
 fn refresh_takes_what_it_is_told_and_nothing_else() {
     let vendor = Vendor::start();
     let settings = Settings::weekly(&["a\nlabel = \"Ann\"", "b", "off\nenabled = false"]);
-    let place = SlotWindow::new(&vendor, &settings);
+    let place = Setup::new(&vendor, &settings);
 
     place.growthd(&["refresh"]).with_code(2);
     place.growthd(&["refresh", "a", "--all"]).with_code(2);
@@ -97,7 +97,7 @@ fn refresh_takes_what_it_is_told_and_nothing_else() {
 #[test]
 fn refresh_due_buys_what_is_owed_once() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b"]));
     let ended = place.growthd(&["refresh", "--due"]).with_code(0);
     assert!(ended.out.ends_with("2 of 2 refreshed\n"), "{ended:?}");
     let ended = place.growthd(&["refresh", "--due"]).with_code(0);
@@ -111,7 +111,7 @@ fn refresh_due_buys_what_is_owed_once() {
 #[test]
 fn refresh_says_how_the_api_refused() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a", "b"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b"]));
     vendor.always("a", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"));
     let ended = place.growthd(&["refresh", "a"]).with_code(69);
     let expected =
@@ -133,8 +133,7 @@ fn refresh_says_how_the_api_refused() {
 fn a_spent_budget_refuses_a_person_too() {
     let vendor = Vendor::start();
     let tables = "[budget]\nrefreshes = 2\nper = \"day\"".to_owned();
-    let place =
-        SlotWindow::new(&vendor, &Settings { tables, ..Settings::weekly(&["a", "b", "c"]) });
+    let place = Setup::new(&vendor, &Settings { tables, ..Settings::weekly(&["a", "b", "c"]) });
     let ended = place.growthd(&["refresh", "--all"]).with_code(1);
     assert!(ended.out.contains("the budget is spent until "), "{ended:?}");
     assert!(ended.out.contains("2 of 3 refreshed"), "{ended:?}");
@@ -152,7 +151,7 @@ fn check_says_whether_the_forecast_fits() {
         schedule: "cron = \"@daily\"",
         ..Settings::weekly(&["a", "b", "c\nenabled = false"])
     };
-    let place = SlotWindow::new(&vendor, &budget(100));
+    let place = Setup::new(&vendor, &budget(100));
     place.growthd(&["check"]).with_code(0);
     place.configure(&vendor, &budget(50));
     let ended = place.growthd(&["check"]).with_code(1);
@@ -163,7 +162,7 @@ fn check_says_whether_the_forecast_fits() {
 #[test]
 fn a_pipe_that_is_closed_is_no_error() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&["a"]));
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut command = place.command(&["check"]);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut child = command.spawn().expect("growthd can be run");

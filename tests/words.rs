@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use growthd::simulated_api::Behaviour;
 
-use crate::harness::{Ended, Settings, SlotWindow, Vendor};
+use crate::harness::{Ended, Settings, Setup, Vendor};
 
 /// What a terminal would hold.
 fn shown(ended: &Ended) -> String {
@@ -37,7 +37,7 @@ fn example() -> Settings {
 #[test]
 fn check_shows_what_will_be() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &example());
+    let place = Setup::new(&vendor, &example());
     assert_shown!(shown(&place.growthd(&["check"])), @r#"
     ACCOUNT  LABEL  CRON  ZONE  SPREAD  NEXT
     clx123abc  Fitness Guru  0 6 * * MON  UTC  -  [time]
@@ -55,7 +55,7 @@ fn check_shows_what_will_be() {
 
 #[test]
 fn check_names_every_problem_at_its_place() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     place.write(
         "config.toml",
         r#"[api]
@@ -93,7 +93,7 @@ id = "clx123abc"
     config.toml:21:6: duplicate `id` "clx123abc" (first on line 17)
     [exit 78]
     "#);
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     place.write("config.toml", "[api\n");
     assert_shown!(shown(&place.growthd(&["check"])), @r#"
     config.toml:1:5: unclosed table, expected `]`
@@ -104,7 +104,7 @@ id = "clx123abc"
 #[test]
 fn status_shows_how_things_stand() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &example());
+    let place = Setup::new(&vendor, &example());
     vendor.always(
         "clx456def",
         Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"),
@@ -146,7 +146,7 @@ fn status_shows_how_things_stand() {
 #[test]
 fn refresh_shows_what_came_of_it() {
     let vendor = Vendor::start();
-    let place = SlotWindow::new(&vendor, &example());
+    let place = Setup::new(&vendor, &example());
     vendor.always(
         "clx456def",
         Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"),
@@ -168,9 +168,9 @@ fn refresh_shows_what_came_of_it() {
 
 #[test]
 fn errors_say_what_to_do() {
-    let place = SlotWindow::empty();
+    let place = Setup::empty();
     let mut text = String::new();
-    let mut note = |place: &SlotWindow, arguments: &[&str]| {
+    let mut note = |place: &Setup, arguments: &[&str]| {
         let ended = place.growthd(arguments);
         write!(text, "$ growthd {}\n{}\n", arguments.join(" "), shown(&ended)).expect("a string");
     };

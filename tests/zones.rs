@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Ended, Settings, SlotWindow, Vendor};
+use crate::harness::{Ended, Settings, Setup, Vendor};
 
 /// A zone seven hours ahead of UTC, as zoneinfo folders hold it (RFC 8536).
 fn seven_ahead() -> Vec<u8> {
@@ -25,7 +25,7 @@ fn seven_ahead() -> Vec<u8> {
     [block(false), block(true)].concat()
 }
 
-fn check(place: &SlotWindow, zones: &Path) -> Ended {
+fn check(place: &Setup, zones: &Path) -> Ended {
     let mut command = place.command(&["check"]);
     command.env("TZDIR", zones);
     Ended::of(command)
@@ -39,11 +39,11 @@ fn zones_are_those_of_the_system() {
     fs::create_dir(zones.path().join("Europe")).expect("a folder");
     fs::write(zones.path().join("Europe/London"), seven_ahead()).expect("a zone");
 
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&[&account("Europe/London")]));
+    let place = Setup::new(&vendor, &Settings::weekly(&[&account("Europe/London")]));
     let ended = check(&place, zones.path()).with_code(0);
     assert!(ended.out.contains("T23:00:00Z"), "{ended:#?}");
 
-    let place = SlotWindow::new(&vendor, &Settings::weekly(&[&account("Asia/Tokyo")]));
+    let place = Setup::new(&vendor, &Settings::weekly(&[&account("Asia/Tokyo")]));
     let ended = check(&place, zones.path()).with_code(78);
     assert!(ended.err.contains("there is no time zone \"Asia/Tokyo\""), "{ended:#?}");
     // A folder without a zone in it is none.
@@ -57,7 +57,7 @@ fn a_zone_of_twenty_megabytes_is_refused_in_a_line() {
     let vendor = Vendor::start();
     let endless = "Europe/London".repeat(1_600_000);
     let settings = Settings::weekly(&[&format!("a\ntimezone = \"{endless}\"")]);
-    let ended = SlotWindow::new(&vendor, &settings).growthd(&["check"]).with_code(78);
+    let ended = Setup::new(&vendor, &settings).growthd(&["check"]).with_code(78);
     assert!(ended.err.contains("there is no time zone \"Europe/London"), "{}", &ended.err[..80]);
     assert!(ended.err.lines().all(|line| line.len() < 400), "{} bytes", ended.err.len());
 }
@@ -70,7 +70,7 @@ fn check_says_where_a_pattern_means_either_day() {
         "b\ncron = \"0 6 1 * MON\"",
         "c\ncron = \"0 6 1-7 * +MON\"",
     ]);
-    let ended = SlotWindow::new(&vendor, &settings).growthd(&["check"]).with_code(0);
+    let ended = Setup::new(&vendor, &settings).growthd(&["check"]).with_code(0);
     let notes: Vec<&str> = ended.out.lines().filter(|line| line.starts_with("note")).collect();
     let [note] = notes[..] else { panic!("one note: {notes:?}") };
     assert!(note.contains("\"0 6 1 * MON\"") && note.contains("match either"), "{note}");

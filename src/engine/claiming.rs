@@ -98,7 +98,7 @@ impl Claiming<'_, '_> {
         let wake = match done < requests.len() {
             true => gate.wake(Some(time), None),
             // What is left as it is until the clock is confirmed is no reason for another turn.
-            false if self.progress.is_clock_doubted() && self.in_flight == 0 => {
+            false if self.progress.may_not_skip(self.now) && self.in_flight == 0 => {
                 Some(Now(self.now.0.saturating_add(IN_DOUBT)))
             }
             false => gate.wake(due, self.later(&gate)?),
@@ -237,7 +237,7 @@ impl Claiming<'_, '_> {
             }
             self.look_at(key, gate, room)?;
         }
-        Ok(!self.progress.is_clock_doubted())
+        Ok(!self.progress.may_not_skip(self.now))
     }
 
     /// Whose turn it is.
@@ -271,7 +271,7 @@ impl Claiming<'_, '_> {
             }
         }
         // What a clock that may be wrong would pass over is left for one that is confirmed.
-        if self.progress.is_clock_doubted() && matches!(step, Step::Skip(..)) {
+        if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
             return Ok(());
         }
         let slot = match step {
@@ -364,7 +364,7 @@ impl Claiming<'_, '_> {
     pub(super) fn sweep(&mut self) -> Result<(), StoreError> {
         let is_wanted = match self.mode {
             ClaimMode::Due => self.progress.is_sweep_due(self.now),
-            ClaimMode::Nothing => !self.progress.is_clock_doubted(),
+            ClaimMode::Nothing => !self.progress.may_not_skip(self.now),
             ClaimMode::Asked => false,
         };
         if !is_wanted {

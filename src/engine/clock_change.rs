@@ -3,7 +3,7 @@
 use crate::clock::{Moment, Now};
 use crate::engine::account_state::AccountState;
 use crate::engine::settling::{Settling, set_state};
-use crate::engine::{DOUBT, Progress, SET};
+use crate::engine::{Progress, SET};
 use crate::store::StoreError;
 
 /// The longest distance to a next try that any back-off sets, in seconds, whatever the
@@ -48,9 +48,6 @@ impl ClockChange {
             progress.clock_doubted_since = Some(now);
             progress.wants_half_open = true;
         }
-        let is_over = |since: Now| now.0.abs_diff(since.0) > DOUBT.unsigned_abs();
-        progress.clock_doubted_since =
-            progress.clock_doubted_since.filter(|since| !is_over(*since));
     }
 }
 

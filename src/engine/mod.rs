@@ -66,7 +66,7 @@ pub use watchlist::Changes;
 /// milliseconds.
 const SET: i64 = 3_600_000;
 
-/// How long a clock that was set stays in doubt where no answer comes to confirm it, in
+/// How long nothing is passed over under a clock that was set and that no answer has confirmed, in
 /// milliseconds.
 const DOUBT: i64 = 3_600_000;
 
@@ -288,9 +288,16 @@ impl Progress {
         self.clock_doubted_since.is_some()
     }
 
+    /// Whether what the clock says would be passed over is left for one that is confirmed. Not for
+    /// ever: where nothing is called, nothing confirms it.
+    fn may_not_skip(&self, now: Now) -> bool {
+        let is_young = |since: Now| now.0.abs_diff(since.0) <= DOUBT.unsigned_abs();
+        self.clock_doubted_since.is_some_and(is_young)
+    }
+
     /// When to look for replaced slots again, while something is due that is not served.
     fn sweep_wake(&self, wake: Option<Now>, due: Option<Time>, now: Now) -> Option<Now> {
-        let is_wanted = due.is_some_and(|due| due <= now.time()) && !self.is_clock_doubted();
+        let is_wanted = due.is_some_and(|due| due <= now.time()) && !self.may_not_skip(now);
         let sweep = match (self.sweeping_after, self.swept) {
             (Some(_), _) => Some(now),
             (None, swept) => swept.map(|swept| Now(swept.0.saturating_add(SWEEP))),
@@ -300,7 +307,7 @@ impl Progress {
 
     fn is_sweep_due(&self, now: Now) -> bool {
         let is_due = |then: Now| now.0.abs_diff(then.0) >= SWEEP.unsigned_abs();
-        !self.is_clock_doubted() && (self.sweeping_after.is_some() || self.swept.is_none_or(is_due))
+        !self.may_not_skip(now) && (self.sweeping_after.is_some() || self.swept.is_none_or(is_due))
     }
 }
 

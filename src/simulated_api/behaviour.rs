@@ -18,7 +18,7 @@ pub enum Behaviour {
     Answer,
     /// Exactly this. hyper sends no final status below 200 and no body with 204 and 304, and
     /// sets the length itself: headers that frame the body do not belong here.
-    ResponseKind {
+    Response {
         /// 200 to 999.
         status: u16,
         /// As sent, a name may repeat; there is no content type unless given here.
@@ -64,7 +64,7 @@ pub enum Behaviour {
 impl Behaviour {
     /// A refusal in the first documented shape, such as `(403, "FORBIDDEN", …)`.
     pub fn refusal(status: u16, code: &str, message: &str) -> Behaviour {
-        Behaviour::ResponseKind {
+        Behaviour::Response {
             status,
             headers: vec![("content-type".to_owned(), JSON.to_owned())],
             body: refusal_body(code, message, None),
@@ -76,7 +76,7 @@ impl Behaviour {
         let mut headers = vec![("content-type".to_owned(), JSON.to_owned())];
         headers.extend(retry_after.map(|s| ("retry-after".to_owned(), s.to_string())));
         let body = error_body("RATE_LIMITED", "Rate limit exceeded: 60 requests per minute");
-        Behaviour::ResponseKind { status: 429, headers, body }
+        Behaviour::Response { status: 429, headers, body }
     }
 
     /// Takes the delays and the shifted dates off a behaviour.
@@ -104,13 +104,13 @@ impl Behaviour {
 
     /// Whether the vendor went to the platform for it, so that the account is a step older.
     pub(super) fn scrapes(&self) -> bool {
-        !matches!(self, Behaviour::ResponseKind { .. } | Behaviour::Raw(_))
+        !matches!(self, Behaviour::Response { .. } | Behaviour::Raw(_))
     }
 
     /// Whether a vendor that charges whenever it may would have taken a credit.
     pub(super) fn charges(&self, account_exists: bool) -> bool {
         match self {
-            Behaviour::ResponseKind { status, .. } => !(300..500).contains(status),
+            Behaviour::Response { status, .. } => !(300..500).contains(status),
             Behaviour::Raw(_) => true,
             _ => account_exists,
         }

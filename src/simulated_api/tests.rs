@@ -187,12 +187,12 @@ async fn a_reply_is_sent_as_it_is() {
     let api = documented().await;
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = vec![header("location", "http://127.0.0.1:1/"), header("x-a", "1")];
-    api.queue(ID, [Behaviour::ResponseKind { status: 307, headers, body: b"moved".to_vec() }]);
+    api.queue(ID, [Behaviour::Response { status: 307, headers, body: b"moved".to_vec() }]);
     let (head, body) = refresh(&api).await;
     assert!(head.starts_with("HTTP/1.1 307") && head.contains("location: http://127.0.0.1:1/"));
     assert!(!head.contains("content-type") && body == "moved", "{head}");
 
-    api.queue(ID, [Behaviour::ResponseKind { status: 99, headers: Vec::new(), body: Vec::new() }]);
+    api.queue(ID, [Behaviour::Response { status: 99, headers: Vec::new(), body: Vec::new() }]);
     assert!(refresh(&api).await.1.contains("IMPOSSIBLE_SCRIPT"));
     api.queue(ID, [Behaviour::Raw(b"<html>\xff".to_vec())]);
     let mut stream = begin(&api, "POST", REFRESH, "k", "").await;

@@ -228,7 +228,7 @@ async fn carry_out(
     let content = match core {
         Behaviour::Hang => return pending().await,
         Behaviour::Cut => return Err(Severed),
-        Behaviour::ResponseKind { status, headers, body } => {
+        Behaviour::Response { status, headers, body } => {
             let response = reply(ticket, status, &headers, body);
             return Ok(dated(response, date_offset, vendor.now()));
         }

@@ -3,8 +3,8 @@
 
 mod daemon;
 mod database;
-mod place;
 mod program;
+mod setup;
 mod socket;
 mod vendor;
 
@@ -12,8 +12,8 @@ use std::time::Duration;
 
 pub use daemon::Daemon;
 pub use database::Database;
-pub use place::{Settings, SlotWindow};
 pub use program::{Ended, is_root};
+pub use setup::{Settings, Setup};
 pub use socket::{Socket, Then};
 pub use vendor::Vendor;
 

@@ -57,22 +57,22 @@ impl Settings {
 }
 
 /// A folder of growthd's own.
-pub struct SlotWindow {
+pub struct Setup {
     folder: TempDir,
 }
 
-impl SlotWindow {
+impl Setup {
     /// With nothing in it.
-    pub fn empty() -> SlotWindow {
+    pub fn empty() -> Setup {
         let folder = tempfile::tempdir().expect("a folder");
         // So that another user can be let in to read.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-        SlotWindow { folder }
+        Setup { folder }
     }
 
     /// With a key and this configuration.
-    pub fn new(vendor: &Vendor, settings: &Settings) -> SlotWindow {
-        let place = SlotWindow::empty();
+    pub fn new(vendor: &Vendor, settings: &Settings) -> Setup {
+        let place = Setup::empty();
         place.write_key();
         place.configure(vendor, settings);
         place
