@@ -41,7 +41,7 @@ impl<T> Known<T> {
             let shared: Arc<str> = text.into();
             let outcome = match text.len() <= LONGEST_TEXT {
                 true => read(text),
-                false => Err(format!("is too long: over {LONGEST_TEXT} characters")),
+                false => Err(format!("too long: over {LONGEST_TEXT} characters")),
             };
             known.insert(shared.clone(), Known { outcome, text: shared });
         }

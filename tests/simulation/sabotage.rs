@@ -50,26 +50,26 @@ pub enum Sabotage {
     SpendLost,
 }
 
-/// Each, and the promises one of which it must break.
-pub const SABOTAGES: [(Sabotage, &[Promise]); 18] = [
-    (Sabotage::NoLedger, &[Promise::LedgerFirst]),
-    (Sabotage::BudgetUntold, &[Promise::Budget]),
-    (Sabotage::SlotOpenedAgain, &[Promise::NothingUnneeded]),
-    (Sabotage::Forgotten, &[Promise::NextDue, Promise::Served]),
-    (Sabotage::SlotTaken, &[Promise::SlotKept]),
-    (Sabotage::EditLost, &[Promise::EditKept]),
-    (Sabotage::FailureHeardAsWait, &[Promise::OwnTrouble]),
-    (Sabotage::ThrottleUnheard, &[Promise::Throttling]),
-    (Sabotage::RefusalUnheard, &[Promise::BackOff]),
-    (Sabotage::ReloadsUntold, &[Promise::FewProbes]),
-    (Sabotage::SupersededUntold, &[Promise::Skipped]),
-    (Sabotage::AttemptsUntold, &[Promise::PaidAttempts]),
-    (Sabotage::SetUnheard, &[Promise::ClockConfirmed]),
-    (Sabotage::CatchUpUntold, &[Promise::Lateness]),
-    (Sabotage::DateUnheard, &[Promise::Verdict, Promise::Served]),
-    (Sabotage::PaceUntold, &[Promise::Pace]),
-    (Sabotage::SnapshotChanged, &[Promise::HistoryStays]),
-    (Sabotage::SpendLost, &[Promise::Spent]),
+/// Each, the promises one of which it must break, and within how many of the first seeds.
+pub const SABOTAGES: [(Sabotage, &[Promise], u64); 18] = [
+    (Sabotage::NoLedger, &[Promise::LedgerFirst], 1),
+    (Sabotage::BudgetUntold, &[Promise::Budget], 5),
+    (Sabotage::SlotOpenedAgain, &[Promise::NothingUnneeded], 40),
+    (Sabotage::Forgotten, &[Promise::NextDue, Promise::Served], 1),
+    (Sabotage::SlotTaken, &[Promise::SlotKept], 40),
+    (Sabotage::EditLost, &[Promise::EditKept], 40),
+    (Sabotage::FailureHeardAsWait, &[Promise::OwnTrouble], 4),
+    (Sabotage::ThrottleUnheard, &[Promise::Throttling], 3),
+    (Sabotage::RefusalUnheard, &[Promise::BackOff], 1),
+    (Sabotage::ReloadsUntold, &[Promise::FewProbes], 40),
+    (Sabotage::SupersededUntold, &[Promise::Skipped], 4),
+    (Sabotage::AttemptsUntold, &[Promise::PaidAttempts], 2),
+    (Sabotage::SetUnheard, &[Promise::ClockConfirmed], 40),
+    (Sabotage::CatchUpUntold, &[Promise::Lateness], 2),
+    (Sabotage::DateUnheard, &[Promise::Verdict, Promise::Served], 3),
+    (Sabotage::PaceUntold, &[Promise::Pace], 2),
+    (Sabotage::SnapshotChanged, &[Promise::HistoryStays], 1),
+    (Sabotage::SpendLost, &[Promise::Spent], 1),
 ];
 
 impl Sabotage {
