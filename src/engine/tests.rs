@@ -580,3 +580,20 @@ fn requests_and_slots_take_turns() {
     assert_eq!(served.len(), 200);
     assert!(world.engine.cancel(RequesterId(1)) < 100);
 }
+
+#[test]
+fn a_clock_that_stays_wrong_is_probed_now_and_then() {
+    let mut world = World::settled(&list(3, "0 6 * * MON"), config());
+    world.is_dated = true;
+    let well = |id: &str, _: i64| good(id, 200);
+    world.until(MONDAY - 2 * MINUTE, &well);
+    // Fifteen hours ahead for an hour: one slot is called early, and nobody believes the answer.
+    world.skew = 15 * HOUR * 1000;
+    world.until(MONDAY - 2 * MINUTE + HOUR, &well);
+    let calls = world.calls.len();
+    assert!((4..=8).contains(&calls), "{calls}: {:?}", world.calls);
+    world.skew = 0;
+    world.until(MONDAY + 2 * HOUR, &well);
+    let tx = world.engine.store().look().expect("a look");
+    assert_eq!(tx.overview(Time(MONDAY + 2 * HOUR)).expect("an overview").overdue, 0);
+}
