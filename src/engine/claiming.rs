@@ -2,7 +2,7 @@
 
 use crate::clock::{Now, Time};
 use crate::engine::account_state::AccountState;
-use crate::engine::breaker::{Breaker, Candidate};
+use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::candidates::Candidates;
 use crate::engine::gate::Gate;
 use crate::engine::replaced::Replaced;
@@ -16,6 +16,9 @@ use crate::store::{Account, AccountKey, Cause, StoreError, WriteTx};
 /// How many accounts one turn looks at: a bound on how long a transaction lasts where thousands
 /// of slots are passed over at once.
 const LOOKED_AT: usize = 2048;
+
+/// How many accounts one turn looks at for whom to probe.
+const PROBE_CANDIDATES: usize = 256;
 
 /// How soon a turn looks again while the clock is in doubt, in milliseconds.
 const IN_DOUBT: i64 = 60_000;
@@ -222,35 +225,45 @@ impl Claiming<'_, '_> {
 
     /// Claims for due accounts; answers whether there were more than one turn should look at.
     fn claim_due(&mut self, gate: &Gate, room: &mut Room) -> Result<bool, StoreError> {
-        if self.mode != ClaimMode::Due {
+        if self.mode != ClaimMode::Due || room.calls == 0 {
             return Ok(false);
         }
-        let mut last = None;
+        if let Some(open) = &gate.breaker {
+            return self.claim_probe(open, gate, room);
+        }
         for _ in 0..LOOKED_AT {
             if room.calls == 0 {
                 return Ok(false);
             }
-            let Some(key) = self.next_candidate(gate)? else { return Ok(false) };
-            // Left as it is by a clock in doubt, it would be the next for ever.
-            if last.replace(key) == Some(key) {
+            let time = self.now.time();
+            let Some(key) = self.candidates.next(self.tx, time)? else { return Ok(false) };
+            self.look_at(key, gate, room)?;
+        }
+        // What is left as it is by a clock in doubt would be looked at for ever.
+        Ok(!self.progress.may_not_skip(self.now))
+    }
+
+    /// Claims a probe: of a fresh account if one is due, else of another one each time. Some may
+    /// only be passed over.
+    fn claim_probe(
+        &mut self,
+        open: &OpenBreaker,
+        gate: &Gate,
+        room: &mut Room,
+    ) -> Result<bool, StoreError> {
+        let time = self.now.time();
+        let mut keys = self.tx.due_fresh(time, PROBE_CANDIDATES)?;
+        let is_behind = keys.len() == PROBE_CANDIDATES;
+        if open.probe_time(Candidate::Failed, time) <= time {
+            keys.extend(self.tx.due_failed(time, open.last_account, PROBE_CANDIDATES)?);
+        }
+        for key in keys {
+            if room.calls == 0 {
                 return Ok(false);
             }
             self.look_at(key, gate, room)?;
         }
-        Ok(!self.progress.may_not_skip(self.now))
-    }
-
-    /// Whose turn it is.
-    fn next_candidate(&mut self, gate: &Gate) -> Result<Option<AccountKey>, StoreError> {
-        let time = self.now.time();
-        let Some(open) = &gate.breaker else { return self.candidates.next(self.tx, time) };
-        if let Some(fresh) = self.tx.due_fresh(time)? {
-            return Ok(Some(fresh));
-        }
-        match open.probe_time(Candidate::Failed, time) <= time {
-            true => self.tx.due_after(time, open.last_account),
-            false => Ok(None),
-        }
+        Ok(is_behind && !self.progress.may_not_skip(self.now))
     }
 
     fn look_at(&mut self, key: AccountKey, gate: &Gate, room: &mut Room) -> Result<(), StoreError> {

@@ -51,9 +51,9 @@ impl Gate {
             }
         }
         if let Some(open) = &gate.breaker {
-            let candidate = match tx.due_fresh(time)? {
-                Some(_) => Candidate::Fresh,
-                None => Candidate::Failed,
+            let candidate = match tx.due_fresh(time, 1)?.is_empty() {
+                false => Candidate::Fresh,
+                true => Candidate::Failed,
             };
             let probe = open.probe_time(candidate, time);
             gate.not_before(probe.into());

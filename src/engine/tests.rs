@@ -583,7 +583,10 @@ fn requests_and_slots_take_turns() {
 
 #[test]
 fn a_clock_that_stays_wrong_is_probed_now_and_then() {
-    let mut world = World::settled(&list(3, "0 6 * * MON"), config());
+    let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    let mut accounts = list(3, "0 6 * * MON");
+    accounts.push(entry("b", "0 20 * * MON"));
+    let mut world = World::settled(&accounts, never);
     world.is_dated = true;
     let well = |id: &str, _: i64| good(id, 200);
     world.until(MONDAY - 2 * MINUTE, &well);

@@ -238,14 +238,15 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The due account that has not failed since its last ok, the longest without a snapshot.
-    pub(crate) fn due_fresh(&self, now: Time) -> Result<Option<AccountKey>, StoreError> {
+    /// Up to `limit` due accounts that have not failed since their last ok, the longest without a
+    /// snapshot first.
+    pub(crate) fn due_fresh(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(due_accounts!(
             "a.account",
-            "AND a.last_failure IS NULL ORDER BY a.last_refresh, a.next_due, a.account LIMIT 1"
+            "AND a.last_failure IS NULL ORDER BY a.last_refresh, a.next_due, a.account LIMIT ?2"
         ))?;
-        let mut rows = statement.query_map([now], |row| row.get(0))?;
-        Ok(rows.next().transpose()?)
+        let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The key of the account with this id, removed ones included.
@@ -273,18 +274,20 @@ impl ReadTx<'_> {
         keys_and_ids(statement.query([now])?)
     }
 
-    /// The first due account after `last` in an order that goes round.
-    pub(crate) fn due_after(
+    /// Up to `limit` due accounts that have failed since their last ok, those after `last` first,
+    /// in an order that goes round.
+    pub(crate) fn due_failed(
         &self,
         now: Time,
         last: AccountKey,
-    ) -> Result<Option<AccountKey>, StoreError> {
+        limit: usize,
+    ) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(due_accounts!(
             "a.account",
-            "ORDER BY a.account <= ?2, a.account LIMIT 1"
+            "AND a.last_failure IS NOT NULL ORDER BY a.account <= ?2, a.account LIMIT ?3"
         ))?;
-        let mut rows = statement.query_map(params![now, last], |row| row.get(0))?;
-        Ok(rows.next().transpose()?)
+        let rows = statement.query_map(params![now, last, limit], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Up to `limit` due accounts after `last`, by their keys, that were due before `before`:
