@@ -7,11 +7,11 @@
 //! So a year is the same year however busy the machine is, and no answer's date contradicts its
 //! arrival.
 //!
-//! - [`year`]: what happens in it, and when. Pure.
-//! - [`creators`]: the accounts, as functions of the time. Pure.
-//! - [`folder`]: what is left behind.
-//! - [`stage`]: the engine at work, on the clock.
-//! - [`show`]: what a person sees of it.
+//! - `year`: what happens in it, and when. Pure.
+//! - `creators`: the accounts, as functions of the time. Pure.
+//! - `folder`: what is left behind.
+//! - `stage`: the engine at work, on the clock.
+//! - `show`: what a person sees of it.
 
 mod creators;
 mod folder;
