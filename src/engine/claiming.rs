@@ -59,7 +59,7 @@ impl Claiming<'_, '_> {
     pub(super) fn claim(mut self, requests: &RequestQueue) -> Result<Claimed, StoreError> {
         let time = self.now.time();
         if self.breaker.as_open().is_some() && self.is_grantable(requests)? {
-            self.want_half_open()?;
+            self.want_half_open();
         }
         let gate = self.gate()?;
         let limit = if gate.is_open(self.now) { gate.limit } else { 0 };
@@ -139,14 +139,13 @@ impl Claiming<'_, '_> {
         Ok(false)
     }
 
-    fn want_half_open(&mut self) -> Result<(), StoreError> {
+    /// For this turn alone: where it cannot be granted now, the request is declined.
+    fn want_half_open(&mut self) {
         if let Breaker::Open(open) = &self.breaker
             && !open.half_open.is_wanted
         {
-            // Of this turn alone: where it cannot be granted now, the request is declined.
             *self.breaker = Breaker::Open(open.clone().want_half_open());
         }
-        Ok(())
     }
 
     /// Deals with one request, unless it has to wait for room.
@@ -180,10 +179,10 @@ impl Claiming<'_, '_> {
         }
         let before = room.calls;
         match is_open_slot {
-            true => self.look_at(key, gate, room)?,
+            true => self.look_at(key, room)?,
             false => {
                 let window = account.window(self.schedules, self.now.time())?;
-                self.call(&account, Cause::Manual, None, window.interval(), gate, room)?;
+                self.call(&account, Cause::Manual, None, window.interval(), room)?;
             }
         }
         match room.calls < before {
@@ -229,7 +228,7 @@ impl Claiming<'_, '_> {
             return Ok(false);
         }
         if let Some(open) = &gate.breaker {
-            return self.claim_probe(open, gate, room);
+            return self.claim_probe(open, room);
         }
         for _ in 0..LOOKED_AT {
             if room.calls == 0 {
@@ -237,7 +236,7 @@ impl Claiming<'_, '_> {
             }
             let time = self.now.time();
             let Some(key) = self.candidates.next(self.tx, time)? else { return Ok(false) };
-            self.look_at(key, gate, room)?;
+            self.look_at(key, room)?;
         }
         // What is left as it is by a clock in doubt would be looked at for ever.
         Ok(!self.progress.may_not_skip(self.now))
@@ -245,12 +244,7 @@ impl Claiming<'_, '_> {
 
     /// Claims a probe: of a fresh account if one is due, else of another one each time. Some may
     /// only be passed over.
-    fn claim_probe(
-        &mut self,
-        open: &OpenBreaker,
-        gate: &Gate,
-        room: &mut Room,
-    ) -> Result<bool, StoreError> {
+    fn claim_probe(&mut self, open: &OpenBreaker, room: &mut Room) -> Result<bool, StoreError> {
         let time = self.now.time();
         let mut keys = self.tx.due_fresh(time, PROBE_CANDIDATES)?;
         let is_behind = keys.len() == PROBE_CANDIDATES;
@@ -261,12 +255,12 @@ impl Claiming<'_, '_> {
             if room.calls == 0 {
                 return Ok(false);
             }
-            self.look_at(key, gate, room)?;
+            self.look_at(key, room)?;
         }
         Ok(is_behind && !self.progress.may_not_skip(self.now))
     }
 
-    fn look_at(&mut self, key: AccountKey, gate: &Gate, room: &mut Room) -> Result<(), StoreError> {
+    fn look_at(&mut self, key: AccountKey, room: &mut Room) -> Result<(), StoreError> {
         let time = self.now.time();
         let Some(mut account) = self.tx.account(key)? else { return Ok(()) };
         let is_due = account.state.next_due.is_some_and(|due| due <= time);
@@ -302,9 +296,9 @@ impl Claiming<'_, '_> {
                 {
                     let state = due.state.replace(slot);
                     set_state(&mut account, state, window);
-                    self.tx.save_state(key, &account.state, account.interval)?;
+                    self.tx.save(&account)?;
                 }
-                self.call(&account, cause, slot, window.interval(), gate, room)
+                self.call(&account, cause, slot, window.interval(), room)
             }
             Step::Skip(cause, slot, why) => {
                 self.skip(&account, cause, slot, window.interval(), why)?;
@@ -335,7 +329,7 @@ impl Claiming<'_, '_> {
         window: SlotWindow,
     ) -> Result<(), StoreError> {
         set_state(account, state.settle(window, None), window);
-        self.tx.save_state(account.key, &account.state, account.interval)
+        self.tx.save(account)
     }
 
     /// Whether a measured snapshot was taken so shortly before the slot that it would buy the
@@ -404,7 +398,7 @@ impl Claiming<'_, '_> {
                 self.note_replaced(account, &due, window.slot)?;
                 let mut replaced = account.clone();
                 set_state(&mut replaced, due.state.replace(window.slot), window);
-                self.tx.save_state(replaced.key, &replaced.state, replaced.interval)?;
+                self.tx.save(&replaced)?;
             }
         }
         Ok(accounts.last().map(|last| last.key).filter(|_| accounts.len() == LOOKED_AT))
@@ -430,7 +424,6 @@ impl Claiming<'_, '_> {
         cause: Cause,
         slot: Option<Time>,
         interval: i64,
-        gate: &Gate,
         room: &mut Room,
     ) -> Result<(), StoreError> {
         let time = self.now.time();
@@ -442,7 +435,7 @@ impl Claiming<'_, '_> {
             None => Candidate::Fresh,
             Some(_) => Candidate::Failed,
         };
-        debug_assert!(gate.breaker.is_none() || room.calls <= 1);
+        debug_assert!(self.breaker.as_open().is_none() || room.calls <= 1);
         self.called(account.key, candidate, room)
     }
 

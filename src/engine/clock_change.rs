@@ -69,7 +69,7 @@ impl Settling<'_, '_> {
             let state = AccountState::try_from(account.state)?;
             if let Some(state) = state.step_back(window, account.active, self.now, horizon) {
                 set_state(&mut account, state, window);
-                self.tx.save_state(account.key, &account.state, account.interval)?;
+                self.tx.save(&account)?;
                 count += 1;
             }
         }

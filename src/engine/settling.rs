@@ -10,7 +10,7 @@ use crate::clock::Time;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS, Breaker, Trouble};
 use crate::engine::own_trouble::{Consequence, own_trouble, throttled_alone};
-use crate::engine::{CompletedCall, EngineConfig, Event, Progress};
+use crate::engine::{CompletedCall, EngineConfig, Event, Progress, RetryState};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, SlotWindow, stable_hash};
 use crate::store::{
@@ -350,7 +350,9 @@ impl Settling<'_, '_> {
     /// The trouble is the account's own.
     fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let line = failed.line;
-        let consequence = self.own_consequence(account, failed, own_trouble)?;
+        let consequence = self.owed_retry(account, line, failed.refresh)?.map(|(retry, seed)| {
+            own_trouble(failed.trouble, failed.least, retry, &self.config.retry, seed)
+        });
         let is_failing = match consequence {
             None => false,
             Some(Consequence::GiveUp) => true,
@@ -365,22 +367,16 @@ impl Settling<'_, '_> {
         }
     }
 
-    /// What follows for what the account owes; `None` if nothing does: what a person asked for in
-    /// vain owes nothing more, nor does an account that left, nor a slot that a clock which has
-    /// stepped back since was ahead to.
-    fn own_consequence(
+    /// How far the retries of what the account owes have come, and the seed of the next one's
+    /// delay; `None` if nothing follows from a failure: what a person asked for in vain owes
+    /// nothing more, nor does an account that left, nor a slot that a clock which has stepped back
+    /// since was ahead to.
+    fn owed_retry(
         &mut self,
         account: &Account,
-        failed: &Failed<'_>,
-        judge: impl FnOnce(
-            Trouble,
-            Option<i64>,
-            crate::engine::RetryState,
-            &crate::config::Retry,
-            u64,
-        ) -> Consequence,
-    ) -> Result<Option<Consequence>, StoreError> {
-        let line = failed.line;
+        line: &PendingLine,
+        refresh: RefreshId,
+    ) -> Result<Option<(RetryState, u64)>, StoreError> {
         if !line.cause.is_scheduled() || !account.is_watched() {
             return Ok(None);
         }
@@ -389,9 +385,9 @@ impl Settling<'_, '_> {
             return Ok(None);
         }
         let retry = AccountState::try_from(account.state)?.retry_of(line.slot);
-        let seed = stable_hash(account.id.as_str().as_bytes())
-            ^ stable_hash(&failed.refresh.0.to_le_bytes());
-        Ok(Some(judge(failed.trouble, failed.least, retry, &self.config.retry, seed)))
+        let seed =
+            stable_hash(account.id.as_str().as_bytes()) ^ stable_hash(&refresh.0.to_le_bytes());
+        Ok(Some((retry, seed)))
     }
 
     fn follow(
@@ -436,11 +432,9 @@ impl Settling<'_, '_> {
             account.failure = account.failure.failed(refresh, false);
             return self.wait(least.unwrap_or(DEFAULT_WAIT), error);
         }
-        let failed = Failed { line, refresh, trouble: Trouble::Busy, least, error };
-        let consequence =
-            self.own_consequence(account, &failed, |_, least, retry, config, seed| {
-                throttled_alone(least, retry, config, seed)
-            })?;
+        let consequence = self
+            .owed_retry(account, line, refresh)?
+            .map(|(retry, seed)| throttled_alone(least, retry, &self.config.retry, seed));
         account.failure = account.failure.failed(refresh, false);
         match consequence {
             Some(consequence) => self.follow(account, line, consequence),

@@ -384,33 +384,7 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Writes what an account owes, and from its slot to the one after it, in seconds.
-    pub(crate) fn save_state(
-        &self,
-        key: AccountKey,
-        state: &StateRow,
-        interval: i64,
-    ) -> Result<(), StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "UPDATE _account SET phase = ?2, next_due = ?3, settled_slot = ?4, open_slot = ?5,
-                    tries = ?6, paid = ?7, refusals = ?8, interval = ?9
-             WHERE account = ?1",
-        )?;
-        statement.execute(params![
-            key,
-            state.phase,
-            state.next_due,
-            state.settled_slot,
-            state.open_slot,
-            state.tries,
-            state.paid,
-            state.refusals,
-            interval,
-        ])?;
-        Ok(())
-    }
-
-    /// Writes what an account owes after its call, with its failures and its newest snapshot.
+    /// Writes what an account owes, with its failures and its newest snapshot.
     pub(crate) fn save(&self, account: &Account) -> Result<(), StoreError> {
         let Account { key, state, failure, interval, last_refresh, .. } = account;
         let mut statement = self.tx.prepare_cached(

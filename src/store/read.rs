@@ -263,17 +263,4 @@ impl ReadTx<'_> {
         let known = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(known.collect::<Result<_, _>>()?)
     }
-
-    /// The ids of all watched accounts, in the order they were added.
-    pub fn watched_ids(&self) -> Result<Vec<AccountId>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account_id FROM _account WHERE next_due IS NOT NULL ORDER BY account",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut ids = Vec::new();
-        while let Some(row) = rows.next()? {
-            ids.push(account_id(row.get(0)?)?);
-        }
-        Ok(ids)
-    }
 }
