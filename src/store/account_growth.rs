@@ -79,7 +79,7 @@ FROM (
   neighbours!(e, followers, a.account, ifnull(:until, n.time), n.refresh_id, n)
   neighbours!(s, followers, a.account, ifnull(:from, ifnull(:until, n.time) - :back), n.refresh_id, n)
   neighbours!(b, followers, a.account, before!(), n.refresh_id, n)
-  WHERE a.removed_time IS NULL AND selected!(:tags, :platform)
+  WHERE (:ever OR a.removed_time IS NULL) AND selected!(:tags, :platform)
 )
 ORDER BY gained DESC NULLS LAST, name, account_id\n",
     )
@@ -93,6 +93,24 @@ impl ReadTx<'_> {
         selection: &Selection,
         period: &Period,
     ) -> Result<Vec<AccountGrowth>, StoreError> {
+        self.growth_of(selection, period, false)
+    }
+
+    /// The same, of those that were taken off the list too.
+    pub fn growth_of_all(
+        &self,
+        selection: &Selection,
+        period: &Period,
+    ) -> Result<Vec<AccountGrowth>, StoreError> {
+        self.growth_of(selection, period, true)
+    }
+
+    fn growth_of(
+        &self,
+        selection: &Selection,
+        period: &Period,
+        ever: bool,
+    ) -> Result<Vec<AccountGrowth>, StoreError> {
         let (from, back) = match period.from {
             Beginning::At(at) => (Some(at.0), None),
             Beginning::Back(seconds) => (None, Some(seconds)),
@@ -100,6 +118,7 @@ impl ReadTx<'_> {
         };
         let mut statement = self.tx.prepare_cached(&GROWTH)?;
         let mut rows = statement.query(named_params! {
+            ":ever": ever,
             ":before": period.before.map(|time| time.0),
             ":from": from,
             ":back": back,

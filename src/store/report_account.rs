@@ -37,9 +37,9 @@ pub struct ReportAccount {
     pub interval: i64,
     /// When its newest snapshot was taken.
     pub last: Option<Time>,
-    /// Videos published, in the newest snapshot.
+    /// Videos published, as newest measured.
     pub videos: Option<i64>,
-    /// Average views of a video, in the newest snapshot.
+    /// Average views of a video, as newest measured.
     pub avg_views: Option<f64>,
 }
 
@@ -77,12 +77,18 @@ impl ReadTx<'_> {
         let mut statement = self.tx.prepare_cached(&schema::question(
             "SELECT a.account, a.account_id, a.label, a.tags, p.platform, p.username, p.display_name,
                     p.profile_url, coalesce(p.is_verified, 0), a.removed_time IS NOT NULL, a.interval,
-                    s.time, s.videos, s.avg_views
+                    s.time, v.measured_videos, (
+                      SELECT b.avg_views FROM _snapshot b
+                      WHERE b.account = a.account AND b.suspect < 2 AND b.avg_views IS NOT NULL
+                      ORDER BY b.refresh_id DESC LIMIT 1)
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
-             LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
+             LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = (
+               SELECT b.refresh_id FROM _snapshot b WHERE b.account = a.account
+               ORDER BY b.refresh_id DESC LIMIT 1)
+             newest!(v, videos, a.account)
              WHERE selected!(?1, ?2)
-             ORDER BY a.account",
+             ORDER BY a.account\n",
         ))?;
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         let mut found = Vec::new();

@@ -2,6 +2,7 @@
 
 mod browser;
 mod clients;
+mod gains;
 mod history;
 
 use std::fs;

@@ -110,7 +110,7 @@ fn foot(out: &mut dyn Write) -> io::Result<()> {
         out,
         "</main>\n<footer><p>A gain over 30 days is the newest count minus the count 30 days before it, \
          interpolated between the measurements around that moment; without a history that long it \
-         is left out (–). Suspect counts are shown, and take no part in gains: a fall to 0, an \
+         is left out (–), and ≈ is one that the rounding of the counts may have made. Suspect counts are shown, and take no part in gains: a fall to 0, an \
          answer from a cache, an answer while the clocks disagreed.</p>\
          <p>Times are UTC. Made by growthd {}; this page loads nothing and sends nothing.</p></footer>",
         env!("CARGO_PKG_VERSION")
@@ -123,11 +123,14 @@ mod tests {
     use crate::clock::Time;
     use crate::engine::{Breaker, Trouble};
     use crate::report::html::page::test_entry;
+    use crate::report::html::series::Gain;
     use crate::store::{AccountKey, RefreshId, Totals};
 
     #[test]
     fn text_from_outside_stays_text_wherever_it_stands() {
         let now = Time(50 * 86_400);
+        let mut grown = test_entry(&[(0, Some(100)), (42, Some(200))]);
+        grown.gain = Some(Gain { by: 71, from: 129, rounding: 0 });
         let page = Page {
             edition: Edition::Operator,
             title: "<u>".to_owned(),
@@ -143,7 +146,7 @@ mod tests {
             wait: None,
             allowance: None,
             spend: Vec::new(),
-            entries: vec![test_entry(&[(0, Some(100)), (42, Some(200))]), test_entry(&[])],
+            entries: vec![grown, test_entry(&[])],
             trend_from: Time(0),
         };
         let mut out = Vec::new();
@@ -152,7 +155,6 @@ mod tests {
         for markup in ["<b>", "<i>", "<u>", "o<neil", "javascript:", "\u{202e}"] {
             assert!(!html.contains(markup), "{markup}");
         }
-        // 30 of the 42 days gained 71 of the 100, from 129.
         for text in ["&lt;u&gt;no&lt;/u&gt;", "@o&lt;neil", "&lt;/script&gt;", "+71", "+55.0"] {
             assert!(html.contains(text), "{text}");
         }

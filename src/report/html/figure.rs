@@ -20,6 +20,19 @@ impl fmt::Display for Signed {
     }
 }
 
+/// A gain with its sign, and `≈` for what rounding may have made of nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gained(pub Gain);
+
+impl fmt::Display for Gained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.is_rough() {
+            true => f.write_str("≈"),
+            false => Signed(self.0.by).fmt(f),
+        }
+    }
+}
+
 /// Tenths of a percent, with the sign.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Percent(pub i64);
@@ -113,7 +126,7 @@ impl fmt::Display for Minute {
 
 /// The class that colours a gain.
 pub(super) fn tone(gain: Option<Gain>) -> &'static str {
-    match gain.map_or(0, |gain| gain.by) {
+    match gain.filter(|gain| !gain.is_rough()).map_or(0, |gain| gain.by) {
         0 => "soft",
         1.. => "up",
         _ => "down",

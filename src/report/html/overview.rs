@@ -56,7 +56,7 @@ pub(super) fn tiles(page: &Page, out: &mut dyn Write) -> io::Result<()> {
     let gains = || page.listed().filter(|e| e.is_current(page.now)).filter_map(|e| e.gain);
     let sum =
         |part: fn(Gain) -> i64| gains().fold(0_i64, |sum, gain| sum.saturating_add(part(gain)));
-    let gain = Gain { by: sum(|gain| gain.by), from: sum(|gain| gain.from) };
+    let gain = Gain { by: sum(|gain| gain.by), from: sum(|gain| gain.from), rounding: 0 };
     match gains().count() {
         0 => tile("Gained in 30 days", &"–", "soft", "no history that long yet", out)?,
         count => {
@@ -130,8 +130,9 @@ pub(super) fn movers(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         .filter_map(|entry| Some((entry.gain?, entry)))
         .collect();
     moved.sort_by_key(|(gain, _)| std::cmp::Reverse(gain.by));
-    let gainers = moved.iter().filter(|(gain, _)| gain.by > 0).take(MOVERS);
-    let losers = moved.iter().rev().filter(|(gain, _)| gain.by < 0).take(MOVERS);
+    let is_sure = |(gain, _): &&(Gain, &Entry)| !gain.is_rough();
+    let gainers = moved.iter().filter(is_sure).filter(|(gain, _)| gain.by > 0).take(MOVERS);
+    let losers = moved.iter().filter(is_sure).rev().filter(|(gain, _)| gain.by < 0).take(MOVERS);
     if moved.is_empty() {
         return writeln!(
             out,

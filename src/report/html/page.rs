@@ -7,17 +7,19 @@ use std::io::{self, Write};
 use crate::account::AccountId;
 use crate::clock::Time;
 use crate::engine::{Breaker, OpenBreaker};
+use crate::period::Period;
 use crate::report::html::document;
-use crate::report::html::series::{Gain, Measured, Series, gain};
+use crate::report::html::series::{Gain, Measured, Series};
 use crate::selection::Selection;
 use crate::store::{
-    AccountStatus, DailySpend, Extent, ReadTx, Reading, ReportAccount, StoreError, Totals, Wait,
+    AccountGrowth, AccountStatus, DailySpend, Extent, ReadTx, Reading, ReportAccount, StoreError,
+    Totals, Wait,
 };
 
 const DAY: i64 = 86_400;
 
-/// What gains are told of.
-pub(super) const MONTH: i64 = 30 * DAY;
+/// What gains are told of, in days.
+const GAINED: i64 = 30;
 
 /// How far back the small lines in the table go.
 const QUARTER: i64 = 90 * DAY;
@@ -86,9 +88,13 @@ pub(super) struct Entry {
     pub status: Option<AccountStatus>,
     pub series: Series,
     pub followers: Vec<Measured>,
+    /// The newest measured followers, in the order of refreshes.
+    newest: Option<Measured>,
     pub likes: Option<i64>,
-    /// Of followers, over [`MONTH`].
+    /// Of followers, over [`GAINED`].
     pub gain: Option<Gain>,
+    /// What one step in the last digit of its followers is worth.
+    rounding: i64,
 }
 
 impl Page {
@@ -108,13 +114,16 @@ impl Page {
         look.each_reading(&selection, |account, reading| {
             readings.entry(account).or_default().push(reading);
         })?;
+        let growth = look.growth_of_all(&selection, &Period::last_days(GAINED))?;
+        let mut growth: HashMap<_, _> = growth.into_iter().map(|one| (one.key, one)).collect();
         let mut entries: Vec<Entry> = look
             .portraits(&selection)?
             .into_iter()
             .map(|portrait| {
                 let status = statuses.remove(&portrait.id);
                 let readings = readings.remove(&portrait.key).unwrap_or_default();
-                Entry::new(edition, portrait, status, readings)
+                let growth = growth.remove(&portrait.key);
+                Entry::new(edition, portrait, status, readings, growth.as_ref())
             })
             .filter(Entry::is_shown)
             .collect();
@@ -163,12 +172,17 @@ impl Entry {
         portrait: ReportAccount,
         status: Option<AccountStatus>,
         readings: Vec<Reading>,
+        growth: Option<&AccountGrowth>,
     ) -> Entry {
         let series = Series::new(readings);
         let followers = series.followers();
         let likes = series.likes().last().map(|&(_, likes)| likes);
-        let gain = gain(&followers, MONTH);
-        Entry { edition, portrait, status, series, followers, likes, gain }
+        // A chart is in the order of time; what is the newest says the order of refreshes.
+        let newest = growth.and_then(|growth| growth.newest.zip(growth.followers));
+        let newest = newest.or(followers.last().copied());
+        let gain = growth.and_then(Gain::of);
+        let rounding = growth.map_or(0, |growth| growth.rounding);
+        Entry { edition, portrait, status, series, followers, newest, likes, gain, rounding }
     }
 
     /// What a person calls it.
@@ -208,20 +222,20 @@ impl Entry {
 
     /// The newest measured followers.
     pub fn newest(&self) -> Option<Measured> {
-        self.followers.last().copied()
+        self.newest
     }
 
     /// From the first measured followers to the newest.
     pub fn gain_since_start(&self) -> Option<Gain> {
-        match self.followers[..] {
-            [(_, from), .., (_, newest)] => Some(Gain { by: newest.saturating_sub(from), from }),
-            _ => None,
-        }
+        let [(_, from), _, ..] = self.followers[..] else { return None };
+        let (_, newest) = self.newest?;
+        Some(Gain { by: newest.saturating_sub(from), from, rounding: self.rounding })
     }
 
     /// Whether its gain is one of these days, and not of long ago.
     pub fn is_current(&self, now: Time) -> bool {
-        self.status.is_some() && self.newest().is_some_and(|(time, _)| now.since(time) <= MONTH)
+        self.status.is_some()
+            && self.newest().is_some_and(|(time, _)| now.since(time) <= GAINED * DAY)
     }
 
     pub fn is_overdue(&self, now: Time) -> bool {
@@ -285,5 +299,5 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         is_suspect: false,
         interval: Some(7 * DAY),
     };
-    Entry::new(Edition::Operator, portrait, None, days.iter().map(reading).collect())
+    Entry::new(Edition::Operator, portrait, None, days.iter().map(reading).collect(), None)
 }

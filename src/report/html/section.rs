@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::report::html::document::plural;
-use crate::report::html::figure::{Date, Minute, Percent, Rate, Signed, tone};
+use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, tone};
 use crate::report::html::island::stride;
 use crate::report::html::page::{Edition, Entry, Page};
 use crate::report::html::series::Metric;
@@ -54,9 +54,9 @@ pub(super) fn accounts(page: &Page, is_open: bool, out: &mut dyn Write) -> io::R
 /// The gain of 30 days; of a shorter history, its whole.
 fn gained(entry: &Entry) -> String {
     match (entry.gain, entry.gain_since_start(), entry.followers.first()) {
-        (Some(gain), ..) => format!("{} in 30 days", Signed(gain.by)),
+        (Some(gain), ..) => format!("{} in 30 days", Gained(gain)),
         (None, Some(gain), Some((first, _))) => {
-            format!("{} since {}", Signed(gain.by), Date(*first))
+            format!("{} since {}", Gained(gain), Date(*first))
         }
         _ => String::new(),
     }

@@ -4,10 +4,7 @@
 //! pair's distance in time, so a hole in the history is a longer step and never a spike.
 
 use crate::clock::Time;
-use crate::store::Reading;
-
-/// How far after the wanted moment a history may start for a gain since then, in seconds.
-const LATEST_START: i64 = 12 * 3600;
+use crate::store::{AccountGrowth, Reading};
 
 /// What is drawn of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,13 +45,27 @@ pub(super) struct Gain {
     pub by: i64,
     /// From what.
     pub from: i64,
+    /// What one step in the last digit of the count is worth; 0 where it is exact.
+    pub rounding: i64,
 }
 
 impl Gain {
-    /// Tenths of a percent, rounded; `None` from nothing.
+    /// What the store's one definition says of a period; `None` where it is not known.
+    pub fn of(growth: &AccountGrowth) -> Option<Gain> {
+        let (by, from) = (growth.gained?, growth.base()?);
+        Some(Gain { by, from, rounding: growth.rounding })
+    }
+
+    /// Whether it is less than twice what rounding makes of nothing.
+    pub fn is_rough(self) -> bool {
+        self.by.saturating_abs() < 2 * self.rounding
+    }
+
+    /// Tenths of a percent, rounded; `None` from nothing, and of what may be nothing.
     pub fn permille(self) -> Option<i64> {
         let (by, from) = (i128::from(self.by), i128::from(self.from));
-        (from > 0).then(|| i64::try_from(rounded(by * 1000, from)).unwrap_or(i64::MAX))
+        let is_known = from > 0 && !self.is_rough();
+        is_known.then(|| i64::try_from(rounded(by * 1000, from)).unwrap_or(i64::MAX))
     }
 }
 
@@ -116,30 +127,6 @@ impl Series {
     }
 }
 
-/// The newest count minus the count `seconds` before it, interpolated between its measured
-/// neighbours; `None` where the history starts over 12 hours after that moment.
-pub(super) fn gain(measured: &[Measured], seconds: i64) -> Option<Gain> {
-    let &(newest, now) = measured.last()?;
-    let wanted = newest.plus(-seconds);
-    let &(first, start) = measured.first()?;
-    if first.since(wanted) > LATEST_START {
-        return None;
-    }
-    let after = measured.partition_point(|&(time, _)| time <= wanted);
-    let from = match after.checked_sub(1).and_then(|before| measured.get(before)) {
-        None => start,
-        Some(&(before, count)) => match measured.get(after) {
-            None => count,
-            Some(&(next, then)) => {
-                let (step, whole) = (i128::from(wanted.since(before)), next.since(before).into());
-                let rise = rounded((i128::from(then) - i128::from(count)) * step, whole);
-                count.saturating_add(i64::try_from(rise).unwrap_or(0))
-            }
-        },
-    };
-    Some(Gain { by: now.saturating_sub(from), from })
-}
-
 /// `amount / by`, to the nearest whole, and a half away from 0, as SQLite rounds; `by` is positive.
 pub(super) fn rounded(amount: i128, by: i128) -> i128 {
     (amount * 2 + by * amount.signum()) / (by * 2)
@@ -167,31 +154,17 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_is_interpolated_between_its_measured_neighbours() {
-        let gained = |days: &[(i64, i64)]| gain(&counts(days), 30 * DAY);
-        assert_eq!(gained(&[]), None);
-        assert_eq!(gained(&[(40, 5)]), None);
-        assert_eq!(gained(&[(0, 100), (30, 130)]), Some(Gain { by: 30, from: 100 }));
-        assert_eq!(gained(&[(0, 100), (20, 300), (40, 500)]), Some(Gain { by: 300, from: 200 }));
-        assert_eq!(gained(&[(11, 100), (40, 500)]), None);
-        let huge = 1_000_000_000_000;
-        assert_eq!(gained(&[(0, huge), (60, 0)]).map(|gain| gain.by), Some(-huge / 2));
-        assert_eq!(
-            gained(&[(0, i64::MAX), (31, i64::MAX)]),
-            Some(Gain { by: 0, from: i64::MAX }),
-            "nothing overflows"
-        );
-        let late = [(Time(0), 7), (Time(30 * DAY - LATEST_START), 9)];
-        assert_eq!(gain(&late, 30 * DAY), Some(Gain { by: 2, from: 7 }));
-        let later = [(Time(1), 7), (Time(30 * DAY - LATEST_START), 9)];
-        assert_eq!(gain(&later, 30 * DAY), None);
-    }
-
-    #[test]
     fn a_percentage_is_rounded_and_of_something() {
-        assert_eq!(Gain { by: 1, from: 3 }.permille(), Some(333));
-        assert_eq!(Gain { by: -1, from: 3 }.permille(), Some(-333));
-        assert_eq!(Gain { by: 5, from: 0 }.permille(), None);
+        let gain = |by, from, rounding| Gain { by, from, rounding };
+        for (gain, permille) in [
+            (gain(1, 3, 0), Some(333)),
+            (gain(-1, 3, 0), Some(-333)),
+            (gain(5, 0, 0), None),
+            (gain(-10_000, 1_230_000, 10_000), None),
+            (gain(20_000, 1_000_000, 10_000), Some(20)),
+        ] {
+            assert_eq!(gain.permille(), permille, "{gain:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::report::Grouped;
-use crate::report::html::figure::{Date, Percent, Rate, Signed, tone};
+use crate::report::html::figure::{Date, Gained, Percent, Rate, tone};
 use crate::report::html::overview::trend;
 use crate::report::html::page::{Edition, Entry, Page};
 use crate::report::html::text::Text;
@@ -60,7 +60,7 @@ fn row(page: &Page, place: usize, entry: &Entry, out: &mut dyn Write) -> io::Res
     match entry.gain {
         Some(gain) => {
             let tone = tone(Some(gain));
-            write!(out, "<td class=\"n {tone}\" data-v=\"{}\">{}", gain.by, Signed(gain.by))?;
+            write!(out, "<td class=\"n {tone}\" data-v=\"{}\">{}", gain.by, Gained(gain))?;
         }
         None => write!(out, "<td class=\"n\">–")?,
     }
