@@ -7,7 +7,6 @@
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    missing_docs,
     reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
 )]
 
@@ -15,10 +14,10 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use growthd::clock::{self, Now};
-use growthd::simulated_api::{Behaviour, SimulatedApi, World};
 use harness::cost::{Memory, activity_of, memory_of};
 use harness::daemon::Daemon;
 use harness::history::History;
+use harness::scripted_api::{Behaviour, ScriptedApi, World};
 use harness::server::KEY;
 use harness::{line, number};
 
@@ -83,7 +82,7 @@ fn reload_under_way(history: &History) {
     const NEW: u64 = 20_000;
     const ANSWER: Duration = Duration::from_millis(10);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let api = runtime.block_on(SimulatedApi::start(World::with_any_account(KEY))).unwrap();
+    let api = runtime.block_on(ScriptedApi::start(World::with_any_account(KEY))).unwrap();
     api.everywhere(Some(Behaviour::After(ANSWER, Box::new(Behaviour::Answer))));
     let mut more = format!("[api]\nbase_url = \"{}\"\nrequests_per_minute = 0\n", api.base_url());
     for n in 0..NEW {

@@ -17,8 +17,7 @@
 //! - [`period`], [`selection`]: from when to when, and which accounts, as a person says it. Pure.
 //! - [`replacement`]: files of a person's that are written whole or not at all.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
-//! - [`simulated_api`], [`demo`]: the vendor on loopback, for the tests, and for a year before a
-//!   person's eyes.
+//! - [`simulated_api`], [`demo`]: the vendor on loopback, and a year of it before a person's eyes.
 //!
 //! # The walks
 //! - **An id, from TOML to a row**: [`config`] parses it into an [`account::AccountId`] in a
@@ -47,24 +46,25 @@
 //!   proxy, a cache of what the database says, a job per account, `unsafe` but for the one call in
 //!   [`memory`].
 #![deny(unsafe_code)]
+#![allow(rustdoc::private_intra_doc_links, reason = "the map is for those who work in here")]
 
 pub mod account;
 pub mod api;
-pub mod budget;
+mod budget;
 pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;
-pub mod daemon;
-pub mod demo;
-pub mod descriptors;
+mod daemon;
+mod demo;
+mod descriptors;
 pub mod engine;
-pub mod forecast;
-pub mod log_queue;
-pub mod measurement;
-pub mod memory;
+mod forecast;
+mod log_queue;
+mod measurement;
+mod memory;
 pub mod period;
-pub mod replacement;
+mod replacement;
 pub mod report;
 pub mod runner;
 pub mod schedule;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
 use crate::harness::{Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 const ADD: [&str; 4] = ["add", "@fitnessguru", "--platform", "tiktok"];
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";

@@ -6,10 +6,10 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
-use growthd::simulated_api::Behaviour;
 use rusqlite::Connection;
 
 use crate::harness::{Database, Ended, KEY, Settings, Setup, Vendor, is_root, make_pipe};
+use crate::scripted_api::Behaviour;
 
 const NOBODY: u32 = 65_534;
 

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use growthd::simulated_api::Behaviour;
-
 use crate::harness::{Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 const ROUNDS: u64 = 10;
 

@@ -4,10 +4,10 @@ use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
 

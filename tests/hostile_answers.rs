@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::thread;
 
-use growthd::simulated_api::Behaviour;
-
 use crate::harness::{KEY, Settings, Setup, Socket, Then, Vendor};
+use crate::scripted_api::Behaviour;
 
 const GOOD: &str =
     r#"{"success":true,"data":{"account":{"id":"a","bio":"x","stats":{"followers":7}}}}"#;

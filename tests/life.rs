@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use growthd::clock::Time;
-use growthd::simulated_api::Behaviour;
 use rusqlite::types::Value;
 
 use crate::harness::{Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 #[test]
 fn a_baseline_is_bought_at_once_and_a_restart_buys_nothing_again() {

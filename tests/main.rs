@@ -1,16 +1,17 @@
 //! growthd from outside: the real binary, a real file, and the simulated API over loopback; and
 //! its engine over simulated years.
 //!
-//! The modules are a guide to what growthd promises; `harness` is what they are written with.
+//! The modules are a guide to what growthd promises; `harness` and `scripted_api` are what they
+//! are written with.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a test ends at the first surprise; clippy sees that only inside #[test] functions"
 )]
-#![allow(missing_docs, reason = "nobody's interface")]
 
 mod harness;
+mod scripted_api;
 
 mod adding;
 mod backup;
@@ -37,6 +38,7 @@ mod readers;
 mod reload;
 mod report;
 mod scrapes;
+mod scripting;
 mod secrecy;
 mod selecting;
 mod signals;

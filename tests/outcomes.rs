@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::harness::{Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 fn redirect(to: &str) -> Behaviour {
     let headers = vec![("location".to_owned(), to.to_owned())];

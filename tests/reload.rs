@@ -4,11 +4,11 @@ use std::fs;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use growthd::simulated_api::KeySeen;
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
 use crate::harness::{EACH_SECOND, Settings, Setup, Vendor, make_pipe, poll};
+use crate::scripted_api::{KeySeen, World};
 
 fn budget() -> String {
     "[budget]\nrefreshes = 1000".to_owned()
@@ -141,7 +141,7 @@ fn a_disabled_account_costs_nothing() {
 #[test]
 fn a_new_key_and_a_new_address_are_used_from_then_on() {
     let old = Vendor::start();
-    let new = Vendor::of(growthd::simulated_api::World::with_any_account("another-key-0815"));
+    let new = Vendor::of(World::with_any_account("another-key-0815"));
     let place = Setup::new(&old, &Settings::each_second(&["a"]));
     let mut daemon = place.run();
     old.wait_for_calls(2);

@@ -3,10 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
 use crate::harness::{Daemon, KEY, Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 /// Whether the bytes hold the key, as it is or as JSON wrote it.
 fn holds_the_key(bytes: &[u8]) -> bool {

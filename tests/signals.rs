@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use growthd::simulated_api::Behaviour;
 use rustix::process::Signal;
 
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
+use crate::scripted_api::Behaviour;
 
 fn slow() -> Behaviour {
     Behaviour::After(Duration::from_millis(600), Box::new(Behaviour::Answer))

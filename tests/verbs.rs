@@ -1,9 +1,8 @@
 //! The verbs that a person types, without a daemon: what they answer, what they exit with, and
 //! that none of them makes a database that nobody asked for.
 
-use growthd::simulated_api::Behaviour;
-
 use crate::harness::{Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
 

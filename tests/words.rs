@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use growthd::simulated_api::Behaviour;
-
 use crate::harness::{Ended, Settings, Setup, Vendor};
+use crate::scripted_api::Behaviour;
 
 /// What a terminal would hold.
 fn shown(ended: &Ended) -> String {

@@ -5,6 +5,8 @@ pub mod cost;
 pub mod daemon;
 pub mod history;
 pub mod own;
+#[path = "../../tests/scripted_api/mod.rs"]
+pub mod scripted_api;
 pub mod server;
 pub mod year;
 

@@ -1,8 +1,7 @@
 //! The simulated API as a process of its own, so that what it costs is nobody else's.
 
-use growthd::simulated_api::{SimulatedApi, World};
-
 use crate::harness::own::{Own, be_until_ended, is_started_as};
+use crate::harness::scripted_api::{ScriptedApi, World};
 
 /// The argument that makes a benchmark's program the server.
 const SERVE: &str = "--serve";
@@ -30,7 +29,7 @@ pub fn serve_if_asked() -> bool {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let world = World::with_any_account(KEY).without_call_list();
-    let api = runtime.block_on(SimulatedApi::start(world)).unwrap();
+    let api = runtime.block_on(ScriptedApi::start(world)).unwrap();
     be_until_ended(&api.base_url());
     true
 }

@@ -19,8 +19,6 @@ mod watched_files;
 mod watchlist;
 
 pub use health::Health;
-pub use metrics::Metrics;
-pub use notify::Notifier;
 pub use run::{RunError, Signals, check_descriptors, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
 pub use watched_files::WatchedFiles;

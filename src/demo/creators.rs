@@ -2,10 +2,10 @@
 
 use std::f64::consts::E;
 
-use crate::clock::{Clock, Time};
+use crate::clock::Time;
 use crate::demo::year::{WEEK, Year};
 use crate::schedule::stable_hash;
-use crate::simulated_api::{Account, Analytics, Growth, Platform, Stats, World};
+use crate::simulated_api::{Account, Analytics, Platform, Population, Stats};
 
 /// Who goes viral.
 pub const VIRAL_LABEL: &str = "Dancing Toaster";
@@ -175,13 +175,27 @@ pub(super) const NEWCOMER: Creator = Creator {
     bio: "Twice a day, the sea turns the page",
 };
 
-/// The world they live in.
-pub(super) fn world(key: &str, year: &Year, clock: Clock) -> World {
-    let everybody = CREATORS.into_iter().chain([NEWCOMER]);
-    everybody.fold(World::new(key).on(clock), |world, creator| {
-        let year = year.clone();
-        world.and_living(creator.id, move |time| creator.at(time, &year))
-    })
+/// All of them, over the year.
+pub(super) struct Creators(pub(super) Year);
+
+impl Creators {
+    fn all() -> impl Iterator<Item = Creator> {
+        CREATORS.into_iter().chain([NEWCOMER])
+    }
+}
+
+impl Population for Creators {
+    fn account(&self, id: &str, now: Time) -> Option<Account> {
+        Creators::all().find(|creator| creator.id == id)?.at(now, &self.0)
+    }
+
+    fn id_of(&self, username: &str, platform: Platform, now: Time) -> Option<String> {
+        let is_meant =
+            |account: &Account| account.username == username && account.platform == platform;
+        let found = Creators::all()
+            .find(|creator| creator.at(now, &self.0).is_some_and(|it| is_meant(&it)));
+        found.map(|creator| creator.id.to_owned())
+    }
 }
 
 /// Who is refreshed by hand for a while.
@@ -229,9 +243,9 @@ impl Creator {
                 virality_score: tenths(30.0 + 40.0 * self.share(4) + 6.0 * mood),
                 avg_views: whole(followers * (0.2 + 0.4 * self.share(5) + 0.05 * mood)),
             },
-            // It goes by the time, not by how often it is asked for.
-            growth: Growth::NONE,
-            ..Account::invented(self.id)
+            avatar_url: format!("https://cdn.example.com/{}.jpg", self.id),
+            last_analyzed: None,
+            ..Account::documented()
         })
     }
 

@@ -9,14 +9,14 @@ use crate::api::Client;
 use crate::clock::{self, Clock, Hand, Now, Time};
 use crate::config::{ApiKey, Config};
 use crate::daemon::StopSignals;
-use crate::demo::creators::{self, CREATORS, NEWCOMER};
+use crate::demo::creators::{self, CREATORS, Creators, NEWCOMER};
 use crate::demo::folder::{Folder, KEY};
 use crate::demo::show::Show;
 use crate::demo::year::Year;
 use crate::demo::{DemoError, Pace};
 use crate::engine::{ClaimMode, Engine, EngineConfig, Event, Selection};
 use crate::runner::{Notice, Observer, Runner, RunnerError, Work};
-use crate::simulated_api::{Behaviour, SimulatedApi};
+use crate::simulated_api::SimulatedApi;
 use crate::store::{Creation, Reader, Store};
 
 /// How often the engine is woken in any case, in milliseconds: a daemon's heartbeat, but slower.
@@ -63,7 +63,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Stage<'a>, DemoError> {
         let signals = StopSignals::new()?;
         let (clock, hand) = Clock::by_hand(year.start);
-        let api = SimulatedApi::start(creators::world(KEY, year, clock.clone())).await?;
+        let api = SimulatedApi::start(KEY, clock.clone(), Creators(year.clone())).await?;
         folder.write(&api.base_url(), &CREATORS)?;
         let pacing = Pacing::new(year, pace);
         Ok(Stage { show, folder, api, clock, hand, pacing, signals, running: None })
@@ -111,12 +111,11 @@ impl<'a> Stage<'a> {
     }
 
     pub fn vendor_down(&self) {
-        let down = Behaviour::refusal(503, "UNAVAILABLE", "Down for maintenance");
-        self.api.everywhere(Some(down));
+        self.api.set_down(true);
     }
 
     pub fn vendor_up(&self) {
-        self.api.everywhere(None);
+        self.api.set_down(false);
     }
 
     /// Adds the newcomer to the watchlist, and has the daemon take it.

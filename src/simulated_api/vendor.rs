@@ -1,56 +1,139 @@
-//! What a request comes to.
+//! What the vendor knows, and what it makes of a request.
 
-use std::collections::{HashMap, VecDeque};
-use std::future::pending;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
-use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Response};
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::account::Platform;
-use super::behaviour::{self, Behaviour, Content, JSON, Severed, error_body, refusal_body};
-use super::call::{KeySeen, Log, Ticket};
-use super::lock;
-use super::world::World;
-use crate::clock::{Now, Time};
+use super::account::{Account, Platform};
+use super::reply::{Reply, error_body, refusal_body};
+use crate::clock::{Clock, Time};
 
-/// Longest body read of an analyze, in bytes.
-const MAX_REQUEST_BODY: usize = 64 * 1024;
+/// Last second that HTTP can write as a date, since 1970: the end of 9999. `httpdate` panics on
+/// later ones.
+const LAST_DATE: u64 = 253_402_300_799;
 
-/// What every connection shares.
-pub(super) struct Vendor {
-    world: World,
-    pub script: Mutex<Script>,
-    pub log: Log,
+/// The accounts that exist.
+pub trait Population: Send + Sync + 'static {
+    /// What an account is at a time; `None` where it does not exist then.
+    fn account(&self, id: &str, now: Time) -> Option<Account>;
+
+    /// The id of whoever has this username on this platform.
+    fn id_of(&self, username: &str, platform: Platform, now: Time) -> Option<String>;
 }
 
-/// What to do with the calls to come.
-#[derive(Default)]
-pub(super) struct Script {
-    accounts: HashMap<String, Scripted>,
-    pub everywhere: Option<Behaviour>,
+/// A vendor: its key, its clock and its accounts.
+pub struct Vendor {
+    key: String,
+    clock: Clock,
+    population: Box<dyn Population>,
 }
 
-/// The same for one account, and how often it was scraped.
-#[derive(Default)]
-pub(super) struct Scripted {
-    scrapes: u32,
-    pub queue: VecDeque<Behaviour>,
-    pub always: Option<Box<Behaviour>>,
+/// A request that the vendor would look into.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Question {
+    /// An account by its id, whether or not it exists.
+    Refresh {
+        /// As in the path.
+        id: String,
+    },
+    /// An account by its name.
+    Analyze {
+        /// `None` if nobody is called so.
+        id: Option<String>,
+    },
 }
 
-impl Script {
-    pub fn account(&mut self, id: &str) -> &mut Scripted {
-        self.accounts.entry(id.to_owned()).or_default()
+impl Question {
+    /// The account's id, as far as it is known.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Question::Refresh { id } => Some(id),
+            Question::Analyze { id } => id.as_deref(),
+        }
     }
 }
 
-type Answer = behaviour::Answer<Ticket>;
+impl Vendor {
+    /// A vendor that accepts `key` alone.
+    pub fn new(key: &str, clock: Clock, population: impl Population) -> Vendor {
+        Vendor { key: key.to_owned(), clock, population: Box::new(population) }
+    }
+
+    /// The time of its clock.
+    pub fn now(&self) -> Time {
+        self.clock.now().time()
+    }
+
+    /// The account, if it exists now.
+    pub fn account(&self, id: &str) -> Option<Account> {
+        self.population.account(id, self.now())
+    }
+
+    /// What a request asks for.
+    ///
+    /// # Errors
+    /// The refusal of one that asks for nothing there is, or that has not the right key.
+    pub fn read(&self, head: &Parts, body: &[u8]) -> Result<Question, Reply> {
+        let Some(endpoint) = Endpoint::at(head.uri.path()) else {
+            return Err(Reply::refusal(404, "NOT_FOUND", "There is no such endpoint"));
+        };
+        if head.method != Method::POST {
+            let message = "This endpoint is called with POST";
+            return Err(Reply::refusal(405, "METHOD_NOT_ALLOWED", message));
+        }
+        let unauthorised = |body| Reply { body, ..Reply::refusal(401, "", "") };
+        match head.headers.get("x-api-key") {
+            Some(key) if key.as_bytes() == self.key.as_bytes() => {}
+            Some(_) => {
+                let message = "The provided API key is invalid";
+                return Err(unauthorised(error_body("INVALID_API_KEY", message)));
+            }
+            None => return Err(Reply::refusal(401, "MISSING_API_KEY", "API key is required")),
+        }
+        match endpoint {
+            Endpoint::Refresh(id) => Ok(Question::Refresh { id: id.to_owned() }),
+            Endpoint::Analyze => {
+                let Wanted { username, platform } = Wanted::read(body).map_err(|field| {
+                    let message = format!("{field} is missing or invalid");
+                    let body = refusal_body("VALIDATION_ERROR", &message, Some(field));
+                    Reply { body, ..Reply::refusal(400, "", "") }
+                })?;
+                let id = self.population.id_of(&username, platform, self.now());
+                Ok(Question::Analyze { id })
+            }
+        }
+    }
+
+    /// The documented answer, or 404 for an account that does not exist.
+    pub fn answer(&self, question: &Question) -> Reply {
+        let account = question.id().and_then(|id| Some((id, self.account(id)?)));
+        match account {
+            Some((id, account)) => Reply::success(question, id, &account, self.now()),
+            None => Reply::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"),
+        }
+    }
+
+    /// The response with the `Date` of the vendor's clock, unless it has one: hyper would put
+    /// the machine's there.
+    pub fn dated<B>(&self, mut response: Response<B>) -> Response<B> {
+        if !self.clock.is_system() && !response.headers().contains_key(header::DATE) {
+            Vendor::set_date(&mut response, self.now());
+        }
+        response
+    }
+
+    /// Sets the `Date` of a response.
+    pub fn set_date<B>(response: &mut Response<B>, time: Time) {
+        let seconds = u64::try_from(time.0).unwrap_or(0).min(LAST_DATE);
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
+        if let Ok(date) = HeaderValue::from_str(&date) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+    }
+}
 
 /// What a path names.
 enum Endpoint<'a> {
@@ -70,74 +153,6 @@ impl Endpoint<'_> {
     }
 }
 
-/// Answers one request.
-pub(super) async fn answer(
-    vendor: Arc<Vendor>,
-    request: Request<Incoming>,
-) -> Result<Response<Answer>, Severed> {
-    let mut response = answer_undated(Arc::clone(&vendor), request).await?;
-    // hyper dates what is not dated by the machine's clock.
-    if !vendor.world.clock.is_system() && !response.headers().contains_key(header::DATE) {
-        set_date(&mut response, vendor.now().time());
-    }
-    Ok(response)
-}
-
-async fn answer_undated(
-    vendor: Arc<Vendor>,
-    request: Request<Incoming>,
-) -> Result<Response<Answer>, Severed> {
-    let (head, body) = request.into_parts();
-    let path = head.uri.path();
-    let endpoint = Endpoint::at(path);
-    let key = match head.headers.get("x-api-key") {
-        None => KeySeen::Missing,
-        Some(key) if key.as_bytes() == vendor.world.key.as_bytes() => KeySeen::Right,
-        Some(_) => KeySeen::Wrong,
-    };
-    let asked_for = match &endpoint {
-        Some(Endpoint::Refresh(id)) => Some(*id),
-        _ => None,
-    };
-    let ticket = Ticket::take(&vendor, path, key, asked_for);
-
-    let Some(endpoint) = endpoint else {
-        return Ok(refuse(ticket, 404, "NOT_FOUND", "There is no such endpoint", None));
-    };
-    if head.method != Method::POST {
-        let message = "This endpoint is called with POST";
-        let mut response = refuse(ticket, 405, "METHOD_NOT_ALLOWED", message, None);
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-        return Ok(response);
-    }
-    match key {
-        KeySeen::Missing => {
-            return Ok(refuse(ticket, 401, "MISSING_API_KEY", "API key is required", None));
-        }
-        KeySeen::Wrong => {
-            let body = error_body("INVALID_API_KEY", "The provided API key is invalid");
-            return Ok(respond(ticket, StatusCode::UNAUTHORIZED, Content::whole(body)));
-        }
-        KeySeen::Right => {}
-    }
-    match endpoint {
-        Endpoint::Refresh(id) => carry_out(&vendor, ticket, Some(id), false).await,
-        Endpoint::Analyze => match Wanted::read(body).await {
-            Err(field) => {
-                let message = format!("{field} is missing or invalid");
-                Ok(refuse(ticket, 400, "VALIDATION_ERROR", &message, Some(field)))
-            }
-            Ok(Wanted { username, platform }) => {
-                let id = vendor.world.id_of(&username, platform, vendor.now().time());
-                if let Some(id) = &id {
-                    ticket.is_for(id);
-                }
-                carry_out(&vendor, ticket, id.as_deref(), true).await
-            }
-        },
-    }
-}
-
 /// What an analyze asks for.
 struct Wanted {
     username: String,
@@ -146,7 +161,7 @@ struct Wanted {
 
 impl Wanted {
     /// On an error, the field that is wrong.
-    async fn read(body: Incoming) -> Result<Wanted, &'static str> {
+    fn read(body: &[u8]) -> Result<Wanted, &'static str> {
         #[derive(Deserialize)]
         struct Body {
             #[serde(default)]
@@ -154,9 +169,7 @@ impl Wanted {
             #[serde(default)]
             platform: String,
         }
-        let body = Limited::new(body, MAX_REQUEST_BODY).collect().await.map_err(|_| "body")?;
-        let Body { username, platform } =
-            serde_json::from_slice(&body.to_bytes()).map_err(|_| "body")?;
+        let Body { username, platform } = serde_json::from_slice(body).map_err(|_| "body")?;
         if username.is_empty() {
             return Err("username");
         }
@@ -165,168 +178,85 @@ impl Wanted {
     }
 }
 
-impl Vendor {
-    pub fn new(world: World) -> Vendor {
-        let log = Log::new(world.lists_calls);
-        Vendor { world, script: Mutex::default(), log }
-    }
+#[cfg(test)]
+mod tests {
+    use hyper::Request;
 
-    /// What its clock says.
-    pub fn now(&self) -> Now {
-        self.world.clock.now()
-    }
+    use super::*;
 
-    /// The behaviour that is next for this account, and how many scrapes of it went before.
-    fn next(&self, id: Option<&str>, exists: bool) -> (Behaviour, u32) {
-        let mut script = lock(&self.script);
-        let Script { accounts, everywhere } = &mut *script;
-        let fallback = || everywhere.clone().unwrap_or(Behaviour::Answer);
-        // Ids that do not exist leave no trace here: there is no end to them.
-        let mut unscripted = Scripted::default();
-        let account = match id {
-            Some(id) if exists => accounts.entry(id.to_owned()).or_default(),
-            Some(id) => accounts.get_mut(id).unwrap_or(&mut unscripted),
-            None => &mut unscripted,
-        };
-        let behaviour = match account.queue.pop_front() {
-            Some(queued) => queued,
-            None => account.always.as_deref().cloned().unwrap_or_else(fallback),
-        };
-        let before = account.scrapes;
-        if exists && behaviour.scrapes() {
-            account.scrapes = before.saturating_add(1);
-        }
-        (behaviour, before)
-    }
-}
+    const ID: &str = "clx123abc";
 
-/// Does what the script says for a call that is allowed.
-async fn carry_out(
-    vendor: &Vendor,
-    ticket: Ticket,
-    id: Option<&str>,
-    analyzed: bool,
-) -> Result<Response<Answer>, Severed> {
-    let account = id.and_then(|id| Some((id, vendor.world.account(id, vendor.now().time())?)));
-    let (behaviour, step) = vendor.next(id, account.is_some());
-    let behaviour::Unwrapped { delay, date_offset, core } = behaviour.unwrapped();
-    if core.charges(account.is_some()) {
-        ticket.charge();
-    }
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
-    let documented =
-        || account.as_ref().map(|(id, account)| account.answer(id, step, vendor.now(), analyzed));
-    let edited = |edit: &dyn Fn(&mut Value)| {
-        let mut answer: Value = serde_json::from_slice(&documented()?).ok()?;
-        edit(answer.pointer_mut("/data/account")?);
-        Some(behaviour::to_json(&answer))
-    };
+    /// The documented account, for the first hundred seconds.
+    struct ShortLived;
 
-    let mut big_headers = false;
-    let content = match core {
-        Behaviour::Hang => return pending().await,
-        Behaviour::Cut => return Err(Severed),
-        Behaviour::Response { status, headers, body } => {
-            let response = reply(ticket, status, &headers, body);
-            return Ok(dated(response, date_offset, vendor.now()));
+    impl Population for ShortLived {
+        fn account(&self, id: &str, now: Time) -> Option<Account> {
+            let followers = u64::try_from(now.0).ok()?;
+            let stats = super::super::Stats { followers, ..Account::documented().stats };
+            (id == ID && followers < 100).then(|| Account { stats, ..Account::documented() })
         }
-        Behaviour::Raw(body) => Some(Content::whole(body)),
-        Behaviour::Flood => Some(Content::flood()),
-        Behaviour::CutMidBody => documented().map(Content::half),
-        Behaviour::Drip { every } => documented().map(|answer| Content::drip(answer, every)),
-        Behaviour::Patch(patch) => {
-            edited(&|account| behaviour::merge(account, &patch)).map(Content::whole)
-        }
-        Behaviour::Without(pointers) => {
-            let remove =
-                |account: &mut Value| pointers.iter().for_each(|p| behaviour::remove(account, p));
-            edited(&remove).map(Content::whole)
-        }
-        Behaviour::BigHeaders => {
-            big_headers = true;
-            documented().map(Content::whole)
-        }
-        // The wrappers are off by now.
-        Behaviour::Answer | Behaviour::After(..) | Behaviour::ServerDate { .. } => {
-            documented().map(Content::whole)
-        }
-    };
-    let mut response = match content {
-        Some(content) => respond(ticket, StatusCode::OK, content),
-        None => refuse(ticket, 404, "ACCOUNT_NOT_FOUND", "Social account not found", None),
-    };
-    if big_headers {
-        let filler = "x".repeat(32 * 1024);
-        for _ in 0..64 {
-            if let Ok(value) = HeaderValue::from_str(&filler) {
-                response.headers_mut().append(HeaderName::from_static("x-filler"), value);
-            }
+
+        fn id_of(&self, username: &str, platform: Platform, _: Time) -> Option<String> {
+            let is_meant = username == "fitnessguru" && platform == Platform::Tiktok;
+            is_meant.then(|| ID.to_owned())
         }
     }
-    Ok(dated(response, date_offset, vendor.now()))
-}
 
-fn refuse(
-    ticket: Ticket,
-    status: u16,
-    code: &str,
-    message: &str,
-    field: Option<&str>,
-) -> Response<Answer> {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    respond(ticket, status, Content::whole(refusal_body(code, message, field)))
-}
-
-fn respond(ticket: Ticket, status: StatusCode, content: Content) -> Response<Answer> {
-    ticket.answered(status.as_u16());
-    let mut response = Response::new(Answer { content, _held: ticket });
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-    response
-}
-
-/// A scripted reply; 500 that says so for one that HTTP cannot express.
-fn reply(
-    ticket: Ticket,
-    status: u16,
-    headers: &[(String, String)],
-    body: Vec<u8>,
-) -> Response<Answer> {
-    let parsed = headers.iter().map(|(name, value)| {
-        Some((
-            HeaderName::from_bytes(name.as_bytes()).ok()?,
-            HeaderValue::from_bytes(value.as_bytes()).ok()?,
-        ))
-    });
-    let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
-    let (Some(status), Some(parsed)) = (status, parsed.collect::<Option<Vec<_>>>()) else {
-        let message = "The scripted reply cannot be sent over HTTP";
-        return refuse(ticket, 500, "IMPOSSIBLE_SCRIPT", message, None);
-    };
-    let mut response = respond(ticket, status, Content::whole(body));
-    response.headers_mut().clear();
-    for (name, value) in parsed {
-        response.headers_mut().append(name, value);
+    fn ask(vendor: &Vendor, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+        let request = Request::builder().method(method).uri(path).header("x-api-key", key);
+        let (head, ()) = request.body(()).expect("a request").into_parts();
+        let reply = vendor.read(&head, body.as_bytes());
+        let reply = reply.map_or_else(|refusal| refusal, |question| vendor.answer(&question));
+        (reply.status.as_u16(), String::from_utf8(reply.body).expect("UTF-8"))
     }
-    response
-}
 
-/// Sets `Date` where the script shifts it.
-fn dated(mut response: Response<Answer>, offset: Option<i64>, now: Now) -> Response<Answer> {
-    if let Some(offset) = offset {
-        set_date(&mut response, now.time().plus(offset));
+    #[test]
+    fn an_account_is_what_its_clock_makes_of_it() {
+        let (clock, hand) = Clock::by_hand(Time(0));
+        let vendor = Vendor::new("k", clock, ShortLived);
+        let path = "/v1/social/account/clx123abc/refresh";
+        for (age, status, words) in
+            [(7, 200, r#""followers":7,"#), (7, 200, r#""followers":7,"#), (100, 404, "NOT_FOUND")]
+        {
+            hand.move_to(Time(age).into());
+            let (seen, body) = ask(&vendor, "POST", path, "k", "");
+            assert_eq!(seen, status);
+            assert!(body.contains(words), "{body}");
+            let dated = vendor.dated(Response::new(()));
+            let date =
+                httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(age.unsigned_abs()));
+            assert_eq!(dated.headers()[header::DATE], date);
+        }
     }
-    response
-}
 
-fn set_date(response: &mut Response<Answer>, time: Time) {
-    let seconds = u64::try_from(time.0).unwrap_or(0);
-    // HTTP cannot write later years than this, and httpdate panics on them.
-    let seconds = seconds.min(253_402_300_799);
-    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds));
-    if let Ok(date) = HeaderValue::from_str(&date) {
-        response.headers_mut().insert(header::DATE, date);
+    #[test]
+    fn what_asks_for_nothing_there_is_is_refused() {
+        let vendor = Vendor::new("k", Clock::by_hand(Time(5)).0, ShortLived);
+        let refresh = "/v1/social/account/clx123abc/refresh";
+        let analyze = "/v1/social/account/analyze";
+        for (method, path, key, body, status, words) in [
+            ("POST", "/", "k", "", 404, "no such endpoint"),
+            ("POST", "/v1/social/account//refresh", "k", "", 404, "no such endpoint"),
+            ("POST", "/v1/social/account/a/b/refresh", "k", "", 404, "no such endpoint"),
+            ("POST", "/v1/social/account/x/refresh", "k", "", 404, "ACCOUNT_NOT_FOUND"),
+            ("GET", refresh, "k", "", 405, "POST"),
+            ("POST", refresh, "other", "", 401, r#"{"error":{"code":"INVALID_API_KEY""#),
+            ("POST", analyze, "k", "nonsense", 400, r#""field":"body""#),
+            ("POST", analyze, "k", r#"{"platform":"tiktok"}"#, 400, r#""field":"username""#),
+            ("POST", analyze, "k", r#"{"username":"x","platform":"radio"}"#, 400, "platform"),
+            ("POST", analyze, "k", r#"{"username":"x","platform":"tiktok"}"#, 404, "NOT_FOUND"),
+            (
+                "POST",
+                analyze,
+                "k",
+                r#"{"username":"fitnessguru","platform":"tiktok"}"#,
+                200,
+                r#""id":"clx123abc""#,
+            ),
+        ] {
+            let (seen, answer) = ask(&vendor, method, path, key, body);
+            assert_eq!(seen, status, "{method} {path} {body}: {answer}");
+            assert!(answer.contains(words), "{method} {path} {body}: {answer}");
+        }
     }
 }

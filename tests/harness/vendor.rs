@@ -1,16 +1,17 @@
-//! The simulated API on a runtime of its own, so that tests can be plain functions.
+//! The scripted API on a runtime of its own, so that tests can be plain functions.
 
 use std::ops::Deref;
 
-use growthd::simulated_api::{Account, SimulatedApi, World};
+use growthd::simulated_api::Account;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{KEY, PATIENCE};
+use crate::scripted_api::{ScriptedApi, World};
 
 /// A vendor that knows every account, and `clx123abc` as documented.
 pub struct Vendor {
     // Before the runtime, which the last handle needs to stop.
-    api: SimulatedApi,
+    api: ScriptedApi,
     runtime: Runtime,
 }
 
@@ -22,7 +23,7 @@ impl Vendor {
     pub fn of(world: World) -> Vendor {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let api = runtime.block_on(SimulatedApi::start(world)).expect("a free port");
+        let api = runtime.block_on(ScriptedApi::start(world)).expect("a free port");
         Vendor { api, runtime }
     }
 
@@ -42,9 +43,9 @@ impl Vendor {
 }
 
 impl Deref for Vendor {
-    type Target = SimulatedApi;
+    type Target = ScriptedApi;
 
-    fn deref(&self) -> &SimulatedApi {
+    fn deref(&self) -> &ScriptedApi {
         &self.api
     }
 }

@@ -9,7 +9,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use growthd::simulated_api::{Behaviour, SimulatedApi, World};
+#[path = "../scripted_api/mod.rs"]
+mod scripted_api;
+
+use scripted_api::{Behaviour, ScriptedApi, World};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -19,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let address: SocketAddr = address.parse()?;
     let delay = arguments.next().map(|delay| delay.parse()).transpose()?;
     tokio::runtime::Runtime::new()?.block_on(async {
-        let api = SimulatedApi::start_at(address, World::with_any_account(&key)).await?;
+        let api = ScriptedApi::start_at(address, World::with_any_account(&key)).await?;
         if let Some(delay) = delay {
             let answer = Box::new(Behaviour::Answer);
             api.everywhere(Some(Behaviour::After(Duration::from_millis(delay), answer)));

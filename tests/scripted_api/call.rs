@@ -1,14 +1,14 @@
-//! What the simulated API saw.
+//! What the scripted API saw.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use growthd::clock::Now;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use super::answering::Answering;
 use super::lock;
-use super::vendor::Vendor;
-use crate::clock::Now;
 
 /// Whether a call carried an `x-api-key`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +25,7 @@ pub enum KeySeen {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Call {
     /// As in the path of a refresh, whether or not it exists; for an analyze, once the
-    /// username was found. None for anything else.
+    /// username was found.
     pub account_id: Option<String>,
     /// The path, without the query.
     pub path: String,
@@ -33,7 +33,7 @@ pub struct Call {
     pub key: KeySeen,
     /// When the head had arrived.
     pub received: Now,
-    /// The status handed to the connection; None until then, and for ever if it hangs or is
+    /// The status handed to the connection; `None` until then, and for ever if it hangs or is
     /// cut.
     pub status_sent: Option<u16>,
     /// Whether a vendor that charges whenever it may would have taken a credit.
@@ -48,7 +48,7 @@ impl Call {
 }
 
 /// The counters of all calls, and the list of them where it is wanted.
-pub(super) struct Log {
+pub struct Log {
     list: Option<Mutex<Vec<Call>>>,
     count: AtomicUsize,
     charged: AtomicUsize,
@@ -96,16 +96,16 @@ impl Log {
 }
 
 /// A call in flight: until this is dropped with the answer's body or the connection.
-pub(super) struct Ticket {
-    vendor: Arc<Vendor>,
+pub struct Ticket {
+    answering: Arc<Answering>,
     /// Its place in the list, if there is one.
     place: Option<usize>,
 }
 
 impl Ticket {
     /// Writes a call down.
-    pub fn take(vendor: &Arc<Vendor>, path: &str, key: KeySeen, id: Option<&str>) -> Ticket {
-        let log = &vendor.log;
+    pub fn take(answering: &Arc<Answering>, path: &str, key: KeySeen, id: Option<&str>) -> Ticket {
+        let log = &answering.log;
         let in_flight = log.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         log.most_in_flight.fetch_max(in_flight, Ordering::SeqCst);
         let place = log.list.as_ref().map(|list| {
@@ -113,7 +113,7 @@ impl Ticket {
                 account_id: id.map(str::to_owned),
                 path: path.to_owned(),
                 key,
-                received: vendor.now(),
+                received: answering.now(),
                 status_sent: None,
                 charged: false,
             };
@@ -124,7 +124,7 @@ impl Ticket {
         // Whoever waits for the count finds the call in the list.
         log.count.fetch_add(1, Ordering::SeqCst);
         log.arrived.notify_waiters();
-        Ticket { vendor: Arc::clone(vendor), place }
+        Ticket { answering: Arc::clone(answering), place }
     }
 
     pub fn is_for(&self, id: &str) {
@@ -132,7 +132,7 @@ impl Ticket {
     }
 
     pub fn charge(&self) {
-        self.vendor.log.charged.fetch_add(1, Ordering::SeqCst);
+        self.answering.log.charged.fetch_add(1, Ordering::SeqCst);
         self.note(|call| call.charged = true);
     }
 
@@ -141,7 +141,7 @@ impl Ticket {
     }
 
     fn note(&self, change: impl FnOnce(&mut Call)) {
-        if let (Some(list), Some(place)) = (&self.vendor.log.list, self.place)
+        if let (Some(list), Some(place)) = (&self.answering.log.list, self.place)
             && let Some(call) = lock(list).get_mut(place)
         {
             change(call);
@@ -151,6 +151,6 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.vendor.log.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.answering.log.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -1,19 +1,23 @@
-//! Over the wire, as a client sees it: raw requests, so that nothing mends what is broken.
+//! The scripted API itself, over the wire, as a client sees it: raw requests, so that nothing mends what is broken.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
+use growthd::clock::{self, Time};
+use growthd::simulated_api::{Account, Question, Reply};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use super::*;
-use crate::clock;
+use crate::scripted_api::account::{Growth, invented};
+use crate::scripted_api::behaviour::{Behaviour, merge, remove};
+use crate::scripted_api::{KeySeen, ScriptedApi, World};
 
 const ID: &str = "clx123abc";
 const REFRESH: &str = "/v1/social/account/clx123abc/refresh";
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn documented() -> SimulatedApi {
-    SimulatedApi::start(World::new("k").and(ID, Account::documented())).await.unwrap()
+async fn documented() -> ScriptedApi {
+    ScriptedApi::start(World::new("k").and(ID, Account::documented())).await.unwrap()
 }
 
 fn request(method: &str, path: &str, key: Option<&str>, body: &str) -> String {
@@ -22,7 +26,7 @@ fn request(method: &str, path: &str, key: Option<&str>, body: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nhost: h\r\n{key}content-length: {length}\r\n")
 }
 
-async fn begin(api: &SimulatedApi, method: &str, path: &str, key: &str, body: &str) -> TcpStream {
+async fn begin(api: &ScriptedApi, method: &str, path: &str, key: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(api.address()).await.unwrap();
     let head = request(method, path, Some(key).filter(|key| !key.is_empty()), body);
     let text = format!("{head}connection: close\r\n\r\n{body}");
@@ -40,16 +44,16 @@ async fn rest(mut stream: TcpStream) -> (String, String) {
     (head.to_owned(), body.to_owned())
 }
 
-async fn call(api: &SimulatedApi, method: &str, path: &str, key: &str) -> (String, String) {
+async fn call(api: &ScriptedApi, method: &str, path: &str, key: &str) -> (String, String) {
     rest(begin(api, method, path, key, "").await).await
 }
 
-async fn refresh(api: &SimulatedApi) -> (String, String) {
+async fn refresh(api: &ScriptedApi) -> (String, String) {
     call(api, "POST", REFRESH, "k").await
 }
 
 /// The account in the answer to a refresh under this behaviour.
-async fn account_under(api: &SimulatedApi, behaviour: Behaviour) -> Value {
+async fn account_under(api: &ScriptedApi, behaviour: Behaviour) -> Value {
     api.queue(ID, [behaviour]);
     let (head, body) = refresh(api).await;
     assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
@@ -57,8 +61,13 @@ async fn account_under(api: &SimulatedApi, behaviour: Behaviour) -> Value {
     answer["data"]["account"].take()
 }
 
+fn body_of(account: &Account) -> String {
+    let question = Question::Refresh { id: ID.to_owned() };
+    String::from_utf8(Reply::success(&question, ID, account, Time(0)).body).unwrap()
+}
+
 fn documented_body() -> String {
-    String::from_utf8(Account::documented().answer(ID, 0, clock::Now(0), false)).unwrap()
+    body_of(&Account::documented())
 }
 
 #[tokio::test]
@@ -81,7 +90,7 @@ async fn a_refresh_is_answered_as_documented_and_written_down() {
 
 #[tokio::test]
 async fn one_connection_serves_many_calls() {
-    let api = SimulatedApi::start(World::with_any_account("k").without_call_list()).await.unwrap();
+    let api = ScriptedApi::start(World::with_any_account("k").without_call_list()).await.unwrap();
     let mut stream = TcpStream::connect(api.address()).await.unwrap();
     for n in 0..50 {
         let path = format!("/v1/social/account/a{n}/refresh");
@@ -125,7 +134,7 @@ async fn what_does_not_exist_is_404_and_what_is_no_post_405() {
     assert!(head.starts_with("HTTP/1.1 405") && head.contains("allow: POST"), "{head}");
     assert_eq!((api.call_count(), api.charged_count()), (5, 0));
 
-    let any = SimulatedApi::start(World::with_any_account("k")).await.unwrap();
+    let any = ScriptedApi::start(World::with_any_account("k")).await.unwrap();
     let (head, _) = call(&any, "POST", "/v1/social/account/a%2Fb/refresh", "k").await;
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
 }
@@ -134,7 +143,7 @@ async fn what_does_not_exist_is_404_and_what_is_no_post_405() {
 async fn analyze_finds_by_name() {
     let path = "/v1/social/account/analyze";
     let world = World::with_any_account("k").and(ID, Account::documented());
-    let api = SimulatedApi::start(world).await.unwrap();
+    let api = ScriptedApi::start(world).await.unwrap();
     for (body, status, expected) in [
         (r#"{"username":"fitnessguru","platform":"tiktok"}"#, 200, r#""id":"clx123abc""#),
         (r#"{"username":"anyone","platform":"tiktok"}"#, 200, r#""createdAt":""#),
@@ -314,33 +323,10 @@ async fn the_server_may_have_another_time() {
 }
 
 #[tokio::test]
-async fn a_clock_set_by_hand_is_the_age_of_who_lives_by_it_and_every_date() {
-    let start = clock::Time(1_767_225_600);
-    let (clock, hand) = clock::Clock::by_hand(start);
-    let life = move |now: clock::Time| {
-        let followers = u64::try_from(now.since(start)).ok()?;
-        let stats = Stats { followers, ..Account::documented().stats };
-        (followers < 100).then(|| Account { stats, ..Account::documented() })
-    };
-    let api = SimulatedApi::start(World::new("k").and_living(ID, life).on(clock)).await.unwrap();
-    for (age, status, date) in
-        [(7, "200", "00:00:07"), (7, "200", "00:00:07"), (100, "404", "00:01:40")]
-    {
-        hand.move_to(start.plus(age).into());
-        let (head, body) = refresh(&api).await;
-        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{head}");
-        assert!(head.contains(&format!("date: Thu, 01 Jan 2026 {date} GMT")), "{head}");
-        assert_eq!(status == "200", body.contains(r#""followers":7,"#), "{body}");
-    }
-    let (head, _) = call(&api, "GET", "/", "").await;
-    assert!(head.contains("date: Thu, 01 Jan 2026"), "{head}");
-    assert!(api.calls().iter().all(|call| call.received.time() <= start.plus(100)));
-}
-
-#[tokio::test]
 async fn an_account_is_a_step_older_with_each_scrape_alone() {
-    let growing = Account { growth: Growth::percent(1.4), ..Account::documented() };
-    let api = SimulatedApi::start(World::new("k").and(ID, growing.clone())).await.unwrap();
+    let growth = Growth::percent(1.4);
+    let world = World::new("k").and_growing(ID, Account::documented(), growth);
+    let api = ScriptedApi::start(world).await.unwrap();
     let followers =
         async || account_under(&api, Behaviour::Answer).await["stats"]["followers"].clone();
     assert_eq!(followers().await, json!(1_520_000));
@@ -348,9 +334,7 @@ async fn an_account_is_a_step_older_with_each_scrape_alone() {
     refresh(&api).await;
     refresh(&api).await;
     let second = followers().await.as_u64().unwrap();
-    let expected = growing.answer(ID, 1, clock::now(), false);
-    let expected: Value = serde_json::from_slice(&expected).unwrap();
-    assert_eq!(second, expected["data"]["account"]["stats"]["followers"]);
+    assert_eq!(second, growth.age(ID, Account::documented(), 1).stats.followers);
 }
 
 #[tokio::test]
@@ -371,7 +355,7 @@ async fn another_may_take_the_place_of_one_that_was_stopped() {
     refresh(&api).await;
     api.stop().await;
     assert!(TcpStream::connect(api.address()).await.is_err());
-    let again = SimulatedApi::start_at(api.address(), World::with_any_account("k")).await.unwrap();
+    let again = ScriptedApi::start_at(api.address(), World::with_any_account("k")).await.unwrap();
     assert!(refresh(&again).await.0.starts_with("HTTP/1.1 200"));
     assert_eq!((api.call_count(), again.call_count()), (1, 1));
 }
@@ -379,5 +363,66 @@ async fn another_may_take_the_place_of_one_that_was_stopped() {
 #[test]
 fn a_handle_goes_anywhere() {
     fn is_handle<T: Clone + Send + Sync + 'static>() {}
-    is_handle::<SimulatedApi>();
+    is_handle::<ScriptedApi>();
+}
+
+fn followers(id: &str, account: &Account, growth: Growth) -> Vec<u64> {
+    (0..60).map(|step| growth.age(id, account.clone(), step).stats.followers).collect()
+}
+
+#[test]
+fn who_grows_never_falls_and_who_shrinks_never_rises() {
+    for number in 0..200 {
+        let id = format!("a{number}");
+        let (account, growth) = invented(&id);
+        let series = followers(&id, &account, growth);
+        assert!(series.is_sorted() && series[59] > series[0], "{account:?}: {series:?}");
+        let [first, last] = [0, 59].map(|step| growth.age(&id, account.clone(), step).stats);
+        assert!(last.likes > first.likes && last.videos > first.videos);
+    }
+    let documented = Account::documented();
+    let mut shrinking = followers("v", &documented, Growth::percent(-3.2));
+    shrinking.reverse();
+    assert!(shrinking.is_sorted() && shrinking[0] < shrinking[59]);
+    let huge = Growth::percent(90.0).age("h", documented, u32::MAX);
+    assert_eq!(huge.stats.followers, 1_000_000_000_000_000);
+}
+
+#[test]
+fn growth_is_noisy_but_the_same_each_time() {
+    let series = || followers("t", &Account::documented(), Growth::percent(24.0));
+    let [once, again] = [series(), series()];
+    assert_eq!(once, again);
+    let steps: Vec<u64> = once.windows(2).map(|pair| pair[1] * 1000 / pair[0]).collect();
+    assert!(steps.iter().min() < steps.iter().max());
+    assert!(once[10] > 4 * once[0]);
+}
+
+#[test]
+fn a_patch_merges_and_its_null_sets_null() {
+    let mut account = json!({"bio": "b", "stats": {"likes": 1, "videos": 2}});
+    merge(&mut account, &json!({"bio": null, "stats": {"likes": "1"}, "new": {"x": [1]}}));
+    let merged = json!({"bio": null, "stats": {"likes": "1", "videos": 2}, "new": {"x": [1]}});
+    assert_eq!(account, merged);
+    merge(&mut account, &json!([]));
+    assert_eq!(account, json!([]));
+}
+
+#[test]
+fn what_is_removed_is_absent() {
+    let mut account = json!({"bio": "b", "stats": {"likes": 1, "videos": 2}});
+    for pointer in ["/bio", "/stats/likes", "/nothing", "/bio/deeper", "bio"] {
+        remove(&mut account, pointer);
+    }
+    assert_eq!(account, json!({"stats": {"videos": 2}}));
+}
+
+#[test]
+fn delays_add_up_and_the_nearest_date_holds() {
+    let second = Duration::from_secs(1);
+    let inner = Behaviour::After(second, Box::new(Behaviour::Hang));
+    let dated = Behaviour::ServerDate { offset: -7200, then: Box::new(inner) };
+    let all = Behaviour::After(second, Box::new(dated)).unwrapped();
+    assert_eq!((all.delay, all.date_offset), (2 * second, Some(-7200)));
+    assert!(matches!(all.core, Behaviour::Hang));
 }

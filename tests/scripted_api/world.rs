@@ -1,0 +1,99 @@
+//! Whom the scripted API knows.
+
+use std::collections::HashMap;
+
+use growthd::account::AccountId;
+use growthd::clock::{Clock, Time};
+use growthd::simulated_api::{Account, Platform, Population};
+
+use super::account::{Growth, invented};
+
+/// Its key, its clock and its accounts.
+#[derive(Clone)]
+pub struct World {
+    pub(super) key: String,
+    pub(super) clock: Clock,
+    pub(super) lists_calls: bool,
+    pub(super) residents: Residents,
+}
+
+/// The accounts, as their first refresh shows them.
+#[derive(Clone, Default)]
+pub struct Residents {
+    known: HashMap<String, (Account, Growth)>,
+    has_any: bool,
+}
+
+impl World {
+    /// Nobody yet; `key` is the one that is accepted.
+    pub fn new(key: &str) -> World {
+        World {
+            key: key.to_owned(),
+            clock: Clock::system(),
+            lists_calls: true,
+            residents: Residents::default(),
+        }
+    }
+
+    /// Every id exists (invented unless added by [`World::and`]), and every username that could
+    /// be an id is that account's.
+    pub fn with_any_account(key: &str) -> World {
+        let mut world = World::new(key);
+        world.residents.has_any = true;
+        world
+    }
+
+    /// With this account too, which never changes.
+    #[must_use]
+    pub fn and(self, id: &str, account: Account) -> World {
+        self.and_growing(id, account, Growth::NONE)
+    }
+
+    /// With an account that is a step older with each refresh.
+    #[must_use]
+    pub fn and_growing(mut self, id: &str, account: Account, growth: Growth) -> World {
+        self.residents.known.insert(id.to_owned(), (account, growth));
+        self
+    }
+
+    /// By this clock, in what it answers and in every `Date`.
+    #[must_use]
+    pub fn on(self, clock: Clock) -> World {
+        World { clock, ..self }
+    }
+
+    /// Calls are counted but not listed: for benches.
+    #[must_use]
+    pub fn without_call_list(mut self) -> World {
+        self.lists_calls = false;
+        self
+    }
+}
+
+impl Residents {
+    /// An account and how it grows.
+    pub(super) fn find(&self, id: &str) -> Option<(Account, Growth)> {
+        match self.known.get(id) {
+            Some(known) => Some(known.clone()),
+            None if self.has_any && id.parse::<AccountId>().is_ok() => Some(invented(id)),
+            None => None,
+        }
+    }
+}
+
+impl Population for Residents {
+    fn account(&self, id: &str, _: Time) -> Option<Account> {
+        self.find(id).map(|(account, _)| account)
+    }
+
+    fn id_of(&self, username: &str, platform: Platform, _: Time) -> Option<String> {
+        let is_meant = |account: &Account| {
+            account.username.eq_ignore_ascii_case(username) && account.platform == platform
+        };
+        let known = self.known.iter().find(|(_, (account, _))| is_meant(account));
+        known.map(|(id, _)| id.clone()).or_else(|| {
+            let (account, _) = self.find(username)?;
+            is_meant(&account).then(|| username.to_owned())
+        })
+    }
+}
