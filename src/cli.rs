@@ -11,136 +11,132 @@ use crate::config::Span;
 use crate::period::{Moment, Month, Wanted, Week};
 use crate::selection::Selection;
 
-/// Refreshes social-media accounts when they are due, and keeps their growth history in SQLite.
+const GLOBAL: &str = "Global options";
+const PERIOD: &str = "Period";
+const ACCOUNTS: &str = "Accounts";
+
+/// Refresh social-media accounts on schedule, and keep their growth history in SQLite
 #[derive(Debug, Parser)]
 #[command(name = "growthd", version, max_term_width = 100)]
 pub struct Cli {
-    /// The configuration [default: ./config.toml if it is there, else /etc/growthd/config.toml]
+    /// Configuration file [default: ./config.toml if it exists, else /etc/growthd/config.toml]
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
         value_name = "FILE",
         env = "GROWTHD_CONFIG",
         hide_env_values = true
     )]
     pub config: Option<PathBuf>,
 
-    /// How log lines are written (GROWTHD_LOG filters them, as in GROWTHD_LOG=debug)
-    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    /// Format of log lines; $GROWTHD_LOG filters them, as in GROWTHD_LOG=debug
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
 }
 
-/// How log lines are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// For people
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line
     Json,
 }
 
-/// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Run the daemon: refresh every account when it is due (spends credits)
+    /// Run the daemon: refresh each account when it is due (spends credits)
     Run {
-        /// Reload when the configuration's file changes, without waiting for SIGHUP
+        /// Reload when a configuration file changes, without waiting for SIGHUP
         #[arg(long)]
         watch: bool,
     },
-    /// Check the configuration, and forecast what it will cost
+    /// Validate the configuration, and forecast what it will cost
     Check {
-        /// Say nothing but what is wrong with the configuration
+        /// Print only what is wrong
         #[arg(long, short)]
         quiet: bool,
-        /// Go on, and check again after each edit of any of its files: a line for each
+        /// Keep running: check again after each edit, and print one line per check
         #[arg(long, conflicts_with = "quiet")]
         watch: bool,
-        /// Also ask the vendor's host whether it can be reached (the key is not sent)
+        /// Also check that the vendor's host can be reached (no key is sent, nothing is bought)
         #[arg(long)]
         online: bool,
     },
-    /// Show the next runs, account by account
+    /// Show the next run of each account
     Plan(PlanArgs),
     /// Refresh accounts now (spends credits)
     Refresh(RefreshArgs),
-    /// Ask the vendor for accounts' ids, and add them to the watchlist (a credit each)
+    /// Look up account ids, and add them to the watchlist (one credit per account)
     Add(AddArgs),
-    /// Show how everything stands; exits 1 if something needs attention
+    /// Show the state of everything; exits 1 if something needs attention
     Status(StatusArgs),
-    /// Write the history as one HTML page with charts, which needs no network
+    /// Write the history as one self-contained HTML page with charts
     ///
-    /// With --tag it is the client's edition: these accounts and how they grew, without ids, errors,
-    /// other tags, and what refreshing costs.
+    /// With --tag it is the client's edition: those accounts and how they grew, without ids, errors,
+    /// other tags, or what refreshing costs.
     Report(ReportArgs),
     /// Show one account's history, with charts
     History(HistoryArgs),
-    /// Show who grew most, and who lost
+    /// Show which accounts grew most, and which lost
     Growth(GrowthArgs),
-    /// Tell the last week, or another period, in about twenty lines, to be mailed
+    /// Summarize a week, or another period, in about twenty lines for a mail
     Digest(DigestArgs),
-    /// Write a view (the whole history by default) for other programs
+    /// Export a view, by default the whole history, as CSV or JSON lines
     Export(ExportArgs),
-    /// Add older history from a CSV file, before the accounts' first snapshots (calls nothing)
+    /// Import older history from a CSV file, before each account's first snapshot (spends nothing)
     Import(ImportArgs),
-    /// Copy the database, while the daemon runs
+    /// Back up the database, also while the daemon runs
     Backup {
-        /// The copy
+        /// Where to write the copy
         file: PathBuf,
-        /// Replace a file that is there
+        /// Replace an existing file
         #[arg(long)]
         force: bool,
-        /// Have `status` complain if no other backup follows within this time, such as 36h
+        /// Let `status` complain if the next backup takes longer than this, such as 36h
         #[arg(long, value_name = "DURATION")]
         again_within: Option<Span>,
     },
-    /// Watch it work against a simulated API: no key, no network, half a minute
+    /// Watch a year of it against a simulated API: no key, no network, half a minute
     Demo,
-    /// Print a shell's completions, for packagers
-    Completions {
-        /// Which shell's
-        shell: Shell,
-    },
+    /// Print shell completions, for packagers
+    Completions { shell: Shell },
     /// Print a manual page, for packagers
     Man {
-        /// Which page
         #[arg(value_name = "PAGE", value_enum, default_value_t)]
         page: ManualPage,
     },
 }
 
-/// A manual page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum ManualPage {
-    /// The program, section 1.
+    /// growthd(1), the program
     #[default]
     Growthd,
-    /// The configuration, section 5.
+    /// growthd.toml(5), the configuration
     #[value(name = "growthd.toml")]
     Configuration,
 }
 
-/// Whom to add.
 #[derive(Debug, Args)]
 pub struct AddArgs {
-    /// The accounts' names on their platform, with or without @, or their profile URLs
+    /// Usernames, with or without @, or profile URLs
     #[arg(value_name = "USERNAME", required_unless_present = "from")]
     pub usernames: Vec<String>,
-    /// The platform of names that are no URLs: tiktok or youtube
-    #[arg(long, value_name = "P")]
+    /// Platform of the usernames that are not URLs
+    #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<Platform>,
-    /// A file with a name or URL a line; `-` is standard input
+    /// File with one username or URL per line; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// How you call it, where there is one name [default: the name]
+    /// Label of the account, if there is only one [default: its username]
     #[arg(long)]
     pub label: Option<String>,
-    /// Do not ask before a credit is spent
+    /// Spend without asking
     #[arg(long, short)]
     pub yes: bool,
 }
@@ -148,14 +144,14 @@ pub struct AddArgs {
 /// The platforms that the vendor documents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Platform {
-    /// TikTok.
+    /// TikTok
     Tiktok,
-    /// YouTube.
+    /// YouTube
     Youtube,
 }
 
 impl Platform {
-    /// Its name, as the vendor writes it.
+    /// The vendor's name for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Platform::Tiktok => "tiktok",
@@ -164,35 +160,30 @@ impl Platform {
     }
 }
 
-/// Whose next runs to show.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Which accounts.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Print one JSON value
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Whose standing to show.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Which accounts; the rest of growthd is told of all the same.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Print one JSON value; with --quiet it does not grow with the list
+    /// Print JSON; with --quiet a summary that does not grow with the list
     #[arg(long)]
     pub json: bool,
-    /// Print nothing but what needs attention
+    /// Print only what needs attention
     #[arg(long, short)]
     pub quiet: bool,
-    /// No daemon is meant to run
+    /// Do not complain that no daemon is running
     #[arg(long)]
     pub no_daemon: bool,
 }
 
-/// Which accounts to refresh.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("which"),
@@ -202,142 +193,123 @@ pub struct StatusArgs {
         .required(true)
 )]
 pub struct RefreshArgs {
-    /// These accounts
+    /// Account ids
     #[arg(value_name = "ID", group = "which", conflicts_with_all = ["tags", "platform"])]
     pub ids: Vec<AccountId>,
     /// Every enabled account
     #[arg(long, group = "which")]
     pub all: bool,
-    /// Those that are due
+    /// Every account that is due
     #[arg(long, group = "which")]
     pub due: bool,
-    /// Of which accounts; alone, every enabled one of these.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Print one JSON value
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Whose history to show.
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
-    /// Its id, label or username
+    /// Account id, label or username
     pub account: String,
-    /// From when to when.
     #[command(flatten)]
     pub period: PeriodArgs,
-    /// For whom.
     #[command(flatten)]
     pub form: FormArgs,
 }
 
-/// Which growth to show: in the last 30 days, where no period is named.
 #[derive(Debug, Args)]
 pub struct GrowthArgs {
-    /// From when to when.
     #[command(flatten)]
     pub period: PeriodArgs,
-    /// Which accounts.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// So many that grew most, and so many that lost most [default: 10; all with --json or --csv]
+    /// How many accounts to show of each [default: 10; all with --json or --csv]
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
-    /// For whom.
     #[command(flatten)]
     pub form: FormArgs,
 }
 
-/// Which page to write, and where.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Where to; an earlier page is replaced, and `-` is stdout
+    /// Where to write the page; `-` is standard output
     #[arg(long, short, value_name = "FILE", default_value = "growthd-report.html")]
     pub output: PathBuf,
-    /// What the page is headed with
+    /// Heading of the page
     #[arg(long, value_name = "TITLE", value_parser = NonEmptyStringValueParser::new())]
     pub title: Option<String>,
-    /// Which accounts.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// The client's edition for each tag, into files of this folder that are named by the tags
+    /// Write the client's edition for each tag into this folder
     #[arg(long, value_name = "DIR", conflicts_with_all = ["output", "tags"])]
     pub each_tag: Option<PathBuf>,
 }
 
-/// Which digest: of the last ISO week that is over, where no period is named.
 #[derive(Debug, Args)]
 pub struct DigestArgs {
-    /// From when to when.
     #[command(flatten)]
     pub period: PeriodArgs,
-    /// Which accounts.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// How it is written
+    /// Format of the digest
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: DigestFormat,
 }
 
-/// How a digest is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum DigestFormat {
-    /// For a mail, at most 72 columns wide.
+    /// Plain text, at most 72 columns wide
     #[default]
     Text,
-    /// A page for a mail.
+    /// An HTML body for a mail
     Html,
-    /// One JSON value.
+    /// JSON
     Json,
 }
 
-/// From when to when.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct PeriodArgs {
-    /// From then on: 30d or 1y back from the newest measurement, or 2026-01-31, 2026-01, 2026-W05
-    #[arg(long, value_name = "WHEN")]
+    /// Start: 30d or 1y before the newest measurement, or 2026-01-31, 2026-01 or 2026-W05
+    #[arg(long, help_heading = PERIOD, value_name = "WHEN")]
     since: Option<Moment>,
-    /// Up to then, in the same words: 2026-02 ends it with January
-    #[arg(long, value_name = "WHEN")]
+    /// End, exclusive, in the same forms: 2026-02 ends it with January
+    #[arg(long, help_heading = PERIOD, value_name = "WHEN")]
     until: Option<Moment>,
-    /// In this month, as in 2026-01, UTC
-    #[arg(long, value_name = "MONTH", conflicts_with_all = ["since", "until", "week"])]
+    /// One month in UTC, such as 2026-01
+    #[arg(long, help_heading = PERIOD, value_name = "MONTH", conflicts_with_all = ["since", "until", "week"])]
     month: Option<Month>,
-    /// In this ISO week, as in 2026-W05, UTC
-    #[arg(long, value_name = "WEEK", conflicts_with_all = ["since", "until"])]
+    /// One ISO week in UTC, such as 2026-W05
+    #[arg(long, help_heading = PERIOD, value_name = "WEEK", conflicts_with_all = ["since", "until"])]
     week: Option<Week>,
 }
 
 impl PeriodArgs {
-    /// What was said.
     pub fn wanted(self) -> Wanted {
         Wanted { since: self.since, until: self.until, month: self.month, week: self.week }
     }
 }
 
-/// Which accounts.
 #[derive(Clone, Debug, Args)]
 pub struct SelectionArgs {
-    /// Accounts with this tag; more than once: with any of them
-    #[arg(long = "tag", value_name = "TAG")]
+    /// Only accounts with this tag; may be repeated for any of several
+    #[arg(help_heading = ACCOUNTS, long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// Accounts of this platform: tiktok, youtube
-    #[arg(long = "platform", value_name = "P")]
+    /// Only accounts on this platform, such as tiktok or youtube
+    #[arg(help_heading = ACCOUNTS, long = "platform", value_name = "PLATFORM")]
     platform: Option<String>,
 }
 
 impl SelectionArgs {
-    /// What was said.
     pub fn selection(&self) -> Selection {
         Selection { tags: self.tags.clone(), platform: self.platform.clone() }
     }
 }
 
-/// For whom it is.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct FormArgs {
-    /// Print one JSON value
+    /// Print JSON
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
     /// Print CSV
@@ -345,46 +317,41 @@ pub struct FormArgs {
     pub csv: bool,
 }
 
-/// What of the history to write, and where.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Which view
+    /// View to export
     #[arg(long, value_name = "NAME", default_value = "snapshots")]
     pub view: String,
-    /// How it is written
+    /// Format of the export
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: ExportFormat,
-    /// CSV that Excel and Calc open as it is: with a byte-order mark, and dates they know
+    /// CSV that Excel and Calc open directly: with a byte-order mark, and dates they recognize
     #[arg(long)]
     pub for_excel: bool,
-    /// From when to when.
     #[command(flatten)]
     pub period: PeriodArgs,
-    /// Which accounts.
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Into this file, whole or not at all [default: standard output]
+    /// Write to this file, whole or not at all [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 
-/// Which history to add.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// With the columns account (id, label or username), time (or date), and counts: followers,
-    /// following, videos, likes
+    /// CSV with the columns account (id, label or username), time or date, and any of followers,
+    /// following, videos and likes
     pub file: PathBuf,
-    /// Write it; without this, only what would be written is said
+    /// Write to the database; without this, only show what would be written
     #[arg(long)]
     pub write: bool,
 }
 
-/// How the history is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum ExportFormat {
-    /// Comma-separated values, with headings.
+    /// Comma-separated values with a header line
     #[default]
     Csv,
-    /// A JSON object a line.
+    /// One JSON object per line
     Jsonl,
 }

@@ -201,9 +201,9 @@ fn errors_say_what_to_do() {
     [exit 78]
     $ growthd refresh
     error: the following required arguments were not provided:
-      <ID|--all|--due|--tag <TAG>|--platform <P>>
+      <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>
 
-    Usage: growthd refresh <ID|--all|--due|--tag <TAG>|--platform <P>>
+    Usage: growthd refresh <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>
 
     For more information, try '--help'.
     [exit 2]
