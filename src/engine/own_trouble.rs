@@ -36,9 +36,9 @@ pub fn own_trouble(
         Consequence::TryAgain { delay: back_off(retry, state.tries, seed).max(least), attempt }
     };
     match trouble {
-        Trouble::Unreachable | Trouble::Busy | Trouble::Clock => back_off(Attempt::Free),
+        Trouble::Unreachable | Trouble::Busy => back_off(Attempt::Free),
         Trouble::Unknown if retry.unknown == OnUnknown::Skip => Consequence::GiveUp,
-        Trouble::Unknown | Trouble::Unusable | Trouble::Broken => {
+        Trouble::Unknown | Trouble::Unusable | Trouble::Broken | Trouble::Clock => {
             match state.paid.saturating_add(1) < retry.max_paid_attempts {
                 true => back_off(Attempt::Paid),
                 false => Consequence::GiveUp,
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn paid_attempts_and_refusals_are_bounded_and_free_ones_are_not() {
-        for trouble in [Trouble::Unknown, Trouble::Unusable, Trouble::Broken] {
+        for trouble in [Trouble::Unknown, Trouble::Unusable, Trouble::Broken, Trouble::Clock] {
             for paid in 0..2 {
                 let Consequence::TryAgain { attempt, .. } = after(trouble, paid, 0) else {
                     panic!("{trouble:?} is given up after {paid}")

@@ -172,13 +172,21 @@ impl Settling<'_, '_> {
                 self.vendor_answered(line.refresh)
             }
             Meaning::ClockContradicted(seconds) => {
+                let error = clock_reason(seconds);
+                // A server that caches one account's answer for ever says nothing of our clock.
+                let is_own = account.failure.first.is_some() || !self.may_be_vendors(account)?;
+                if is_own && self.breaker.as_open().is_none() {
+                    let trouble = Trouble::Clock;
+                    self.fail(account, &Failed { line, refresh, trouble, least: None, error })?;
+                    return self.tx.save(account);
+                }
                 account.failure.last = Some(refresh);
                 self.tx.save(account)?;
                 if let ResponseKind::Throttled { retry_after } = &response.kind {
                     let error = response.error.clone().unwrap_or_default();
                     self.wait(retry_after.unwrap_or(DEFAULT_WAIT), error)?;
                 }
-                self.vendor_troubled(account.key, Trouble::Clock, clock_reason(seconds))
+                self.vendor_troubled(account.key, Trouble::Clock, error)
             }
             Meaning::Throttled(least) => {
                 self.throttle(account, line, refresh, response, least)?;
@@ -409,8 +417,9 @@ impl Settling<'_, '_> {
     }
 
     /// The vendor asks for a pause: everybody's, unless others have had an ok since this account
-    /// began to fail. Since its last failure would not do: its retries come when nobody else is
-    /// asked, and each would hold up the slots that fall due in its pause.
+    /// began to fail, whatever its failures were: one that is throttled now and then would hold
+    /// everybody up each time. Since its last failure would not do: its retries come when nobody
+    /// else is asked, and each would hold up the slots that fall due in its pause.
     fn throttle(
         &mut self,
         account: &mut Account,
@@ -420,13 +429,9 @@ impl Settling<'_, '_> {
         least: Option<i64>,
     ) -> Result<(), StoreError> {
         let error = response.error.clone().unwrap_or_default();
-        let FailureRow { first, last, .. } = account.failure;
-        let is_alone = match (first, last) {
-            (Some(first), Some(last)) => {
-                self.tx.status_of(last)? == response.status
-                    && self.tx.others_ok_since(account.key, first, 1)? > 0
-            }
-            _ => false,
+        let is_alone = match account.failure.first {
+            Some(first) => self.tx.others_ok_since(account.key, first, 1)? > 0,
+            None => false,
         };
         if !is_alone {
             account.failure = account.failure.failed(refresh, false);

@@ -201,7 +201,7 @@ impl World {
                 if let Answer::Http(answer) = &mut answer
                     && self.is_dated
                 {
-                    answer.date = Some(Time((self.time + self.latency) / 1000));
+                    answer.date.get_or_insert(Time((self.time + self.latency) / 1000));
                 }
                 let back = self.time + self.latency;
                 let arrived = Time((back + self.skew) / 1000);
@@ -338,6 +338,51 @@ fn one_throttled_account_holds_everybody_up_once() {
     assert_eq!(world.served().len(), 299);
     let last = world.calls.iter().filter(|call| call.is_ok).map(|call| call.at).max();
     assert!(last.is_some_and(|last| last < MONDAY + 300 + 70), "{last:?}");
+}
+
+#[test]
+fn one_account_that_is_throttled_among_other_troubles_holds_everybody_up_once() {
+    let others = [http(404, ""), http(500, ""), http(409, ""), unknown(), retry_after(404, 7200)];
+    for other in others {
+        let mut world = World::settled(&list(12, "0 * * * *"), config());
+        let count = std::cell::Cell::new(0);
+        let vendor = |id: &str, _: i64| {
+            if id != "a001" {
+                return good(id, 200);
+            }
+            count.set(count.get() + 1);
+            if count.get() % 2 == 0 { other.clone() } else { retry_after(429, 7200) }
+        };
+        world.until(MONDAY + DAY, &vendor);
+        assert!(count.get() > 2);
+        let waits = world.events.iter().filter(|event| matches!(event, Event::Waiting(_))).count();
+        assert_eq!(waits, 1, "{other:?}");
+    }
+}
+
+/// As where a server between caches the answer for one account.
+#[test]
+fn one_accounts_wrong_date_is_its_own_trouble() {
+    let mut accounts = list(12, "0 6 * * MON");
+    accounts.extend((0..6).map(|day| entry(&format!("b{day}"), &format!("0 20 * * {day}"))));
+    let mut world = World::settled(&accounts, config());
+    world.is_dated = true;
+    let vendor = |id: &str, time: i64| match (good(id, 200), id) {
+        (Answer::Http(answer), "a005") => {
+            Answer::Http(HttpAnswer { date: Some(Time(time - WEEK)), ..answer })
+        }
+        (answer, _) => answer,
+    };
+    for week in 0..3 {
+        let monday = MONDAY + week * WEEK;
+        world.calls.clear();
+        world.until(monday + WEEK - HOUR, &vendor);
+        let calls = world.calls_of("a005").len();
+        assert!(calls <= 4, "week {week}: {calls} credits");
+        let last = world.calls.iter().filter(|call| call.id.starts_with('a') && call.id != "a005");
+        assert!(last.map(|call| call.at).max() < Some(monday + 90), "{week}");
+    }
+    assert_eq!(world.opened(), 1);
 }
 
 #[test]

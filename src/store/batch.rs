@@ -116,14 +116,6 @@ impl<'store> ReadTx<'store> {
         Ok(statement.exists([account.0])?)
     }
 
-    /// The HTTP status of a line, if an answer came.
-    pub(crate) fn status_of(&self, refresh: RefreshId) -> Result<Option<u16>, StoreError> {
-        let mut statement =
-            self.tx.prepare_cached("SELECT http_status FROM _refresh WHERE refresh_id = ?1")?;
-        let mut rows = statement.query_map([refresh], |row| row.get::<_, Option<u16>>(0))?;
-        Ok(rows.next().transpose()?.flatten())
-    }
-
     /// The newest line of the ledger.
     pub(crate) fn newest_line(&self) -> Result<RefreshId, StoreError> {
         let mut statement =
