@@ -14,6 +14,10 @@ use crate::log_queue::{LogQueue, Stderr};
 
 const VARIABLE: &str = "GROWTHD_LOG";
 
+/// The scheduler tells of its own start at the level at which growthd tells of refreshes. A filter
+/// that names it goes before this one.
+const QUIET: &str = "tokio_cron_scheduler=warn";
+
 /// Starts logging, filtered by `$GROWTHD_LOG` or else `default`: to the journal with fields
 /// where stderr leads there, else to stderr.
 ///
@@ -25,7 +29,7 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
         _ => default.to_owned(),
     };
     let filter = EnvFilter::builder()
-        .parse(filter)
+        .parse(format!("{QUIET},{filter}"))
         .map_err(|error| CommandError::LogFilter(error.to_string()))?;
     if format == LogFormat::Text
         && leads_to_journal()

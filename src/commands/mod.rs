@@ -307,7 +307,7 @@ fn as_text<S: Serializer>(told: &impl Display, json: S) -> Result<S::Ok, S::Erro
 /// size limit is an error to be waited out like a full disk, and no signal that ends the process.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let start_error = |error| CommandError::from(RunError::Start(Box::new(error)));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(start_error)?;
     let entered = runtime.enter();
     // The handler stays when nobody listens any more.
