@@ -61,6 +61,10 @@ impl Past {
         Past { folder, connection }
     }
 
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub fn path(&self) -> PathBuf {
         self.folder.path().join("growth.db")
     }

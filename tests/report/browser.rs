@@ -6,6 +6,7 @@ use std::process::Command;
 
 use super::history::{DAY, Snapshot, WEEK, World};
 use super::{HOSTILE, growthd};
+use crate::past::{Past, START};
 
 /// What a browser made of a page.
 struct Seen {
@@ -20,6 +21,33 @@ struct Seen {
 fn browse(folder: &Path, fragment: &str) -> Option<Seen> {
     let output = growthd(folder, &["report"]);
     assert!(output.status.success(), "{output:?}");
+    open(folder, fragment)
+}
+
+/// What `script` leaves in `told`, run in the folder's report once that is ready. The page's policy,
+/// which would not let it run, is taken off.
+fn driven(folder: &Path, arguments: &[&str], script: &str) -> Option<String> {
+    let output = growthd(folder, &[&["report"], arguments].concat());
+    assert!(output.status.success(), "{output:?}");
+    let file = folder.join("growthd-report.html");
+    let page = fs::read_to_string(&file).expect("the page");
+    let (head, rest) = page.split_once("<meta http-equiv=").expect("a policy");
+    let (_, rest) = rest.split_once('>').expect("its end");
+    let run = format!(
+        "<script>addEventListener('DOMContentLoaded', async () => {{ const told = []; {script}\n\
+         const shown = document.createElement('pre'); shown.id = 'told'; \
+         shown.textContent = told.join('\\n'); document.body.append(shown); }});</script>"
+    );
+    let (body, end) = rest.rsplit_once("</body>").expect("a body");
+    fs::write(&file, format!("{head}{body}{run}</body>{end}")).expect("written");
+    let seen = open(folder, "")?;
+    seen.is_calm();
+    let (_, told) = seen.dom.split_once("<pre id=\"told\">").expect("the script ran");
+    let told = told.split_once("</pre>").expect("its end").0;
+    Some(told.replace("&amp;", "&").replace("&gt;", ">").replace("&lt;", "<"))
+}
+
+fn open(folder: &Path, fragment: &str) -> Option<Seen> {
     let page = folder.join("growthd-report.html");
     let (profile, log) = (folder.join("chromium"), folder.join("net.json"));
     let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| "chromium".into());
@@ -80,8 +108,9 @@ fn charts_are_drawn_with_their_gaps_and_a_hostile_name_is_text() {
     world.account("clxempty", None, &[]);
     let Some(seen) = browse(world.folder(), "") else { return };
     seen.is_calm();
-    // One account without likes, one with a rate besides, one with followers alone.
-    assert_eq!(seen.charts(), 2 + 2 + 1);
+    // One account without likes, one with a rate besides, one with followers alone; the first two
+    // with their weeks. The sum, its weeks, and the comparison of those two.
+    assert_eq!(seen.charts(), 3 + 3 + 1 + 3);
     assert_eq!(seen.dom.matches("class=\"gap\"").count(), 1);
     assert_eq!(seen.dom.matches("class=\"suspect\"").count(), 1);
     assert!(seen.dom.contains("<title>Growth report</title>"));
@@ -98,5 +127,126 @@ fn two_thousand_accounts_are_drawn_where_they_are_looked_at() {
     assert_eq!(seen.dom.matches("class=\"account\"").count(), 2000);
     let open = "id=\"a-clx01234\" data-place=\"765\" open=\"\"";
     assert!(seen.dom.contains(open), "the account in the address is open");
-    assert_eq!(seen.charts(), 3, "and only its charts are drawn");
+    assert_eq!(seen.charts(), 4 + 3, "and only its charts are drawn, and those of the whole");
+}
+
+/// Two clients' accounts: one has a name with accents, one that a spreadsheet would run, one a history
+/// that begins later, and a new handle since.
+fn two_clients() -> Past {
+    let past = Past::new();
+    for (id, name, tag, days, step) in [
+        ("clxaaaa1", "José Ångström", "client-a", 0..190, 10),
+        ("clxaaaa2", "=Chef, \"the\"", "client-a", 0..190, -3),
+        ("clxbbbb1", "Tides", "client-b", 45..190, 100),
+    ] {
+        let series: Vec<(i64, i64)> = days.map(|day| (day, 10_000 + step * day)).collect();
+        let account = past.series(id, name, &id[3..], &series);
+        past.run(&format!("UPDATE _account SET tags = '[\"{tag}\"]' WHERE account = {account}"));
+    }
+    past.run(&format!(
+        "INSERT INTO _profile_change
+         SELECT account, refresh_id, time, 'username', 'old_tides', 'bbbb1' FROM _snapshot
+         WHERE account = 3 AND time = {}",
+        START + 100 * DAY
+    ));
+    past
+}
+
+/// Goes to an address in the page, and says what stands where.
+const STEPS: &str = "
+    const said = selector => [...document.querySelectorAll(selector)].map(one => one.textContent).join(' | ');
+    const go = address => new Promise(done => {
+      addEventListener('hashchange', done, { once: true });
+      location.hash = address;
+    });
+    const gains = () => [...document.querySelectorAll('#accounts tbody tr:not([hidden])')]
+      .map(row => `${row.querySelector('a').textContent} ${row.cells[3].textContent}`).sort().join(' | ');
+    const click = (selector, n = 0) => document.querySelectorAll(selector)[n].click();
+    const address = () => decodeURIComponent(location.hash);";
+
+#[test]
+fn a_chosen_period_has_the_numbers_of_the_views() {
+    let past = two_clients();
+    let script = format!(
+        "{STEPS}
+        for (const key of ['2026-W15', '2026-04', '2026-Q2']) {{
+          await go(`period=${{key}}`);
+          told.push(`${{said('#period')}}: ${{said('#tile-gained dd > span:first-child')}}; ${{gains()}}`);
+        }}"
+    );
+    let Some(told) = driven(past.folder(), &[], &script) else { return };
+    let lines: Vec<&str> = told.lines().collect();
+    let ends = "week = '2026-W15'; month = '2026-04'; month IN ('2026-04', '2026-05', '2026-06')";
+    for (line, (view, ends)) in
+        lines.iter().zip(["weekly", "monthly", "monthly"].into_iter().zip(ends.split("; ")))
+    {
+        let sum = past
+            .ask(&format!("SELECT printf('%+,d', sum(followers_delta)) FROM {view} WHERE {ends}"));
+        assert!(line.contains(&format!(": {};", sum[0])), "{sum:?}: {line}");
+        for row in past.ask(&format!(
+            "SELECT name || ' ' || printf('%+,d', sum(followers_delta)) FROM {view} WHERE {ends} GROUP BY name"
+        )) {
+            assert!(line.contains(&row.replace(" -", " −")), "{row}: {line}");
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_is_chosen_narrows_everything_and_stands_in_the_address() {
+    let past = two_clients();
+    let script = format!(
+        "{STEPS}
+        await go('period=2026-04');
+        click('#tags button');
+        told.push(`a tag: ${{said('#tile-followers dd > span:first-child')}}, ${{said('#tile-gained dd > span:first-child')}}; ${{gains()}}`);
+        told.push(`movers: ${{said('#movers-up th a')}}; ${{said('#movers-down th a')}}`);
+        told.push(address());
+        click('#tags button');
+        click('#later');
+        told.push(`the next: ${{said('#period')}}`);
+        const search = document.getElementById('search');
+        search.value = 'jose angstrom';
+        search.dispatchEvent(new Event('input'));
+        told.push(`found: ${{gains()}}; ${{said('#count')}}`);
+        told.push(address());
+        search.value = '';
+        search.dispatchEvent(new Event('input'));
+        click('#accounts tbody input', 0);
+        click('#accounts tbody input', 2);
+        told.push(`compared: ${{said('#comparison .legend li')}}`);
+        told.push(address());
+        await go('period=2026-04&compare=clxaaaa1');
+        told.push(`from an address: ${{said('#comparison .legend li')}}`);
+        told.push(`events: ${{said('#happened li')}}`);
+        told.push(`marks: ${{said('.account .mark title')}}`);
+        await go('period=2026-13&range=9y&tag=nobody&compare=nobody&x=%E0');
+        told.push(`nonsense: ${{said('#period')}}, ${{gains()}}`);
+        await go('');
+        let saved;
+        URL.createObjectURL = blob => {{ saved = blob; return 'about:blank'; }};
+        HTMLAnchorElement.prototype.click = () => {{}};
+        click('#csv');
+        told.push(await saved.text());"
+    );
+    let Some(told) = driven(past.folder(), &[], &script) else { return };
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn a_client_chooses_too_and_learns_no_tag_and_no_id() {
+    let past = two_clients();
+    let script = format!(
+        "{STEPS}
+        await go('period=2026-Q2');
+        told.push(`${{said('#tile-gained dd > span:first-child')}}; ${{gains()}}`);
+        let saved;
+        URL.createObjectURL = blob => {{ saved = blob; return 'about:blank'; }};
+        HTMLAnchorElement.prototype.click = () => {{}};
+        click('#accounts tbody input', 0);
+        click('#csv');
+        told.push(address(), await saved.text());"
+    );
+    let Some(told) = driven(past.folder(), &["--tag", "client-a"], &script) else { return };
+    insta::assert_snapshot!(told);
 }

@@ -1,24 +1,33 @@
-//! The frame: the head with its policy, the parts in their order, and the numbers at the end.
+//! The page as the templates have it, and the policy in its head.
 
 use std::io::{self, Write};
 
+use askama::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
-use crate::report::Grouped;
+use crate::clock::Time;
+use crate::report::html::account::Account;
+use crate::report::html::edition::Edition;
 use crate::report::html::figure::Minute;
 use crate::report::html::island::island;
-use crate::report::html::page::{Edition, Page};
-use crate::report::html::text::Text;
-use crate::report::html::{overview, section, table};
+use crate::report::html::overview::{self, Credits, Movers, Notice, Tile, Troubled};
+use crate::report::html::page::Page;
+use crate::report::{Grouped, Printable};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(
     "(() => {\n'use strict';\n",
     include_str!("script/start.js"),
     include_str!("script/figures.js"),
+    include_str!("script/data.js"),
+    include_str!("script/period.js"),
+    include_str!("script/chosen.js"),
     include_str!("script/chart.js"),
+    include_str!("script/overview.js"),
+    include_str!("script/table.js"),
+    include_str!("script/account.js"),
     include_str!("script/page.js"),
     "})();\n"
 );
@@ -26,111 +35,107 @@ const SCRIPT: &str = concat!(
 /// Where a browser would draw every chart at once, sections are closed at first.
 const OPENED: usize = 12;
 
-/// Writes the page.
-pub(super) fn write(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    head(page, out)?;
-    masthead(page, out)?;
-    if page.edition == Edition::Operator {
-        overview::notices(page, out)?;
-    }
-    if page.entries.is_empty() {
-        writeln!(
-            out,
-            "<section><h2>Accounts</h2><p class=\"empty\">No account is watched yet. Once \
-             <code>growthd run</code> or <code>growthd refresh</code> has worked through the \
-             watchlist, its accounts stand here.</p></section>"
-        )?;
-    } else {
-        overview::tiles(page, out)?;
-        overview::movers(page, out)?;
-        if page.edition == Edition::Operator {
-            overview::attention(page, out)?;
-        }
-        table::accounts(page, out)?;
-        section::accounts(page, page.entries.len() <= OPENED, out)?;
-    }
-    if page.edition == Edition::Operator {
-        overview::credits(page, out)?;
-    }
-    foot(out)?;
-    write!(out, "<script type=\"application/json\" id=\"data\">[")?;
-    for (place, entry) in page.entries.iter().enumerate() {
-        let comma = if place == 0 { "" } else { ",\n" };
-        write!(out, "{comma}{}", island(entry)?)?;
-    }
-    writeln!(out, "]</script>\n</div>\n</body>\n</html>")
+/// Rows of values that a page without its script shows, over all accounts.
+const ROWS: usize = 24_000;
+
+#[derive(Template)]
+#[template(path = "report/page.html")]
+struct Document<'a> {
+    page: &'a Page,
+    is_operators: bool,
+    style: &'static str,
+    script: &'static str,
+    style_hash: String,
+    script_hash: String,
+    version: &'static str,
+    title: Printable<'a>,
+    size: String,
+    now: Minute,
+    /// What time it is for the script: no measurement is of the future.
+    newest: Time,
+    accounts: Vec<Account<'a>>,
+    tags: Vec<String>,
+    is_open: bool,
+    notices: Vec<Notice<'a>>,
+    tiles: Vec<Tile>,
+    movers: [Movers<'a>; 2],
+    attention: Vec<Troubled<'a>>,
+    more_attention: String,
+    spending: Vec<Credits>,
+    islands: Vec<String>,
 }
 
-/// The policy is by hash, so that no script but this one runs, whatever else is in the page.
-fn head(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
-    writeln!(
-        out,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         script-src 'sha256-{}'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <meta name=\"generator\" content=\"growthd {}\">\n\
-         <title>{}</title>\n<style>{STYLE}</style>\n<script>{SCRIPT}</script>\n</head>",
-        hash(SCRIPT),
-        hash(STYLE),
-        env!("CARGO_PKG_VERSION"),
-        Text(&page.title),
-    )
+impl Page {
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// What `out` says.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
+        let rows = (ROWS / self.entries.len().max(1)).clamp(12, 400);
+        let accounts = self.entries.iter().enumerate();
+        let accounts: Vec<Account<'_>> =
+            accounts.map(|(place, entry)| Account { page: self, entry, place, rows }).collect();
+        let mut tags: Vec<String> = accounts.iter().flat_map(Account::tags).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let (attention, more_attention) = match self.edition {
+            Edition::Operator => overview::attention(self),
+            Edition::Client => (Vec::new(), String::new()),
+        };
+        let spending = match self.edition {
+            Edition::Operator => overview::spending(self),
+            Edition::Client => Vec::new(),
+        };
+        let islands = self.entries.iter().map(island).collect::<Result<_, _>>()?;
+        let measured = self.entries.iter().filter_map(|entry| entry.portrait.last);
+        let document = Document {
+            page: self,
+            is_operators: self.is_operators(),
+            style: STYLE,
+            script: SCRIPT,
+            style_hash: hash(STYLE),
+            script_hash: hash(SCRIPT),
+            version: env!("CARGO_PKG_VERSION"),
+            title: Printable(&self.title),
+            size: size(self),
+            now: Minute(self.now),
+            newest: measured.max().unwrap_or(self.now).max(self.now),
+            movers: overview::movers(&accounts),
+            accounts,
+            tags,
+            is_open: self.entries.len() <= OPENED,
+            notices: overview::notices(self),
+            tiles: overview::tiles(self),
+            attention,
+            more_attention,
+            spending,
+            islands,
+        };
+        document.write_into(out)
+    }
 }
 
-fn masthead(page: &Page, out: &mut dyn Write) -> io::Result<()> {
+fn size(page: &Page) -> String {
+    let count = |count: usize, what: &str| {
+        let number = Grouped(i64::try_from(count).unwrap_or(i64::MAX));
+        format!("{number} {what}{}", if count == 1 { "" } else { "s" })
+    };
     let (accounts, snapshots) = page.size();
-    let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
-    writeln!(
-        out,
-        "<body>\n<a class=\"skip\" href=\"#content\">Skip to the content</a>\n<div class=\"page\">\n\
-         <header class=\"masthead\"><div><h1>{}</h1>\
-         <p class=\"soft\">{} account{}, {} snapshot{}, as of <time datetime=\"{}\">{}</time> UTC</p></div>\
-         <button type=\"button\" id=\"theme\" class=\"js-only\">Light / dark</button></header>\n\
-         <p class=\"notice\" id=\"failed\" role=\"alert\" hidden>Part of this page does not work in this \
-         browser. The tables are whole.</p>\n<main id=\"content\">",
-        Text(&page.title),
-        count(accounts),
-        plural(accounts),
-        count(snapshots),
-        plural(snapshots),
-        page.now,
-        Minute(page.now),
-    )
-}
-
-pub(super) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
-}
-
-fn foot(out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "</main>\n<footer><p>A gain over 30 days is the newest count minus the count 30 days before it, \
-         interpolated between the measurements around that moment; without a history that long it \
-         is left out (–), and ≈ is one that the rounding of the counts may have made. Suspect counts are shown, and take no part in gains: a fall to 0, an \
-         answer from a cache, an answer while the clocks disagreed.</p>\
-         <p>Times are UTC. Made by growthd {}; this page loads nothing and sends nothing.</p></footer>",
-        env!("CARGO_PKG_VERSION")
-    )
+    format!("{}, {}", count(accounts, "account"), count(snapshots, "snapshot"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Time;
     use crate::engine::{Breaker, Trouble};
-    use crate::report::html::page::test_entry;
-    use crate::report::html::series::Gain;
+    use crate::report::html::entry::test_entry;
     use crate::store::{AccountKey, RefreshId, Totals};
 
     #[test]
     fn text_from_outside_stays_text_wherever_it_stands() {
         let now = Time(50 * 86_400);
-        let mut grown = test_entry(&[(0, Some(100)), (42, Some(200))]);
-        grown.gain = Some(Gain { by: 71, from: 129, rounding: 0 });
+        let grown = test_entry(&[(0, Some(100)), (42, Some(200))]);
         let page = Page {
             edition: Edition::Operator,
             title: "<u>".to_owned(),
@@ -150,16 +155,21 @@ mod tests {
             trend_from: Time(0),
         };
         let mut out = Vec::new();
-        write(&page, &mut out).expect("written");
+        page.write(&mut out).expect("written");
         let html = String::from_utf8(out).expect("UTF-8");
         for markup in ["<b>", "<i>", "<u>", "o<neil", "javascript:", "\u{202e}"] {
             assert!(!html.contains(markup), "{markup}");
         }
-        for text in ["&lt;u&gt;no&lt;/u&gt;", "@o&lt;neil", "&lt;/script&gt;", "+71", "+55.0"] {
+        for text in
+            ["&#60;u&#62;no&#60;/u&#62;", "@o&#60;neil", "&#60;/script&#62;", "+71", "+55.0"]
+        {
             assert!(html.contains(text), "{text}");
         }
         assert_eq!(html.matches("</script>").count(), 2);
-        for name in ["details", "section", "table", "summary", "dl", "noscript", "svg"] {
+        for name in [
+            "details", "section", "table", "summary", "dl", "noscript", "svg", "ol", "li",
+            "figure", "fieldset",
+        ] {
             let opened = html.matches(&format!("<{name}")).count();
             assert_eq!(opened, html.matches(&format!("</{name}>")).count(), "{name}");
         }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::clock::Time;
 use crate::report::Grouped;
-use crate::report::html::series::Gain;
+use crate::report::html::gain::Gain;
 
 /// A number with its sign, also where it is positive.
 #[derive(Clone, Copy, Debug)]

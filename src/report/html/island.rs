@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use crate::report::html::page::Entry;
+use crate::report::html::entry::Entry;
+
 use crate::report::html::series::Metric;
+use crate::report::html::steps::Steps;
 
 /// Up to this many readings an account are drawn: years of days, and more than a screen shows.
 pub(super) const DRAWN: usize = 1500;
@@ -28,6 +30,27 @@ struct Columns {
     bl: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     be: Vec<usize>,
+    /// 1 where the account is on the list: only those are in any sum.
+    #[serde(skip_serializing_if = "is_none")]
+    on: u8,
+    /// The newest followers: when, how many, and how many had been gained in the page's period, in
+    /// the one before it, and what a step in the count's last digit is worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<[Option<i64>; 5]>,
+    /// Followers where weeks begin: the number of the first week, its value, then differences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    w: Vec<Option<i64>>,
+    /// The same where months begin.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    m: Vec<Option<i64>>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it asks about by reference"
+)]
+fn is_none(flag: &u8) -> bool {
+    *flag == 0
 }
 
 /// Of how many readings in a row one is drawn.
@@ -85,6 +108,15 @@ fn columns(entry: &Entry) -> Columns {
     };
     let mut last = 0;
     Columns {
+        on: u8::from(entry.status.is_some()),
+        n: entry.newest().map(|(time, count)| {
+            let gain = entry.gain();
+            let rounding = gain.map_or(0, |gain| gain.rounding);
+            let by = gain.map(|gain| gain.by);
+            [Some(time.0), Some(count), by, entry.gained_before(), Some(rounding)]
+        }),
+        w: steps(&entry.weeks),
+        m: steps(&entry.months),
         t: drawn
             .iter()
             .map(|reading| {
@@ -104,6 +136,19 @@ fn columns(entry: &Entry) -> Columns {
     }
 }
 
+fn steps(steps: &Steps) -> Vec<Option<i64>> {
+    if steps.values.is_empty() {
+        return Vec::new();
+    }
+    let mut last = 0;
+    let values = steps.values.iter().map(|&value| {
+        let step = value?.saturating_sub(last);
+        last = value?;
+        Some(step)
+    });
+    std::iter::once(Some(steps.first)).chain(values).collect()
+}
+
 /// Four places after the point are more than a chart tells.
 fn short(rate: f64) -> f64 {
     (rate * 1e4).round() / 1e4
@@ -112,7 +157,7 @@ fn short(rate: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::html::page::test_entry;
+    use crate::report::html::entry::test_entry;
 
     #[test]
     fn nothing_in_the_island_is_markup() {
@@ -126,7 +171,10 @@ mod tests {
     fn counts_are_steps_and_what_was_not_told_is_null() {
         let entry = test_entry(&[(0, Some(100)), (7, None), (14, Some(130)), (42, Some(120))]);
         let json = island(&entry).expect("JSON");
-        assert_eq!(json, r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3]}"#);
+        assert_eq!(
+            json,
+            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3],"n":[3628800,120,71,null,0]}"#
+        );
         assert_eq!(island(&test_entry(&[])).expect("JSON"), r#"{"t":[]}"#);
     }
 

@@ -1,19 +1,25 @@
 //! The report: one HTML page that needs nothing from any network.
 //!
-//! [`Page::read`] takes everything from one look at the database, [`Page::write`] writes it. The
-//! tables are in the HTML. The charts are drawn by `script/` when they come into view, from
-//! numbers in a JSON island; no text from outside is in it. A policy in the page's head allows
-//! that script and that style sheet by their hashes, and nothing else.
+//! [`Page::read`] takes everything from one look at the database (`page.rs`, and what it is made
+//! of: `entry.rs`, `series.rs`, `steps.rs`, `event.rs`); `document.rs` writes it, by the templates
+//! in `templates/report/`. The tables are in the HTML. What a reader chooses (a period, tags,
+//! accounts to compare) is worked out by `script/`, which draws the charts too when they come into
+//! view, from numbers in a JSON island; no text from outside is in it. A policy in the page's head
+//! allows that script and that style sheet by their hashes, and nothing else.
 
+mod account;
 mod document;
+mod edition;
+mod entry;
+mod event;
 mod figure;
+mod gain;
 mod island;
 mod overview;
 mod page;
-mod section;
 mod series;
 mod sparkline;
-mod table;
+mod steps;
 mod text;
 
 pub use page::{Allowance, Page, Subject};

@@ -1,19 +1,16 @@
 //! The list at a glance: totals, movers, what needs a look, what was paid.
 
-use std::fmt::Display;
-use std::io::{self, Write};
-
 use crate::clock::Time;
-use crate::report::html::document::plural;
-use crate::report::html::figure::{Minute, Percent, Short, Signed, tone};
-use crate::report::html::page::{Edition, Entry, Page};
-use crate::report::html::series::Gain;
-use crate::report::html::sparkline::Sparkline;
-use crate::report::html::text::Text;
-use crate::report::{Ago, Grouped};
+use crate::report::html::account::Account;
+use crate::report::html::edition::Edition;
+use crate::report::html::entry::Entry;
+use crate::report::html::figure::{Minute, Percent, Short, tone};
+use crate::report::html::gain::Gain;
+use crate::report::html::page::Page;
+use crate::report::{Ago, Grouped, Printable};
 
 /// Gainers, and losers, that are listed.
-const MOVERS: usize = 5;
+pub(super) const MOVERS: usize = 5;
 
 /// Accounts in need of a look that are listed; the table has them all.
 const LISTED: usize = 25;
@@ -22,62 +19,56 @@ const LISTED: usize = 25;
 const MONTHS: usize = 12;
 
 /// What everything waits for.
-pub(super) fn notices(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(open) = &page.breaker {
-        writeln!(
-            out,
-            "<p class=\"notice\"><strong>The vendor is in trouble</strong> since {} UTC: {}</p>",
-            Minute(open.since),
-            Text(&open.reason)
-        )?;
-    }
-    if let Some(wait) = &page.wait {
-        writeln!(
-            out,
-            "<p class=\"notice\"><strong>Waiting</strong> until {} UTC, as the vendor asks: {}</p>",
-            Minute(wait.until),
-            Text(&wait.reason)
-        )?;
-    }
-    Ok(())
+pub(super) struct Notice<'a> {
+    pub what: &'static str,
+    pub when: String,
+    pub why: Printable<'a>,
+}
+
+/// What everything waits for, where it does.
+pub(super) fn notices(page: &Page) -> Vec<Notice<'_>> {
+    let breaker = page.breaker.as_ref().map(|open| Notice {
+        what: "The vendor is in trouble",
+        when: format!("since {} UTC", Minute(open.since)),
+        why: Printable(&open.reason),
+    });
+    let wait = page.wait.as_ref().map(|wait| Notice {
+        what: "Waiting",
+        when: format!("until {} UTC, as the vendor asks", Minute(wait.until)),
+        why: Printable(&wait.reason),
+    });
+    breaker.into_iter().chain(wait).collect()
+}
+
+/// A number of the list's.
+pub(super) struct Tile {
+    /// What the script finds it by.
+    pub key: &'static str,
+    pub title: String,
+    pub value: String,
+    pub tone: &'static str,
+    pub sub: String,
 }
 
 /// The list in a few numbers.
-pub(super) fn tiles(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "<dl class=\"tiles\">")?;
-    let followers = page.listed().filter_map(Entry::newest);
-    let followers = followers.fold(0_i64, |sum, (_, count)| sum.saturating_add(count));
-    let exact = match Short(followers).is_rounded() {
-        true => Grouped(followers).to_string(),
-        false => "newest counts, added up".to_owned(),
-    };
-    tile("Followers", &Short(followers), "", &exact, out)?;
-
-    let gains = || page.listed().filter(|e| e.is_current(page.now)).filter_map(|e| e.gain);
-    let sum =
-        |part: fn(Gain) -> i64| gains().fold(0_i64, |sum, gain| sum.saturating_add(part(gain)));
-    let gain = Gain { by: sum(|gain| gain.by), from: sum(|gain| gain.from), rounding: 0 };
-    match gains().count() {
-        0 => tile("Gained in 30 days", &"–", "soft", "no history that long yet", out)?,
-        count => {
-            let share =
-                gain.permille().map_or(String::new(), |share| format!("{}, ", Percent(share)));
-            let sub = format!("{share}{} account{}", grouped(count), plural(count));
-            tile("Gained in 30 days", &Short::signed(gain.by), tone(Some(gain)), &sub, out)?;
-        }
-    }
-
+pub(super) fn tiles(page: &Page) -> Vec<Tile> {
+    let mut tiles = vec![followers(page), gained(page)];
     if page.edition == Edition::Client {
-        tile("Accounts", &grouped(page.entries.len()), "", "", out)?;
-        return writeln!(out, "</dl>");
+        tiles.push(tile("accounts", "Accounts", grouped(page.entries.len()), "", String::new()));
+        return tiles;
     }
     let disabled = page.totals.listed.saturating_sub(page.totals.watched);
     let removed = page.entries.iter().filter(|entry| entry.status.is_none()).count();
     let parts = [(disabled, "disabled"), (removed as u64, "removed")];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    let watched = Grouped(i64::try_from(page.totals.watched).unwrap_or(i64::MAX));
-    tile("Accounts watched", &watched, "", &parts.join(", "), out)?;
+    tiles.push(tile(
+        "accounts",
+        "Accounts watched",
+        credits(page.totals.watched),
+        "",
+        parts.join(", "),
+    ));
 
     let overdue = page.listed().filter(|entry| entry.is_overdue(page.now)).count();
     let failing = page.listed().filter(|entry| entry.is_failing()).count();
@@ -86,140 +77,117 @@ pub(super) fn tiles(page: &Page, out: &mut dyn Write) -> io::Result<()> {
         0 => ("", "all refreshed when due".to_owned()),
         _ => ("warn", format!("{} overdue, {} failing", grouped(overdue), grouped(failing))),
     };
-    tile("Need a look", &grouped(troubled), tone, &sub, out)?;
+    tiles.push(tile("trouble", "Need a look", grouped(troubled), tone, sub));
 
-    match page.allowance {
+    tiles.push(match page.allowance {
         Some(allowance) => {
-            let count = |count: u64| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
-            let sub = format!("of {} a {}", count(allowance.refreshes), allowance.per);
+            let sub = format!("of {} a {}", credits(allowance.refreshes), allowance.per);
             let title = format!("Credits this {}", allowance.per);
-            tile(&title, &count(allowance.spent), "", &sub, out)?;
+            tile("credits", &title, credits(allowance.spent), "", sub)
         }
         None => {
-            let (year, month) = month_of(page.now);
-            let this = months(page).into_iter().find(|m| (m.year, m.month) == (year, month));
-            let spent = Grouped(this.map_or(0, |month| month.spent));
-            tile("Credits this month", &spent, "", "no budget is set", out)?;
+            let now = month_of(page.now);
+            let this = months(page).into_iter().find(|month| (month.year, month.month) == now);
+            let spent = Grouped(this.map_or(0, |month| month.spent)).to_string();
+            tile("credits", "Credits this month", spent, "", "no budget is set".to_owned())
         }
+    });
+    tiles
+}
+
+fn followers(page: &Page) -> Tile {
+    let counts = page.listed().filter_map(Entry::newest);
+    let sum = counts.fold(0_i64, |sum, (_, count)| sum.saturating_add(count));
+    let exact = match Short(sum).is_rounded() {
+        true => Grouped(sum).to_string(),
+        false => "newest counts, added up".to_owned(),
+    };
+    tile("followers", "Followers", Short(sum).to_string(), "", exact)
+}
+
+fn gained(page: &Page) -> Tile {
+    let gains = || page.listed().filter_map(Entry::gain);
+    let sum =
+        |part: fn(Gain) -> i64| gains().fold(0_i64, |sum, gain| sum.saturating_add(part(gain)));
+    let gain = Gain { by: sum(|gain| gain.by), from: sum(|gain| gain.from), rounding: 0 };
+    let (title, count) = ("Gained in 30 days", gains().count());
+    if count == 0 {
+        let sub = "no history that long yet".to_owned();
+        return tile("gained", title, "–".to_owned(), "soft", sub);
     }
-    writeln!(out, "</dl>")
+    let share = gain.permille().map_or(String::new(), |share| format!("{}, ", Percent(share)));
+    let sub = format!("{share}{} account{}", grouped(count), if count == 1 { "" } else { "s" });
+    tile("gained", title, Short::signed(gain.by), tone(Some(gain)), sub)
 }
 
-fn tile(
-    title: &str,
-    value: &dyn Display,
-    tone: &str,
-    sub: &str,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    writeln!(
-        out,
-        "<div><dt>{title}</dt><dd><span class=\"{tone}\">{value}</span><span class=\"sub\">{sub}</span></dd></div>"
-    )
+fn tile(key: &'static str, title: &str, value: String, tone: &'static str, sub: String) -> Tile {
+    Tile { key, title: title.to_owned(), value, tone, sub }
 }
 
-fn grouped(count: usize) -> Grouped {
-    Grouped(i64::try_from(count).unwrap_or(i64::MAX))
+fn grouped(count: usize) -> String {
+    Grouped(i64::try_from(count).unwrap_or(i64::MAX)).to_string()
 }
 
-/// Who gained and who lost most in 30 days.
-pub(super) fn movers(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    let mut moved: Vec<(Gain, &Entry)> = page
-        .listed()
-        .filter(|entry| entry.is_current(page.now))
-        .filter_map(|entry| Some((entry.gain?, entry)))
-        .collect();
-    moved.sort_by_key(|(gain, _)| std::cmp::Reverse(gain.by));
-    let is_sure = |(gain, _): &&(Gain, &Entry)| !gain.is_rough();
-    let gainers = moved.iter().filter(is_sure).filter(|(gain, _)| gain.by > 0).take(MOVERS);
-    let losers = moved.iter().filter(is_sure).rev().filter(|(gain, _)| gain.by < 0).take(MOVERS);
-    if moved.is_empty() {
-        return writeln!(
-            out,
-            "<section><h2>Movers</h2><p class=\"empty\">Nobody has a history of 30 days yet.</p></section>"
-        );
-    }
-    writeln!(out, "<div class=\"pair\">")?;
-    moved_by("Gained most in 30 days", gainers, page, out)?;
-    moved_by("Lost most in 30 days", losers, page, out)?;
-    writeln!(out, "</div>")
+fn credits(count: u64) -> String {
+    Grouped(i64::try_from(count).unwrap_or(i64::MAX)).to_string()
 }
 
-fn moved_by<'a>(
-    title: &str,
-    movers: impl Iterator<Item = &'a (Gain, &'a Entry)>,
-    page: &Page,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    writeln!(out, "<section><h2>{title}</h2>")?;
-    let mut movers = movers.peekable();
-    if movers.peek().is_none() {
-        return writeln!(out, "<p class=\"empty\">Nobody.</p></section>");
-    }
-    writeln!(
-        out,
-        "<table class=\"list\"><thead class=\"unseen\"><tr><th scope=\"col\">Account<th scope=\"col\">Trend\
-         <th scope=\"col\">Followers gained<th scope=\"col\">Share</tr></thead><tbody>"
-    )?;
-    for (gain, entry) in movers {
-        let share = gain.permille().map_or(String::new(), |share| Percent(share).to_string());
-        writeln!(
-            out,
-            "<tr><th scope=\"row\"><a href=\"#{}\"><bdi>{}</bdi></a><td>{}<td class=\"n {}\">{}<td class=\"n soft\">{share}",
-            entry.anchor(),
-            Text(entry.name()),
-            trend(entry, page),
-            tone(Some(*gain)),
-            Signed(gain.by),
-        )?;
-    }
-    writeln!(out, "</tbody></table></section>")
+/// Who gained and who lost most.
+pub(super) struct Movers<'a> {
+    pub key: &'static str,
+    pub title: &'static str,
+    pub accounts: Vec<Account<'a>>,
 }
 
-/// An account's small line.
-pub(super) fn trend<'a>(entry: &'a Entry, page: &Page) -> Sparkline<'a> {
-    Sparkline { measured: &entry.followers, from: page.trend_from, to: page.now }
+/// Who gained, and who lost most.
+pub(super) fn movers<'a>(accounts: &[Account<'a>]) -> [Movers<'a>; 2] {
+    let gain = |account: &Account<'_>| account.entry.gain().map_or(0, |gain| gain.by);
+    let sure = |account: &&Account<'_>| {
+        account.entry.status.is_some() && account.entry.gain().is_some_and(|gain| !gain.is_rough())
+    };
+    let mut moved: Vec<Account<'_>> = accounts.iter().filter(sure).copied().collect();
+    moved.sort_by_key(|account| std::cmp::Reverse(gain(account)));
+    let gainers = moved.iter().filter(|account| gain(account) > 0).take(MOVERS).copied();
+    let losers = moved.iter().rev().filter(|account| gain(account) < 0).take(MOVERS).copied();
+    [
+        Movers { key: "up", title: "Gained most", accounts: gainers.collect() },
+        Movers { key: "down", title: "Lost most", accounts: losers.collect() },
+    ]
 }
 
 fn troubled(page: &Page) -> impl Iterator<Item = &Entry> {
     page.listed().filter(|entry| entry.is_overdue(page.now) || entry.is_failing())
 }
 
-/// Who is overdue or failing, and why.
-pub(super) fn attention(page: &Page, out: &mut dyn Write) -> io::Result<()> {
-    let count = troubled(page).count();
-    if count == 0 {
-        return Ok(());
-    }
-    writeln!(
-        out,
-        "<section><h2>Need a look</h2><table class=\"list\"><thead><tr>\
-         <th scope=\"col\">Account<th scope=\"col\">State<th scope=\"col\">Since\
-         </tr></thead><tbody>"
-    )?;
-    for entry in troubled(page).take(LISTED) {
-        let Some(status) = &entry.status else { continue };
+/// An account that is overdue or failing, and why.
+pub(super) struct Troubled<'a> {
+    pub entry: &'a Entry,
+    pub name: Printable<'a>,
+    pub error: Printable<'a>,
+    pub state: &'static str,
+    pub since: String,
+}
+
+/// Who is overdue or failing, and how many more there are than are listed.
+pub(super) fn attention(page: &Page) -> (Vec<Troubled<'_>>, String) {
+    let of = |entry| -> Option<Troubled<'_>> {
+        let entry: &Entry = entry;
+        let status = entry.status.as_ref()?;
         let since = match entry.is_overdue(page.now) {
             true => status.owed_since,
             false => status.failing_since,
         };
-        let since = since.map_or("–".to_owned(), |time| Ago { time, now: page.now }.to_string());
-        writeln!(
-            out,
-            "<tr><th scope=\"row\"><a href=\"#{}\"><bdi>{}</bdi></a><span class=\"sub\">{}</span>\
-             <td class=\"warn\">{}<td class=\"nowrap\">{since}",
-            entry.anchor(),
-            Text(entry.name()),
-            Text(status.last_error.as_deref().unwrap_or("not tried yet")),
-            entry.state(page.now),
-        )?;
-    }
-    writeln!(out, "</tbody></table>")?;
-    if count > LISTED {
-        let more = count - LISTED;
-        writeln!(out, "<p class=\"note\">and {} more, in the table below</p>", grouped(more))?;
-    }
-    writeln!(out, "</section>")
+        Some(Troubled {
+            entry,
+            name: Printable(entry.name()),
+            error: Printable(status.last_error.as_deref().unwrap_or("not tried yet")),
+            state: entry.state(page.now),
+            since: since.map_or("–".to_owned(), |time| Ago { time, now: page.now }.to_string()),
+        })
+    };
+    let more = troubled(page).count().saturating_sub(LISTED);
+    let more = if more > 0 { grouped(more) } else { String::new() };
+    (troubled(page).take(LISTED).filter_map(of).collect(), more)
 }
 
 struct Month {
@@ -251,46 +219,39 @@ fn months(page: &Page) -> Vec<Month> {
     months
 }
 
-/// What was paid, month by month.
-pub(super) fn credits(page: &Page, out: &mut dyn Write) -> io::Result<()> {
+/// What a month cost.
+pub(super) struct Credits {
+    pub name: String,
+    pub spent: Grouped,
+    pub calls: Grouped,
+    /// Thousandths of what the dearest cost; `None` where it is not one month.
+    pub share: Option<i128>,
+}
+
+/// What was paid, month by month, newest first; nothing where nothing was.
+pub(super) fn spending(page: &Page) -> Vec<Credits> {
+    const NAMES: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let months = months(page);
     let most = months.iter().map(|month| month.spent).max().unwrap_or(0);
     if most == 0 {
-        return Ok(());
+        return Vec::new();
     }
-    writeln!(
-        out,
-        "<section class=\"credits\"><h2>Credits by month</h2><table><thead><tr><th scope=\"col\">Month\
-         <th scope=\"col\" class=\"n\">Credits<th scope=\"col\" class=\"n\">Calls<th><span class=\"unseen\">Credits, drawn</span>\
-         </tr></thead><tbody>"
-    )?;
-    const NAMES: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let row = |out: &mut dyn Write, name: &str, month: &Month, bar: String| {
-        writeln!(
-            out,
-            "<tr><th scope=\"row\" class=\"nowrap\">{name}<td class=\"n\">{}<td class=\"n soft\">{}<td class=\"wide\">{bar}",
-            Grouped(month.spent),
-            Grouped(month.calls)
-        )
+    let row = |month: &Month| Credits {
+        name: format!("{} {}", NAMES.get(month.month - 1).unwrap_or(&""), month.year),
+        spent: Grouped(month.spent),
+        calls: Grouped(month.calls),
+        share: Some(i128::from(month.spent) * 1000 / i128::from(most)),
     };
-    for month in months.iter().rev().take(MONTHS) {
-        let name = NAMES.get(month.month - 1).copied().unwrap_or_default();
-        let width = i128::from(month.spent) * 1000 / i128::from(most);
-        let bar = format!(
-            "<svg class=\"bar\" viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
-             <rect width=\"{width}\" height=\"10\"/></svg>"
-        );
-        row(out, &format!("{name} {}", month.year), month, bar)?;
-    }
+    let mut rows: Vec<Credits> = months.iter().rev().take(MONTHS).map(row).collect();
     let earlier = &months[..months.len().saturating_sub(MONTHS)];
     if !earlier.is_empty() {
-        let calls = earlier.iter().map(|month| month.calls).sum();
-        let spent = earlier.iter().map(|month| month.spent).sum();
-        row(out, "Earlier", &Month { year: 0, month: 0, calls, spent }, String::new())?;
+        rows.push(Credits {
+            name: "Earlier".to_owned(),
+            spent: Grouped(earlier.iter().map(|month| month.spent).sum()),
+            calls: Grouped(earlier.iter().map(|month| month.calls).sum()),
+            share: None,
+        });
     }
-    writeln!(
-        out,
-        "</tbody></table><p class=\"note\">A call whose fate is unknown counts as spent.</p></section>"
-    )
+    rows
 }

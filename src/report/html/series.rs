@@ -4,7 +4,7 @@
 //! pair's distance in time, so a hole in the history is a longer step and never a spike.
 
 use crate::clock::Time;
-use crate::store::{AccountGrowth, Reading};
+use crate::store::Reading;
 
 /// What is drawn of a snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,37 +35,6 @@ impl Metric {
 
     fn is_measured(self, reading: &Reading) -> bool {
         !reading.is_suspect && self.is_told(reading)
-    }
-}
-
-/// A change of a count.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Gain {
-    /// By how much.
-    pub by: i64,
-    /// From what.
-    pub from: i64,
-    /// What one step in the last digit of the count is worth; 0 where it is exact.
-    pub rounding: i64,
-}
-
-impl Gain {
-    /// What the store's one definition says of a period; `None` where it is not known.
-    pub fn of(growth: &AccountGrowth) -> Option<Gain> {
-        let (by, from) = (growth.gained?, growth.base()?);
-        Some(Gain { by, from, rounding: growth.rounding })
-    }
-
-    /// Whether it is less than twice what rounding makes of nothing.
-    pub fn is_rough(self) -> bool {
-        self.by.saturating_abs() < 2 * self.rounding
-    }
-
-    /// Tenths of a percent, rounded; `None` from nothing, and of what may be nothing.
-    pub fn permille(self) -> Option<i64> {
-        let (by, from) = (i128::from(self.by), i128::from(self.from));
-        let is_known = from > 0 && !self.is_rough();
-        is_known.then(|| i64::try_from(rounded(by * 1000, from)).unwrap_or(i64::MAX))
     }
 }
 
@@ -127,11 +96,6 @@ impl Series {
     }
 }
 
-/// `amount / by`, to the nearest whole, and a half away from 0, as SQLite rounds; `by` is positive.
-pub(super) fn rounded(amount: i128, by: i128) -> i128 {
-    (amount * 2 + by * amount.signum()) / (by * 2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,20 +115,6 @@ mod tests {
 
     fn counts(days: &[(i64, i64)]) -> Vec<Measured> {
         days.iter().map(|&(day, count)| (Time(day * DAY), count)).collect()
-    }
-
-    #[test]
-    fn a_percentage_is_rounded_and_of_something() {
-        let gain = |by, from, rounding| Gain { by, from, rounding };
-        for (gain, permille) in [
-            (gain(1, 3, 0), Some(333)),
-            (gain(-1, 3, 0), Some(-333)),
-            (gain(5, 0, 0), None),
-            (gain(-10_000, 1_230_000, 10_000), None),
-            (gain(20_000, 1_000_000, 10_000), Some(20)),
-        ] {
-            assert_eq!(gain.permille(), permille, "{gain:?}");
-        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::clock::Time;
-use crate::report::html::series::{Measured, rounded};
+use crate::report::html::gain::rounded;
+use crate::report::html::series::Measured;
 
 /// Units of the drawing, which the style sheet scales.
 const WIDTH: i128 = 120;
@@ -24,16 +25,27 @@ impl fmt::Display for Sparkline<'_> {
         let shown = self.measured.get(start..).unwrap_or_default();
         let counts = || shown.iter().map(|&(_, count)| i128::from(count));
         let (Some(low), Some(high)) = (counts().min(), counts().max()) else { return Ok(()) };
-        let across = |margin: i128, size: i128, part: i128, whole: i128| match whole {
-            ..=0 => size / 2,
-            _ => margin + rounded(part * (size - 2 * margin), whole),
+        let across = |part: i128, whole: i128| match whole {
+            ..=0 => WIDTH / 2,
+            _ => MARGIN + rounded(part * (WIDTH - 2 * MARGIN), whole),
         };
         let span = i128::from(self.to.since(self.from));
         f.write_str("<svg class=\"spark\" viewBox=\"0 0 120 28\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path d=\"")?;
+        // A change is drawn against itself and a tenth of the count: one of 0.1 % is all but flat,
+        // one of 10 % takes half of the height, and the larger one is always the higher one.
+        let change = high - low;
+        let height = match change {
+            0 => 0,
+            change => rounded((HEIGHT - 2 * MARGIN) * change, change + low.abs() / 10),
+        };
+        let foot = (HEIGHT + height) / 2;
         let (mut x, mut y) = (0, 0);
         for (place, &(time, count)) in shown.iter().enumerate() {
-            x = across(MARGIN, WIDTH, i128::from(time.since(self.from)).min(span), span);
-            y = HEIGHT - across(MARGIN, HEIGHT, i128::from(count) - low, high - low);
+            x = across(i128::from(time.since(self.from)).min(span), span);
+            y = match change {
+                0 => foot,
+                change => foot - rounded((i128::from(count) - low) * height, change),
+            };
             write!(f, "{}{x} {y}", if place == 0 { 'M' } else { 'L' })?;
         }
         write!(f, "\"/><path class=\"end\" d=\"M{x} {y}h0\"/></svg>")
@@ -54,8 +66,21 @@ mod tests {
     fn time_runs_across_and_counts_upwards() {
         assert_eq!(drawn(&[]), "");
         assert_eq!(drawn(&[(-5, 1)]), "");
-        assert!(drawn(&[(0, 10), (50, 20), (100, 10)]).contains("\"M3 25L60 3L117 25\""));
+        assert!(drawn(&[(0, 10), (50, 20), (100, 10)]).contains("\"M3 24L60 4L117 24\""));
         assert!(drawn(&[(100, 7)]).contains("\"M117 14\""), "one value is a dot in the middle");
         assert!(drawn(&[(0, 0), (100, i64::MAX)]).contains("\"M3 25L117 3\""));
+    }
+    #[test]
+    fn the_larger_the_change_the_higher_the_line() {
+        let height = |to: i64| -> i64 {
+            let line = drawn(&[(0, 100_000), (100, to)]);
+            let (_, path) = line.split_once("\"M3 ").expect("a path");
+            let (first, rest) = path.split_once("L117 ").expect("two points");
+            let second = rest.split('"').next().expect("an end");
+            let number = |text: &str| text.parse::<i64>().expect("a number");
+            number(first) - number(second)
+        };
+        let heights = [100_000, 100_100, 101_000, 110_000, 300_000, 50_000].map(height);
+        assert_eq!(heights, [0, 0, 2, 11, 21, -20]);
     }
 }

@@ -1,4 +1,4 @@
-// A count over time, as SVG that keys and pointers move along.
+// Values over time, as SVG that keys and pointers move along.
 
 const KINDS = { f: 'Followers', l: 'Likes', e: 'Engagement rate' };
 
@@ -13,30 +13,57 @@ function drawn(name, attributes) {
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
 }
+const fixed = n => n.toFixed(1);
 
-function chart(figure, past) {
-  const kind = figure.dataset.kind;
-  const values = past[kind];
-  const { times, suspect } = past;
-  const plot = figure.querySelector('.plot');
-  const readout = figure.querySelector('.readout');
-  const shown = [...times.keys()].filter(i => values[i] !== null);
-  const measured = shown.filter(i => !suspect.has(i));
-  const scaled = measured.length ? measured : shown;
+// The least that a scale spans, as a part of its greatest value: a change of a thousandth is to
+// look like one.
+const LEAST_SPAN = 0.05;
 
-  const width = Math.max(220, Math.round(plot.clientWidth));
-  const height = figure.classList.contains('wide') ? 224 : 176;
-  const inner = { left: 52, right: width - 10, top: 12, bottom: height - 24 };
-  let low = scaled.reduce((m, i) => Math.min(m, values[i]), Infinity);
-  let high = scaled.reduce((m, i) => Math.max(m, values[i]), -Infinity);
-  const room = (high - low) * 0.08 || Math.max(Math.abs(high) * 0.02, kind === 'e' ? 0.5 : 2);
-  low = low >= 0 ? Math.max(0, low - room) : low - room;
-  high += room;
-  let [from, to] = [times[shown[0]], times[shown[shown.length - 1]]];
+function scale(values, { isRate, base, fromZero }) {
+  let low = values.reduce((least, v) => Math.min(least, v), Infinity);
+  let high = values.reduce((most, v) => Math.max(most, v), -Infinity);
+  if (fromZero) [low, high] = [Math.min(0, low), Math.max(0, high)];
+  const least = isRate ? 1 : fromZero ? 4 : Math.max(Math.abs(high) * LEAST_SPAN, base ? 10 : 4);
+  const lacking = Math.max(0, least - (high - low)) / 2;
+  const room = (high - low) * 0.08;
+  const isPositive = low >= 0;
+  low -= fromZero && low === 0 ? 0 : lacking + room;
+  high += fromZero && high === 0 ? 0 : lacking + room;
+  return [isPositive ? Math.max(0, low) : low, high];
+}
+
+// How wide and high a figure is, by its shape: on a screen as it has room, on paper (A4, in CSS
+// pixels) so that two accounts stand on a page.
+const PAPER = { wide: 690, half: 330, third: 215 };
+let isPrinting = false;
+function sizeOf(plot, shape) {
+  if (isPrinting) return [PAPER[shape], shape === 'wide' ? 140 : 112];
+  return [Math.max(220, Math.round(plot.clientWidth)), shape === 'wide' ? 224 : 176];
+}
+
+// Draws lines, or bars, over `times`. Of `lines` each has `values` (null: none), the places
+// `breaks` before which it has a hole, and those of `suspect` ones. A bar reaches from its time to
+// the next of `edges`. `marks` are events: a time, a kind, a text. `told` says a place in words.
+function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRate, base, shape, title, told, point: pointed }) {
+  const [width, height] = sizeOf(plot, shape);
+  const labels = lines.length > 1 ? Math.min(150, width * 0.24) : 0;
+  const inner = { left: 52, right: width - 10 - labels, top: marks.length ? 20 : 12, bottom: height - 24 };
+  const isShown = i => times[i] >= range[0] && times[i] <= range[1] && lines.some(({ values }) => values[i] !== null);
+  const shown = [...times.keys()].filter(isShown);
+  if (!shown.length) {
+    plot.replaceChildren(node('p', { class: 'empty' }, 'Nothing was measured in this time.'));
+    return;
+  }
+  const scaled = lines.flatMap(({ values, suspect }) => {
+    const told = shown.filter(i => values[i] !== null);
+    const measured = told.filter(i => !suspect?.has(i));
+    return (measured.length ? measured : told).map(i => values[i]);
+  });
+  const [low, high] = scale(scaled, { isRate, base, fromZero: bars });
+  let [from, to] = [times[shown[0]], bars ? edges[shown[shown.length - 1]] : times[shown[shown.length - 1]]];
   if (from === to) [from, to] = [from - 12 * HOUR, to + 12 * HOUR];
   const x = t => inner.left + ((t - from) / (to - from)) * (inner.right - inner.left);
   const y = v => inner.bottom - ((Math.min(high, Math.max(low, v)) - low) / (high - low)) * (inner.bottom - inner.top);
-  const at = n => n.toFixed(1);
 
   const svg = drawn('svg', { viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: 'slider' });
   const add = (name, attributes, text) => {
@@ -45,45 +72,73 @@ function chart(figure, past) {
     svg.append(made);
     return made;
   };
-  measured.forEach((i, n) => {
-    if (n && past.breaks[kind].has(i)) {
-      const start = x(times[measured[n - 1]]);
-      add('rect', { class: 'gap', x: at(start), y: inner.top, width: at(x(times[i]) - start), height: inner.bottom - inner.top });
-    }
-  });
-  for (const v of numberTicks(low, high, 5)) {
-    add('line', { class: 'grid', x1: inner.left, x2: inner.right, y1: at(y(v)), y2: at(y(v)) });
-    add('text', { x: inner.left - 8, y: at(y(v) + 4), 'text-anchor': 'end' }, kind === 'e' ? number(v, kind) : short(v));
+  if (band && band[1] > from && band[0] < to) {
+    const [start, end] = [x(Math.max(from, band[0])), x(Math.min(to, band[1]))];
+    add('rect', { class: 'band', x: fixed(start), y: inner.top, width: fixed(end - start), height: inner.bottom - inner.top });
+  }
+  const measured = lines.map(({ values, suspect }) => shown.filter(i => values[i] !== null && !suspect?.has(i)));
+  if (lines.length === 1 && !bars) {
+    measured[0].forEach((i, n) => {
+      if (!n || !lines[0].breaks?.has(i)) return;
+      const start = x(times[measured[0][n - 1]]);
+      add('rect', { class: 'gap', x: fixed(start), y: inner.top, width: fixed(x(times[i]) - start), height: inner.bottom - inner.top });
+    });
+  }
+  for (const v of numberTicks(low, high, height < 150 ? 3 : 5)) {
+    add('line', { class: v === 0 && bars ? 'grid zero' : 'grid', x1: inner.left, x2: inner.right, y1: fixed(y(v)), y2: fixed(y(v)) });
+    add('text', { x: inner.left - 8, y: fixed(y(v) + 4), 'text-anchor': 'end' }, isRate ? number(v, 'e') : short(v));
   }
   for (const [t, label] of timeTicks(from, to, Math.max(2, (inner.right - inner.left) / 80))) {
     if (x(t) > inner.right - 14) continue;
-    add('text', { x: at(x(t)), y: height - 6, 'text-anchor': x(t) < inner.left + 18 ? 'start' : 'middle' }, label);
+    add('text', { x: fixed(x(t)), y: height - 6, 'text-anchor': x(t) < inner.left + 18 ? 'start' : 'middle' }, label);
   }
-  let path = '', alone = [];
-  measured.forEach((i, n) => {
-    const starts = n === 0 || past.breaks[kind].has(i);
-    const next = measured[n + 1];
-    const ends = next === undefined || past.breaks[kind].has(next);
-    path += `${starts ? 'M' : 'L'}${at(x(times[i]))} ${at(y(values[i]))}`;
-    if (starts && ends) alone.push(i);
+  lines.forEach(({ values, breaks, suspect, color }, line) => {
+    if (bars) {
+      for (const i of measured[line]) {
+        const [start, end] = [x(times[i]), x(edges[i])];
+        const gap = Math.min(2, (end - start) * 0.2);
+        const [top, foot] = [Math.max(values[i], 0), Math.min(values[i], 0)].map(y);
+        add('rect', {
+          class: values[i] < 0 ? 'fell' : 'rose', x: fixed(start + gap / 2), y: fixed(top),
+          width: fixed(Math.max(0.5, end - start - gap)), height: fixed(Math.max(values[i] ? 1 : 0, foot - top)),
+        });
+      }
+      return;
+    }
+    const paint = color === undefined ? '' : ` line${color}`;
+    let path = '';
+    const alone = [];
+    measured[line].forEach((i, n) => {
+      const starts = n === 0 || breaks?.has(i);
+      const next = measured[line][n + 1];
+      const ends = next === undefined || breaks?.has(next);
+      path += `${starts ? 'M' : 'L'}${fixed(x(times[i]))} ${fixed(y(values[i]))}`;
+      if (starts && ends) alone.push(i);
+    });
+    if (path) add('path', { class: `curve${paint}`, d: path });
+    for (const i of alone) add('circle', { class: `dot${paint}`, r: 3, cx: fixed(x(times[i])), cy: fixed(y(values[i])) });
+    for (const i of shown) {
+      if (suspect?.has(i) && values[i] !== null) add('circle', { class: 'suspect', r: 3.5, cx: fixed(x(times[i])), cy: fixed(y(values[i])) });
+    }
   });
-  add('path', { class: 'curve', d: path || 'M0 0' });
-  for (const i of alone) add('circle', { class: 'dot', r: 3, cx: at(x(times[i])), cy: at(y(values[i])) });
-  for (const i of shown) {
-    if (suspect.has(i)) add('circle', { class: 'suspect', r: 3.5, cx: at(x(times[i])), cy: at(y(values[i])) });
+  if (labels) nameLines(add, lines, measured, { x, y, times, inner, width });
+  for (const { time, kind, text } of marks) {
+    if (time < from || time > to) continue;
+    const made = add('g', { class: `mark ${kind}` });
+    made.append(drawn('line', { x1: fixed(x(time)), x2: fixed(x(time)), y1: 12, y2: inner.bottom }));
+    const place = `translate(${fixed(x(time))} 7)`;
+    const shape = { milestone: 'M0-5L4.8 4H-4.8Z', unusual: 'M-4-4H4V4H-4Z', profile: 'M0-5L5 0L0 5L-5 0Z' }[kind];
+    made.append(drawn('path', { d: shape, transform: place }));
+    const hint = drawn('title', {});
+    hint.textContent = `${day(time)}: ${text}`;
+    made.append(hint);
   }
 
   const cursor = add('line', { class: 'cursor', y1: inner.top, y2: inner.bottom, visibility: 'hidden' });
-  const spot = add('circle', { class: 'spot', r: 4, visibility: 'hidden' });
-  const fine = to - from < 3 * DAY;
-  const told = i => {
-    const when = fine ? `${day(times[i])} ${clock(times[i], true)}` : day(times[i]);
-    return `${number(values[i], kind)} on ${when}${suspect.has(i) ? ', suspect' : ''}`;
-  };
+  const spots = bars ? [] : lines.map(({ color }) => add('circle', { class: `spot${color === undefined ? '' : ` line${color}`}`, r: 4, visibility: 'hidden' }));
+  const middle = i => (bars ? (times[i] + edges[i]) / 2 : times[i]);
   const last = shown.length - 1;
-  const first = scaled[0], newest = scaled[scaled.length - 1];
-  svg.setAttribute('aria-label', `${KINDS[kind]}, ${shown.length} values: ${told(first)}` +
-    (first === newest ? '' : `, to ${told(newest)}`));
+  svg.setAttribute('aria-label', `${title}, ${shown.length} values: ${told(shown[0])}` + (last ? `, to ${told(shown[last])}` : ''));
   svg.setAttribute('aria-valuemin', 1);
   svg.setAttribute('aria-valuemax', last + 1);
   let current = last;
@@ -92,21 +147,26 @@ function chart(figure, past) {
     const i = shown[current];
     svg.setAttribute('aria-valuenow', current + 1);
     svg.setAttribute('aria-valuetext', told(i));
-    readout.textContent = told(i);
-    for (const made of [cursor, spot]) made.setAttribute('visibility', visible ? 'visible' : 'hidden');
-    for (const key of ['x1', 'x2']) cursor.setAttribute(key, at(x(times[i])));
-    spot.setAttribute('cx', at(x(times[i])));
-    spot.setAttribute('cy', at(y(values[i])));
+    pointed(i);
+    cursor.setAttribute('visibility', visible ? 'visible' : 'hidden');
+    for (const key of ['x1', 'x2']) cursor.setAttribute(key, fixed(x(middle(i))));
+    spots.forEach((spot, line) => {
+      const value = lines[line].values[i];
+      spot.setAttribute('visibility', visible && value !== null ? 'visible' : 'hidden');
+      if (value === null) return;
+      spot.setAttribute('cx', fixed(x(times[i])));
+      spot.setAttribute('cy', fixed(y(value)));
+    });
   };
   const near = event => {
     const box = svg.getBoundingClientRect();
     const t = from + (((event.clientX - box.left) / box.width) * width - inner.left) / (inner.right - inner.left) * (to - from);
     let [a, b] = [0, last];
     while (a < b) {
-      const middle = (a + b) >> 1;
-      if (times[shown[middle]] < t) a = middle + 1; else b = middle;
+      const half = (a + b) >> 1;
+      if (middle(shown[half]) < t) a = half + 1; else b = half;
     }
-    point(a > 0 && t - times[shown[a - 1]] < times[shown[a]] - t ? a - 1 : a, true);
+    point(a > 0 && t - middle(shown[a - 1]) < middle(shown[a]) - t ? a - 1 : a, true);
   };
   const MOVES = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
   svg.addEventListener('pointermove', near);
@@ -121,4 +181,23 @@ function chart(figure, past) {
   });
   point(last, false);
   plot.replaceChildren(svg);
+}
+
+// The names of lines, at their ends and apart from each other.
+function nameLines(add, lines, measured, { x, y, times, inner, width }) {
+  const ends = lines.map((line, n) => {
+    const i = measured[n][measured[n].length - 1];
+    return i === undefined ? null : { line, x: x(times[i]), y: y(line.values[i]) };
+  }).filter(Boolean).sort((a, b) => a.y - b.y);
+  const gap = 13;
+  ends.forEach((end, n) => { if (n) end.y = Math.max(end.y, ends[n - 1].y + gap); });
+  for (let n = ends.length - 1; n >= 0; n -= 1) {
+    const most = n === ends.length - 1 ? inner.bottom : ends[n + 1].y - gap;
+    ends[n].y = Math.min(ends[n].y, most);
+  }
+  const letters = Math.floor((width - inner.right - 8) / 6.4);
+  for (const { line, y: height } of ends) {
+    const name = line.name.length > letters ? `${line.name.slice(0, letters - 1)}…` : line.name;
+    add('text', { class: `name line${line.color}`, x: inner.right + 8, y: fixed(height + 4) }, name);
+  }
 }

@@ -1,136 +1,47 @@
-let everything;
-// The history of the account at this place: columns of equal length; counts and times are
-// stored as the difference to the value before, and null is what was not told.
-function history(place) {
-  everything ??= JSON.parse(find('data').textContent);
-  const stored = everything[place];
-  const summed = column => {
-    let sum = 0;
-    return column?.map(step => (step === null ? null : (sum += step)));
+// Puts the parts together, once the page is there.
+
+function chooser(show) {
+  const buttons = (id, name) => [...(find(id)?.querySelectorAll('button') ?? [])].map(button => ({ button, value: name(button) }));
+  const units = buttons('units', button => button.dataset.unit);
+  const ranges = buttons('ranges', button => button.dataset.range);
+  const tags = buttons('tags', button => button.textContent);
+  const [step, label, earlier, later] = ['step', 'period', 'earlier', 'later'].map(find);
+  const choose = what => () => {
+    what();
+    writeAddress();
+    show();
   };
-  return {
-    times: summed(stored.t),
-    f: summed(stored.f),
-    l: summed(stored.l),
-    e: stored.e,
-    suspect: new Set(stored.s),
-    breaks: Object.fromEntries(Object.keys(KINDS).map(kind => [kind, new Set(stored['b' + kind])])),
-  };
-}
-
-const widths = new WeakMap();
-// Draws an account's charts, or draws them anew where their width has changed.
-function build(account) {
-  const charts = account.querySelector('.charts');
-  if (!charts || widths.get(charts) === charts.clientWidth) return;
-  widths.set(charts, charts.clientWidth);
-  const past = history(Number(account.dataset.place));
-  const kinds = Object.keys(KINDS).filter(kind => past[kind]);
-  const figures = kinds.map((kind, n) => {
-    const shape = n === 0 ? 'wide' : kinds.length === 2 ? 'alone' : '';
-    return node('figure', { 'data-kind': kind, class: shape },
-      node('figcaption', {}, node('strong', {}, KINDS[kind]), node('span', { class: 'readout', 'aria-hidden': 'true' })),
-      node('div', { class: 'plot' }));
+  for (const { button, value } of units) button.addEventListener('click', choose(() => { chosen.period = newest(value); }));
+  for (const { button, value } of ranges) button.addEventListener('click', choose(() => { chosen.range = value; }));
+  for (const { button, value } of tags) {
+    button.addEventListener('click', choose(() => {
+      const others = chosen.tags.filter(tag => tag !== value);
+      chosen.tags = others.length === chosen.tags.length ? [...others, value] : others;
+    }));
+  }
+  const move = sign => choose(() => {
+    const { unit, first, last } = chosen.period;
+    chosen.period = period(unit, first + sign * (last - first));
   });
-  charts.replaceChildren(...figures);
-  if (!kinds.length) charts.append(node('p', { class: 'empty' }, 'None of its counts was told.'));
-  for (const figure of figures) chart(figure, past);
-}
-
-function tabulate(account) {
-  const target = account.querySelector('.values .scroll');
-  if (target.firstChild) return;
-  const past = history(Number(account.dataset.place));
-  const kinds = Object.keys(KINDS).filter(kind => past[kind]);
-  const heads = ['Time (UTC)', ...kinds.flatMap(kind => [KINDS[kind], ...(kind === 'f' ? ['Change'] : [])]), 'Note'];
-  const head = node('tr', {}, ...heads.map(text =>
-    node('th', { scope: 'col' }, text)));
-  let before = null;
-  const rows = past.times.map((time, i) => {
-    const isSuspect = past.suspect.has(i);
-    const cells = kinds.flatMap(kind => {
-      const value = past[kind][i];
-      const cell = node('td', {}, value === null ? '–' : number(value, kind));
-      if (kind !== 'f') return [cell];
-      const counts = value !== null && !isSuspect;
-      const step = counts && before !== null ? value - before : null;
-      if (counts) before = value;
-      return [cell, node('td', {}, step === null ? '–' : change(step))];
-    });
-    const notes = [isSuspect && 'suspect', past.breaks.f.has(i) && 'after a gap'].filter(Boolean);
-    return node('tr', {}, node('th', { scope: 'row', class: 'nowrap' }, `${day(time)} ${clock(time)}`), ...cells,
-      node('td', {}, notes.join(', ')));
-  });
-  const caption = node('caption', { class: 'unseen' }, 'Values, newest first');
-  target.append(node('table', {}, caption, node('thead', {}, head), node('tbody', {}, ...rows.reverse())));
-}
-
-function openAddressed() {
-  const account = location.hash.length > 1 && find(decodeURIComponent(location.hash.slice(1)));
-  if (!account || !account.matches('.account')) return;
-  account.hidden = false;
-  account.open = true;
-  build(account);
-  account.scrollIntoView();
-}
-
-// Laying out thousands of rows takes a second; so many are shown until all are asked for.
-const ROWS = 200;
-
-function listed(table, accounts) {
-  const body = table.tBodies[0];
-  const [input, count, more] = ['search', 'count', 'more'].map(find);
-  let rows = [...body.rows], limit = ROWS, words = [], names;
-
-  function show() {
-    names ??= new Map(rows.map(row => [row, row.cells[0].textContent.toLowerCase()]));
-    let found = 0;
-    for (const row of rows) {
-      const isFound = words.every(word => names.get(row).includes(word));
-      found += isFound;
-      row.hidden = !isFound || found > limit;
-      accounts[Number(row.dataset.place)].hidden = !isFound;
+  earlier.addEventListener('click', move(-1));
+  later.addEventListener('click', move(1));
+  return () => {
+    const { period: within } = chosen;
+    for (const { button, value } of units) button.setAttribute('aria-pressed', value === within.unit);
+    for (const { button, value } of ranges) button.setAttribute('aria-pressed', value === chosen.range);
+    for (const { button, value } of tags) button.setAttribute('aria-pressed', chosen.tags.includes(value));
+    step.hidden = within === ROLL;
+    const text = `${within.label}${within.isOver === false ? ', so far' : ''}`;
+    label.textContent = text;
+    if (within !== ROLL) {
+      const [first, last] = bounds(within.unit);
+      earlier.disabled = within.first <= first;
+      later.disabled = within.first >= last;
     }
-    count.textContent = words.length ? `${number(found)} of ${number(rows.length)} accounts` : '';
-    more.hidden = found <= limit;
-    more.firstChild.textContent = `Show all ${number(found)}`;
-  }
-  more.addEventListener('click', () => {
-    limit = Infinity;
-    show();
-  });
-  input.addEventListener('input', () => {
-    words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    show();
-  });
-
-  const heads = [...table.tHead.rows[0].cells];
-  for (const head of heads.filter(head => head.dataset.sort)) {
-    const isText = head.dataset.sort === 'text';
-    const button = node('button', { type: 'button' }, ...head.childNodes);
-    head.append(button);
-    button.addEventListener('click', () => {
-      const sort = head.getAttribute('aria-sort');
-      const isRising = sort ? sort === 'descending' : isText;
-      for (const other of heads) other.removeAttribute('aria-sort');
-      head.setAttribute('aria-sort', isRising ? 'ascending' : 'descending');
-      const key = row => {
-        const cell = row.cells[head.cellIndex];
-        return isText ? cell.textContent : cell.dataset.v === undefined ? NaN : Number(cell.dataset.v);
-      };
-      const { compare } = new Intl.Collator('en', { numeric: true });
-      const keyed = rows.map(row => [key(row), row]);
-      keyed.sort(([a], [b]) => {
-        const [first, second] = isRising ? [a, b] : [b, a];
-        // What is not known stays at the end, whichever way.
-        return isText ? compare(first, second) : Number.isNaN(a) - Number.isNaN(b) || first - second;
-      });
-      rows = keyed.map(([, row]) => row);
-      show();
-      body.append(...rows);
-    });
-  }
-  show();
+    const said = find('chosen');
+    said.textContent = [`Gains of ${text}`, ...(chosen.tags.length ? [`accounts with ${chosen.tags.join(' or ')}`] : [])].join('; ');
+    said.hidden = false;
+  };
 }
 
 document.addEventListener('DOMContentLoaded', () => {
@@ -140,16 +51,37 @@ document.addEventListener('DOMContentLoaded', () => {
     remembered.theme = root.dataset.theme = isDark ? 'light' : 'dark';
   });
   const table = find('accounts');
-  if (!table) return;
-  const accounts = [...document.querySelectorAll('.account')];
-  listed(table, accounts);
+  if (!table) {
+    root.dataset.ready = '';
+    return;
+  }
+  for (const row of table.tBodies[0].rows) rowsByPlace[Number(row.dataset.place)] = row;
+  sections.push(...document.querySelectorAll('.account'));
+  ['accounts', 'trouble'].forEach(keepTile);
+  readAddress();
+  const showTable = accountTable(table);
 
   const seen = new IntersectionObserver(entries => {
     for (const entry of entries) {
       if (entry.isIntersecting && entry.target.open) build(entry.target);
     }
   }, { rootMargin: '400px' });
-  for (const account of accounts) seen.observe(account);
+  // Those in sight are drawn anew, the others when they come into sight.
+  const redraw = () => {
+    for (const account of sections) {
+      seen.unobserve(account);
+      seen.observe(account);
+    }
+  };
+  const showChooser = chooser(() => show());
+  function show() {
+    showChooser();
+    showOverview();
+    showTable();
+    redraw();
+  }
+  show();
+
   // `toggle` does not bubble, so it is caught on its way down.
   document.addEventListener('toggle', event => {
     const account = event.target.closest('.account');
@@ -157,7 +89,7 @@ document.addEventListener('DOMContentLoaded', () => {
     if (event.target === account) {
       seen.unobserve(account);
       seen.observe(account);
-    } else {
+    } else if (event.target.classList.contains('tabulated')) {
       tabulate(account);
     }
   }, true);
@@ -165,25 +97,73 @@ document.addEventListener('DOMContentLoaded', () => {
     const isOpening = event.target.getAttribute('aria-pressed') !== 'true';
     event.target.setAttribute('aria-pressed', isOpening);
     event.target.textContent = isOpening ? 'Close all' : 'Open all';
-    for (const account of accounts) if (!account.hidden) account.open = isOpening;
+    for (const account of sections) if (!account.hidden) account.open = isOpening;
   });
+  find('happened').querySelector('.more').addEventListener('click', () => {
+    shownEvents = Infinity;
+    showEvents();
+  });
+
+  // A link to an account opens it, and leaves what is chosen in the address.
+  function open(anchor) {
+    const account = find(anchor);
+    if (!account?.matches('.account')) return false;
+    account.hidden = false;
+    account.open = true;
+    build(account);
+    account.scrollIntoView();
+    account.querySelector('summary').focus({ preventScroll: true });
+    return true;
+  }
+  document.addEventListener('click', event => {
+    const link = event.target.closest('a[href^="#a-"]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    chosen.anchor = link.getAttribute('href').slice(1);
+    writeAddress();
+    open(chosen.anchor);
+  });
+  addEventListener('hashchange', () => {
+    readAddress();
+    if (find(chosen.anchor) && !open(chosen.anchor)) find(chosen.anchor).scrollIntoView();
+    show();
+  });
+  if (chosen.anchor) open(chosen.anchor);
 
   let resized;
   addEventListener('resize', () => {
     clearTimeout(resized);
     resized = setTimeout(() => {
-      for (const account of accounts) {
-        seen.unobserve(account);
-        seen.observe(account);
-      }
+      showTotals();
+      showComparison();
+      redraw();
     }, 150);
   });
+  // Printed are the accounts that are compared by choice, else those that are open.
   addEventListener('beforeprint', () => {
-    for (const account of accounts) {
-      if (account.open && !account.hidden && !account.querySelector('.plot')) build(account);
+    isPrinting = true;
+    showTotals();
+    showComparison();
+    const picked = new Set(chosen.compare.map(id => find(`a-${id}`)).filter(Boolean));
+    const printed = sections.filter(account => (picked.size ? picked.has(account) : account.open && !account.hidden));
+    for (const account of sections) {
+      account.classList.remove('printed', 'second');
+      account.wasOpen = account.open;
     }
+    printed.forEach((account, n) => {
+      account.classList.add('printed');
+      account.classList.toggle('second', n % 2 === 1);
+      account.open = true;
+      build(account);
+    });
+    find('sections').classList.toggle('unprinted', !printed.length);
   });
-  addEventListener('hashchange', openAddressed);
-  openAddressed();
+  addEventListener('afterprint', () => {
+    isPrinting = false;
+    showTotals();
+    showComparison();
+    redraw();
+    for (const account of sections) account.open = account.wasOpen;
+  });
   root.dataset.ready = '';
 });

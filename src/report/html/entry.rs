@@ -1,0 +1,206 @@
+//! An account on the page.
+
+use std::fmt;
+
+use crate::account::AccountId;
+use crate::clock::Time;
+use crate::report::html::edition::Edition;
+use crate::report::html::event::Event;
+use crate::report::html::gain::Gain;
+use crate::report::html::series::{Measured, Series};
+use crate::report::html::steps::Steps;
+use crate::store::{AccountGrowth, AccountStatus, Reading, ReportAccount};
+
+/// What the store has of an account's counts.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    pub readings: Vec<Reading>,
+    /// Its followers where weeks and months begin.
+    pub weeks: Steps,
+    pub months: Steps,
+    /// Over the page's own period.
+    pub growth: Option<AccountGrowth>,
+}
+
+/// An account, and everything that is shown of it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    edition: Edition,
+    pub portrait: ReportAccount,
+    /// `None` once it is off the list.
+    pub status: Option<AccountStatus>,
+    pub series: Series,
+    pub followers: Vec<Measured>,
+    pub likes: Option<i64>,
+    pub weeks: Steps,
+    pub months: Steps,
+    growth: Option<AccountGrowth>,
+    /// The newest first.
+    pub events: Vec<Event>,
+}
+
+impl Entry {
+    pub fn new(
+        edition: Edition,
+        portrait: ReportAccount,
+        status: Option<AccountStatus>,
+        history: History,
+        events: Vec<Event>,
+    ) -> Entry {
+        let History { readings, weeks, months, growth } = history;
+        let series = Series::new(readings);
+        let followers = series.followers();
+        let likes = series.likes().last().map(|&(_, likes)| likes);
+        Entry { edition, portrait, status, series, followers, likes, weeks, months, growth, events }
+    }
+
+    /// What a person calls it.
+    pub fn name(&self) -> &str {
+        let ReportAccount { label, display_name, username, id, .. } = &self.portrait;
+        let mut names = [label, display_name, username].into_iter().flatten();
+        let name = names.find(|name| !name.trim().is_empty()).map(String::as_str);
+        name.unwrap_or(match self.edition {
+            Edition::Operator => id.as_str(),
+            Edition::Client => "Not measured yet",
+        })
+    }
+
+    /// Whether it stands on the page. A client is shown what is watched for them now.
+    pub fn is_shown(&self) -> bool {
+        let has_history = !self.series.readings().is_empty();
+        self.status.is_some() || (has_history && self.edition == Edition::Operator)
+    }
+
+    /// Its id, for whom that is of use.
+    pub fn id(&self) -> Option<&AccountId> {
+        (self.edition == Edition::Operator).then_some(&self.portrait.id)
+    }
+
+    /// Its tags, for whom they are of use: a client's are another's name as well.
+    pub fn tags(&self) -> Vec<String> {
+        match self.edition {
+            Edition::Operator => serde_json::from_str(&self.portrait.tags).unwrap_or_default(),
+            Edition::Client => Vec::new(),
+        }
+    }
+
+    /// What its section is called in the page's address.
+    pub fn anchor(&self) -> Anchor<'_> {
+        Anchor(self)
+    }
+
+    /// The newest measured followers, in the order of refreshes; charts are in the order of time.
+    pub fn newest(&self) -> Option<Measured> {
+        let told = self.growth.as_ref().and_then(|growth| growth.newest.zip(growth.followers));
+        told.or(self.followers.last().copied())
+    }
+
+    /// Of followers, over the page's own period.
+    pub fn gain(&self) -> Option<Gain> {
+        self.growth.as_ref().and_then(Gain::of)
+    }
+
+    /// What it had gained in the period before that.
+    pub fn gained_before(&self) -> Option<i64> {
+        self.growth.as_ref()?.gained_before
+    }
+
+    /// From the first measured followers to the newest.
+    pub fn gain_since_start(&self) -> Option<Gain> {
+        let [(_, from), _, ..] = self.followers[..] else { return None };
+        let (_, newest) = self.newest()?;
+        let rounding = self.growth.as_ref().map_or(0, |growth| growth.rounding);
+        Some(Gain { by: newest.saturating_sub(from), from, rounding })
+    }
+
+    pub fn is_overdue(&self, now: Time) -> bool {
+        self.status.as_ref().is_some_and(|status| status.is_overdue(now))
+    }
+
+    pub fn is_failing(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.failing_since.is_some())
+    }
+
+    /// How it stands, in the words of `growthd status`.
+    pub fn state(&self, now: Time) -> &'static str {
+        match &self.status {
+            None => "removed",
+            Some(status) if status.next_due.is_none() => "disabled",
+            Some(_) if self.is_overdue(now) => "overdue",
+            Some(_) if self.is_failing() => "failing",
+            Some(status) if status.tries > 0 => "retrying",
+            Some(status) if status.owed_since.is_some() => "due",
+            Some(_) => "ok",
+        }
+    }
+}
+
+/// The name of an account's section: its id, else the number that the database has for it.
+pub(super) struct Anchor<'a>(&'a Entry);
+
+impl fmt::Display for Anchor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.id() {
+            Some(id) => write!(f, "a-{id}"),
+            None => write!(f, "a-{}", self.0.portrait.key.0),
+        }
+    }
+}
+
+/// An account with these followers on these days, refreshed weekly.
+#[cfg(test)]
+pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
+    use crate::store::AccountKey;
+    const DAY: i64 = 86_400;
+    let label = Some("<b>\"O'Neil\"</b> & \u{202e}Söhne</script>".to_owned());
+    let portrait = ReportAccount {
+        key: AccountKey(1),
+        id: "clx1".parse().expect("an id"),
+        label: label.clone(),
+        tags: r#"["<i>"]"#.to_owned(),
+        platform: Some("tiktok".to_owned()),
+        username: Some("o<neil".to_owned()),
+        display_name: None,
+        profile_url: Some("javascript:alert(1)".to_owned()),
+        is_verified: true,
+        is_removed: true,
+        interval: 7 * DAY,
+        last: days.last().map(|&(day, _)| Time(day * DAY)),
+        videos: None,
+        avg_views: None,
+    };
+    let reading = |&(day, followers): &(i64, Option<i64>)| Reading {
+        time: Time(day * DAY),
+        followers,
+        likes: None,
+        engagement: None,
+        is_suspect: false,
+        interval: Some(7 * DAY),
+    };
+    let known = || days.iter().filter_map(|&(day, count)| Some((Time(day * DAY), count?)));
+    let growth = known().next_back().zip(known().next()).map(|((newest, count), (oldest, _))| {
+        let gained = Some(count).filter(|_| known().count() > 1).map(|_| 71);
+        AccountGrowth {
+            key: AccountKey(1),
+            id: "clx1".to_owned(),
+            name: String::new(),
+            label,
+            username: None,
+            platform: None,
+            newest: Some(newest),
+            oldest: Some(oldest),
+            followers: Some(count),
+            gained,
+            gained_before: None,
+            rounding: 0,
+        }
+    });
+    let readings = days.iter().map(reading).collect();
+    let event = Event {
+        time: Time(0),
+        kind: crate::report::html::event::Kind::Profile,
+        text: "<i>\u{202e}".to_owned(),
+    };
+    let history = History { readings, growth, ..History::default() };
+    Entry::new(Edition::Operator, portrait, None, history, vec![event])
+}

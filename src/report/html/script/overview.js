@@ -1,0 +1,223 @@
+// The list at a glance, for what is chosen.
+
+const MOVERS = 5, EVENTS = 30;
+const percent = share => {
+  const tenths = Math.round(Math.abs(share) * 1000);
+  const sign = tenths === 0 ? '' : share > 0 ? '+' : '−';
+  return `${sign}${grouped.format(Math.floor(tenths / 10))}.${tenths % 10}\u00a0%`;
+};
+const toned = n => (n > 0 ? 'up' : n < 0 ? 'down' : 'soft');
+// From a billion on with three digits or so, as the page without its script has it.
+function large(n) {
+  if (Math.abs(n) < 1e9) return grouped.format(n);
+  const [unit, name] = Math.abs(n) < 1e12 ? [1e9, 'billion'] : [1e12, 'trillion'];
+  return `${(Math.trunc(n / (unit / 100)) / 100).toFixed(2)}\u00a0${name}`;
+}
+const largeChange = n => (n < 0 ? '−' : n > 0 ? '+' : '') + large(Math.abs(n));
+const accountsOf = n => `${number(n)} account${n === 1 ? '' : 's'}`;
+
+const rowsByPlace = [];
+const sections = [];
+const linkOf = place => rowsByPlace[place].querySelector('a');
+const nameOf = place => linkOf(place).textContent;
+const anchorOf = place => linkOf(place).getAttribute('href').slice(1);
+const tagsOf = place => (rowsByPlace[place].tags ??= [...rowsByPlace[place].querySelectorAll('.tag')].map(tag => tag.textContent));
+const hasTag = place => !chosen.tags.length || tagsOf(place).some(tag => chosen.tags.includes(tag));
+// The accounts of the list that have a chosen tag.
+const counted = () => everybody().filter(one => one.isListed && hasTag(one.place));
+
+// What the page said of everybody at first.
+const firstTiles = {};
+function keepTile(key) {
+  const tile = find(`tile-${key}`);
+  if (!tile) return;
+  const shown = tile.querySelector('dd > span');
+  firstTiles[key] = [shown.textContent, shown.className, tile.querySelector('.sub').textContent];
+}
+function showTile(key, value, tone, sub, title) {
+  const tile = find(`tile-${key}`);
+  if (title) tile.querySelector('dt').textContent = title;
+  const shown = tile.querySelector('dd > span');
+  shown.className = tone;
+  shown.textContent = value;
+  tile.querySelector('.sub').textContent = sub;
+}
+
+function showTiles() {
+  const accounts = counted(), { period: within } = chosen;
+  const sum = total(accounts, within);
+  if (within.unit === 'roll' || !within.isOver) {
+    const followers = accounts.reduce((n, one) => n + (one.count ?? 0), 0);
+    showTile('followers', large(followers), '', followers < 1e9 ? 'newest counts, added up' : grouped.format(followers));
+  } else {
+    showTile('followers', sum.count ? large(sum.end) : '–', sum.count ? '' : 'soft', `at the end of ${within.short}`);
+  }
+  const title = `Gained ${within.within}`;
+  if (!sum.count) {
+    showTile('gained', '–', 'soft', 'no history that long', title);
+  } else {
+    const share = sum.from > 0 ? `${percent(sum.by / sum.from)}, ` : '';
+    const before = sum.before === null || !(within.isOver ?? true) ? '' : `; ${largeChange(sum.before)} the ${within.unit === 'roll' ? '30 days' : within.unit} before`;
+    showTile('gained', largeChange(sum.by), toned(sum.by), `${share}${accountsOf(sum.count)}${before}`, title);
+  }
+  if (find('tile-trouble')) {
+    const states = accounts.map(one => rowsByPlace[one.place].cells[9].textContent);
+    const [overdue, failing] = ['overdue', 'failing'].map(state => states.filter(other => other === state).length);
+    const isWell = overdue + failing === 0;
+    if (chosen.tags.length) showTile('trouble', number(overdue + failing), isWell ? '' : 'warn', isWell ? 'all refreshed when due' : `${overdue} overdue, ${failing} failing`);
+    else showTile('trouble', ...firstTiles.trouble);
+  }
+  if (chosen.tags.length) showTile('accounts', number(accounts.length), '', `with ${chosen.tags.join(' or ')}`);
+  else showTile('accounts', ...firstTiles.accounts);
+}
+
+// Like for like: the sum of today, and before it what the accounts measured at both ends gained.
+function weeklySums(accounts) {
+  const known = accounts.filter(one => one.week.values.length);
+  if (!known.length) return null;
+  const first = known.reduce((least, one) => Math.min(least, one.week.first), Infinity);
+  const last = known.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
+  const weeks = Array.from({ length: last - first }, (_, n) => total(accounts, { unit: 'week', first: first + n, last: first + n + 1, isOver: true }));
+  const tail = known.reduce((n, one) => {
+    const then = at(one.week, last);
+    return then === null ? n : n + one.count - then;
+  }, 0);
+  const { now } = stored();
+  const newestTime = known.reduce((most, one) => Math.max(most, one.time), -Infinity);
+  let sum = accounts.reduce((n, one) => n + (one.count ?? 0), 0);
+  const times = [newestTime], sums = [sum];
+  sum -= tail;
+  for (let n = weeks.length; n >= 0; n -= 1) {
+    times.unshift(Math.min(now, weekStart(first + n)));
+    sums.unshift(sum);
+    if (n) sum -= weeks[n - 1].by;
+  }
+  return { first, weeks, times, sums };
+}
+
+function showTotals() {
+  const sums = weeklySums(counted());
+  const [sumPlot, weekPlot] = ['sum-chart', 'weeks-chart'].map(id => find(id).querySelector('.plot'));
+  if (!sums) {
+    for (const plot of [sumPlot, weekPlot]) plot.replaceChildren(node('p', { class: 'empty' }, 'No history is a week long yet.'));
+    return;
+  }
+  const [range, band] = [shownRange(), shownBand()];
+  const readouts = [sumPlot, weekPlot].map(plot => plot.parentNode.querySelector('.readout'));
+  const saidSum = i => {
+    const step = i ? sums.sums[i] - sums.sums[i - 1] : null;
+    return `${number(sums.sums[i])} on ${day(sums.times[i])}${step === null ? '' : `, ${change(step)} since ${day(sums.times[i - 1])}`}`;
+  };
+  chart(sumPlot, {
+    times: sums.times, lines: [{ values: sums.sums }], band, range, shape: 'half', title: 'Followers, like for like', told: saidSum,
+    point: i => { readouts[0].textContent = saidSum(i); },
+  });
+  const times = sums.weeks.map((_, n) => weekStart(sums.first + n));
+  const saidWeek = i => {
+    const { by, from, count } = sums.weeks[i];
+    return `${change(by)}${from > 0 ? ` (${percent(by / from)})` : ''} in ${weekName(sums.first + i)}, from ${day(times[i])}, ${accountsOf(count)}`;
+  };
+  chart(weekPlot, {
+    times, edges: times.map(time => time + WEEK), bars: true, lines: [{ values: sums.weeks.map(({ by, count }) => (count ? by : null)) }],
+    band, range, shape: 'half', title: 'Gained, week by week', told: saidWeek, point: i => { readouts[1].textContent = saidWeek(i); },
+  });
+}
+
+function showMovers() {
+  const gains = counted().map(one => ({ place: one.place, gained: gain(one, chosen.period) }));
+  const moved = gains.filter(({ gained }) => gained && gained.by !== 0 && !isRough(gained)).sort((a, b) => b.gained.by - a.gained.by);
+  const lists = { up: moved.filter(({ gained }) => gained.by > 0), down: moved.filter(({ gained }) => gained.by < 0).reverse() };
+  for (const [key, list] of Object.entries(lists)) {
+    const section = find(`movers-${key}`);
+    const [table, empty] = [section.querySelector('table'), section.querySelector('.empty')];
+    table.hidden = !list.length;
+    empty.hidden = Boolean(list.length);
+    empty.textContent = gains.some(({ gained }) => gained) ? 'Nobody.' : 'No history is that long.';
+    table.tBodies[0].replaceChildren(...list.slice(0, MOVERS).map(({ place, gained }) => {
+      const share = permille(gained);
+      const spark = rowsByPlace[place].querySelector('.spark');
+      return node('tr', {}, node('th', { scope: 'row' }, linkOf(place).cloneNode(true)), node('td', {}, spark ? spark.cloneNode(true) : ''),
+        node('td', { class: `n ${toned(gained.by)}` }, change(gained.by)), node('td', { class: 'n soft' }, share === null ? '' : percent(share)));
+    }));
+  }
+  for (const said of document.querySelectorAll('.in-period')) said.textContent = chosen.period.within;
+  for (const said of document.querySelectorAll('.of-period')) said.textContent = chosen.period.short;
+}
+
+// Of a choice by nobody: those whose history is at least half as long as the longest.
+function comparable(accounts) {
+  const weeks = accounts.reduce((most, one) => Math.max(most, one.week.values.length), 0);
+  return accounts.filter(one => one.week.values.length > 1 && one.week.values.length * 2 > weeks);
+}
+
+// Chosen accounts, or the largest: their followers where weeks begin, as if all began at 100.
+function showComparison() {
+  const everyone = everybody();
+  const picked = chosen.compare.map(id => everyone.find(one => anchorOf(one.place) === `a-${id}`)).filter(Boolean);
+  const isPicked = picked.length > 0;
+  const candidates = comparable(counted());
+  const compared = isPicked ? picked : candidates.slice(0, 5);
+  const note = find('compared-note'), plot = find('comparison-chart').querySelector('.plot');
+  const legend = find('comparison-chart').querySelector('.legend');
+  const range = shownRange();
+  const starts = compared.filter(one => one.week.values.length).map(one => one.week.first);
+  const begin = Math.max(starts.reduce((most, first) => Math.max(most, first), -Infinity), range[0] === -Infinity ? -Infinity : weekOf(range[0]) + 1);
+  const end = compared.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
+  const whose = isPicked ? 'The accounts ticked in the table' : `The ${compared.length === 1 ? 'only account' : `${compared.length} largest accounts`}; tick others in the table`;
+  if (!starts.length || end <= begin) {
+    note.textContent = `${whose}. They have no common history of a week in this time.`;
+    legend.replaceChildren();
+    plot.replaceChildren();
+    return;
+  }
+  const times = Array.from({ length: end - begin + 1 }, (_, n) => weekStart(begin + n));
+  note.textContent = `${whose}. Followers on ${day(times[0])} are 100.`;
+  const lines = compared.map((one, color) => {
+    const base = at(one.week, begin);
+    const values = times.map((_, n) => {
+      const value = at(one.week, begin + n);
+      return value === null || !base ? null : (value / base) * 100;
+    });
+    return { name: nameOf(one.place), color, values };
+  });
+  const index = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const said = i => lines.map(({ name, values }) => `${name} ${values[i] === null ? '–' : index.format(values[i])}`).join(', ') + ` on ${day(times[i])}`;
+  const numbers = lines.map(({ name, color }, n) => {
+    const value = node('b', { class: 'readout' });
+    const link = linkOf(compared[n].place).cloneNode(true);
+    legend.append(node('li', {}, node('span', { class: `swatch line${color}` }), link, ' ', value));
+    return { value, entry: legend.lastChild };
+  });
+  legend.replaceChildren(...numbers.map(({ entry }) => entry));
+  chart(plot, {
+    times, lines, band: shownBand(), range: [-Infinity, Math.max(range[1], times[1])], base: 100, shape: 'wide', title: 'Compared, from 100', told: said,
+    point: i => numbers.forEach(({ value }, n) => { value.textContent = lines[n].values[i] === null ? '–' : index.format(lines[n].values[i]); }),
+  });
+}
+
+// Every account's events stand in its section; here are those of the period, of all.
+let events, shownEvents = EVENTS;
+function showEvents() {
+  events ??= sections.flatMap((section, place) => [...section.querySelectorAll('.events > li')].map(item => ({ place, time: Number(item.dataset.t), item })))
+    .sort((a, b) => b.time - a.time);
+  const [from, to] = chosen.period === ROLL ? [stored().now - 30 * DAY, Infinity] : [chosen.period.from, chosen.period.to];
+  const found = events.filter(({ place, time }) => time >= from && time < to && hasTag(place));
+  const section = find('happened');
+  section.querySelector('.empty').hidden = found.length > 0;
+  section.querySelector('.events').replaceChildren(...found.slice(0, shownEvents).map(({ place, item }) => {
+    const copy = item.cloneNode(true);
+    copy.querySelector('.what').before(linkOf(place).cloneNode(true), ' ');
+    return copy;
+  }));
+  const more = section.querySelector('.more');
+  more.hidden = found.length <= shownEvents;
+  more.firstChild.textContent = `Show all ${number(found.length)}`;
+}
+
+function showOverview() {
+  showTiles();
+  showTotals();
+  showMovers();
+  showComparison();
+  showEvents();
+}

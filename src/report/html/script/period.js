@@ -1,0 +1,102 @@
+// Periods: 30 days up to each account's newest measurement, or a week, month, quarter or year, in
+// UTC. Boundaries are numbered: weeks since January 1970, months since the year 0.
+
+const FIRST_MONDAY = 4 * DAY, WEEK = 7 * DAY;
+const MONTHS_OF = { month: 1, quarter: 3, year: 12 };
+const weekStart = week => FIRST_MONDAY + week * WEEK;
+const monthStart = month => Date.UTC(Math.floor(month / 12), month % 12) / 1000;
+const weekOf = time => Math.floor((time - FIRST_MONDAY) / WEEK);
+function monthOf(time) {
+  const date = new Date(time * 1000);
+  return date.getUTCFullYear() * 12 + date.getUTCMonth();
+}
+
+// ISO: a week is named by its Thursday.
+function weekName(week) {
+  const thursday = new Date((weekStart(week) + 3 * DAY) * 1000);
+  const year = thursday.getUTCFullYear();
+  return `${year}-W${two(Math.floor((thursday.getTime() / 1000 - Date.UTC(year, 0) / 1000) / WEEK) + 1)}`;
+}
+
+const ROLL = { unit: 'roll', key: '30d', label: 'the last 30 days', short: '30 days', within: 'in 30 days' };
+
+// The period of this unit that begins at this boundary.
+function period(unit, boundary) {
+  if (unit === 'roll') return ROLL;
+  const steps = MONTHS_OF[unit];
+  if (!steps) {
+    const [from, to] = [weekStart(boundary), weekStart(boundary + 1)];
+    const label = `${weekName(boundary)}, ${day(from)} to ${day(to - DAY)}`;
+    return named({ unit, first: boundary, last: boundary + 1, from, to, key: weekName(boundary), label, short: weekName(boundary) });
+  }
+  const [year, month] = [Math.floor(boundary / 12), boundary % 12];
+  const key = unit === 'month' ? `${year}-${two(month + 1)}` : unit === 'quarter' ? `${year}-Q${month / 3 + 1}` : `${year}`;
+  const label = unit === 'month' ? `${MONTHS[month]} ${year}` : unit === 'quarter' ? `Q${month / 3 + 1} ${year}` : `${year}`;
+  return named({ unit, first: boundary, last: boundary + steps, from: monthStart(boundary), to: monthStart(boundary + steps), key, label, short: label });
+}
+function named(made) {
+  const isOver = made.to <= stored().now;
+  return { ...made, isOver, within: `in ${made.short}${isOver ? '' : ', so far'}` };
+}
+
+// The period that a key in the address names; null where it names none.
+function parsed(key) {
+  let match;
+  if (key === '30d') return ROLL;
+  if ((match = /^(\d{4})-W(\d{2})$/.exec(key))) {
+    const week = weekOf(Date.UTC(Number(match[1]), 0, 4) / 1000) + Number(match[2]) - 1;
+    return weekName(week) === key ? period('week', week) : null;
+  }
+  if ((match = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(key))) return period('month', match[1] * 12 + Number(match[2]) - 1);
+  if ((match = /^(\d{4})-Q([1-4])$/.exec(key))) return period('quarter', match[1] * 12 + (match[2] - 1) * 3);
+  if ((match = /^(\d{4})$/.exec(key))) return period('year', match[1] * 12);
+  return null;
+}
+
+// The newest period of a unit that is over; where no history is that long, the one that is not.
+function newest(unit) {
+  if (unit === 'roll') return ROLL;
+  const [first, last] = bounds(unit);
+  const over = last - (MONTHS_OF[unit] ?? 1);
+  return period(unit, over < first ? last : over);
+}
+
+// Where the first and the last period of a unit begin.
+function bounds(unit) {
+  const { now } = stored();
+  const kind = unit === 'week' ? 'week' : 'month';
+  const steps = MONTHS_OF[unit] ?? 1;
+  const starts = everybody().filter(one => one[kind].values.length).map(one => one[kind].first);
+  const today = kind === 'week' ? weekOf(now) : monthOf(now);
+  const last = today - (today % steps);
+  const first = starts.reduce((least, start) => Math.min(least, start), Infinity);
+  // The first that begins within a history.
+  return [Math.min(last, Math.ceil(first / steps) * steps), last];
+}
+
+// What an account gained in a period: null where it is not known at both ends.
+function gain(one, { unit, first, last, isOver }) {
+  if (unit === 'roll') return one.roll;
+  const kind = one[unit === 'week' ? 'week' : 'month'];
+  const from = at(kind, first);
+  let end = at(kind, last);
+  // A period that is not over ends at the newest measurement.
+  if (end === null && !isOver && from !== null) end = one.count;
+  if (from === null || end === null) return null;
+  const start = at(kind, first - (last - first));
+  return { by: end - from, from, end, before: start === null ? null : from - start, rounding: one.rounding };
+}
+
+// Whether a gain may be nothing but rounding.
+const isRough = gained => Math.abs(gained.by) < 2 * (gained.rounding ?? 0);
+const permille = gained => (gained.from > 0 && !isRough(gained) ? gained.by / gained.from : null);
+
+// A sum over accounts, like for like.
+function total(accounts, chosen) {
+  const gains = accounts.map(one => gain(one, chosen)).filter(Boolean);
+  const sum = part => gains.reduce((n, gained) => n + part(gained), 0);
+  return {
+    count: gains.length, by: sum(gained => gained.by), from: sum(gained => gained.from), end: sum(gained => gained.end),
+    before: gains.every(gained => typeof gained.before === 'number') ? sum(gained => gained.before) : null,
+  };
+}

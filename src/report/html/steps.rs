@@ -1,0 +1,57 @@
+//! A count where weeks or months begin.
+
+use crate::clock::Time;
+
+/// 1970-01-05, a Monday.
+const FIRST_MONDAY: i64 = 4 * 86_400;
+const WEEK: i64 = 7 * 86_400;
+
+/// The values at boundaries that follow each other, from the first that is known to the last.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Steps {
+    /// The number of the first boundary.
+    pub first: i64,
+    /// What is not known between two that are is `None`.
+    pub values: Vec<Option<i64>>,
+}
+
+impl Steps {
+    /// The number of the week that begins then: those since January 1970.
+    pub fn week(time: Time) -> i64 {
+        (time.0 - FIRST_MONDAY).div_euclid(WEEK)
+    }
+
+    /// The number of the month that begins then: those since the year 0.
+    pub fn month(time: Time) -> i64 {
+        let date = time.utc();
+        i64::from(date.year()) * 12 + i64::from(date.month()) - 1
+    }
+
+    /// Appends the value at a later boundary.
+    pub fn push(&mut self, boundary: i64, value: i64) {
+        if self.values.is_empty() {
+            self.first = boundary;
+        }
+        let place = usize::try_from(boundary - self.first).unwrap_or(0);
+        self.values.resize(place.max(self.values.len()), None);
+        self.values.push(Some(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boundaries_are_numbered_and_a_missing_one_keeps_its_place() {
+        let monday = |days: i64| Steps::week(Time(days * 86_400));
+        assert_eq!([monday(4), monday(11), monday(20_000 - 20_000 % 7 + 4)], [0, 1, 2857]);
+        assert_eq!(Steps::month(Time(0)), 1970 * 12);
+        let mut steps = Steps::default();
+        for (boundary, value) in [(7, 100), (8, 110), (10, 140)] {
+            steps.push(boundary, value);
+        }
+        let values = vec![Some(100), Some(110), None, Some(140)];
+        assert_eq!(steps, Steps { first: 7, values });
+    }
+}
