@@ -102,10 +102,15 @@ fn without_a_key_the_three_places_are_named_and_nothing_is_made() {
     fs::remove_file(place.file("api-key")).expect("a key");
     let places = ["systemd credential `api-key`", "api_key_file", "$GROWTHD_API_KEY", "0600"];
     refused(&vendor, &place, 78, &places);
+    // The service may have a credential that whoever checks has not.
+    let checked = place.growthd(&["check"]).with_code(0);
+    assert!(checked.out.contains("there is no API key"), "{checked:?}");
 
     place.write("api-key", KEY);
     place.set_mode("api-key", 0o644);
     refused(&vendor, &place, 78, &["can be read by every user", "chmod o-rwx"]);
+    let checked = place.growthd(&["check"]).with_code(1);
+    assert!(checked.out.contains("can be read by every user"), "{checked:?}");
     place.write("api-key", "");
     place.set_mode("api-key", 0o600);
     refused(&vendor, &place, 78, &["api-key is empty"]);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::{self, Time};
 use crate::commands::reach::check_way;
 use crate::commands::{CommandError, Done};
-use crate::config::{ApiKey, Budget, Config, FileSet, Look, Span, Watched};
+use crate::config::{ApiKey, Budget, Config, FileSet, KeyError, Look, Span, Watched};
 use crate::daemon::check_descriptors;
 use crate::forecast::{per_month, per_period};
 use crate::report::{Printable, Table};
@@ -89,23 +89,32 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let disabled = config.accounts.len() - enabled;
     writeln!(out, "accounts   {enabled} enabled, {disabled} disabled")?;
     writeln!(out, "database   {}", config.database.path.display())?;
-    match ApiKey::find(config, |name| std::env::var_os(name)) {
-        Ok((_, source)) => writeln!(out, "key        from {source}")?,
-        // The service may have one that whoever asks here has not.
-        Err(error) => writeln!(out, "key        {error}")?,
-    }
+    let key = match ApiKey::find(config, |name| std::env::var_os(name)) {
+        Ok((_, source)) => {
+            writeln!(out, "key        from {source}")?;
+            Done::Well
+        }
+        Err(error) => {
+            writeln!(out, "key        {error}")?;
+            // The service may have a credential that whoever asks here has not.
+            if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
+        }
+    };
     let way = check_way(&config.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
     writeln!(
         out,
         "forecast   about {month:.0} refreshes a month, and {enabled} at the first start"
     )?;
-    let Some(budget) = &config.budget else {
-        writeln!(out, "budget     none: nothing caps what is spent")?;
-        return Ok(way);
+    let budget = match &config.budget {
+        Some(budget) => within(budget, &config.accounts, now, &mut out)?,
+        None => {
+            writeln!(out, "budget     none: nothing caps what is spent")?;
+            Done::Well
+        }
     };
-    let budget = within(budget, &config.accounts, now, &mut out)?;
-    Ok(if way == Done::Well { budget } else { way })
+    let is_well = [key, way, budget].iter().all(|done| *done == Done::Well);
+    Ok(if is_well { Done::Well } else { Done::Attention })
 }
 
 /// The patterns that fire on more days than most people mean by them.
@@ -128,7 +137,9 @@ fn within(
     let refreshes = budget.refreshes;
     #[expect(clippy::cast_precision_loss, reason = "a budget beyond 2^53 refreshes caps nothing")]
     let exceeds = forecast > refreshes as f64;
-    writeln!(out, "budget     {refreshes} a {period}; the forecast needs about {forecast:.0}")?;
+    // 5.2 does not fit into 5, and must not read as if it did.
+    let needed = if exceeds { forecast.ceil() } else { forecast };
+    writeln!(out, "budget     {refreshes} a {period}; the forecast needs about {needed:.0}")?;
     if exceeds {
         writeln!(
             out,
