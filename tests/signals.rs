@@ -28,6 +28,23 @@ fn a_call_in_flight_is_recorded_before_the_end() {
     }
 }
 
+/// `timeout`, and whoever else signals a process and then its group, sends two.
+#[test]
+fn signals_at_the_same_moment_are_one_request() {
+    for verb in [&["run"][..], &["refresh", "--all"]] {
+        let vendor = Vendor::start();
+        let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+        vendor.always("a", slow());
+        let mut process = Daemon::start(place.command(verb));
+        vendor.wait_for_calls(1);
+        process.signal(Signal::TERM);
+        process.signal(Signal::INT);
+        assert_eq!(process.end(), Some(0), "{verb:?}: {}", process.log());
+        let ledger = place.database().rows("SELECT outcome, spent FROM refreshes");
+        assert_eq!(ledger, ["ok|1"], "{verb:?}");
+    }
+}
+
 #[test]
 fn a_second_signal_ends_at_once_and_the_next_start_marks_the_line_unknown() {
     let vendor = Vendor::start();
