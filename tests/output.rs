@@ -68,7 +68,21 @@ fn nothing_replaces_what_growthd_lives_on_by_whatever_name() {
     symlink("config.toml", past.file("link")).expect("a link");
     fs::hard_link(past.file("config.toml"), past.file("hard")).expect("a link");
     fs::create_dir(past.file("sub")).expect("a folder");
-    let kept = ["config.toml", "growth.db", "api-key", "growth.db.lock"];
+    let text = fs::read_to_string(past.file("config.toml")).expect("a file");
+    let text = format!("include = ['watchlist.d/*.toml']\n{text}");
+    fs::write(past.file("config.toml"), text).expect("a file");
+    fs::create_dir(past.file("watchlist.d")).expect("a folder");
+    fs::write(past.file("watchlist.d/one.toml"), "[[account]]\nid = 'other'\n").expect("a file");
+    symlink("watchlist.d", past.file("folder")).expect("a link");
+    fs::write(past.file("growth.db.backup"), "{}").expect("a file");
+    let kept = [
+        "config.toml",
+        "watchlist.d/one.toml",
+        "growth.db",
+        "growth.db.backup",
+        "api-key",
+        "growth.db.lock",
+    ];
     let before = kept.map(|name| fs::metadata(past.file(name)).expect(name).ino());
     for name in [
         "config.toml",
@@ -76,7 +90,12 @@ fn nothing_replaces_what_growthd_lives_on_by_whatever_name() {
         "sub/../config.toml",
         "link",
         "hard",
+        "watchlist.d/one.toml",
+        "folder/one.toml",
+        "watchlist.d/new.toml",
+        "folder/new.toml",
         "growth.db",
+        "growth.db.backup",
         "growth.db-wal",
         "growth.db-shm",
         "growth.db.lock",

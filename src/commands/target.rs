@@ -11,6 +11,7 @@ use crate::replacement::{Placed, Replacement, folder_of, followed};
 
 pub use crate::replacement::Replace;
 use crate::report::Printable;
+use crate::store::LastBackup;
 
 /// Readable by its group, like the database.
 const NEW_FILE_MODE: u32 = 0o640;
@@ -132,8 +133,13 @@ impl Target {
 pub fn refuse_own(path: &Path, config: &Config) -> Result<(), TargetError> {
     let target = followed(path).unwrap_or_else(|_| path.to_owned());
     let is_ours = |(own, _): &(PathBuf, _)| is_same(own, &target);
-    match own_files(config).into_iter().find(is_ours) {
-        Some((_, what)) => Err(TargetError::Own { path: path.to_owned(), what }),
+    let own = match own_files(config).into_iter().find(is_ours) {
+        Some((_, what)) => Some(what),
+        None if config.would_include(&target) => Some("where `include` looks for accounts"),
+        None => None,
+    };
+    match own {
+        Some(what) => Err(TargetError::Own { path: path.to_owned(), what }),
         None => Ok(()),
     }
 }
@@ -141,15 +147,16 @@ pub fn refuse_own(path: &Path, config: &Config) -> Result<(), TargetError> {
 fn own_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
     let database = &config.database.path;
     let mut own = vec![
-        (config.path.clone(), "the configuration"),
         (database.clone(), "the database itself"),
         (beside(database, "-wal"), "the database's journal"),
         (beside(database, "-shm"), "the index of the database's journal"),
         (beside(database, "-journal"), "the database's journal"),
         (beside(database, ".lock"), "the database's lock"),
         (beside(database, ".sock"), "the daemon's socket"),
+        (LastBackup::note_path(database), "the note of the last backup"),
         (config.api.api_key_file.clone(), "the API key's file"),
     ];
+    own.extend(config.files.iter().map(|file| (file.clone(), "part of the configuration")));
     if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
         own.push((Path::new(&folder).join("api-key"), "the API key's file"));
     }

@@ -41,16 +41,8 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String>
             Err(error) => Err(format!("leads to {pattern:?}, which cannot be read: {error}")),
         };
     }
-    let pattern = match (Path::new(pattern).is_absolute(), folder.to_str()) {
-        (true, _) => pattern.to_owned(),
-        (false, Some("")) => pattern.to_owned(),
-        (false, Some(folder)) => {
-            format!("{}/{pattern}", Pattern::escape(folder.trim_end_matches('/')))
-        }
-        (false, None) => {
-            return Err("cannot be searched below a folder whose name is not UTF-8".to_owned());
-        }
-    };
+    let pattern = below(folder, pattern)
+        .ok_or_else(|| "cannot be searched below a folder whose name is not UTF-8".to_owned())?;
     let found = glob_with(&pattern, MATCHING)
         .map_err(|error| format!("is not a valid pattern: {}", error.msg))?;
     let mut paths = Vec::new();
@@ -68,6 +60,32 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String>
     }
     paths.sort();
     Ok(paths)
+}
+
+/// The pattern as it is from everywhere; `None` where the folder's name is not UTF-8.
+fn below(folder: &Path, pattern: &str) -> Option<String> {
+    if Path::new(pattern).is_absolute() {
+        return Some(pattern.to_owned());
+    }
+    Some(match folder.to_str()? {
+        "" => pattern.to_owned(),
+        folder => format!("{}/{pattern}", Pattern::escape(folder.trim_end_matches('/'))),
+    })
+}
+
+/// Whether a pattern in the file at `main` would lead to a file at `path`, if there was one.
+pub(super) fn would_find(main: &Path, path: &Path) -> bool {
+    let real = |folder: &Path| {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
+    };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
+    let (main_folder, path) = (real(folder_of(main)), real(folder).join(name));
+    patterns(main).iter().any(|pattern| {
+        let pattern = below(&main_folder, pattern);
+        let pattern = pattern.and_then(|pattern| Pattern::new(&pattern).ok());
+        pattern.is_some_and(|pattern| pattern.matches_path_with(&path, MATCHING))
+    })
 }
 
 /// Whether a path is one more file, or one that was found before by another name or pattern.

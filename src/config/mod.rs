@@ -263,6 +263,11 @@ impl Config {
         &self.files
     }
 
+    /// Whether a file at `path`, which may not be there yet, would be read as one more of them.
+    pub fn would_include(&self, path: &Path) -> bool {
+        include::would_find(&self.path, path)
+    }
+
     /// `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it is there, else
     /// `/etc/growthd/config.toml`.
     pub fn default_path() -> PathBuf {

@@ -28,10 +28,15 @@ struct Note {
 }
 
 impl LastBackup {
+    /// Where the note of the database at `path` lies.
+    pub fn note_path(path: &Path) -> PathBuf {
+        beside(path, ".backup")
+    }
+
     /// Reads when the database at `path` was last backed up; `None` where nobody knows.
     pub fn read(path: &Path) -> Option<LastBackup> {
         let Note { time, again_within } =
-            serde_json::from_slice(&fs::read(note_path(path)).ok()?).ok()?;
+            serde_json::from_slice(&fs::read(LastBackup::note_path(path)).ok()?).ok()?;
         Some(LastBackup { time: Time(time), again_within })
     }
 
@@ -47,7 +52,7 @@ impl LastBackup {
         let mut file = tempfile::Builder::new().prefix(".growthd-").tempfile_in(folder_of(path))?;
         file.write_all(&serde_json::to_vec(&note)?)?;
         file.as_file().set_permissions(Permissions::from_mode(0o644))?;
-        file.persist(note_path(path))?;
+        file.persist(LastBackup::note_path(path))?;
         Ok(())
     }
 
@@ -56,10 +61,6 @@ impl LastBackup {
         let due = self.time.plus(self.again_within?);
         (due < now).then_some(due)
     }
-}
-
-fn note_path(database: &Path) -> PathBuf {
-    beside(database, ".backup")
 }
 
 #[cfg(test)]
