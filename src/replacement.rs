@@ -63,10 +63,13 @@ impl Replacement {
         let folder = folder_of(&target);
         remove_leftovers(folder);
         let there = fs::metadata(&target).ok();
+        if is_mounted_by_itself(&target) {
+            // It will be written in place: whether it may be is to be known now.
+            OpenOptions::new().write(true).open(&target)?;
+        }
         let (file, is_elsewhere) = match temporary_in(folder, mode) {
             Ok(file) => (file, false),
             Err(error) if there.is_some() && is_refusal(&error) => {
-                // Whether the file itself may be written is to be known now.
                 OpenOptions::new().write(true).open(&target)?;
                 (temporary_in(&std::env::temp_dir(), mode)?, true)
             }
@@ -149,6 +152,15 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+/// Whether the file is a mount point, which nothing can be renamed over: in a container, a file
+/// from outside.
+fn is_mounted_by_itself(path: &Path) -> bool {
+    use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
+    // A system that cannot tell is found out when the file is renamed.
+    statx(CWD, path, AtFlags::empty(), StatxFlags::empty())
+        .is_ok_and(|file| file.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Whether the folder does not take a file, or gives none up, where the file itself might be

@@ -1,11 +1,12 @@
 //! From a name to an entry in the watchlist: one paid call, with its line in the ledger.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Settings, Setup, Vendor};
+use crate::harness::{Ended, Settings, Setup, Vendor};
 use crate::scripted_api::Behaviour;
 
 const ADD: [&str; 4] = ["add", "@fitnessguru", "--platform", "tiktok"];
@@ -139,4 +140,24 @@ fn a_daemon_that_is_told_to_end_looks_nobody_up_any_more() {
     assert!(ended.out.contains("1 not asked for"), "{ended:?}");
     assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
     assert_eq!(vendor.call_count(), 1);
+}
+
+/// As in a container that has its configuration from outside.
+#[test]
+fn a_watchlist_that_is_mounted_read_only_is_found_out_before_anything_is_paid() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut unshare = Command::new("unshare");
+    let script = "mount --bind config.toml config.toml && \
+                  mount -o remount,ro,bind config.toml || exit 99; exec \"$0\" \"$@\"";
+    unshare.current_dir(place.path()).stdin(Stdio::null());
+    unshare.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_growthd")]).args(ADD);
+    match unshare.output() {
+        Ok(output) if ![Some(1), Some(99)].contains(&output.status.code()) => {
+            let ended = Ended::from(output).with_code(78);
+            assert!(ended.line().contains("Read-only file system"), "{ended:?}");
+            assert_eq!(vendor.call_count(), 0);
+        }
+        refused => println!("skipped: nothing can be mounted here: {refused:?}"),
+    }
 }
