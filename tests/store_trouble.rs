@@ -2,10 +2,11 @@
 //! when the trouble is over.
 
 use std::fs;
+use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::harness::{Daemon, Database, Settings, Setup, Vendor};
+use crate::harness::{Daemon, Database, Settings, Setup, Vendor, can_mount};
 
 /// Every call the vendor saw has its line in what `database` is now.
 #[track_caller]
@@ -151,4 +152,27 @@ fn a_journal_that_a_reader_holds_is_told_of_once() {
     let log = daemon.stop();
     assert_eq!(log.matches("the journal beside the database").count(), 1, "{log}");
     place.database().is_sound();
+}
+
+/// The journal alone would fill it, long before the history does.
+#[test]
+fn a_small_disk_is_not_filled_by_the_journal() {
+    if !can_mount() {
+        println!("skipped: nothing can be mounted here");
+        return;
+    }
+    let vendor = Vendor::start();
+    let ids: Vec<String> = (0..60).map(|n| format!("a{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let place = Setup::new(&vendor, &Settings::each_second(&ids));
+    fs::create_dir(place.file("small")).expect("a folder");
+    let mut unshare = Command::new("unshare");
+    unshare.current_dir(place.path()).args(["-m", "sh", "-c"]);
+    let script = "mount -t tmpfs -o size=2m none small && cp config.toml api-key small && cd small \
+                  && exec \"$0\" run";
+    unshare.args([script, env!("CARGO_BIN_EXE_growthd")]);
+    let daemon = Daemon::start(unshare).once_up();
+    vendor.wait_for_calls(400);
+    let log = daemon.stop();
+    assert!(!log.contains("nothing is refreshed"), "{log}");
 }

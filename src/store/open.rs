@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
 
+use crate::store::disk::free_space;
 use crate::store::file_lock::{FileLock, Inode};
 use crate::store::schema::{FIRST_VERSION, SCHEMA_VERSION, STEPS};
 use crate::store::upgrade::upgrade;
@@ -29,6 +30,14 @@ const CHECKPOINT: i64 = 4096;
 
 /// What is left of a journal that grew beyond it, in bytes.
 const JOURNAL_LIMIT: i64 = 64 << 20;
+
+/// Below this much room on the disk, in bytes, the journal is kept small: otherwise it alone could
+/// fill a disk on which the history has room still, and nothing could be brought into the file.
+const TIGHT: u64 = 64 << 20;
+
+/// The same two on such a disk.
+const TIGHT_CHECKPOINT: i64 = 32;
+const TIGHT_JOURNAL_LIMIT: i64 = 256 << 10;
 
 /// The database is the group's to read and nobody else's.
 pub(super) const FILE_MODE: u32 = 0o640;
@@ -51,6 +60,8 @@ pub struct Store {
     /// The file itself, held for its lock. After the connection, since closing any descriptor of
     /// a file drops what other locks the process has on it.
     lock: FileLock,
+    /// Whether the journal is kept small.
+    is_tight: bool,
 }
 
 impl Store {
@@ -70,7 +81,7 @@ impl Store {
         }
         let lock = FileLock::take(path)?;
         let (connection, inode) = connect(path)?;
-        Ok(Store { connection, path: path.to_owned(), inode, lock })
+        Ok(Store { connection, path: path.to_owned(), inode, lock, is_tight: false })
     }
 
     /// Begins a batch: one transaction, holding SQLite's write lock from its first statement.
@@ -80,6 +91,7 @@ impl Store {
     /// to a removed file is lost, so nothing may be bought on it.
     pub fn begin(&mut self) -> Result<WriteTx<'_>, StoreError> {
         self.check_in_place()?;
+        self.mind_the_disk()?;
         WriteTx::begin(&mut self.connection)
     }
 
@@ -116,6 +128,7 @@ impl Store {
         };
         let (connection, inode) = connect(&self.path)?;
         self.connection = connection;
+        self.is_tight = false;
         self.inode = inode;
         if let Some(lock) = lock {
             self.lock = lock;
@@ -152,6 +165,21 @@ impl Store {
     pub fn bound_pages(&self, pages: u32) -> Result<(), StoreError> {
         let pages = if pages == 0 { u32::MAX - 1 } else { pages };
         Ok(self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+    }
+
+    /// Keeps the journal as small as the disk asks for.
+    fn mind_the_disk(&mut self) -> Result<(), StoreError> {
+        let is_tight = free_space(&self.path).is_some_and(|free| free < TIGHT);
+        if is_tight == self.is_tight {
+            return Ok(());
+        }
+        bound_journal(&self.connection, is_tight)?;
+        if is_tight {
+            // What it holds by now. A reader may be in the way, or the disk full already.
+            self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).ok();
+        }
+        self.is_tight = is_tight;
+        Ok(())
     }
 
     fn check_in_place(&self) -> Result<(), StoreError> {
@@ -293,10 +321,7 @@ fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // With a limit, the journal that is kept after a clean stop is empty: a backup copied over
-    // the file is then not overlaid with what the old one had in its journal.
-    connection.pragma_update_and_check(None, "journal_size_limit", JOURNAL_LIMIT, |_| Ok(()))?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT, |_| Ok(()))?;
+    bound_journal(connection, false)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -306,6 +331,18 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(64);
     let mut keep = 1;
     connection.file_control(None::<&str>, FileControl::PersistWal(&mut keep))
+}
+
+/// Says when the journal is brought into the file, and what is left of it then.
+fn bound_journal(connection: &Connection, is_tight: bool) -> rusqlite::Result<()> {
+    let (checkpoint, limit) = match is_tight {
+        true => (TIGHT_CHECKPOINT, TIGHT_JOURNAL_LIMIT),
+        false => (CHECKPOINT, JOURNAL_LIMIT),
+    };
+    // With a limit, the journal that is kept after a clean stop is empty: a backup copied over
+    // the file is then not overlaid with what the old one had in its journal.
+    connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", checkpoint, |_| Ok(()))
 }
 
 fn check_health(connection: &Connection, path: &Path) -> rusqlite::Result<Result<(), StoreError>> {

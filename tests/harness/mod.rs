@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use daemon::Daemon;
 pub use database::Database;
-pub use program::{Ended, is_root};
+pub use program::{Ended, can_mount, is_root};
 pub use setup::{Settings, Setup};
 pub use socket::{Socket, Then};
 pub use vendor::Vendor;

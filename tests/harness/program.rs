@@ -27,6 +27,13 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Whether these tests may mount something where only they see it.
+pub fn can_mount() -> bool {
+    let script = "mount -t tmpfs none /mnt";
+    let output = Command::new("unshare").args(["-m", "sh", "-c", script]).output();
+    output.is_ok_and(|output| output.status.success())
+}
+
 /// How a verb ended.
 #[derive(Debug)]
 pub struct Ended {
