@@ -70,6 +70,18 @@ pub struct Measurement {
 }
 
 impl Measurement {
+    /// How many bytes are kept of it besides its numbers.
+    pub fn kept_bytes(&self) -> usize {
+        let Profile { platform, username, display_name, bio, avatar_url, profile_url, .. } =
+            &self.profile;
+        let texts = [platform, username, display_name, bio, avatar_url, profile_url];
+        let length = |text: &Field<String>| match text {
+            Field::Value(text) => text.len(),
+            Field::Nothing | Field::Null => 0,
+        };
+        texts.into_iter().map(length).sum::<usize>() + self.extra.as_ref().map_or(0, String::len)
+    }
+
     /// The four counts, in a fixed order.
     pub fn counts(&self) -> [Option<i64>; 4] {
         [self.followers, self.following, self.videos, self.likes]

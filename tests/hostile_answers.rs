@@ -206,7 +206,14 @@ fn what_is_kept_of_an_answer_is_bounded_and_sqlite_reads_it() {
         (account(&format!("\"deep\":{}", nested(200_000))), "1"),
         (account(odd), "0"),
         (account(&format!("{}\"last\":1", flood(50_000))), "many"),
-        (account(&format!("{texts},\"more\":\"{}\"", "y".repeat(500_000))), "2"),
+        (account(&format!("{texts},\"more\":\"{}\"", "y".repeat(500_000))), "3"),
+        (
+            account(&format!(
+                "{},\"n\":1",
+                texts.replace(&"x".repeat(50_000), &"x".repeat(16_000))
+            )),
+            "0",
+        ),
     ];
     for (bytes, expected) in rows {
         let (place, _) = refresh(&Socket::saying(bytes, Then::Close), "10s");

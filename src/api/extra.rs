@@ -40,10 +40,11 @@ impl Room {
         left.is_some()
     }
 
-    /// A text of the profile. One without room is as if it had not been told.
+    /// A text of the profile, which takes its length twice: the profile's changes keep it once as
+    /// the new one, and once as the old. One without room is as if it had not been told.
     pub(super) fn text(&mut self, field: Field<String>) -> Field<String> {
         match field {
-            Field::Value(text) if !self.admits(text.len()) => Field::Nothing,
+            Field::Value(text) if !self.admits(2 * text.len()) => Field::Nothing,
             field => field,
         }
     }
@@ -181,11 +182,11 @@ mod tests {
     #[test]
     fn a_text_of_the_profile_has_its_room_before_other_fields() {
         let mut room = Room::new();
-        let bio = Field::Value("x".repeat(MAX_KEPT - FRAME - 8));
+        let bio = Field::Value("x".repeat((MAX_KEPT - FRAME) / 2 - 4));
         assert_eq!(room.text(bio.clone()), bio);
-        assert_eq!(room.text(Field::Value("nine char".to_owned())), Field::Nothing);
+        assert_eq!(room.text(Field::Value("fives".to_owned())), Field::Nothing);
         assert_eq!(room.text(Field::Null), Field::Null);
-        assert_eq!(room.text(Field::Value("eight ch".to_owned())), Field::Value("eight ch".into()));
+        assert_eq!(room.text(Field::Value("four".to_owned())), Field::Value("four".into()));
         let beside = Object::parse(r#"{"a":1}"#).expect("an object");
         assert_eq!(extra(&[("", &beside)], room).as_deref(), Some(r#"{"_dropped":2}"#));
     }

@@ -57,6 +57,7 @@ pub struct Metrics(Arc<Counted>);
 struct Counted {
     refreshes: Family<ByOutcome, Counter>,
     spent: Counter,
+    kept_bytes: Counter,
     in_flight: Gauge,
     durations: Histogram,
     store_errors: Counter,
@@ -89,6 +90,7 @@ impl Metrics {
         Metrics(Arc::new(Counted {
             refreshes,
             spent: Counter::default(),
+            kept_bytes: Counter::default(),
             in_flight: Gauge::default(),
             // From an answer out of a cache to a scrape at the longest timeout, an hour.
             durations: Histogram::new(exponential_buckets(0.05, 2.0, 17)),
@@ -107,7 +109,8 @@ impl Metrics {
     /// Counts an event.
     pub fn count(&self, event: &Event) {
         let outcome = match event {
-            Event::Settled { outcome, spent, .. } => {
+            Event::Settled { outcome, spent, kept_bytes, .. } => {
+                self.0.kept_bytes.inc_by(u64::try_from(*kept_bytes).unwrap_or(u64::MAX));
                 self.0.spent.inc_by(u64::from(*spent));
                 *outcome
             }
@@ -219,6 +222,12 @@ impl Metrics {
             "Refreshes since the start that may have cost a credit",
             counted.spent.clone(),
         );
+        registry.register_with_unit(
+            "kept",
+            "What was kept of refreshes' answers since the start besides the numbers",
+            Unit::Bytes,
+            counted.kept_bytes.clone(),
+        );
         registry.register("calls_in_flight", "Calls on their way", counted.in_flight.clone());
         registry.register_with_unit(
             "call_duration",
@@ -328,13 +337,14 @@ mod tests {
     use super::*;
 
     /// What is always there; the rest needs a database.
-    const ALWAYS: [&str; 14] = [
+    const ALWAYS: [&str; 15] = [
         "growthd_build_info{version=\"0.1.0\",schema=",
         "growthd_refreshes_total{outcome=\"ok\"} 0",
         "growthd_refreshes_total{outcome=\"failed\"} 0",
         "growthd_refreshes_total{outcome=\"unknown\"} 0",
         "growthd_refreshes_total{outcome=\"skipped\"} 0",
         "growthd_spent_refreshes_total 0",
+        "growthd_kept_bytes_total 0",
         "growthd_store_errors_total 0",
         "growthd_store_failing 0",
         "growthd_log_lines_dropped_total 7",

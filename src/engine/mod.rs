@@ -162,6 +162,8 @@ pub enum Event {
         error: Option<String>,
         /// The followers measured.
         followers: Option<i64>,
+        /// How many bytes are kept of the answer besides its numbers.
+        kept_bytes: usize,
         /// When it is due again.
         next_due: Option<Time>,
         /// From claim to answer, in seconds.

@@ -489,6 +489,10 @@ fn settled(
     arrived: Time,
 ) -> Event {
     let verdict = verdict(response);
+    let measurement = match &response.kind {
+        ResponseKind::Ok(_, measurement) => Some(measurement),
+        _ => None,
+    };
     Event::Settled {
         id: account.id.clone(),
         cause: line.cause,
@@ -496,10 +500,8 @@ fn settled(
         outcome: verdict.outcome,
         spent: verdict.spent,
         error: verdict.error,
-        followers: match &response.kind {
-            ResponseKind::Ok(_, measurement) => measurement.followers,
-            _ => None,
-        },
+        followers: measurement.and_then(|measurement| measurement.followers),
+        kept_bytes: measurement.map_or(0, |measurement| measurement.kept_bytes()),
         next_due: account.state.next_due,
         took: arrived.since(line.started),
     }
