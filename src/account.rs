@@ -13,13 +13,55 @@ pub const MAX_ID_LEN: usize = 128;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AccountId(Box<str>);
 
+/// Longest username accepted, in bytes: beyond what any platform allows.
+const MAX_USERNAME_LEN: usize = 100;
+
+/// The vendor's platforms, as it writes them.
+const PLATFORMS: [&str; 2] = ["tiktok", "youtube"];
+
 /// How people know an account: its name on its platform.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
 pub struct Handle {
+    username: String,
+    platform: String,
+}
+
+/// Why there is no such handle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum InvalidHandle {
+    /// Nothing that could be a name.
+    #[error("is no username")]
+    Username,
+    /// None of the vendor's.
+    #[error("is no platform; expected tiktok or youtube")]
+    Platform,
+}
+
+impl Handle {
+    /// A username without `@`, on a platform as the vendor writes it.
+    ///
+    /// # Errors
+    /// [`InvalidHandle`].
+    pub fn new(username: &str, platform: &str) -> Result<Handle, InvalidHandle> {
+        let is_part = |c: char| !c.is_whitespace() && !c.is_control() && !"/?#&".contains(c);
+        if !(1..=MAX_USERNAME_LEN).contains(&username.len()) || !username.chars().all(is_part) {
+            return Err(InvalidHandle::Username);
+        }
+        if !PLATFORMS.contains(&platform) {
+            return Err(InvalidHandle::Platform);
+        }
+        Ok(Handle { username: username.to_owned(), platform: platform.to_owned() })
+    }
+
     /// Without `@`.
-    pub username: String,
-    /// `tiktok`, `youtube`.
-    pub platform: String,
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+
+    /// As the vendor writes it.
+    pub fn platform(&self) -> &str {
+        &self.platform
+    }
 }
 
 impl fmt::Display for Handle {

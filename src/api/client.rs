@@ -8,7 +8,6 @@ use reqwest::header::{
 };
 use reqwest::{RequestBuilder, Response};
 
-use crate::account::Handle;
 use crate::api::answer::{Answer, HttpAnswer, RetryAfter, vendor_time};
 use crate::api::body::{Body, BodyEnd};
 use crate::api::body_permit::BodyPermits;
@@ -73,8 +72,10 @@ impl Client {
             // The vendor scrapes it anew, as for a refresh.
             CallTarget::Lookup(lookup) => {
                 let url = self.api.url(["v1", "social", "account", "analyze"]);
-                let Handle { username, platform } = &lookup.handle;
-                let body = serde_json::json!({"username": username, "platform": platform});
+                let handle = &lookup.handle;
+                let body = serde_json::json!(
+                    {"username": handle.username(), "platform": handle.platform()}
+                );
                 let request = self.http.post(url).header(CONTENT_TYPE, "application/json");
                 request.body(body.to_string())
             }

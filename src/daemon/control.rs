@@ -13,7 +13,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -21,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use tracing::debug;
@@ -30,6 +28,7 @@ use crate::account::{AccountId, Handle as AccountHandle};
 use crate::clock;
 use crate::config::Watched;
 use crate::daemon::Health;
+use crate::daemon::connections::{Connection, Connections};
 use crate::daemon::http::Served;
 use crate::engine::Selection;
 use crate::runner::{Answers, Handle, Lookup, Progress};
@@ -45,7 +44,7 @@ pub(super) const HEALTH_REQUEST: &str = "\"health\"";
 /// The longest request read, in bytes: some hundred thousand ids.
 const LONGEST_REQUEST: u64 = 8 << 20;
 
-/// How many may be connected at once; the others wait in the socket's own queue.
+/// How many may be connected at once.
 const CONNECTIONS: usize = 16;
 
 /// How long a request may take to arrive, and each line of an answer to be taken.
@@ -128,8 +127,8 @@ impl Wanted {
     fn of(lookup: &AccountLookup) -> Wanted {
         let AccountLookup { handle, entry } = lookup;
         Wanted {
-            username: handle.username.clone(),
-            platform: handle.platform.clone(),
+            username: handle.username().to_owned(),
+            platform: handle.platform().to_owned(),
             cron: entry.cron.to_string(),
             timezone: entry.timezone.to_string(),
             spread: entry.spread,
@@ -137,16 +136,12 @@ impl Wanted {
     }
 
     fn lookup(self) -> io::Result<AccountLookup> {
-        let texts = [&self.username, &self.platform, &self.cron, &self.timezone];
-        if texts.iter().any(|text| text.len() > LONGEST_TEXT) {
+        let is_long = |text: &String| text.len() > LONGEST_TEXT;
+        if [&self.username, &self.platform, &self.cron, &self.timezone].into_iter().any(is_long) {
             return Err(invalid("a text is too long"));
         }
-        if self.username.is_empty() || texts.iter().any(|text| text.chars().any(char::is_control)) {
-            return Err(invalid("not a name"));
-        }
-        if !matches!(self.platform.as_str(), "tiktok" | "youtube") {
-            return Err(invalid("not a platform"));
-        }
+        let handle = AccountHandle::new(&self.username, &self.platform)
+            .map_err(|error| invalid(format!("what was to be looked up {error}")))?;
         if !(0..=LONGEST_SPREAD).contains(&self.spread) {
             return Err(invalid("not a spread"));
         }
@@ -161,7 +156,6 @@ impl Wanted {
             spread: self.spread,
             enabled: true,
         };
-        let handle = AccountHandle { username: self.username, platform: self.platform };
         Ok(AccountLookup { handle, entry })
     }
 }
@@ -199,17 +193,16 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
 
 /// Answers everybody who connects, each at their own pace.
 pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Connections::new(CONNECTIONS);
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (handle, served) = (handle.clone(), served.clone());
+                let connection = connections.admit().await;
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &handle, served).await {
+                    if let Err(error) = answer(stream, &connection, &handle, served).await {
                         debug!("a control connection ended: {error}");
                     }
-                    drop(permit);
                 });
             }
             // Out of file descriptors, most likely: those of running calls will come back.
@@ -221,11 +214,21 @@ pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
     }
 }
 
-async fn answer(stream: UnixStream, handle: &Handle, served: Served) -> io::Result<()> {
+async fn answer(
+    stream: UnixStream,
+    connection: &Connection,
+    handle: &Handle,
+    served: Served,
+) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
     let mut line = Vec::new();
-    timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
+    let read = timeout(PATIENCE, reader.read_until(b'\n', &mut line));
+    match connection.unless_shown_out(read).await {
+        Some(read) => read??,
+        None => return Err(invalid("it asked nothing")),
+    };
+    connection.asked();
     let wanted = Wish::of(&line);
     drop(line);
     let reader = reader.into_inner().into_inner();

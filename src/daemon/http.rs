@@ -18,6 +18,7 @@ use tracing::debug;
 
 use crate::clock;
 use crate::config::Budget;
+use crate::daemon::connections::Connections;
 use crate::daemon::exposition::Exposition;
 use crate::daemon::metrics::Metrics;
 
@@ -64,9 +65,8 @@ pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Answers everybody who connects, so many at a time; the others wait in the system's queue.
 pub async fn serve(listener: TcpListener, served: Served) {
     let scrapes = Arc::new(Scrapes::of(served));
-    let connections = Arc::new(Semaphore::new(HTTP_CONNECTIONS as usize));
-    // Nobody closes the semaphore.
-    while let Ok(permit) = connections.clone().acquire_owned().await {
+    let connections = Connections::new(HTTP_CONNECTIONS as usize);
+    loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -76,20 +76,25 @@ pub async fn serve(listener: TcpListener, served: Served) {
             }
         };
         let scrapes = scrapes.clone();
+        let connection = connections.admit().await;
         tokio::spawn(async move {
-            let _permit = permit;
-            let service = service_fn(move |request| answer(request, scrapes.clone()));
-            let connection = http1::Builder::new()
+            let service = service_fn(|request| {
+                connection.asked();
+                answer(request, scrapes.clone())
+            });
+            let served = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
                 // One answer a connection: nothing idles, and nothing is asked for in advance.
                 .keep_alive(false)
                 .max_buf_size(LARGEST_HEAD)
                 .serve_connection(TokioIo::new(stream), service);
-            match tokio::time::timeout(CONNECTION_TIMEOUT, connection).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => debug!("an HTTP connection ended: {error}"),
-                Err(_) => debug!("an HTTP connection took too long"),
+            let served = tokio::time::timeout(CONNECTION_TIMEOUT, served);
+            match connection.unless_shown_out(served).await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => debug!("an HTTP connection ended: {error}"),
+                Some(Err(_)) => debug!("an HTTP connection took too long"),
+                None => debug!("an HTTP connection asked nothing"),
             }
         });
     }

@@ -1,5 +1,6 @@
 //! The daemon: an engine that runs for years, what wakes it, and how it is reached.
 
+mod connections;
 pub mod control;
 mod exposition;
 mod health;

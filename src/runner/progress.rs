@@ -77,7 +77,7 @@ impl Lookup {
             Event::Found { handle, id, followers, is_watched, call } => (
                 handle,
                 Lookup::Found {
-                    username: handle.username.clone(),
+                    username: handle.username().to_owned(),
                     account_id: id.to_string(),
                     followers: *followers,
                     is_watched: *is_watched,
@@ -87,7 +87,7 @@ impl Lookup {
             Event::NotFound { handle, why, call } => (
                 handle,
                 Lookup::NotFound {
-                    username: handle.username.clone(),
+                    username: handle.username().to_owned(),
                     error: why.clone(),
                     was_called: call.is_some(),
                 },

@@ -106,7 +106,7 @@ impl Process {
             spread: 0,
             enabled: true,
         };
-        let handle = Handle { username: name.to_owned(), platform: "tiktok".to_owned() };
+        let handle = Handle::new(name, "tiktok").expect("a handle");
         self.engine.look_up(RequesterId(requester), AccountLookup { handle, entry });
     }
 

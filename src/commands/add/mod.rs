@@ -55,7 +55,7 @@ fn lookup(
     label: Option<&str>,
 ) -> Result<AccountLookup, CommandError> {
     let trial = account_id(TRIAL)?;
-    let label = label.unwrap_or(&handle.username);
+    let label = label.unwrap_or(handle.username());
     let config = file.try_with(&trial, Some(label), clock::now().time())?;
     let Some(entry) = config.accounts.into_iter().find(|entry| entry.id == trial) else {
         return Err(CommandError::Usage("the watchlist takes no entry".to_owned()));
@@ -209,7 +209,7 @@ impl Adding<'_> {
                 .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
             return Ok(Done::Attention);
         }
-        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
+        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username() == username);
         let label = wanted.and_then(|lookup| lookup.entry.label.as_deref());
         let added = WatchlistFile::read(self.path, clock::now().time())
             .and_then(|(file, _)| file.add(&id, label, clock::now().time()));
@@ -235,7 +235,7 @@ impl Adding<'_> {
     }
 
     fn name(&self, username: &str) -> String {
-        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username == username);
+        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username() == username);
         wanted.map_or_else(|| username.to_owned(), |lookup| lookup.handle.to_string())
     }
 }

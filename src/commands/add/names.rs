@@ -8,9 +8,6 @@ use crate::account::Handle;
 use crate::cli::{AddArgs, Platform};
 use crate::commands::CommandError;
 
-/// The longest name looked up, in bytes: beyond what any platform allows.
-const LONGEST_NAME: usize = 100;
-
 /// The largest list of names read, in bytes.
 const LARGEST_LIST: u64 = 1 << 20;
 
@@ -77,12 +74,7 @@ fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
             None => return Err("needs --platform tiktok or --platform youtube".to_owned()),
         },
     };
-    let username = name.trim_start_matches('@');
-    let is_part = |c: char| !c.is_whitespace() && !c.is_control() && !"/?#&".contains(c);
-    if username.is_empty() || username.len() > LONGEST_NAME || !username.chars().all(is_part) {
-        return Err("is no username".to_owned());
-    }
-    Ok(Handle { username: username.to_owned(), platform: platform.as_str().to_owned() })
+    Handle::new(name.trim_start_matches('@'), platform.as_str()).map_err(|error| error.to_string())
 }
 
 /// The platform and the first segment of the path, if `text` is a URL of one of theirs.
@@ -130,6 +122,6 @@ mod tests {
         ] {
             assert!(handle(text, platform).is_err(), "{text}");
         }
-        assert!(handle(&"x".repeat(LONGEST_NAME + 1), tiktok).is_err());
+        assert!(handle(&"x".repeat(101), tiktok).is_err());
     }
 }

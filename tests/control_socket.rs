@@ -1,0 +1,108 @@
+//! What comes over the control socket is as untrusted as the configuration, and holds nobody up.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use growthd::clock::monotonic;
+
+use crate::harness::{PATIENCE, Settings, Setup, Vendor};
+
+fn connect(place: &Setup) -> UnixStream {
+    let stream = UnixStream::connect(place.file("growth.db.sock")).expect("a daemon");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream
+}
+
+/// What is answered to these bytes, after which nothing more is said.
+fn answer(place: &Setup, request: &[u8]) -> String {
+    let mut stream = connect(place);
+    // A request that is too long is not read to its end.
+    stream.write_all(request).ok();
+    stream.shutdown(Shutdown::Write).ok();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok();
+    String::from_utf8(answer).expect("UTF-8")
+}
+
+fn lookup(username: &str, platform: &str, cron: &str, timezone: &str, spread: i64) -> Vec<u8> {
+    let wanted = serde_json::json!({"username": username, "platform": platform, "cron": cron,
+                                    "timezone": timezone, "spread": spread});
+    format!("{}\n", serde_json::json!({"add": [wanted]})).into_bytes()
+}
+
+#[test]
+fn nonsense_is_refused_and_nothing_is_bought_for_it() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed", " watches ("]);
+    let weekly = "0 6 * * MON";
+    let many = |item: &str, count: usize| vec![item; count].join(",");
+    let rows: Vec<(Vec<u8>, &str)> = vec![
+        (lookup("x", "tiktok", "whenever", "UTC", 0), "a cron pattern has five fields"),
+        (lookup("x", "tiktok", "0 0 30 2 *", "UTC", 0), "never fires"),
+        (lookup("x", "tiktok", weekly, "Mars/Olympus", 0), "no time zone"),
+        (lookup("x", "tiktok", weekly, "../../etc/passwd", 0), "no time zone"),
+        (lookup("x", "tiktok", weekly, "UTC", -1), "not a spread"),
+        (lookup("x", "tiktok", weekly, "UTC", i64::MAX), "not a spread"),
+        (lookup("x", "elsewhere", weekly, "UTC", 0), "is no platform"),
+        (lookup("", "tiktok", weekly, "UTC", 0), "is no username"),
+        (lookup("../../x", "tiktok", weekly, "UTC", 0), "is no username"),
+        (lookup("a\nb", "tiktok", weekly, "UTC", 0), "is no username"),
+        (lookup(&"x".repeat(201), "tiktok", weekly, "UTC", 0), "a text is too long"),
+        (lookup(&"x".repeat(50 << 20), "tiktok", weekly, "UTC", 0), ""),
+        (b"{\"refresh\":{\"ids\":[\"\xff\"]}}\n".to_vec(), "no request"),
+        (b"{\"refresh\":{\"ids\":[\"a/b\"]}}\n".to_vec(), "an account id has only"),
+        (format!("{{\"refresh\":{{\"ids\":[{}]}}}}\n", many("\"a\"", 100_001)).into(), "too many"),
+        ([b"[".repeat(200_000), b"\n".to_vec()].concat(), "no request"),
+        (b"GET / HTTP/1.1\r\n\r\n".to_vec(), "no request"),
+        (b"\"health\"".to_vec(), "has no end"),
+        (Vec::new(), "has no end"),
+    ];
+    for (request, words) in rows {
+        let answer = answer(&place, &request);
+        let request = String::from_utf8_lossy(&request[..request.len().min(80)]).into_owned();
+        assert!(answer.contains(words), "{request}: {answer}");
+        // Whoever is cut off while still writing may hear nothing.
+        assert!(answer.is_empty() || answer.starts_with("{\"refused\":"), "{request}: {answer}");
+    }
+    daemon.stop();
+    assert_eq!(vendor.call_count(), 1);
+}
+
+#[test]
+fn whoever_says_nothing_holds_nobody_up() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed", " watches ("]);
+    let silent: Vec<UnixStream> = (0..300).map(|_| connect(&place)).collect();
+    let begun = monotonic();
+    place.growthd(&["refresh", "a"]).with_code(0);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    drop(silent);
+    daemon.stop();
+}
+
+#[test]
+fn requests_without_an_end_take_little_memory() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed", " watches ("]);
+    let endless = vec![b'x'; 63 << 20];
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| answer(&place, &endless));
+        }
+    });
+    let status = format!("/proc/{}/status", daemon.pid());
+    let status = std::fs::read_to_string(status).expect("it runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(kilobytes < 200_000, "{kilobytes} kB");
+    place.growthd(&["refresh", "a"]).with_code(0);
+    daemon.stop();
+}
