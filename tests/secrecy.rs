@@ -3,6 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rustix::process::Signal;
 
 use crate::harness::{Daemon, KEY, Settings, Setup, Vendor};
@@ -11,7 +13,16 @@ use crate::scripted_api::Behaviour;
 /// Whether the bytes hold the key, as it is or as JSON wrote it.
 fn holds_the_key(bytes: &[u8]) -> bool {
     let holds = |key: &str| bytes.windows(key.len()).any(|window| window == key.as_bytes());
-    holds(KEY) || holds(&escaped_key())
+    holds(KEY) || holds(&escaped_key()) || holds(&escaped_twice()) || holds(&in_base64())
+}
+
+fn in_base64() -> String {
+    BASE64_STANDARD.encode(KEY).trim_end_matches('=').to_owned()
+}
+
+/// The key in JSON that is a text in other JSON.
+fn escaped_twice() -> String {
+    escaped_key().replace('\\', "\\\\")
 }
 
 /// The key as a careful JSON writer may write it.
@@ -40,6 +51,8 @@ fn bad_days(second: &Vendor) -> Vec<Behaviour> {
         Behaviour::Raw(format!("not JSON: {KEY}").into_bytes()),
         Behaviour::Patch(serde_json::json!({"bio": KEY, "username": KEY, "note": {"k": KEY}})),
         Behaviour::Raw(format!(r#"{{"success":false,"message":"{}"}}"#, escaped_key()).into()),
+        Behaviour::Raw(format!(r#"{{"success":false,"message":"{}"}}"#, escaped_twice()).into()),
+        Behaviour::Raw(format!("not JSON: {}", in_base64()).into_bytes()),
         Behaviour::Patch(serde_json::json!({"id": KEY})),
         Behaviour::Cut,
         Behaviour::CutMidBody,

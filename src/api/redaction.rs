@@ -16,13 +16,17 @@ const REDACTED: &[u8] = b"[key]";
 /// How many bytes a byte of the key takes at most, as `\u00xx`.
 const LONGEST_WRITTEN: usize = 6;
 
+/// How many backslashes may stand before one character: of JSON within four others.
+const MOST_ESCAPES: usize = 15;
+
 /// What nobody but the vendor and the proxy may see. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Secrets(Arc<[Vec<u8>]>);
 
 impl Secrets {
     pub(super) fn new(key: &ApiKey, proxy: Option<&Proxy>) -> Secrets {
-        let mut secrets = vec![key.expose().as_bytes().to_vec()];
+        let mut secrets = in_base64(key.expose().as_bytes());
+        secrets.insert(0, key.expose().as_bytes().to_vec());
         if let Some((user, password)) = proxy.and_then(credentials) {
             // As the header says it, and by itself.
             let pair = [&user[..], b":", &password].concat();
@@ -41,6 +45,17 @@ impl Secrets {
     pub(super) fn longest(&self) -> usize {
         self.0.iter().map(Vec::len).max().unwrap_or(0) * LONGEST_WRITTEN
     }
+}
+
+/// What is the same wherever base64 begins before `secret`, as in a header with a name before it:
+/// the letters that the secret's bytes alone decide.
+fn in_base64(secret: &[u8]) -> Vec<Vec<u8>> {
+    let encoded = |before: usize| {
+        let text = BASE64_STANDARD.encode([&vec![0; before], secret].concat());
+        let (first, end) = ((before * 8).div_ceil(6), (before + secret.len()) * 8 / 6);
+        text.as_bytes()[first..end].to_vec()
+    };
+    (0..3).map(encoded).collect()
 }
 
 /// User name and password of a proxy, as it is told them.
@@ -73,8 +88,8 @@ pub(super) enum Extent {
 }
 
 /// Takes `key` out of `text`: whatever is in an answer may be stored and shown, and a server
-/// that echoes the key must not get it there. It is found as it is, and as JSON or a URL may
-/// write it.
+/// that echoes the key must not get it there. It is found as it is, and as JSON (be it a text
+/// within a text) or a URL may write it.
 ///
 /// One pass: an answer of nothing but keys takes as long as any other. A key too short to be a
 /// secret stays: it would be found in any text, and what was paid for is kept as it came.
@@ -123,14 +138,27 @@ enum Written {
 fn written(text: &[u8], key: &[u8]) -> Written {
     let mut at = 0;
     for &byte in key {
-        at += match &text[at..] {
-            // Before what is literal: a backslash in a key is escaped too.
-            [b'\\', escaped, ..] if *escaped == byte => 2,
-            [b'\\', b'u', b'0', b'0', high, low, ..] if hexadecimal(*high, *low) == Some(byte) => 6,
-            [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(byte) => 3,
-            [literal, ..] if *literal == byte => 1,
-            rest if is_beginning(rest, byte) => return Written::Beginning,
-            _ => return Written::Other,
+        // JSON that is a text in other JSON has its backslashes doubled, each time. A backslash in
+        // a key has one before it, or none.
+        let rest = &text[at..];
+        let escapes = rest.iter().take(MOST_ESCAPES);
+        let slashes = escapes.take_while(|&&slash| slash == b'\\').count();
+        let slashes = if byte == b'\\' { slashes.min(1) } else { slashes };
+        at += match &rest[slashes..] {
+            [escaped, ..] if slashes > 0 && *escaped == byte => slashes + 1,
+            [b'u', b'0', b'0', high, low, ..]
+                if slashes > 0 && hexadecimal(*high, *low) == Some(byte) =>
+            {
+                slashes + 5
+            }
+            _ => match rest {
+                [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(byte) => 3,
+                [literal, ..] if *literal == byte => 1,
+                _ if is_beginning(&rest[slashes.saturating_sub(1)..], byte) => {
+                    return Written::Beginning;
+                }
+                _ => return Written::Other,
+            },
         };
     }
     Written::Key(at)
@@ -168,12 +196,25 @@ mod tests {
             r#"hk/a"b\c%2"#,
             r#"hk\/a\"b\\c%2"#,
             r#"\u0068k\u002fa\u0022b\u005Cc%2"#,
+            r#"\\u0068k\\\/a\\\"b\\c%2"#,
             "hk%2Fa%22b%5cc%252",
         ] {
             assert_eq!(redacted(&format!("<{text}>"), key), "<[key]>", "{text}");
         }
         for text in ["hk/a", r#"hk/a"b\c%"#, "", "hk/a\\"] {
             assert_eq!(redacted(text, key), text);
+        }
+    }
+
+    #[test]
+    fn base64_of_it_is_found_wherever_it_begins() {
+        let key = b"hk_live_42424242";
+        let secrets = Secrets(in_base64(key).into());
+        for before in ["", "u", "us", "user:", "user::"] {
+            let text = BASE64_STANDARD.encode([before.as_bytes(), key, b"!"].concat());
+            let shown = String::from_utf8(secrets.redact(text.into_bytes(), Extent::Whole));
+            let shown = shown.expect("text");
+            assert!(shown.contains("[key]") && shown.len() < 18, "{before}: {shown}");
         }
     }
 
@@ -194,6 +235,8 @@ mod tests {
         let key = b"hk_live_42424242";
         let flood = key.repeat((1 << 20) / key.len());
         assert_eq!(redact(flood, key, Extent::Whole).len(), (1 << 20) / key.len() * REDACTED.len());
+        let slashes = vec![b'\\'; 1 << 17];
+        assert_eq!(redact(slashes.clone(), key, Extent::Whole), slashes);
     }
 
     #[test]
