@@ -219,11 +219,9 @@ fn errors_say_what_to_do() {
     growthd: the key file api-key can be read by every user of this machine: chmod o-rwx api-key
     [exit 78]
     $ growthd run
-    [time]  INFO the API key comes from the key file api-key
     growthd: growth.db is not a growthd database; name another [database] path
     [exit 74]
     $ growthd run
-    [time]  INFO the API key comes from the key file api-key
     growthd: cannot use absent: No such file or directory (os error 2); the database needs a folder that this user can write: make it so, or name another [database] path
     [exit 74]
     "#);

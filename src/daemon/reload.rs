@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::clock;
-use crate::config::{Budget, Config, ConfigError};
+use crate::config::{Budget, Config, ConfigError, KeySource};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::run::{RunError, client, start_error};
@@ -39,6 +39,7 @@ pub struct Reloader {
 /// A configuration that was taken.
 struct Taken {
     config: Config,
+    key: KeySource,
     outline: Outline,
     changes: Changes,
     is_moved: bool,
@@ -104,7 +105,7 @@ impl Reloader {
         };
         let (config, list, is_moved) =
             tokio::task::spawn_blocking(load).await.map_err(start_error)??;
-        let client = client(&config)?;
+        let (client, key) = client(&config)?;
         let Watchlist { diff, outline } = list;
         // Once it is sent it is taken, whatever else happens meanwhile.
         let handle = self.handle.clone();
@@ -113,11 +114,11 @@ impl Reloader {
             tokio::spawn(async move { handle.reconfigure(diff, engine_config, client).await });
         let changes = taking.await.map_err(start_error)?;
         let changes = changes.ok_or_else(|| RunError::Start("the engine ended".into()))??;
-        Ok(Taken { config, outline, changes, is_moved })
+        Ok(Taken { config, key, outline, changes, is_moved })
     }
 
     fn finish(&mut self, taken: Taken) {
-        let Taken { config, outline, changes, is_moved } = taken;
+        let Taken { config, key, outline, changes, is_moved } = taken;
         if is_moved || config.http != self.config.http {
             warn!("a change of [database] or [http] takes effect at the next start");
         }
@@ -126,6 +127,7 @@ impl Reloader {
             Some(budget) => format!("budget {}", budget.refreshes),
             None => "no budget".to_owned(),
         };
+        info!("the API key comes from {key}");
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
         self.metrics.reloaded(true, clock::now().time());
         self.budgets.send_replace(config.budget);

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::api::{Client, ClientError};
 use crate::clock::{self, Clock};
-use crate::config::{ApiKey, Config, ConfigError, KeyError};
+use crate::config::{ApiKey, Config, ConfigError, KeyError, KeySource};
 use crate::daemon::http::{HTTP_CONNECTIONS, Served};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
@@ -105,7 +105,7 @@ pub async fn run(
         started = start(&path) => started?,
         () = signals.stop.recv() => return Ok(()),
     };
-    let Started { engine, client, config, outline, changes, breaker } = started;
+    let Started { engine, client, key, config, outline, changes, breaker } = started;
     let metrics = Metrics::new(log_queue::dropped);
     metrics.reloaded(true, clock::now().time());
     let (reload, wanted) = watch::channel(0);
@@ -138,6 +138,7 @@ pub async fn run(
         }
     }
 
+    info!("the API key comes from {key}");
     announce(&config, outline, changes, breaker.as_open());
     notifier.ready(&outline.watching());
     if notifier.is_heard() {
@@ -183,6 +184,7 @@ pub async fn run(
 struct Started {
     engine: Engine,
     client: Client,
+    key: KeySource,
     config: Config,
     outline: Outline,
     changes: Changes,
@@ -213,13 +215,13 @@ fn try_start(path: &Path) -> Result<Started, RunError> {
     let config = Config::load(path, clock::now().time())?;
     check_descriptors(&config)?;
     // Before the database, so that a start that lacks the key leaves nothing behind.
-    let client = client(&config)?;
+    let (client, key) = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
     let (config, Watchlist { diff, outline }) = Watchlist::of(config)?;
     let changes = engine.amend(&diff, EngineConfig::of(&config), clock::moment())?;
     let breaker = Breaker::read(&engine.store().look()?)?;
-    Ok(Started { engine, client, config, outline, changes, breaker })
+    Ok(Started { engine, client, key, config, outline, changes, breaker })
 }
 
 /// Whether the system carries as many calls at a time as are configured.
@@ -232,10 +234,9 @@ pub fn check_descriptors(config: &Config) -> Result<(), RunError> {
         .map_err(|source| RunError::Descriptors { path: config.path.clone(), source })
 }
 
-pub(super) fn client(config: &Config) -> Result<Client, RunError> {
+pub(super) fn client(config: &Config) -> Result<(Client, KeySource), RunError> {
     let (key, source) = ApiKey::find(config, |name| std::env::var_os(name))?;
-    info!("the API key comes from {source}");
-    Ok(Client::new(&config.api, key)?)
+    Ok((Client::new(&config.api, key)?, source))
 }
 
 fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {
