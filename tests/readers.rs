@@ -6,7 +6,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rusqlite::Connection;
+
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, is_root, poll};
+use crate::past::Past;
 
 /// Asks Debian's `sqlite3`, as a user who can read the folder and not write it; `None` where
 /// there is no such program.
@@ -78,5 +81,46 @@ fn nobody_else_may_read_it_whatever_the_umask() {
     daemon.stop();
     for name in ["growth.db", "growth.db-wal", "growth.db-shm"] {
         assert_eq!(mode(name) & !0o640, 0, "{name}: {:o}", mode(name));
+    }
+}
+
+/// Whoever may write the file could put views into it that never end. growthd asks its own.
+#[test]
+fn views_that_somebody_planted_are_not_asked() {
+    let past = Past::new();
+    past.series("clx1", "Guru", "guru", &[(0, 1000), (7, 1070)]);
+    let planted = Connection::open(past.path()).expect("a database");
+    let columns = |view: &str| {
+        let select = planted.prepare(&format!("SELECT * FROM {view}")).expect(view);
+        let columns = select.column_names().map(|name| format!("i AS {name}"));
+        columns.collect::<Vec<_>>().join(", ")
+    };
+    let mut views = planted.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'");
+    let views: Result<Vec<String>, _> =
+        views.as_mut().expect("SQL").query_map([], |row| row.get(0)).expect("views").collect();
+    let views = views.expect("names");
+    assert!(views.len() > 10);
+    let columns: Vec<String> = views.iter().map(|view| columns(view)).collect();
+    for (view, columns) in views.iter().zip(columns) {
+        let endless = format!(
+            "DROP VIEW {view}; CREATE VIEW {view} AS
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+             SELECT {columns} FROM n WHERE i < 0"
+        );
+        planted.execute_batch(&endless).expect(view);
+    }
+    for verb in [
+        &["status", "--no-daemon"][..],
+        &["plan"],
+        &["history", "clx1"],
+        &["growth", "--since", "2026-01-01"],
+        &["digest", "--week", "2026-W02"],
+        &["report", "--output", "page.html"],
+        &["export", "--view", "latest"],
+        &["export", "--view", "unusual"],
+        &["backup", "copy.db"],
+    ] {
+        let ended = Ended::from(past.growthd(verb));
+        assert!(matches!(ended.code, Some(0 | 1)), "{verb:?}: {ended:?}");
     }
 }

@@ -16,10 +16,10 @@ use crate::store::open::beside;
 /// Readers of a WAL database wait only while another process repairs it after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many of SQLite's instructions a reader may take: some ten seconds' worth whatever the
-/// size, and for each byte of the file several times what the slowest question needs. Not a time,
-/// since a machine may be busy, and whoever reads an export slow.
-const FREE_STEPS: u64 = 2_000_000_000;
+/// How many of SQLite's instructions a reader may take: some seconds' worth whatever the size, and
+/// for each byte of the file several times what the slowest question needs. Not a time, since a
+/// machine may be busy, and whoever reads an export slow.
+const FREE_STEPS: u64 = 200_000_000;
 const STEPS_PER_BYTE: u64 = 200;
 
 /// After how many instructions they are counted.
