@@ -3,6 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use growthd::clock::monotonic;
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{PATIENCE, Settings, Setup, Vendor, poll};
+use crate::harness::{PATIENCE, Settings, Setup, Vendor, can_mount, poll};
 
 /// How long an end may take that waits for nobody but the log.
 const SOON: Duration = Duration::from_secs(8);
@@ -62,6 +64,13 @@ fn goes_on(vendor: &Vendor, place: &Setup, running: Running) {
     let settled: i64 = database.one("SELECT count(*) FROM refreshes WHERE outcome = 'ok'");
     assert_eq!(usize::try_from(settled).ok(), Some(vendor.call_count()));
     database.is_sound();
+}
+
+/// Fills a journal's socket, which takes not an entry more then.
+fn fill(socket: &Path) {
+    let sender = UnixDatagram::unbound().expect("a socket");
+    sender.set_nonblocking(true).expect("a flag");
+    while sender.send_to(b"MESSAGE=before\n", socket).is_ok() {}
 }
 
 /// A pipe that takes not a byte more.
@@ -160,4 +169,61 @@ fn every_line_is_json_where_that_is_asked_for() {
         serde_json::from_str::<serde_json::Value>(line).expect(line);
     }
     assert!(text.contains("stopping: waiting"), "to its last line: {text}");
+}
+
+#[test]
+fn a_journal_that_stalls_holds_nothing_up() {
+    if !can_mount() {
+        println!("skipped: nothing can be mounted here");
+        return;
+    }
+    let vendor = Vendor::start();
+    let (place, command) = talkative(&vendor);
+    std::fs::create_dir(place.file("journal")).expect("a folder");
+    let socket = place.file("journal/socket");
+    let journal = UnixDatagram::bind(&socket).expect("a socket");
+    fill(&socket);
+    let script = "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && \
+                  mount --bind journal /run/systemd/journal && \
+                  export JOURNAL_STREAM=\"$(stat -L -c %d:%i /proc/self/fd/2)\" && exec \"$0\" run";
+    let mut unshare = Command::new("unshare");
+    unshare.current_dir(place.path()).args(["-m", "sh", "-c", script]);
+    unshare.arg(command.get_program()).env("GROWTHD_LOG", "trace");
+    let stderr = std::fs::File::create(place.file("stderr")).expect("a file");
+    goes_on(&vendor, &place, Running::start(unshare, stderr));
+    assert_eq!(std::fs::read_to_string(place.file("stderr")).expect("a file"), "");
+    // What was there before is all that ever got through.
+    journal.set_nonblocking(true).expect("a flag");
+    let mut entry = [0; 64];
+    while let Ok(length) = journal.recv(&mut entry) {
+        assert_eq!(&entry[..length], b"MESSAGE=before\n");
+    }
+}
+
+/// Its writes fail, and it gets SIGHUP, as after a terminal's window was closed.
+#[test]
+fn a_terminal_that_is_gone_ends_no_daemon() {
+    let vendor = Vendor::start();
+    let (place, growthd) = talkative(&vendor);
+    let run = format!("echo $$ >pid; exec '{}' run", growthd.get_program().display());
+    let mut script = Command::new("script");
+    script.args(["-qec", &run, "/dev/null"]).current_dir(place.path());
+    script.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut terminal) = script.env("GROWTHD_LOG", "trace").spawn() else {
+        println!("skipped: script cannot be run");
+        return;
+    };
+    vendor.wait_for_calls(2);
+    let pid = std::fs::read_to_string(place.file("pid")).expect("a file");
+    let pid = Pid::from_raw(pid.trim().parse().expect("a number")).expect("a process");
+    terminal.kill().expect("it runs");
+    terminal.wait().expect("a child");
+    vendor.wait_for_calls(vendor.call_count() + 6);
+    kill_process(pid, Signal::TERM).expect("it runs still");
+    poll("the end", || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        stat.map_or(true, |stat| stat.contains(") Z ")).then_some(())
+    });
+    let settled: i64 = place.database().one("SELECT count(*) FROM refreshes WHERE outcome = 'ok'");
+    assert_eq!(usize::try_from(settled).ok(), Some(vendor.call_count()));
 }
