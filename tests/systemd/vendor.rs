@@ -2,7 +2,8 @@
 //! systemd test bed, or by hand.
 //!
 //! `vendor ADDRESS KEY [DELAY]`: every account exists, and a call with KEY is answered after
-//! DELAY (milliseconds). Prints a line for each call, until it is ended.
+//! DELAY (milliseconds), for the accounts `hostile-…` each in a way of its own. Prints a line for
+//! each call, until it is ended.
 
 use std::error::Error;
 use std::io::Write;
@@ -27,6 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let answer = Box::new(Behaviour::Answer);
             api.everywhere(Some(Behaviour::After(Duration::from_millis(delay), answer)));
         }
+        for (account, behaviour) in hostile(&key) {
+            api.always(account, behaviour);
+        }
         let mut out = std::io::stdout();
         writeln!(out, "listening on {}", api.base_url())?;
         let mut seen = 0;
@@ -38,4 +42,29 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     })
+}
+
+/// What no documentation has, an account for each.
+fn hostile(key: &str) -> [(&'static str, Behaviour); 11] {
+    let largest = 1 << 20;
+    let field = |number: u32| (format!("field{number}"), "x".repeat(100).into());
+    let fields: serde_json::Map<_, _> = (0..8000).map(field).collect();
+    let echo = Behaviour::Response {
+        status: 500,
+        headers: vec![("x-echo".to_owned(), key.to_owned())],
+        body: format!("{{\"message\":\"{key}\",\"code\":\"{key}\"}}").into_bytes(),
+    };
+    [
+        ("hostile-hang", Behaviour::Hang),
+        ("hostile-cut", Behaviour::Cut),
+        ("hostile-half", Behaviour::CutMidBody),
+        ("hostile-slow", Behaviour::Drip { every: Duration::from_millis(100) }),
+        ("hostile-flood", Behaviour::Flood),
+        ("hostile-headers", Behaviour::BigHeaders),
+        ("hostile-fields", Behaviour::Patch(fields.into())),
+        ("hostile-garbage", Behaviour::Raw(vec![0xff; largest])),
+        ("hostile-deep", Behaviour::Raw(vec![b'['; largest])),
+        ("hostile-key", echo),
+        ("hostile-absent", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "\u{1b}[2Jgone")),
+    ]
 }
