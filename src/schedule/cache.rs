@@ -44,8 +44,8 @@ impl SlotWindow {
     }
 }
 
-/// The distinct schedules in use, each pattern parsed once, with the last answer of each schedule
-/// kept: most accounts share one, and most questions fall between the same two occurrences.
+/// The distinct schedules in use, each pattern parsed once, with the last two answers of each
+/// schedule kept: most accounts share one, and most questions fall around the same occurrence.
 ///
 /// A zone is looked up anew for each new answer, so that a daemon that runs for months follows
 /// the system's rules; one that cannot be read at that moment is as it was.
@@ -61,7 +61,8 @@ pub struct ScheduleCache {
 #[derive(Debug)]
 struct Known {
     schedule: Schedule,
-    window: SlotWindow,
+    /// The newest answer first.
+    windows: [SlotWindow; 2],
 }
 
 impl ScheduleCache {
@@ -79,12 +80,13 @@ impl ScheduleCache {
     ) -> Result<SlotWindow, InvalidSchedule> {
         let asked = at.plus(-offset);
         let place = self.place(cron, zone, asked)?;
-        let known = &mut self.known[place];
-        if !known.window.holds(asked) {
-            known.schedule.follow(zone);
-            known.window = known.schedule.window(asked)?;
+        let Known { schedule, windows } = &mut self.known[place];
+        if let Some(window) = windows.iter().find(|window| window.holds(asked)) {
+            return Ok(window.plus(offset));
         }
-        Ok(known.window.plus(offset))
+        schedule.follow(zone);
+        *windows = [schedule.window(asked)?, windows[0]];
+        Ok(windows[0].plus(offset))
     }
 
     /// The slots after `after` and not after `until`, oldest first: the newest `most` of them.
@@ -127,7 +129,7 @@ impl ScheduleCache {
         let window = schedule.window(time)?;
         self.patterns.insert(cron.into(), pattern);
         let place = self.known.len();
-        self.known.push(Known { schedule, window });
+        self.known.push(Known { schedule, windows: [window; 2] });
         self.places.entry(zone.into()).or_default().insert(cron.into(), place);
         Ok(place)
     }
