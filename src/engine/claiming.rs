@@ -377,6 +377,10 @@ impl Claiming<'_, '_> {
         if !is_wanted {
             return Ok(());
         }
+        if self.progress.sweeping_after.is_none() {
+            let next = self.tx.first_due(self.now.time())?;
+            self.progress.next_replacement = next.or(Some(Time(i64::MAX)));
+        }
         let after = self.progress.sweeping_after.unwrap_or(AccountKey(i64::MIN));
         self.progress.sweeping_after = self.sweep_replaced(after)?;
         if self.progress.sweeping_after.is_none() {
@@ -393,6 +397,8 @@ impl Claiming<'_, '_> {
         let accounts = self.tx.due_since(time, after, LOOKED_AT)?;
         for account in &accounts {
             let window = account.window(self.schedules, time)?;
+            let next = &mut self.progress.next_replacement;
+            *next = next.map(|next| next.min(window.next));
             let due = self.due(account, window)?;
             if due.replaced(window.slot, time).is_some() {
                 self.note_replaced(account, &due, window.slot)?;

@@ -279,6 +279,9 @@ struct Progress {
     /// When replaced slots were last looked for, and how far.
     swept: Option<Now>,
     sweeping_after: Option<AccountKey>,
+    /// Before when no slot is replaced unless a call or an edit changes what is due; `None`: not
+    /// known.
+    next_replacement: Option<Time>,
 }
 
 impl Progress {
@@ -297,19 +300,25 @@ impl Progress {
         self.clock_doubted_since.is_some_and(is_young)
     }
 
-    /// When to look for replaced slots again, while something is due that is not served.
+    /// When to look for replaced slots again, if something falls due at `due` and is not served.
     fn sweep_wake(&self, wake: Option<Now>, due: Option<Time>, now: Now) -> Option<Now> {
-        let is_wanted = due.is_some_and(|due| due <= now.time()) && !self.may_not_skip(now);
-        let sweep = match (self.sweeping_after, self.swept) {
+        let soonest = match (self.sweeping_after, self.swept) {
             (Some(_), _) => Some(now),
-            (None, swept) => swept.map(|swept| Now(swept.0.saturating_add(SWEEP))),
+            (None, swept) => swept.map(|swept| {
+                let again = Now(swept.0.saturating_add(SWEEP));
+                self.next_replacement.map_or(again, |next| again.max(next.into()))
+            }),
         };
-        wake.into_iter().chain(sweep.filter(|_| is_wanted)).min()
+        let due = due.filter(|_| !self.may_not_skip(now)).map(Now::from);
+        let sweep = soonest.zip(due).map(|(soonest, due)| soonest.max(due));
+        wake.into_iter().chain(sweep).min()
     }
 
     fn is_sweep_due(&self, now: Now) -> bool {
-        let is_due = |then: Now| now.0.abs_diff(then.0) >= SWEEP.unsigned_abs();
-        !self.may_not_skip(now) && (self.sweeping_after.is_some() || self.swept.is_none_or(is_due))
+        let is_long_ago = |then: Now| now.0.abs_diff(then.0) >= SWEEP.unsigned_abs();
+        let may_find = self.next_replacement.is_none_or(|next| next <= now.time());
+        let is_due = may_find && self.swept.is_none_or(is_long_ago);
+        !self.may_not_skip(now) && (self.sweeping_after.is_some() || is_due)
     }
 }
 
@@ -491,6 +500,9 @@ impl Engine {
         let mut events = self.events.clone();
         if let Some(seconds) = clock.set_by {
             events.push(Event::ClockSet(seconds));
+        }
+        if !self.completed.is_empty() || clock.stepped_back {
+            progress.next_replacement = None;
         }
         if self.has_nothing_new(&progress, is_start, clock, now) {
             let tx = self.store.look()?;

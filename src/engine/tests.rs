@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::api::{HttpAnswer, RetryAfter};
-use crate::config::{OnUnknown, Watched};
+use crate::config::{OnUnknown, Period, Watched};
 use crate::store::Creation;
 
 /// Monday, 2026-01-05, 06:00 UTC: the slot of `0 6 * * MON`.
@@ -115,6 +115,7 @@ struct World {
     flying: Vec<(i64, CompletedCall)>,
     calls: Vec<Made>,
     events: Vec<Event>,
+    turns: usize,
     /// Whether the vendor sends a `Date`.
     is_dated: bool,
 }
@@ -136,6 +137,7 @@ impl World {
             flying: Vec::new(),
             calls: Vec::new(),
             events: Vec::new(),
+            turns: 0,
             is_dated: false,
         };
         let moment = world.moment();
@@ -183,6 +185,7 @@ impl World {
         while self.time < end * 1000 {
             self.receive();
             let turn = self.engine.turn(self.moment()).expect("a turn");
+            self.turns += 1;
             for event in &turn.events {
                 if let Event::Settled { id, outcome, spent, cause, .. } = event {
                     self.calls.push(Made {
@@ -588,6 +591,26 @@ fn every_replaced_slot_has_its_line() {
         .flat_map(|n| (0..4).map(move |day| (format!("a{n:03}"), MONDAY + day * DAY)))
         .collect();
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn what_waits_for_the_budget_is_looked_at_when_a_slot_is_replaced() {
+    let budget = Some(Budget { refreshes: 2, per: Period::Month, manual: None });
+    let config = EngineConfig { budget, ..config() };
+    let list = [entry("a", "0 6 * * *"), entry("b", "0 18 * * *")];
+    let mut world = World::new(&list, config, MONDAY + 60);
+    let days = 10;
+    let end = MONDAY + days * DAY + 11 * MINUTE;
+    world.until(end, &|id, _| good(id, 100));
+    let slots = |id: &str, first: i64| -> Vec<(String, i64)> {
+        let slots = (0..).map(|day| first + day * DAY);
+        slots.take_while(|slot| slot + DAY < end).map(|slot| (id.to_owned(), slot)).collect()
+    };
+    let mut lines: Vec<(String, i64)> =
+        world.skipped().into_iter().map(|(id, slot, _)| (id, slot)).collect();
+    lines.sort();
+    assert_eq!(lines, [slots("a", MONDAY + DAY), slots("b", MONDAY + DAY / 2)].concat());
+    assert!(world.turns < 60, "{} turns", world.turns);
 }
 
 #[test]

@@ -104,6 +104,7 @@ impl Engine {
         self.candidates = Candidates::default();
         self.progress.wants_half_open = true;
         self.progress.said_spent = false;
+        self.progress.next_replacement = None;
         Ok(changes)
     }
 }
