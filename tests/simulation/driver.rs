@@ -474,10 +474,10 @@ impl<'a> Driver<'a> {
                 Ok(changes) => {
                     self.is_reload_due = false;
                     self.say(|| format!("reloaded: {changes}"));
-                    if let Some(sabotage) = self.sabotage {
-                        sabotage.after_reload(&self.oracle)?;
-                    }
                     self.tell_list(false)?;
+                    if let Some(sabotage) = self.sabotage {
+                        sabotage.after_reload(&self.oracle, at)?;
+                    }
                 }
                 Err(error) => return self.fails(&error),
             }
@@ -495,7 +495,7 @@ impl<'a> Driver<'a> {
         }
         self.oracle.turned(at)?;
         if let Some(sabotage) = self.sabotage {
-            sabotage.after_turn(&self.oracle, &turn.claims, &mut self.random)?;
+            sabotage.after_turn(&self.oracle, &turn.claims, &mut self.random, at)?;
         }
         self.wake = Some(turn.wake.unwrap_or(i64::MAX).min(self.time + HEARTBEAT));
         if self.is_reload_due {

@@ -211,7 +211,7 @@ impl Oracle {
             let promise = match () {
                 () if debt.is_edit => Promise::EditKept,
                 () if owed.took_part => Promise::SlotKept,
-                () if self.in_trouble > now - HOUR => Promise::OwnTrouble,
+                () if self.in_trouble > since - HOUR => Promise::OwnTrouble,
                 () => Promise::Served,
             };
             hold(!is_late, promise, || {

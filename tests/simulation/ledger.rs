@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use growthd::schedule::stable_hash;
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row};
 
@@ -71,7 +72,9 @@ const PROFILE: [&str; 4] = ["name", "label", "username", "platform"];
 impl Ledger {
     pub fn open(path: &Path) -> Result<Ledger, Broken> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        Ok(Ledger { connection: Connection::open_with_flags(path, flags)? })
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        Ok(Ledger { connection })
     }
 
     pub fn line(&self, id: i64) -> Result<Option<Line>, Broken> {
@@ -107,9 +110,11 @@ impl Ledger {
 
     /// Whether the snapshot of this line is suspect.
     pub fn is_suspect(&self, id: i64) -> Result<Option<bool>, Broken> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT is_suspect FROM snapshots WHERE refresh_id = ?1")?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT s.is_suspect FROM _refresh r
+             JOIN _snapshot s ON (s.account, s.refresh_id) = (r.account, r.refresh_id)
+             WHERE r.refresh_id = ?1",
+        )?;
         let mut rows = statement.query_map([id], |row| row.get(0))?;
         Ok(rows.next().transpose()?)
     }
@@ -142,26 +147,38 @@ impl Ledger {
         hold(said == "ok", Promise::Store, || said)
     }
 
-    /// Holds every settled line and every snapshot against what it was when first seen.
-    pub fn check_history(&self, seen: &mut Seen) -> Result<(), Broken> {
-        let lines = "SELECT * FROM refreshes WHERE outcome <> 'pending'";
-        seen.hold(&self.connection, lines, false)?;
-        seen.hold(&self.connection, "SELECT * FROM snapshots", true)
+    /// Holds settled lines and snapshots against what they were when first seen: all there are, or
+    /// those after the newest that was seen.
+    pub fn check_history(&self, seen: &mut Seen, is_whole: bool) -> Result<(), Broken> {
+        let after = if is_whole { 0 } else { seen.newest };
+        let lines = "SELECT * FROM refreshes WHERE outcome <> 'pending' AND refresh_id > ?1";
+        seen.hold(&self.connection, lines, false, after)?;
+        let snapshots = "SELECT * FROM snapshots WHERE refresh_id > ?1";
+        seen.hold(&self.connection, snapshots, true, after)
     }
 }
 
 /// What was seen of the history.
 #[derive(Debug, Default)]
-pub struct Seen(BTreeMap<(bool, i64), u64>);
+pub struct Seen {
+    hashes: BTreeMap<(bool, i64), u64>,
+    newest: i64,
+}
 
 impl Seen {
-    fn hold(&mut self, connection: &Connection, sql: &str, kind: bool) -> Result<(), Broken> {
+    fn hold(
+        &mut self,
+        connection: &Connection,
+        sql: &str,
+        kind: bool,
+        after: i64,
+    ) -> Result<(), Broken> {
         let mut statement = connection.prepare_cached(sql)?;
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let key = names.iter().position(|name| name == "refresh_id");
         let key = key.ok_or_else(|| Broken::new(Promise::Store, "no refresh_id"))?;
-        let mut rows = statement.query([])?;
-        let mut left = self.0.range((kind, i64::MIN)..=(kind, i64::MAX)).count();
+        let mut rows = statement.query([after])?;
+        let mut left = self.hashes.range((kind, after + 1)..=(kind, i64::MAX)).count();
         while let Some(row) = rows.next()? {
             let mut text = String::new();
             for (place, name) in names.iter().enumerate() {
@@ -170,7 +187,9 @@ impl Seen {
                 }
             }
             let hash = stable_hash(text.as_bytes());
-            if let Some(before) = self.0.insert((kind, row.get(key)?), hash) {
+            let id = row.get(key)?;
+            self.newest = self.newest.max(id);
+            if let Some(before) = self.hashes.insert((kind, id), hash) {
                 left -= 1;
                 hold(before == hash, Promise::HistoryStays, || format!("changed: {text}"))?;
             }

@@ -14,8 +14,11 @@ use super::trouble::{End, Trouble};
 use super::vendor::{Kind, Nature};
 use super::wishes::Wishes;
 
-/// How many turns pass between looks at everybody's next run.
+/// How many turns pass between looks at everybody's next run, and at what is new in the history.
 const TURNS: usize = 64;
+
+/// How many starts pass between looks at the whole history: what was changed stays changed.
+const STARTS: usize = 8;
 
 /// A call on its way.
 #[derive(Clone, Debug)]
@@ -79,6 +82,7 @@ pub struct Oracle {
     found: HashMap<String, Vec<i64>>,
     seen: Seen,
     turns: usize,
+    starts: usize,
     /// Calls, snapshots.
     pub counts: (usize, usize),
 }
@@ -114,6 +118,7 @@ impl Oracle {
             found: HashMap::new(),
             seen: Seen::default(),
             turns: 0,
+            starts: 0,
             counts: (0, 0),
         })
     }
@@ -125,7 +130,8 @@ impl Oracle {
         self.wishes.forget();
         // Only the machine's own clock knows that another was set, and a start has seen nothing.
         self.unconfirmed = None;
-        self.ledger.check_history(&mut self.seen)
+        self.starts += 1;
+        self.ledger.check_history(&mut self.seen, self.starts.is_multiple_of(STARTS))
     }
 
     /// Nothing of the process ran until now.
@@ -265,7 +271,11 @@ impl Oracle {
             self.held = self.held.max(at.wall() + self.budget_excuse - at.world());
         }
         self.turns += 1;
-        if self.turns.is_multiple_of(TURNS) { self.check_next(None, at) } else { Ok(()) }
+        if !self.turns.is_multiple_of(TURNS) {
+            return Ok(());
+        }
+        self.ledger.check_history(&mut self.seen, false)?;
+        self.check_next(None, at)
     }
 
     fn count_spent(&mut self, line: &Line, spent: i64) {
@@ -531,6 +541,21 @@ impl Oracle {
         self.ledger.sabotage(sql)
     }
 
+    /// Puts off to its next slot whoever is owed something such as this, behind the engine's back.
+    pub fn put_off(&self, is_it: impl Fn(&Owed, &Debt) -> bool, at: At) -> Result<(), Broken> {
+        for (id, owed) in &self.owed {
+            if self.must(id, at).is_some_and(|debt| is_it(owed, &debt)) {
+                let next = owed.entry.calendar.after(at.wall());
+                self.sabotage(&format!(
+                    "UPDATE _account SET phase = 1, next_due = {next},
+                            settled_slot = coalesce(open_slot, next_due), open_slot = NULL
+                     WHERE account_id = '{id}' AND phase > 0 AND next_due IS NOT NULL"
+                ))?;
+            }
+        }
+        Ok(())
+    }
+
     /// All is as it should be at the end.
     pub fn finish(&mut self) -> Result<(), Broken> {
         let spent = self.ledger.check_spend()?;
@@ -538,7 +563,7 @@ impl Oracle {
         hold(i64::try_from(charged).is_ok_and(|charged| charged <= spent), Promise::Spent, || {
             format!("{charged} charged, {spent} spent")
         })?;
-        self.ledger.check_history(&mut self.seen)?;
+        self.ledger.check_history(&mut self.seen, true)?;
         self.ledger.check_integrity()
     }
 }
