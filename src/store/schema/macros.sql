@@ -141,7 +141,8 @@ end
 -- A step whose rate lies outside of the fences around the account's last dozen of them: their
 -- quartiles, and beyond these three times the quartiles' distance (Tukey's outer fences), but at
 -- least as much as is usual itself, and 1 % of the count, and two steps of a rounded one. `rates`
--- are those of the steps before, in order; there have to be six at least.
+-- are those of the steps before, in order; there have to be six at least. They are the one row of a
+-- table-valued function, so that they are looked up once and not wherever they are named.
 macro unusual(count, rounding)
 SELECT who!(),
        s.time, s.time_utc, CAST('$count' AS TEXT) AS count,
@@ -158,25 +159,26 @@ FROM (
     SELECT s.account, s.time, s.time_utc, s.refresh_id, s.measured_$count AS value,
            s.measured_$count - l.measured_$count AS delta, s.time - l.time AS span,
            (s.measured_$count - l.measured_$count) * 604800.0 / (s.time - l.time) AS rate,
-           (SELECT json_group_array(rate) FROM (
-              SELECT rate FROM (
-                SELECT (b.measured_$count - c.measured_$count) * 604800.0 / (b.time - c.time) AS rate
-                FROM _snapshot b
-                JOIN _snapshot c ON c.account = b.account AND c.refresh_id = (
-                  SELECT d.refresh_id FROM _snapshot d
-                  WHERE d.account = b.account AND d.refresh_id < b.refresh_id
-                    AND d.measured_$count IS NOT NULL
-                  ORDER BY d.refresh_id DESC LIMIT 1)
-                WHERE b.account = s.account AND b.refresh_id < s.refresh_id
-                  AND b.measured_$count IS NOT NULL AND b.time - c.time >= 43200
-                ORDER BY b.refresh_id DESC LIMIT 12)
-              ORDER BY rate)) AS rates
+           r.value AS rates
     FROM _snapshot s
     JOIN _snapshot l ON l.account = s.account AND l.refresh_id = (
       SELECT b.refresh_id FROM _snapshot b
       WHERE b.account = s.account AND b.refresh_id < s.refresh_id
         AND b.measured_$count IS NOT NULL
       ORDER BY b.refresh_id DESC LIMIT 1)
+    JOIN json_each(json_array(json((SELECT json_group_array(rate) FROM (
+          SELECT rate FROM (
+            SELECT (b.measured_$count - c.measured_$count) * 604800.0 / (b.time - c.time) AS rate
+            FROM _snapshot b
+            JOIN _snapshot c ON c.account = b.account AND c.refresh_id = (
+              SELECT d.refresh_id FROM _snapshot d
+              WHERE d.account = b.account AND d.refresh_id < b.refresh_id
+                AND d.measured_$count IS NOT NULL
+              ORDER BY d.refresh_id DESC LIMIT 1)
+            WHERE b.account = s.account AND b.refresh_id < s.refresh_id
+              AND b.measured_$count IS NOT NULL AND b.time - c.time >= 43200
+            ORDER BY b.refresh_id DESC LIMIT 12)
+          ORDER BY rate))))) r
     WHERE s.measured_$count IS NOT NULL AND s.time - l.time >= 43200
       AND abs(s.measured_$count - l.measured_$count) >= s.measured_$count / 100
   ) s
