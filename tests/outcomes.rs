@@ -183,36 +183,79 @@ fn one_that_is_not_found_holds_nobody_up_and_is_not_asked_again() {
 /// Whatever everybody is answered for some seconds, nobody loses the slot, and few credits go.
 #[test]
 fn trouble_of_everybody_takes_nobodys_slot() {
+    let refusal = |status| Behaviour::refusal(status, "X", "x");
+    let headers = vec![("retry-after".to_owned(), "1".to_owned())];
+    let down = Behaviour::Response { status: 503, headers, body: Vec::new() };
+    let page = Behaviour::Raw(b"<html>back soon</html>".to_vec());
+    let mixture = vec![refusal(404), Behaviour::Cut, page.clone(), refusal(500), refusal(409)];
     let kinds = [
-        Behaviour::refusal(404, "NOT_FOUND", "x"),
-        Behaviour::refusal(408, "TIMEOUT", "x"),
-        Behaviour::refusal(409, "CONFLICT", "x"),
-        Behaviour::refusal(403, "FORBIDDEN", "x"),
-        redirect("https://elsewhere.invalid/"),
-        Behaviour::refusal(500, "INTERNAL", "x"),
-        Behaviour::Raw(b"<html>back soon</html>".to_vec()),
-        Behaviour::Raw(Vec::new()),
-        Behaviour::Cut,
+        vec![refusal(404)],
+        vec![refusal(408)],
+        vec![refusal(409)],
+        vec![refusal(403)],
+        vec![refusal(401)],
+        vec![refusal(402)],
+        vec![redirect("https://elsewhere.invalid/")],
+        vec![refusal(500)],
+        vec![down],
+        vec![page],
+        vec![Behaviour::Raw(Vec::new())],
+        vec![Behaviour::Cut],
+        vec![Behaviour::Hang],
+        mixture,
     ];
     std::thread::scope(|scope| {
-        for trouble in kinds {
+        for kinds in kinds {
+            scope.spawn(move || {
+                let vendor = Vendor::start();
+                let ids: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
+                let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+                let api = "timeout = \"2s\"".to_owned();
+                let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
+                for (id, trouble) in ids.iter().zip(kinds.iter().cycle()) {
+                    vendor.always(id, trouble.clone());
+                }
+                let mut daemon = place.run();
+                daemon.until("the vendor is in trouble");
+                let database = place.database();
+                database.until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+                for id in &ids {
+                    vendor.always(id, Behaviour::Answer);
+                }
+                // Where a probe may cost a credit, the next is a minute away without it.
+                daemon.signal(Signal::HUP);
+                database.until("SELECT count(*) = 12 FROM latest");
+                daemon.stop();
+                assert!(vendor.call_count() <= 12 + 12, "{kinds:?}: {}", vendor.call_count());
+                database.is_sound();
+            });
+        }
+    });
+}
+
+/// The same without anybody's hand, where a failed call is free.
+#[test]
+fn trouble_that_is_over_is_noticed_by_itself() {
+    let kinds = [
+        (Behaviour::refusal(404, "NOT_FOUND", "x"), "the vendor is in trouble"),
+        (Behaviour::rate_limited(Some(1)), "waiting, as the vendor asks"),
+    ];
+    std::thread::scope(|scope| {
+        for (trouble, told) in kinds {
             scope.spawn(move || {
                 let vendor = Vendor::start();
                 let ids: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
                 let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
                 let place = Setup::new(&vendor, &Settings::weekly(&ids));
-                vendor.everywhere(Some(trouble.clone()));
+                vendor.everywhere(Some(trouble));
                 let mut daemon = place.run();
-                daemon.until("the vendor is in trouble");
-                place
-                    .database()
-                    .until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+                daemon.until(told);
                 vendor.everywhere(None);
-                daemon.signal(Signal::HUP);
-                place.database().until("SELECT count(*) = 12 FROM latest");
+                let database = place.database();
+                database.until("SELECT count(*) = 12 FROM latest");
                 daemon.stop();
-                assert!(vendor.call_count() <= 12 + 12, "{trouble:?}: {}", vendor.call_count());
-                place.database().is_sound();
+                let spent = "SELECT sum(spent) FROM refreshes";
+                assert_eq!(database.one::<i64>(spent), 12, "{told}");
             });
         }
     });

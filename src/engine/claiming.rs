@@ -287,7 +287,7 @@ impl Claiming<'_, '_> {
             Step::Served => None,
         };
         if let Some(slot) = slot {
-            self.note_replaced(&account, &due, slot)?;
+            self.note_replaced(&mut account, &due, slot)?;
         }
         match step {
             Step::Call(cause, slot) => {
@@ -350,15 +350,16 @@ impl Claiming<'_, '_> {
     }
 
     /// Writes a line for each slot that `slot` replaces unserved, and that fell due while the
-    /// process was up.
+    /// process was up. The account's row is still to be saved.
     fn note_replaced(
         &mut self,
-        account: &Account,
+        account: &mut Account,
         due: &Due,
         slot: Time,
     ) -> Result<(), StoreError> {
         let time = self.now.time();
         let Some(open) = due.replaced(slot, time) else { return Ok(()) };
+        account.failure = account.failure.replaced();
         let alive = self.progress.alive.unwrap_or(time);
         let replaced = Replaced { open, tried: due.tried, by: slot, alive };
         replaced.write(self.tx, self.schedules, account, time, self.events)?;
@@ -401,8 +402,8 @@ impl Claiming<'_, '_> {
             *next = next.map(|next| next.min(window.next));
             let due = self.due(account, window)?;
             if due.replaced(window.slot, time).is_some() {
-                self.note_replaced(account, &due, window.slot)?;
                 let mut replaced = account.clone();
+                self.note_replaced(&mut replaced, &due, window.slot)?;
                 set_state(&mut replaced, due.state.replace(window.slot), window);
                 self.tx.save(&replaced)?;
             }

@@ -558,18 +558,17 @@ fn clock_reason(seconds: i64) -> String {
 /// What a person reads about the vendor's trouble: the latest error, and what can be done.
 fn reason(failed: &Failed<'_>) -> String {
     let advice = match failed.trouble {
-        Trouble::Unauthorised => {
-            "check the key, the credits and the subscription, then reload growthd"
-        }
+        // What to check, its error says.
+        Trouble::Unauthorised => ", then reload growthd",
         Trouble::Refused => {
-            "if that is wrong, check [api] base_url and the key, then reload growthd"
+            "; if that is wrong, check [api] base_url and the key, then reload growthd"
         }
         Trouble::Unreachable
         | Trouble::Unknown
         | Trouble::Unusable
         | Trouble::Broken
         | Trouble::Busy
-        | Trouble::Clock => "one account is asked now and then until it answers",
+        | Trouble::Clock => "; one account is asked now and then until it answers",
     };
-    format!("{}; {advice}", failed.error)
+    format!("{}{advice}", failed.error)
 }

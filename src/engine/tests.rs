@@ -363,6 +363,24 @@ fn one_account_that_is_throttled_among_other_troubles_holds_everybody_up_once() 
     }
 }
 
+#[test]
+fn an_account_whose_slots_pass_unserved_is_failing_until_it_answers() {
+    for trouble in [http(409, ""), retry_after(503, 7200), unreachable()] {
+        let mut world = World::settled(&list(12, "0 * * * *"), config());
+        let failing = |world: &mut World, time: i64| {
+            world.until(time, &|id, now| match (id, now < MONDAY + 3 * HOUR) {
+                ("a001", true) => trouble.clone(),
+                _ => good(id, 200),
+            });
+            let tx = world.engine.store().look().expect("a look");
+            tx.overview(Time(time)).expect("an overview").failing
+        };
+        assert_eq!(failing(&mut world, MONDAY + HOUR / 2), 0, "{trouble:?}");
+        assert_eq!(failing(&mut world, MONDAY + 2 * HOUR + HOUR / 2), 1, "{trouble:?}");
+        assert_eq!(failing(&mut world, MONDAY + 4 * HOUR + HOUR / 2), 0, "{trouble:?}");
+    }
+}
+
 /// As where a server between caches the answer for one account.
 #[test]
 fn one_accounts_wrong_date_is_its_own_trouble() {

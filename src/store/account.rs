@@ -73,6 +73,12 @@ impl FailureRow {
             is_failing: self.is_failing || is_failing,
         }
     }
+
+    /// The slot that it failed for was replaced unserved, which is as good as given up.
+    #[must_use]
+    pub fn replaced(self) -> FailureRow {
+        FailureRow { is_failing: self.is_failing || self.first.is_some(), ..self }
+    }
 }
 
 /// An account's row.
