@@ -133,6 +133,9 @@ pub struct AddArgs {
     /// File with one username or URL per line; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
+    /// File of the configuration to add to, one that `include` names [default: the main one]
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
     /// Label of the account, if there is only one [default: its username]
     #[arg(long)]
     pub label: Option<String>,

@@ -106,6 +106,44 @@ fn a_list_that_takes_no_entry_is_said_before_anything_is_spent() {
 }
 
 #[test]
+fn an_included_file_takes_the_entry_with_its_own_defaults() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let main = format!("include = [\"watchlist.d/*.toml\"]\n{}", config(&place));
+    place.write("config.toml", &main);
+    fs::create_dir(place.file("watchlist.d")).expect("a folder");
+    let acme = "[defaults]\ntags = [\"acme\"] # theirs\n";
+    place.write("watchlist.d/acme.toml", acme);
+    // One that is not included, whether it is there or not, costs nothing.
+    place.write("other.toml", "");
+    for other in ["other.toml", "watchlist.d/none.toml"] {
+        let ended = place.growthd(&[&ADD[..], &["--to", other]].concat()).with_code(2);
+        assert!(ended.err.contains("is none of the files that config.toml includes"), "{ended:?}");
+    }
+    assert_eq!(vendor.call_count(), 0);
+    let to_acme = [&ADD[..], &["--to", "watchlist.d/acme.toml"]].concat();
+    let ended = place.growthd(&to_acme).with_code(0);
+    let said = "clx123abc, 1,520,000 followers; added to watchlist.d/acme.toml\n";
+    assert!(ended.out.ends_with(said), "{ended:?}");
+    let text = fs::read_to_string(place.file("watchlist.d/acme.toml")).expect("a file");
+    let entry = "\n[[account]]\nid = \"clx123abc\"\nlabel = \"fitnessguru\"\n";
+    assert_eq!((text, config(&place)), (format!("{acme}{entry}"), main));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    daemon.stop();
+    let tag: String = place.database().one("SELECT tag FROM account_tags");
+    assert_eq!(tag, "acme");
+    // It is known now, in whichever file.
+    place.growthd(&ADD).with_code(1);
+    assert_eq!(vendor.call_count(), 2);
+    // A list that takes no entry is said before anything is spent, of this file.
+    place.write("watchlist.d/acme.toml", "account = [{ id = \"b\" }]\n");
+    let ended = place.growthd(&to_acme).with_code(78);
+    assert!(ended.err.contains("watchlist.d/acme.toml would not be valid"), "{ended:?}");
+    assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
 fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));

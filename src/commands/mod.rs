@@ -126,15 +126,16 @@ impl CommandError {
         const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
-            CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Store(_) | CommandError::Log(_) => IO,
             CommandError::LogFilter(_)
             | CommandError::Usage(_)
+            | CommandError::Edit(EditError::NotIncluded { .. })
             | CommandError::Refused(_)
             | CommandError::Problems(_)
             | CommandError::Demo(DemoError::Taken)
             | CommandError::Period(_)
             | CommandError::Selection(_) => USAGE,
+            CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => IO,
             CommandError::Run(error) => match error {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::include::folder_of;
 use super::{Config, ConfigError};
 use crate::account::AccountId;
 use crate::clock::{self, Time};
@@ -23,7 +24,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// A watchlist's file as it was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WatchlistFile {
-    /// As it was given.
+    /// The main file of its configuration, as it was given.
+    main: PathBuf,
+    /// This one: the main file, or one that it includes.
     path: PathBuf,
     text: String,
 }
@@ -40,6 +43,17 @@ pub enum EditError {
         .0.display()
     )]
     Form(PathBuf),
+    /// The file that entries are to go to is another.
+    #[error(
+        "{} is none of the files that {} includes; put an empty one where `include` finds it first",
+        path.display(), main.display()
+    )]
+    NotIncluded {
+        /// Which.
+        path: PathBuf,
+        /// The main file.
+        main: PathBuf,
+    },
     /// The file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -51,15 +65,31 @@ pub enum EditError {
 }
 
 impl WatchlistFile {
-    /// Reads the file of a valid configuration.
+    /// Reads the main file of a valid configuration, or the one at `to` that it includes.
     ///
     /// # Errors
-    /// It cannot be read, is no UTF-8, or is not valid (any more).
-    pub fn read(path: &Path, now: Time) -> Result<(WatchlistFile, Config), EditError> {
-        let config = Config::load(path, now)?;
-        let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-        let text = fs::read_to_string(path).map_err(unreadable)?;
-        Ok((WatchlistFile { path: path.to_owned(), text }, config))
+    /// It cannot be read, is no UTF-8, or is not valid (any more); `to` is not included.
+    pub fn read(
+        main: &Path,
+        to: Option<&Path>,
+        now: Time,
+    ) -> Result<(WatchlistFile, Config), EditError> {
+        let config = Config::load(main, now)?;
+        let path = match to {
+            None => main.to_owned(),
+            Some(to) => as_included(&config, to).ok_or_else(|| EditError::NotIncluded {
+                path: to.to_owned(),
+                main: main.to_owned(),
+            })?,
+        };
+        let unreadable = |source| ConfigError::Unreadable { path: path.clone(), source };
+        let text = fs::read_to_string(&path).map_err(unreadable)?;
+        Ok((WatchlistFile { main: main.to_owned(), path, text }, config))
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The configuration as it would be with this account.
@@ -73,7 +103,7 @@ impl WatchlistFile {
         now: Time,
     ) -> Result<Config, EditError> {
         let text = self.with(id, label);
-        Config::parse(&self.path, text.as_bytes(), now)
+        Config::load_edited(&self.main, &self.path, text.as_bytes(), now)
             .map_err(|_| EditError::Form(self.path.clone()))
     }
 
@@ -101,7 +131,7 @@ impl WatchlistFile {
     ) -> Result<Option<Placed>, EditError> {
         // Until this is done another `add` waits, or it would write what it read before.
         let _lock = lock(&self.path).map_err(|source| self.unwritable(source))?;
-        let (current, config) = WatchlistFile::read(&self.path, now)?;
+        let (current, config) = WatchlistFile::read(&self.main, Some(&self.path), now)?;
         if config.accounts.iter().any(|account| account.id == *id) {
             return Ok(None);
         }
@@ -135,6 +165,16 @@ impl WatchlistFile {
         }
         text
     }
+}
+
+/// The name under which a configuration has the file at `to`, from the working folder or from the
+/// configuration's own.
+fn as_included(config: &Config, to: &Path) -> Option<PathBuf> {
+    [to.to_owned(), folder_of(&config.path).join(to)].iter().find_map(|path| {
+        let wanted = fs::canonicalize(path).ok()?;
+        let is_it = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == wanted);
+        config.files().iter().find(is_it).cloned()
+    })
 }
 
 /// The lines of an account's entry.
@@ -201,7 +241,7 @@ mod tests {
         ] {
             let (_folder, path) = file(text);
             fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("a mode");
-            let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+            let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
             list.add(&id, Some("A \"b\""), NOW).expect("added");
             assert_eq!(fs::read_to_string(&path).expect("a file"), added);
             let config = Config::load(&path, NOW).expect("a config");
@@ -220,7 +260,7 @@ mod tests {
         let id: AccountId = "clx9".parse().expect("an id");
         let inline = "account = [{ id = \"a\" }]\n";
         let (_folder, path) = file(inline);
-        let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+        let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
         assert!(matches!(list.add(&id, None, NOW), Err(EditError::Form(_))));
         assert_eq!(fs::read_to_string(&path).expect("a file"), inline);
     }
@@ -233,20 +273,20 @@ mod tests {
         thread::scope(|scope| {
             for id in &ids {
                 // All have read the file before any has written it.
-                let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+                let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
                 scope.spawn(move || list.add(id, None, NOW).expect("added"));
             }
         });
         let config = Config::load(&path, NOW).expect("a config");
         assert_eq!(config.accounts.len(), 9);
-        let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+        let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
         assert_eq!(list.add(&ids[0], None, NOW).expect("it is there"), None);
     }
 
     #[test]
     fn an_edit_that_is_made_meanwhile_is_kept() {
         let (_folder, path) = file("");
-        let (list, _) = WatchlistFile::read(&path, NOW).expect("a list");
+        let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
         list.check_writable().expect("writable");
         fs::write(&path, "# meanwhile\n").expect("a file");
         list.add(&"clx9".parse().expect("an id"), None, NOW).expect("added");

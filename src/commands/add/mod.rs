@@ -27,7 +27,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     if args.label.is_some() && handles.len() > 1 {
         return Err(CommandError::Usage("--label is for one name at a time".to_owned()));
     }
-    let (file, config) = WatchlistFile::read(path, clock::now().time())?;
+    let (file, config) = WatchlistFile::read(path, args.to.as_deref(), clock::now().time())?;
     let lookups = handles
         .into_iter()
         .map(|handle| lookup(&file, handle, args.label.as_deref()))
@@ -42,7 +42,8 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let source = Source::of(&config, &lookups).await?;
-        Adding { path, config: &config, lookups, output: Printer::stdout(), ends: Vec::new() }
+        let output = Printer::stdout();
+        Adding { file: &file, config: &config, lookups, output, ends: Vec::new() }
             .run(source, signals)
             .await
     })
@@ -136,7 +137,7 @@ impl Source {
 
 /// An addition under way.
 struct Adding<'a> {
-    path: &'a Path,
+    file: &'a WatchlistFile,
     config: &'a Config,
     lookups: Vec<AccountLookup>,
     output: Printer,
@@ -203,7 +204,7 @@ impl Adding<'_> {
         let name = Printable(&name);
         let followers =
             followers.map_or(String::new(), |count| format!(", {} followers", Grouped(count)));
-        let path = self.config.path.display();
+        let path = self.file.path().display();
         if is_watched || self.config.accounts.iter().any(|account| account.id == id) {
             self.output
                 .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
@@ -211,9 +212,7 @@ impl Adding<'_> {
         }
         let wanted = self.lookups.iter().find(|lookup| lookup.handle.username() == username);
         let label = wanted.and_then(|lookup| lookup.entry.label.as_deref());
-        let added = WatchlistFile::read(self.path, clock::now().time())
-            .and_then(|(file, _)| file.add(&id, label, clock::now().time()));
-        let placed = match added {
+        let placed = match self.file.add(&id, label, clock::now().time()) {
             Ok(placed) => placed,
             Err(error) => {
                 // It was paid for: what it told must not be lost with the error.
