@@ -25,7 +25,7 @@ use crate::config::Budget;
 use crate::daemon::process;
 use crate::engine::{Breaker, Event};
 use crate::store::{
-    LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, journal_size,
+    LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, free_space, journal_size,
 };
 
 /// A worker that has made no turn for so long is stuck: twice its longest sleep.
@@ -189,6 +189,10 @@ impl Metrics {
         process::register(&mut registry, self.0.began);
         let ours = registry.sub_registry_with_prefix("growthd");
         self.register(ours);
+        if let Some(free) = free_space(database) {
+            let help = "How much may still be written beside the database";
+            ours.register_with_unit("disk_free", help, Unit::Bytes, gauge(free));
+        }
         let standing = Standing::read(database, budget, now);
         ours.register(
             "database_readable",

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use tracing::debug;
+use tracing::{debug, info, warn};
 
 use crate::clock::{self, Time};
 use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::report::{Grouped, In, Printable};
-use crate::store::{Overview, Reader, StoreError};
+use crate::store::{Overview, Reader, StoreError, disk_trouble};
 
 /// The shortest time between two lines, and the longest: "in 3 h" ages without an event.
 const SHORTEST: Duration = Duration::from_secs(5);
@@ -19,12 +19,17 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Of the time between two lines, at most one in so many parts goes into making one.
 const SHARE: u32 = 50;
 
+/// What a full disk leads to.
+const SOON: &str = "nothing is refreshed that could not be recorded";
+
 /// What the line tells.
 #[derive(Debug)]
 struct StatusLine {
     now: Time,
     /// Why nothing can be recorded.
     trouble: Option<String>,
+    /// What will keep a refresh from being recorded soon.
+    disk: Option<String>,
     is_edit_refused: bool,
     breaker: Option<OpenBreaker>,
     overview: Overview,
@@ -32,13 +37,23 @@ struct StatusLine {
     budget: Option<(u64, u64)>,
 }
 
-/// Keeps the line true as long as the daemon runs.
+/// Keeps the line true as long as the daemon runs, and logs what nobody else notices: a disk that
+/// is full, while the journal's own room still takes what is answered.
 pub async fn keep(notifier: Notifier, served: Served) {
+    let mut was_full = false;
     loop {
         let begun = clock::monotonic();
         let looked = served.clone();
         match tokio::task::spawn_blocking(move || StatusLine::read(&looked)).await {
-            Ok(Ok(line)) => notifier.status(&line.to_string()),
+            Ok(Ok(line)) => {
+                match &line.disk {
+                    Some(disk) if !was_full => warn!("{disk}; make room: {SOON}"),
+                    None if was_full => info!("the disk has room again"),
+                    _ => {}
+                }
+                was_full = line.disk.is_some();
+                notifier.status(&line.to_string());
+            }
             Ok(Err(error)) => notifier.status(&error.to_string()),
             Err(error) => debug!("no status line: {error}"),
         }
@@ -65,6 +80,7 @@ impl StatusLine {
         Ok(StatusLine {
             now,
             trouble: served.metrics.illness(),
+            disk: disk_trouble(&served.database),
             is_edit_refused: served.metrics.is_edit_refused(),
             breaker: Breaker::read(&look)?.as_open().cloned(),
             overview: look.overview(now)?,
@@ -78,6 +94,8 @@ impl fmt::Display for StatusLine {
         let now = self.now;
         if let Some(trouble) = &self.trouble {
             write!(f, "nothing is refreshed: {}; ", Printable(trouble))?;
+        } else if let Some(disk) = &self.disk {
+            write!(f, "{}; ", Printable(disk))?;
         }
         if self.is_edit_refused {
             f.write_str("the last edit of the configuration was refused; ")?;
@@ -119,6 +137,7 @@ mod tests {
         StatusLine {
             now,
             trouble: None,
+            disk: None,
             is_edit_refused: false,
             breaker: None,
             overview: Overview {
@@ -147,5 +166,8 @@ mod tests {
         assert!(told.starts_with("nothing is refreshed: the disk"), "{told}");
         assert!(!told.contains('\n'), "{told}");
         assert!(told.contains("; the last edit of the configuration was refused; 1,204"), "{told}");
+        let disk = Some("the disk of /d is full: 0 bytes free".to_owned());
+        let told = StatusLine { disk, ..line() }.to_string();
+        assert!(told.starts_with("the disk of /d is full: 0 bytes free; 1,204"), "{told}");
     }
 }

@@ -10,7 +10,7 @@ use super::open::folder_of;
 const ROOM: u64 = 1 << 20;
 
 /// How many bytes the file system of the database at `path` has left; `None` where it does not say.
-pub(super) fn free_space(path: &Path) -> Option<u64> {
+pub fn free_space(path: &Path) -> Option<u64> {
     rustix::fs::statvfs(folder_of(path)).ok().map(|disk| free_bytes(&disk))
 }
 

@@ -54,7 +54,7 @@ pub use account_growth::AccountGrowth;
 pub use batch::{LeftPending, ReadTx, Verdict, WriteTx};
 pub use boundaries::Calendar;
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
-pub use disk::disk_trouble;
+pub use disk::{disk_trouble, free_space};
 pub use error::StoreError;
 pub use events::{Between, Milestone, ProfileChange, Silence, Unusual};
 pub use export::{Rows, Unsupported};
