@@ -3,11 +3,9 @@
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Seek};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::XattrFlags;
 use tempfile::{Builder, NamedTempFile};
 
 /// How the other name begins and ends. A file of such a name that nobody holds was left by a
@@ -229,7 +227,12 @@ fn take_over(there: &Metadata, path: &Path, file: &File) {
     copy_attributes(path, file);
 }
 
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
 fn copy_attributes(path: &Path, file: &File) {
+    use std::os::fd::AsFd;
+
+    use rustix::fs::XattrFlags;
+
     /// The most that Linux keeps of names, and of one value.
     const LARGEST: usize = 64 << 10;
     let mut names = vec![0; LARGEST];
@@ -241,6 +244,10 @@ fn copy_attributes(path: &Path, file: &File) {
         }
     }
 }
+
+/// Other systems keep no such attributes, or have other calls for them.
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn copy_attributes(_path: &Path, _file: &File) {}
 
 fn overwrite(target: &Path, file: &mut File) -> io::Result<Placed> {
     file.rewind()?;
@@ -281,14 +288,17 @@ mod tests {
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&path, Some(1234), Some(4321)).expect("an owner");
         }
+        #[cfg(target_os = "linux")]
         let has_attributes =
-            rustix::fs::setxattr(&path, "user.note", b"kept", XattrFlags::empty()).is_ok();
+            rustix::fs::setxattr(&path, "user.note", b"kept", rustix::fs::XattrFlags::empty())
+                .is_ok();
         let before = fs::metadata(&path).expect("a file");
         assert_eq!(write(&path, "new").expect("written"), Placed::Renamed);
         let after = fs::metadata(&path).expect("a file");
         assert_ne!(before.ino(), after.ino());
         let kept = |file: &Metadata| (file.mode(), file.uid(), file.gid());
         assert_eq!(kept(&before), kept(&after));
+        #[cfg(target_os = "linux")]
         if has_attributes {
             let mut value = [0; 8];
             let length = rustix::fs::getxattr(&path, "user.note", &mut value[..]);
