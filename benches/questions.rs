@@ -1,7 +1,7 @@
 //! How long questions take, of the views and of the verbs.
 //!
 //! `cargo bench --bench questions [-- ACCOUNTS]`. A year of weekly refreshes is filled in by SQL;
-//! 400,000 accounts make 20,800,000 snapshots. The file is in the system's cache, the connection
+//! 400,000 accounts make 20,800,000 snapshots. A client is 30 accounts with a tag. The file is in the system's cache, the connection
 //! as any program opens it. Of five times the best is told; what takes long is asked less often.
 //! The verbs are whole processes.
 #![allow(
@@ -27,6 +27,10 @@ const WEEKS: u64 = 52;
 const ASKED: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Of the list in which a client has two years.
+const SMALL: u64 = 5000;
+const TWO_YEARS: u64 = 108;
+
 /// Of the list that the verbs about the list are asked about.
 const LISTED: u64 = 100_000;
 
@@ -40,9 +44,20 @@ fn main() {
     println!();
     verb(&config, &["history", &id], "");
     verb(&config, &["growth", "--top", "20"], "");
+    verb(&config, &["growth", "--month", &last_month(&history), "--top", "20"], "");
     let export = verb(&config, &["export"], "");
     let rate = export.lines as f64 / export.wall.as_secs_f64();
     println!("{:<44}{rate:>10.0} rows a second", "");
+    drop(history);
+
+    println!("\n{SMALL} accounts, {TWO_YEARS} weeks, {} snapshots", SMALL * TWO_YEARS);
+    let history = History::new(SMALL, TWO_YEARS);
+    question(
+        &connect(&history.database()),
+        "a client's months",
+        "SELECT * FROM tag_monthly WHERE tag = 'client-7'",
+        "at most 50 ms",
+    );
     drop(history);
 
     println!("\n{LISTED} accounts, their first week");
@@ -68,16 +83,25 @@ fn views(history: &History) {
             "SELECT * FROM growth WHERE label = 'Account 777'".to_owned(),
             "at most 1 ms",
         ),
-        ("one account's weeks", format!("SELECT * FROM weekly WHERE account_id = '{id}'"), ""),
+        (
+            "one account's weeks",
+            format!("SELECT * FROM weekly WHERE account_id = '{id}'"),
+            "at most 1 ms",
+        ),
         (
             "one account's latest, and its gains",
             format!("SELECT * FROM latest WHERE account_id = '{id}'"),
-            "",
+            "at most 1 ms",
         ),
         (
             "the best hundred by their gain in 30 days",
             "SELECT label, followers_gained_30d FROM latest ORDER BY 2 DESC LIMIT 100".to_owned(),
             "at most 0.8 s for 20,000",
+        ),
+        (
+            "the last month of all",
+            format!("SELECT * FROM monthly WHERE month = '{}'", last_month(history)),
+            "at most 1 s for 20,000",
         ),
         (
             "the last week of all",
@@ -86,9 +110,19 @@ fn views(history: &History) {
         ),
         ("all gaps", "SELECT * FROM gaps".to_owned(), ""),
     ] {
-        let (rows, best) = best(&connection, &sql);
-        println!("{what:<44}{:>10}{rows:>10} rows  {target}", shown(best));
+        question(&connection, what, &sql, target);
     }
+}
+
+/// The last month that is over.
+fn last_month(history: &History) -> String {
+    let sql = format!("SELECT max(month) FROM monthly WHERE account_id = '{}'", history.id(777));
+    connect(&history.database()).query_row(&sql, [], |row| row.get(0)).unwrap()
+}
+
+fn question(connection: &Connection, what: &str, sql: &str, target: &str) {
+    let (rows, best) = best(connection, sql);
+    println!("{what:<44}{:>10}{rows:>10} rows  {target}", shown(best));
 }
 
 /// How many rows a question has, and the shortest time until the last of them.

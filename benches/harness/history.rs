@@ -16,6 +16,9 @@ use crate::harness::year::{DAY, WEEK};
 /// Accounts are placed in so many seconds after their cron time.
 const SPREAD: i64 = 6 * 3600;
 
+/// So many accounts have a tag in common.
+const CLIENT: u64 = 30;
+
 /// A database and its configuration, in a folder that goes with this value. Nothing is due for
 /// days.
 pub struct History {
@@ -53,7 +56,7 @@ impl History {
                 text,
                 "[[account]]\nid = \"{}\"\nlabel = \"{label} {n}\"\ntags = [\"client-{}\"]\n",
                 self.id(n),
-                n % 50
+                n / CLIENT
             )
             .unwrap();
         }
@@ -115,7 +118,7 @@ impl History {
         for n in 1..=self.accounts {
             let id: AccountId = self.id(n).parse().unwrap();
             let slot = self.slot + spread_offset(&id, SPREAD);
-            let (label, tags) = (format!("Account {n}"), format!("[\"client-{}\"]", n % 50));
+            let (label, tags) = (format!("Account {n}"), format!("[\"client-{}\"]", n / CLIENT));
             let last_refresh = (weeks - 1) * self.accounts + n;
             let (next, id) = (slot + WEEK, id.as_str());
             account

@@ -20,7 +20,8 @@ fn scans(past: &Past, sql: &str) -> Vec<String> {
     plan.into_iter()
         .filter(|line| {
             // What a macro or a json_each() lists is a list, and no history.
-            (line.contains("SCAN") && !line.contains("VIRTUAL TABLE") && !line.contains("SCAN ("))
+            let is_list = ["VIRTUAL TABLE", "SCAN (", "CONSTANT ROW"];
+            (line.contains("SCAN") && !is_list.iter().any(|list| line.contains(list)))
                 || line.contains("AUTOMATIC")
         })
         .collect()

@@ -48,6 +48,34 @@ CASE
        END
 end
 
+-- Joins the neighbours of an instant for all counts at once: the snapshots measured as a whole.
+-- Mostly they have every count, and then they are each count's own (see value_of!()).
+macro all_neighbours(at, instant, limit)
+LEFT JOIN _snapshot $at_l ON $at_l.account = a.account AND $at_l.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.refresh_id <= $limit
+    AND b.time <= $instant AND b.suspect < 2
+  ORDER BY b.refresh_id DESC LIMIT 1)
+LEFT JOIN _snapshot $at_u ON $at_u.account = a.account AND $at_u.refresh_id = (
+  SELECT b.refresh_id FROM _snapshot b
+  WHERE b.account = a.account AND b.refresh_id > ifnull($at_l.refresh_id, -9223372036854775807)
+    AND b.suspect < 2
+  ORDER BY b.refresh_id LIMIT 1)
+end
+
+-- The value at an instant whose neighbours all_neighbours!() joined; where they lack the count, its
+-- own are looked for, unless it was never measured (then there is no row `newest`).
+macro value_of(at, count, instant, newest)
+CASE
+         WHEN ($at_l.time IS NULL OR $at_l.measured_$count IS NOT NULL)
+           AND ($at_u.measured_$count IS NOT NULL OR $at_l.time = $instant)
+         THEN value!($at, $count, $instant)
+         WHEN $newest.refresh_id IS NOT NULL THEN (
+           SELECT value!(own, $count, $instant) FROM (SELECT 1)
+           neighbours!(own, $count, a.account, $instant, min($at_l.refresh_id, $newest.refresh_id), $newest))
+       END
+end
+
 -- The newest measured value of a column, before the snapshot l.
 macro last_measured(column)
 (
@@ -58,17 +86,17 @@ macro last_measured(column)
 end
 
 -- An account's weeks or months that were over at its newest measurement n; o is its oldest, and e
--- the last one at or before the end of the period.
+-- and s lie at the end and the start of the period.
 macro periods(calendar, period)
 SELECT who!(),
        w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
 -- each
-       CAST(value!({x}e, {X}, w.to_time) AS INTEGER) AS {X},
-       CAST(value!({x}e, {X}, w.to_time) - value!({x}s, {X}, w.from_time) AS INTEGER) AS {X}_delta,
+       CAST(value_of!(e, {X}, w.to_time, {x}n) AS INTEGER) AS {X},
+       CAST(value_of!(e, {X}, w.to_time, {x}n) - value_of!(s, {X}, w.from_time, {x}n) AS INTEGER) AS {X}_delta,
 -- end
        CAST(ifnull((
          SELECT b.time >= w.from_time FROM _snapshot b
-         WHERE b.account = a.account AND b.refresh_id <= e.refresh_id
+         WHERE b.account = a.account AND b.refresh_id <= e_l.refresh_id
            AND b.suspect < 2 AND b.time < w.to_time
          ORDER BY b.refresh_id DESC LIMIT 1), 0) AS INTEGER) AS is_measured
 FROM _account a
@@ -84,14 +112,8 @@ newest!({x}n, {X}, a.account)
 -- end
 JOIN $calendar w ON w.from_time BETWEEN o.time - 2678400 AND n.time
   AND w.to_time > o.time AND w.to_time <= n.time
-LEFT JOIN _snapshot e ON e.account = a.account AND e.refresh_id = (
-  SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = a.account AND b.suspect < 2 AND b.time <= w.to_time
-  ORDER BY b.refresh_id DESC LIMIT 1)
--- each
-neighbours!({x}e, {X}, a.account, w.to_time, min(e.refresh_id, {x}n.refresh_id), {x}n)
-neighbours!({x}s, {X}, a.account, w.from_time, {x}e_l.refresh_id, {x}n)
--- end
+all_neighbours!(e, w.to_time, n.refresh_id)
+all_neighbours!(s, w.from_time, e_l.refresh_id)
 end
 
 -- Like for like: of each count the accounts whose value is known at both ends. total() and not
