@@ -41,7 +41,7 @@ pub enum InvalidMoment {
     #[error("expected a month, as in 2026-01")]
     Month,
     /// No week.
-    #[error("expected an ISO week, as in 2026-W05")]
+    #[error("expected an ISO week, as in 2026-W05; a year has 52 or 53 of them")]
     Week,
 }
 
@@ -184,6 +184,9 @@ pub enum InvalidPeriod {
         /// When it is asked for.
         now: Time,
     },
+    /// It ends where it begins.
+    #[error("the period is of no length: --since 30d is of thirty days")]
+    Empty,
     /// It ends before it begins.
     #[error("the period ends ({until}) before it begins ({from}): --until comes after --since")]
     Backwards {
@@ -195,6 +198,15 @@ pub enum InvalidPeriod {
 }
 
 impl Wanted {
+    /// The same, beginning so many days before its end where nothing says when it does.
+    #[must_use]
+    pub fn or_last_days(mut self, days: i64) -> Wanted {
+        if self.since.is_none() && (self.month, self.week) == (None, None) {
+            self.since = Some(Moment::Back(days * DAY));
+        }
+        self
+    }
+
     /// The period that is meant at `now`; `None` where nothing was said.
     ///
     /// # Errors
@@ -220,6 +232,9 @@ impl Wanted {
         }
         if self.since.is_none() && self.until.is_none() {
             return Ok(None);
+        }
+        if self.since == Some(Moment::Back(0)) {
+            return Err(InvalidPeriod::Empty);
         }
         let until = self.until.map(|until| match until {
             Moment::Back(seconds) => now.plus(-seconds),
@@ -397,6 +412,18 @@ mod tests {
         assert_eq!(unfinished.before, Some(at("2026-12-01T00:00:00Z")));
         assert_eq!(Wanted::default().period(NOW), Ok(None));
         let refused = |wanted: Wanted| wanted.period(NOW).expect_err("none").to_string();
+        assert_eq!(
+            refused(wanted(Some("0d"), None)),
+            "the period is of no length: --since 30d is of thirty days"
+        );
+        for (said, begin) in [
+            (wanted(None, Some("2026-12")), "2026-11-24T00:00:00Z"),
+            (wanted(Some("2026-11"), Some("2026-12")), "2026-11-01T00:00:00Z"),
+            (month("2026-12"), "2026-12-01T00:00:00Z"),
+        ] {
+            let period = said.or_last_days(7).period(NOW).expect("valid").expect("one");
+            assert_eq!(period.begin(newest), at(begin));
+        }
         assert_eq!(
             refused(month("2027-02")),
             "the period begins 2027-02-01T00:00:00Z, in the future (it is 2027-01-15T08:00:00Z): \

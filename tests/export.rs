@@ -105,3 +105,21 @@ fn a_closed_pipe_is_no_error() {
         assert_eq!((ended.status.code(), ended.stderr.len()), (Some(0), 0), "{format}");
     }
 }
+
+/// From week 1 to week 4, across the end of January.
+#[test]
+fn a_hole_is_of_every_period_that_it_reaches_into() {
+    let past = Past::new();
+    past.series("clx1", "Guru", "guru", &[(0, 1), (7, 2), (28, 3)]);
+    for (period, holes) in [
+        (&["--month", "2026-01"][..], 1),
+        (&["--month", "2026-02"], 1),
+        (&["--week", "2026-W04"], 1),
+        (&["--until", "2026-01-12T06:00:00Z"], 0),
+        (&["--since", "2026-02-02T06:00:00Z"], 0),
+        (&["--since", "2026-02-02"], 1),
+    ] {
+        let told = past.told(&[&["export", "--view", "gaps"], period].concat());
+        assert_eq!(told.lines().count() - 1, holes, "{period:?}");
+    }
+}

@@ -19,7 +19,11 @@ pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> 
     let look = reader.look()?;
     let selection = args.selection.selection();
     check(&look, &selection)?;
-    let period = match period(&look, args.period.wanted(), now)? {
+    let mut wanted = args.period.wanted();
+    if wanted.until.is_some() {
+        wanted = wanted.or_last_days(7);
+    }
+    let period = match period(&look, wanted, now)? {
         Some(period) => period,
         // A week before the history began is nothing that somebody typed: it is empty.
         None => match (Wanted { week: Week::last_over(now), ..Wanted::default() }).period(now)? {

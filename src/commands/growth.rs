@@ -9,7 +9,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::{check, period, say_unfinished};
 use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
-use crate::period::{Beginning, Moment, Period};
+use crate::period::{Beginning, Period};
 use crate::report::{
     Cell, Column, Csv, Grouped, MOST_USE, Shape, Signed, Sparkline, Table, narrowed, terminal,
 };
@@ -33,10 +33,7 @@ pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> 
     let now = clock::now().time();
     let mut reader = Reader::open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
-    let mut wanted = args.period.wanted();
-    if wanted.since.is_none() && (wanted.month, wanted.week) == (None, None) {
-        wanted.since = Some(Moment::Back(USUAL_DAYS * 86_400));
-    }
+    let wanted = args.period.wanted().or_last_days(USUAL_DAYS);
     let Some(period) = period(&look, wanted, now)? else { return Ok(Done::Well) };
     let selection = args.selection.selection();
     check(&look, &selection)?;

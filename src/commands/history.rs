@@ -66,11 +66,12 @@ fn find(look: &ReadTx<'_>, name: &str) -> Result<AccountRef, CommandError> {
     }))
 }
 
-const COLUMNS: [&str; 20] = [
-    "refresh_id",
+const COLUMNS: [&str; 23] = [
     "account_id",
+    "name",
     "label",
     "username",
+    "platform",
     "time_utc",
     "gap_days",
     "followers",
@@ -87,6 +88,8 @@ const COLUMNS: [&str; 20] = [
     "videos_pct_per_7d",
     "engagement_rate",
     "is_suspect",
+    "suspect",
+    "refresh_id",
 ];
 
 impl History {
@@ -95,10 +98,11 @@ impl History {
         for point in &self.points {
             let Point { followers, likes, videos, .. } = point;
             csv.row(&[
-                Cell::Whole(point.refresh.0),
                 Cell::Id(&self.account.id),
+                Cell::Text(&self.account.name),
                 (&self.account.label).into(),
                 (&self.account.username).into(),
+                (&self.account.platform).into(),
                 Cell::Time(point.time),
                 point.gap_days.into(),
                 followers.value.into(),
@@ -114,7 +118,9 @@ impl History {
                 videos.per_7d.into(),
                 videos.pct_per_7d.into(),
                 point.engagement_rate.into(),
-                Cell::Flag(point.is_suspect),
+                Cell::Flag(point.suspect.is_some()),
+                (&point.suspect).into(),
+                Cell::Whole(point.refresh.0),
             ])?;
         }
         csv.finish()
@@ -124,6 +130,7 @@ impl History {
         let utc = |time: Time| time.to_string();
         json!({
             "account_id": self.account.id,
+            "name": self.account.name,
             "label": self.account.label,
             "username": self.account.username,
             "platform": self.account.platform,
@@ -136,7 +143,8 @@ impl History {
                     "time_utc": utc(point.time),
                     "gap_days": point.gap_days,
                     "engagement_rate": point.engagement_rate,
-                    "is_suspect": point.is_suspect,
+                    "is_suspect": point.suspect.is_some(),
+                    "suspect": point.suspect,
                 });
                 for (name, change) in [
                     ("followers", point.followers),
@@ -162,7 +170,7 @@ impl History {
         if self.points.is_empty() {
             return writeln!(out, "{}", self.nothing());
         }
-        let is_suspect = self.points.iter().any(|point| point.is_suspect);
+        let is_suspect = self.points.iter().any(|point| point.suspect.is_some());
         let measured = |count: fn(&Point) -> Change| {
             let measured = self.points.iter().filter(|point| count(point).is_measured);
             measured.filter_map(|p| Some((p.time, count(p).value?))).collect::<Vec<_>>()
@@ -244,7 +252,7 @@ impl History {
             }
             let mut cells = vec![point.time.utc().strftime(format).to_string()];
             cells.extend(columns.iter().map(|column| (column.cell)(point)));
-            if point.is_suspect {
+            if point.suspect.is_some() {
                 cells.push("?".to_owned());
             }
             table.row(cells);

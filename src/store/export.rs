@@ -87,8 +87,10 @@ fn quoted(name: &str) -> String {
 fn question(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
     let has = |name: &str| columns.iter().any(|column| column == name);
     let mut conditions = Vec::new();
-    // A week, a month and a hole have two ends; what has one time is before the end.
+    // A week or a month lies in the period, and a hole reaches into it; what has one time is before
+    // the end.
     let (begin, end) = match () {
+        () if rows.view == "gaps" => ("to_time > :from", "from_time < :until"),
         () if has("time") => ("time >= :from", "time < :until"),
         () if has("from_time") => ("from_time >= :from", "to_time <= :until"),
         () if has("started_time") => ("started_time >= :from", "started_time < :until"),

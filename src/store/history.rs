@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row};
 use crate::clock::Time;
 use crate::selection::nearest;
 use crate::store::ledger::{AccountKey, RefreshId};
-use crate::store::{ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError, schema};
 
 /// An account whose history may be asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub struct AccountRef {
     pub key: AccountKey,
     /// Its id.
     pub id: String,
+    /// The label, else the display name, else the handle, else the id.
+    pub name: String,
     /// What the person calls it.
     pub label: Option<String>,
     /// Its handle.
@@ -51,7 +53,7 @@ pub struct Change {
 }
 
 /// A snapshot in an account's series.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Point {
     /// Its line in the ledger.
     pub refresh: RefreshId,
@@ -67,8 +69,8 @@ pub struct Point {
     pub videos: Change,
     /// The vendor's engagement rate.
     pub engagement_rate: Option<f64>,
-    /// Whether its values take no part in growth.
-    pub is_suspect: bool,
+    /// What speaks against it: `zero`, `cached`, `clock`.
+    pub suspect: Option<String>,
 }
 
 /// A hole in a series.
@@ -82,17 +84,18 @@ pub struct Gap {
     pub days: f64,
 }
 
-const SUBJECT: &str = "SELECT a.account, a.account_id, a.label, p.username, p.platform, a.next_due
+const SUBJECT: &str = "SELECT a.account, who!(), a.next_due
     FROM _account a LEFT JOIN _profile p ON p.account = a.account";
 
 fn subject(row: &Row<'_>) -> rusqlite::Result<AccountRef> {
     Ok(AccountRef {
         key: AccountKey(row.get(0)?),
         id: row.get(1)?,
-        label: row.get(2)?,
-        username: row.get(3)?,
-        platform: row.get(4)?,
-        next_due: row.get::<_, Option<i64>>(5)?.map(Time),
+        name: row.get(2)?,
+        label: row.get(3)?,
+        username: row.get(4)?,
+        platform: row.get(5)?,
+        next_due: row.get::<_, Option<i64>>(6)?.map(Time),
     })
 }
 
@@ -113,13 +116,18 @@ impl ReadTx<'_> {
         let handle = name.strip_prefix('@').unwrap_or(name);
         let by_id = self
             .tx
-            .query_row(&format!("{SUBJECT} WHERE a.account_id = ?1"), [name], subject)
+            .query_row(
+                &schema::question(&format!("{SUBJECT} WHERE a.account_id = ?1\n")),
+                [name],
+                subject,
+            )
             .optional()?;
         if let Some(found) = by_id {
             return Ok(Named::One(found));
         }
         for (column, text) in [("a.label", name), ("p.username", handle)] {
-            let sql = format!("{SUBJECT} WHERE {column} = ?1 ORDER BY a.account");
+            let sql = format!("{SUBJECT} WHERE {column} = ?1 ORDER BY a.account\n");
+            let sql = schema::question(&sql);
             let mut found: Vec<AccountRef> =
                 self.tx.prepare(&sql)?.query_map([text], subject)?.collect::<Result<_, _>>()?;
             match found.len() {
@@ -153,7 +161,7 @@ impl ReadTx<'_> {
                     s.measured_likes IS NOT NULL,
                     g.videos, g.videos_delta, g.videos_per_7d, g.videos_pct_per_7d,
                     s.measured_videos IS NOT NULL,
-                    s.engagement_rate, g.is_suspect
+                    s.engagement_rate, g.suspect
              FROM _account a
              JOIN _snapshot s ON s.account = a.account
              JOIN growth g ON g.refresh_id = s.refresh_id
@@ -168,7 +176,7 @@ impl ReadTx<'_> {
                 likes: change(row, 8)?,
                 videos: change(row, 13)?,
                 engagement_rate: row.get(18)?,
-                is_suspect: row.get(19)?,
+                suspect: row.get(19)?,
             })
         })?;
         Ok(points.collect::<Result<_, _>>()?)

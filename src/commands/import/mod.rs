@@ -1,0 +1,243 @@
+//! `growthd import`: older history from a spreadsheet or another tracker.
+
+mod cells;
+mod columns;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::cli::ImportArgs;
+use crate::clock::{self, Time};
+use crate::commands::{CommandError, Done};
+use crate::config::Config;
+use crate::measurement::Measurement;
+use crate::report::{Grouped, Printable};
+use crate::store::{AccountKey, AccountRef, Creation, Named, ReadTx, Reader, Store, StoreError};
+
+use cells::{count, instant};
+use columns::{COUNTS, Columns, delimiter};
+
+/// What is to be put before one account's first snapshot.
+struct Series {
+    account: AccountRef,
+    /// Its first snapshot.
+    first: Option<Time>,
+    rows: Vec<(Time, Measurement)>,
+    /// Whether it was said that its lines are not in the order of time.
+    is_unordered: bool,
+}
+
+/// Everything that a file says, or everything that is wrong with it.
+#[derive(Default)]
+struct Import {
+    series: BTreeMap<i64, Series>,
+    /// What was found for each name: a file names few, often.
+    names: HashMap<String, Result<AccountKey, String>>,
+    /// The headings of the columns that are not read.
+    others: Vec<String>,
+    problems: Vec<String>,
+}
+
+/// Reads a file, and writes what it says where that is asked for.
+pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> {
+    let now = clock::now().time();
+    let database = &config.database.path;
+    if !args.write {
+        let mut reader = Reader::open_up_to_date(database)?;
+        let found = read(&reader.look()?, &args.file, now)?;
+        found.say("would be imported; nothing is written without --write", &mut io::stdout())?;
+        return Ok(Done::Well);
+    }
+    // It writes, and so takes the lock that a running daemon has.
+    let mut store = Store::open(database, Creation::Refused)?;
+    let found = read(&store.look()?, &args.file, now)?;
+    let tx = store.begin()?;
+    for series in found.series.values() {
+        tx.import(series.account.key, &series.rows)?;
+    }
+    tx.commit()?;
+    found.say("imported", &mut io::stdout())?;
+    Ok(Done::Well)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", Grouped(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+/// Reads the file whole, and holds every line against the history.
+fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError> {
+    let shown = Printable(&path.to_string_lossy()).to_string();
+    let bytes = fs::read(path).map_err(|error| CommandError::Usage(format!("{shown}: {error}")))?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        let why = "is not UTF-8: in a spreadsheet, save it as \"CSV UTF-8\"";
+        return Err(CommandError::Usage(format!("{shown} {why}")));
+    };
+    // Spreadsheets put a byte-order mark in front.
+    let text = text.trim_start_matches('\u{feff}');
+    let mut csv = csv::ReaderBuilder::new()
+        .delimiter(delimiter(text))
+        .trim(csv::Trim::All)
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let headings = csv::StringRecord::clone(
+        csv.headers().map_err(|error| CommandError::Usage(format!("{shown}: {error}")))?,
+    );
+    let columns = Columns::of(&headings).map_err(|problems| {
+        CommandError::Problems(problems.iter().map(|why| format!("{shown}:1: {why}")).collect())
+    })?;
+    let mut import = Import { others: columns.others.clone(), ..Import::default() };
+    for record in csv.records() {
+        let (line, taken) = match record {
+            Ok(record) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                let taken = match (record.len(), headings.len()) {
+                    (found, expected) if found != expected => {
+                        Err(format!("it has {}, and {expected} headings", counted(found, "cell")))
+                    }
+                    _ => import.take(look, &columns, &record, now)?,
+                };
+                (line, taken)
+            }
+            Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
+        };
+        import.problems.extend(taken.err().map(|why| format!("{shown}:{line}: {why}")));
+    }
+    if !import.problems.is_empty() {
+        return Err(CommandError::Problems(import.problems));
+    }
+    if import.series.is_empty() {
+        return Err(CommandError::Usage(format!("{shown}: there is no line below the headings")));
+    }
+    Ok(import)
+}
+
+/// The account that a name means, or why it means none.
+fn find(look: &ReadTx<'_>, name: &str) -> Result<Result<AccountRef, String>, StoreError> {
+    let shown = Printable(name);
+    Ok(match look.named(name)? {
+        Named::One(account) => Ok(account),
+        Named::Several(ids) => Err(format!("{shown} names several accounts: {}", ids.join(", "))),
+        Named::Nobody(_) if name.is_empty() => Err("it names no account".to_owned()),
+        Named::Nobody(None) => Err(format!("there is no account {shown}")),
+        Named::Nobody(Some(nearest)) => {
+            let nearest = Printable(&nearest);
+            Err(format!("there is no account {shown}; did you mean {nearest}?"))
+        }
+    })
+}
+
+impl Import {
+    fn say(&self, what: &str, out: &mut impl Write) -> io::Result<()> {
+        let mut snapshots = 0;
+        for Series { account, rows, .. } in self.series.values() {
+            let name = Printable(&account.name);
+            if let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) {
+                writeln!(
+                    out,
+                    "{name}: {} from {first} to {last}",
+                    counted(rows.len(), "snapshot")
+                )?;
+            }
+            snapshots += rows.len();
+        }
+        if !self.others.is_empty() {
+            writeln!(out, "not read: {}", self.others.join(", "))?;
+        }
+        let accounts = counted(self.series.len(), "account");
+        writeln!(out, "{} of {accounts} {what}", counted(snapshots, "snapshot"))
+    }
+
+    /// Takes a line of the file; answers what is wrong with it, if anything is.
+    fn take(
+        &mut self,
+        look: &ReadTx<'_>,
+        columns: &Columns,
+        record: &csv::StringRecord,
+        now: Time,
+    ) -> Result<Result<(), String>, StoreError> {
+        let cell = |place: usize| record.get(place).unwrap_or_default();
+        let key = match self.key(look, cell(columns.account))? {
+            Ok(key) => key,
+            Err(why) => return Ok(Err(why)),
+        };
+        let told = instant(cell(columns.time))
+            .ok_or_else(|| {
+                format!(
+                    "{:?} is no time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
+                    cell(columns.time)
+                )
+            })
+            .and_then(|time| Ok((time, counts(columns, cell)?)));
+        Ok(told.and_then(|(time, told)| match self.series.get_mut(&key.0) {
+            Some(series) => series.push(time, told, now),
+            None => Ok(()),
+        }))
+    }
+
+    /// The account that a name means, whose series is there from then on.
+    fn key(
+        &mut self,
+        look: &ReadTx<'_>,
+        name: &str,
+    ) -> Result<Result<AccountKey, String>, StoreError> {
+        if let Some(known) = self.names.get(name) {
+            return Ok(known.clone());
+        }
+        let found = match find(look, name)? {
+            Ok(account) => {
+                let (key, first) = (account.key, look.first_snapshot(account.key)?);
+                let rows = Vec::new();
+                let series = Series { account, first, rows, is_unordered: false };
+                self.series.entry(key.0).or_insert(series);
+                Ok(key)
+            }
+            Err(why) => Err(why),
+        };
+        self.names.insert(name.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
+fn counts<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Measurement, String> {
+    let mut told = Measurement::default();
+    let fields = [&mut told.followers, &mut told.following, &mut told.videos, &mut told.likes];
+    for ((name, place), field) in COUNTS.iter().zip(columns.counts).zip(fields) {
+        let Some(text) = place.map(&cell).filter(|text| !text.is_empty()) else { continue };
+        *field =
+            Some(count(text).ok_or_else(|| {
+                format!("its {name}, {text:?}, are no count: expected digits alone")
+            })?);
+    }
+    match told.counts() == [None; COUNTS.len()] {
+        true => Err("it has no count".to_owned()),
+        false => Ok(told),
+    }
+}
+
+impl Series {
+    /// Appends a line, or says why it cannot be.
+    fn push(&mut self, time: Time, told: Measurement, now: Time) -> Result<(), String> {
+        if time > now {
+            return Err(format!("{time} lies in the future"));
+        }
+        if let Some(first) = self.first.filter(|first| time >= *first) {
+            return Err(format!("{time} is not before the account's first snapshot, {first}"));
+        }
+        match self.rows.last() {
+            Some((last, _)) if *last == time => Err(format!("{time} is there twice")),
+            // Of a file with the newest line first, that is said once and not of every line.
+            Some((last, _)) if *last > time && !self.is_unordered => {
+                self.is_unordered = true;
+                Err(format!("{time} goes back behind {last}: the oldest line comes first"))
+            }
+            Some((last, _)) if *last > time => Ok(()),
+            _ => {
+                self.rows.push((time, told));
+                Ok(())
+            }
+        }
+    }
+}
