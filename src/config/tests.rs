@@ -455,6 +455,17 @@ fn assert_inside(bytes: &[u8]) {
     assert!(problems.count() > 0 && !format!("{problems:#}").is_empty());
 }
 
+#[test]
+fn no_gap_in_a_good_file_is_too_much() {
+    let whole = uncommented_example().into_bytes();
+    for at in (0..whole.len()).step_by(23) {
+        let mut bytes = whole.clone();
+        bytes.drain(at..(at + 5).min(whole.len()));
+        assert_inside(&bytes);
+    }
+    assert_inside(b".\n[[account]]\n\"");
+}
+
 proptest! {
     #[test]
     fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
