@@ -47,6 +47,21 @@ pub struct Replacement {
     file: NamedTempFile,
     /// Whether it lies where it cannot be renamed from.
     is_elsewhere: bool,
+    _beside: Beside,
+}
+
+/// What SQLite may have left beside a file that it could not finish: removed with it.
+#[derive(Debug)]
+struct Beside(PathBuf);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        for suffix in BESIDE {
+            let mut name = self.0.as_os_str().to_owned();
+            name.push(suffix);
+            fs::remove_file(name).ok();
+        }
+    }
 }
 
 impl Replacement {
@@ -76,7 +91,8 @@ impl Replacement {
         if let Some(there) = &there {
             take_over(there, &target, file.as_file());
         }
-        Ok(Replacement { target, file, is_elsewhere })
+        let beside = Beside(file.path().to_owned());
+        Ok(Replacement { target, file, is_elsewhere, _beside: beside })
     }
 
     /// Where it lies until it is finished.
@@ -99,7 +115,7 @@ impl Replacement {
     /// # Errors
     /// A file has come there meanwhile and may not be replaced, or the disk fails.
     pub fn finish(self, replace: Replace) -> io::Result<Placed> {
-        let Replacement { target, mut file, is_elsewhere } = self;
+        let Replacement { target, mut file, is_elsewhere, _beside } = self;
         file.as_file().sync_all()?;
         if is_elsewhere {
             return overwrite(&target, file.as_file_mut());
@@ -205,9 +221,7 @@ fn remove_leftovers(folder: &Path) {
         let Ok(file) = File::open(&path) else { continue };
         if file.try_lock().is_ok() {
             fs::remove_file(&path).ok();
-            for suffix in BESIDE {
-                fs::remove_file(folder.join(format!("{name}{suffix}"))).ok();
-            }
+            drop(Beside(path));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
-use crate::harness::{Ended, is_root};
+use crate::harness::{Ended, can_mount, is_root};
 use crate::past::Past;
 
 fn history() -> Past {
@@ -172,6 +172,23 @@ fn a_backup_that_was_killed_is_gone_after_the_next() {
         .filter(|name| name.starts_with(".growthd-"))
         .collect();
     assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn a_backup_that_does_not_fit_leaves_nothing() {
+    if !can_mount() {
+        println!("skipped: nothing can be mounted here");
+        return;
+    }
+    let past = history();
+    fs::create_dir(past.file("small")).expect("a folder");
+    let script = "mount -t tmpfs -o size=64k none small && \"$0\" backup small/copy.db; code=$?; \
+                  ls -A small; exit $code";
+    let mut unshare = Command::new("unshare");
+    unshare.current_dir(past.path().parent().expect("a folder")).stdin(Stdio::null());
+    unshare.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_growthd")]);
+    let ended = Ended::of(unshare).with_code(74);
+    assert_eq!(ended.line(), "growthd: small/copy.db cannot be written: no storage space");
 }
 
 #[test]

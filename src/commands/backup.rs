@@ -1,5 +1,6 @@
 //! `growthd backup`: a consistent copy, while the daemon runs.
 
+use std::io;
 use std::path::Path;
 
 use crate::clock;
@@ -21,7 +22,14 @@ pub fn backup(
     let database = &config.database.path;
     let reader = Reader::open(database)?;
     let target = Target::begin(path, config, replace)?;
-    reader.copy_to(target.temporary())?;
+    reader.copy_to(target.temporary()).map_err(|error| match error.is_full() {
+        // The copy's disk: the database is only read.
+        true => {
+            let source = io::ErrorKind::StorageFull.into();
+            CommandError::from(TargetError::Write { path: path.to_owned(), source })
+        }
+        false => error.into(),
+    })?;
     target.finish(replace)?;
     let snapshots = Reader::open(path)?.look()?.totals()?.snapshots;
     let noted = LastBackup::note(database, clock::now().time(), again_within.map(Span::seconds));

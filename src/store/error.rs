@@ -115,6 +115,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a disk has no room.
+    pub fn is_full(&self) -> bool {
+        let full = Some(rusqlite::ErrorCode::DiskFull);
+        matches!(self, StoreError::Sqlite(error) if error.sqlite_error_code() == full)
+    }
+
     /// Whether others hold the database for a moment, so that trying again may help.
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode;
