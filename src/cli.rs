@@ -216,6 +216,9 @@ pub struct RefreshArgs {
 pub struct HistoryArgs {
     /// Account id, label or username
     pub account: String,
+    /// List every snapshot under the charts, and not the newest alone
+    #[arg(long)]
+    pub all: bool,
     #[command(flatten)]
     pub period: PeriodArgs,
     #[command(flatten)]

@@ -179,3 +179,28 @@ fn without_a_database_it_says_so() {
     }
     assert!(!past.file("copy.db").exists());
 }
+
+#[test]
+fn a_former_handle_still_names_its_account() {
+    let past = guru();
+    past.run(&format!(
+        "INSERT INTO _profile_change VALUES (1, 3, {}, 'username', 'old_guru', 'guru')",
+        START + 14 * DAY
+    ));
+    for name in ["old_guru", "@old_guru"] {
+        assert!(past.told(&["history", name]).starts_with("Fitness Guru"), "{name}");
+    }
+}
+
+#[test]
+fn of_a_daily_account_the_newest_are_listed_and_all_on_demand() {
+    let past = Past::new();
+    let days: Vec<(i64, i64)> = (0..90).map(|day| (day, 1000 + day)).collect();
+    past.series("clx1", "Daily", "daily", &days);
+    let told = past.told(&["history", "clx1"]);
+    assert!(told.lines().count() < 40, "{told}");
+    assert!(told.contains("\n2026-04-04 06:00") && !told.contains("\n2026-03-01 06:00"), "{told}");
+    assert!(told.ends_with("\nthe newest 20 of 90; --all lists them all\n"), "{told}");
+    let all = past.told(&["history", "clx1", "--all"]);
+    assert!(all.contains("\n2026-01-05 06:00") && !all.contains("--all"), "{all}");
+}

@@ -23,6 +23,9 @@ struct History {
     now: Time,
 }
 
+/// Snapshots that are listed unless all are asked for: so many that the chart stays in sight.
+const LISTED: usize = 20;
+
 /// Tells an account's history.
 pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
@@ -45,7 +48,10 @@ pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError
     match args.form.form() {
         Form::Json => print_json(&history.json())?,
         Form::Csv => history.write_csv(output::stdout())?,
-        Form::Text => history.print(&mut io::stdout().lock(), terminal::width())?,
+        Form::Text => {
+            let rows = if args.all { usize::MAX } else { LISTED };
+            history.print(&mut io::stdout().lock(), terminal::width(), rows)?;
+        }
     }
     Ok(Done::Well)
 }
@@ -165,7 +171,7 @@ impl History {
         })
     }
 
-    fn print(&self, out: &mut impl Write, width: usize) -> io::Result<()> {
+    fn print(&self, out: &mut impl Write, width: usize, rows: usize) -> io::Result<()> {
         writeln!(out, "{}", self.title())?;
         if self.points.is_empty() {
             return writeln!(out, "{}", self.nothing());
@@ -186,7 +192,11 @@ impl History {
                 write!(out, "{}", Chart { values: &values, gaps: &gaps, width })?;
             }
         }
-        write!(out, "\n{}", self.table(width))?;
+        let unlisted = self.points.len().saturating_sub(rows);
+        write!(out, "\n{}", self.table(&self.points[unlisted..], width))?;
+        if unlisted > 0 {
+            writeln!(out, "\nthe newest {rows} of {}; --all lists them all", self.points.len())?;
+        }
         if is_suspect {
             writeln!(out, "\n? suspect: shown, and no part of any change (see docs/history.md)")?;
         }
@@ -219,10 +229,10 @@ impl History {
     }
 
     /// The table with as many of its columns as fit; those of the least use go first.
-    fn table(&self, width: usize) -> Table {
+    fn table(&self, points: &[Point], width: usize) -> Table {
         let mut columns = COLUMNS_SHOWN.to_vec();
         loop {
-            let table = self.table_of(&columns);
+            let table = self.table_of(points, &columns);
             let expendable = columns.iter().map(|column| column.use_of).min().unwrap_or(0);
             if table.width() <= width || expendable == MOST_USE {
                 return table;
@@ -240,13 +250,13 @@ impl History {
         }
     }
 
-    fn table_of(&self, columns: &[Column]) -> Table {
+    fn table_of(&self, points: &[Point], columns: &[Column]) -> Table {
         let mut headings = vec!["TIME (UTC)"];
         headings.extend(columns.iter().map(|column| column.heading));
         let numbers = 1..headings.len();
         let mut table = Table::new(&headings).with_numbers(numbers);
         let format = self.time_format();
-        for point in &self.points {
+        for point in points {
             if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
                 table.row([format!("  gap: {:.1} days", gap.days)]);
             }

@@ -1,6 +1,6 @@
 //! Where log lines go and how they look.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::EnvFilter;
@@ -11,6 +11,7 @@ use crate::cli::LogFormat;
 use crate::commands::CommandError;
 use crate::commands::journald::{Journal, JournalLayer};
 use crate::log_queue::{LogQueue, Stderr};
+use crate::report::terminal;
 
 const VARIABLE: &str = "GROWTHD_LOG";
 
@@ -49,7 +50,7 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
     match format {
         LogFormat::Json => lines.json().flatten_event(true).init(),
         LogFormat::Text => {
-            lines.with_ansi(io::stderr().is_terminal()).with_target(false).init();
+            lines.with_ansi(terminal::is_colourful(&io::stderr())).with_target(false).init();
         }
     }
     log_panics();

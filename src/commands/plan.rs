@@ -50,7 +50,7 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
         Column::new("LABEL", Shape::Name, MOST_USE),
         Column::new("NEXT", Shape::Text, MOST_USE),
         Column::new("", Shape::Text, 1),
-        Column::new("WHY", Shape::Text, MOST_USE),
+        Column::new("WHY", Shape::Text, 2),
         Column::new("THEN", Shape::Text, 0),
     ];
     for account in &accounts {

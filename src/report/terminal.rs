@@ -24,6 +24,40 @@ pub fn width() -> usize {
     if columns == 0 { DEFAULT_WIDTH } else { columns.max(LEAST_WIDTH) }
 }
 
+/// Whether colours may be written there: to a terminal, unless `NO_COLOR` or `TERM=dumb` forbid it.
+pub fn is_colourful(out: &impl IsTerminal) -> bool {
+    let forbids = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    out.is_terminal() && !forbids && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// A line of which the first word, of so many columns, stands out where colours may be written; and
+/// broken between words where a terminal would break it anywhere.
+pub fn warning(line: &str, word: usize) -> String {
+    let out = io::stdout();
+    let line = if out.is_terminal() { broken(line, word, width()) } else { line.to_owned() };
+    match line.split_at_checked(word) {
+        Some((first, rest)) if is_colourful(&out) => format!("\u{1b}[1;31m{first}\u{1b}[0m{rest}"),
+        _ => line,
+    }
+}
+
+/// A text in lines of at most `width` columns, all but the first of which begin with a margin.
+fn broken(text: &str, margin: usize, width: usize) -> String {
+    let mut lines = String::new();
+    let mut taken = 0;
+    for word in text.split_inclusive(' ') {
+        if taken > margin && taken + word.trim_end().width() > width {
+            lines.truncate(lines.trim_end().len());
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', margin));
+            taken = margin;
+        }
+        lines.push_str(word);
+        taken += word.width();
+    }
+    lines
+}
+
 /// A text from outside, safe to show, in at most `width` columns.
 pub fn fitted(text: &str, width: usize) -> String {
     let shown = Printable(text).to_string();
@@ -46,6 +80,16 @@ pub fn fitted(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_is_broken_between_words() {
+        let line = "FAILING    clx1 (Guru) since 2026: HTTP 404: not found at all";
+        assert_eq!(
+            broken(line, 11, 34),
+            "FAILING    clx1 (Guru) since 2026:\n           HTTP 404: not found at\n           all"
+        );
+        assert_eq!(broken(line, 11, 80), line);
+    }
 
     #[test]
     fn a_text_is_cut_by_what_is_seen_of_it() {

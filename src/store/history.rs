@@ -111,7 +111,7 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
 
 impl ReadTx<'_> {
     /// The account that `name` means: its id, else its label, else its username (with or without
-    /// an `@`).
+    /// an `@`), else one that it had before.
     pub fn named(&self, name: &str) -> Result<Named, StoreError> {
         let handle = name.strip_prefix('@').unwrap_or(name);
         let by_id = self
@@ -136,7 +136,18 @@ impl ReadTx<'_> {
                 _ => return Ok(Named::Several(found.into_iter().map(|found| found.id).collect())),
             }
         }
-        Ok(Named::Nobody(self.nearest(handle)?))
+        let mut former = self.tx.prepare(&format!(
+            "{SUBJECT} WHERE a.account IN (
+               SELECT c.account FROM _profile_change c WHERE c.field = 'username' AND c.old = ?1)
+             ORDER BY a.account"
+        ))?;
+        let mut found: Vec<AccountRef> =
+            former.query_map([handle], subject)?.collect::<Result<_, _>>()?;
+        Ok(match found.len() {
+            0 => Named::Nobody(self.nearest(handle)?),
+            1 => found.pop().map_or(Named::Nobody(None), Named::One),
+            _ => Named::Several(found.into_iter().map(|found| found.id).collect()),
+        })
     }
 
     /// The id, label or username that is written most like `name`, if any is.

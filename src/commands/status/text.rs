@@ -4,7 +4,13 @@ use std::io::{self, Write};
 
 use super::reason::Verdict;
 use super::{BudgetUse, Daemon, LISTED, Scope, Status};
-use crate::report::{Ago, Grouped, In, Printable, Table};
+use crate::report::{
+    Ago, Column, Grouped, In, MOST_USE, Printable, Shape, Table, narrowed, terminal,
+};
+
+/// Columns of what stands before every line's text.
+const MARGIN: usize = 11;
+
 use crate::store::{AccountStatus, SCHEMA_VERSION, Totals};
 
 impl Status<'_> {
@@ -92,44 +98,54 @@ impl Status<'_> {
     /// What the first line counts, one by one.
     fn print_attention(&self, out: &mut impl Write) -> io::Result<()> {
         if let Some(breaker) = &self.breaker {
-            writeln!(
-                out,
+            let line = format!(
                 "BREAKER    open since {}: {}; the next probe is {}{}",
                 breaker.since,
                 Printable(&breaker.reason),
                 In { time: breaker.next_probe(self.now), now: self.now },
                 if breaker.is_about_to_tell() { ", and will tell" } else { "" }
-            )?;
+            );
+            writeln!(out, "{}", terminal::warning(&line, MARGIN))?;
         }
         for account in self.overdue() {
             let since = account.owed_since.unwrap_or(self.now);
             let error = account.last_error.as_deref().unwrap_or("not tried yet");
-            writeln!(out, "OVERDUE    {} since {since}: {}", name(account), Printable(error))?;
+            let line = format!("OVERDUE    {} since {since}: {}", name(account), Printable(error));
+            writeln!(out, "{}", terminal::warning(&line, MARGIN))?;
         }
         for account in self.failing() {
             let since = account.failing_since.unwrap_or(self.now);
             let error = account.last_error.as_deref().unwrap_or_default();
-            writeln!(out, "FAILING    {} since {since}: {}", name(account), Printable(error))?;
+            let line = format!("FAILING    {} since {since}: {}", name(account), Printable(error));
+            writeln!(out, "{}", terminal::warning(&line, MARGIN))?;
         }
         Ok(())
     }
 
     fn table(&self) -> Table {
-        let mut table = Table::new(&["ACCOUNT", "LABEL", "FOLLOWERS", "LAST", "NEXT", "STATE"]);
-        for account in &self.accounts {
+        let ago = |time| Ago { time, now: self.now }.to_string();
+        let next = |time| In { time, now: self.now }.to_string();
+        let label = |account: &AccountStatus| {
             let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or("-");
-            let ago = |time| Ago { time, now: self.now }.to_string();
-            let next = |time| In { time, now: self.now }.to_string();
-            table.row([
-                account.id.to_string(),
-                Printable(label).to_string(),
-                account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string()),
-                account.last.map_or("never".to_owned(), ago),
-                account.next_due.map_or("-".to_owned(), next),
-                self.state(account).to_owned(),
-            ]);
-        }
-        table
+            Printable(label).to_string()
+        };
+        let followers = |account: &AccountStatus| {
+            account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string())
+        };
+        let column = |heading, shape, use_of, cell: &dyn Fn(&AccountStatus) -> String| {
+            Column::new(heading, shape, use_of).with(self.accounts.iter().map(cell))
+        };
+        let columns = vec![
+            column("ACCOUNT", Shape::Text, MOST_USE, &|account| account.id.to_string()),
+            column("LABEL", Shape::Name, MOST_USE, &label),
+            column("FOLLOWERS", Shape::Text, 1, &followers),
+            column("LAST", Shape::Text, 2, &|account| account.last.map_or("never".to_owned(), ago)),
+            column("NEXT", Shape::Text, 0, &|account| {
+                account.next_due.map_or("-".to_owned(), next)
+            }),
+            column("STATE", Shape::Text, MOST_USE, &|account| self.state(account).to_owned()),
+        ];
+        narrowed(columns, terminal::width())
     }
 }
 
