@@ -10,3 +10,4 @@ mod plans;
 mod queries;
 mod reference;
 mod weekly;
+mod year;
