@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Ended, Settings, Setup, Vendor};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor};
 use crate::scripted_api::Behaviour;
 
 const ADD: [&str; 4] = ["add", "@fitnessguru", "--platform", "tiktok"];
@@ -163,6 +163,25 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);
     assert!(ended.line().contains("is no profile with an @name"), "{ended:?}");
     assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
+fn two_who_add_one_name_at_once_pay_once() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    let slow = Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer));
+    vendor.everywhere(Some(slow));
+    let mut first = Daemon::start(place.command(&ADD));
+    vendor.wait_for_calls(2);
+    let second = place.growthd(&ADD);
+    let mut codes = [first.end(), second.code];
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(1)], "one adds it, the other finds it there: {second:?}");
+    daemon.stop();
+    assert_eq!(place.database().rows(LEDGER), ["a|first|ok|1", "clx123abc|add|ok|1"]);
+    assert_eq!(config(&place).matches("id = \"clx123abc\"").count(), 1);
 }
 
 #[test]

@@ -395,9 +395,10 @@ impl Engine {
         Ok(ids)
     }
 
-    /// Asks for the id of an account known by name.
+    /// Asks for the id of an account known by name. Whoever asks for one that is being looked up
+    /// hears of the call that is on its way.
     pub fn look_up(&mut self, requester: RequesterId, lookup: AccountLookup) {
-        if self.mode != ClaimMode::Nothing {
+        if self.mode != ClaimMode::Nothing && !self.is_looking_up(&lookup.handle) {
             self.requests.push(requester, RefreshRequest::Lookup(Box::new(lookup)));
         }
     }
