@@ -70,17 +70,12 @@ fn a_week_says_the_same_of_its_past_on_every_day() {
     // Each account grows by the same step a week, so that a week, which lies six hours and some
     // seconds before two refreshes, has it too (but the first, whose baseline was an hour early);
     // and the weeks add up.
-    let steps = past.ask(
-        "SELECT max(followers_delta), min(followers_delta) FROM growth GROUP BY account_id ORDER BY 1",
-    );
-    assert_eq!(steps.len(), 9);
-    for row in past.ask(
+    let otherwise = past.ask(
         "WITH step AS (SELECT account_id, max(followers_delta) AS step FROM growth GROUP BY 1)
          SELECT name, week, followers_delta, step FROM weekly JOIN step USING (account_id)
          WHERE from_time > 1768798800 AND abs(followers_delta - step) > 1 + step / 10000",
-    ) {
-        panic!("{row}");
-    }
+    );
+    assert_eq!(otherwise, [""; 0]);
     let added = past.ask(
         "SELECT account_id, sum(w.followers_delta) - (max(w.followers) - min(w.followers - w.followers_delta))
          FROM weekly w WHERE w.followers_delta IS NOT NULL GROUP BY 1",
