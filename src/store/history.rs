@@ -87,6 +87,10 @@ pub struct Gap {
 const SUBJECT: &str = "SELECT a.account, who!(), a.next_due
     FROM _account a LEFT JOIN _profile p ON p.account = a.account";
 
+/// Whose handle it was.
+const FORMER: &str = "a.account IN (
+    SELECT c.account FROM _profile_change c WHERE c.field = 'username' AND c.old = ?1)";
+
 fn subject(row: &Row<'_>) -> rusqlite::Result<AccountRef> {
     Ok(AccountRef {
         key: AccountKey(row.get(0)?),
@@ -125,8 +129,10 @@ impl ReadTx<'_> {
         if let Some(found) = by_id {
             return Ok(Named::One(found));
         }
-        for (column, text) in [("a.label", name), ("p.username", handle)] {
-            let sql = format!("{SUBJECT} WHERE {column} = ?1 ORDER BY a.account\n");
+        for (is_meant, text) in
+            [("a.label = ?1", name), ("p.username = ?1", handle), (FORMER, handle)]
+        {
+            let sql = format!("{SUBJECT} WHERE {is_meant} ORDER BY a.account\n");
             let sql = schema::question(&sql);
             let mut found: Vec<AccountRef> =
                 self.tx.prepare(&sql)?.query_map([text], subject)?.collect::<Result<_, _>>()?;
@@ -136,18 +142,7 @@ impl ReadTx<'_> {
                 _ => return Ok(Named::Several(found.into_iter().map(|found| found.id).collect())),
             }
         }
-        let mut former = self.tx.prepare(&format!(
-            "{SUBJECT} WHERE a.account IN (
-               SELECT c.account FROM _profile_change c WHERE c.field = 'username' AND c.old = ?1)
-             ORDER BY a.account"
-        ))?;
-        let mut found: Vec<AccountRef> =
-            former.query_map([handle], subject)?.collect::<Result<_, _>>()?;
-        Ok(match found.len() {
-            0 => Named::Nobody(self.nearest(handle)?),
-            1 => found.pop().map_or(Named::Nobody(None), Named::One),
-            _ => Named::Several(found.into_iter().map(|found| found.id).collect()),
-        })
+        Ok(Named::Nobody(self.nearest(handle)?))
     }
 
     /// The id, label or username that is written most like `name`, if any is.

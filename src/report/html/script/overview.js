@@ -165,7 +165,7 @@ function showComparison() {
   const end = compared.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
   const whose = isPicked ? 'The accounts ticked in the table' : `The ${compared.length === 1 ? 'only account' : `${compared.length} largest accounts`}; tick others in the table`;
   if (!starts.length || end <= begin) {
-    note.textContent = `${whose}. They have no common history of a week in this time.`;
+    note.textContent = compared.length ? `${whose}. They have no common history of a week in this time.` : 'No history is a week long yet.';
     legend.replaceChildren();
     plot.replaceChildren();
     return;
