@@ -28,6 +28,7 @@ pub enum AccountState {
     /// Watched, and owes `slot`, which could not be served when it came.
     Open {
         /// The last slot that needs no call any more; `None` if its baseline was never served.
+        /// Not before the open one where the schedule was edited since.
         settled: Option<Time>,
         /// The slot.
         slot: Time,
@@ -141,7 +142,7 @@ impl AccountState {
     /// The slot that is open at `now`, when `window` holds the schedule's slots around it.
     pub fn open_slot(self, window: SlotWindow, now: Time) -> Option<Time> {
         match self {
-            AccountState::Open { slot, .. } => Some(slot.max(window.slot)),
+            AccountState::Open { settled, slot, .. } => Some(owed_slot(settled, slot, window)),
             AccountState::Settled { settled, next } if next <= now => {
                 Some(window.slot).filter(|slot| *slot > settled)
             }
@@ -150,16 +151,15 @@ impl AccountState {
         }
     }
 
-    /// The first slot that was open before `slot`, if `slot` replaces it at `now`.
-    pub fn replaced_by(self, slot: Time, now: Time) -> Option<Time> {
-        let open = match self {
+    /// The first slot that was open, and the one that has replaced it by `now`.
+    pub fn replaced(self, window: SlotWindow, now: Time) -> Option<(Time, Time)> {
+        let by = self.open_slot(window, now)?;
+        let first = match self {
             AccountState::Open { slot, .. } => slot,
-            AccountState::Settled { next, .. } if next <= now => next,
-            AccountState::Settled { .. }
-            | AccountState::Baseline { .. }
-            | AccountState::Away(_) => return None,
+            AccountState::Settled { next, .. } => next,
+            AccountState::Baseline { .. } | AccountState::Away(_) => return None,
         };
-        (open < slot).then_some(open)
+        (first < by).then_some((first, by))
     }
 
     /// What was owed is served, passed over or given up: nothing is owed before the slot after
@@ -210,7 +210,7 @@ impl AccountState {
                 None => Owed::Nothing(settled),
             },
             AccountState::Open { settled, slot, retry, .. } => {
-                Owed::Slot(settled, slot.max(window.slot), retry)
+                Owed::Slot(settled, owed_slot(settled, slot, window), retry)
             }
         };
         AccountState::Away(owed)
@@ -221,7 +221,9 @@ impl AccountState {
     pub fn come_back(self, window: SlotWindow, now: Time) -> AccountState {
         match self {
             AccountState::Away(Owed::Baseline(retry)) => AccountState::Baseline { due: now, retry },
-            AccountState::Away(Owed::Slot(settled, slot, retry)) if slot >= window.slot => {
+            AccountState::Away(Owed::Slot(settled, slot, retry))
+                if owed_slot(settled, slot, window) == slot =>
+            {
                 AccountState::Open { settled, slot, due: now, retry }
             }
             AccountState::Away(_) => {
@@ -231,9 +233,9 @@ impl AccountState {
         }
     }
 
-    /// Its schedule changed. What was open stays open; else it waits for the new schedule's next
-    /// slot, unless that would make the time without a snapshot longer than the longer of the two
-    /// intervals: then the new schedule's latest slot is due now.
+    /// Its schedule changed. What was open stays open, until the new schedule's next slot replaces
+    /// it; else it waits for that one, unless that would make the time without a snapshot longer
+    /// than the longer of the two intervals: then the new schedule's latest slot is due now.
     #[must_use]
     pub fn reschedule(self, edit: &Edit) -> AccountState {
         let Edit { old, new, last_measured, now } = *edit;
@@ -241,24 +243,26 @@ impl AccountState {
             AccountState::Baseline { due, retry } => {
                 AccountState::Baseline { due: due.min(new.next), retry }
             }
-            AccountState::Open { settled, slot, due, retry } => {
-                let slot = slot.max(old.slot).max(new.slot);
-                AccountState::Open { settled, slot, due: due.min(new.next), retry }
-            }
+            AccountState::Open { settled, slot, due, retry } => AccountState::Open {
+                settled: settled.max(Some(new.slot)),
+                slot: owed_slot(settled, slot, old),
+                due: due.min(new.next),
+                retry,
+            },
             AccountState::Settled { settled, .. } => {
-                let open = |slot: Time| AccountState::Open {
+                let open = |settled: Time, slot: Time| AccountState::Open {
                     settled: Some(settled),
                     slot,
                     due: now,
                     retry: RetryState::default(),
                 };
                 if let Some(slot) = self.open_slot(old, now) {
-                    return open(slot.max(new.slot));
+                    return open(settled.max(new.slot), slot);
                 }
                 let longest = old.interval().max(new.interval());
                 let since = last_measured.unwrap_or(settled);
                 if new.next.since(since) > longest {
-                    return open(new.slot);
+                    return open(settled, new.slot);
                 }
                 AccountState::Settled { settled: settled.max(new.slot), next: new.next }
             }
@@ -302,6 +306,15 @@ impl AccountState {
             }
             _ => None,
         }
+    }
+}
+
+/// What is owed where `slot` is open: the schedule's latest slot, if that is later and not one up
+/// to which nothing more is owed.
+pub(super) fn owed_slot(settled: Option<Time>, slot: Time, window: SlotWindow) -> Time {
+    match Some(window.slot) <= settled {
+        true => slot,
+        false => slot.max(window.slot),
     }
 }
 

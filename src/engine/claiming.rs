@@ -5,7 +5,7 @@ use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::candidates::Candidates;
 use crate::engine::gate::Gate;
-use crate::engine::replaced::Replaced;
+use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::settling::{NOBODY, set_state};
 use crate::engine::step::{Due, Step};
@@ -268,7 +268,7 @@ impl Claiming<'_, '_> {
             return Ok(());
         }
         let window = account.window(self.schedules, time)?;
-        let due = self.due(&account, window)?;
+        let mut due = self.due(&account, window)?;
         let mut step = due.step(self.progress.up.unwrap_or(time), self.config.catch_up);
         if let Step::Call(cause, Some(slot)) = step {
             if self.tx.is_bought(key, slot)? {
@@ -281,25 +281,11 @@ impl Claiming<'_, '_> {
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
             return Ok(());
         }
-        let slot = match step {
-            Step::Call(_, slot) => slot,
-            Step::Skip(_, slot, _) => Some(slot),
-            Step::Served => None,
-        };
-        if let Some(slot) = slot {
-            self.note_replaced(&mut account, &due, slot)?;
+        if step != Step::Served {
+            self.replace(&mut account, &mut due)?;
         }
         match step {
-            Step::Call(cause, slot) => {
-                if let Some(slot) = slot
-                    && due.replaced(slot, time).is_some()
-                {
-                    let state = due.state.replace(slot);
-                    set_state(&mut account, state, window);
-                    self.tx.save(&account)?;
-                }
-                self.call(&account, cause, slot, window.interval(), room)
-            }
+            Step::Call(cause, slot) => self.call(&account, cause, slot, window.interval(), room),
             Step::Skip(cause, slot, why) => {
                 self.skip(&account, cause, slot, window.interval(), why)?;
                 self.pass(&mut account, due.state, window)
@@ -349,22 +335,19 @@ impl Claiming<'_, '_> {
         }
     }
 
-    /// Writes a line for each slot that `slot` replaces unserved, and that fell due while the
-    /// process was up. The account's row is still to be saved.
-    fn note_replaced(
-        &mut self,
-        account: &mut Account,
-        due: &Due,
-        slot: Time,
-    ) -> Result<(), StoreError> {
-        let time = self.now.time();
-        let Some(open) = due.replaced(slot, time) else { return Ok(()) };
-        account.failure = account.failure.replaced();
-        let alive = self.progress.alive.unwrap_or(time);
-        let replaced = Replaced { open, tried: due.tried, by: slot, alive };
-        replaced.write(self.tx, self.schedules, account, time, self.events)?;
+    /// Where the account's open slot was replaced unserved, says so in the ledger and in its row.
+    fn replace(&mut self, account: &mut Account, due: &mut Due) -> Result<(), StoreError> {
+        let now = self.now.time();
+        let alive = self.progress.alive.unwrap_or(now);
+        let Claiming { tx, schedules, events, .. } = self;
+        let replaced = ReplacedSlots { tx, schedules, events, alive, now };
+        let Some(slot) = replaced.write(account, due.state, due.window)? else { return Ok(()) };
         // What the account owed before its troubles is not what an open breaker would restore.
-        self.tx.forget_troubled(account.key)
+        self.tx.forget_troubled(account.key)?;
+        due.state = due.state.replace(slot);
+        account.failure = account.failure.replaced();
+        set_state(account, due.state, due.window);
+        self.tx.save(account)
     }
 
     /// Now and then, and at a stop, writes what [`Claiming::sweep_replaced`] writes, some accounts
@@ -395,18 +378,13 @@ impl Claiming<'_, '_> {
     /// last account looked at, if there may be more.
     fn sweep_replaced(&mut self, after: AccountKey) -> Result<Option<AccountKey>, StoreError> {
         let time = self.now.time();
-        let accounts = self.tx.due_since(time, after, LOOKED_AT)?;
-        for account in &accounts {
+        let mut accounts = self.tx.due_since(time, after, LOOKED_AT)?;
+        for account in &mut accounts {
             let window = account.window(self.schedules, time)?;
             let next = &mut self.progress.next_replacement;
             *next = next.map(|next| next.min(window.next));
-            let due = self.due(account, window)?;
-            if due.replaced(window.slot, time).is_some() {
-                let mut replaced = account.clone();
-                self.note_replaced(&mut replaced, &due, window.slot)?;
-                set_state(&mut replaced, due.state.replace(window.slot), window);
-                self.tx.save(&replaced)?;
-            }
+            let mut due = self.due(account, window)?;
+            self.replace(account, &mut due)?;
         }
         Ok(accounts.last().map(|last| last.key).filter(|_| accounts.len() == LOOKED_AT))
     }

@@ -52,7 +52,8 @@ impl ClockChange {
 }
 
 impl Settling<'_, '_> {
-    /// Brings accounts back that a clock left in its future. Answers how many.
+    /// Brings accounts back that a clock left in its future, and forgets a pause that was longer
+    /// than any. Answers how many accounts.
     ///
     /// The latest slot is owed then, unless the ledger or a snapshot shows at its claim that it
     /// was served.
@@ -61,6 +62,10 @@ impl Settling<'_, '_> {
             // What they owed before is another clock's.
             self.tx.clear_troubled()?;
             self.has_run = false;
+        }
+        let longest = self.now.plus(self.config.retry.max_delay.max(1));
+        if self.tx.wait()?.is_some_and(|wait| wait.until > longest) {
+            self.tx.set_wait(None)?;
         }
         let horizon = self.now.plus(self.config.retry.max_delay.max(LONGEST_DELAY));
         let mut count = 0;

@@ -58,9 +58,7 @@ impl Gate {
             let probe = open.probe_time(candidate, time);
             gate.not_before(probe.into());
         }
-        if let Some(Wait { until, .. }) = tx.wait()?
-            && until.since(time) <= config.retry.max_delay
-        {
+        if let Some(Wait { until, .. }) = tx.wait()? {
             gate.not_before(until.into());
         }
         if config.requests_per_minute > 0 {

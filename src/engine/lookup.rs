@@ -4,13 +4,15 @@ use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::Time;
 use crate::config::Watched;
 use crate::engine::account_state::AccountState;
-use crate::engine::settling::{Meaning, Settling, verdict};
+use crate::engine::breaker::Trouble;
+use crate::engine::settling::{Meaning, NOBODY, Settling, clock_reason, verdict};
 use crate::engine::{AccountLookup, Event};
 use crate::store::{Account, PendingLine, StoreError};
 
 impl Settling<'_, '_> {
     /// Settles a lookup: its ledger line, and the snapshot that it is. That a name is not found
-    /// is a person's trouble, and says nothing about the vendor.
+    /// is a person's trouble, and says nothing about the vendor; a pause that is asked for and a
+    /// contradicted clock are everybody's.
     pub(super) fn settle_lookup(
         &mut self,
         line: &PendingLine,
@@ -24,10 +26,14 @@ impl Settling<'_, '_> {
         let ResponseKind::Ok(id, measurement) = &response.kind else {
             self.tx.settle(line, None, &settled, arrived)?;
             let why = settled.error.unwrap_or_default();
-            if let Meaning::Throttled(least) = Meaning::of(response) {
-                self.throttled_lookup(least, why.clone())?;
+            self.events.push(Event::NotFound { handle, why: why.clone(), call });
+            match Meaning::of(response) {
+                Meaning::Throttled(least) => self.wait(least, why)?,
+                Meaning::ClockContradicted(seconds) => {
+                    self.vendor_troubled(NOBODY, Trouble::Clock, clock_reason(seconds))?;
+                }
+                Meaning::Ok | Meaning::Trouble(..) => {}
             }
-            self.events.push(Event::NotFound { handle, why, call });
             return Ok(());
         };
         let known = self.tx.account_by_id(id)?;

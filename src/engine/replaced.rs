@@ -2,44 +2,46 @@
 
 use crate::clock::Time;
 use crate::engine::Event;
-use crate::schedule::ScheduleCache;
+use crate::engine::account_state::AccountState;
+use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, Cause, StoreError, WriteTx};
 
 /// How many lines are written at once for one account: a schedule of every second that nobody
 /// served for a week would fill the disk with them.
 const AT_ONCE: usize = 1000;
 
-/// An open slot of an account, and what replaced it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Replaced {
-    /// The slot that was open first.
-    pub(super) open: Time,
-    /// The slot of the last call that failed.
-    pub(super) tried: Option<Time>,
-    /// The slot that is open now.
-    pub(super) by: Time,
+/// Where lines are written of slots that were replaced unserved.
+pub(super) struct ReplacedSlots<'a, 'store> {
+    pub(super) tx: &'a WriteTx<'store>,
+    pub(super) schedules: &'a mut ScheduleCache,
+    pub(super) events: &'a mut Vec<Event>,
     /// Since when the process is up: what passed before is nobody's, but for what was tried.
     pub(super) alive: Time,
+    pub(super) now: Time,
 }
 
-impl Replaced {
-    /// Writes a line for each slot from the open one on that was replaced while the process was
-    /// up.
+impl ReplacedSlots<'_, '_> {
+    /// Writes a line for each slot of an account in `state` that was replaced while the process
+    /// was up. Answers the slot that is open now, if it replaced one.
     pub(super) fn write(
         self,
-        tx: &WriteTx<'_>,
-        schedules: &mut ScheduleCache,
         account: &Account,
-        now: Time,
-        events: &mut Vec<Event>,
-    ) -> Result<(), StoreError> {
-        let Replaced { open, tried, by, alive } = self;
+        state: AccountState,
+        window: SlotWindow,
+    ) -> Result<Option<Time>, StoreError> {
+        let ReplacedSlots { tx, schedules, events, alive, now } = self;
+        let Some((open, by)) = state.replaced(window, now) else { return Ok(None) };
+        let tried = match account.failure.last {
+            Some(last) => tx.slot_of(last)?,
+            None => None,
+        };
         let mut slots = Vec::new();
         if open < alive && tried == Some(open) {
             slots.push(open);
         }
-        let from = open.max(alive);
-        slots.extend(account.slots_between(schedules, from.plus(-1), by.plus(-1), AT_ONCE)?);
+        // After an edit, the new schedule's slots up to the settled one were never owed.
+        let from = open.max(alive).plus(-1).max(state.settled().unwrap_or(open.plus(-1)));
+        slots.extend(account.slots_between(schedules, from, by.plus(-1), AT_ONCE)?);
         if open >= alive && slots.first() != Some(&open) {
             // It was another schedule's.
             slots.insert(0, open);
@@ -50,6 +52,6 @@ impl Replaced {
             tx.skip(account, Cause::Schedule, slot, end.since(slot), why, now)?;
             events.push(Event::Skipped { id: account.id.clone(), slot, why: why.to_owned() });
         }
-        Ok(())
+        Ok(Some(by))
     }
 }

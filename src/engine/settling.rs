@@ -7,6 +7,7 @@
 use crate::account::AccountId;
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::Time;
+use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS, Breaker, Trouble};
 use crate::engine::own_trouble::{Consequence, own_trouble, throttled_alone};
@@ -53,19 +54,20 @@ pub(super) enum Meaning {
 
 impl Meaning {
     pub(super) fn of(response: &ClassifiedResponse) -> Meaning {
-        if let Some(seconds) = response.clock_off {
-            return Meaning::ClockContradicted(seconds);
-        }
-        match &response.kind {
-            ResponseKind::Ok(..) => Meaning::Ok,
-            ResponseKind::Throttled { retry_after } => Meaning::Throttled(*retry_after),
-            ResponseKind::Broken { retry_after } => Meaning::Trouble(Trouble::Broken, *retry_after),
-            ResponseKind::Unreachable => Meaning::Trouble(Trouble::Unreachable, None),
-            ResponseKind::Unknown => Meaning::Trouble(Trouble::Unknown, None),
-            ResponseKind::Unusable(_) => Meaning::Trouble(Trouble::Unusable, None),
-            ResponseKind::Unauthorised => Meaning::Trouble(Trouble::Unauthorised, None),
-            ResponseKind::Busy => Meaning::Trouble(Trouble::Busy, None),
-            ResponseKind::Refused => Meaning::Trouble(Trouble::Refused, None),
+        match (&response.kind, response.clock_off) {
+            // Whatever the date says, a pause that is asked for is obeyed.
+            (ResponseKind::Throttled { retry_after }, _) => Meaning::Throttled(*retry_after),
+            (_, Some(seconds)) => Meaning::ClockContradicted(seconds),
+            (ResponseKind::Ok(..), None) => Meaning::Ok,
+            (ResponseKind::Broken { retry_after }, None) => {
+                Meaning::Trouble(Trouble::Broken, *retry_after)
+            }
+            (ResponseKind::Unreachable, None) => Meaning::Trouble(Trouble::Unreachable, None),
+            (ResponseKind::Unknown, None) => Meaning::Trouble(Trouble::Unknown, None),
+            (ResponseKind::Unusable(_), None) => Meaning::Trouble(Trouble::Unusable, None),
+            (ResponseKind::Unauthorised, None) => Meaning::Trouble(Trouble::Unauthorised, None),
+            (ResponseKind::Busy, None) => Meaning::Trouble(Trouble::Busy, None),
+            (ResponseKind::Refused, None) => Meaning::Trouble(Trouble::Refused, None),
         }
     }
 }
@@ -182,10 +184,6 @@ impl Settling<'_, '_> {
                 }
                 account.failure.last = Some(refresh);
                 self.tx.save(account)?;
-                if let ResponseKind::Throttled { retry_after } = &response.kind {
-                    let error = response.error.clone().unwrap_or_default();
-                    self.wait(retry_after.unwrap_or(DEFAULT_WAIT), error)?;
-                }
                 self.vendor_troubled(account.key, Trouble::Clock, error)
             }
             Meaning::Throttled(least) => {
@@ -264,7 +262,7 @@ impl Settling<'_, '_> {
     }
 
     /// The vendor's trouble: opens the breaker, or is its latest reason.
-    fn vendor_troubled(
+    pub(super) fn vendor_troubled(
         &mut self,
         account: AccountKey,
         trouble: Trouble,
@@ -308,9 +306,8 @@ impl Settling<'_, '_> {
     /// A call ended in trouble.
     fn trouble(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let is_vendors = self.may_be_vendors(account)?;
-        let is_spent_for_good = failed.trouble == Trouble::Unknown
-            && own_trouble(Trouble::Unknown, None, <_>::default(), &self.config.retry, 0)
-                == Consequence::GiveUp;
+        let is_spent_for_good =
+            failed.trouble == Trouble::Unknown && self.config.retry.unknown == OnUnknown::Skip;
         let mut before =
             BeforeTrouble { account: account.key, state: account.state, failure: account.failure };
         let is_open = self.breaker.as_open().is_some();
@@ -404,8 +401,10 @@ impl Settling<'_, '_> {
         line: &PendingLine,
         consequence: Consequence,
     ) -> Result<(), StoreError> {
-        let window = account.window(self.schedules, line.slot.unwrap_or(line.started))?;
         let state = AccountState::try_from(account.state)?;
+        // Slots up to the settled one are not owed: the next is the first after both.
+        let from = line.slot.unwrap_or(line.started);
+        let window = account.window(self.schedules, from.max(state.settled().unwrap_or(from)))?;
         let state = match consequence {
             Consequence::TryAgain { delay, attempt } => {
                 state.back_off(line.slot, self.now.plus(delay).min(window.next), attempt)
@@ -435,7 +434,7 @@ impl Settling<'_, '_> {
         };
         if !is_alone {
             account.failure = account.failure.failed(refresh, false);
-            return self.wait(least.unwrap_or(DEFAULT_WAIT), error);
+            return self.wait(least, error);
         }
         let consequence = self
             .owed_retry(account, line, refresh)?
@@ -447,18 +446,10 @@ impl Settling<'_, '_> {
         }
     }
 
-    /// The vendor asks for a pause in answer to a lookup: everybody's.
-    pub(super) fn throttled_lookup(
-        &mut self,
-        least: Option<i64>,
-        reason: String,
-    ) -> Result<(), StoreError> {
-        self.wait(least.unwrap_or(DEFAULT_WAIT), reason)
-    }
-
     /// Nobody is asked for so many seconds.
-    fn wait(&mut self, seconds: i64, reason: String) -> Result<(), StoreError> {
-        let seconds = seconds.clamp(1, self.config.retry.max_delay.max(1));
+    pub(super) fn wait(&mut self, seconds: Option<i64>, reason: String) -> Result<(), StoreError> {
+        let longest = self.config.retry.max_delay.max(1);
+        let seconds = seconds.unwrap_or(DEFAULT_WAIT).clamp(1, longest);
         let until = self.now.plus(seconds);
         let known = self.tx.wait()?.filter(|known| known.until > self.now);
         if known.as_ref().is_some_and(|known| known.until >= until) {
@@ -475,7 +466,7 @@ impl Settling<'_, '_> {
     /// A vendor that is down and says when to come back is not probed before.
     fn wait_at_least(&mut self, failed: &Failed<'_>) -> Result<(), StoreError> {
         match failed.least {
-            Some(seconds) if seconds > 0 => self.wait(seconds, failed.error.clone()),
+            Some(seconds) if seconds > 0 => self.wait(Some(seconds), failed.error.clone()),
             _ => Ok(()),
         }
     }
@@ -549,7 +540,7 @@ pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
     }
 }
 
-fn clock_reason(seconds: i64) -> String {
+pub(super) fn clock_reason(seconds: i64) -> String {
     let hours = seconds.saturating_abs() / 3600;
     let direction = if seconds > 0 { "behind" } else { "ahead of" };
     format!("this machine's clock is {hours} h {direction} the vendor's; set it right")

@@ -2,7 +2,7 @@
 
 use crate::clock::Time;
 use crate::config::CatchUp;
-use crate::engine::account_state::AccountState;
+use crate::engine::account_state::{AccountState, owed_slot};
 use crate::schedule::SlotWindow;
 use crate::store::Cause;
 
@@ -49,7 +49,7 @@ impl Due {
                 return Step::Served;
             }
             AccountState::Settled { .. } => self.window.slot,
-            AccountState::Open { slot, .. } => slot.max(self.window.slot),
+            AccountState::Open { settled, slot, .. } => owed_slot(settled, slot, self.window),
         };
         if self.tried == Some(slot) {
             return Step::Call(Cause::Retry, Some(slot));
@@ -67,11 +67,6 @@ impl Due {
             true => Step::Call(Cause::CatchUp, Some(slot)),
             false => Step::Skip(Cause::CatchUp, slot, "too late for schedule.catch_up"),
         }
-    }
-
-    /// The slot that was open before `slot`, if `slot` replaces it.
-    pub(super) fn replaced(&self, slot: Time, now: Time) -> Option<Time> {
-        self.state.replaced_by(slot, now)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::clock::{Moment, Time};
 use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
-use crate::engine::replaced::Replaced;
+use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::set_state;
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
@@ -204,13 +204,9 @@ impl Editing<'_, '_> {
         state: AccountState,
         window: SlotWindow,
     ) -> Result<(), StoreError> {
-        let tried = match account.failure.last {
-            Some(last) => self.tx.slot_of(last)?,
-            None => None,
-        };
-        let Some(open) = state.replaced_by(window.slot, self.now) else { return Ok(()) };
-        let replaced = Replaced { open, tried, by: window.slot, alive: self.alive };
-        replaced.write(self.tx, self.schedules, account, self.now, self.events)
+        let Editing { tx, schedules, events, alive, now } = self;
+        let replaced = ReplacedSlots { tx, schedules, events, alive: *alive, now: *now };
+        replaced.write(account, state, window).map(drop)
     }
 
     fn window(&mut self, entry: &Watched) -> Result<SlotWindow, StoreError> {

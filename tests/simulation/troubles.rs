@@ -74,6 +74,20 @@ fn days_of_any_trouble_cost_no_slot_and_few_credits() {
 }
 
 #[test]
+fn shared_trouble_uses_no_attempt_up_even_if_there_is_one() {
+    let retry = Retry { max_paid_attempts: 1, ..config().retry };
+    for kind in [Kind::TimedOut, Kind::Broken(500)] {
+        let mut bench = twelve(EngineConfig { retry, ..config() });
+        bench.pass_to(at(SLOT));
+        bench.everybody = kind;
+        bench.run(at(SLOT) + HOUR);
+        bench.everybody = Kind::Ok;
+        bench.run(at(SLOT) + 8 * HOUR);
+        assert_eq!(bench.bought(SLOT), 12, "{kind:?}");
+    }
+}
+
+#[test]
 fn trouble_of_every_kind_at_once_is_one_trouble() {
     let mut bench = twelve(config());
     bench.pass_to(at(SLOT));
@@ -154,7 +168,11 @@ fn who_alone_is_too_fast_holds_the_others_up_once() {
     bench.answers.insert("a", Kind::Throttled(Some(600)));
     bench.run(at(SLOT) + 700);
     assert_eq!(bench.bought(SLOT), 11);
-    for slot in ["2026-01-12T06:00:00", "2026-01-19T06:00:00"] {
+    for (slot, kind) in [
+        ("2026-01-12T06:00:00", Kind::AskedToWait(403, 600)),
+        ("2026-01-19T06:00:00", Kind::Throttled(None)),
+    ] {
+        bench.answers.insert("a", kind);
         bench.run(at(slot) + 60);
         assert_eq!(bench.bought(slot), 11, "{slot}");
     }
