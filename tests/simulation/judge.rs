@@ -4,7 +4,7 @@ use growthd::config::CatchUp;
 
 use super::ledger::{ADD, CATCH_UP, FIRST, Line, MANUAL, RETRY, SCHEDULE};
 use super::oracle::Oracle;
-use super::owed::Owed;
+use super::owed::{Failure, Owed};
 use super::plan::HOUR;
 use super::promise::{Broken, Promise, hold};
 use super::time::{At, NEVER};
@@ -101,15 +101,17 @@ impl Oracle {
         let owed = &self.owed[id];
         let is_another = owed.tried == Some(line.slot) && !owed.amnesty && !owed.is_edited;
         let Some(last) = owed.failures.last().filter(|_| is_another) else { return Ok(()) };
-        if self.trouble.was_perhaps_shared(last.run) {
+        if self.trouble.was_perhaps_shared(last.run) || !last.is_own {
             return Ok(());
         }
         let retry = &self.config.retry;
-        let count = |nature: Nature| {
-            owed.failures.iter().filter(|failure| failure.kind.nature() == nature).count()
+        let is_refusal = |failure: &&Failure| {
+            failure.kind.nature() == Nature::Refused
+                && !self.trouble.was_perhaps_shared(failure.run)
         };
+        let refusals = owed.failures.iter().filter(is_refusal).count();
         let least = match last.kind.nature() {
-            Nature::Refused => HOUR * [1, 6, 24][count(Nature::Refused).clamp(1, 3) - 1] * 9 / 10,
+            Nature::Refused => HOUR * [1, 6, 24][refusals.clamp(1, 3) - 1] * 9 / 10,
             _ => {
                 let asked = last.kind.wait().unwrap_or(0).min(retry.max_delay);
                 asked.max(retry.first_delay.min(retry.max_delay) / 2)

@@ -92,7 +92,9 @@ fn live(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) -> L
 fn told(seed: u64, years: i64, broken: &Broken) -> String {
     let again = live(seed, years, None, true);
     let plan = Plan::draw(seed, years);
-    let trace = &again.trace[again.trace.len().saturating_sub(TRACED)..];
+    let traced =
+        number("GROWTHD_TRACED").map_or(TRACED, |count| usize::try_from(count).expect("few"));
+    let trace = &again.trace[again.trace.len().saturating_sub(traced)..];
     format!(
         "\nseed {seed}: {broken}\n{}\nconfiguration {:?}\nreplay: GROWTHD_SEED={seed} GROWTHD_YEARS={years} cargo test simulation\n",
         trace.join("\n"),

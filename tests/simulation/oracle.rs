@@ -440,6 +440,13 @@ impl Oracle {
         };
         owed.last_count = Some((was_zero, heard.count));
         if heard.contradicts {
+            // Paid, and of no use.
+            owed.last_ok = Some(false);
+            owed.first_failure.get_or_insert(line.id);
+            if line.is_scheduled() && owed.is_active {
+                let run = self.trouble.number;
+                owed.failed(line.slot, Kind::SaysNo, run, false, &self.config, at);
+            }
             return Ok(());
         }
         owed.throttled = None;
@@ -462,7 +469,7 @@ impl Oracle {
             owed.throttled = None;
             owed.last_ok = Some(false);
             if is_slot {
-                owed.failed(line.slot, kind, self.trouble.number, &self.config, at);
+                owed.failed(line.slot, kind, self.trouble.number, true, &self.config, at);
             }
             return;
         }
@@ -472,7 +479,8 @@ impl Oracle {
         let is_perhaps_alone = is_surely_alone || self.newest_oks.iter().any(is_others);
         owed.throttled = Some(self.oks);
         if is_perhaps_alone && is_slot {
-            owed.failed(line.slot, kind, self.trouble.number, &self.config, at);
+            let run = self.trouble.number;
+            owed.failed(line.slot, kind, run, is_surely_alone, &self.config, at);
         }
         match (is_surely_alone, is_perhaps_alone) {
             (true, _) => {}

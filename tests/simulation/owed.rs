@@ -35,6 +35,8 @@ pub struct Failure {
     pub at: i64,
     /// The machine's.
     pub wall: i64,
+    /// Whether the wait after it is for sure the account's alone.
+    pub is_own: bool,
 }
 
 /// When the process could begin to serve: by the machine's clock.
@@ -206,8 +208,12 @@ impl Owed {
             let is_over = latest > self.active_since
                 && (self.line(latest) == Some(SKIPPED) || self.may_be_too_late(latest, config, up));
             let debt = match given_up {
-                Some(slot) if latest <= slot => None,
+                Some(slot) if latest <= slot.max(self.since) => None,
                 Some(_) => Some(Debt { slot: Some(latest), since: latest, is_edit: false }),
+                // A slot that came since took its place, and may have been passed over.
+                None if latest > self.since => {
+                    Some(Debt { slot: None, since: latest, is_edit: false })
+                }
                 None => Some(Debt { slot: None, since: self.active_since, is_edit: false }),
             };
             return debt.filter(|_| !is_over);
@@ -320,6 +326,7 @@ impl Owed {
         slot: Option<i64>,
         kind: Kind,
         run: u64,
+        is_own: bool,
         config: &EngineConfig,
         at: At,
     ) {
@@ -327,7 +334,7 @@ impl Owed {
             self.failures.clear();
             self.tried = Some(slot);
         }
-        self.failures.push(Failure { kind, run, at: at.world(), wall: at.wall() });
+        self.failures.push(Failure { kind, run, at: at.world(), wall: at.wall(), is_own });
         let retry = &config.retry;
         let doubled = retry.first_delay.saturating_mul(1 << self.failures.len().min(30));
         let refused = self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused);

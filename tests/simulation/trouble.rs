@@ -130,7 +130,7 @@ impl Trouble {
             run.well_before.insert(end.account.to_owned());
         }
         let everybody = watched <= run.well_before.len() && failing == 0;
-        let is_contradicted = end.contradicts && nature == Nature::Served;
+        let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
         if run.well_before.len() >= MANY || everybody || is_contradicted {
             run.sure.get_or_insert(time * 1000);
             self.sure.insert(self.number);
