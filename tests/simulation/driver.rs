@@ -539,6 +539,8 @@ impl<'a> Driver<'a> {
         // Somebody looked up is the next who comes into the list.
         let number = account.unwrap_or(self.entries.len() + self.removed.len());
         let kind = self.plan.kind(account, self.time.div_euclid(1000), &mut self.random);
+        // Whoever is looked up is whom the answer names.
+        let kind = if account.is_none() && kind == Kind::OtherAccount { Kind::Ok } else { kind };
         let latency = match kind {
             Kind::TimedOut => self.plan.timeout * 1000,
             Kind::NotSent => self.random.between(1, 10_000),
