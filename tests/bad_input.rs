@@ -219,7 +219,7 @@ fn a_key_that_is_no_file_is_refused_and_not_waited_for() {
     fs::remove_file(key.file("api-key")).expect("a key");
     make_pipe(&key.file("api-key"));
     refused(&vendor, &key, 78, &["api-key is not a regular file"]);
-    let told = key.growthd(&["check"]).with_code(0).out;
+    let told = key.growthd(&["check"]).with_code(1).out;
     assert!(told.contains("api-key is not a regular file"), "{told}");
 }
 
