@@ -78,7 +78,7 @@ fn nothing_but_a_page_is_replaced() {
     fs::write(folder.join("mine.txt"), "mine").expect("a file");
     for (output, why) in [
         ("growth.db", "is the database itself"),
-        ("config.toml", "is the configuration"),
+        ("config.toml", "is part of the configuration"),
         ("mine.txt", "no HTML page"),
         (".", "it is a folder"),
         ("not/there.html", "not/there.html: No such file"),
