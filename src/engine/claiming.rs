@@ -7,7 +7,7 @@ use crate::engine::candidates::Candidates;
 use crate::engine::gate::Gate;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
-use crate::engine::settling::{NOBODY, set_state};
+use crate::engine::settling::{NOBODY, change_before_trouble, set_state};
 use crate::engine::step::{Due, Step};
 use crate::engine::{AccountLookup, ClaimMode, EngineConfig, Event, Progress};
 use crate::schedule::{ScheduleCache, SlotWindow};
@@ -342,8 +342,7 @@ impl Claiming<'_, '_> {
         let Claiming { tx, schedules, events, .. } = self;
         let replaced = ReplacedSlots { tx, schedules, events, alive, now };
         let Some(slot) = replaced.write(account, due.state, due.window)? else { return Ok(()) };
-        // What the account owed before its troubles is not what an open breaker would restore.
-        self.tx.forget_troubled(account.key)?;
+        change_before_trouble(self.tx, account.key, |before| before.replace(slot))?;
         due.state = due.state.replace(slot);
         account.failure = account.failure.replaced();
         set_state(account, due.state, due.window);

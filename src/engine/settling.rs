@@ -289,10 +289,6 @@ impl Settling<'_, '_> {
     fn restore(&mut self) -> Result<(), StoreError> {
         for before in self.tx.troubled()? {
             let Some(mut account) = self.tx.account(before.account)? else { continue };
-            // Who left meanwhile owes what it owed then.
-            if !account.is_watched() {
-                continue;
-            }
             let last = account.failure.last;
             account.state = before.state;
             account.failure = FailureRow { last, ..before.failure };
@@ -507,6 +503,20 @@ pub(super) fn set_state(account: &mut Account, state: AccountState, window: Slot
             window.interval()
         }
     };
+}
+
+/// What an open breaker would restore changes as what the account owes does: an edit, a while away
+/// and a replaced slot are no ok, and end no account's part in the run of troubles.
+pub(super) fn change_before_trouble(
+    tx: &WriteTx<'_>,
+    account: AccountKey,
+    change: impl FnOnce(AccountState) -> AccountState,
+) -> Result<(), StoreError> {
+    let before = tx.troubled()?.into_iter().find(|before| before.account == account);
+    let Some(before) = before else { return Ok(()) };
+    let state = change(AccountState::try_from(before.state)?).into();
+    tx.forget_troubled(account)?;
+    tx.add_troubled(&BeforeTrouble { state, ..before })
 }
 
 fn outcome(kind: &ResponseKind) -> Outcome {

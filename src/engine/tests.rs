@@ -569,6 +569,44 @@ fn a_list_emptied_for_a_moment_loses_no_slot() {
 }
 
 #[test]
+fn who_leaves_for_a_moment_stays_in_the_run_of_troubles() {
+    let accounts: Vec<Watched> = [0, 1, 3]
+        .map(|minute| entry(&format!("a00{minute}"), &format!("{minute} 6 * * MON")))
+        .to_vec();
+    let vendor = |id: &str, time: i64| match time < MONDAY + 10 * MINUTE {
+        true => http(500, ""),
+        false => good(id, 200),
+    };
+    // The first has used its attempts up before it leaves, and is back before or after the third
+    // one's trouble opens the breaker.
+    for (left, back) in [(0, 170), (1, 170), (1, 900)] {
+        let mut world = World::settled(&accounts, config());
+        world.until(MONDAY + 150, &vendor);
+        assert_eq!(world.calls_of("a000").len(), 3);
+        world.watch(if left == 0 { &[] } else { &accounts[left..] });
+        world.until(MONDAY + back, &vendor);
+        world.watch(&accounts);
+        world.until(MONDAY + 8 * HOUR, &vendor);
+        assert_eq!(world.opened(), 1, "{left} {back}");
+        assert_eq!(world.served().len(), 3, "{left} {back}");
+    }
+}
+
+#[test]
+fn a_slot_that_is_replaced_leaves_its_account_in_the_run_of_troubles() {
+    let accounts =
+        [entry("a000", "0 * * * *"), entry("a001", "1 7 * * MON"), entry("a002", "2 7 * * MON")];
+    let mut world = World::settled(&accounts, config());
+    world.until(MONDAY + HOUR + 5 * MINUTE, &|id, time| match time < MONDAY {
+        true => good(id, 200),
+        false => http(404, ""),
+    });
+    assert_eq!(world.opened(), 1);
+    let tx = world.engine.store().look().expect("a look");
+    assert_eq!(tx.overview(Time(MONDAY + HOUR)).expect("an overview").failing, 0);
+}
+
+#[test]
 fn a_disabled_account_is_neither_failing_nor_due() {
     let mut accounts = list(3, "0 6 * * MON");
     let mut world = World::settled(&accounts, config());

@@ -7,12 +7,10 @@ use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
 use crate::engine::replaced::ReplacedSlots;
-use crate::engine::settling::set_state;
+use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
-use crate::store::{
-    Account, BeforeTrouble, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx,
-};
+use crate::store::{Account, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx};
 
 /// What a watchlist changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -144,7 +142,9 @@ impl Editing<'_, '_> {
                 account.failure = FailureRow::default();
             }
             account.active = self.now;
-            self.tx.forget_troubled(account.key)?;
+            change_before_trouble(self.tx, account.key, |before| {
+                before.come_back(window, self.now)
+            })?;
             set_state(&mut account, back, window);
         } else if !has_same_schedule {
             let old = account.window(self.schedules, self.now)?;
@@ -155,7 +155,7 @@ impl Editing<'_, '_> {
                 last_measured: self.tx.last_measured_time(account.key)?,
                 now: self.now,
             };
-            self.reschedule_before_trouble(&account, &edit)?;
+            change_before_trouble(self.tx, account.key, |before| before.reschedule(&edit))?;
             set_state(&mut account, state.reschedule(&edit), window);
         }
         debug_assert!(!removed || is_away);
@@ -182,18 +182,8 @@ impl Editing<'_, '_> {
             self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
             self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
         }
+        change_before_trouble(self.tx, account.key, |before| before.leave(window, self.now))?;
         set_state(account, state.leave(window, self.now), window);
-        Ok(())
-    }
-
-    /// An account that is part of the present run of troubles: an open breaker would restore what
-    /// it owed before, under the new schedule.
-    fn reschedule_before_trouble(&self, account: &Account, edit: &Edit) -> Result<(), StoreError> {
-        let before = self.tx.troubled()?.into_iter().find(|before| before.account == account.key);
-        let Some(before) = before else { return Ok(()) };
-        let state = AccountState::try_from(before.state)?.reschedule(edit);
-        self.tx.forget_troubled(account.key)?;
-        self.tx.add_troubled(&BeforeTrouble { state: state.into(), ..before })?;
         Ok(())
     }
 

@@ -161,7 +161,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// The account's part in the run is over: what it owes is another schedule's now.
+    /// What is known of the account from before its first trouble in the run no longer holds.
     pub(crate) fn forget_troubled(&self, account: AccountKey) -> Result<(), StoreError> {
         self.tx.prepare_cached("DELETE FROM _troubled WHERE account = ?1")?.execute([account])?;
         Ok(())
