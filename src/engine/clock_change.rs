@@ -1,6 +1,6 @@
 //! What the clocks did between two turns.
 
-use crate::clock::{Moment, Now};
+use crate::clock::{Moment, Now, Time};
 use crate::engine::account_state::AccountState;
 use crate::engine::settling::{Settling, set_state};
 use crate::engine::{Progress, SET};
@@ -18,17 +18,22 @@ pub(super) struct ClockChange {
     /// By how many seconds it moved against the machine's own clock, if that is so much that
     /// somebody must have set it.
     pub(super) set_by: Option<i64>,
+    /// What the wall clock would say now, had nobody set it.
+    unset: Now,
 }
 
 impl ClockChange {
     pub(super) fn between(last: Option<Moment>, now: Moment) -> ClockChange {
-        let Some(last) = last else { return ClockChange { stepped_back: false, set_by: None } };
+        let Some(last) = last else {
+            return ClockChange { stepped_back: false, set_by: None, unset: now.wall };
+        };
         let wall = now.wall.0.saturating_sub(last.wall.0);
         let machine = now.machine.saturating_sub(last.machine);
         let moved = wall.saturating_sub(machine);
         ClockChange {
             stepped_back: wall < 0,
             set_by: (moved.saturating_abs() > SET).then_some(moved / 1000),
+            unset: Now(now.wall.0.saturating_sub(moved)),
         }
     }
 
@@ -52,8 +57,8 @@ impl ClockChange {
 }
 
 impl Settling<'_, '_> {
-    /// Brings accounts back that a clock left in its future, and forgets a pause that was longer
-    /// than any. Answers how many accounts.
+    /// Brings accounts back that a clock left in its future, and forgets a pause that was over by
+    /// that clock, or is longer than any. Answers how many accounts.
     ///
     /// The latest slot is owed then, unless the ledger or a snapshot shows at its claim that it
     /// was served.
@@ -64,7 +69,8 @@ impl Settling<'_, '_> {
             self.has_run = false;
         }
         let longest = self.now.plus(self.config.retry.max_delay.max(1));
-        if self.tx.wait()?.is_some_and(|wait| wait.until > longest) {
+        let is_over = |until: Time| until > longest || until <= change.unset.time();
+        if self.tx.wait()?.is_some_and(|wait| is_over(wait.until)) {
             self.tx.set_wait(None)?;
         }
         let horizon = self.now.plus(self.config.retry.max_delay.max(LONGEST_DELAY));

@@ -333,6 +333,23 @@ fn a_pause_that_a_clock_ahead_was_asked_for_stands_in_no_other_ones_way() {
 }
 
 #[test]
+fn a_pause_that_is_over_does_not_come_again_with_a_clock_that_steps_back() {
+    for (stepped, by) in [("2026-01-05T08:00:00", -5400), ("2026-01-05T07:20:00", -1800)] {
+        let mut bench = several(3, MONDAYS);
+        bench.everybody = Kind::Throttled(Some(3600));
+        bench.run(at("2026-01-05T06:00:30"));
+        bench.everybody = Kind::Ok;
+        bench.run(at(stepped));
+        assert_eq!(bench.bought("2026-01-05T06:00:00"), 3);
+        bench.set_clock(by);
+        bench.list.push(watched("d", MONDAYS, "UTC"));
+        bench.watch();
+        bench.run(at(stepped) + by + 30);
+        assert_eq!(bench.ledger(1).pop().as_deref(), Some("d first - ok"), "{by}");
+    }
+}
+
+#[test]
 fn a_spent_budget_waits_for_the_next_period_across_restarts() {
     let budget = Some(Budget { refreshes: 2, per: Period::Day, manual: None });
     let ids = ["a", "b", "c", "d", "e"];

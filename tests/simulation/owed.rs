@@ -151,7 +151,11 @@ impl Owed {
         }
         let is_own = |failure: &&Failure| match surely {
             true => !trouble.was_perhaps_shared(failure.run),
-            false => !trouble.was_surely_shared(failure.run),
+            // Whoever was failing before the run takes no part in it.
+            false => {
+                !trouble.was_surely_shared(failure.run)
+                    || !trouble.began_well(self.entry.watched.id.as_str())
+            }
         };
         let is_unknown = |failure: &Failure| failure.kind.nature() == Nature::Unknown;
         let own: Vec<&Failure> = self.failures.iter().filter(is_own).collect();

@@ -84,7 +84,7 @@ impl Process {
         Ok(Turned {
             claims: turn.claims,
             events: turn.events.iter().map(|event| format!("{event:?}")).collect(),
-            wake: turn.wake.map(|wake| at.world_ms + (wake.0 - at.wall_ms())),
+            wake: turn.wake.map(|wake| wake.0.saturating_sub(at.skew_ms)),
         })
     }
 
