@@ -376,19 +376,16 @@ mod tests {
     fn a_half_open_probe_comes_once_a_minute_and_lengthens_nothing() {
         let mut breaker = open(Trouble::Broken);
         let regular = breaker.probe_time(Candidate::Failed, NOW);
+        let now = NOW.plus(5);
+        breaker = breaker.want_half_open();
+        assert!(breaker.is_about_to_tell());
+        assert_eq!(breaker.probe_time(Candidate::Failed, now), now);
+        breaker = breaker.probed(AccountKey(2), Candidate::Failed, now);
+        assert!(!breaker.is_about_to_tell());
         for second in [5, 6, 7] {
             breaker = breaker.want_half_open();
-            assert!(breaker.is_about_to_tell());
-            let now = NOW.plus(second);
-            let time = breaker.probe_time(Candidate::Failed, now);
-            match second {
-                5 => {
-                    assert_eq!(time, now);
-                    breaker = breaker.probed(AccountKey(2), Candidate::Failed, now);
-                    assert!(!breaker.is_about_to_tell());
-                }
-                _ => assert_eq!(time, regular.min(NOW.plus(65))),
-            }
+            let time = breaker.probe_time(Candidate::Failed, NOW.plus(second));
+            assert_eq!(time, regular.min(NOW.plus(65)), "{second}");
         }
         let probes = (breaker.probes.count, breaker.probes.last, breaker.last_account);
         assert_eq!(probes, (0, NOW, AccountKey(2)));
