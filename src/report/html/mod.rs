@@ -2,7 +2,7 @@
 //!
 //! [`Page::read`] takes everything from one look at the database (`page.rs`, and what it is made
 //! of: `entry.rs`, `series.rs`, `steps.rs`, `event.rs`); `document.rs` writes it, by the templates
-//! in `templates/report/`. The tables are in the HTML. What a reader chooses (a period, tags,
+//! in `templates/`. The tables are in the HTML. What a reader chooses (a period, tags,
 //! accounts to compare) is worked out by `script/`, which draws the charts too when they come into
 //! view, from numbers in a JSON island; no text from outside is in it. A policy in the page's head
 //! allows that script and that style sheet by their hashes, and nothing else.
