@@ -80,7 +80,7 @@ pub enum InvalidAccountId {
     #[error("an account id has at most {MAX_ID_LEN} characters, this one has {0}")]
     TooLong(usize),
     /// A character other than an unreserved one of RFC 3986.
-    #[error("an account id has only letters, digits, `-`, `_`, `.` and `~`, this one has {0:?}")]
+    #[error("an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not {0:?}")]
     Character(char),
     /// `.` or `..`, which a URL resolves to another path.
     #[error("an account id is not `.` or `..`")]

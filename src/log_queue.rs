@@ -156,7 +156,7 @@ impl Shared {
 fn report(dropped: u64, reported: &mut u64) {
     if dropped > *reported {
         *reported = dropped;
-        tracing::warn!(dropped, "log lines were lost: nobody took them");
+        tracing::warn!(dropped, "log lines were dropped: nobody read them in time");
     }
 }
 

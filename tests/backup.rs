@@ -88,7 +88,7 @@ fn a_file_that_is_there_stays_without_force() {
     fs::write(past.file("copy.db"), "mine").expect("a file");
     let (code, told) = past.refused(&["backup", "copy.db"]);
     assert_eq!(code, Some(74));
-    assert!(told.contains("is there already; name another file, or say --force"), "{told}");
+    assert!(told.contains("already exists; name another file, or use --force"), "{told}");
     assert_eq!(fs::read_to_string(past.file("copy.db")).expect("the file"), "mine");
     past.told(&["backup", "--force", "copy.db"]);
     Reader::open(&past.file("copy.db")).expect("a copy");
@@ -117,7 +117,10 @@ fn what_cannot_be_copied_leaves_nothing() {
     let past = history();
     let (code, told) = past.refused(&["backup", "nowhere/copy.db"]);
     assert_eq!(code, Some(74));
-    assert!(told.contains("nowhere/copy.db cannot be written: its folder is not there"), "{told}");
+    assert!(
+        told.contains("nowhere/copy.db cannot be written: its folder does not exist"),
+        "{told}"
+    );
     fs::write(past.file("foreign.db"), "not a database, but long enough to be read as one")
         .expect("a file");
     fs::write(

@@ -96,7 +96,7 @@ fn a_tag_is_told_of_alone_and_nothing_in_a_line() {
         LOST          GAINED          FOLLOWERS
         Shrinking        -14  -0.28%      4,930
 
-        Else: no milestone, nothing unusual, no profile changed, nobody silent,
+        Otherwise: no milestone, nothing unusual, no profile changed, nobody silent,
         nobody failing.
         ");
 }
@@ -163,7 +163,9 @@ fn an_open_breaker_and_a_budget_that_holds_back_are_told() {
         .expect("written");
     let told = past.told(&["digest", "--week", "2026-W06"]);
     assert!(
-        told.contains("\nBREAKER\n- nobody is asked but by probes since 2026-01-05T06:00:00Z: no credits\n  left\n"),
+        told.contains(
+            "\nBREAKER\n- only probes are sent since 2026-01-05T06:00:00Z: no credits\n  left\n"
+        ),
         "{told}"
     );
     assert!(told.contains("\nBUDGET\n- used up: 1 account is held back until "), "{told}");

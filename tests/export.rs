@@ -65,7 +65,7 @@ fn a_file_is_there_whole_or_not_at_all() {
     assert_eq!(fs::read_to_string(past.file("out.csv")).expect("the file"), whole);
     for (output, why) in [
         ("growth.db", "is the database itself"),
-        ("nowhere/out.csv", "its folder is not there"),
+        ("nowhere/out.csv", "its folder does not exist"),
         (".", "is not a regular file"),
         ("/dev/null", "is not a regular file"),
     ] {

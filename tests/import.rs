@@ -92,7 +92,7 @@ fn every_problem_is_told_with_its_line() {
     assert_eq!((code, &*told), (Some(2), ""));
     let expected = [
         "old.csv:2: there is no account Guro; did you mean Guru?",
-        "old.csv:3: \"yesterday\" is no time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
+        "old.csv:3: \"yesterday\" is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
         "old.csv:4: its followers, \"-1\", are no count: expected digits alone",
         "old.csv:5: its followers, \"1,000\", are no count: expected digits alone",
         "old.csv:6: it has no count",

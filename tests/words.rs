@@ -119,7 +119,7 @@ fn status_shows_how_things_stand() {
     snapshots  1, the last [span]
     next  [time] ([span])
     budget  1 of 100 spent this month; it resets [time]
-    backup  none is known of
+    backup  none is known
     FAILING  clx456def since [time]: HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
 
     ACCOUNT  LABEL  FOLLOWERS  LAST  NEXT  STATE
@@ -208,7 +208,7 @@ fn errors_say_what_to_do() {
     For more information, try '--help'.
     [exit 2]
     $ growthd refresh a b
-    error: invalid value 'a b' for '[ID]...': an account id has only letters, digits, `-`, `_`, `.` and `~`, this one has ' '
+    error: invalid value 'a b' for '[ID]...': an account id may contain only letters, digits, `-`, `_`, `.` and `~`, this one has ' '
 
     For more information, try '--help'.
     [exit 2]

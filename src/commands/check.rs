@@ -109,7 +109,7 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let budget = match &config.budget {
         Some(budget) => within(budget, &config.accounts, now, &mut out)?,
         None => {
-            writeln!(out, "budget     none: nothing caps what is spent")?;
+            writeln!(out, "budget     none: spending is not limited")?;
             Done::Well
         }
     };
@@ -143,7 +143,7 @@ fn within(
     if exceeds {
         writeln!(
             out,
-            "\nThe forecast exceeds the budget: accounts will wait until it turns.\n\
+            "\nThe forecast exceeds the budget: accounts will wait until the next period.\n\
              Raise [budget] refreshes, or refresh less often."
         )?;
         return Ok(Done::Attention);

@@ -107,7 +107,7 @@ fn write(
             Unsupported::Tag => ("--tag", "its rows are about no account"),
             Unsupported::Platform => ("--platform", "its rows are about no account"),
         };
-        CommandError::Usage(format!("the view {} cannot be asked for {option}: {why}", rows.view))
+        CommandError::Usage(format!("the view {} cannot be narrowed by {option}: {why}", rows.view))
     })?;
     Ok(out.flush()?)
 }

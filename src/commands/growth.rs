@@ -147,7 +147,7 @@ impl Page<'_> {
         if movers.is_empty() {
             return Ok(writeln!(
                 out,
-                "the list is empty: add an [[account]] to the configuration"
+                "the watchlist is empty: add an [[account]] to the configuration"
             )?);
         }
         let (up, mut down) = (winners(movers), losers(movers));

@@ -33,7 +33,7 @@ pub(super) fn check_way(
     };
     let off = reached.time.map(|time| time.since(clock::now().time()));
     let clock = match off {
-        None => "its clock is not told".to_owned(),
+        None => "it sends no date".to_owned(),
         Some(off) if off.saturating_abs() <= CLOCK_TOLERANCE => "its clock agrees".to_owned(),
         Some(off) => {
             let by = Span::of_seconds(off.saturating_abs());

@@ -186,7 +186,7 @@ fn check_page(path: &Path) -> io::Result<()> {
     if found.is_empty() || found.eq_ignore_ascii_case(BEGINNING) {
         return Ok(());
     }
-    let why = "it is there and is no HTML page; name another file";
+    let why = "it exists and is not an HTML page; name another file";
     Err(io::Error::new(ErrorKind::AlreadyExists, why))
 }
 

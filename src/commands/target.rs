@@ -31,7 +31,7 @@ pub enum TargetError {
         what: &'static str,
     },
     /// It is there, and replacing it was not asked for.
-    #[error("{} is there already; name another file, or say --force", .0.display())]
+    #[error("{} already exists; name another file, or use --force", .0.display())]
     Exists(PathBuf),
     /// SQLite would play the journal into whatever takes the file's place.
     #[error("{} belongs to a database with a journal (-wal); name another file", .0.display())]
@@ -189,8 +189,8 @@ fn is_same(own: &Path, other: &Path) -> bool {
 /// What the system says, without the temporary file's name.
 fn cause(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "its folder is not there".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not write its folder".to_owned(),
+        io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user cannot write to its folder".to_owned(),
         kind => kind.to_string(),
     }
 }

@@ -79,8 +79,8 @@ fn shortest_interval(cron: &str, now: Time, allow_frequent: bool) -> Result<i64,
     let shortest = schedule.shortest_interval(now);
     if shortest < FREQUENT && !allow_frequent {
         return Err(format!(
-            "fires every {}, and each time is a paid refresh: at most one an hour, \
-             unless allow_frequent = true in [schedule]",
+            "fires every {}, and every run costs a refresh: more than one an hour \
+             needs allow_frequent = true in [schedule]",
             Span::of_seconds(shortest)
         ));
     }

@@ -19,7 +19,7 @@ pub struct Span(i64);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidSpan {
     /// Not a whole number with a unit behind it.
-    #[error("is not a number with a unit (s, m, h, d or w) behind it")]
+    #[error("is not a number followed by a unit (s, m, h, d or w)")]
     Shape,
     /// Over 3650 days.
     #[error("is longer than {}", Span(LONGEST))]

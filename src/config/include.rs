@@ -306,7 +306,7 @@ mod tests {
             "watchlist.d/b.toml:5:2: unknown key `defaluts` in an included file; did you mean [def",
             "watchlist.d/b.toml:7:6: duplicate `id` \"two\" (first in watchlist.d/a.toml:7:6)",
             "watchlist.d/c.toml:2:6: missing value",
-            "watchlist.d/c.toml:4:6: an account id has only letters",
+            "watchlist.d/c.toml:4:6: an account id may contain only letters",
         ];
         let lines: Vec<&str> = told.lines().collect();
         assert_eq!(lines.len(), expected.len(), "{told}");

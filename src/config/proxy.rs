@@ -14,14 +14,14 @@ impl Proxy {
     pub(super) fn parse(text: &str) -> Result<Proxy, &'static str> {
         // The parser drops them in silence, and would make another URL of what was typed.
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return Err("has a space or a control character in it");
+            return Err("contains a space or a control character");
         }
         let url = Url::parse(text).map_err(|_| "is not a URL")?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err("is not an http or https URL");
         }
         if url.query().is_some() || url.fragment().is_some() || url.path() != "/" {
-            return Err("has more in it than a host and a port");
+            return Err("contains more than a host and a port");
         }
         Ok(Proxy(url))
     }

@@ -337,8 +337,10 @@ fn texts<'a>(
         let at = item.span().start;
         match item.get_ref() {
             DeValue::String(text) => texts.push(At { value: text.borrow(), at, key }),
-            other => findings
-                .wrong(&At { value: (), at, key }, format!("holds something that {}", kind(other))),
+            other => findings.wrong(
+                &At { value: (), at, key },
+                format!("contains an item that {}", kind(other)),
+            ),
         }
     }
     texts

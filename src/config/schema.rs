@@ -73,7 +73,7 @@ pub(super) static REFRESHES: Key = key(
     "refreshes",
     "how many refreshes may be spent, a whole number that is not negative",
     "",
-    "How many refreshes may be spent in each period. Needed in [budget].",
+    "How many refreshes may be spent in each period. Required in [budget].",
 );
 pub(super) static MANUAL: Key = key(
     "manual",
@@ -162,7 +162,7 @@ pub(super) static ID: Key = key(
     "id",
     "a Hooked account id such as \"clx123abc\"",
     "",
-    "The account, by the vendor's id. Needed.",
+    "The vendor's id of the account. Required.",
 );
 pub(super) static LABEL: Key = key(
     "label",

@@ -164,7 +164,7 @@ fn what_is_wrong_is_said_where_it_stands() {
         ("[[account]]\nid = 'a'\ntags = 'x'", &["3:8: `tags` is a string; expected an array"]),
         (
             "[[account]]\nid = 'a'\ntags = ['x', 1]",
-            &["3:14: `tags` holds something that is a number"],
+            &["3:14: `tags` contains an item that is a number"],
         ),
         // Values out of range.
         (
@@ -198,10 +198,10 @@ fn what_is_wrong_is_said_where_it_stands() {
         (
             "[budget]\nrefreshes = 1\nper = 'mont'",
             &[
-                "3:7: `per` is misspelt (did you mean \"month\"?); expected \"day\", \"week\" or \"month\"",
+                "3:7: `per` is misspelled (did you mean \"month\"?); expected \"day\", \"week\" or \"month\"",
             ],
         ),
-        ("[budget]\nrefreshes = 1\nper = 'year'", &["3:7: `per` is not one of the possible words"]),
+        ("[budget]\nrefreshes = 1\nper = 'year'", &["3:7: `per` is not a valid value"]),
         (
             "[retry]\nfirst_delay = '7h'",
             &["2:15: `first_delay` (7h) is longer than `max_delay` (6h)"],
@@ -210,7 +210,7 @@ fn what_is_wrong_is_said_where_it_stands() {
         ("[retry]\nmax_paid_attempts = 0", &["2:21: `max_paid_attempts` is out of range"]),
         (
             "[schedule]\ncatch_up = 'alway'",
-            &["2:12: `catch_up` is misspelt (did you mean \"always\"?)"],
+            &["2:12: `catch_up` is misspelled (did you mean \"always\"?)"],
         ),
         ("[schedule]\ncatch_up = '0s'", &["2:12: `catch_up` must be longer than zero"]),
         ("[schedule]\nspread = '9999w'", &["2:10: `spread` is longer than 3650d"]),
@@ -220,7 +220,7 @@ fn what_is_wrong_is_said_where_it_stands() {
         ),
         ("[database]\npath = ''", &["2:8: `path` is not a path"]),
         // Accounts.
-        ("[[account]]\nid = 'a/b'", &["2:6: an account id has only letters"]),
+        ("[[account]]\nid = 'a/b'", &["2:6: an account id may contain only letters"]),
         ("[[account]]\nid = 'a'\nlabel = ''", &["3:9: `label` is empty"]),
         (
             "[[account]]\nid = 'a'\nlabel = \"a\\u001bb\"",
@@ -296,7 +296,7 @@ fn all_problems_are_said_at_once_with_their_source_lines() {
     let bare = problems.to_string();
     assert_eq!(bare.lines().count(), problems.count(), "{bare}");
     let shown = format!("{problems:#}\n{problems:?}");
-    assert!(shown.contains("c.toml:2:11: `unknown` is not one of the possible words; expected \"retry\" or \"skip\"\n    unknown = 'maybe'\n              ^\n"), "{shown}");
+    assert!(shown.contains("c.toml:2:11: `unknown` is not a valid value; expected \"retry\" or \"skip\"\n    unknown = 'maybe'\n              ^\n"), "{shown}");
     assert!(shown.contains("    api_key = …\n    ^\n"), "{shown}");
     assert!(!shown.contains("hk_secret") && !shown.contains('\u{1b}'), "{shown}");
 }

@@ -150,7 +150,7 @@ impl Values<'_> {
             (_, Ok(_)) => self.findings.wrong(&field, "must be longer than zero"),
             (word, Err(why)) => match schema::nearest(word, ["always", "never"].into_iter()) {
                 Some(near) => {
-                    self.findings.wrong(&field, format!("is misspelt (did you mean {near:?}?)"));
+                    self.findings.wrong(&field, format!("is misspelled (did you mean {near:?}?)"));
                 }
                 None => self.findings.wrong(&field, why),
             },
@@ -192,9 +192,9 @@ impl Values<'_> {
         }
         match schema::nearest(field.value, choices.iter().map(|(word, _)| *word)) {
             Some(near) => {
-                self.findings.wrong(&field, format!("is misspelt (did you mean {near:?}?)"));
+                self.findings.wrong(&field, format!("is misspelled (did you mean {near:?}?)"));
             }
-            None => self.findings.wrong(&field, "is not one of the possible words"),
+            None => self.findings.wrong(&field, "is not a valid value"),
         }
         default
     }

@@ -207,7 +207,7 @@ pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
             }
             // Out of file descriptors, most likely: those of running calls will come back.
             Err(error) => {
-                debug!("a control connection could not be taken: {error}");
+                debug!("a control connection could not be accepted: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -332,7 +332,7 @@ pub struct Remote<T> {
 
 /// The daemon refuses a request.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the running growthd refuses it: {0}")]
+#[error("the running daemon refused it: {0}")]
 pub struct Refused(String);
 
 impl<T> Remote<T> {

@@ -70,7 +70,7 @@ pub async fn serve(listener: TcpListener, served: Served) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                debug!("a connection could not be taken: {error}");
+                debug!("a connection could not be accepted: {error}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }

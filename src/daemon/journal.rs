@@ -106,12 +106,12 @@ fn log(event: &Event) {
             let trouble = open.trouble.as_str();
             error!(
                 trouble,
-                "the vendor is in trouble; nobody is asked but by probes: {}",
+                "the vendor is failing; only probes are sent until one succeeds: {}",
                 Printable(&open.reason)
             );
         }
         Event::BreakerClosed { since } => {
-            info!(since = %since, "the vendor answers again; what is due is refreshed");
+            info!(since = %since, "the vendor answers again; refreshing what is due");
         }
         Event::Waiting(wait) => {
             warn!(until = %wait.until, "waiting, as the vendor asks: {}", Printable(&wait.reason));
@@ -120,7 +120,10 @@ fn log(event: &Event) {
             warn!(until = %until, "the budget is spent; what is due waits and is caught up then");
         }
         Event::ClockSteppedBack(accounts) => {
-            warn!(accounts, "the clock was set back; accounts that were ahead are back with it");
+            warn!(
+                accounts,
+                "the clock was set back; accounts that were ahead of it were corrected"
+            );
         }
         Event::ClockSet(seconds) => {
             warn!(seconds, "the clock was set; one call at a time until an answer confirms it");

@@ -235,7 +235,7 @@ impl Metrics {
         registry.register("calls_in_flight", "Calls on their way", counted.in_flight.clone());
         registry.register_with_unit(
             "call_duration",
-            "How long calls took, body and all",
+            "Duration of calls, up to the end of the body",
             Unit::Seconds,
             counted.durations.clone(),
         );
@@ -246,7 +246,11 @@ impl Metrics {
         );
         let dropped = Counter::<u64>::default();
         dropped.inc_by((counted.dropped_lines)());
-        registry.register("log_lines_dropped", "Log lines that nobody took in time", dropped);
+        registry.register(
+            "log_lines_dropped",
+            "Log lines dropped because nobody read them in time",
+            dropped,
+        );
         registry.register(
             "store_errors",
             "Turns that the database could not record",
@@ -311,7 +315,7 @@ impl Standing {
         let help = "Accounts whose slot is open for too long";
         registry.register("overdue", help, gauge(overdue));
         registry.register("failing", "Accounts given up for their last slot", gauge(failing));
-        let help = "Whether nobody is asked but by probes, since several accounts failed in a row";
+        let help = "Whether only probes are sent, since several accounts failed in a row";
         registry.register("breaker_open", help, gauge(u64::from(self.breaker.is_some())));
         for (name, help, time) in [
             ("last_snapshot_timestamp", "When the newest snapshot was taken", last_snapshot),
@@ -324,13 +328,13 @@ impl Standing {
                 registry.register_with_unit(name, help, Unit::Seconds, time);
             }
         }
-        let help = "How large the database's file is";
+        let help = "Size of the database file";
         registry.register_with_unit("database", help, Unit::Bytes, gauge(self.database_bytes));
-        let help = "How large the journal beside the database is";
+        let help = "Size of the write-ahead log beside the database";
         registry.register_with_unit("journal", help, Unit::Bytes, gauge(self.journal_bytes));
         if let Some((refreshes, left)) = self.budget {
             registry.register("budget_refreshes", "The budget of the period", gauge(refreshes));
-            let help = "What is left of the budget until it resets";
+            let help = "Budget left until it resets";
             registry.register("budget_left_refreshes", help, gauge(left));
         }
     }

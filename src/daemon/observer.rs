@@ -42,7 +42,7 @@ pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>
             reload.send_modify(|count| *count += 1);
         }
         Notice::NotCheckpointed(error) => {
-            warn!("the journal could not be brought into the database: {error}");
+            warn!("the write-ahead log could not be checkpointed: {error}");
         }
         Notice::JournalHeld(bytes) => warn!(
             megabytes = bytes >> 20,

@@ -246,7 +246,7 @@ fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&Open
     info!(
         accounts = list.listed,
         database = %config.database.path.display(),
-        "growthd {} watches ({changes})", env!("CARGO_PKG_VERSION")
+        "growthd {} started ({changes})", env!("CARGO_PKG_VERSION")
     );
     if let Some(open) = open {
         warn!(

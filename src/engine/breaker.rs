@@ -2,7 +2,7 @@
 //!
 //! *Closed*, calls pass. When the last settled calls, without an ok between them, are troubles of
 //! three different accounts (or of all there are to ask), the trouble is the vendor's, whatever
-//! its shape: the breaker *opens*, and nobody is asked but by probes, one call at a time, at
+//! its shape: the breaker *opens*, and only probes are sent, one call at a time, at
 //! growing distance. An ok closes it. *Half-open*, one probe leaves at once: after a start, a
 //! reload, a clock that was set, and for a person's request; at most one a minute.
 //!

@@ -134,6 +134,6 @@ impl Gate {
             return Some(format!("[budget] manual is spent until {until}"));
         }
         let open = self.breaker.as_ref()?;
-        Some(format!("nobody is asked but by probes: {}", open.reason))
+        Some(format!("only probes are sent: {}", open.reason))
     }
 }

@@ -208,7 +208,7 @@ pub enum Event {
         /// As for those found.
         call: Option<(Outcome, bool)>,
     },
-    /// The vendor is in trouble: nobody is asked but by probes.
+    /// The vendor is in trouble: only probes are sent.
     BreakerOpened(OpenBreaker),
     /// It no longer is.
     BreakerClosed {

@@ -569,7 +569,7 @@ fn reason(failed: &Failed<'_>) -> String {
         | Trouble::Unusable
         | Trouble::Broken
         | Trouble::Busy
-        | Trouble::Clock => "; one account is asked now and then until it answers",
+        | Trouble::Clock => "; one account at a time is tried until one succeeds",
     };
     format!("{}{advice}", failed.error)
 }

@@ -55,7 +55,7 @@ impl Pattern {
         let is_nickname = pattern.starts_with('@');
         if is_nickname && !NICKNAMES.iter().any(|n| n.eq_ignore_ascii_case(pattern)) {
             return Err(InvalidSchedule::Cron(format!(
-                "{text:?} is no cron nickname; expected one of {}",
+                "{text:?} is not a cron nickname; expected one of {}",
                 NICKNAMES.join(", ")
             )));
         }

@@ -52,7 +52,7 @@ pub enum StoreError {
     Held(PathBuf),
     /// Somebody who is no growthd holds a lock on it.
     #[error(
-        "another program holds a shared lock on {}, which keeps growthd from it; end that program", .0.display()
+        "another program holds a shared lock on {}, which keeps growthd out; end that program", .0.display()
     )]
     Shared(PathBuf),
     /// Written as this user, the file would lock its owner out.
@@ -99,7 +99,7 @@ pub enum StoreError {
         code: i64,
     },
     /// An account id that growthd would not have accepted.
-    #[error("the database holds the account id {0:?}, which is none")]
+    #[error("the database holds {0:?} as an account id, which is not one")]
     AccountId(String),
     /// An account's schedule in the database does not parse any more.
     #[error("the schedule stored for account {account}: {source}")]

@@ -31,7 +31,7 @@ pub(super) fn upgrade(
         let copy = keep_copy(connection, path, found)?;
         tracing::warn!(
             copy = %copy.display(),
-            "the database gets a new schema; a copy of it as it was is kept"
+            "upgrading the schema of the database; a copy of the old file is kept"
         );
     }
     // A table that others refer to cannot be rebuilt while foreign keys are enforced, and that can

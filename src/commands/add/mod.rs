@@ -59,7 +59,7 @@ fn lookup(
     let label = label.unwrap_or(handle.username());
     let config = file.try_with(&trial, Some(label), clock::now().time())?;
     let Some(entry) = config.accounts.into_iter().find(|entry| entry.id == trial) else {
-        return Err(CommandError::Usage("the watchlist takes no entry".to_owned()));
+        return Err(CommandError::Usage("no entry can be added to the watchlist".to_owned()));
     };
     Ok(AccountLookup { handle, entry })
 }
@@ -173,7 +173,7 @@ impl Adding<'_> {
         let is_added = self.ends.iter().any(|end| matches!(end, Ok(Done::Well)));
         if is_added && is_in_use(&self.config.database.path) {
             self.output.line(
-                "the running growthd takes it at its next reload: systemctl reload growthd, or SIGHUP",
+                "the running daemon takes it at its next reload: systemctl reload growthd, or SIGHUP",
             );
         }
         self.output.finish()?;

@@ -33,7 +33,7 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
         return Err(CommandError::Usage(wrong.join("; ")));
     }
     if handles.is_empty() {
-        return Err(CommandError::Usage("there is no name to add".to_owned()));
+        return Err(CommandError::Usage("there are no names to add".to_owned()));
     }
     Ok(handles)
 }
@@ -60,7 +60,7 @@ fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
     let (name, platform) = match url(text) {
         Some((Platform::Youtube, path)) if !path.starts_with('@') => {
             return Err(
-                "is no profile with an @name; open it and copy the URL with the @".to_owned()
+                "is not a profile URL with an @name; open the profile and copy its URL".to_owned()
             );
         }
         Some((found, path)) => match platform {

@@ -109,7 +109,7 @@ fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandErro
         return Err(CommandError::Problems(import.problems));
     }
     if import.series.is_empty() {
-        return Err(CommandError::Usage(format!("{shown}: there is no line below the headings")));
+        return Err(CommandError::Usage(format!("{shown}: there are no lines below the header")));
     }
     Ok(import)
 }
@@ -166,7 +166,7 @@ impl Import {
         let told = instant(cell(columns.time))
             .ok_or_else(|| {
                 format!(
-                    "{:?} is no time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
+                    "{:?} is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
                     cell(columns.time)
                 )
             })
@@ -227,11 +227,13 @@ impl Series {
             return Err(format!("{time} is not before the account's first snapshot, {first}"));
         }
         match self.rows.last() {
-            Some((last, _)) if *last == time => Err(format!("{time} is there twice")),
+            Some((last, _)) if *last == time => Err(format!("{time} appears twice")),
             // Of a file with the newest line first, that is said once and not of every line.
             Some((last, _)) if *last > time && !self.is_unordered => {
                 self.is_unordered = true;
-                Err(format!("{time} goes back behind {last}: the oldest line comes first"))
+                Err(format!(
+                    "{time} comes after {last}, which is later: sort the lines, oldest first"
+                ))
             }
             Some((last, _)) if *last > time => Ok(()),
             _ => {

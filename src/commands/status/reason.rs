@@ -17,7 +17,7 @@ pub(super) enum Reason<'a> {
     Disk(&'a str),
     /// The daemon goes on with an older configuration.
     EditRefused,
-    /// Nobody is asked but by probes.
+    /// Only probes are sent.
     Breaker(&'a OpenBreaker),
     /// The budget is used up while accounts are due.
     Budget { held: usize, until: Time },
@@ -58,7 +58,7 @@ impl fmt::Display for Reason<'_> {
             }
             Reason::Breaker(breaker) => {
                 let reason = Printable(&breaker.reason);
-                write!(f, "nobody is asked but by probes since {}: {reason}", breaker.since)
+                write!(f, "only probes are sent since {}: {reason}", breaker.since)
             }
             Reason::Budget { held, until } => {
                 let accounts = accounts(*held);

@@ -33,7 +33,7 @@ impl Status<'_> {
         let Totals { listed, watched, in_flight, snapshots, .. } = self.totals;
         let daemon = match &self.daemon {
             Daemon::Running(_) => "running",
-            Daemon::Unheard => "the database is in use, by somebody who does not answer",
+            Daemon::Unheard => "the database is in use by a process that does not answer",
             Daemon::Absent => "not running",
         };
         writeln!(out, "daemon     {daemon}")?;
@@ -60,7 +60,7 @@ impl Status<'_> {
         });
         writeln!(out, "next       {next}")?;
         writeln!(out, "budget     {}", self.budget_line())?;
-        let backup = self.backup.map_or("none is known of".to_owned(), |backup| {
+        let backup = self.backup.map_or("none is known".to_owned(), |backup| {
             Ago { time: backup.time, now: self.now }.to_string()
         });
         writeln!(out, "backup     {backup}")?;
@@ -88,7 +88,7 @@ impl Status<'_> {
 
     fn budget_line(&self) -> String {
         match &self.budget {
-            None => "none: nothing caps what is spent".to_owned(),
+            None => "none: spending is not limited".to_owned(),
             Some(BudgetUse { refreshes, per, spent, until }) => {
                 format!("{spent} of {refreshes} spent this {per}; it resets {until}")
             }

@@ -58,7 +58,9 @@ impl Digest {
         }
         match (&self.total, self.listed) {
             (_, 0) => {
-                lines.push("The list is empty: add an [[account]] to the configuration.".into());
+                lines.push(
+                    "The watchlist is empty: add an [[account]] to the configuration.".into(),
+                );
             }
             (None, 1) => lines.push("Its account was not measured at both ends of it.".into()),
             (None, listed) => {
@@ -77,7 +79,7 @@ impl Digest {
                     ));
                 }
                 if self.grew.is_empty() && self.lost.is_empty() {
-                    lines.push("Nobody's followers changed by more than rounding.".into());
+                    lines.push("No follower count changed by more than rounding.".into());
                 }
             }
         }
@@ -127,7 +129,7 @@ impl Digest {
         let breaker = self.breaker.as_slice();
         sections.push(section("BREAKER", breaker, |open| {
             let reason = terminal::fitted(&open.reason, QUOTE);
-            format!("nobody is asked but by probes since {}: {reason}", open.since)
+            format!("only probes are sent since {}: {reason}", open.since)
         }));
         sections.push(section("BUDGET", self.held_back.as_slice(), |held| {
             format!("used up: {} held back until {}", accounts(held.accounts), held.until)
@@ -147,7 +149,7 @@ impl Digest {
         ];
         let parts = parts.iter().filter(|(is_empty, _)| *is_empty);
         let parts: Vec<&str> = parts.map(|(_, what)| *what).collect();
-        (self.listed > 0 && !parts.is_empty()).then(|| format!("Else: {}.", parts.join(", ")))
+        (self.listed > 0 && !parts.is_empty()).then(|| format!("Otherwise: {}.", parts.join(", ")))
     }
 }
 
@@ -188,12 +190,12 @@ fn changed(change: &ProfileChange) -> String {
             format!("{name}: was called {old}, is called {new} ({day})")
         }
         ("is_verified", _, Some(new)) if new == "1" => format!("{name}: is verified now ({day})"),
-        ("is_verified", ..) => format!("{name}: is verified no more ({day})"),
-        ("bio", _, None) => format!("{name}: has no bio any more ({day})"),
+        ("is_verified", ..) => format!("{name}: is no longer verified ({day})"),
+        ("bio", _, None) => format!("{name}: removed its bio ({day})"),
         ("bio", ..) => format!("{name}: has a new bio ({day})"),
-        ("username", ..) => format!("{name}: has another handle ({day})"),
-        ("display_name", ..) => format!("{name}: calls itself otherwise ({day})"),
-        (field, ..) => format!("{name}: has another {field} ({day})"),
+        ("username", ..) => format!("{name}: changed its handle ({day})"),
+        ("display_name", ..) => format!("{name}: changed its display name ({day})"),
+        (field, ..) => format!("{name}: changed its {field} ({day})"),
     }
 }
 

@@ -172,7 +172,7 @@ BEGIN
   WHERE day = new.started_time / 86400;
 END;
 
--- Why nobody is asked but by probes; no row while the circuit breaker is closed
+-- Why only probes are sent; no row while the circuit breaker is closed
 -- (src/engine/breaker.rs).
 CREATE TABLE _breaker (
   breaker          INTEGER PRIMARY KEY CHECK (breaker = 1),
