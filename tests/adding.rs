@@ -48,7 +48,7 @@ fn through_a_daemon_it_is_the_daemons_ledger() {
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let ended = place.growthd(&ADD).with_code(0);
-    assert!(ended.out.contains("added to config.toml\nthe running growthd takes it"), "{ended:?}");
+    assert!(ended.out.contains("added to config.toml\nthe running daemon takes it"), "{ended:?}");
     daemon.signal(Signal::HUP);
     daemon.until("reloaded: +1 accounts");
     daemon.stop();
@@ -161,7 +161,7 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     assert_eq!(vendor.call_count(), 2);
     place.write("names", "@somebody\nhttps://www.youtube.com/channel/UC123\n");
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);
-    assert!(ended.line().contains("is no profile with an @name"), "{ended:?}");
+    assert!(ended.line().contains("is not a profile URL with an @name"), "{ended:?}");
     assert_eq!(vendor.call_count(), 2);
 }
 

@@ -37,7 +37,7 @@ fn nonsense_is_refused_and_nothing_is_bought_for_it() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
-    daemon.until_all(&["refreshed", " watches ("]);
+    daemon.until_all(&["refreshed", " started ("]);
     let weekly = "0 6 * * MON";
     let many = |item: &str, count: usize| vec![item; count].join(",");
     let rows: Vec<(Vec<u8>, &str)> = vec![
@@ -54,7 +54,7 @@ fn nonsense_is_refused_and_nothing_is_bought_for_it() {
         (lookup(&"x".repeat(201), "tiktok", weekly, "UTC", 0), "a text is too long"),
         (lookup(&"x".repeat(50 << 20), "tiktok", weekly, "UTC", 0), ""),
         (b"{\"refresh\":{\"ids\":[\"\xff\"]}}\n".to_vec(), "no request"),
-        (b"{\"refresh\":{\"ids\":[\"a/b\"]}}\n".to_vec(), "an account id has only"),
+        (b"{\"refresh\":{\"ids\":[\"a/b\"]}}\n".to_vec(), "an account id may contain only"),
         (format!("{{\"refresh\":{{\"ids\":[{}]}}}}\n", many("\"a\"", 100_001)).into(), "too many"),
         ([b"[".repeat(200_000), b"\n".to_vec()].concat(), "no request"),
         (b"GET / HTTP/1.1\r\n\r\n".to_vec(), "no request"),
@@ -77,7 +77,7 @@ fn whoever_says_nothing_holds_nobody_up() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
-    daemon.until_all(&["refreshed", " watches ("]);
+    daemon.until_all(&["refreshed", " started ("]);
     let silent: Vec<UnixStream> = (0..300).map(|_| connect(&place)).collect();
     let begun = monotonic();
     place.growthd(&["refresh", "a"]).with_code(0);
@@ -91,7 +91,7 @@ fn requests_without_an_end_take_little_memory() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
-    daemon.until_all(&["refreshed", " watches ("]);
+    daemon.until_all(&["refreshed", " started ("]);
     let endless = vec![b'x'; 63 << 20];
     std::thread::scope(|scope| {
         for _ in 0..20 {

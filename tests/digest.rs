@@ -96,8 +96,8 @@ fn a_tag_is_told_of_alone_and_nothing_in_a_line() {
         LOST          GAINED          FOLLOWERS
         Shrinking        -14  -0.28%      4,930
 
-        Otherwise: no milestone, nothing unusual, no profile changed, nobody silent,
-        nobody failing.
+        Otherwise: no milestone, nothing unusual, no profile changed, nobody
+        silent, nobody failing.
         ");
 }
 
@@ -164,7 +164,7 @@ fn an_open_breaker_and_a_budget_that_holds_back_are_told() {
     let told = past.told(&["digest", "--week", "2026-W06"]);
     assert!(
         told.contains(
-            "\nBREAKER\n- only probes are sent since 2026-01-05T06:00:00Z: no credits\n  left\n"
+            "\nBREAKER\n- only probes are sent since 2026-01-05T06:00:00Z: no credits left\n"
         ),
         "{told}"
     );
@@ -224,6 +224,6 @@ fn bad_input_and_nothing_at_all() {
     let empty = Past::new();
     for format in ["text", "html", "json"] {
         let told = empty.told(&["digest", "--format", format]);
-        assert!(format == "json" || told.contains("The list is empty"), "{told}");
+        assert!(format == "json" || told.contains("The watchlist is empty"), "{told}");
     }
 }

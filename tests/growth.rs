@@ -105,7 +105,7 @@ fn the_gain_is_that_of_the_view() {
 #[test]
 fn an_empty_list_says_so() {
     let past = Past::new();
-    assert!(past.told(&["growth"]).starts_with("the list is empty"));
+    assert!(past.told(&["growth"]).starts_with("the watchlist is empty"));
     assert_eq!(past.told(&["growth", "--csv"]).lines().count(), 1);
 }
 

@@ -18,7 +18,7 @@ fn a_baseline_is_bought_at_once_and_a_restart_buys_nothing_again() {
         daemon.until("refreshed account=");
     }
     let log = daemon.stop();
-    assert!(log.contains("watches (+3 accounts, -0, 0 changed)"), "{log}");
+    assert!(log.contains("started (+3 accounts, -0, 0 changed)"), "{log}");
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
 
     for _ in 0..2 {

@@ -135,7 +135,7 @@ fn what_was_lost_is_said_when_somebody_reads_again() {
     let said = lines.by_ref().map_while(Result::ok).find_map(|line| {
         assert!(begun.elapsed() < PATIENCE, "no such line");
         let json: serde_json::Value = serde_json::from_str(&line).expect("whole lines of JSON");
-        let is_meant = json["message"].as_str()?.starts_with("log lines were lost");
+        let is_meant = json["message"].as_str()?.starts_with("log lines were dropped");
         is_meant.then(|| json["dropped"].as_u64())
     });
     assert!(said.flatten() > Some(0), "{said:?}");

@@ -118,7 +118,7 @@ fn a_refused_key_opens_the_breaker_until_it_is_mended() {
         "{status:?}"
     );
     let quiet = place.growthd(&["status", "--quiet"]).with_code(1);
-    assert!(quiet.out.starts_with("growthd needs attention: nobody is asked but"), "{quiet:?}");
+    assert!(quiet.out.starts_with("growthd needs attention: only probes are sent"), "{quiet:?}");
     let json = place.growthd(&["status", "--json"]).with_code(1).json();
     assert_eq!(
         (&json["summary"]["breaker"]["trouble"], &json["summary"]["needs_attention"]),

@@ -70,7 +70,7 @@ fn nobody_else_may_read_it_whatever_the_umask() {
         env!("CARGO_BIN_EXE_growthd"),
     ]);
     let mut daemon = Daemon::start(shell);
-    daemon.until_all(&["refreshed", " watches ("]);
+    daemon.until_all(&["refreshed", " started ("]);
     place.database().until("SELECT count(*) = 1 FROM snapshots");
     poll("the control socket", || place.has("growth.db.sock").then_some(()));
     let mode = |name: &str| fs::metadata(place.file(name)).expect(name).mode() & 0o777;

@@ -72,8 +72,8 @@ mod tests {
             ("proxy:3128", Err("http or https")),
             ("proxy", Err("not a URL")),
             ("", Err("not a URL")),
-            ("http://proxy:3128/path", Err("more in it")),
-            ("http://proxy:3128?x", Err("more in it")),
+            ("http://proxy:3128/path", Err("more than a host")),
+            ("http://proxy:3128?x", Err("more than a host")),
             ("http://pro xy", Err("space")),
         ] {
             match (Proxy::parse(text), shown) {

@@ -178,7 +178,7 @@ fn what_is_wrong_is_said_where_it_stands() {
         ),
         ("[api]\nmax_in_flight = 4.0", &["2:17: `max_in_flight` is a number with a fraction"]),
         ("[api]\ntimeout = 120", &["2:11: `timeout` is a number; expected a duration"]),
-        ("[api]\ntimeout = '120'", &["2:11: `timeout` is not a number with a unit"]),
+        ("[api]\ntimeout = '120'", &["2:11: `timeout` is not a number followed by a unit"]),
         (
             "[api]\ntimeout = '61m'",
             &["2:11: `timeout` is out of range; expected a duration from \"1s\" to \"1h\""],

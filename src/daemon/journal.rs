@@ -106,7 +106,7 @@ fn log(event: &Event) {
             let trouble = open.trouble.as_str();
             error!(
                 trouble,
-                "the vendor is failing; only probes are sent until one succeeds: {}",
+                "the vendor is in trouble; only probes are sent until one succeeds: {}",
                 Printable(&open.reason)
             );
         }

@@ -84,7 +84,7 @@ impl Daemon {
 
     /// Waits until it says that it watches: from then on it can be signalled.
     pub fn once_up(mut self) -> Daemon {
-        self.until(" watches (");
+        self.until(" started (");
         self
     }
 

@@ -79,7 +79,7 @@ fn nothing_but_a_page_is_replaced() {
     for (output, why) in [
         ("growth.db", "is the database itself"),
         ("config.toml", "is part of the configuration"),
-        ("mine.txt", "no HTML page"),
+        ("mine.txt", "not an HTML page"),
         (".", "it is a folder"),
         ("not/there.html", "not/there.html: No such file"),
     ] {
