@@ -216,13 +216,14 @@ impl AccountState {
         AccountState::Away(owed)
     }
 
-    /// The account is in the watchlist again. Time spent away is nobody's debt.
+    /// The account is in the watchlist again. Time spent away is nobody's debt; a slot that is to
+    /// come (the clock stepped back meanwhile) is not owed before.
     #[must_use]
     pub fn come_back(self, window: SlotWindow, now: Time) -> AccountState {
         match self {
             AccountState::Away(Owed::Baseline(retry)) => AccountState::Baseline { due: now, retry },
             AccountState::Away(Owed::Slot(settled, slot, retry))
-                if owed_slot(settled, slot, window) == slot =>
+                if slot <= now && owed_slot(settled, slot, window) == slot =>
             {
                 AccountState::Open { settled, slot, due: now, retry }
             }

@@ -294,6 +294,23 @@ fn who_is_taken_out_with_an_open_slot_and_comes_back_has_it_open() {
 }
 
 #[test]
+fn who_comes_back_under_a_clock_set_back_is_asked_when_the_slot_comes() {
+    let mut bench = several(3, MONDAYS);
+    bench.everybody = Kind::NotSent;
+    bench.run(at("2026-01-05T06:30:00"));
+    let list = std::mem::take(&mut bench.list);
+    bench.watch();
+    bench.run(at("2026-01-05T06:31:00"));
+    bench.set_clock(-3 * DAY);
+    bench.run(at("2026-01-02T06:32:00"));
+    bench.everybody = Kind::Ok;
+    bench.list = list;
+    bench.watch();
+    assert_eq!(bench.run(at("2026-01-05T05:59:00")), 0);
+    assert_eq!(bench.run(at("2026-01-05T08:00:00")), 3);
+}
+
+#[test]
 fn an_edit_in_an_outage_keeps_the_open_slot_through_a_restart() {
     // Too late for a slot that nobody tried; but this one was open before the edit.
     let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
