@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use growthd::clock::monotonic;
 
-use crate::harness::{PATIENCE, Settings, Setup, Vendor};
+use crate::harness::{Daemon, PATIENCE, Settings, Setup, Vendor};
 
 fn connect(place: &Setup) -> UnixStream {
     let stream = UnixStream::connect(place.file("growth.db.sock")).expect("a daemon");
@@ -32,12 +32,18 @@ fn lookup(username: &str, platform: &str, cron: &str, timezone: &str, spread: i6
     format!("{}\n", serde_json::json!({"add": [wanted]})).into_bytes()
 }
 
-#[test]
-fn nonsense_is_refused_and_nothing_is_bought_for_it() {
+/// A daemon that has nothing to do for days.
+fn started() -> (Vendor, Setup, Daemon) {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until_all(&["refreshed", " started ("]);
+    (vendor, place, daemon)
+}
+
+#[test]
+fn nonsense_is_refused_and_nothing_is_bought_for_it() {
+    let (vendor, place, daemon) = started();
     let weekly = "0 6 * * MON";
     let many = |item: &str, count: usize| vec![item; count].join(",");
     let rows: Vec<(Vec<u8>, &str)> = vec![
@@ -74,10 +80,7 @@ fn nonsense_is_refused_and_nothing_is_bought_for_it() {
 
 #[test]
 fn whoever_says_nothing_holds_nobody_up() {
-    let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    let mut daemon = place.run();
-    daemon.until_all(&["refreshed", " started ("]);
+    let (_vendor, place, daemon) = started();
     let silent: Vec<UnixStream> = (0..300).map(|_| connect(&place)).collect();
     let begun = monotonic();
     place.growthd(&["refresh", "a"]).with_code(0);
@@ -88,10 +91,7 @@ fn whoever_says_nothing_holds_nobody_up() {
 
 #[test]
 fn requests_without_an_end_take_little_memory() {
-    let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    let mut daemon = place.run();
-    daemon.until_all(&["refreshed", " started ("]);
+    let (_vendor, place, daemon) = started();
     let endless = vec![b'x'; 63 << 20];
     std::thread::scope(|scope| {
         for _ in 0..20 {

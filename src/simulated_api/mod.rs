@@ -25,7 +25,7 @@ pub use server::Server;
 pub use vendor::{Population, Question, Vendor};
 
 /// Longest request body read, in bytes.
-pub const MAX_REQUEST_BODY: usize = 64 * 1024;
+const MAX_REQUEST_BODY: usize = 64 * 1024;
 
 /// A simulated API that answers as documented, or not at all for a while. It stops when it is
 /// dropped.
@@ -71,9 +71,7 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (head, body) = request.into_parts();
-    // One that is too long is as bad a question as none.
-    let body = Limited::new(body, MAX_REQUEST_BODY).collect().await;
-    let body = body.map(Collected::to_bytes).unwrap_or_default();
+    let body = read_body(body).await;
     let reply = match vendor.read(&head, &body) {
         Err(reply) => reply,
         Ok(_) if is_down.load(Ordering::SeqCst) => {
@@ -82,4 +80,10 @@ async fn answer(
         Ok(question) => vendor.answer(&question),
     };
     Ok(vendor.dated(reply.into_response()))
+}
+
+/// The body of a request; one that is too long is as bad a question as none.
+pub async fn read_body(body: Incoming) -> Bytes {
+    let body = Limited::new(body, MAX_REQUEST_BODY).collect().await;
+    body.map(Collected::to_bytes).unwrap_or_default()
 }

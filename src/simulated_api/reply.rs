@@ -55,10 +55,15 @@ impl Reply {
         Reply { status: StatusCode::OK, body }
     }
 
+    /// Any answer; 500 in place of a status that is none.
+    pub fn new(status: u16, body: Vec<u8>) -> Reply {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Reply { status, body }
+    }
+
     /// An error in the first of the two documented shapes.
     pub fn refusal(status: u16, code: &str, message: &str) -> Reply {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Reply { status, body: refusal_body(code, message, None) }
+        Reply::new(status, refusal_body(code, message, None))
     }
 
     /// As HTTP has it.

@@ -84,12 +84,11 @@ impl Vendor {
             let message = "This endpoint is called with POST";
             return Err(Reply::refusal(405, "METHOD_NOT_ALLOWED", message));
         }
-        let unauthorised = |body| Reply { body, ..Reply::refusal(401, "", "") };
         match head.headers.get("x-api-key") {
             Some(key) if key.as_bytes() == self.key.as_bytes() => {}
             Some(_) => {
                 let message = "The provided API key is invalid";
-                return Err(unauthorised(error_body("INVALID_API_KEY", message)));
+                return Err(Reply::new(401, error_body("INVALID_API_KEY", message)));
             }
             None => return Err(Reply::refusal(401, "MISSING_API_KEY", "API key is required")),
         }
@@ -98,8 +97,7 @@ impl Vendor {
             Endpoint::Analyze => {
                 let Wanted { username, platform } = Wanted::read(body).map_err(|field| {
                     let message = format!("{field} is missing or invalid");
-                    let body = refusal_body("VALIDATION_ERROR", &message, Some(field));
-                    Reply { body, ..Reply::refusal(400, "", "") }
+                    Reply::new(400, refusal_body("VALIDATION_ERROR", &message, Some(field)))
                 })?;
                 let id = self.population.id_of(&username, platform, self.now());
                 Ok(Question::Analyze { id })

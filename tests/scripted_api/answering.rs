@@ -5,8 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use growthd::clock::Now;
-use growthd::simulated_api::{JSON, MAX_REQUEST_BODY, Question, Reply, Vendor};
-use http_body_util::{BodyExt, Collected, Limited};
+use growthd::simulated_api::{JSON, Question, Reply, Vendor, read_body};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
@@ -101,8 +100,7 @@ pub async fn answer(
         .and_then(|rest| rest.strip_suffix("/refresh"))
         .filter(|id| !id.is_empty());
     let ticket = Ticket::take(&answering, path, key, id);
-    let body = Limited::new(body, MAX_REQUEST_BODY).collect().await;
-    let body = body.map(Collected::to_bytes).unwrap_or_default();
+    let body = read_body(body).await;
     let response = match answering.vendor.read(&head, &body) {
         Err(reply) => respond(ticket, reply),
         Ok(question) => carry_out(&answering, ticket, &question).await?,
@@ -185,9 +183,9 @@ async fn carry_out(
 }
 
 /// A documented answer.
-fn respond(ticket: Ticket, reply: Reply) -> Response<Answer> {
+fn respond(ticket: Ticket, mut reply: Reply) -> Response<Answer> {
     ticket.answered(reply.status.as_u16());
-    let body = reply.body.clone();
+    let body = std::mem::take(&mut reply.body);
     reply.into_response().map(|_| Answer { content: Content::whole(body), _held: ticket })
 }
 
