@@ -9,7 +9,7 @@ use crate::clock::{self, Time};
 use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
 use crate::engine::{Breaker, OpenBreaker};
-use crate::report::{Grouped, In, Printable};
+use crate::report::{Grouped, In, Printable, counted};
 use crate::store::{Overview, Reader, StoreError, disk_trouble};
 
 /// The shortest time between two lines, and the longest: "in 3 h" ages without an event.
@@ -105,8 +105,7 @@ impl fmt::Display for StatusLine {
             write!(f, "vendor in trouble: {}, next probe {probe}; ", Printable(&open.reason))?;
         }
         let Overview { watched, next_due, overdue, failing, .. } = self.overview;
-        let plural = if watched == 1 { "" } else { "s" };
-        write!(f, "{} account{plural}", grouped(watched))?;
+        f.write_str(&counted(watched, "account"))?;
         if let Some(time) = next_due
             && self.breaker.is_none()
         {
@@ -114,7 +113,7 @@ impl fmt::Display for StatusLine {
         }
         for (count, word) in [(overdue, "overdue"), (failing, "failing")] {
             if count > 0 {
-                write!(f, ", {} {word}", grouped(count))?;
+                write!(f, ", {} {word}", Grouped::of(count))?;
             }
         }
         if let Some((spent, cap)) = self.budget {
@@ -122,10 +121,6 @@ impl fmt::Display for StatusLine {
         }
         Ok(())
     }
-}
-
-fn grouped(count: u64) -> Grouped {
-    Grouped(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

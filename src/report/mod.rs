@@ -15,7 +15,7 @@ pub mod terminal;
 pub use chart::Chart;
 pub use csv::{Cell, Csv, Dialect};
 pub use narrowing::{Column, MOST_USE, Shape, narrowed};
-pub use number::{Grouped, Short, Signed};
+pub use number::{Grouped, Short, Signed, counted};
 pub use printable::Printable;
 pub use span::{Ago, In};
 pub use sparkline::Sparkline;

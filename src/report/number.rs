@@ -6,6 +6,20 @@ use std::fmt;
 #[derive(Clone, Copy, Debug)]
 pub struct Grouped(pub i64);
 
+impl Grouped {
+    /// A count of something; beyond an `i64` there is none.
+    pub fn of(count: impl TryInto<i64>) -> Grouped {
+        Grouped(count.try_into().unwrap_or(i64::MAX))
+    }
+}
+
+/// So many of something, as in "1 account" and "1,204 accounts".
+pub fn counted(count: impl TryInto<i64>, what: &str) -> String {
+    let count = Grouped::of(count);
+    let plural = if count.0 == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 impl fmt::Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.unsigned_abs().to_string();

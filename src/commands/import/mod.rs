@@ -13,7 +13,7 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
 use crate::measurement::Measurement;
-use crate::report::{Grouped, Printable};
+use crate::report::{Printable, counted};
 use crate::store::{AccountKey, AccountRef, Creation, Named, ReadTx, Reader, Store, StoreError};
 
 use cells::{count, instant};
@@ -60,11 +60,6 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> 
     tx.commit()?;
     found.say("imported", &mut io::stdout())?;
     Ok(Done::Well)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", Grouped(i64::try_from(count).unwrap_or(i64::MAX)))
 }
 
 /// Reads the file whole, and holds every line against the history.

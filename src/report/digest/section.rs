@@ -218,7 +218,7 @@ fn accounts(count: usize) -> String {
 }
 
 pub(super) fn grouped(count: usize) -> Grouped {
-    Grouped(i64::try_from(count).unwrap_or(i64::MAX))
+    Grouped::of(count)
 }
 
 pub(super) fn percentage(percent: f64) -> String {

@@ -10,7 +10,7 @@ use crate::report::html::island::stride;
 use crate::report::html::page::Page;
 use crate::report::html::series::Metric;
 use crate::report::html::sparkline::Sparkline;
-use crate::report::{Grouped, In, Printable};
+use crate::report::{Grouped, In, Printable, counted};
 use crate::store::Reading;
 
 /// An account, at its place in the page's order.
@@ -201,9 +201,7 @@ impl<'a> Account<'a> {
     /// How many values are drawn.
     pub fn drawn(&self) -> String {
         let readings = self.entry.series.readings().len();
-        let drawn = readings.div_ceil(stride(readings));
-        let count = Grouped(i64::try_from(drawn).unwrap_or(i64::MAX));
-        format!("{count} value{}", if drawn == 1 { "" } else { "s" })
+        counted(readings.div_ceil(stride(readings)), "value")
     }
 
     /// The metrics that were ever told.

@@ -14,7 +14,7 @@ use crate::report::html::figure::Minute;
 use crate::report::html::island::island;
 use crate::report::html::overview::{self, Credits, Movers, Notice, Tile, Troubled};
 use crate::report::html::page::Page;
-use crate::report::{Grouped, Printable};
+use crate::report::{Printable, counted};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(
@@ -117,12 +117,8 @@ impl Page {
 }
 
 fn size(page: &Page) -> String {
-    let count = |count: usize, what: &str| {
-        let number = Grouped(i64::try_from(count).unwrap_or(i64::MAX));
-        format!("{number} {what}{}", if count == 1 { "" } else { "s" })
-    };
     let (accounts, snapshots) = page.size();
-    format!("{}, {}", count(accounts, "account"), count(snapshots, "snapshot"))
+    format!("{}, {}", counted(accounts, "account"), counted(snapshots, "snapshot"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::report::html::entry::Entry;
 use crate::report::html::figure::{Minute, Percent, Short, tone};
 use crate::report::html::gain::Gain;
 use crate::report::html::page::Page;
-use crate::report::{Ago, Grouped, Printable};
+use crate::report::{Ago, Grouped, Printable, counted};
 
 /// Gainers, and losers, that are listed.
 pub(super) const MOVERS: usize = 5;
@@ -116,7 +116,7 @@ fn gained(page: &Page) -> Tile {
         return tile("gained", title, "–".to_owned(), "soft", sub);
     }
     let share = gain.permille().map_or(String::new(), |share| format!("{}, ", Percent(share)));
-    let sub = format!("{share}{} account{}", grouped(count), if count == 1 { "" } else { "s" });
+    let sub = format!("{share}{}", counted(count, "account"));
     tile("gained", title, Short::signed(gain.by), tone(Some(gain)), sub)
 }
 
@@ -125,11 +125,11 @@ fn tile(key: &'static str, title: &str, value: String, tone: &'static str, sub: 
 }
 
 fn grouped(count: usize) -> String {
-    Grouped(i64::try_from(count).unwrap_or(i64::MAX)).to_string()
+    Grouped::of(count).to_string()
 }
 
 fn credits(count: u64) -> String {
-    Grouped(i64::try_from(count).unwrap_or(i64::MAX)).to_string()
+    Grouped::of(count).to_string()
 }
 
 /// Who gained and who lost most.
