@@ -1,7 +1,7 @@
 //! The log may be lost. It stops no call, no answer and no end.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -9,10 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use growthd::clock::monotonic;
-use rustix::fs::{OFlags, fcntl_setfl};
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{PATIENCE, Settings, Setup, Vendor, can_mount, poll};
+use crate::harness::{PATIENCE, Settings, Setup, Vendor, can_mount, full_pipe, poll};
 
 /// How long an end may take that waits for nobody but the log.
 const SOON: Duration = Duration::from_secs(8);
@@ -71,15 +71,6 @@ fn fill(socket: &Path) {
     let sender = UnixDatagram::unbound().expect("a socket");
     sender.set_nonblocking(true).expect("a flag");
     while sender.send_to(b"MESSAGE=before\n", socket).is_ok() {}
-}
-
-/// A pipe that takes not a byte more.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    fcntl_setfl(&writer, OFlags::NONBLOCK).expect("flags");
-    while writer.write(b"\n").is_ok() {}
-    fcntl_setfl(&writer, OFlags::empty()).expect("flags");
-    (reader, writer)
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn history() -> Past {
 }
 
 /// Verbs that only look.
-const READING: [&[&str]; 7] = [
+const READING: [&[&str]; 11] = [
     &["status"],
     &["status", "--json"],
     &["history", "clx1"],
@@ -23,6 +23,10 @@ const READING: [&[&str]; 7] = [
     &["export"],
     &["plan", "--json"],
     &["report", "--output", "-"],
+    &["--help"],
+    &["--version"],
+    &["man"],
+    &["completions", "zsh"],
 ];
 
 fn through_shell(past: &Past, arguments: &[&str], redirection: &str) -> Ended {

@@ -1,10 +1,11 @@
 //! Told to end: what is on its way is awaited and recorded, unless told twice.
 
+use std::io::Read;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, full_pipe, poll};
 use crate::scripted_api::Behaviour;
 
 fn slow() -> Behaviour {
@@ -238,4 +239,48 @@ fn a_terminal_that_goes_away_ends_no_refresh() {
     assert_eq!(refresh.end(), Some(0), "{}", refresh.log());
     let ok = "SELECT count(*) FROM refreshes WHERE outcome = 'ok'";
     assert_eq!(place.database().one::<i64>(ok), 2);
+}
+
+/// Whether a process has taken a signal over.
+fn is_caught(pid: u32, signal: Signal) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).expect("a mask");
+    let mask = u64::from_str_radix(caught, 16).expect("a mask");
+    mask >> (signal.as_raw() - 1) & 1 == 1
+}
+
+/// What it prints for `--help` is held up, and with it the reading of the command line.
+#[test]
+fn a_hangup_ends_no_daemon_that_has_not_even_read_its_command_line() {
+    let (mut reader, writer) = full_pipe();
+    let mut command = Setup::empty().command(&["run", "--help"]);
+    let mut child = command.stdout(writer).current_dir("/").spawn().expect("growthd can be run");
+    drop(command);
+    poll("a handler", || is_caught(child.id(), Signal::HUP).then_some(()));
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("an id")).expect("a process");
+    for _ in 0..3 {
+        kill_process(pid, Signal::HUP).expect("it runs");
+    }
+    assert!(child.try_wait().expect("a child").is_none(), "its output waits for a reader");
+    let mut help = String::new();
+    reader.read_to_string(&mut help).expect("help");
+    assert!(help.contains("Reload when a configuration file changes"), "{help}");
+    assert_eq!(child.wait().expect("a child").code(), Some(0));
+}
+
+#[test]
+fn a_hangup_before_it_watches_is_a_reload_or_nothing() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    for _ in 0..5 {
+        let daemon = place.run();
+        while !is_caught(daemon.pid(), Signal::HUP) {
+            std::hint::spin_loop();
+        }
+        while !daemon.log().contains(" started (") {
+            daemon.signal(Signal::HUP);
+        }
+        daemon.stop();
+    }
+    assert_eq!(vendor.call_count(), 1);
 }

@@ -45,6 +45,8 @@ use crate::report::Printable;
 use crate::selection::Unselectable;
 use crate::store::StoreError;
 
+pub use run::hear_hangups;
+
 /// How a verb ended that did not fail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Done {
@@ -98,6 +100,9 @@ pub enum CommandError {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
+    /// The command line is none, in the parser's own lines.
+    #[error(transparent)]
+    CommandLine(clap::Error),
     /// The command line means nothing here.
     #[error("{0}")]
     Usage(String),
@@ -128,6 +133,7 @@ impl CommandError {
         ExitCode::from(match self {
             CommandError::Store(_) | CommandError::Log(_) => IO,
             CommandError::LogFilter(_)
+            | CommandError::CommandLine(_)
             | CommandError::Usage(_)
             | CommandError::Edit(EditError::NotIncluded { .. })
             | CommandError::Refused(_)
@@ -170,6 +176,7 @@ impl CommandError {
         let text = match problems {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
+            None if matches!(self, CommandError::CommandLine(_)) => self.to_string(),
             // A path or a name in it may hold anything.
             None => format!("growthd: {}", Printable(&self.to_string())),
         };
@@ -195,6 +202,18 @@ fn last_words(text: String) {
     if writer.is_ok() {
         end.recv_timeout(LAST_WORDS).ok();
     }
+}
+
+/// Prints what a command line asks for instead of a verb: help, or the version.
+///
+/// # Errors
+/// It asks for neither and is wrong; the output.
+pub fn explain(instead: clap::Error) -> Result<Done, CommandError> {
+    if instead.use_stderr() {
+        return Err(CommandError::CommandLine(instead));
+    }
+    instead.print()?;
+    Ok(Done::Well)
 }
 
 /// Does what the command line says, and has the log written before it returns.

@@ -1,9 +1,12 @@
 //! `growthd run`: the daemon.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::debug;
 
 use crate::commands::{CommandError, Done, runtime};
@@ -14,10 +17,27 @@ use crate::descriptors;
 /// pipe nobody writes to.
 const LAST_WAIT: Duration = Duration::from_millis(100);
 
+/// Takes SIGHUP over where a daemon is about to start, before anything else is done: it asks for a
+/// reload from the first moment on. Nobody needs to listen yet, since the configuration is read
+/// after this.
+pub fn hear_hangups(mut arguments: impl Iterator<Item = OsString>) {
+    // The command line is not parsed yet. Another verb with such an argument would outlive its
+    // terminal until it prints.
+    if !arguments.any(|argument| argument == "run") {
+        return;
+    }
+    // Where it fails, the verb's own runtime fails as well, and says why.
+    if let Ok(runtime) = Builder::new_current_thread().enable_io().build() {
+        let _entered = runtime.enter();
+        // The handler stays when nobody listens any more.
+        drop(signal(SignalKind::hangup()));
+    }
+}
+
 /// Runs until it is told to end.
 pub fn run(path: PathBuf, is_watching: bool) -> Result<Done, CommandError> {
     let runtime = runtime()?;
-    // Signals are heard from here on: nothing before this takes time.
+    // Those to end are heard from here on: nothing before this takes time.
     let signals = runtime.block_on(async { daemon::Signals::new() })?;
     keep_memory_private();
     descriptors::raise_limit();

@@ -8,7 +8,10 @@ mod setup;
 mod socket;
 mod vendor;
 
+use std::io::{PipeReader, PipeWriter, Write};
 use std::time::Duration;
+
+use rustix::fs::{OFlags, fcntl_setfl};
 
 pub use daemon::Daemon;
 pub use database::Database;
@@ -45,4 +48,13 @@ pub fn poll<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
 pub fn make_pipe(path: &std::path::Path) {
     let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status();
     assert!(made.expect("mkfifo").success());
+}
+
+/// A pipe that takes not a byte more.
+pub fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    fcntl_setfl(&writer, OFlags::NONBLOCK).expect("flags");
+    while writer.write(b"\n").is_ok() {}
+    fcntl_setfl(&writer, OFlags::empty()).expect("flags");
+    (reader, writer)
 }
