@@ -216,7 +216,7 @@ fn errors_say_what_to_do() {
     growthd: there is no database at growth.db; `growthd run` creates it
     [exit 74]
     $ growthd run
-    growthd: the key file api-key can be read by every user of this machine: chmod o-rwx api-key
+    growthd: the key file api-key can be read by every user of this machine: chmod o-rwx,g-w api-key
     [exit 78]
     $ growthd run
     growthd: growth.db is not a growthd database; name another [database] path

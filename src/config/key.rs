@@ -123,11 +123,12 @@ fn is_absence(error: &io::Error) -> bool {
 
 /// Asks the open file, not its path, so that it is the one that is read.
 ///
+/// A group may read it, as `root:growthd 0640` has it, but what it pays for is its owner's to say.
 /// Its folder is not asked about: whoever may write that can put another key there, but reads
 /// none, and the configuration beside it is theirs as well.
 fn refuse_if_open_to_others(file: &File, path: &Path) -> Result<(), KeyError> {
     const OTHERS_READ: u32 = 0o004;
-    const OTHERS_WRITE: u32 = 0o002;
+    const OTHERS_WRITE: u32 = 0o022;
     let source = || KeySource::File(path.to_owned());
     let metadata =
         file.metadata().map_err(|error| KeyError::Unreadable { place: source(), source: error })?;
@@ -177,10 +178,10 @@ pub enum KeyError {
         config: PathBuf,
     },
     /// Other users may read the configured file.
-    #[error("the key file {} can be read by every user of this machine: chmod o-rwx {}", visible_path(.0), shell_word(.0))]
+    #[error("the key file {} can be read by every user of this machine: chmod o-rwx,g-w {}", visible_path(.0), shell_word(.0))]
     OthersRead(PathBuf),
-    /// Other users may put their own key there.
-    #[error("the key file {} can be changed by every user of this machine: chmod o-rwx {}", visible_path(.0), shell_word(.0))]
+    /// Its group, or every user, may put another key there.
+    #[error("the key file {} can be changed by others than its owner: chmod o-rwx,g-w {}", visible_path(.0), shell_word(.0))]
     OthersWrite(PathBuf),
     /// The place is there and cannot be read.
     #[error("cannot read {place}: {source}; let the user that growthd runs as read it")]
@@ -268,6 +269,8 @@ mod tests {
         let folder = folder.path();
         put(&folder.join("open key"), KEY, 0o644);
         put(&folder.join("writable"), KEY, 0o602);
+        put(&folder.join("group"), KEY, 0o660);
+        put(&folder.join("pasted"), KEY, 0o620);
         put(&folder.join("empty"), " \n", 0o600);
         put(&folder.join("lines"), &format!("{KEY}\n{KEY}\n"), 0o600);
         put(&folder.join("long"), &KEY.repeat(1000), 0o600);
@@ -282,8 +285,10 @@ mod tests {
         assert!(made.expect("mkfifo").success());
         for (file, words) in [
             (None, "or set $GROWTHD_API_KEY"),
-            (Some("open key"), "chmod o-rwx '"),
-            (Some("writable"), "can be changed by every user"),
+            (Some("open key"), "chmod o-rwx,g-w '"),
+            (Some("writable"), "can be changed by others than its owner"),
+            (Some("group"), "can be changed by others than its owner: chmod o-rwx,g-w /"),
+            (Some("pasted"), "can be changed by others than its owner"),
             (Some("empty"), "is empty"),
             (Some("lines"), "does not hold an API key"),
             (Some("long"), "does not hold an API key"),

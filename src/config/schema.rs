@@ -46,7 +46,7 @@ pub(super) static API_KEY_FILE: Key = key(
     "api_key_file",
     "the path of a file that holds the key, such as \"api-key\"",
     "api-key",
-    "The file with the API key, which every user of the machine may not read. The systemd credential `api-key` comes before it, and $GROWTHD_API_KEY after it.",
+    "The file with the API key: mode 0600, or 0640 for a group that may read it. The systemd credential `api-key` comes before it, and $GROWTHD_API_KEY after it.",
 );
 pub(super) static TIMEOUT: Key = key(
     "timeout",
