@@ -10,10 +10,19 @@ use rustix::process::Signal;
 use crate::harness::{Daemon, KEY, Settings, Setup, Vendor};
 use crate::scripted_api::Behaviour;
 
-/// Whether the bytes hold the key, as it is or as JSON wrote it.
+/// Whether the bytes hold the key, as it is or as the vendor may write it.
 fn holds_the_key(bytes: &[u8]) -> bool {
     let holds = |key: &str| bytes.windows(key.len()).any(|window| window == key.as_bytes());
-    holds(KEY) || holds(&escaped_key()) || holds(&escaped_twice()) || holds(&in_base64())
+    let written = [escaped_key(), escaped_twice(), in_base64(), in_hexadecimal(), in_html()];
+    holds(KEY) || written.iter().any(|key| holds(key))
+}
+
+fn in_hexadecimal() -> String {
+    KEY.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn in_html() -> String {
+    KEY.bytes().map(|byte| format!("&#{byte};")).collect()
 }
 
 fn in_base64() -> String {
@@ -53,6 +62,8 @@ fn bad_days(second: &Vendor) -> Vec<Behaviour> {
         Behaviour::Raw(format!(r#"{{"success":false,"message":"{}"}}"#, escaped_key()).into()),
         Behaviour::Raw(format!(r#"{{"success":false,"message":"{}"}}"#, escaped_twice()).into()),
         Behaviour::Raw(format!("not JSON: {}", in_base64()).into_bytes()),
+        Behaviour::Raw(format!("00000000: {}", in_hexadecimal()).into_bytes()),
+        Behaviour::Raw(format!("<p>{}</p>", in_html()).into_bytes()),
         Behaviour::Patch(serde_json::json!({"id": KEY})),
         Behaviour::Cut,
         Behaviour::CutMidBody,

@@ -13,7 +13,7 @@ const SHORTEST: usize = 8;
 /// What stands there.
 const REDACTED: &[u8] = b"[key]";
 
-/// How many bytes a byte of the key takes at most, as `\u00xx`.
+/// How many bytes a byte of the key takes at most, as `\u00xx` or `&#xnn;`.
 const LONGEST_WRITTEN: usize = 6;
 
 /// How many backslashes may stand before one character: of JSON within four others.
@@ -27,6 +27,7 @@ impl Secrets {
     pub(super) fn new(key: &ApiKey, proxy: Option<&Proxy>) -> Secrets {
         let mut secrets = in_base64(key.expose().as_bytes());
         secrets.insert(0, key.expose().as_bytes().to_vec());
+        secrets.extend(in_hexadecimal(key.expose().as_bytes()));
         if let Some((user, password)) = proxy.and_then(credentials) {
             // As the header says it, and by itself.
             let pair = [&user[..], b":", &password].concat();
@@ -56,6 +57,12 @@ fn in_base64(secret: &[u8]) -> Vec<Vec<u8>> {
         text.as_bytes()[first..end].to_vec()
     };
     (0..3).map(encoded).collect()
+}
+
+/// As a dump writes it, in small and in capital letters.
+fn in_hexadecimal(secret: &[u8]) -> [Vec<u8>; 2] {
+    let small: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    [small.to_uppercase().into_bytes(), small.into_bytes()]
 }
 
 /// User name and password of a proxy, as it is told them.
@@ -89,7 +96,7 @@ pub(super) enum Extent {
 
 /// Takes `key` out of `text`: whatever is in an answer may be stored and shown, and a server
 /// that echoes the key must not get it there. It is found as it is, and as JSON (be it a text
-/// within a text) or a URL may write it.
+/// within a text), a URL or HTML may write it.
 ///
 /// One pass: an answer of nothing but keys takes as long as any other. A key too short to be a
 /// secret stays: it would be found in any text, and what was paid for is kept as it came.
@@ -102,8 +109,9 @@ fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
         Written::Beginning if extent == Extent::Cut => Some(text.len() - at),
         Written::Beginning | Written::Other => None,
     };
-    // However it is written, it begins with one of these three.
-    let mut places = memchr::memchr3_iter(key[0], b'\\', b'%', &text);
+    // However it is written, it begins with one of these.
+    let may_begin = |byte| byte == key[0] || matches!(byte, b'\\' | b'%' | b'&');
+    let mut places = (0..text.len()).filter(|&at| may_begin(text[at]));
     let Some(first) = places.find(|&at| length_at(at).is_some()) else {
         return text;
     };
@@ -151,9 +159,10 @@ fn written(text: &[u8], key: &[u8]) -> Written {
             {
                 slashes + 5
             }
-            _ => match rest {
-                [b'%', high, low, ..] if hexadecimal(*high, *low) == Some(byte) => 3,
-                [literal, ..] if *literal == byte => 1,
+            _ => match (entity(rest, byte), rest) {
+                (Some(length), _) => length,
+                (_, [b'%', high, low, ..]) if hexadecimal(*high, *low) == Some(byte) => 3,
+                (_, [literal, ..]) if *literal == byte => 1,
                 _ if is_beginning(&rest[slashes.saturating_sub(1)..], byte) => {
                     return Written::Beginning;
                 }
@@ -168,12 +177,31 @@ fn written(text: &[u8], key: &[u8]) -> Written {
 fn is_beginning(rest: &[u8], byte: u8) -> bool {
     let is_high = |digit: u8| char::from(digit).to_digit(16) == Some(u32::from(byte >> 4));
     match rest {
-        [] | [b'\\' | b'%'] | [b'\\', b'u'] | [b'\\', b'u', b'0'] | [b'\\', b'u', b'0', b'0'] => {
-            true
-        }
+        [] | [b'\\' | b'%' | b'&'] => true,
+        [b'\\', b'u'] | [b'\\', b'u', b'0'] | [b'\\', b'u', b'0', b'0'] => true,
         [b'\\', b'u', b'0', b'0', first] | [b'%', first] => is_high(*first),
+        [b'&', b'#', number @ ..] => number.len() < LONGEST_WRITTEN && !number.contains(&b';'),
         _ => false,
     }
+}
+
+/// How long the HTML entity at the beginning of `text` is that stands for `byte`.
+fn entity(text: &[u8], byte: u8) -> Option<usize> {
+    let text = text.strip_prefix(b"&")?;
+    let end = text.iter().take(LONGEST_WRITTEN).position(|&byte| byte == b';')?;
+    let name = str::from_utf8(&text[..end]).ok()?;
+    let meant = match name {
+        "amp" => b'&',
+        "apos" => b'\'',
+        "gt" => b'>',
+        "lt" => b'<',
+        "quot" => b'"',
+        _ => match name.strip_prefix("#x").or_else(|| name.strip_prefix("#X")) {
+            Some(number) => u8::from_str_radix(number, 16).ok()?,
+            None => name.strip_prefix('#')?.parse().ok()?,
+        },
+    };
+    (meant == byte).then_some(end + 2)
 }
 
 fn hexadecimal(high: u8, low: u8) -> Option<u8> {
@@ -190,10 +218,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_however_json_or_a_url_writes_it() {
+    fn a_key_is_found_however_json_a_url_or_html_writes_it() {
         let key = r#"hk/a"b\c%2"#;
         for text in [
             r#"hk/a"b\c%2"#,
+            r"hk/a&quot;b\c%2",
+            r"&#104;&#x6b;/a&#34;b&#X5C;c&#037;2",
             r#"hk\/a\"b\\c%2"#,
             r#"\u0068k\u002fa\u0022b\u005Cc%2"#,
             r#"\\u0068k\\\/a\\\"b\\c%2"#,
@@ -201,8 +231,16 @@ mod tests {
         ] {
             assert_eq!(redacted(&format!("<{text}>"), key), "<[key]>", "{text}");
         }
-        for text in ["hk/a", r#"hk/a"b\c%"#, "", "hk/a\\"] {
+        for text in ["hk/a", r#"hk/a"b\c%"#, "", "hk/a\\", "hk/a&lt;b\\c%2", "&#104"] {
             assert_eq!(redacted(text, key), text);
+        }
+    }
+
+    #[test]
+    fn a_dump_of_it_is_found_in_either_case() {
+        let secrets = Secrets(in_hexadecimal(b"hk_live_4242").into());
+        for text in ["<686b5f6c6976655f34323432>", "<686B5F6C6976655F34323432>"] {
+            assert_eq!(secrets.redact(text.into(), Extent::Whole), b"<[key]>");
         }
     }
 
@@ -242,7 +280,12 @@ mod tests {
     #[test]
     fn no_part_of_the_key_is_left_at_the_end_of_a_cut_text() {
         let key = b"hk_live_4242";
-        for whole in ["hk_live_4242", r"\u0068k\u005Flive%5f4242", r"\h\k\_live_4242"] {
+        for whole in [
+            "hk_live_4242",
+            r"\u0068k\u005Flive%5f4242",
+            r"\h\k\_live_4242",
+            "&#104;k_liv&#x65;_4242",
+        ] {
             for end in 1..whole.len() {
                 let text = format!("<{}", &whole[..end]);
                 let cut = redact(text.clone().into(), key, Extent::Cut);
