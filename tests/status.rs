@@ -72,6 +72,9 @@ fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
     let address = other.local_addr().expect("an address");
     let tables = format!("[http]\nlisten = \"{address}\"");
     let place = Setup::new(&vendor, &Settings { tables, ..Settings::weekly(&["a"]) });
+    let check = || place.growthd(&["check"]).with_code(0).out;
+    let taken = format!("\nhttp       cannot listen on {address}: Address already in use");
+    assert!(check().contains(&taken), "{}", check());
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let (reasons, summary) = poll("the port to be tried", || {
@@ -83,10 +86,13 @@ fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
     assert!(why.contains(&address.to_string()), "{why}");
     let status = place.growthd(&["status"]).with_code(0);
     assert!(status.out.contains("\nhttp       cannot listen on "), "{status:?}");
+    assert!(check().contains(&taken), "{}", check());
     drop(other);
     daemon.until("listening on ");
     assert_eq!(attention(&place, &[]).1["not_listening"], json!(null));
+    assert!(check().contains(&format!("\nhttp       {address}, in use while growthd runs\n")));
     daemon.stop();
+    assert!(check().contains(&format!("\nhttp       {address}\n")));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::clock::{self, Time};
 use crate::commands::reach::check_way;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, FileSet, KeyError, Look, Span, Watched};
-use crate::daemon::check_descriptors;
+use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::report::{Printable, Table};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
@@ -100,6 +101,7 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
             if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
         }
     };
+    check_listen(config, &mut out)?;
     let way = check_way(&config.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
     writeln!(
@@ -115,6 +117,26 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     };
     let is_well = [key, way, budget].iter().all(|done| *done == Done::Well);
     Ok(if is_well { Done::Well } else { Done::Attention })
+}
+
+/// Whether the address of `[http]` can be listened on, or is by the daemon that runs. It stops no
+/// refreshing, so that it is said and nothing more.
+fn check_listen(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    let Some(address) = config.http.map(|http| http.listen) else { return Ok(()) };
+    let Err(error) = TcpListener::bind(address) else {
+        return writeln!(out, "http       {address}");
+    };
+    let daemon = Health::ask(&config.database.path);
+    if error.kind() == io::ErrorKind::AddrInUse
+        && daemon.is_some_and(|daemon| daemon.not_listening.is_none())
+    {
+        return writeln!(out, "http       {address}, in use while growthd runs");
+    }
+    writeln!(
+        out,
+        "http       cannot listen on {address}: {error}; `growthd run` refreshes all the same, and \
+         tries again"
+    )
 }
 
 /// The patterns that fire on more days than most people mean by them.
