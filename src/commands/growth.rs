@@ -145,10 +145,12 @@ impl Page<'_> {
         out: &mut impl Write,
     ) -> Result<(), CommandError> {
         if movers.is_empty() {
-            return Ok(writeln!(
-                out,
-                "the watchlist is empty: add an [[account]] to the configuration"
-            )?);
+            return Ok(match self.selection.is_everything() {
+                true => {
+                    writeln!(out, "the watchlist is empty: add an [[account]] to the configuration")
+                }
+                false => writeln!(out, "no account{} is watched", self.selection),
+            }?);
         }
         let (up, mut down) = (winners(movers), losers(movers));
         down.reverse();

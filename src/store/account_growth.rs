@@ -10,7 +10,7 @@ use crate::selection::Selection;
 use crate::store::ledger::AccountKey;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// An account of the list, and what it gained in a period.
+/// An account, and what it gained in a period.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountGrowth {
     /// Its key.
@@ -66,7 +66,7 @@ static GROWTH: LazyLock<String> = LazyLock::new(|| {
        at_end, at_end - at_begin AS gained, at_begin - at_before,
        rounding!(platform, at_end)
 FROM (
-  SELECT a.account, who!(), n.time AS newest, o.time AS oldest,
+  SELECT a.account, who!(), a.removed_time, n.time AS newest, o.time AS oldest,
          value!(e, followers, ifnull(:until, n.time)) AS at_end,
          value!(s, followers, ifnull(:from, ifnull(:until, n.time) - :back)) AS at_begin,
          value!(b, followers, before!()) AS at_before
@@ -79,15 +79,17 @@ FROM (
   neighbours!(e, followers, a.account, ifnull(:until, n.time), n.refresh_id, n)
   neighbours!(s, followers, a.account, ifnull(:from, ifnull(:until, n.time) - :back), n.refresh_id, n)
   neighbours!(b, followers, a.account, before!(), n.refresh_id, n)
-  WHERE (:ever OR a.removed_time IS NULL) AND selected!(:tags, :platform)
+  WHERE (:ever OR :until IS NOT NULL OR a.removed_time IS NULL) AND selected!(:tags, :platform)
 )
+WHERE :ever OR removed_time IS NULL OR gained IS NOT NULL
 ORDER BY gained DESC NULLS LAST, name, account_id\n",
     )
 });
 
 impl ReadTx<'_> {
     /// What every account of the list gained in a period, the greatest gain first; ties are in
-    /// the order of names, and those whose gain is not known come last.
+    /// the order of names, and those whose gain is not known come last. To a period that is over
+    /// belongs also who was taken off the list after it, as in the views.
     pub fn growth(
         &self,
         selection: &Selection,

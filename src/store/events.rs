@@ -79,10 +79,10 @@ pub struct Silence {
     pub since: Option<Time>,
 }
 
-/// Whose events are asked for.
+/// Whose events are asked for: who was taken off the list later is in the period all the same.
 const SELECTED: &str = "account_id IN (
     SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
-    WHERE a.removed_time IS NULL AND selected!(:tags, :platform))";
+    WHERE (a.removed_time IS NULL OR a.removed_time >= :until) AND selected!(:tags, :platform))";
 
 /// Which events happened then: those told of by any but the first measurement in the period, and
 /// by the first one after it. What nothing tells of for as long again is news of a later time.

@@ -57,11 +57,12 @@ impl Digest {
             lines.push(format!("Not over before {until}: ends at the newest measurements."));
         }
         match (&self.total, self.listed) {
-            (_, 0) => {
+            (_, 0) if self.selection.is_everything() => {
                 lines.push(
                     "The watchlist is empty: add an [[account]] to the configuration.".into(),
                 );
             }
+            (_, 0) => lines.push(format!("No account{} is watched.", self.selection)),
             (None, 1) => lines.push("Its account was not measured at both ends of it.".into()),
             (None, listed) => {
                 let listed = grouped(listed);
