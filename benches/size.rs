@@ -34,7 +34,7 @@ fn main() {
     let further = (whole - fixed) as f64 / (settled - first) as f64;
     let fixed = fixed as f64 / accounts as f64 - further;
     println!("an account with its profile        {fixed:>7.1} bytes");
-    println!("each further refresh               {further:>7.1} bytes");
+    println!("each further refresh               {further:>7.1} bytes  at most 105");
     let connection = Connection::open(&path).unwrap();
     let mut statement = connection
         .prepare(

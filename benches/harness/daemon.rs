@@ -96,7 +96,8 @@ pub fn run(config: &Path, arguments: &[&str]) -> Run {
         thread::sleep(Duration::from_millis(1));
     };
     let wall = begin.elapsed();
-    assert!(status.success(), "{arguments:?}: {status}");
+    // 1: it did what it was asked, and something needs attention. Here no daemon runs.
+    assert!(matches!(status.code(), Some(0 | 1)), "{arguments:?}: {status}");
     let lines = BufReader::new(File::open(output.path()).unwrap()).lines().count();
     Run { wall, peak, lines }
 }

@@ -22,9 +22,13 @@ pub const START: i64 = 1_767_589_200;
 /// A list on a weekly schedule, and what became of it.
 pub struct Year {
     engine: Engine,
+    terms: EngineConfig,
+    list: Vec<Watched>,
     now: i64,
     on_their_way: BTreeMap<(i64, i64), Claim>,
     pub settled: u64,
+    /// The body of an account's answer at a time: [`documented`], where nothing else is wanted.
+    pub answer: fn(&AccountId, i64) -> String,
 }
 
 impl Year {
@@ -50,11 +54,11 @@ impl Year {
         };
         let store = Store::open(path, Creation::Allowed).unwrap();
         store.make_volatile().unwrap();
-        let mut engine = Engine::new(store, terms.clone(), ClaimMode::Due);
+        let engine = Engine::new(store, terms.clone(), ClaimMode::Due);
         let (cron, timezone) = (Arc::<str>::from(cron), Arc::<str>::from("UTC"));
         let list: Vec<Watched> = (0..accounts)
             .map(|n| Watched {
-                id: format!("clx{:022}", mixed(n) % 1_000_000_000_000).parse().unwrap(),
+                id: id(n),
                 label: Some(format!("Account {n}")),
                 tags: vec![format!("client-{}", n % 50)],
                 cron: cron.clone(),
@@ -63,8 +67,18 @@ impl Year {
                 enabled: true,
             })
             .collect();
-        engine.watch(&list, terms, moment(START)).unwrap();
-        Year { engine, now: START, on_their_way: BTreeMap::new(), settled: 0 }
+        let on_their_way = BTreeMap::new();
+        let answer = documented;
+        let mut year = Year { engine, terms, list, now: START, on_their_way, settled: 0, answer };
+        year.edit(|_| {});
+        year
+    }
+
+    /// Edits the watchlist.
+    pub fn edit<T>(&mut self, change: impl FnOnce(&mut Vec<Watched>) -> T) -> T {
+        let changed = change(&mut self.list);
+        self.engine.watch(&self.list, self.terms.clone(), moment(self.now)).unwrap();
+        changed
     }
 
     /// What the daemon does when there is nothing to do.
@@ -78,8 +92,14 @@ impl Year {
         while self.now < end {
             let arrived = self.on_their_way.split_off(&(self.now + 1, 0));
             for claim in std::mem::replace(&mut self.on_their_way, arrived).into_values() {
-                let answer = answer(claim.account_id().unwrap(), self.now);
-                self.engine.take(CompletedCall::new(claim, answer, Time(self.now)));
+                let answer = HttpAnswer {
+                    status: 200,
+                    body: (self.answer)(claim.account_id().unwrap(), self.now).into_bytes(),
+                    is_whole: true,
+                    ..HttpAnswer::default()
+                };
+                let call = CompletedCall::new(claim, Answer::Http(answer), Time(self.now));
+                self.engine.take(call);
                 self.settled += 1;
             }
             let turn = self.engine.turn(moment(self.now)).unwrap();
@@ -96,14 +116,17 @@ impl Year {
     }
 }
 
+/// The id of the `n`th account, from 0.
+pub fn id(n: u64) -> AccountId {
+    format!("clx{:022}", mixed(n) % 1_000_000_000_000).parse().unwrap()
+}
+
 /// The documented answer, with numbers that are the account's own and grow.
-fn answer(id: &AccountId, now: i64) -> Answer {
-    let own = id.as_str().bytes().fold(7, |sum, byte| mixed(sum ^ u64::from(byte)));
+pub fn documented(id: &AccountId, now: i64) -> String {
+    let own = own(id);
     let week = ((now - START) / WEEK).cast_unsigned();
-    let followers = 10_u64.pow(3 + u32::try_from(own % 4).unwrap())
-        * (100 + own % 900 + week * (own % 7))
-        / 100;
-    let body = format!(
+    let followers = scale(own) * (100 + own % 900) + week * step(id);
+    format!(
         r#"{{"success":true,"message":"Account refreshed successfully","data":{{"account":{{
         "id":"{id}","username":"user{}","platform":"tiktok","displayName":"User {}",
         "bio":"Helping you get fit one video at a time","avatarUrl":"https://cdn.tiktok.com/{}.jpg",
@@ -123,13 +146,21 @@ fn answer(id: &AccountId, now: i64) -> Answer {
         followers / 3 + week,
         Time(now - 3),
         own % 1_000_000,
-    );
-    Answer::Http(HttpAnswer {
-        status: 200,
-        body: body.into_bytes(),
-        is_whole: true,
-        ..HttpAnswer::default()
-    })
+    )
+}
+
+/// What an account gains in followers, every week.
+pub fn step(id: &AccountId) -> u64 {
+    scale(own(id)) * (own(id) % 7)
+}
+
+fn own(id: &AccountId) -> u64 {
+    id.as_str().bytes().fold(7, |sum, byte| mixed(sum ^ u64::from(byte)))
+}
+
+/// From 10 to 10,000.
+fn scale(own: u64) -> u64 {
+    10_u64.pow(1 + u32::try_from(own % 4).unwrap())
 }
 
 fn mixed(number: u64) -> u64 {

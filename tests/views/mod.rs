@@ -9,5 +9,6 @@ mod milestones;
 mod plans;
 mod queries;
 mod reference;
+mod weekdays;
 mod weekly;
 mod year;

@@ -11,7 +11,7 @@ use crate::past::{DAY, HOUR, Past, START, WEEK};
 
 #[allow(clippy::unwrap_used, clippy::pedantic, dead_code, reason = "shared with the benchmarks")]
 #[path = "../../benches/harness/year.rs"]
-mod harness;
+pub mod harness;
 
 const ACCOUNTS: u64 = 9;
 

@@ -1,0 +1,166 @@
+//! The verbs as processes, on one database that the engine made, at five moments of one week: what
+//! they say of a period is the same. It holds two years with a leap day, in which accounts leave,
+//! come back and are renamed, and some answers are no measurements.
+
+use std::process::Command;
+
+use growthd::account::AccountId;
+use growthd::clock::Time;
+
+use crate::past::{DAY, HOUR, Past, WEEK};
+use crate::views::year::harness::{START, Year, documented, id, step};
+
+const ACCOUNTS: u64 = 9;
+
+/// An hour before Monday's refresh, in the week 2028-W10.
+const MONDAY: i64 = START + 113 * WEEK;
+
+/// After that refresh, and until the week's last second.
+const ASKED: [i64; 5] =
+    [2 * HOUR, DAY + 3 * HOUR, 2 * DAY + 18 * HOUR, 5 * DAY, 6 * DAY + 19 * HOUR - 1];
+
+const TYPED: [&str; 25] = [
+    "growth",
+    "growth --since 7d",
+    "growth --since 30d --csv",
+    "growth --since 1y --json",
+    "growth --week 2026-W53 --csv",
+    "growth --week 2027-W01 --csv",
+    "growth --week 2028-W09 --csv",
+    "growth --month 2028-02",
+    "growth --month 2028-02 --tag client-3 --tag client-4 --csv",
+    "growth --since 2028-02-29 --until 2028-03-01 --csv",
+    "digest",
+    "digest --week 2027-W01",
+    "digest --month 2028-02 --format json",
+    "digest --month 2028-02 --format html",
+    "history Renamed --since 90d",
+    "history new_handle --month 2028-02 --csv",
+    "export --view snapshots --since 2028-01",
+    "export --view growth",
+    "export --view weekly",
+    "export --view monthly --format jsonl",
+    "export --view tag_weekly",
+    "export --view tag_monthly",
+    "export --view milestones",
+    "export --view unusual",
+    "report --output -",
+];
+
+/// The documented answers, of which some are no measurements, in weeks of their own.
+fn answer(account: &AccountId, now: i64) -> String {
+    let week = (now - START) / WEEK;
+    let place = (0..ACCOUNTS).find(|&n| id(n) == *account).expect("an account of the list");
+    match (place, week) {
+        (4, 70..) => with(&documented(account, now), "username", "\"new_handle\""),
+        (5, 50 | 112) => with(&documented(account, now), "followers", "null"),
+        (6, 60..=62 | 111) => with(&documented(account, now), "followers", "0"),
+        // Analysed once, and answered in that week and in the next.
+        (7, 80 | 110) => documented(account, START + week * WEEK + HOUR),
+        (7, 81 | 111) => documented(account, START + (week - 1) * WEEK + HOUR),
+        _ => documented(account, now),
+    }
+}
+
+/// The answer with another value for the first field of this name.
+fn with(answer: &str, name: &str, value: &str) -> String {
+    let (before, rest) = answer.split_once(&format!("\"{name}\":")).expect(name);
+    let end = rest.find([',', '}']).expect("an end");
+    format!("{before}\"{name}\":{value}{}", &rest[end..])
+}
+
+fn two_years() -> Past {
+    Past::made_by(|path| {
+        let mut year = Year::new(path, ACCOUNTS);
+        year.answer = answer;
+        year.until(START + 20 * WEEK + DAY);
+        year.edit(|list| list[1].enabled = false);
+        let away = year.edit(|list| list.remove(2));
+        year.until(START + 40 * WEEK + DAY);
+        year.edit(|list| list[1].enabled = true);
+        year.edit(|list| list.insert(2, away));
+        year.edit(|list| list[3].label = Some("Renamed".to_owned()));
+        year.until(START + 90 * WEEK);
+        year.edit(|list| drop(list.remove(8)));
+        year.until(MONDAY + 2 * HOUR);
+    })
+}
+
+/// What growthd prints when the clock shows `now`; `None` where the clock cannot be told.
+fn told(past: &Past, now: Time, typed: &str) -> Option<String> {
+    let ran = Command::new("faketime")
+        .args(["-f", &now.utc().strftime("@%Y-%m-%d %H:%M:%S").to_string()])
+        .arg(env!("CARGO_BIN_EXE_growthd"))
+        .args(typed.split(' '))
+        .env("TZ", "UTC")
+        .current_dir(past.folder())
+        .output();
+    let Ok(ran) = ran else {
+        println!("skipped: there is no `faketime` here (Debian: apt-get install faketime)");
+        return None;
+    };
+    let errors = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!((ran.status.code(), &*errors), (Some(0), ""), "{typed}");
+    let told = String::from_utf8(ran.stdout).expect("UTF-8");
+    Some(if typed.starts_with("report") { numbers(&told) } else { told })
+}
+
+/// The numbers of a page: what its cells are sorted by, and what its charts and sums are of.
+fn numbers(page: &str) -> String {
+    let cells = page.split(" data-v=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let (_, data) = page.split_once("id=\"data\">{\"now\":").expect("the numbers");
+    let (_, data) = data.split_once(',').expect("more than the time");
+    cells.chain([data]).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_verbs_say_the_same_of_a_period_on_every_day_of_a_week() {
+    let past = two_years();
+    let mut first: Option<Vec<String>> = None;
+    for after in ASKED {
+        let now = Time(MONDAY + after);
+        let Some(told) = TYPED.iter().map(|typed| told(&past, now, typed)).collect() else {
+            return;
+        };
+        let first = first.get_or_insert_with(|| Vec::clone(&told));
+        for ((typed, told), first) in TYPED.iter().zip(&told).zip(first) {
+            assert_eq!(told, first, "growthd {typed}, at {now}");
+        }
+    }
+}
+
+#[test]
+fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_steps() {
+    let past = two_years();
+    let now = Time(MONDAY + 3 * DAY);
+    for (typed, days, accounts) in [
+        ("growth --csv --week 2026-W53", 7, 9),
+        ("growth --csv --week 2027-W01", 7, 9),
+        // Of the one that left, this month's end was not measured.
+        ("growth --csv --month 2027-09", 30, 8),
+        ("growth --csv --month 2028-02", 29, 8),
+        ("growth --csv --since 2028-02-29 --until 2028-03-01", 1, 8),
+        ("growth --csv --since 7d", 7, 8),
+        ("growth --csv --since 30d", 30, 8),
+        ("growth --csv --since 1y", 365, 8),
+    ] {
+        let Some(told) = told(&past, now, typed) else { return };
+        assert_eq!(told.lines().count(), 1 + accounts, "{typed}: {told}");
+        for line in told.lines().skip(1) {
+            let cells: Vec<&str> = line.split(',').collect();
+            let gained: i64 = cells[7].parse().expect("a gain");
+            let step = step(&cells[0].parse().expect("an id")).cast_signed();
+            // Answers come a few seconds later or sooner after six o'clock.
+            let (share, slack) = (step * days / 7, 2 + step / 5000);
+            assert!((gained - share).abs() <= slack, "{typed}: {share} in {line}");
+        }
+    }
+    // Who left later is in a sum of before, in the verbs as in the views.
+    let typed = "digest --month 2026-12 --tag client-8 --format json";
+    let Some(told) = told(&past, now, typed) else { return };
+    let total = "\"total\":{\"accounts\":1,\"followers\":622000,\"followers_gained\":0,";
+    assert!(told.contains(total), "{told}");
+    let sql = "SELECT accounts, followers, followers_delta FROM tag_monthly
+               WHERE month = '2026-12' AND tag = 'client-8'";
+    assert_eq!(past.ask(sql), ["1|622000|0"]);
+}
