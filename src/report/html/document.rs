@@ -11,7 +11,7 @@ use crate::clock::Time;
 use crate::report::html::account::Account;
 use crate::report::html::edition::Edition;
 use crate::report::html::figure::Minute;
-use crate::report::html::island::island;
+use crate::report::html::island::{island, sums};
 use crate::report::html::overview::{self, Credits, Movers, Notice, Tile, Troubled};
 use crate::report::html::page::Page;
 use crate::report::{Printable, counted};
@@ -87,7 +87,8 @@ impl Page {
             Edition::Operator => overview::spending(self),
             Edition::Client => Vec::new(),
         };
-        let islands = self.entries.iter().map(island).collect::<Result<_, _>>()?;
+        let islands = self.entries.iter().map(island).chain(self.former.iter().map(sums));
+        let islands = islands.collect::<Result<_, _>>()?;
         let measured = self.entries.iter().filter_map(|entry| entry.portrait.last);
         let document = Document {
             page: self,
@@ -148,6 +149,7 @@ mod tests {
             allowance: None,
             spend: Vec::new(),
             entries: vec![grown, test_entry(&[])],
+            former: Vec::new(),
             trend_from: Time(0),
         };
         let mut out = Vec::new();

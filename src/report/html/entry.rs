@@ -65,10 +65,14 @@ impl Entry {
         })
     }
 
+    /// Whether it is on the list, or was and has a history.
+    pub fn is_counted(&self) -> bool {
+        self.status.is_some() || !self.series.readings().is_empty()
+    }
+
     /// Whether it stands on the page. A client is shown what is watched for them now.
     pub fn is_shown(&self) -> bool {
-        let has_history = !self.series.readings().is_empty();
-        self.status.is_some() || (has_history && self.edition == Edition::Operator)
+        self.status.is_some() || self.edition == Edition::Operator
     }
 
     /// Its id, for whom that is of use.

@@ -30,7 +30,7 @@ struct Columns {
     bl: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     be: Vec<usize>,
-    /// 1 where the account is on the list: only those are in any sum.
+    /// 1 where the account is on the list: only those are in the sums of today.
     #[serde(skip_serializing_if = "is_none")]
     on: u8,
     /// The newest followers: when, how many, and how many had been gained in the page's period, in
@@ -61,6 +61,12 @@ pub(super) fn stride(readings: usize) -> usize {
 /// An account's numbers as JSON that can stand inside a script element.
 pub(super) fn island(entry: &Entry) -> serde_json::Result<String> {
     serde_json::to_string(&columns(entry)).map(|json| inert(&json))
+}
+
+/// The part of it that sums over accounts are made of.
+pub(super) fn sums(entry: &Entry) -> serde_json::Result<String> {
+    let (w, m) = (steps(&entry.weeks), steps(&entry.months));
+    serde_json::to_string(&Columns { w, m, ..Columns::default() }).map(|json| inert(&json))
 }
 
 /// JSON without a character that HTML, or a script that holds it, could take for its own.

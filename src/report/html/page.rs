@@ -55,6 +55,8 @@ pub struct Page {
     pub(super) spend: Vec<DailySpend>,
     /// Most followers first; those without any, and then those taken off the list, last.
     pub(super) entries: Vec<Entry>,
+    /// Who is not shown, and in the sums of the past all the same.
+    pub(super) former: Vec<Entry>,
     /// Where the small lines in the table begin.
     pub(super) trend_from: Time,
 }
@@ -89,7 +91,7 @@ impl Page {
             histories.entry(key).or_default().growth = Some(growth);
         }
         let mut events = event::read(look, &selection, now)?;
-        let mut entries: Vec<Entry> = look
+        let entries = look
             .portraits(&selection)?
             .into_iter()
             .map(|portrait| {
@@ -98,8 +100,8 @@ impl Page {
                 let events = events.remove(portrait.id.as_str()).unwrap_or_default();
                 Entry::new(edition, portrait, status, history, events)
             })
-            .filter(Entry::is_shown)
-            .collect();
+            .filter(Entry::is_counted);
+        let (mut entries, former): (Vec<Entry>, Vec<Entry>) = entries.partition(Entry::is_shown);
         entries.sort_by_key(|entry| {
             (entry.status.is_none(), std::cmp::Reverse(entry.newest().map(|(_, count)| count)))
         });
@@ -115,6 +117,7 @@ impl Page {
             allowance,
             spend: look.daily_spend()?,
             entries,
+            former,
             trend_from,
         })
     }

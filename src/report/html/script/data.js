@@ -18,7 +18,7 @@ function boundaries(column) {
   return { first: column[0], values: summed(column.slice(1)) };
 }
 
-// The accounts in the order of the page, with what sums need.
+// The accounts in the order of the page, with what sums need; behind them those that are in sums alone.
 function everybody() {
   people ??= stored().accounts.map((account, place) => {
     const [time, count, by, before, rounding] = account.n ?? [];

@@ -25,6 +25,8 @@ const tagsOf = place => (rowsByPlace[place].tags ??= [...rowsByPlace[place].quer
 const hasTag = place => !chosen.tags.length || tagsOf(place).some(tag => chosen.tags.includes(tag));
 // The accounts of the list that have a chosen tag.
 const counted = () => everybody().filter(one => one.isListed && hasTag(one.place));
+// Whose gains belong to a period: to one that is over also those of who was removed later.
+const measured = within => (within.isOver ? everybody().filter(one => hasTag(one.place)) : counted());
 
 // What the page said of everybody at first.
 const firstTiles = {};
@@ -45,7 +47,7 @@ function showTile(key, value, tone, sub, title) {
 
 function showTiles() {
   const accounts = counted(), { period: within } = chosen;
-  const sum = total(accounts, within);
+  const sum = total(measured(within), within);
   if (within.unit === 'roll' || !within.isOver) {
     const followers = accounts.reduce((n, one) => n + (one.count ?? 0), 0);
     showTile('followers', large(followers), '', followers < 1e9 ? 'newest counts, added up' : grouped.format(followers));
@@ -72,19 +74,20 @@ function showTiles() {
 }
 
 // Like for like: the sum of today, and before it what the accounts measured at both ends gained.
-function weeklySums(accounts) {
-  const known = accounts.filter(one => one.week.values.length);
+function weeklySums() {
+  const known = measured({ isOver: true }).filter(one => one.week.values.length);
   if (!known.length) return null;
   const first = known.reduce((least, one) => Math.min(least, one.week.first), Infinity);
   const last = known.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
-  const weeks = Array.from({ length: last - first }, (_, n) => total(accounts, { unit: 'week', first: first + n, last: first + n + 1, isOver: true }));
-  const tail = known.reduce((n, one) => {
+  const weeks = Array.from({ length: last - first }, (_, n) => total(known, { unit: 'week', first: first + n, last: first + n + 1, isOver: true }));
+  const listed = counted();
+  const tail = listed.reduce((n, one) => {
     const then = at(one.week, last);
     return then === null ? n : n + one.count - then;
   }, 0);
   const { now } = stored();
-  const newestTime = known.reduce((most, one) => Math.max(most, one.time), -Infinity);
-  let sum = accounts.reduce((n, one) => n + (one.count ?? 0), 0);
+  const newestTime = known.reduce((most, one) => Math.max(most, one.time ?? -Infinity), -Infinity);
+  let sum = listed.reduce((n, one) => n + (one.count ?? 0), 0);
   const times = [newestTime], sums = [sum];
   sum -= tail;
   for (let n = weeks.length; n >= 0; n -= 1) {
@@ -96,7 +99,7 @@ function weeklySums(accounts) {
 }
 
 function showTotals() {
-  const sums = weeklySums(counted());
+  const sums = weeklySums();
   const [sumPlot, weekPlot] = ['sum-chart', 'weeks-chart'].map(id => find(id).querySelector('.plot'));
   if (!sums) {
     for (const plot of [sumPlot, weekPlot]) plot.replaceChildren(node('p', { class: 'empty' }, 'No history is a week long yet.'));
@@ -124,7 +127,8 @@ function showTotals() {
 }
 
 function showMovers() {
-  const gains = counted().map(one => ({ place: one.place, gained: gain(one, chosen.period) }));
+  const shown = measured(chosen.period).filter(one => rowsByPlace[one.place]);
+  const gains = shown.map(one => ({ place: one.place, gained: gain(one, chosen.period) }));
   const moved = gains.filter(({ gained }) => gained && gained.by !== 0 && !isRough(gained)).sort((a, b) => b.gained.by - a.gained.by);
   const lists = { up: moved.filter(({ gained }) => gained.by > 0), down: moved.filter(({ gained }) => gained.by < 0).reverse() };
   for (const [key, list] of Object.entries(lists)) {
@@ -152,7 +156,7 @@ function comparable(accounts) {
 
 // Chosen accounts, or the largest: their followers where weeks begin, as if all began at 100.
 function showComparison() {
-  const everyone = everybody();
+  const everyone = everybody().filter(one => rowsByPlace[one.place]);
   const picked = chosen.compare.map(id => everyone.find(one => anchorOf(one.place) === `a-${id}`)).filter(Boolean);
   const isPicked = picked.length > 0;
   const candidates = comparable(counted());

@@ -59,7 +59,7 @@ document.addEventListener('DOMContentLoaded', () => {
   sections.push(...document.querySelectorAll('.account'));
   ['accounts', 'trouble'].forEach(keepTile);
   readAddress();
-  const showTable = accountTable(table);
+  const { showTable, showRows } = accountTable(table);
 
   const seen = new IntersectionObserver(entries => {
     for (const entry of entries) {
@@ -142,6 +142,7 @@ document.addEventListener('DOMContentLoaded', () => {
   // Printed are the accounts that are compared by choice, else those that are open.
   addEventListener('beforeprint', () => {
     isPrinting = true;
+    showRows();
     showTotals();
     showComparison();
     const picked = new Set(chosen.compare.map(id => find(`a-${id}`)).filter(Boolean));
@@ -160,6 +161,7 @@ document.addEventListener('DOMContentLoaded', () => {
   });
   addEventListener('afterprint', () => {
     isPrinting = false;
+    showRows();
     showTotals();
     showComparison();
     redraw();

@@ -1,10 +1,12 @@
 // The table of all accounts: sorted, searched, narrowed by tags, and as CSV.
 
-// Laying out thousands of rows takes a second; so many are shown until all are asked for.
-const ROWS = 200;
+// Laying out thousands of rows takes seconds. So many are in the page, and as many more each time its
+// end comes into sight, once all are asked for.
+const ROWS = 100;
 
 // "José" is found by "jose", "Øre" by "ore", "Straße" by "strasse".
 const LETTERS = { ß: 'ss', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', æ: 'ae', œ: 'oe', ı: 'i' };
+const { compare } = new Intl.Collator('en', { numeric: true });
 const folded = text => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[ßøłđðþæœı]/g, letter => LETTERS[letter]);
 
 function cellText(cell, text, value, tone) {
@@ -19,7 +21,7 @@ function accountTable(table) {
   const [input, count, more] = ['search', 'count', 'more'].map(find);
   const heads = [...table.tHead.rows[0].cells];
   const gainColumn = heads.findIndex(head => head.querySelector('.of-period'));
-  let rows = [...body.rows], limit = ROWS;
+  let rows = [...body.rows], limit = ROWS, isWhole = false;
   const names = new Map();
   const nameIn = row => {
     if (!names.has(row)) names.set(row, folded(row.cells[1].textContent));
@@ -32,20 +34,31 @@ function accountTable(table) {
   };
   function show() {
     const isShown = shown();
-    let found = 0;
-    for (const row of rows) {
+    const found = rows.filter(row => {
       const isFound = isShown(row);
-      found += isFound;
-      row.hidden = !isFound || found > limit;
       sections[Number(row.dataset.place)].hidden = !isFound;
-    }
-    count.textContent = found === rows.length ? '' : `${number(found)} of ${number(rows.length)} accounts`;
-    more.hidden = found <= limit;
-    more.firstChild.textContent = `Show all ${number(found)}`;
+      return isFound;
+    });
+    body.replaceChildren(...found.slice(0, isPrinting ? Infinity : limit));
+    count.textContent = found.length === rows.length ? '' : `${number(found.length)} of ${number(rows.length)} accounts`;
+    more.hidden = isPrinting || found.length <= limit;
+    more.firstChild.textContent = `Show all ${number(found.length)}`;
+    more.firstChild.hidden = isWhole;
+    end.unobserve(more);
+    end.observe(more);
   }
+  function showAgain() {
+    limit = ROWS;
+    show();
+  }
+  const end = new IntersectionObserver(([{ isIntersecting }]) => {
+    if (!isIntersecting || !isWhole) return;
+    limit += ROWS;
+    show();
+  }, { rootMargin: '1000px' });
   // The gains of the period, in the table and over the sections.
   function showGains() {
-    for (const one of everybody()) {
+    for (const one of everybody().filter(({ place }) => rowsByPlace[place])) {
       const gained = gain(one, chosen.period);
       const [by, share] = [gainColumn, gainColumn + 1].map(n => rowsByPlace[one.place].cells[n]);
       const isSure = gained && !isRough(gained);
@@ -69,7 +82,6 @@ function accountTable(table) {
       const cell = row.cells[head.cellIndex];
       return isText ? cell.textContent : cell.dataset.v === undefined ? NaN : Number(cell.dataset.v);
     };
-    const { compare } = new Intl.Collator('en', { numeric: true });
     const keyed = rows.map(row => [key(row), row]);
     keyed.sort(([a], [b]) => {
       const [first, second] = isRising ? [a, b] : [b, a];
@@ -77,8 +89,6 @@ function accountTable(table) {
       return isText ? compare(first, second) : Number.isNaN(a) - Number.isNaN(b) || first - second;
     });
     rows = keyed.map(([, row]) => row);
-    show();
-    body.append(...rows);
   }
   for (const head of heads.filter(head => head.dataset.sort)) {
     const button = node('button', { type: 'button' }, ...head.childNodes);
@@ -86,16 +96,17 @@ function accountTable(table) {
     button.addEventListener('click', () => {
       const order = head.getAttribute('aria-sort');
       sort(head, order ? order === 'descending' : head.dataset.sort === 'text');
+      showAgain();
     });
   }
   more.addEventListener('click', () => {
-    limit = Infinity;
+    isWhole = true;
     show();
   });
   input.addEventListener('input', () => {
     chosen.search = input.value;
     writeAddress();
-    show();
+    showAgain();
   });
   for (const row of rows) {
     const place = Number(row.dataset.place);
@@ -123,12 +134,13 @@ function accountTable(table) {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   });
-  return () => {
+  const showTable = () => {
     input.value = chosen.search;
     showGains();
-    show();
+    showAgain();
     showPicks();
   };
+  return { showTable, showRows: show };
 }
 
 // A text that a spreadsheet would run as a formula has a ' before it.
