@@ -38,8 +38,7 @@ fn main() {
         return;
     }
     let refreshes = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(100_000);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(measure(refreshes));
 }
 
