@@ -33,6 +33,10 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// A one-shot run does not wait longer than this for the breaker, a wait or the budget.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long nothing is on its way before the journal is brought into the database: that writes its
+/// pages a second time, which a list that is refreshed one account after the other shares so.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// A journal larger than this after it was brought into the file is held by a reader, and worth
 /// a word, in bytes.
 const OVERGROWN: u64 = 256 << 20;
@@ -50,7 +54,8 @@ pub(super) struct Worker {
     trouble: Option<StoreTrouble>,
     stopping: Option<Instant>,
     last_seen: Option<(Moment, Instant)>,
-    is_unsettled: bool,
+    /// When to leave the file nearly whole and the process small, if nothing is on its way then.
+    checkpoint_due: Option<Instant>,
     is_overgrown: bool,
 }
 
@@ -90,7 +95,7 @@ impl Worker {
             trouble: None,
             stopping: None,
             last_seen: None,
-            is_unsettled: true,
+            checkpoint_due: Some(clock::monotonic()),
             is_overgrown: false,
         }
     }
@@ -137,7 +142,9 @@ impl Worker {
             let lasted = clock::monotonic().duration_since(trouble.since);
             (self.observer)(Notice::StoreRecovered(lasted));
         }
-        self.is_unsettled |= !turn.events.is_empty();
+        if !turn.events.is_empty() {
+            self.checkpoint_due = Some(clock::monotonic() + IDLE);
+        }
         for event in &turn.events {
             (self.observer)(Notice::Event(event));
             self.subscribers.tell(event);
@@ -201,8 +208,15 @@ impl Worker {
     fn wait(&mut self, sleep: Duration) {
         // Where the clock is set by hand, the next slot may be no time away.
         let is_quiet = sleep > Duration::from_secs(1) && self.clock.is_system();
-        if self.is_unsettled && is_quiet && self.engine.in_flight() == 0 {
-            self.checkpoint();
+        let mut sleep = sleep;
+        if let Some(due) = self.checkpoint_due
+            && is_quiet
+            && self.engine.in_flight() == 0
+        {
+            match due.saturating_duration_since(clock::monotonic()) {
+                Duration::ZERO => self.checkpoint(),
+                left => sleep = sleep.min(left),
+            }
         }
         match self.inbox.recv_timeout(sleep) {
             Ok(input) => self.take(input),
@@ -262,7 +276,8 @@ impl Worker {
     /// The client is replaced with the configuration or not at all.
     fn reconfigure(&mut self, new: Reconfiguration) {
         let Reconfiguration { diff, config, client, reply } = new;
-        self.is_unsettled = true;
+        // A reload takes the memory of a whole list.
+        self.checkpoint_due = Some(clock::monotonic());
         let result = self.engine.amend(&diff, config, self.clock.moment());
         if result.is_ok() {
             self.client = client;
@@ -274,8 +289,11 @@ impl Worker {
     /// For when nothing is on its way: leaves the file nearly whole, and the process small.
     fn checkpoint(&mut self) {
         match self.engine.store().checkpoint() {
-            Ok(()) => self.is_unsettled = false,
-            Err(error) => (self.observer)(Notice::NotCheckpointed(&error)),
+            Ok(()) => self.checkpoint_due = None,
+            Err(error) => {
+                self.checkpoint_due = Some(clock::monotonic() + IDLE);
+                (self.observer)(Notice::NotCheckpointed(&error));
+            }
         }
         let size = journal_size(self.engine.store().path());
         let is_overgrown = size > OVERGROWN;
@@ -284,5 +302,72 @@ impl Worker {
         }
         self.is_overgrown = is_overgrown;
         memory::release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc::channel;
+
+    use rusqlite::Connection;
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+    use crate::api::Answer;
+    use crate::config::{ApiKey, Config};
+    use crate::engine::{ClaimMode, CompletedCall, EngineConfig};
+    use crate::store::{Creation, Store};
+
+    #[test]
+    fn what_an_idle_daemon_recorded_is_in_the_file_itself_and_not_written_twice_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = clock::moment();
+        let text = b"[[account]]\nid = 'a'";
+        let config = Config::parse(&folder.path().join("c.toml"), text, now.wall.time());
+        let config = config.expect("a configuration");
+        let store = Store::open(&config.database.path, Creation::Allowed).expect("a store");
+        let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
+        engine.watch(&config.accounts, EngineConfig::of(&config), now).expect("a list");
+        let (key, _) = ApiKey::find(&config, |_| Some("a-key".into())).expect("a key");
+        let client = Client::new(&config.api, key).expect("a client");
+        let (inbox, received) = channel();
+        let (claims, mut claimed) = unbounded_channel();
+        let observer = Box::new(|_: Notice<'_>| {});
+        let clock = Clock::system();
+        let mut worker =
+            Worker::new(engine, client, received, claims, Work::Daemon, clock, observer);
+        let turn = |worker: &mut Worker| {
+            let turn = worker.turn().expect("a turn");
+            worker.after(turn);
+        };
+        let refreshes_in_a_plain_copy = || {
+            let copy = folder.path().join("copy.db");
+            fs::copy(&config.database.path, &copy).expect("a copy");
+            let copy = Connection::open(&copy).expect("a database");
+            let count = copy.query_row("SELECT count(*) FROM _refresh", [], |row| row.get(0));
+            count.unwrap_or(0_i64)
+        };
+        // Nothing that a wait has to wait for.
+        let wait = |worker: &mut Worker| {
+            inbox.send(Input::Wake).expect("a worker");
+            worker.wait(LONGEST_SLEEP);
+        };
+
+        turn(&mut worker);
+        wait(&mut worker);
+        assert_eq!(refreshes_in_a_plain_copy(), 0, "a call is on its way");
+        let claim = claimed.try_recv().expect("claims").claims.pop().expect("a claim");
+        let answer = Answer::Unknown("cut".to_owned());
+        worker.engine.take(CompletedCall::new(claim, answer, clock::now().time()));
+        turn(&mut worker);
+        wait(&mut worker);
+        assert_eq!(refreshes_in_a_plain_copy(), 0, "the next call may be a second away");
+        let due = worker.checkpoint_due.expect("a checkpoint to come");
+        assert!(due.saturating_duration_since(clock::monotonic()) <= IDLE);
+        worker.checkpoint_due = Some(clock::monotonic());
+        wait(&mut worker);
+        assert_eq!(refreshes_in_a_plain_copy(), 1);
+        assert_eq!(worker.checkpoint_due, None);
     }
 }
