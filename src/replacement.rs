@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
+use crate::paths::folder_of;
+
 /// How the other name begins and ends. A file of such a name that nobody holds was left by a
 /// process that was killed, and is removed by the next one that writes in that folder.
 const PREFIX: &str = ".growthd-";
@@ -159,13 +161,6 @@ pub(crate) fn followed(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(ErrorKind::InvalidInput.into())
-}
-
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// Whether the file is a mount point, which nothing can be renamed over: in a container, a file

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::report::Printable;
+use crate::printable::Printable;
 
 /// A part of the list. The empty one is all of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -8,7 +8,7 @@ use crate::commands::output::Printer;
 use crate::commands::target::{Replace, Target, TargetError};
 use crate::commands::{CommandError, Done};
 use crate::config::{Config, Span};
-use crate::report::Printable;
+use crate::printable::Printable;
 use crate::store::{LastBackup, Reader};
 
 /// Copies the database to `path`, and notes that it did; with `again_within`, also when the next

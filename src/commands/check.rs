@@ -13,7 +13,8 @@ use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, FileSet, KeyError, Look, Span, Watched};
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
-use crate::report::{Printable, Table};
+use crate::printable::Printable;
+use crate::report::Table;
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 
 /// How often the files are looked at.

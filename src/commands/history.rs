@@ -10,7 +10,8 @@ use crate::commands::period::period;
 use crate::commands::{CommandError, Done, Form, output, print_json};
 use crate::config::Config;
 use crate::period::Period;
-use crate::report::{Cell, Chart, Csv, Grouped, In, Printable, Signed, Table, terminal};
+use crate::printable::Printable;
+use crate::report::{Cell, Chart, Csv, Grouped, In, Signed, Table, terminal};
 use crate::store::{AccountRef, Change, Gap, Named, Point, ReadTx, Reader};
 
 /// Everything that is told.

@@ -41,7 +41,7 @@ use crate::daemon::control::Refused;
 use crate::demo::DemoError;
 use crate::log_queue;
 use crate::period::InvalidPeriod;
-use crate::report::Printable;
+use crate::printable::Printable;
 use crate::selection::Unselectable;
 use crate::store::StoreError;
 
@@ -138,7 +138,7 @@ impl CommandError {
             | CommandError::Edit(EditError::NotIncluded { .. })
             | CommandError::Refused(_)
             | CommandError::Problems(_)
-            | CommandError::Demo(DemoError::Taken)
+            | CommandError::Demo(DemoError::Taken(_))
             | CommandError::Period(_)
             | CommandError::Selection(_) => USAGE,
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,

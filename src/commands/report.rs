@@ -11,9 +11,10 @@ use crate::commands::period::check;
 use crate::commands::target::refuse_own;
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
+use crate::printable::Printable;
 use crate::replacement::{Replace, Replacement};
+use crate::report::Grouped;
 use crate::report::html::{Allowance, Page, Subject};
-use crate::report::{Grouped, Printable};
 use crate::selection::Selection;
 use crate::store::Reader;
 

@@ -5,16 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::commands::CommandError;
 use crate::config::Config;
-use crate::replacement::{Placed, Replacement, folder_of, followed};
+use crate::paths::{GROUP_READABLE, beside, folder_of};
+use crate::replacement::{Placed, Replacement, followed};
 
+use crate::printable::Printable;
 pub use crate::replacement::Replace;
-use crate::report::Printable;
 use crate::store::LastBackup;
-
-/// Readable by its group, like the database.
-const NEW_FILE_MODE: u32 = 0o640;
 
 /// Why a file that was asked for is not written.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +64,7 @@ impl Target {
     ///
     /// # Errors
     /// It would replace something that must stay, or cannot be written.
-    pub fn begin(path: &Path, config: &Config, replace: Replace) -> Result<Target, CommandError> {
-        Ok(Target::try_begin(path, config, replace)?)
-    }
-
-    fn try_begin(path: &Path, config: &Config, replace: Replace) -> Result<Target, TargetError> {
+    pub fn begin(path: &Path, config: &Config, replace: Replace) -> Result<Target, TargetError> {
         refuse_own(path, config)?;
         match fs::metadata(path) {
             Ok(there) if !there.is_file() => return Err(TargetError::NotAFile(path.to_owned())),
@@ -81,7 +74,7 @@ impl Target {
             _ => {}
         }
         let failed = |source| TargetError::Write { path: path.to_owned(), source };
-        let file = Replacement::begin(path, NEW_FILE_MODE).map_err(failed)?;
+        let file = Replacement::begin(path, GROUP_READABLE).map_err(failed)?;
         if fs::metadata(beside(file.target(), "-wal")).is_ok_and(|journal| journal.len() > 0) {
             return Err(TargetError::HasJournal(path.to_owned()));
         }
@@ -102,7 +95,7 @@ impl Target {
     ///
     /// # Errors
     /// A file has come there meanwhile, or the disk says so.
-    pub fn finish(self, replace: Replace) -> Result<(), CommandError> {
+    pub fn finish(self, replace: Replace) -> Result<(), TargetError> {
         let Target { path, file } = self;
         match file.finish(replace) {
             Ok(Placed::Renamed) => {}
@@ -117,9 +110,9 @@ impl Target {
                 .ok();
             }
             Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(TargetError::Exists(path).into());
+                return Err(TargetError::Exists(path));
             }
-            Err(source) => return Err(TargetError::Write { path, source }.into()),
+            Err(source) => return Err(TargetError::Write { path, source }),
         }
         Ok(())
     }
@@ -161,12 +154,6 @@ fn own_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
         own.push((Path::new(&folder).join("api-key"), "the API key's file"));
     }
     own
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 /// Whether both lead to one file: by its inode, so that no link, mount or spelling hides it. One

@@ -8,9 +8,10 @@ use crate::clock::Time;
 use crate::schedule::Schedule;
 
 use super::Watched;
+use super::at::At;
 use super::duration::{LONGEST, Span};
-use super::problem::Place;
-use super::raw::{At, RawAccount, RawDefaults, RawSchedule, RawTimes};
+use super::findings::Place;
+use super::raw::{RawAccount, RawDefaults, RawSchedule, RawTimes};
 use super::schema;
 use super::valid::Values;
 

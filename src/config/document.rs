@@ -6,8 +6,6 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::problem::Findings;
-
 /// Most that is read of all files together, in bytes: a million accounts with everything set
 /// take a fifth of it.
 pub(super) const LARGEST: u64 = 1 << 30;
@@ -16,23 +14,27 @@ pub(super) struct Document<'a> {
     /// As it was given, or as `include` led to it.
     pub path: PathBuf,
     pub text: Cow<'a, str>,
+    /// Where the text is not as it was read: the first such byte of each line that is not UTF-8.
+    pub not_utf8: Vec<usize>,
 }
 
 impl<'a> Document<'a> {
-    /// The text without a byte order mark. What is not UTF-8 is told to the findings and becomes
-    /// replacement characters, so that the rest can be checked too.
-    pub fn decode(path: PathBuf, bytes: Cow<'a, [u8]>, findings: &mut Findings) -> Document<'a> {
+    /// The text without a byte order mark. What is not UTF-8 becomes replacement characters, so
+    /// that the rest can be checked too.
+    pub fn decode(path: PathBuf, bytes: Cow<'a, [u8]>) -> Document<'a> {
+        let mut not_utf8 = Vec::new();
         let text = match bytes {
-            Cow::Borrowed(bytes) => decode(without_mark(bytes), findings),
+            Cow::Borrowed(bytes) => decode(without_mark(bytes), &mut not_utf8),
             Cow::Owned(bytes) => match String::from_utf8(bytes) {
                 Ok(text) if !text.starts_with('\u{feff}') => Cow::Owned(text),
                 Ok(text) => Cow::Owned(text.trim_start_matches('\u{feff}').to_owned()),
                 Err(error) => {
-                    Cow::Owned(decode(without_mark(error.as_bytes()), findings).into_owned())
+                    let bytes = without_mark(error.as_bytes());
+                    Cow::Owned(decode(bytes, &mut not_utf8).into_owned())
                 }
             },
         };
-        Document { path, text }
+        Document { path, text, not_utf8 }
     }
 }
 
@@ -40,7 +42,7 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-fn decode<'a>(bytes: &'a [u8], findings: &mut Findings) -> Cow<'a, str> {
+fn decode<'a>(bytes: &'a [u8], not_utf8: &mut Vec<usize>) -> Cow<'a, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }
@@ -51,8 +53,7 @@ fn decode<'a>(bytes: &'a [u8], findings: &mut Findings) -> Cow<'a, str> {
         line_is_named &= !chunk.valid().contains('\n');
         if !chunk.invalid().is_empty() {
             if !line_is_named {
-                let message = "this is not UTF-8 text; save the file as UTF-8".to_owned();
-                findings.syntax(text.len(), message);
+                not_utf8.push(text.len());
                 line_is_named = true;
             }
             text.push(char::REPLACEMENT_CHARACTER);

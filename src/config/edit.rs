@@ -12,10 +12,8 @@ use super::include::folder_of;
 use super::{Config, ConfigError};
 use crate::account::AccountId;
 use crate::clock::{self, Time};
+use crate::paths::GROUP_READABLE;
 use crate::replacement::{Placed, Replace, Replacement};
-
-/// Of a file that went away while it was edited.
-const NEW_FILE_MODE: u32 = 0o640;
 
 /// How long another process's edit is waited for, and how often it is looked whether it is over.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -113,7 +111,7 @@ impl WatchlistFile {
     /// # Errors
     /// [`EditError::Write`].
     pub fn check_writable(&self) -> Result<(), EditError> {
-        let begun = Replacement::begin(&self.path, NEW_FILE_MODE);
+        let begun = Replacement::begin(&self.path, GROUP_READABLE);
         begun.map(drop).map_err(|source| self.unwritable(source))
     }
 
@@ -141,7 +139,7 @@ impl WatchlistFile {
     }
 
     fn write(&self, text: &str) -> io::Result<Placed> {
-        let mut new = Replacement::begin(&self.path, NEW_FILE_MODE)?;
+        let mut new = Replacement::begin(&self.path, GROUP_READABLE)?;
         new.file().write_all(text.as_bytes())?;
         new.finish(Replace::Allowed)
     }

@@ -6,18 +6,10 @@ use std::borrow::Borrow;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Findings;
+use super::at::At;
+use super::findings::Findings;
 use super::schema::{self, Key, Section};
 use super::source::is_plain_name;
-
-/// A value and where it stands.
-#[derive(Clone, Copy)]
-pub(super) struct At<T> {
-    pub value: T,
-    /// Its first byte in the text.
-    pub at: usize,
-    pub key: &'static Key,
-}
 
 pub(super) type Text<'a> = Option<At<&'a str>>;
 pub(super) type Whole = Option<At<i64>>;

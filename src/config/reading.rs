@@ -8,9 +8,9 @@ use crate::clock::Time;
 
 use super::accounts::{Defaults, List};
 use super::document::{self, Document};
+use super::findings::Findings;
 use super::include;
 use super::pieces::Pieces;
-use super::problem::Findings;
 use super::valid::Values;
 use super::{Api, Budget, CatchUp, Config, ConfigError, Database, Http, Retry, raw, schema};
 
@@ -43,7 +43,8 @@ impl Reading<'_> {
 
     pub fn read(&self, path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
         let mut findings = Findings::default();
-        let main = Document::decode(path.to_owned(), bytes.into(), &mut findings);
+        let main = Document::decode(path.to_owned(), bytes.into());
+        findings.in_document(0, &main);
         let mut values = Values { path, findings: &mut findings };
         let Main { include, api, budget, retry, database, http, catch_up, mut list } =
             self.main(&main, &mut values);
@@ -134,8 +135,9 @@ impl Reading<'_> {
                 match bytes {
                     Ok(bytes) => {
                         room = room.saturating_sub(bytes.len() as u64);
-                        findings.in_file(documents.len() + 1);
-                        documents.push(Document::decode(path, bytes.into(), findings));
+                        let document = Document::decode(path, bytes.into());
+                        findings.in_document(documents.len() + 1, &document);
+                        documents.push(document);
                     }
                     Err(error) => {
                         findings.in_file(0);

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::pieces::Pieces;
 use super::reading::Reading;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::*;
 
 const NEW_YEAR_2026: Time = Time(1_767_225_600);

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use super::at::At;
 use super::duration::Span;
+use super::findings::Findings;
 use super::include::folder_of;
-use super::problem::Findings;
 use super::proxy::{Proxy, is_loopback};
-use super::raw::{At, RawApi, RawBudget, RawHttp, RawRetry, Text, Whole};
+use super::raw::{RawApi, RawBudget, RawHttp, RawRetry, Text, Whole};
 use super::schema;
 use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
 

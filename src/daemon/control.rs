@@ -12,7 +12,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -27,19 +27,17 @@ use tracing::debug;
 use crate::account::{AccountId, Handle as AccountHandle};
 use crate::clock;
 use crate::config::Watched;
-use crate::daemon::Health;
 use crate::daemon::connections::{Connection, Connections};
+use crate::daemon::health::Health;
 use crate::daemon::http::Served;
+use crate::daemon::socket::socket_path;
 use crate::engine::Selection;
 use crate::runner::{Answers, Handle, Lookup, Progress};
 use crate::schedule::Schedule;
-use crate::store::{AccountLookup, real_path};
+use crate::store::AccountLookup;
 
 /// Stands for the id of an account whose id is not known yet.
 const PLACEHOLDER: &str = "unknown";
-
-/// What [`Health::ask`] sends.
-pub(super) const HEALTH_REQUEST: &str = "\"health\"";
 
 /// The longest request read, in bytes: some hundred thousand ids.
 const LONGEST_REQUEST: u64 = 8 << 20;
@@ -162,13 +160,6 @@ impl Wanted {
 
 fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// Where the socket of a database lies: beside the file itself, however it is reached.
-pub fn socket_path(database: &Path) -> PathBuf {
-    let mut name = real_path(database).into_os_string();
-    name.push(".sock");
-    name.into()
 }
 
 /// Serves the socket until it is dropped. The caller holds the database's lock, so a socket

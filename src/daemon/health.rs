@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::daemon::control::{HEALTH_REQUEST, socket_path};
 use crate::daemon::http::Served;
+use crate::daemon::socket::socket_path;
 use crate::store::disk_trouble;
+
+/// What [`Health::ask`] sends.
+const HEALTH_REQUEST: &str = "\"health\"";
 
 /// How long a daemon may take over its answer, which needs no database.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use tracing::{debug, error, info, warn};
 
 use crate::engine::Event;
-use crate::report::Printable;
+use crate::printable::Printable;
 use crate::store::Outcome;
 
 /// So many equal failures in a row are logged one by one.

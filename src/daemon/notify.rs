@@ -7,7 +7,7 @@ use sd_notify::NotifyState;
 use tokio::sync::Notify;
 use tracing::debug;
 
-use crate::report::Printable;
+use crate::printable::Printable;
 
 /// Tells the service manager how things stand; does nothing where there is none.
 #[derive(Clone, Debug)]

@@ -12,9 +12,10 @@ use tracing::{error, info, warn};
 
 use crate::clock;
 use crate::config::{Budget, Config, ConfigError, KeySource};
+use crate::daemon::client::client;
+use crate::daemon::error::{RunError, start_error};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
-use crate::daemon::run::{RunError, client, start_error};
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::engine::{Changes, EngineConfig};
 use crate::runner::Handle;

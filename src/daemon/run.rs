@@ -7,24 +7,27 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::api::{Client, ClientError};
+use crate::api::Client;
 use crate::clock::{self, Clock};
-use crate::config::{ApiKey, Config, ConfigError, KeyError, KeySource};
+use crate::config::{Config, KeySource};
+use crate::daemon::client::client;
+use crate::daemon::error::{RunError, start_error};
 use crate::daemon::http::{HTTP_CONNECTIONS, Served};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
 use crate::daemon::reload::Reloader;
+use crate::daemon::socket::socket_path;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watched_files::WatchedFiles;
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::daemon::{control, heartbeat, listening, status_line};
-use crate::descriptors::{self, TooFewDescriptors};
+use crate::descriptors::{self};
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
 use crate::log_queue;
-use crate::report::Printable;
-use crate::runner::{Runner, RunnerError, Work};
-use crate::store::{Creation, Store, StoreError};
+use crate::printable::Printable;
+use crate::runner::{Runner, Work};
+use crate::store::{Creation, Store};
 
 /// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
 /// while.
@@ -35,41 +38,6 @@ const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// How often a database that others hold for a moment is tried at the start.
 const START_RETRY: Duration = Duration::from_secs(1);
-
-/// Why the daemon did not start, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The key.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// HTTPS.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The engine.
-    #[error(transparent)]
-    Runner(#[from] RunnerError),
-    /// The system does not carry as many calls as are configured.
-    #[error("{}: {source}", path.display())]
-    Descriptors {
-        /// The configuration.
-        path: PathBuf,
-        /// What is missing.
-        source: TooFewDescriptors,
-    },
-    /// A thread, a signal handler or the heartbeat could not be had.
-    #[error("cannot start: {0}")]
-    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-pub(super) fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunError {
-    RunError::Start(Box::new(error))
-}
 
 /// The signals that a daemon takes over.
 #[derive(Debug)]
@@ -130,7 +98,7 @@ pub async fn run(
             drop(tokio::spawn(control::serve(listener, handle.clone(), served.clone())));
         }
         Err(error) => {
-            let socket = control::socket_path(&database);
+            let socket = socket_path(&database);
             warn!(
                 "no control socket at {}: {error}; `growthd refresh` cannot reach this daemon",
                 socket.display()
@@ -234,11 +202,6 @@ pub fn check_descriptors(config: &Config) -> Result<(), RunError> {
         .map_err(|source| RunError::Descriptors { path: config.path.clone(), source })
 }
 
-pub(super) fn client(config: &Config) -> Result<(Client, KeySource), RunError> {
-    let (key, source) = ApiKey::find(config, |name| std::env::var_os(name))?;
-    Ok((Client::new(&config.api, key)?, source))
-}
-
 fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {
     if list.listed == 0 {
         warn!("the watchlist is empty: add an [[account]] to {}", config.path.display());
@@ -258,7 +221,7 @@ fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&Open
 }
 
 fn remove_socket(database: &Path) {
-    if let Err(error) = std::fs::remove_file(control::socket_path(database)) {
+    if let Err(error) = std::fs::remove_file(socket_path(database)) {
         tracing::debug!("the control socket was not removed: {error}");
     }
 }

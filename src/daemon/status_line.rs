@@ -9,7 +9,8 @@ use crate::clock::{self, Time};
 use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
 use crate::engine::{Breaker, OpenBreaker};
-use crate::report::{Grouped, In, Printable, counted};
+use crate::printable::Printable;
+use crate::report::{Grouped, In, counted};
 use crate::store::{Overview, Reader, StoreError, disk_trouble};
 
 /// The shortest time between two lines, and the longest: "in 3 h" ages without an event.

@@ -41,7 +41,7 @@ impl Folder {
         let is_ours = fs::read_to_string(folder.config()).is_ok_and(|text| text.starts_with(MARK));
         let is_empty = fs::read_dir(&folder.path).is_ok_and(|mut files| files.next().is_none());
         if !is_ours && !is_empty {
-            return Err(DemoError::Taken);
+            return Err(DemoError::Taken(FOLDER));
         }
         let database =
             ["growth.db", "growth.db-wal", "growth.db-shm"].map(|name| folder.file(name));

@@ -14,66 +14,25 @@
 //! - `show`: what a person sees of it.
 
 mod creators;
+mod error;
 mod folder;
+mod pace;
 mod show;
 mod stage;
 mod year;
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use crate::api::ClientError;
 use crate::clock::Time;
-use crate::config::{ConfigError, KeyError};
-use crate::runner::RunnerError;
-use crate::store::StoreError;
 
 pub use creators::VIRAL_LABEL;
+pub use error::DemoError;
 pub use folder::{FOLDER, Folder};
+pub use pace::Pace;
 
 use show::Show;
 use stage::Stage;
 use year::{Happening, Year};
-
-/// Why there was no demo.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// The folder is somebody's.
-    #[error("./{FOLDER} is there and not from a demo; run it in another folder")]
-    Taken,
-    /// The folder, the simulated API or the terminal.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The configuration that was written.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The key that was written.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// There is no HTTP client.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The engine.
-    #[error(transparent)]
-    Runner(#[from] RunnerError),
-    /// The database, while the engine ran.
-    #[error("{0}")]
-    StoreFailed(String),
-    /// Somebody has seen enough.
-    #[error("ended early")]
-    Stopped,
-}
-
-/// How fast the year passes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Pace {
-    /// So that a person can follow it.
-    Watched,
-    /// As fast as the machine can.
-    Unwatched,
-}
 
 /// How far a demo came.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -10,7 +10,8 @@ use crate::demo::Pace;
 use crate::demo::creators::{CREATORS, NEWCOMER, VIRAL_LABEL};
 use crate::demo::year::{Happening, Year};
 use crate::engine::Event;
-use crate::report::{Grouped, Printable, Signed};
+use crate::printable::Printable;
+use crate::report::{Grouped, Signed};
 use crate::store::{Cause, Outcome};
 
 const DAY: i64 = 24 * 3600;

@@ -5,13 +5,14 @@ use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::candidates::Candidates;
 use crate::engine::gate::Gate;
+use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::settling::{NOBODY, change_before_trouble, set_state};
 use crate::engine::step::{Due, Step};
-use crate::engine::{AccountLookup, ClaimMode, EngineConfig, Event, Progress};
+use crate::engine::{ClaimMode, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow};
-use crate::store::{Account, AccountKey, Cause, StoreError, WriteTx};
+use crate::store::{Account, AccountKey, AccountLookup, Cause, StoreError, WriteTx};
 
 /// How many accounts one turn looks at: a bound on how long a transaction lasts where thousands
 /// of slots are passed over at once.

@@ -2,9 +2,13 @@
 
 use crate::clock::{Moment, Now, Time};
 use crate::engine::account_state::AccountState;
+use crate::engine::progress::Progress;
 use crate::engine::settling::{Settling, set_state};
-use crate::engine::{Progress, SET};
 use crate::store::StoreError;
+
+/// How far the wall clock may move against the machine's own before it counts as set, in
+/// milliseconds.
+const SET: i64 = 3_600_000;
 
 /// The longest distance to a next try that any back-off sets, in seconds, whatever the
 /// configuration says: the last wait of an account that was refused.

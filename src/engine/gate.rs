@@ -3,7 +3,8 @@
 use crate::budget::Days1970;
 use crate::clock::{Now, Time};
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
-use crate::engine::{EngineConfig, Event, Progress};
+use crate::engine::progress::Progress;
+use crate::engine::{EngineConfig, Event};
 use crate::store::{ReadTx, StoreError, Wait};
 
 /// What stands between a due account and its call.

@@ -27,9 +27,13 @@ mod breaker;
 mod candidates;
 mod claiming;
 mod clock_change;
+mod completed_call;
+mod config;
+mod event;
 mod gate;
 mod lookup;
 mod own_trouble;
+mod progress;
 mod replaced;
 mod requests;
 mod settling;
@@ -41,192 +45,25 @@ mod watchlist;
 use std::collections::{HashMap, HashSet};
 
 use crate::account::{AccountId, Handle};
-use crate::api::{Answer, BodyPermit, ClassifiedResponse, classify};
-use crate::clock::{Moment, Now, Time};
-use crate::config::{Budget, CatchUp, Config, Retry};
+use crate::clock::{Moment, Now};
 use crate::schedule::ScheduleCache;
-use crate::store::{
-    AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, RefreshId, Store, StoreError,
-    Wait,
-};
+use crate::store::{AccountLookup, CallTarget, Claim, RefreshId, Store, StoreError};
 
 use candidates::Candidates;
 use claiming::{Claimed, Claiming};
 use clock_change::ClockChange;
 use gate::Gate;
+use progress::Progress;
 use requests::{RefreshRequest, RequestQueue};
 use settling::Settling;
 
 pub use account_state::{AccountState, Attempt, Edit, Owed, RetryState};
 pub use breaker::{Breaker, Candidate, HalfOpen, OpenBreaker, Series, Trouble};
+pub use completed_call::CompletedCall;
+pub use config::{ClaimMode, EngineConfig};
+pub use event::Event;
 pub use requests::{RequesterId, Selection};
 pub use watchlist::Changes;
-
-/// How far the wall clock may move against the machine's own before it counts as set, in
-/// milliseconds.
-const SET: i64 = 3_600_000;
-
-/// How long nothing is passed over under a clock that was set and that no answer has confirmed, in
-/// milliseconds.
-const DOUBT: i64 = 3_600_000;
-
-/// How often accounts whose turn has not come are looked through for replaced slots, in
-/// milliseconds.
-const SWEEP: i64 = 600_000;
-
-/// The part of the configuration that the engine's decisions are a function of.
-#[derive(Clone, PartialEq, Debug)]
-pub struct EngineConfig {
-    /// How often and how soon a slot is tried again.
-    pub retry: Retry,
-    /// The cap.
-    pub budget: Option<Budget>,
-    /// How many calls may be on their way.
-    pub max_in_flight: usize,
-    /// The pace; 0 is none.
-    pub requests_per_minute: u32,
-    /// How late a slot is still worth it.
-    pub catch_up: CatchUp,
-}
-
-impl EngineConfig {
-    /// The engine's part of `config`.
-    pub fn of(config: &Config) -> EngineConfig {
-        EngineConfig {
-            retry: config.retry,
-            budget: config.budget,
-            max_in_flight: usize::try_from(config.api.max_in_flight).unwrap_or(usize::MAX),
-            requests_per_minute: config.api.requests_per_minute,
-            catch_up: config.catch_up,
-        }
-    }
-}
-
-/// What the engine claims of its own accord.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClaimMode {
-    /// Everything due, for as long as it runs: the daemon.
-    Due,
-    /// Nothing but what it is asked for: `refresh`.
-    Asked,
-    /// Nothing more: it is stopping.
-    Nothing,
-}
-
-/// A call that came back.
-#[derive(Debug)]
-pub struct CompletedCall {
-    /// The right under which it was made.
-    pub claim: Claim,
-    /// What came back, understood: that is no work for the engine's thread.
-    pub response: ClassifiedResponse,
-    /// When.
-    pub arrived: Time,
-    /// What is kept of a large answer takes as much memory as the answer did.
-    pub permit: BodyPermit,
-}
-
-impl CompletedCall {
-    /// What a call brought back, understood here.
-    pub fn new(claim: Claim, answer: Answer, arrived: Time) -> CompletedCall {
-        let response = classify(&answer, claim.account_id(), arrived);
-        CompletedCall { claim, response, arrived, permit: answer.into_body_permit() }
-    }
-}
-
-/// What happened in a turn, for the log and for whoever waits for it.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Event {
-    /// A call left.
-    Started {
-        /// Whose.
-        id: AccountId,
-        /// Why.
-        cause: Cause,
-        /// Its line in the ledger.
-        refresh: RefreshId,
-    },
-    /// A call was settled.
-    Settled {
-        /// Whose.
-        id: AccountId,
-        /// Why it was made.
-        cause: Cause,
-        /// Its line in the ledger.
-        refresh: RefreshId,
-        /// What became of it.
-        outcome: Outcome,
-        /// Whether it may have cost a credit.
-        spent: bool,
-        /// What went wrong.
-        error: Option<String>,
-        /// The followers measured.
-        followers: Option<i64>,
-        /// How many bytes are kept of the answer besides its numbers.
-        kept_bytes: usize,
-        /// When it is due again.
-        next_due: Option<Time>,
-        /// From claim to answer, in seconds.
-        took: i64,
-    },
-    /// A slot was passed over without a call.
-    Skipped {
-        /// Whose.
-        id: AccountId,
-        /// Which.
-        slot: Time,
-        /// Why.
-        why: String,
-    },
-    /// A request cannot be granted.
-    Declined {
-        /// Whose.
-        id: AccountId,
-        /// Why.
-        why: String,
-    },
-    /// Somebody looked up by name was found, or known already.
-    Found {
-        /// The name.
-        handle: Handle,
-        /// The id.
-        id: AccountId,
-        /// The followers measured; `None` also where no call was needed.
-        followers: Option<i64>,
-        /// Whether the watchlist has the account already.
-        is_watched: bool,
-        /// What became of the call, and whether it may have cost a credit; `None` where none
-        /// was needed.
-        call: Option<(Outcome, bool)>,
-    },
-    /// Somebody looked up by name was not found, or not looked up.
-    NotFound {
-        /// The name.
-        handle: Handle,
-        /// Why.
-        why: String,
-        /// As for those found.
-        call: Option<(Outcome, bool)>,
-    },
-    /// The vendor is in trouble: only probes are sent.
-    BreakerOpened(OpenBreaker),
-    /// It no longer is.
-    BreakerClosed {
-        /// Since when it was.
-        since: Time,
-    },
-    /// The vendor asked for a while without calls.
-    Waiting(Wait),
-    /// The budget is spent, and something is due: until then it waits.
-    BudgetSpent(Time),
-    /// The clock stepped back, and so many accounts were brought back with it.
-    ClockSteppedBack(usize),
-    /// The clock was set by so many seconds against the machine's own: one call at a time, until
-    /// an answer confirms it.
-    ClockSet(i64),
-    /// So many calls of a process that ended are marked `unknown`.
-    LeftPending(usize),
-}
 
 /// What a turn leaves to its caller.
 #[derive(Debug, Default)]
@@ -254,72 +91,6 @@ pub struct Engine {
     progress: Progress,
     /// What happened between turns; the next tells it.
     events: Vec<Event>,
-}
-
-/// What only this process knows, and a failed commit must not change.
-#[derive(Clone, Copy, Debug, Default)]
-struct Progress {
-    /// Since when calls are possible: the last start, resume, or end of what held them up.
-    up: Option<Time>,
-    /// Since when the process runs without a break.
-    alive: Option<Time>,
-    /// Whether a first turn was committed.
-    is_started: bool,
-    /// Whether an open breaker may be probed before the time: after a start, a reload, or a clock
-    /// that was set.
-    wants_half_open: bool,
-    /// Since when the clock is in doubt, because it was set.
-    clock_doubted_since: Option<Now>,
-    last_turn: Option<Moment>,
-    last_claim: Option<Now>,
-    /// Whether the last claim was for what a person asked for.
-    was_request: bool,
-    /// Whether it was said that the budget is spent.
-    said_spent: bool,
-    /// When replaced slots were last looked for, and how far.
-    swept: Option<Now>,
-    sweeping_after: Option<AccountKey>,
-    /// Before when no slot is replaced unless a call or an edit changes what is due; `None`: not
-    /// known.
-    next_replacement: Option<Time>,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        Progress { wants_half_open: true, ..Progress::default() }
-    }
-
-    fn is_clock_doubted(&self) -> bool {
-        self.clock_doubted_since.is_some()
-    }
-
-    /// Whether what the clock says would be passed over is left for one that is confirmed. Not for
-    /// ever: where nothing is called, nothing confirms it.
-    fn may_not_skip(&self, now: Now) -> bool {
-        let is_young = |since: Now| now.0.abs_diff(since.0) <= DOUBT.unsigned_abs();
-        self.clock_doubted_since.is_some_and(is_young)
-    }
-
-    /// When to look for replaced slots again, if something falls due at `due` and is not served.
-    fn sweep_wake(&self, wake: Option<Now>, due: Option<Time>, now: Now) -> Option<Now> {
-        let soonest = match (self.sweeping_after, self.swept) {
-            (Some(_), _) => Some(now),
-            (None, swept) => swept.map(|swept| {
-                let again = Now(swept.0.saturating_add(SWEEP));
-                self.next_replacement.map_or(again, |next| again.max(next.into()))
-            }),
-        };
-        let due = due.filter(|_| !self.may_not_skip(now)).map(Now::from);
-        let sweep = soonest.zip(due).map(|(soonest, due)| soonest.max(due));
-        wake.into_iter().chain(sweep).min()
-    }
-
-    fn is_sweep_due(&self, now: Now) -> bool {
-        let is_long_ago = |then: Now| now.0.abs_diff(then.0) >= SWEEP.unsigned_abs();
-        let may_find = self.next_replacement.is_none_or(|next| next <= now.time());
-        let is_due = may_find && self.swept.is_none_or(is_long_ago);
-        !self.may_not_skip(now) && (self.sweeping_after.is_some() || is_due)
-    }
 }
 
 impl Engine {

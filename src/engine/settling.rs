@@ -11,7 +11,8 @@ use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS, Breaker, Trouble};
 use crate::engine::own_trouble::{Consequence, own_trouble, throttled_alone};
-use crate::engine::{CompletedCall, EngineConfig, Event, Progress, RetryState};
+use crate::engine::progress::Progress;
+use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, SlotWindow, stable_hash};
 use crate::store::{

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::api::{HttpAnswer, RetryAfter};
-use crate::config::{OnUnknown, Period, Watched};
-use crate::store::Creation;
+use crate::api::{Answer, HttpAnswer, RetryAfter};
+use crate::clock::Time;
+use crate::config::{Budget, CatchUp, OnUnknown, Period, Retry, Watched};
+use crate::store::{Cause, Creation, Outcome};
 
 /// Monday, 2026-01-05, 06:00 UTC: the slot of `0 6 * * MON`.
 const MONDAY: i64 = 1_767_592_800;

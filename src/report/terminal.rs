@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::report::Printable;
+use crate::printable::Printable;
 
 /// Columns where nobody says how many there are.
 const DEFAULT_WIDTH: usize = 80;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::api::{Answer, BodyPermit, ClassifiedResponse, Client, classify};
 use crate::clock::{self, Clock, Time};
 use crate::engine::CompletedCall;
-use crate::runner::{Handle, Input};
+use crate::runner::handle::{Handle, Input};
 use crate::store::Claim;
 
 /// The claims of one turn, with the client that was in place when they were claimed.

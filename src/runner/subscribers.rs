@@ -1,68 +1,11 @@
 //! Who asked for what, and hears of it.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::account::{AccountId, Handle as AccountHandle};
 use crate::engine::{Engine, Event, RequesterId};
+use crate::runner::handle::Reply;
 use crate::runner::progress::{Lookup, Progress};
-use crate::runner::{Handle, Input};
-
-/// Where an answer goes. What it takes in memory is bounded by what was asked for.
-pub(super) type Reply<T> = UnboundedSender<T>;
-
-/// What comes of a request, step by step. Dropped, it is cancelled: no further call starts for it.
-#[derive(Debug)]
-pub struct Answers<T> {
-    steps: UnboundedReceiver<T>,
-    requester: RequesterId,
-    handle: Handle,
-    is_detached: bool,
-}
-
-/// What comes of refreshes.
-pub type Refreshes = Answers<Progress>;
-
-/// What comes of lookups.
-pub type Lookups = Answers<Lookup>;
-
-impl<T> Answers<T> {
-    pub(super) fn ask(
-        handle: &Handle,
-        input: impl FnOnce(RequesterId, Reply<T>) -> Input,
-    ) -> Answers<T> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let requester = RequesterId(NEXT.fetch_add(1, Ordering::Relaxed));
-        let (reply, steps) = unbounded_channel();
-        handle.send(input(requester, reply));
-        Answers { steps, requester, handle: handle.clone(), is_detached: false }
-    }
-
-    /// The next step; `None` when all is done, or the engine has ended.
-    pub async fn next(&mut self) -> Option<T> {
-        self.steps.recv().await
-    }
-
-    /// Ends what was asked for: no further call starts. What is on its way is still told.
-    pub fn cancel(&self) {
-        self.handle.send(Input::Cancel(self.requester));
-    }
-
-    /// Hears no more; what was asked for is done all the same.
-    pub fn detach(mut self) {
-        self.is_detached = true;
-    }
-}
-
-impl<T> Drop for Answers<T> {
-    fn drop(&mut self) {
-        if !self.is_detached {
-            self.cancel();
-        }
-    }
-}
 
 /// Who waits for refreshes.
 #[derive(Debug)]

@@ -11,8 +11,10 @@ use crate::clock::{self, Clock, Moment, Now};
 use crate::engine::{Engine, Selection, Turn};
 use crate::memory;
 use crate::runner::calls::Claims;
+use crate::runner::error::RunnerError;
+use crate::runner::handle::{Input, Reconfiguration};
+use crate::runner::notice::{Notice, Observer};
 use crate::runner::subscribers::Subscribers;
-use crate::runner::{Input, Notice, Observer, Reconfiguration, RunnerError, Work};
 use crate::store::{StoreError, journal_size};
 
 /// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
@@ -40,6 +42,15 @@ const IDLE: Duration = Duration::from_secs(30);
 /// A journal larger than this after it was brought into the file is held by a reader, and worth
 /// a word, in bytes.
 const OVERGROWN: u64 = 256 << 20;
+
+/// For how long a runner works.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Until it is told to stop.
+    Daemon,
+    /// Until nothing is left that can be done soon.
+    OneShot,
+}
 
 /// The engine's thread, as a value.
 pub(super) struct Worker {

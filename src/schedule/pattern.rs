@@ -4,7 +4,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, Weekday};
 use jiff::civil::{Date, DateTime};
 
-use super::InvalidSchedule;
+use super::invalid::InvalidSchedule;
 
 const DAY: i64 = 24 * 3600;
 

@@ -10,7 +10,7 @@ use jiff::tz::{self, AmbiguousOffset, TimeZone};
 
 use crate::clock::Time;
 
-use super::InvalidSchedule;
+use super::invalid::InvalidSchedule;
 
 /// No IANA name is half as long. Longer texts are not compared with anything.
 const LONGEST_NAME: usize = 64;

@@ -4,6 +4,7 @@
 //! It answers in the documented shapes: [`Vendor`] is what it knows and says, [`Server`] listens.
 
 mod account;
+mod question;
 mod reply;
 mod server;
 mod vendor;
@@ -20,9 +21,10 @@ use hyper::{Request, Response};
 use crate::clock::Clock;
 
 pub use account::{Account, Analytics, Platform, Stats};
+pub use question::Question;
 pub use reply::{JSON, Reply, error_body, refusal_body};
 pub use server::Server;
-pub use vendor::{Population, Question, Vendor};
+pub use vendor::{Population, Vendor};
 
 /// Longest request body read, in bytes.
 const MAX_REQUEST_BODY: usize = 64 * 1024;

@@ -7,7 +7,7 @@ use hyper::{Response, StatusCode};
 use serde::{Serialize, Serializer};
 
 use super::account::{Account, Analytics, Platform, Stats};
-use super::vendor::Question;
+use super::question::Question;
 use crate::clock::Time;
 
 /// The content type of every answer.

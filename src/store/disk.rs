@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rustix::fs::{StatVfs, StatVfsMountFlags};
 
-use super::open::folder_of;
+use crate::paths::folder_of;
 
 /// Room that a turn's transaction may need, in bytes: the journal grows by its pages.
 const ROOM: u64 = 1 << 20;

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::clock::Time;
 use crate::measurement::Measurement;
 use crate::store::ledger::{AccountKey, Cause, Outcome};
-use crate::store::snapshot::Previous;
+use crate::store::suspicion::Previous;
 use crate::store::suspicion::{Known, suspicion};
 use crate::store::{ReadTx, StoreError, WriteTx};
 

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::store::open::beside;
+use crate::paths::beside;
 
 /// How large the journal of the database at `database` is, in bytes; 0 where there is none.
 pub fn journal_size(database: &Path) -> u64 {

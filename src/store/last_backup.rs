@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::store::open::{beside, folder_of};
+use crate::paths::{beside, folder_of};
 
 /// The last backup, and when the next one is to be there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

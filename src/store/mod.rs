@@ -36,6 +36,7 @@ mod import;
 mod journal;
 mod last_backup;
 mod ledger;
+mod ledger_line;
 mod open;
 mod open_reader;
 mod overview;
@@ -51,7 +52,7 @@ mod watchlist;
 
 pub use account::{Account, FailureRow, StateRow};
 pub use account_growth::AccountGrowth;
-pub use batch::{LeftPending, ReadTx, Verdict, WriteTx};
+pub use batch::{ReadTx, WriteTx};
 pub use boundaries::Calendar;
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
 pub use disk::{disk_trouble, free_space};
@@ -64,6 +65,7 @@ pub use last_backup::LastBackup;
 pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
+pub use ledger_line::{LeftPending, Verdict};
 pub use open::{Creation, Store, real_path};
 pub use overview::Overview;
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};

@@ -9,14 +9,12 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
 
+use crate::paths::{GROUP_READABLE, folder_of};
 use crate::store::disk::free_space;
 use crate::store::file_lock::{FileLock, Inode};
-use crate::store::schema::{FIRST_VERSION, SCHEMA_VERSION, STEPS};
+use crate::store::schema::{APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION, STEPS};
 use crate::store::upgrade::upgrade;
 use crate::store::{ReadTx, StoreError, WriteTx};
-
-/// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
-pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 
 /// How long a writer waits for another's lock before it says so. Readers never block it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,9 +36,6 @@ const TIGHT: u64 = 64 << 20;
 /// The same two on such a disk.
 const TIGHT_CHECKPOINT: i64 = 32;
 const TIGHT_JOURNAL_LIMIT: i64 = 256 << 10;
-
-/// The database is the group's to read and nobody else's.
-pub(super) const FILE_MODE: u32 = 0o640;
 
 /// Whether opening may make a database that is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,13 +195,6 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
 /// A file left behind by root would lock the service's own user out. What somebody leaves in a
 /// folder of root's that they may write, as a container's volume, locks nobody out.
 fn check_owner(path: &Path) -> Result<(), StoreError> {
@@ -248,13 +236,6 @@ fn user_name(uid: u32) -> String {
     named.unwrap_or_else(|| format!("#{uid}"))
 }
 
-/// A file beside the database: its name with something behind it.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
 /// The file that `path` leads to, where it is a link; else as it was given.
 pub fn real_path(path: &Path) -> PathBuf {
     match fs::symlink_metadata(path) {
@@ -267,7 +248,7 @@ pub fn real_path(path: &Path) -> PathBuf {
 
 /// Makes the empty file first, since the journal's files take their mode from it.
 fn create(path: &Path) -> Result<(), StoreError> {
-    match OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(path) {
+    match OpenOptions::new().create_new(true).write(true).mode(GROUP_READABLE).open(path) {
         Ok(_) => Ok(()),
         // Another start made it meanwhile; the lock says whose it is.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

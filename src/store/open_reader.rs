@@ -10,8 +10,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::paths::beside;
 use crate::store::StoreError;
-use crate::store::open::beside;
 
 /// Readers of a WAL database wait only while another process repairs it after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

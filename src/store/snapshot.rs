@@ -7,32 +7,8 @@ use crate::clock::Time;
 use crate::measurement::{Field, Measurement, Number, Profile};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::rate::stored;
-use crate::store::suspicion::{Known, Suspicion, suspicion};
+use crate::store::suspicion::{Known, Previous, Suspicion, suspicion};
 use crate::store::{ReadTx, StoreError, WriteTx};
-
-/// The numbers of a stored snapshot, to hold a new one against.
-#[derive(Clone, PartialEq, Debug, Default)]
-pub struct Previous {
-    /// Followers, following, videos, likes.
-    pub counts: [Option<i64>; 4],
-    /// Engagement rate and virality score.
-    pub rates: [Option<f64>; 2],
-    /// Average views.
-    pub avg_views: Option<Number>,
-    /// When the vendor had scraped the platform.
-    pub analyzed: Option<Time>,
-}
-
-impl From<&Measurement> for Previous {
-    fn from(told: &Measurement) -> Previous {
-        Previous {
-            counts: told.counts(),
-            rates: [told.engagement_rate, told.virality_score],
-            avg_views: told.avg_views,
-            analyzed: told.analyzed,
-        }
-    }
-}
 
 impl From<Number> for Value {
     fn from(number: Number) -> Value {

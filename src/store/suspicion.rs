@@ -3,8 +3,8 @@
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 
-use crate::measurement::Measurement;
-use crate::store::snapshot::Previous;
+use crate::clock::Time;
+use crate::measurement::{Measurement, Number};
 
 /// The reasons not to take an answer's counts for measured. They are stored, so that a count is
 /// measured or not for good, whatever comes later.
@@ -40,6 +40,30 @@ impl ToSql for Suspicion {
 impl FromSql for Suspicion {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Suspicion> {
         u8::column_result(value).map(Suspicion)
+    }
+}
+
+/// The numbers of a stored snapshot, to hold a new one against.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Previous {
+    /// Followers, following, videos, likes.
+    pub counts: [Option<i64>; 4],
+    /// Engagement rate and virality score.
+    pub rates: [Option<f64>; 2],
+    /// Average views.
+    pub avg_views: Option<Number>,
+    /// When the vendor had scraped the platform.
+    pub analyzed: Option<Time>,
+}
+
+impl From<&Measurement> for Previous {
+    fn from(told: &Measurement) -> Previous {
+        Previous {
+            counts: told.counts(),
+            rates: [told.engagement_rate, told.virality_score],
+            avg_views: told.avg_views,
+            analyzed: told.analyzed,
+        }
     }
 }
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use crate::paths::{GROUP_READABLE, beside};
 use crate::store::StoreError;
-use crate::store::open::{APPLICATION_ID, FILE_MODE, beside};
-use crate::store::schema::{self, FIRST_VERSION};
+use crate::store::schema::{self, APPLICATION_ID, FIRST_VERSION};
 
 /// How many copies of older schemas are kept.
 const COPIES_KEPT: usize = 3;
@@ -76,7 +76,7 @@ fn keep_copy(connection: &Connection, path: &Path, found: i64) -> Result<PathBuf
         _ => {}
     }
     // SQLite takes an empty file for its own; made here, it has the database's mode.
-    let file = OpenOptions::new().create_new(true).write(true).mode(FILE_MODE).open(&partial);
+    let file = OpenOptions::new().create_new(true).write(true).mode(GROUP_READABLE).open(&partial);
     drop(file.map_err(failed)?);
     connection.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
     File::open(&partial).and_then(|file| file.sync_all()).map_err(failed)?;

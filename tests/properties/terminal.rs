@@ -1,6 +1,7 @@
 //! What is shown in a terminal, whoever wrote it.
 
-use growthd::report::{Printable, Table};
+use growthd::printable::Printable;
+use growthd::report::Table;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;

@@ -13,7 +13,8 @@ use crate::commands::output::Printer;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, WatchlistFile, entry};
 use crate::daemon::{RunError, control};
-use crate::report::{Grouped, Printable};
+use crate::printable::Printable;
+use crate::report::Grouped;
 use crate::runner::{Lookup, Lookups, Runner};
 use crate::store::{AccountLookup, is_in_use};
 

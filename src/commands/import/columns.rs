@@ -1,6 +1,6 @@
 //! Where a file's columns stand, by its headings.
 
-use crate::report::Printable;
+use crate::printable::Printable;
 
 /// What a column may be called; where several say the same, the first of these is read.
 const ACCOUNT: [&str; 5] = ["account", "account_id", "label", "username", "name"];

@@ -13,7 +13,8 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
 use crate::measurement::Measurement;
-use crate::report::{Printable, counted};
+use crate::printable::Printable;
+use crate::report::counted;
 use crate::store::{AccountKey, AccountRef, Creation, Named, ReadTx, Reader, Store, StoreError};
 
 use cells::{count, instant};

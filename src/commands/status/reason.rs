@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::clock::Time;
 use crate::engine::OpenBreaker;
-use crate::report::Printable;
+use crate::printable::Printable;
 
 /// One thing that needs attention.
 #[derive(Clone, Copy)]

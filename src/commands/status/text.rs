@@ -4,9 +4,8 @@ use std::io::{self, Write};
 
 use super::reason::Verdict;
 use super::{BudgetUse, Daemon, LISTED, Scope, Status};
-use crate::report::{
-    Ago, Column, Grouped, In, MOST_USE, Printable, Shape, Table, narrowed, terminal,
-};
+use crate::printable::Printable;
+use crate::report::{Ago, Column, Grouped, In, MOST_USE, Shape, Table, narrowed, terminal};
 
 /// Columns of what stands before every line's text.
 const MARGIN: usize = 11;

@@ -4,9 +4,10 @@ use std::fmt;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::printable::Printable;
 use crate::report::digest::Digest;
 use crate::report::digest::section::{Numbers, Row, grouped};
-use crate::report::{Printable, terminal};
+use crate::report::terminal;
 
 /// What a mail may be wide.
 const WIDTH: usize = 72;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::clock::Time;
+use crate::printable::Printable;
 use crate::report::html::entry::{Anchor, Entry};
 use crate::report::html::event::{Event, Kind};
 use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, Signed, tone};
@@ -10,7 +11,7 @@ use crate::report::html::island::stride;
 use crate::report::html::page::Page;
 use crate::report::html::series::Metric;
 use crate::report::html::sparkline::Sparkline;
-use crate::report::{Grouped, In, Printable, counted};
+use crate::report::{Grouped, In, counted};
 use crate::store::Reading;
 
 /// An account, at its place in the page's order.

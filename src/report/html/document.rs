@@ -8,13 +8,14 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
 use crate::clock::Time;
+use crate::printable::Printable;
+use crate::report::counted;
 use crate::report::html::account::Account;
 use crate::report::html::edition::Edition;
 use crate::report::html::figure::Minute;
 use crate::report::html::island::{island, sums};
 use crate::report::html::overview::{self, Credits, Movers, Notice, Tile, Troubled};
 use crate::report::html::page::Page;
-use crate::report::{Printable, counted};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(

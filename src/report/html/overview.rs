@@ -1,13 +1,14 @@
 //! The list at a glance: totals, movers, what needs a look, what was paid.
 
 use crate::clock::Time;
+use crate::printable::Printable;
 use crate::report::html::account::Account;
 use crate::report::html::edition::Edition;
 use crate::report::html::entry::Entry;
 use crate::report::html::figure::{Minute, Percent, Short, tone};
 use crate::report::html::gain::Gain;
 use crate::report::html::page::Page;
-use crate::report::{Ago, Grouped, Printable, counted};
+use crate::report::{Ago, Grouped, counted};
 
 /// Gainers, and losers, that are listed.
 pub(super) const MOVERS: usize = 5;

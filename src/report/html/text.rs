@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::report::Printable;
+use crate::printable::Printable;
 
 /// Text that somebody else wrote, for HTML's text and quoted attributes: it is never markup,
 /// and holds nothing that [`Printable`] takes out.

@@ -11,6 +11,9 @@ const VIEWS: &str = include_str!("views.sql");
 const MACROS: &str = include_str!("macros.sql");
 const COLUMNS: &str = include_str!("columns.txt");
 
+/// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
+pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
+
 /// The schema of `tables.sql`. Below it are the versions that were never released.
 pub(super) const FIRST_VERSION: i64 = 10;
 

@@ -1,0 +1,44 @@
+//! Why the daemon did not start, or ended.
+
+use std::path::PathBuf;
+
+use crate::api::ClientError;
+use crate::config::{ConfigError, KeyError};
+use crate::descriptors::TooFewDescriptors;
+use crate::runner::RunnerError;
+use crate::store::StoreError;
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// HTTPS.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The engine.
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    /// The system does not carry as many calls as are configured.
+    #[error("{}: {source}", path.display())]
+    Descriptors {
+        /// The configuration.
+        path: PathBuf,
+        /// What is missing.
+        source: TooFewDescriptors,
+    },
+    /// A thread, a signal handler or the heartbeat could not be had.
+    #[error("cannot start: {0}")]
+    Start(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+pub(super) fn start_error(error: impl std::error::Error + Send + Sync + 'static) -> RunError {
+    RunError::Start(Box::new(error))
+}

@@ -1,0 +1,251 @@
+//! The ledger's lines: what a transaction reads of them, claims and settles.
+
+use rusqlite::params;
+
+use crate::account::AccountId;
+use crate::clock::Time;
+use crate::store::StoreError;
+use crate::store::account::{Account, account_id};
+use crate::store::batch::{ReadTx, WriteTx};
+use crate::store::ledger::{
+    AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
+};
+
+/// A ledger line's last state.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    /// What became of the call.
+    pub outcome: Outcome,
+    /// Whether it may have cost a credit.
+    pub spent: bool,
+    /// The HTTP status, if an answer came.
+    pub http_status: Option<u16>,
+    /// What went wrong, for a person.
+    pub error: Option<String>,
+    /// The beginning of an answer that could not be used.
+    pub answer: Option<String>,
+    /// Whether the line's slot is its own: an answer whose date contradicts our clock serves none.
+    pub serves_slot: bool,
+}
+
+/// An account's call whose process ended without settling it. It is no [`Claim`]: nothing may be
+/// sent for it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LeftPending {
+    /// Its line.
+    pub line: PendingLine,
+    /// Whose it is.
+    pub account: AccountKey,
+    /// Whose it is, by id.
+    pub id: AccountId,
+}
+
+impl ReadTx<'_> {
+    /// The calls of accounts whose process ended without settling them.
+    pub(crate) fn left_pending(&self) -> Result<Vec<LeftPending>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT r.refresh_id, r.cause, r.slot, r.started_time, r.account, a.account_id
+             FROM _refresh r JOIN _account a ON a.account = r.account
+             WHERE r.outcome = 0 ORDER BY r.refresh_id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut left = Vec::new();
+        while let Some(row) = rows.next()? {
+            let line = PendingLine {
+                refresh: row.get(0)?,
+                cause: Cause::from_code(row.get(1)?)?,
+                slot: row.get(2)?,
+                started: row.get(3)?,
+            };
+            left.push(LeftPending { line, account: row.get(4)?, id: account_id(row.get(5)?)? });
+        }
+        Ok(left)
+    }
+
+    /// Whether a line for this slot is paid for, or on its way.
+    pub fn is_bought(&self, account: AccountKey, slot: Time) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT 1 FROM _refresh
+             WHERE account = ?1 AND slot = ?2 AND slot IS NOT NULL AND outcome IN (0, 1)",
+        )?;
+        Ok(statement.exists([account.0, slot.0])?)
+    }
+
+    /// The slot that a line was for.
+    pub fn slot_of(&self, refresh: RefreshId) -> Result<Option<Time>, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT slot FROM _refresh WHERE refresh_id = ?1")?;
+        let mut rows = statement.query_map([refresh.0], |row| row.get::<_, Option<i64>>(0))?;
+        Ok(rows.next().transpose()?.flatten().map(Time))
+    }
+
+    /// Whether a call for this account is on its way.
+    pub fn is_in_flight(&self, account: AccountKey) -> Result<bool, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT 1 FROM _refresh WHERE account = ?1 AND outcome = 0")?;
+        Ok(statement.exists([account.0])?)
+    }
+
+    /// The newest line of the ledger.
+    pub(crate) fn newest_line(&self) -> Result<RefreshId, StoreError> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT coalesce(max(refresh_id), 0) FROM _refresh")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    /// When the newest call was claimed.
+    pub fn last_claim(&self) -> Result<Option<Time>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT started_time FROM _refresh WHERE outcome <> 4 ORDER BY refresh_id DESC LIMIT 1",
+        )?;
+        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
+        Ok(rows.next().transpose()?)
+    }
+
+    /// What was spent on the UTC days `from` to before `to` (days since 1970).
+    pub fn spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT coalesce(sum(spent), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
+        )?;
+        Ok(statement.query_row([from, to], |row| row.get(0))?)
+    }
+
+    /// The part of it that people asked for.
+    pub fn manual_spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT coalesce(sum(manual), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
+        )?;
+        Ok(statement.query_row([from, to], |row| row.get(0))?)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Writes the ledger line of a call to be made. The right to make it comes with
+    /// [`WriteTx::commit`]. Answers the line; `None` if the slot is bought already or the account
+    /// is in flight.
+    pub fn claim(
+        &mut self,
+        account: &Account,
+        cause: Cause,
+        slot: Option<Time>,
+        interval: i64,
+        now: Time,
+    ) -> Result<Option<RefreshId>, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _refresh (account, cause, outcome, spent, slot, interval, started_time)
+             VALUES (?1, ?2, 0, 1, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        )?;
+        let written = statement.execute(params![
+            account.key.0,
+            cause.code(),
+            slot.map(|time| time.0),
+            interval,
+            now.0
+        ])?;
+        drop(statement);
+        if written == 0 {
+            return Ok(None);
+        }
+        let refresh = RefreshId(self.tx.last_insert_rowid());
+        self.claims.push(Claim {
+            line: PendingLine { refresh, cause, slot, started: now },
+            target: CallTarget::Account(account.key, account.id.clone()),
+        });
+        Ok(Some(refresh))
+    }
+
+    /// Writes the ledger line of a call that looks an account up by its name.
+    pub(crate) fn claim_lookup(
+        &mut self,
+        lookup: &AccountLookup,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "INSERT INTO _refresh (cause, outcome, spent, started_time) VALUES (?1, 0, 1, ?2)",
+            )?
+            .execute(params![Cause::Add.code(), now])?;
+        let refresh = RefreshId(self.tx.last_insert_rowid());
+        let line = PendingLine { refresh, cause: Cause::Add, slot: None, started: now };
+        let target = CallTarget::Lookup(Box::new(lookup.clone()));
+        self.claims.push(Claim { line, target });
+        Ok(())
+    }
+
+    /// Marks the look-ups by name whose process ended without settling them. Answers how many.
+    pub fn give_up_lookups(&self, why: &str, now: Time) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE _refresh SET outcome = 3, took = ?1 - started_time, error = ?2
+             WHERE outcome = 0 AND account IS NULL",
+        )?;
+        Ok(statement.execute(params![now.0, why])?)
+    }
+
+    /// Writes that a slot was passed over without a call.
+    pub fn skip(
+        &self,
+        account: &Account,
+        cause: Cause,
+        slot: Time,
+        interval: i64,
+        why: &str,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _refresh
+               (account, cause, outcome, spent, slot, interval, started_time, took, error)
+             VALUES (?1, ?2, 4, 0, ?3, ?4, ?5, 0, ?6)",
+        )?;
+        statement.execute(params![account.key, cause.code(), slot, interval, now, why])?;
+        Ok(())
+    }
+
+    /// Settles a line, for the row that `account` is now. Where the line is gone, because the file
+    /// was replaced by an older copy, the whole line is written anew: what was paid for is kept.
+    pub fn settle(
+        &self,
+        line: &PendingLine,
+        account: Option<AccountKey>,
+        verdict: &Verdict,
+        now: Time,
+    ) -> Result<RefreshId, StoreError> {
+        // An ok is a 200, which its line says without it.
+        let status = verdict.http_status.filter(|_| verdict.outcome != Outcome::Ok);
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE _refresh SET outcome = ?3, spent = ?4, took = ?5 - started_time, status = ?6,
+                    error = ?7, answer = ?8, account = ?2, slot = iif(?9, slot, NULL)
+             WHERE refresh_id = ?1 AND coalesce(account, ?2) IS ?2 AND outcome = 0",
+        )?;
+        let changed = statement.execute(params![
+            line.refresh,
+            account.map(|key| key.0),
+            verdict.outcome.code(),
+            verdict.spent,
+            now.0,
+            status,
+            verdict.error,
+            verdict.answer,
+            verdict.serves_slot,
+        ])?;
+        if changed == 1 {
+            return Ok(line.refresh);
+        }
+        let mut statement = self.tx.prepare_cached(
+            "INSERT INTO _refresh (account, cause, outcome, spent, started_time, took,
+                                   status, error, answer)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        statement.execute(params![
+            account.map(|key| key.0),
+            line.cause.code(),
+            verdict.outcome.code(),
+            verdict.spent,
+            line.started,
+            now.since(line.started),
+            status,
+            verdict.error,
+            verdict.answer,
+        ])?;
+        Ok(RefreshId(self.tx.last_insert_rowid()))
+    }
+}
