@@ -4,7 +4,7 @@
 //! Data flows one way: a watchlist configuration → store, a refresh engine → API → engine → store,
 //! a question store → report.
 //!
-//! - [`account`], [`clock`]: the types that everything else speaks in.
+//! - [`account`], [`clock`], [`paths`], [`printable`]: what everything else speaks in.
 //! - [`config`]: the TOML as typed, then wholly valid; and where the API key comes from.
 //! - [`schedule`], [`budget`], [`forecast`]: when, how many, how much. Pure.
 //! - [`api`], [`measurement`]: asking the vendor, and what its answers are.
@@ -31,6 +31,8 @@
 //!   line, appends the snapshot, and moves the account's state; the views show it.
 //!
 //! # Invariants
+//! - **A file uses only what stands below it**: no import leads back to where it began
+//!   (`tests/imports.rs`).
 //! - **A paid call has its ledger line first.** [`api::Client::call`] takes a [`store::Claim`] and
 //!   nothing else, and a claim comes only out of a committed [`store::WriteTx`].
 //! - **One writer.** [`engine::Engine`] owns the [`store::Store`], which holds the database's

@@ -27,6 +27,7 @@ mod handover;
 mod history;
 mod hostile_answers;
 mod import;
+mod imports;
 mod invariants;
 mod life;
 mod logs;
