@@ -1,7 +1,7 @@
 //! The watchlist edited under a running daemon: taken whole, or not at all.
 
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -114,6 +114,37 @@ fn an_edit_is_noticed_where_that_was_asked_for() {
     std::fs::rename(place.file("config.toml.new"), place.file("config.toml")).expect("a rename");
     daemon.until("reloaded: +1 accounts, -0, 0 changed");
     vendor.wait_for_calls(3);
+    daemon.stop();
+}
+
+/// As Kubernetes mounts a ConfigMap: the files are links into a folder that is itself a link, and
+/// that link alone is replaced, for all of them at once.
+#[test]
+fn a_folder_that_is_swapped_by_its_link_is_an_edit() {
+    let vendor = Vendor::start();
+    let include = "include = [\"clients.toml\"]\n";
+    let place = Setup::new(&vendor, &Settings::weekly(&[]));
+    let text = fs::read_to_string(place.file("config.toml")).expect("a file");
+    let put = |version: &str, account: &str| {
+        fs::create_dir(place.file(version)).expect("a folder");
+        place.write(&format!("{version}/config.toml"), &format!("{include}{text}"));
+        let client = format!("[[account]]\nid = \"{account}\"\n");
+        place.write(&format!("{version}/clients.toml"), &client);
+        symlink(version, place.file("..data_tmp")).expect("a link");
+        fs::rename(place.file("..data_tmp"), place.file("..data")).expect("a rename");
+    };
+    fs::remove_file(place.file("config.toml")).expect("a file");
+    for name in ["config.toml", "clients.toml"] {
+        symlink(format!("..data/{name}"), place.file(name)).expect("a link");
+    }
+    put("..2026_01", "a");
+    let mut daemon = crate::harness::Daemon::start(place.command(&["run", "--watch"])).once_up();
+    vendor.wait_for_calls(1);
+    put("..2026_02", "b");
+    fs::remove_dir_all(place.file("..2026_01")).expect("a folder");
+    daemon.until("reloaded: +1 accounts, -1, 0 changed");
+    vendor.wait_for_calls(2);
+    assert_eq!(vendor.calls_for("b").len(), 1);
     daemon.stop();
 }
 
