@@ -262,6 +262,37 @@ fn a_folder_of_another_user_is_not_written() {
     assert!(!place.has("growth.db"));
 }
 
+/// As after `cp` by root, who restores a backup.
+#[test]
+fn a_database_that_root_left_is_named_with_what_to_type() {
+    if !is_root() {
+        println!("skipped: only root leaves what others cannot write");
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    for name in ["", "api-key", "growth.db-wal", "growth.db-shm"] {
+        chown(place.file(name), Some(NOBODY), None).expect("root may");
+    }
+    for name in ["growth.db", "growth.db-wal", "growth.db-shm"] {
+        chown(place.file(name), Some(0), None).expect("root may");
+        let mut command = place.command(&["run"]);
+        match command.uid(NOBODY).output() {
+            Ok(output) => {
+                let line = last_line(&Ended::from(output).with_code(74));
+                let (whose, advice) = (
+                    format!("{name} belongs to user root, and user nobody cannot write it"),
+                    format!("; give it back: chown 'nobody' '{name}'"),
+                );
+                assert!(line.contains(&whose) && line.ends_with(&advice), "{line}");
+            }
+            Err(error) => println!("skipped: another user cannot run the program: {error}"),
+        }
+        chown(place.file(name), Some(NOBODY), None).expect("root may");
+    }
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let vendor = Vendor::start();

@@ -5,17 +5,17 @@ use std::io::{self, Write};
 use crate::cli::{DigestArgs, DigestFormat};
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
-use crate::commands::{CommandError, Done, print_json};
+use crate::commands::{CommandError, Done, open_up_to_date, print_json};
 use crate::config::Config;
 use crate::period::{Wanted, Week};
 use crate::report::digest::{Digest, HeldBack, Html};
 use crate::selection::Selection;
-use crate::store::{Extent, ReadTx, Reader};
+use crate::store::{Extent, ReadTx};
 
 /// Tells what happened.
 pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let mut reader = Reader::open_up_to_date(&config.database.path)?;
+    let mut reader = open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
     let selection = args.selection.selection();
     check(&look, &selection)?;

@@ -11,12 +11,12 @@ use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
 use crate::commands::target::{Replace, Target, TargetError};
-use crate::commands::{CommandError, Done, output};
+use crate::commands::{CommandError, Done, open_up_to_date, output};
 use crate::config::Config;
 use crate::period::Beginning;
 use crate::report::{Cell, Csv, Dialect};
 use crate::selection::nearest;
-use crate::store::{ReadTx, Reader, Rows, Unsupported};
+use crate::store::{ReadTx, Rows, Unsupported};
 
 /// Columns that hold JSON: in JSON they are what they are.
 const JSON: [&str; 2] = ["extra", "tags"];
@@ -29,7 +29,7 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
         let why = "--for-excel is about CSV: leave out --format jsonl";
         return Err(CommandError::Usage(why.to_owned()));
     }
-    let mut reader = Reader::open_up_to_date(database)?;
+    let mut reader = open_up_to_date(database)?;
     let look = reader.look()?;
     let rows = rows(&look, args, now)?;
     let Some(path) = &args.output else {

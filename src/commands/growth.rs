@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::cli::GrowthArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period, say_unfinished};
-use crate::commands::{CommandError, Done, Form, output, print_json};
+use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_json};
 use crate::config::Config;
 use crate::period::{Beginning, Period};
 use crate::report::{
     Cell, Column, Csv, Grouped, MOST_USE, Shape, Signed, Sparkline, Table, narrowed, terminal,
 };
 use crate::selection::Selection;
-use crate::store::{AccountGrowth, ReadTx, Reader};
+use crate::store::{AccountGrowth, ReadTx};
 
 /// How many winners, and as many losers, a person is shown who does not say.
 const SHOWN: usize = 10;
@@ -31,7 +31,7 @@ const TREND: usize = 30;
 /// Tells the list's movers.
 pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let mut reader = Reader::open_up_to_date(&config.database.path)?;
+    let mut reader = open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
     let wanted = args.period.wanted().or_last_days(USUAL_DAYS);
     let Some(period) = period(&look, wanted, now)? else { return Ok(Done::Well) };

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::cli::HistoryArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::period;
-use crate::commands::{CommandError, Done, Form, output, print_json};
+use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_json};
 use crate::config::Config;
 use crate::period::Period;
 use crate::printable::Printable;
 use crate::report::{Cell, Chart, Csv, Grouped, In, Signed, Table, terminal};
-use crate::store::{AccountRef, Change, Gap, Named, Point, ReadTx, Reader};
+use crate::store::{AccountRef, Change, Gap, Named, Point, ReadTx};
 
 /// Everything that is told.
 struct History {
@@ -30,7 +30,7 @@ const LISTED: usize = 20;
 /// Tells an account's history.
 pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let mut reader = Reader::open_up_to_date(&config.database.path)?;
+    let mut reader = open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
     let account = find(&look, &args.account)?;
     let period = period(&look, args.period.wanted(), now)?;

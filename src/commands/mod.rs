@@ -25,6 +25,7 @@ mod target;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -32,7 +33,7 @@ use std::time::Duration;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use tokio::signal::unix::SignalKind;
 
-use crate::cli::{Cli, FormArgs, Verb};
+use crate::cli::{Cli, FormArgs, LogFormat, Verb};
 use crate::clock;
 use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError};
@@ -43,7 +44,7 @@ use crate::log_queue;
 use crate::period::InvalidPeriod;
 use crate::printable::Printable;
 use crate::selection::Unselectable;
-use crate::store::StoreError;
+use crate::store::{Creation, Reader, SCHEMA_VERSION, Store, StoreError};
 
 pub use run::hear_hangups;
 
@@ -228,6 +229,9 @@ pub fn execute(cli: Cli) -> Result<Done, CommandError> {
     done
 }
 
+/// What a verb logs that prints for itself: that it brings the database up to date.
+const QUIET: &str = "off,growthd::store::upgrade=warn";
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -247,12 +251,12 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Check { online, .. } => check::check(&config()?, online),
         Verb::Plan(args) => plan::plan(config()?, &args),
         Verb::Refresh(args) => {
-            logging::start(cli.log_format, "off")?;
+            logging::start(cli.log_format, QUIET)?;
             run::keep_memory_private();
             refresh::refresh(&config()?, args)
         }
         Verb::Add(args) => {
-            logging::start(cli.log_format, "off")?;
+            logging::start(cli.log_format, QUIET)?;
             run::keep_memory_private();
             add::add(&path, &args)
         }
@@ -262,7 +266,12 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::History(args) => history::history(&config()?, &args),
         Verb::Growth(args) => growth::growth(&config()?, &args),
         Verb::Export(args) => export::export(&config()?, &args),
-        Verb::Import(args) => import::import(&config()?, &args),
+        Verb::Import(args) => {
+            if args.write {
+                logging::start(cli.log_format, QUIET)?;
+            }
+            import::import(&config()?, &args)
+        }
         Verb::Backup { file, force, again_within } => {
             let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
             backup::backup(&config()?, &file, replace, again_within)
@@ -274,6 +283,19 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
         Verb::Completions { shell } => packaging::completions(shell),
         Verb::Man { page } => packaging::man(page),
     }
+}
+
+/// The database at `path`, for what this version's tables hold: one of an earlier version is
+/// brought up to date first, as a writer would, and says so.
+fn open_up_to_date(path: &Path) -> Result<Reader, CommandError> {
+    let reader = Reader::open(path)?;
+    if reader.schema()? == SCHEMA_VERSION {
+        return Ok(reader);
+    }
+    drop(reader);
+    logging::start(LogFormat::Text, QUIET)?;
+    drop(Store::open(path, Creation::Refused)?);
+    Ok(Reader::open(path)?)
 }
 
 /// For whom something is told.

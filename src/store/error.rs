@@ -145,7 +145,7 @@ fn explain(error: &rusqlite::Error) -> String {
         }
         Some(ErrorCode::ReadOnly) => "make its disk, folder and file writable for this user",
         Some(ErrorCode::SystemIoFailure) => "look at its disk",
-        Some(ErrorCode::CannotOpen) => "look at its folder's permissions",
+        Some(ErrorCode::CannotOpen) => "look at the permissions of the file and its folder",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged: restore a backup"
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
 
-use crate::paths::{GROUP_READABLE, folder_of};
+use crate::paths::{GROUP_READABLE, beside, folder_of};
 use crate::store::disk::free_space;
 use crate::store::file_lock::{FileLock, Inode};
 use crate::store::schema::{APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION, STEPS};
@@ -213,16 +213,19 @@ fn check_owner(path: &Path) -> Result<(), StoreError> {
             user: user_name(user),
         });
     }
-    match rustix::fs::access(path, rustix::fs::Access::WRITE_OK) {
-        // As after a restore by root.
-        Err(rustix::io::Errno::ACCESS) if owner(path)? != user => Err(StoreError::WrongOwner {
-            path: path.to_owned(),
-            owner: user_name(owner(path)?),
-            user: user_name(user),
-        }),
+    // As after a restore by root, or a look at the file that was restored so.
+    for file in [path, &beside(path, "-wal"), &beside(path, "-shm")] {
+        let access = rustix::fs::access(file, rustix::fs::Access::WRITE_OK);
         // What else is wrong is told where it is opened.
-        _ => Ok(()),
+        if access == Err(rustix::io::Errno::ACCESS) && owner(file)? != user {
+            return Err(StoreError::WrongOwner {
+                path: file.to_owned(),
+                owner: user_name(owner(file)?),
+                user: user_name(user),
+            });
+        }
     }
+    Ok(())
 }
 
 /// A user's name, from the file that lists the local ones; `#UID`, as sudo takes it, otherwise.

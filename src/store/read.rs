@@ -13,7 +13,7 @@ use crate::store::file_lock::FileLock;
 use crate::store::open::{check_file, version};
 use crate::store::open_reader::open_reader;
 use crate::store::overview::NEWEST_SNAPSHOT;
-use crate::store::{Creation, ReadTx, SCHEMA_VERSION, Store, StoreError, schema};
+use crate::store::{ReadTx, SCHEMA_VERSION, StoreError, schema};
 
 /// A connection that only reads.
 #[derive(Debug)]
@@ -40,21 +40,6 @@ impl Reader {
             _ => {}
         }
         Ok(Reader { connection })
-    }
-
-    /// Opens the database at `path` for what this version's tables hold: one of an earlier version
-    /// is brought up to date first, as a writer would.
-    ///
-    /// # Errors
-    /// As [`Reader::open`]; where it is to be brought up to date, as [`Store::open`].
-    pub fn open_up_to_date(path: &Path) -> Result<Reader, StoreError> {
-        let reader = Reader::open(path)?;
-        if version(&reader.connection, path)? == SCHEMA_VERSION {
-            return Ok(reader);
-        }
-        drop(reader);
-        drop(Store::open(path, Creation::Refused)?);
-        Reader::open(path)
     }
 
     /// The database's schema, which may be an earlier one than this version writes.

@@ -10,12 +10,12 @@ use std::path::Path;
 
 use crate::cli::ImportArgs;
 use crate::clock::{self, Time};
-use crate::commands::{CommandError, Done};
+use crate::commands::{CommandError, Done, open_up_to_date};
 use crate::config::Config;
 use crate::measurement::Measurement;
 use crate::printable::Printable;
 use crate::report::counted;
-use crate::store::{AccountKey, AccountRef, Creation, Named, ReadTx, Reader, Store, StoreError};
+use crate::store::{AccountKey, AccountRef, Creation, Named, ReadTx, Store, StoreError};
 
 use cells::{count, instant};
 use columns::{COUNTS, Columns, delimiter};
@@ -46,7 +46,7 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> 
     let now = clock::now().time();
     let database = &config.database.path;
     if !args.write {
-        let mut reader = Reader::open_up_to_date(database)?;
+        let mut reader = open_up_to_date(database)?;
         let found = read(&reader.look()?, &args.file, now)?;
         found.say("would be imported; nothing is written without --write", &mut io::stdout())?;
         return Ok(Done::Well);
