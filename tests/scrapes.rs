@@ -2,11 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use growthd::clock::monotonic;
 
-use crate::harness::{PATIENCE, Settings, Setup, Vendor, poll};
+use crate::harness::{Daemon, PATIENCE, Settings, Setup, Vendor, poll};
 use crate::scripted_api::Behaviour;
 
 const GET: &str = "GET /metrics HTTP/1.1\r\nHost: growthd\r\n\r\n";
@@ -73,6 +74,22 @@ fn connections_that_say_nothing_take_no_descriptor_from_the_calls() {
     assert!(answer(&stream).contains("growthd_build_info"));
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     drop(silent);
+    daemon.stop();
+}
+
+#[test]
+fn as_many_descriptors_are_had_as_may_be() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut shell = Command::new("sh");
+    shell.current_dir(place.path()).args(["-c", "ulimit -Sn 200 && exec \"$0\" run"]);
+    shell.arg(env!("CARGO_BIN_EXE_growthd"));
+    let daemon = Daemon::start(shell).once_up();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid()));
+    let limits = limits.expect("a process");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+    let [soft, hard] = [3, 4].map(|column| files.split_whitespace().nth(column));
+    assert!(soft == hard && soft != Some("200"), "{files}");
     daemon.stop();
 }
 

@@ -5,8 +5,9 @@ use std::fs;
 use std::process::Command;
 
 use rusqlite::Connection;
+use rustix::fs::FlockOperation;
 
-use crate::harness::{Daemon, Database, Settings, Setup, Vendor, can_mount};
+use crate::harness::{Daemon, Database, Settings, Setup, Vendor, can_mount, poll};
 
 /// Every call the vendor saw has its line in what `database` is now.
 #[track_caller]
@@ -47,6 +48,25 @@ fn a_database_that_another_process_locks_is_waited_for() {
     vendor.wait_for_calls(calls + 2);
     let log = daemon.stop();
     assert_eq!(log.matches("nothing is refreshed until").count(), 1, "said once: {log}");
+    every_call_has_its_line(&vendor, &place.database());
+    place.database().is_sound();
+}
+
+/// Whoever may read the database must be able to lock its index, and so can keep writers out.
+#[test]
+fn a_reader_that_locks_the_index_of_the_journal_is_waited_for() {
+    let vendor = Vendor::start();
+    let (place, mut daemon) = busy_daemon(&vendor);
+    let index = fs::File::open(place.file("growth.db-shm")).expect("the index");
+    poll("a moment without a writer", || {
+        rustix::fs::fcntl_lock(&index, FlockOperation::NonBlockingLockShared).ok()
+    });
+    daemon.until("nothing is refreshed until it can be recorded");
+    let calls = vendor.call_count();
+    rustix::fs::fcntl_lock(&index, FlockOperation::Unlock).expect("it is locked");
+    daemon.until("the database can be written again");
+    vendor.wait_for_calls(calls + 2);
+    daemon.stop();
     every_call_has_its_line(&vendor, &place.database());
     place.database().is_sound();
 }
