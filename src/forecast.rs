@@ -42,7 +42,8 @@ fn per_day(accounts: &[Watched], now: Time) -> f64 {
             _ => schedule.occurrences_within(now, YEAR, usize::MAX) as f64 / 365.0,
         }
     };
-    users.into_iter().map(|(schedule, accounts)| rate(schedule) * accounts as f64).sum()
+    // From 0, since the sum of nothing is -0.
+    users.into_iter().fold(0.0, |sum, (schedule, accounts)| sum + rate(schedule) * accounts as f64)
 }
 
 #[cfg(test)]
@@ -71,6 +72,7 @@ mod tests {
             let forecast = per_month(&accounts, now);
             assert!((forecast / month - 1.0).abs() < 0.02, "{cron}: {forecast}");
         }
+        assert_eq!(format!("{:.0}", per_month(&[], now)), "0");
         let weekly = [account("a", "0 6 * * MON", true), account("b", "0 6 * * MON", true)];
         let budget = Budget { refreshes: 1, per: Period::Week, manual: None };
         assert!((per_period(&weekly, &budget, now) - 2.0).abs() < 0.02);

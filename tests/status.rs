@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 
 use serde_json::json;
 
-use crate::harness::{Settings, Setup, Vendor, poll};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
 
 /// The names of what needs attention, and the whole summary.
 fn attention(place: &Setup, arguments: &[&str]) -> (Vec<String>, serde_json::Value) {
@@ -93,6 +94,47 @@ fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
     assert!(check().contains(&format!("\nhttp       {address}, in use while growthd runs\n")));
     daemon.stop();
     assert!(check().contains(&format!("\nhttp       {address}\n")));
+}
+
+/// As with a VPN that is not up yet.
+#[test]
+fn an_address_that_comes_later_is_listened_on_then() {
+    let vendor = Vendor::start();
+    let tables = "[http]\nlisten = \"198.51.100.7:9464\"".to_owned();
+    let off = Settings { tables, ..Settings::weekly(&["a\nenabled = false"]) };
+    let place = Setup::new(&vendor, &off);
+    // In a network of its own.
+    let in_network = |of: &[&str], script: &str| {
+        let mut command = Command::new(of[0]);
+        command.args(&of[1..]).args(["-n", "bash", "-c", script, env!("CARGO_BIN_EXE_growthd")]);
+        command.current_dir(place.path());
+        command
+    };
+    let alone = &["unshare"][..];
+    if !in_network(alone, "ip link set lo up").output().is_ok_and(|done| done.status.success()) {
+        println!("skipped: no network of one's own, or no ip");
+        return;
+    }
+    let check = in_network(alone, "ip link set lo up; \"$0\" check");
+    let told = Ended::of(check).with_code(0).out;
+    assert!(
+        told.contains("\nhttp       cannot listen on 198.51.100.7:9464: Cannot assign"),
+        "{told}"
+    );
+    let mut daemon = Daemon::start(in_network(alone, "ip link set lo up; exec \"$0\" run"));
+    daemon.until("cannot listen on 198.51.100.7:9464: Cannot assign requested address");
+    let mut daemon = daemon.once_up();
+    let status = place.growthd(&["status"]).with_code(0);
+    assert!(status.out.contains("\nhttp       cannot listen on 198.51.100.7"), "{status:?}");
+    let pid = daemon.pid().to_string();
+    let beside = &["nsenter", "--target", &pid][..];
+    Ended::of(in_network(beside, "ip address add 198.51.100.7/32 dev lo")).with_code(0);
+    daemon.until("listening on 198.51.100.7:9464 now");
+    let ask = "exec 3<>/dev/tcp/198.51.100.7/9464; printf 'GET /healthz HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+    let health = Ended::of(in_network(beside, ask)).with_code(0).out;
+    assert!(health.ends_with("\r\n\r\nok\n"), "{health}");
+    assert!(!place.growthd(&["status"]).with_code(0).out.contains("cannot listen"));
+    daemon.stop();
 }
 
 #[test]
