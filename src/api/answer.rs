@@ -26,7 +26,7 @@ impl Answer {
     /// What it takes, for whoever keeps something of it.
     pub fn into_body_permit(self) -> BodyPermit {
         match self {
-            Answer::Http(answer) => answer.room,
+            Answer::Http(answer) => answer.permit,
             Answer::NotSent(_) | Answer::Unknown(_) => BodyPermit::default(),
         }
     }
@@ -48,7 +48,7 @@ pub struct HttpAnswer {
     /// Whether that is all of the body.
     pub is_whole: bool,
     /// Held as long as the answer is.
-    pub room: BodyPermit,
+    pub permit: BodyPermit,
 }
 
 /// How long the vendor asks to wait.

@@ -114,7 +114,7 @@ impl Client {
             location: header(LOCATION).map(|location| self.clean(location.to_owned())),
             body: self.secrets.redact(body.bytes, extent),
             is_whole,
-            room: body.permit,
+            permit: body.permit,
         })
     }
 

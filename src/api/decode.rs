@@ -6,7 +6,7 @@
 //! bits changes on the way.
 
 use crate::account::AccountId;
-use crate::api::extra::{Room, extra};
+use crate::api::extra::{Allowance, extra};
 use crate::api::object::{Object, text};
 use crate::api::unstorable;
 use crate::clock::Time;
@@ -55,8 +55,8 @@ pub fn decode(json: &str, asked: Option<&AccountId>) -> Result<(AccountId, Measu
 }
 
 fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) -> Measurement {
-    let mut room = Room::new();
-    let mut told = |name| room.text(account.take_told(name, text));
+    let mut allowance = Allowance::new();
+    let mut told = |name| allowance.text(account.take_told(name, text));
     let profile = Profile {
         platform: identity(told("platform")),
         username: identity(told("username")),
@@ -87,7 +87,7 @@ fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) 
                 ("_data", data),
                 ("_answer", answer),
             ],
-            room,
+            allowance,
         ),
     }
 }

@@ -19,16 +19,16 @@ const FRAME: usize = 128;
 /// Deeper values are kept as text. SQLite goes down to 1000, other parsers to 128.
 const MAX_DEPTH: usize = 100;
 
-/// The room that is left for texts and other fields. Each is kept if there is room for it when its
+/// What is left for texts and other fields. Each is kept if there is room for it when its
 /// turn comes, so that the last to come are the first to be dropped.
-pub(super) struct Room {
+pub(super) struct Allowance {
     left: usize,
     dropped: usize,
 }
 
-impl Room {
-    pub(super) fn new() -> Room {
-        Room { left: MAX_KEPT - FRAME, dropped: 0 }
+impl Allowance {
+    pub(super) fn new() -> Allowance {
+        Allowance { left: MAX_KEPT - FRAME, dropped: 0 }
     }
 
     fn admits(&mut self, length: usize) -> bool {
@@ -61,19 +61,19 @@ type Member<'a> = (&'a str, Cow<'a, str>);
 
 /// What was not understood, in the answer's own shape: the account's members at the top, what
 /// stood beside the account under `_data` and `_answer`, and under `_dropped` how many fields had
-/// no room. `None` if that is nothing.
-pub(super) fn extra(parts: &[(&str, &Object<'_>)], mut room: Room) -> Option<String> {
+/// no allowance. `None` if that is nothing.
+pub(super) fn extra(parts: &[(&str, &Object<'_>)], mut allowance: Allowance) -> Option<String> {
     let mut all = Vec::new();
     for (name, part) in parts {
-        let members = room.members(part);
+        let members = allowance.members(part);
         if name.is_empty() {
             all.extend(members);
         } else if !members.is_empty() {
             all.push((*name, Cow::Owned(written(&members))));
         }
     }
-    if room.dropped > 0 {
-        all.push(("_dropped", Cow::Owned(room.dropped.to_string())));
+    if allowance.dropped > 0 {
+        all.push(("_dropped", Cow::Owned(allowance.dropped.to_string())));
     }
     (!all.is_empty()).then(|| written(&all))
 }
@@ -156,7 +156,7 @@ mod tests {
 
     fn of(json: &str) -> Option<String> {
         let account = Object::parse(json).expect("an object");
-        extra(&[("", &account), ("stats", &Object::empty())], Room::new())
+        extra(&[("", &account), ("stats", &Object::empty())], Allowance::new())
     }
 
     #[test]
@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn a_text_of_the_profile_has_its_room_before_other_fields() {
-        let mut room = Room::new();
+        let mut allowance = Allowance::new();
         let bio = Field::Value("x".repeat((MAX_KEPT - FRAME) / 2 - 4));
-        assert_eq!(room.text(bio.clone()), bio);
-        assert_eq!(room.text(Field::Value("fives".to_owned())), Field::Nothing);
-        assert_eq!(room.text(Field::Null), Field::Null);
-        assert_eq!(room.text(Field::Value("four".to_owned())), Field::Value("four".into()));
+        assert_eq!(allowance.text(bio.clone()), bio);
+        assert_eq!(allowance.text(Field::Value("fives".to_owned())), Field::Nothing);
+        assert_eq!(allowance.text(Field::Null), Field::Null);
+        assert_eq!(allowance.text(Field::Value("four".to_owned())), Field::Value("four".into()));
         let beside = Object::parse(r#"{"a":1}"#).expect("an object");
-        assert_eq!(extra(&[("", &beside)], room).as_deref(), Some(r#"{"_dropped":2}"#));
+        assert_eq!(extra(&[("", &beside)], allowance).as_deref(), Some(r#"{"_dropped":2}"#));
     }
 
     #[test]

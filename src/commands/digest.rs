@@ -49,15 +49,9 @@ fn held_back(
     look: &ReadTx<'_>,
     now: Time,
 ) -> Result<Option<HeldBack>, CommandError> {
-    let Some(budget) = &config.budget else { return Ok(None) };
-    let days = budget.period(now);
-    if budget.room(look.spent(days.from, days.to)?) > 0 {
-        return Ok(None);
-    }
+    let budget = look.budget_use(config.budget.as_ref(), now)?;
+    let Some(budget) = budget.filter(|budget| budget.left() == 0) else { return Ok(None) };
     let due = look.statuses(&Selection::default(), Extent::Attention, now)?;
-    let is_held = |account: &&crate::store::AccountStatus| {
-        !account.is_in_flight && account.next_due.is_some_and(|due| due <= now)
-    };
-    let accounts = due.iter().filter(is_held).count();
-    Ok((accounts > 0).then_some(HeldBack { accounts, until: days.end() }))
+    let accounts = due.iter().filter(|account| account.is_waiting(now)).count();
+    Ok((accounts > 0).then_some(HeldBack { accounts, until: budget.until }))
 }

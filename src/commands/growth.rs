@@ -28,7 +28,7 @@ const ROUGHLY: &str = "≈";
 /// Columns of a sparkline: a quarter of the terminal's, at most these.
 const TREND: usize = 30;
 
-/// Tells the list's movers.
+/// Tells the list's growths.
 pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
@@ -37,38 +37,38 @@ pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> 
     let Some(period) = period(&look, wanted, now)? else { return Ok(Done::Well) };
     let selection = args.selection.selection();
     check(&look, &selection)?;
-    let movers = look.growth(&selection, &period)?;
+    let growths = look.growth(&selection, &period)?;
     match args.form.form() {
-        Form::Json => print_json(&json(&chosen(&movers, args.top), &period))?,
-        Form::Csv => write_csv(&chosen(&movers, args.top), output::stdout())?,
+        Form::Json => print_json(&json(&chosen(&growths, args.top), &period))?,
+        Form::Csv => write_csv(&chosen(&growths, args.top), output::stdout())?,
         Form::Text => {
             let top = args.top.unwrap_or(SHOWN);
-            let newest = movers.iter().filter_map(|mover| mover.newest).max().unwrap_or(now);
+            let newest = growths.iter().filter_map(|growth| growth.newest).max().unwrap_or(now);
             let width = terminal::width();
             let page = Page { look: &look, period, selection, newest, width };
-            page.print(&movers, top, &mut io::stdout().lock())?;
+            page.print(&growths, top, &mut io::stdout().lock())?;
         }
     }
     Ok(Done::Well)
 }
 
 /// The `top` that grew most and the `top` that lost most, in the order of their gains.
-fn chosen(movers: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> {
-    let Some(top) = top else { return movers.iter().collect() };
-    let (up, down) = (winners(movers), losers(movers));
+fn chosen(growths: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> {
+    let Some(top) = top else { return growths.iter().collect() };
+    let (up, down) = (winners(growths), losers(growths));
     let lowest = down.len().saturating_sub(top);
     up.iter().take(top).chain(&down[lowest..]).copied().collect()
 }
 
-fn winners(movers: &[AccountGrowth]) -> Vec<&AccountGrowth> {
-    movers.iter().filter(|mover| mover.gained.is_some_and(|gained| gained >= 0)).collect()
+fn winners(growths: &[AccountGrowth]) -> Vec<&AccountGrowth> {
+    growths.iter().filter(|growth| growth.gained.is_some_and(|gained| gained >= 0)).collect()
 }
 
-fn losers(movers: &[AccountGrowth]) -> Vec<&AccountGrowth> {
-    movers.iter().filter(|mover| mover.gained.is_some_and(|gained| gained < 0)).collect()
+fn losers(growths: &[AccountGrowth]) -> Vec<&AccountGrowth> {
+    growths.iter().filter(|growth| growth.gained.is_some_and(|gained| gained < 0)).collect()
 }
 
-fn json(movers: &[&AccountGrowth], period: &Period) -> Value {
+fn json(growths: &[&AccountGrowth], period: &Period) -> Value {
     let from = match period.from {
         Beginning::At(at) => Some(at),
         Beginning::Back(_) | Beginning::History => None,
@@ -80,23 +80,23 @@ fn json(movers: &[&AccountGrowth], period: &Period) -> Value {
         "from_utc": from.map(|time| time.to_string()),
         "to_time": period.until.map(|time| time.0),
         "to_utc": period.until.map(|time| time.to_string()),
-        "accounts": movers.iter().map(|mover| json!({
-            "account_id": mover.id,
-            "name": mover.name,
-            "label": mover.label,
-            "username": mover.username,
-            "platform": mover.platform,
-            "time": mover.newest.map(|time| time.0),
-            "time_utc": mover.newest.map(|time| time.to_string()),
-            "followers": mover.followers,
-            "followers_gained": mover.gained,
-            "followers_gained_pct": mover.percent(),
-            "followers_gained_before": mover.gained_before,
+        "accounts": growths.iter().map(|growth| json!({
+            "account_id": growth.id,
+            "name": growth.name,
+            "label": growth.label,
+            "username": growth.username,
+            "platform": growth.platform,
+            "time": growth.newest.map(|time| time.0),
+            "time_utc": growth.newest.map(|time| time.to_string()),
+            "followers": growth.followers,
+            "followers_gained": growth.gained,
+            "followers_gained_pct": growth.percent(),
+            "followers_gained_before": growth.gained_before,
         })).collect::<Vec<_>>(),
     })
 }
 
-fn write_csv(movers: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
+fn write_csv(growths: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
     let headings = [
         "account_id",
         "name",
@@ -110,18 +110,18 @@ fn write_csv(movers: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
         "followers_gained_before",
     ];
     let mut csv = Csv::new(out, &headings)?;
-    for mover in movers {
+    for growth in growths {
         csv.row(&[
-            Cell::Id(&mover.id),
-            Cell::Text(&mover.name),
-            (&mover.label).into(),
-            (&mover.username).into(),
-            (&mover.platform).into(),
-            mover.newest.into(),
-            mover.followers.into(),
-            mover.gained.into(),
-            mover.percent().into(),
-            mover.gained_before.into(),
+            Cell::Id(&growth.id),
+            Cell::Text(&growth.name),
+            (&growth.label).into(),
+            (&growth.username).into(),
+            (&growth.platform).into(),
+            growth.newest.into(),
+            growth.followers.into(),
+            growth.gained.into(),
+            growth.percent().into(),
+            growth.gained_before.into(),
         ])?;
     }
     csv.finish()
@@ -140,11 +140,11 @@ struct Page<'a> {
 impl Page<'_> {
     fn print(
         &self,
-        movers: &[AccountGrowth],
+        growths: &[AccountGrowth],
         top: usize,
         out: &mut impl Write,
     ) -> Result<(), CommandError> {
-        if movers.is_empty() {
+        if growths.is_empty() {
             return Ok(match self.selection.is_everything() {
                 true => {
                     writeln!(out, "the watchlist is empty: add an [[account]] to the configuration")
@@ -152,7 +152,7 @@ impl Page<'_> {
                 false => writeln!(out, "no account{} is watched", self.selection),
             }?);
         }
-        let (up, mut down) = (winners(movers), losers(movers));
+        let (up, mut down) = (winners(growths), losers(growths));
         down.reverse();
         writeln!(out, "Followers gained {}{}", self.period, self.selection)?;
         say_unfinished(&self.period, out)?;
@@ -166,16 +166,16 @@ impl Page<'_> {
                 write!(out, "\n{title}{of}\n{}", self.table(shown)?)?;
             }
         }
-        self.print_silent(movers, out)
+        self.print_silent(growths, out)
     }
 
     /// Whose growth is not known is said, and not left out in silence.
     fn print_silent(
         &self,
-        movers: &[AccountGrowth],
+        growths: &[AccountGrowth],
         out: &mut impl Write,
     ) -> Result<(), CommandError> {
-        let unknown = movers.iter().filter(|mover| mover.gained.is_none());
+        let unknown = growths.iter().filter(|growth| growth.gained.is_none());
         let (stale, young): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) =
             unknown.partition(|m| m.newest.is_none_or(|newest| self.is_stale(newest)));
         if !young.is_empty() {
@@ -194,38 +194,38 @@ impl Page<'_> {
         newest < self.period.end(newest) || newest <= self.period.begin(newest)
     }
 
-    fn table(&self, movers: &[&AccountGrowth]) -> Result<Table, CommandError> {
+    fn table(&self, growths: &[&AccountGrowth]) -> Result<Table, CommandError> {
         let width = (self.width / 4).min(TREND);
         let (from, to) = (self.period.begin(self.newest), self.period.end(self.newest));
-        let mut trends = Vec::with_capacity(movers.len());
-        for mover in movers {
-            let mut values = self.look.followers(mover.key, from)?;
+        let mut trends = Vec::with_capacity(growths.len());
+        for growth in growths {
+            let mut values = self.look.followers(growth.key, from)?;
             values.retain(|(time, _)| *time <= to);
-            let gaps = self.look.gaps(&mover.id, from)?;
+            let gaps = self.look.gaps(&growth.id, from)?;
             let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to)).collect();
             trends.push(Sparkline { values: &values, gaps: &gaps, from, to, width }.to_string());
         }
         let number = |heading, use_of, cell: fn(&AccountGrowth) -> String| {
-            Column::new(heading, Shape::Number, use_of).with(movers.iter().map(|m| cell(m)))
+            Column::new(heading, Shape::Number, use_of).with(growths.iter().map(|m| cell(m)))
         };
         let mut columns = vec![
             Column::new("ACCOUNT", Shape::Name, MOST_USE)
-                .with(movers.iter().map(|mover| mover.name.clone())),
-            number("FOLLOWERS", MOST_USE, |mover| {
-                mover.followers.map_or(String::new(), |count| Grouped(count).to_string())
+                .with(growths.iter().map(|growth| growth.name.clone())),
+            number("FOLLOWERS", MOST_USE, |growth| {
+                growth.followers.map_or(String::new(), |count| Grouped(count).to_string())
             }),
-            number("GAINED", MOST_USE, |mover| match mover.is_rough() {
+            number("GAINED", MOST_USE, |growth| match growth.is_rough() {
                 true => ROUGHLY.to_owned(),
-                false => signed(mover.gained),
+                false => signed(growth.gained),
             }),
-            number("", MOST_USE, |mover| match mover.percent().filter(|_| !mover.is_rough()) {
+            number("", MOST_USE, |growth| match growth.percent().filter(|_| !growth.is_rough()) {
                 Some(percent) => format!("{percent:+.2}%"),
                 None => String::new(),
             }),
         ];
         // The period before may lie before every history.
-        if movers.iter().any(|mover| mover.gained_before.is_some()) {
-            columns.push(number("BEFORE", 0, |mover| signed(mover.gained_before)));
+        if growths.iter().any(|growth| growth.gained_before.is_some()) {
+            columns.push(number("BEFORE", 0, |growth| signed(growth.gained_before)));
         }
         columns.push(Column::new("TREND", Shape::Text, 1).with(trends));
         Ok(narrowed(columns, self.width))
@@ -236,10 +236,10 @@ fn signed(gain: Option<i64>) -> String {
     gain.map_or(String::new(), |gain| Signed(gain).to_string())
 }
 
-fn names(movers: &[&AccountGrowth]) -> String {
+fn names(growths: &[&AccountGrowth]) -> String {
     const NAMED: usize = 5;
-    let named: Vec<_> = movers.iter().take(NAMED).map(|m| terminal::fitted(&m.name, 24)).collect();
-    let more = if movers.len() > NAMED { ", …" } else { "" };
+    let named: Vec<_> = growths.iter().take(NAMED).map(|m| terminal::fitted(&m.name, 24)).collect();
+    let more = if growths.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", named.join(", "))
 }
 

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::printable::Printable;
 use crate::replacement::{Replace, Replacement};
 use crate::report::Grouped;
-use crate::report::html::{Allowance, Page, Subject};
+use crate::report::html::{Page, Subject};
 use crate::selection::Selection;
 use crate::store::Reader;
 
@@ -121,16 +121,8 @@ fn read(config: &Config, selection: Selection, title: Option<&str>) -> Result<Pa
     let mut reader = Reader::open(&config.database.path)?;
     let look = reader.look()?;
     check(&look, &selection)?;
-    let allowance = match &config.budget {
-        None => None,
-        Some(budget) => {
-            let period = budget.period(now);
-            let per = budget.per.as_str();
-            let spent = look.spent(period.from, period.to)?;
-            Some(Allowance { refreshes: budget.refreshes, spent, per })
-        }
-    };
-    let subject = Subject { selection, title: title.map(str::to_owned), allowance };
+    let budget = look.budget_use(config.budget.as_ref(), now)?;
+    let subject = Subject { selection, title: title.map(str::to_owned), budget };
     Ok(Page::read(&look, subject, now)?)
 }
 

@@ -119,11 +119,11 @@ mod tests {
             drop(silent);
             end
         };
-        let (newcomer, end) = tokio::join!(connections.admit(), shown_out);
+        let (admitted, end) = tokio::join!(connections.admit(), shown_out);
         assert_eq!(end, None);
         assert_eq!(asking.unless_shown_out(std::future::ready(7)).await, Some(7));
         // Where all have asked, one that is answered makes room.
-        newcomer.asked();
+        admitted.asked();
         let (_last, ()) = tokio::join!(connections.admit(), async { drop(asking) });
     }
 }

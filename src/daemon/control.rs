@@ -63,7 +63,7 @@ const MOST_LOOKUPS: usize = 1000;
 /// What may be asked.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Request {
+enum RawRequest {
     /// Refresh now.
     Refresh(Selected),
     /// Look accounts up by name.
@@ -220,13 +220,13 @@ async fn answer(
         None => return Err(invalid("it asked nothing")),
     };
     connection.asked();
-    let wanted = Wish::of(&line);
+    let wanted = Request::of(&line);
     drop(line);
     let reader = reader.into_inner().into_inner();
     match wanted {
-        Ok(Wish::Refresh(selection)) => pass_on(handle.refresh(selection), reader, writer).await,
-        Ok(Wish::LookUp(lookups)) => pass_on(handle.look_up(lookups), reader, writer).await,
-        Ok(Wish::Health) => {
+        Ok(Request::Refresh(selection)) => pass_on(handle.refresh(selection), reader, writer).await,
+        Ok(Request::LookUp(lookups)) => pass_on(handle.look_up(lookups), reader, writer).await,
+        Ok(Request::Health) => {
             // The file system is asked, which may hang.
             let health = tokio::task::spawn_blocking(move || Health::of(&served));
             write(&mut writer, &Line::Step(health.await.map_err(io::Error::other)?)).await?;
@@ -241,26 +241,26 @@ async fn answer(
 }
 
 /// A request that holds to every bound.
-enum Wish {
+enum Request {
     Refresh(Selection),
     LookUp(Vec<AccountLookup>),
     Health,
 }
 
-impl Wish {
-    fn of(line: &[u8]) -> io::Result<Wish> {
+impl Request {
+    fn of(line: &[u8]) -> io::Result<Request> {
         if !line.ends_with(b"\n") {
             return Err(invalid("the request has no end, or is too long"));
         }
         match serde_json::from_slice(line).map_err(|_| invalid("this is no request"))? {
-            Request::Refresh(selected) => Ok(Wish::Refresh(selected.selection()?)),
-            Request::Health => Ok(Wish::Health),
-            Request::Add(wanted) if wanted.len() > MOST_LOOKUPS => {
+            RawRequest::Refresh(selected) => Ok(Request::Refresh(selected.selection()?)),
+            RawRequest::Health => Ok(Request::Health),
+            RawRequest::Add(wanted) if wanted.len() > MOST_LOOKUPS => {
                 Err(invalid("too many names at once: ask for at most 1,000"))
             }
-            Request::Add(wanted) => {
+            RawRequest::Add(wanted) => {
                 let lookups = wanted.into_iter().map(Wanted::lookup).collect::<io::Result<_>>()?;
-                Ok(Wish::LookUp(lookups))
+                Ok(Request::LookUp(lookups))
             }
         }
     }
@@ -343,7 +343,7 @@ impl<T> Remote<T> {
 /// # Errors
 /// There is no daemon, or it does not listen.
 pub async fn ask(database: &Path, selection: &Selection) -> io::Result<Remote<Progress>> {
-    request(database, &Request::Refresh(Selected::of(selection))).await
+    request(database, &RawRequest::Refresh(Selected::of(selection))).await
 }
 
 /// Asks the daemon of `database` to look accounts up by name.
@@ -351,12 +351,12 @@ pub async fn ask(database: &Path, selection: &Selection) -> io::Result<Remote<Pr
 /// # Errors
 /// As [`ask`].
 pub async fn ask_to_add(database: &Path, lookups: &[AccountLookup]) -> io::Result<Remote<Lookup>> {
-    request(database, &Request::Add(lookups.iter().map(Wanted::of).collect())).await
+    request(database, &RawRequest::Add(lookups.iter().map(Wanted::of).collect())).await
 }
 
 async fn request<T: DeserializeOwned + Send + 'static>(
     database: &Path,
-    request: &Request,
+    request: &RawRequest,
 ) -> io::Result<Remote<T>> {
     let (reader, mut writer) = UnixStream::connect(socket_path(database)).await?.into_split();
     let mut line = serde_json::to_vec(request)?;

@@ -38,7 +38,7 @@ impl Health {
         let Served { metrics, database, .. } = served;
         Health {
             disk: disk_trouble(database),
-            trouble: metrics.illness(),
+            trouble: metrics.trouble(),
             not_listening: metrics.why_not_listening(),
             is_edit_refused: metrics.is_edit_refused(),
         }

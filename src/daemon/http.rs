@@ -161,7 +161,7 @@ async fn answer(
             let format = Exposition::accepted(request.headers().get(ACCEPT));
             metrics(scrapes, format).await
         }
-        "/healthz" => match scrapes.served.metrics.illness() {
+        "/healthz" => match scrapes.served.metrics.trouble() {
             None => text(StatusCode::OK, "ok\n"),
             Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
         },

@@ -25,7 +25,8 @@ use crate::config::Budget;
 use crate::daemon::process;
 use crate::engine::{Breaker, Event};
 use crate::store::{
-    LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, free_space, journal_size,
+    BudgetUse, LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, free_space,
+    journal_size,
 };
 
 /// A worker that has made no turn for so long is stuck: twice its longest sleep.
@@ -160,7 +161,7 @@ impl Metrics {
     }
 
     /// Why the daemon is not healthy; `None` if it is: its sweep runs, and its store commits.
-    pub fn illness(&self) -> Option<String> {
+    pub fn trouble(&self) -> Option<String> {
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let turned = Duration::from_millis(self.0.last_turn.load(Ordering::Relaxed));
         let silence = clock::monotonic().duration_since(self.0.started).saturating_sub(turned);
@@ -193,14 +194,14 @@ impl Metrics {
             let help = "How much may still be written beside the database";
             ours.register_with_unit("disk_free", help, Unit::Bytes, gauge(free));
         }
-        let standing = Standing::read(database, budget, now);
+        let state = DatabaseState::read(database, budget, now);
         ours.register(
             "database_readable",
             "Whether the database could be read for this answer",
-            gauge(u64::from(standing.is_ok())),
+            gauge(u64::from(state.is_ok())),
         );
-        match standing {
-            Ok(standing) => standing.register(ours),
+        match state {
+            Ok(state) => state.register(ours),
             Err(error) => debug!("metrics without the database: {error}"),
         }
         let mut text = String::new();
@@ -242,7 +243,7 @@ impl Metrics {
         registry.register(
             "store_failing",
             "Whether nothing is refreshed because it could not be recorded, or the sweep is stuck",
-            gauge(u64::from(self.illness().is_some())),
+            gauge(u64::from(self.trouble().is_some())),
         );
         let dropped = Counter::<u64>::default();
         dropped.inc_by((counted.dropped_lines)());
@@ -277,32 +278,29 @@ fn gauge(value: u64) -> Gauge<i64> {
 }
 
 /// How things stand, as the database has it.
-struct Standing {
+struct DatabaseState {
     overview: Overview,
     /// Since when nobody but probes is asked.
     breaker: Option<Time>,
     /// The cap, and what is left of it.
-    budget: Option<(u64, u64)>,
+    budget: Option<BudgetUse>,
     last_backup: Option<Time>,
     database_bytes: u64,
     journal_bytes: u64,
 }
 
-impl Standing {
-    fn read(database: &Path, budget: Option<&Budget>, now: Time) -> Result<Standing, StoreError> {
+impl DatabaseState {
+    fn read(
+        database: &Path,
+        budget: Option<&Budget>,
+        now: Time,
+    ) -> Result<DatabaseState, StoreError> {
         let mut reader = Reader::open(database)?;
         let look = reader.look()?;
-        let budget = match budget {
-            None => None,
-            Some(budget) => {
-                let period = budget.period(now);
-                Some((budget.refreshes, budget.room(look.spent(period.from, period.to)?)))
-            }
-        };
-        Ok(Standing {
+        Ok(DatabaseState {
             overview: look.overview(now)?,
             breaker: Breaker::read(&look)?.as_open().map(|open| open.since),
-            budget,
+            budget: look.budget_use(budget, now)?,
             last_backup: LastBackup::read(database).map(|backup| backup.time),
             database_bytes: fs::metadata(database).map_or(0, |file| file.len()),
             journal_bytes: journal_size(database),
@@ -332,7 +330,8 @@ impl Standing {
         registry.register_with_unit("database", help, Unit::Bytes, gauge(self.database_bytes));
         let help = "Size of the write-ahead log beside the database";
         registry.register_with_unit("journal", help, Unit::Bytes, gauge(self.journal_bytes));
-        if let Some((refreshes, left)) = self.budget {
+        if let Some(used) = self.budget {
+            let (refreshes, left) = (used.budget.refreshes, used.left());
             registry.register("budget_refreshes", "The budget of the period", gauge(refreshes));
             let help = "Budget left until it resets";
             registry.register("budget_left_refreshes", help, gauge(left));

@@ -71,21 +71,16 @@ impl StatusLine {
         let mut reader = Reader::open(&served.database)?;
         let look = reader.look()?;
         let budget = *served.budget.borrow();
-        let budget = match budget {
-            None => None,
-            Some(budget) => {
-                let period = budget.period(now);
-                Some((look.spent(period.from, period.to)?, budget.refreshes))
-            }
-        };
         Ok(StatusLine {
             now,
-            trouble: served.metrics.illness(),
+            trouble: served.metrics.trouble(),
             disk: disk_trouble(&served.database),
             is_edit_refused: served.metrics.is_edit_refused(),
             breaker: Breaker::read(&look)?.as_open().cloned(),
             overview: look.overview(now)?,
-            budget,
+            budget: look
+                .budget_use(budget.as_ref(), now)?
+                .map(|used| (used.spent, used.budget.refreshes)),
         })
     }
 }

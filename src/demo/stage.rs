@@ -28,7 +28,7 @@ const WATCHED: Duration = Duration::from_secs(18);
 
 /// What the engine's thread tells.
 #[derive(Debug)]
-enum Told {
+enum Message {
     Event(Event),
     /// No call is on its way. When there is more to do, as far as it knows.
     Idle(Option<Now>),
@@ -49,7 +49,7 @@ pub(super) struct Stage<'a> {
 
 struct Running {
     runner: Runner,
-    told: UnboundedReceiver<Told>,
+    messages: UnboundedReceiver<Message>,
     wake: Option<Now>,
 }
 
@@ -80,9 +80,9 @@ impl<'a> Stage<'a> {
         let store = Store::open(&config.database.path, Creation::Allowed)?;
         let mut engine = Engine::new(store, engine_config(&config), ClaimMode::Due);
         engine.watch(&config.accounts, engine_config(&config), self.clock.moment())?;
-        let (observer, told) = observer();
+        let (observer, messages) = observer();
         let runner = Runner::start(engine, client, Work::Daemon, self.clock.clone(), observer)?;
-        self.running = Some(Running { runner, told, wake: None });
+        self.running = Some(Running { runner, messages, wake: None });
         self.settle().await
     }
 
@@ -92,8 +92,8 @@ impl<'a> Stage<'a> {
         running.runner.handle().stop();
         // It ends, even if nobody can be told any more.
         let mut shown = Ok(());
-        while let Some(told) = running.told.recv().await {
-            if let Told::Event(event) = told
+        while let Some(message) = running.messages.recv().await {
+            if let Message::Event(event) = message
                 && shown.is_ok()
             {
                 shown = self.show.event(self.clock.now().time(), &event);
@@ -176,13 +176,13 @@ impl<'a> Stage<'a> {
     async fn settle(&mut self) -> Result<(), DemoError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         loop {
-            match running.told.recv().await {
-                Some(Told::Event(event)) => self.show.event(self.clock.now().time(), &event)?,
-                Some(Told::Idle(wake)) => {
+            match running.messages.recv().await {
+                Some(Message::Event(event)) => self.show.event(self.clock.now().time(), &event)?,
+                Some(Message::Idle(wake)) => {
                     running.wake = wake;
                     return Ok(());
                 }
-                Some(Told::StoreFailed(error)) => return Err(DemoError::StoreFailed(error)),
+                Some(Message::StoreFailed(error)) => return Err(DemoError::StoreFailed(error)),
                 None => return Err(RunnerError::Ended.into()),
             }
         }
@@ -202,19 +202,19 @@ fn engine_config(config: &Config) -> EngineConfig {
     EngineConfig { requests_per_minute: 0, ..EngineConfig::of(config) }
 }
 
-fn observer() -> (Observer, UnboundedReceiver<Told>) {
-    let (tell, told) = unbounded_channel();
+fn observer() -> (Observer, UnboundedReceiver<Message>) {
+    let (tell, messages) = unbounded_channel();
     let observer = move |notice: Notice<'_>| {
-        let told = match notice {
-            Notice::Event(event) => Told::Event(event.clone()),
-            Notice::Turned { in_flight: 0, wake } => Told::Idle(wake),
-            Notice::StoreFailed { error, .. } => Told::StoreFailed(error.to_string()),
+        let message = match notice {
+            Notice::Event(event) => Message::Event(event.clone()),
+            Notice::Turned { in_flight: 0, wake } => Message::Idle(wake),
+            Notice::StoreFailed { error, .. } => Message::StoreFailed(error.to_string()),
             _ => return,
         };
         // Nobody listens any more only where the demo has failed.
-        tell.send(told).ok();
+        tell.send(message).ok();
     };
-    (Box::new(observer), told)
+    (Box::new(observer), messages)
 }
 
 /// When the time may pass.

@@ -38,9 +38,9 @@ pub(super) struct Claiming<'a, 'store> {
     pub(super) in_flight: usize,
 }
 
-/// How many calls may still be claimed in this turn.
+/// How many calls may still be claimed in this turn, and how many of them by hand.
 #[derive(Clone, Copy, Debug)]
-struct Room {
+struct Allowance {
     calls: usize,
     manual: usize,
 }
@@ -72,22 +72,22 @@ impl Claiming<'_, '_> {
             (false, true) if limit == 1 => usize::from(!self.progress.was_request),
             (false, true) => limit.div_ceil(2),
         };
-        let mut room = Room { calls: share, manual: gate.manual_limit };
+        let mut allowance = Allowance { calls: share, manual: gate.manual_limit };
         let mut done = 0;
         let mut granted = 0;
         for request in requests.iter() {
-            let before = room.calls;
+            let before = allowance.calls;
             let holds_back = limit > 0 && share == 0;
-            if holds_back || !self.grant(request, &gate, &mut room)? {
+            if holds_back || !self.grant(request, &gate, &mut allowance)? {
                 break;
             }
             done += 1;
-            granted += before - room.calls;
+            granted += before - allowance.calls;
         }
-        room.calls = limit - granted;
-        let before = room.calls;
-        let is_behind = self.claim_due(&gate, &mut room)?;
-        if before > room.calls || granted > 0 {
+        allowance.calls = limit - granted;
+        let before = allowance.calls;
+        let is_behind = self.claim_due(&gate, &mut allowance)?;
+        if before > allowance.calls || granted > 0 {
             self.progress.was_request = granted > 0;
         }
         if is_behind {
@@ -154,10 +154,10 @@ impl Claiming<'_, '_> {
         &mut self,
         request: &RefreshRequest,
         gate: &Gate,
-        room: &mut Room,
+        allowance: &mut Allowance,
     ) -> Result<bool, StoreError> {
         let (key, is_open_slot) = match request {
-            RefreshRequest::Lookup(lookup) => return self.grant_lookup(lookup, gate, room),
+            RefreshRequest::Lookup(lookup) => return self.grant_lookup(lookup, gate, allowance),
             RefreshRequest::Now(key) => (*key, false),
             RefreshRequest::OpenSlot(key) => (*key, true),
         };
@@ -172,22 +172,22 @@ impl Claiming<'_, '_> {
         if self.tx.is_in_flight(key)? {
             return Ok(true);
         }
-        if room.calls == 0 || room.manual == 0 {
+        if allowance.calls == 0 || allowance.manual == 0 {
             let refusal = self.refusal(gate);
             let is_refused = refusal.is_some();
             self.events.extend(refusal.map(decline));
             return Ok(is_refused);
         }
-        let before = room.calls;
+        let before = allowance.calls;
         match is_open_slot {
-            true => self.look_at(key, room)?,
+            true => self.look_at(key, allowance)?,
             false => {
                 let window = account.window(self.schedules, self.now.time())?;
-                self.call(&account, Cause::Manual, None, window.interval(), room)?;
+                self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
             }
         }
-        match room.calls < before {
-            true => room.manual -= usize::from(!is_open_slot),
+        match allowance.calls < before {
+            true => allowance.manual -= usize::from(!is_open_slot),
             false => self.events.push(decline("nothing is owed".to_owned())),
         }
         Ok(true)
@@ -198,7 +198,7 @@ impl Claiming<'_, '_> {
         &mut self,
         lookup: &AccountLookup,
         gate: &Gate,
-        room: &mut Room,
+        allowance: &mut Allowance,
     ) -> Result<bool, StoreError> {
         let handle = lookup.handle.clone();
         // Whoever was ever refreshed is known by id: that costs nothing.
@@ -206,15 +206,15 @@ impl Claiming<'_, '_> {
             self.events.push(Event::Found { handle, id, followers: None, is_watched, call: None });
             return Ok(true);
         }
-        if room.calls == 0 || room.manual == 0 {
+        if allowance.calls == 0 || allowance.manual == 0 {
             let refusal = self.refusal(gate);
             let is_refused = refusal.is_some();
             self.events.extend(refusal.map(|why| Event::NotFound { handle, why, call: None }));
             return Ok(is_refused);
         }
         self.tx.claim_lookup(lookup, self.now.time())?;
-        room.manual -= 1;
-        self.called(NOBODY, Candidate::Fresh, room).map(|()| true)
+        allowance.manual -= 1;
+        self.called(NOBODY, Candidate::Fresh, allowance).map(|()| true)
     }
 
     /// Why a request is declined rather than kept waiting; `None` while there may be room soon.
@@ -224,20 +224,20 @@ impl Claiming<'_, '_> {
     }
 
     /// Claims for due accounts; answers whether there were more than one turn should look at.
-    fn claim_due(&mut self, gate: &Gate, room: &mut Room) -> Result<bool, StoreError> {
-        if self.mode != ClaimMode::Due || room.calls == 0 {
+    fn claim_due(&mut self, gate: &Gate, allowance: &mut Allowance) -> Result<bool, StoreError> {
+        if self.mode != ClaimMode::Due || allowance.calls == 0 {
             return Ok(false);
         }
         if let Some(open) = &gate.breaker {
-            return self.claim_probe(open, room);
+            return self.claim_probe(open, allowance);
         }
         for _ in 0..LOOKED_AT {
-            if room.calls == 0 {
+            if allowance.calls == 0 {
                 return Ok(false);
             }
             let time = self.now.time();
             let Some(key) = self.candidates.next(self.tx, time)? else { return Ok(false) };
-            self.look_at(key, room)?;
+            self.look_at(key, allowance)?;
         }
         // What is left as it is by a clock in doubt would be looked at for ever.
         Ok(!self.progress.may_not_skip(self.now))
@@ -245,7 +245,11 @@ impl Claiming<'_, '_> {
 
     /// Claims a probe: of a fresh account if one is due, else of another one each time. Some may
     /// only be passed over.
-    fn claim_probe(&mut self, open: &OpenBreaker, room: &mut Room) -> Result<bool, StoreError> {
+    fn claim_probe(
+        &mut self,
+        open: &OpenBreaker,
+        allowance: &mut Allowance,
+    ) -> Result<bool, StoreError> {
         let time = self.now.time();
         let mut keys = self.tx.due_fresh(time, PROBE_CANDIDATES)?;
         let is_behind = keys.len() == PROBE_CANDIDATES;
@@ -253,15 +257,15 @@ impl Claiming<'_, '_> {
             keys.extend(self.tx.due_failed(time, open.last_account, PROBE_CANDIDATES)?);
         }
         for key in keys {
-            if room.calls == 0 {
+            if allowance.calls == 0 {
                 return Ok(false);
             }
-            self.look_at(key, room)?;
+            self.look_at(key, allowance)?;
         }
         Ok(is_behind && !self.progress.may_not_skip(self.now))
     }
 
-    fn look_at(&mut self, key: AccountKey, room: &mut Room) -> Result<(), StoreError> {
+    fn look_at(&mut self, key: AccountKey, allowance: &mut Allowance) -> Result<(), StoreError> {
         let time = self.now.time();
         let Some(mut account) = self.tx.account(key)? else { return Ok(()) };
         let is_due = account.state.next_due.is_some_and(|due| due <= time);
@@ -286,7 +290,9 @@ impl Claiming<'_, '_> {
             self.replace(&mut account, &mut due)?;
         }
         match step {
-            Step::Call(cause, slot) => self.call(&account, cause, slot, window.interval(), room),
+            Step::Call(cause, slot) => {
+                self.call(&account, cause, slot, window.interval(), allowance)
+            }
             Step::Skip(cause, slot, why) => {
                 self.skip(&account, cause, slot, window.interval(), why)?;
                 self.pass(&mut account, due.state, window)
@@ -409,7 +415,7 @@ impl Claiming<'_, '_> {
         cause: Cause,
         slot: Option<Time>,
         interval: i64,
-        room: &mut Room,
+        allowance: &mut Allowance,
     ) -> Result<(), StoreError> {
         let time = self.now.time();
         let Some(refresh) = self.tx.claim(account, cause, slot, interval, time)? else {
@@ -420,8 +426,8 @@ impl Claiming<'_, '_> {
             None => Candidate::Fresh,
             Some(_) => Candidate::Failed,
         };
-        debug_assert!(self.breaker.as_open().is_none() || room.calls <= 1);
-        self.called(account.key, candidate, room)
+        debug_assert!(self.breaker.as_open().is_none() || allowance.calls <= 1);
+        self.called(account.key, candidate, allowance)
     }
 
     /// Notes that a call was claimed.
@@ -429,7 +435,7 @@ impl Claiming<'_, '_> {
         &mut self,
         account: AccountKey,
         candidate: Candidate,
-        room: &mut Room,
+        allowance: &mut Allowance,
     ) -> Result<(), StoreError> {
         if let Breaker::Open(open) = &self.breaker {
             let probed = open.clone().probed(account, candidate, self.now.time());
@@ -438,7 +444,7 @@ impl Claiming<'_, '_> {
         }
         self.progress.last_claim = Some(self.now);
         self.in_flight += 1;
-        room.calls -= 1;
+        allowance.calls -= 1;
         Ok(())
     }
 }

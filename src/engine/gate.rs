@@ -1,6 +1,5 @@
 //! The gate: what stands between a due account and its call.
 
-use crate::budget::Days1970;
 use crate::clock::{Now, Time};
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::progress::Progress;
@@ -69,21 +68,16 @@ impl Gate {
                 gate.not_before(Now(last.0.saturating_add(step)));
             }
         }
-        if let Some(budget) = &config.budget {
-            let period = budget.period(time);
-            let Days1970 { from, to } = period;
-            let room = |room: u64| usize::try_from(room).unwrap_or(usize::MAX);
-            let left = room(budget.room(tx.spent(from, to)?));
-            gate.limit = gate.limit.min(left);
-            if budget.manual.is_some() {
-                gate.manual_limit = room(budget.manual_room(tx.manual_spent(from, to)?));
-            }
-            if left == 0 {
-                gate.spent_until = Some(period.end());
-                gate.not_before(period.end().into());
+        if let Some(budget) = tx.budget_use(config.budget.as_ref(), time)? {
+            let calls = |left: u64| usize::try_from(left).unwrap_or(usize::MAX);
+            gate.limit = gate.limit.min(calls(budget.left()));
+            gate.manual_limit = calls(budget.manual_left);
+            if budget.left() == 0 {
+                gate.spent_until = Some(budget.until);
+                gate.not_before(budget.until.into());
             }
             if gate.manual_limit == 0 {
-                gate.manual_until = Some(period.end());
+                gate.manual_until = Some(budget.until);
             }
         }
         Ok(gate)

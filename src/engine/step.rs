@@ -3,7 +3,7 @@
 use crate::clock::Time;
 use crate::config::CatchUp;
 use crate::engine::account_state::{AccountState, owed_slot};
-use crate::schedule::SlotWindow;
+use crate::schedule::{SlotWindow, on_time};
 use crate::store::Cause;
 
 /// What to do about a due account.
@@ -68,10 +68,4 @@ impl Due {
             false => Step::Skip(Cause::CatchUp, slot, "too late for schedule.catch_up"),
         }
     }
-}
-
-/// Up to how many seconds after its slot a call is on time: the larger of an hour and 2 % of the
-/// interval. The view `overdue` says the same.
-pub(crate) fn on_time(interval: i64) -> i64 {
-    (interval / 50).max(3600)
 }

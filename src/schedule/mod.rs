@@ -26,6 +26,12 @@ pub use spread::{spread_offset, stable_hash};
 use pattern::Pattern;
 use zone::Zone;
 
+/// Up to how many seconds after its slot a call is on time: the larger of an hour and 2 % of the
+/// interval. After that it is overdue; the views' tolerance!() says the same.
+pub(crate) fn on_time(interval: i64) -> i64 {
+    (interval / 50).max(3600)
+}
+
 /// A cron pattern in a time zone, proven to fire again.
 #[derive(Clone, Debug)]
 pub struct Schedule {

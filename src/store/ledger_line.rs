@@ -3,6 +3,7 @@
 use rusqlite::params;
 
 use crate::account::AccountId;
+use crate::budget::Days1970;
 use crate::clock::Time;
 use crate::store::StoreError;
 use crate::store::account::{Account, account_id};
@@ -102,20 +103,20 @@ impl ReadTx<'_> {
         Ok(rows.next().transpose()?)
     }
 
-    /// What was spent on the UTC days `from` to before `to` (days since 1970).
-    pub fn spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
+    /// What was spent on the days of a period.
+    pub(super) fn spent(&self, days: Days1970) -> Result<u64, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT coalesce(sum(spent), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
         )?;
-        Ok(statement.query_row([from, to], |row| row.get(0))?)
+        Ok(statement.query_row([days.from, days.to], |row| row.get(0))?)
     }
 
     /// The part of it that people asked for.
-    pub fn manual_spent(&self, from: i64, to: i64) -> Result<u64, StoreError> {
+    pub(super) fn manual_spent(&self, days: Days1970) -> Result<u64, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT coalesce(sum(manual), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
         )?;
-        Ok(statement.query_row([from, to], |row| row.get(0))?)
+        Ok(statement.query_row([days.from, days.to], |row| row.get(0))?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The watchlist in a few numbers, at a price that does not grow with the history.
 
 use crate::clock::Time;
-use crate::store::{ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError, schema};
 
 /// How the watchlist stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,22 +27,15 @@ impl ReadTx<'_> {
     /// How the watchlist stands at `now`. What is overdue is what
     /// [`crate::store::AccountStatus::is_overdue`] says.
     pub fn overview(&self, now: Time) -> Result<Overview, StoreError> {
-        let mut statement = self.tx.prepare_cached(&format!(
+        let mut statement = self.tx.prepare_cached(&schema::question(&format!(
             "SELECT (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL),
-                    (SELECT count(*) FROM (
-                       SELECT interval, CASE WHEN next_due IS NULL THEN NULL
-                                             WHEN phase = 2 THEN open_slot
-                                             WHEN phase = 0 AND tries > 0 THEN active_time
-                                             WHEN next_due <= ?1 THEN next_due END AS owed
-                       FROM _account
-                       WHERE account IN (SELECT account FROM _account WHERE next_due <= ?1
-                                         UNION SELECT account FROM _account WHERE last_failure IS NOT NULL))
-                     WHERE ?1 - owed > max(interval / 50, 3600)),
+                    (SELECT count(*) FROM _account a
+                     WHERE account IN owing!(?1) AND ?1 - owed_since!(a, ?1) > tolerance!(a)),
                     (SELECT count(*) FROM _account
                      WHERE is_failing = 1 AND next_due IS NOT NULL),
                     {NEWEST_SNAPSHOT}"
-        ))?;
+        )))?;
         Ok(statement.query_row([now.0], |row| {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
             Ok(Overview {

@@ -7,6 +7,7 @@ use rusqlite::{Connection, Row, params};
 
 use crate::account::AccountId;
 use crate::clock::Time;
+use crate::schedule::on_time;
 use crate::selection::Selection;
 use crate::store::account::account_id;
 use crate::store::file_lock::FileLock;
@@ -100,10 +101,14 @@ pub struct AccountStatus {
 }
 
 impl AccountStatus {
-    /// How late an open slot may be before it is overdue, in seconds: the larger of an hour and
-    /// 2 % of the interval. The view `overdue` says the same.
+    /// Whether it is due, and not asked for.
+    pub fn is_waiting(&self, now: Time) -> bool {
+        !self.is_in_flight && self.next_due.is_some_and(|due| due <= now)
+    }
+
+    /// Whether what it owes is later than a call may be that is on time.
     pub fn is_overdue(&self, now: Time) -> bool {
-        self.owed_since.is_some_and(|since| now.since(since) > (self.interval / 50).max(3600))
+        self.owed_since.is_some_and(|since| now.since(since) > on_time(self.interval))
     }
 }
 
@@ -155,20 +160,14 @@ impl ReadTx<'_> {
     ) -> Result<Vec<AccountStatus>, StoreError> {
         let attention = match extent {
             Extent::All => "",
-            Extent::Attention => {
-                "AND a.account IN (SELECT account FROM _account WHERE next_due <= ?1
-                                   UNION SELECT account FROM _account WHERE last_failure IS NOT NULL)"
-            }
+            Extent::Attention => "AND a.account IN owing!(?1)",
         };
         let sql = schema::question(&format!(
             "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, s.followers,
                     a.next_due, a.open_slot, a.tries, a.active_time, a.interval,
                     EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account),
                     f.finished_time, l.error,
-                    CASE WHEN a.next_due IS NULL THEN NULL
-                         WHEN a.phase = 2 THEN a.open_slot
-                         WHEN a.phase = 0 AND a.tries > 0 THEN a.active_time
-                         WHEN a.next_due <= ?1 THEN a.next_due END
+                    owed_since!(a, ?1)
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
              LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh

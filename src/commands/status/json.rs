@@ -3,11 +3,11 @@
 use serde::{Serialize, Serializer};
 
 use super::reason::Reason;
-use super::{BudgetUse, Daemon, LISTED, Scope, Status};
+use super::{Daemon, LISTED, Scope, Status};
 use crate::clock::Time;
 use crate::commands::as_text;
 use crate::engine::OpenBreaker;
-use crate::store::{AccountStatus, LastBackup, Wait};
+use crate::store::{AccountStatus, BudgetUse, LastBackup, Wait};
 
 /// The one value that is printed.
 #[derive(Serialize)]
@@ -124,8 +124,14 @@ struct Budget {
 
 impl Budget {
     fn of(budget: &BudgetUse, held_back: usize) -> Budget {
-        let BudgetUse { refreshes, per, spent, until } = *budget;
-        Budget { held_back, left: budget.left(), per, refreshes, spent, until: Moment::of(until) }
+        Budget {
+            held_back,
+            left: budget.left(),
+            per: budget.per(),
+            refreshes: budget.budget.refreshes,
+            spent: budget.spent,
+            until: Moment::of(budget.until),
+        }
     }
 }
 

@@ -8,7 +8,6 @@ use std::io;
 
 use reason::Reason;
 
-use crate::budget::Days1970;
 use crate::cli::StatusArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::check;
@@ -17,7 +16,7 @@ use crate::config::Config;
 use crate::daemon::Health;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::selection::Selection;
-use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, Wait, is_in_use};
+use crate::store::{AccountStatus, BudgetUse, Extent, LastBackup, Reader, Totals, Wait, is_in_use};
 
 /// Up to this many accounts are listed one by one; of a longer list, those that need a look.
 const LISTED: u64 = 100;
@@ -74,20 +73,6 @@ struct Status<'a> {
     accounts: Vec<AccountStatus>,
 }
 
-/// What of the budget is used.
-struct BudgetUse {
-    refreshes: u64,
-    per: &'static str,
-    spent: u64,
-    until: Time,
-}
-
-impl BudgetUse {
-    fn left(&self) -> u64 {
-        self.refreshes.saturating_sub(self.spent)
-    }
-}
-
 /// Tells how everything stands.
 pub fn status(config: &Config, args: &StatusArgs) -> Result<Done, CommandError> {
     let scope = if args.quiet { Scope::Attention } else { Scope::Everything };
@@ -122,16 +107,6 @@ impl<'a> Status<'a> {
             (Form::Text, _) if totals.listed <= LISTED => Extent::All,
             (Form::Text, _) => Extent::Attention,
         };
-        let budget = match &config.budget {
-            None => None,
-            Some(budget) => {
-                let period = budget.period(now);
-                let Days1970 { from, to } = period;
-                let per = budget.per.as_str();
-                let spent = look.spent(from, to)?;
-                Some(BudgetUse { refreshes: budget.refreshes, per, spent, until: period.end() })
-            }
-        };
         let daemon = match Health::ask(path) {
             Some(health) => Daemon::Running(health),
             None if is_in_use(path) => Daemon::Unheard,
@@ -146,7 +121,7 @@ impl<'a> Status<'a> {
             totals,
             breaker: Breaker::read(&look)?.as_open().cloned(),
             wait: look.wait()?.filter(|wait| wait.until > now),
-            budget,
+            budget: look.budget_use(config.budget.as_ref(), now)?,
             backup: LastBackup::read(path),
             accounts: look.statuses(&selection, extent, now)?,
             selection,
@@ -182,10 +157,7 @@ impl<'a> Status<'a> {
         if self.budget.as_ref().is_none_or(|budget| budget.left() > 0) {
             return 0;
         }
-        let is_held = |account: &&AccountStatus| {
-            !account.is_in_flight && account.next_due.is_some_and(|due| due <= self.now)
-        };
-        self.accounts.iter().filter(is_held).count()
+        self.accounts.iter().filter(|account| account.is_waiting(self.now)).count()
     }
 
     /// Why somebody should look, what matters most first; empty if all is well.

@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 
 use super::reason::Verdict;
-use super::{BudgetUse, Daemon, LISTED, Scope, Status};
+use super::{Daemon, LISTED, Scope, Status};
 use crate::printable::Printable;
 use crate::report::{Ago, Column, Grouped, In, MOST_USE, Shape, Table, narrowed, terminal};
 
 /// Columns of what stands before every line's text.
 const MARGIN: usize = 11;
 
-use crate::store::{AccountStatus, SCHEMA_VERSION, Totals};
+use crate::store::{AccountStatus, BudgetUse, SCHEMA_VERSION, Totals};
 
 impl Status<'_> {
     pub(super) fn print(&self, scope: Scope, out: &mut impl Write) -> io::Result<()> {
@@ -88,8 +88,13 @@ impl Status<'_> {
     fn budget_line(&self) -> String {
         match &self.budget {
             None => "none: spending is not limited".to_owned(),
-            Some(BudgetUse { refreshes, per, spent, until }) => {
-                format!("{spent} of {refreshes} spent this {per}; it resets {until}")
+            Some(used) => {
+                let BudgetUse { budget, spent, until, .. } = used;
+                format!(
+                    "{spent} of {} spent this {}; it resets {until}",
+                    budget.refreshes,
+                    used.per()
+                )
             }
         }
     }

@@ -147,7 +147,7 @@ mod tests {
                 now,
             )),
             wait: None,
-            allowance: None,
+            budget: None,
             spend: Vec::new(),
             entries: vec![grown, test_entry(&[])],
             former: Vec::new(),

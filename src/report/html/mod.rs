@@ -22,5 +22,5 @@ mod sparkline;
 mod steps;
 mod text;
 
-pub use page::{Allowance, Page, Subject};
+pub use page::{Page, Subject};
 pub(super) use text::Text;

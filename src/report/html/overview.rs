@@ -80,11 +80,11 @@ pub(super) fn tiles(page: &Page) -> Vec<Tile> {
     };
     tiles.push(tile("trouble", "Need a look", grouped(troubled), tone, sub));
 
-    tiles.push(match page.allowance {
-        Some(allowance) => {
-            let sub = format!("of {} a {}", credits(allowance.refreshes), allowance.per);
-            let title = format!("Credits this {}", allowance.per);
-            tile("credits", &title, credits(allowance.spent), "", sub)
+    tiles.push(match page.budget {
+        Some(used) => {
+            let sub = format!("of {} a {}", credits(used.budget.refreshes), used.per());
+            let title = format!("Credits this {}", used.per());
+            tile("credits", &title, credits(used.spent), "", sub)
         }
         None => {
             let now = month_of(page.now);

@@ -10,7 +10,7 @@ use crate::report::html::entry::{Entry, History};
 use crate::report::html::event;
 use crate::report::html::steps::Steps;
 use crate::selection::Selection;
-use crate::store::{Calendar, DailySpend, Extent, ReadTx, StoreError, Totals, Wait};
+use crate::store::{BudgetUse, Calendar, DailySpend, Extent, ReadTx, StoreError, Totals, Wait};
 
 const DAY: i64 = 86_400;
 
@@ -20,17 +20,6 @@ const GAINED: i64 = 30;
 /// How far back the small lines in the table go.
 const QUARTER: i64 = 90 * DAY;
 
-/// The budget, and what of it is used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Allowance {
-    /// What may be spent.
-    pub refreshes: u64,
-    /// What is.
-    pub spent: u64,
-    /// `day`, `week`, `month`.
-    pub per: &'static str,
-}
-
 /// What a page is about.
 #[derive(Clone, Debug, Default)]
 pub struct Subject {
@@ -38,8 +27,8 @@ pub struct Subject {
     pub selection: Selection,
     /// What it is headed with, where somebody said so.
     pub title: Option<String>,
-    /// The budget, where there is one.
-    pub allowance: Option<Allowance>,
+    /// What of the budget is used, where there is one.
+    pub budget: Option<BudgetUse>,
 }
 
 /// Everything on the page.
@@ -51,7 +40,7 @@ pub struct Page {
     pub(super) totals: Totals,
     pub(super) breaker: Option<OpenBreaker>,
     pub(super) wait: Option<Wait>,
-    pub(super) allowance: Option<Allowance>,
+    pub(super) budget: Option<BudgetUse>,
     pub(super) spend: Vec<DailySpend>,
     /// Most followers first; those without any, and then those taken off the list, last.
     pub(super) entries: Vec<Entry>,
@@ -67,7 +56,7 @@ impl Page {
     /// # Errors
     /// What the store says.
     pub fn read(look: &ReadTx<'_>, subject: Subject, now: Time) -> Result<Page, StoreError> {
-        let Subject { selection, title, allowance } = subject;
+        let Subject { selection, title, budget } = subject;
         let edition = Edition::of(&selection);
         let mut statuses: HashMap<_, _> = look
             .statuses(&selection, Extent::All, now)?
@@ -114,7 +103,7 @@ impl Page {
             totals: look.totals_of(&selection)?,
             breaker: Breaker::read(look)?.as_open().cloned(),
             wait: look.wait()?.filter(|wait| wait.until > now),
-            allowance,
+            budget,
             spend: look.daily_spend()?,
             entries,
             former,

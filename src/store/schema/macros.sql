@@ -11,6 +11,27 @@ macro utc(time)
 CAST(strftime('%Y-%m-%dT%H:%M:%SZ', $time, 'unixepoch') AS TEXT)
 end
 
+-- Since when account `a` owes something at an instant: an open slot, a baseline tried in vain, or
+-- what next_due says. NULL: nothing.
+macro owed_since(a, now)
+CASE WHEN $a.next_due IS NULL THEN NULL
+         WHEN $a.phase = 2 THEN $a.open_slot
+         WHEN $a.phase = 0 AND $a.tries > 0 THEN $a.active_time
+         WHEN $a.next_due <= $now THEN $a.next_due END
+end
+
+-- The accounts that may owe something at an instant, by the indexes that know.
+macro owing(now)
+(SELECT account FROM _account WHERE next_due <= $now
+  UNION SELECT account FROM _account WHERE last_failure IS NOT NULL)
+end
+
+-- For how many seconds account `a` may owe something before that is overdue: on_time() in
+-- src/schedule/mod.rs.
+macro tolerance(a)
+max(3600, $a.interval / 50)
+end
+
 -- Joins as `row` the account's newest snapshot in which the count is measured.
 macro newest(row, count, account)
 LEFT JOIN _snapshot $row ON $row.account = $account AND $row.refresh_id = (

@@ -187,20 +187,17 @@ LEFT JOIN _refresh r ON r.refresh_id = s.refresh_id
 LEFT JOIN _refresh q ON q.refresh_id = b.refresh_id
 WHERE s.suspect < 2 AND (s.time - b.time) * 2 > 3 * coalesce(q.interval, r.interval);
 
--- What is owed since when: an open slot, a baseline tried in vain, or what next_due says.
+-- What is owed since when.
 CREATE VIEW overdue AS
 SELECT who!(),
        a.due_time, utc!(a.due_time) AS due_utc,
        CAST(round((a.now - a.due_time) / 3600.0, 1) AS REAL) AS hours_late, a.last_error
 FROM (
-  SELECT a.account, a.account_id, a.label, a.interval, CAST(strftime('%s', 'now') AS INTEGER) AS now,
-         CAST(CASE WHEN a.phase = 2 THEN a.open_slot
-                   WHEN a.phase = 0 AND a.tries > 0 THEN a.active_time
-                   ELSE a.next_due END AS INTEGER) AS due_time,
+  SELECT a.account, a.account_id, a.label, a.interval, t.now,
+         CAST(owed_since!(a, t.now) AS INTEGER) AS due_time,
          (SELECT r.error FROM _refresh r WHERE r.refresh_id = a.last_failure) AS last_error
-  FROM _account a
-  WHERE a.next_due IS NOT NULL
-    AND (a.last_failure IS NOT NULL OR a.next_due <= CAST(strftime('%s', 'now') AS INTEGER))
+  FROM (SELECT CAST(strftime('%s', 'now') AS INTEGER) AS now) t
+  JOIN _account a ON a.account IN owing!(t.now)
 ) a
 LEFT JOIN _profile p ON p.account = a.account
-WHERE a.now - a.due_time > max(3600, a.interval / 50);
+WHERE a.now - a.due_time > tolerance!(a);
