@@ -17,7 +17,6 @@ pub enum Field<T> {
 /// A whole number or one with a fraction, stored as it came.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Number {
-    /// Whole.
     Whole(i64),
     /// With a fraction.
     Real(f64),
@@ -30,7 +29,6 @@ pub struct Profile {
     pub platform: Field<String>,
     /// The handle, without `@`.
     pub username: Field<String>,
-    /// The name shown.
     pub display_name: Field<String>,
     /// The description the account gives of itself.
     pub bio: Field<String>,
@@ -48,11 +46,8 @@ pub struct Profile {
 pub struct Measurement {
     /// Followers (subscribers).
     pub followers: Option<i64>,
-    /// Accounts followed.
     pub following: Option<i64>,
-    /// Videos published.
     pub videos: Option<i64>,
-    /// Likes received.
     pub likes: Option<i64>,
     /// The vendor's engagement rate, on the vendor's scale.
     pub engagement_rate: Option<f64>,

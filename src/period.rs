@@ -37,10 +37,8 @@ pub enum InvalidMoment {
     /// A length of time over what is accepted.
     #[error(transparent)]
     Span(InvalidSpan),
-    /// No month.
     #[error("expected a month, as in 2026-01")]
     Month,
-    /// No week.
     #[error("expected an ISO week, as in 2026-W05; a year has 52 or 53 of them")]
     Week,
 }
@@ -179,7 +177,6 @@ pub enum InvalidPeriod {
     /// It has not begun.
     #[error("the period begins {at}, in the future (it is {now}): name one that has begun")]
     Future {
-        /// Its beginning.
         at: Time,
         /// When it is asked for.
         now: Time,
@@ -189,12 +186,7 @@ pub enum InvalidPeriod {
     Empty,
     /// It ends before it begins.
     #[error("the period ends ({until}) before it begins ({from}): --until comes after --since")]
-    Backwards {
-        /// Its beginning.
-        from: Time,
-        /// Its end.
-        until: Time,
-    },
+    Backwards { from: Time, until: Time },
 }
 
 impl Wanted {

@@ -25,7 +25,6 @@ const OTHER_BITS: u32 = 0o007;
 /// Whether a file that is there may be replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Replace {
-    /// Replace it.
     Allowed,
     /// Leave it, and say so.
     Refused,

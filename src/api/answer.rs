@@ -35,7 +35,6 @@ impl Answer {
 /// The parts of an HTTP answer that mean something to growthd.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct HttpAnswer {
-    /// The status code.
     pub status: u16,
     /// What the vendor's clock said: the `Date` header, corrected by `Age`.
     pub date: Option<Time>,
@@ -56,7 +55,6 @@ pub struct HttpAnswer {
 pub enum RetryAfter {
     /// So many seconds.
     Seconds(i64),
-    /// Until then.
     At(Time),
 }
 

@@ -20,7 +20,6 @@ pub(super) enum BodyEnd {
     Whole,
     /// It has over [`MAX_BODY`] bytes; what is left is enough to keep its beginning.
     TooLarge,
-    /// The connection broke.
     Broken(reqwest::Error),
     /// It did not come in time.
     TimedOut,

@@ -138,7 +138,6 @@ enum Written {
     Key(usize),
     /// As much of the key's beginning as there is of the text.
     Beginning,
-    /// Something else.
     Other,
 }
 

@@ -72,19 +72,15 @@ impl From<Done> for ExitCode {
 /// Why a verb failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The key.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The watchlist's file.
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The daemon.
     #[error(transparent)]
     Run(#[from] RunError),
     /// The daemon refuses what it is asked for.
@@ -119,7 +115,6 @@ pub enum CommandError {
     /// A file that was to be written cannot be.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The demo.
     #[error(transparent)]
     Demo(DemoError),
 }
@@ -301,7 +296,6 @@ fn open_up_to_date(path: &Path) -> Result<Reader, CommandError> {
 /// For whom something is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Form {
-    /// A person.
     Text,
     /// A program: one JSON value.
     Json,

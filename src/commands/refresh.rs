@@ -63,7 +63,6 @@ fn ids_of(config: &Config, part: &selection::Selection) -> Result<Vec<AccountId>
 
 /// Who refreshes.
 enum Source {
-    /// The daemon.
     Daemon(control::Remote<Progress>),
     /// An engine of our own.
     Own(Refreshes, Runner),

@@ -35,18 +35,12 @@ pub enum TargetError {
     HasJournal(PathBuf),
     /// The backup is made, and what says so cannot be written.
     #[error("the backup is made, but not noted beside {}: {source}", database.display())]
-    NotNoted {
-        /// The database.
-        database: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    NotNoted { database: PathBuf, source: io::Error },
     /// The disk or the folder refuses.
     #[error("{} cannot be written: {}", path.display(), cause(source))]
     Write {
         /// As it was given.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
 }

@@ -46,20 +46,10 @@ pub enum EditError {
         "{} is none of the files that {} includes; put an empty one where `include` finds it first",
         path.display(), main.display()
     )]
-    NotIncluded {
-        /// Which.
-        path: PathBuf,
-        /// The main file.
-        main: PathBuf,
-    },
+    NotIncluded { path: PathBuf, main: PathBuf },
     /// The file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Write { path: PathBuf, source: io::Error },
 }
 
 impl WatchlistFile {

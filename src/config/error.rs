@@ -16,12 +16,7 @@ pub enum ConfigError {
         source::visible_path(path),
         advice(path)
     )]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Unreadable { path: PathBuf, source: io::Error },
     /// The file is not valid.
     #[error(transparent)]
     Invalid(#[from] Problems),

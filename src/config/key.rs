@@ -185,12 +185,7 @@ pub enum KeyError {
     OthersWrite(PathBuf),
     /// The place is there and cannot be read.
     #[error("cannot read {place}: {source}; let the user that growthd runs as read it")]
-    Unreadable {
-        /// The place.
-        place: KeySource,
-        /// Why not.
-        source: io::Error,
-    },
+    Unreadable { place: KeySource, source: io::Error },
     /// A folder, a pipe or a device.
     #[error("{0} is not a regular file: put the API key into one")]
     NotAFile(KeySource),

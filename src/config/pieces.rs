@@ -87,7 +87,6 @@ enum Kind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Header {
     kind: Kind,
-    /// Its first bracket.
     at: usize,
 }
 

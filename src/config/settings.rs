@@ -139,9 +139,7 @@ pub struct Http {
 /// How late a missed slot is still worth its refresh.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CatchUp {
-    /// However late.
     Always,
-    /// Not at all.
     Never,
     /// Up to so many seconds, at least 1.
     Within(i64),

@@ -64,7 +64,6 @@ const MOST_LOOKUPS: usize = 1000;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum RawRequest {
-    /// Refresh now.
     Refresh(Selected),
     /// Look accounts up by name.
     Add(Vec<Wanted>),
@@ -272,7 +271,6 @@ impl Request {
 enum Line<T> {
     /// Nothing comes of the request.
     Refused {
-        /// Why.
         refused: String,
     },
     Step(T),

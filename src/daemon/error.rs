@@ -11,25 +11,19 @@ use crate::store::StoreError;
 /// Why the daemon did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The key.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// HTTPS.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The engine.
     #[error(transparent)]
     Runner(#[from] RunnerError),
     /// The system does not carry as many calls as are configured.
     #[error("{}: {source}", path.display())]
     Descriptors {
-        /// The configuration.
         path: PathBuf,
         /// What is missing.
         source: TooFewDescriptors,

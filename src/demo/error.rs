@@ -25,10 +25,8 @@ pub enum DemoError {
     /// There is no HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The engine.
     #[error(transparent)]
     Runner(#[from] RunnerError),
     /// The database, while the engine ran.

@@ -30,7 +30,6 @@ pub enum AccountState {
         /// The last slot that needs no call any more; `None` if its baseline was never served.
         /// Not before the open one where the schedule was edited since.
         settled: Option<Time>,
-        /// The slot.
         slot: Time,
         /// When it is asked next.
         due: Time,
@@ -45,11 +44,9 @@ pub enum AccountState {
 /// What an account that left the watchlist owed at that moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owed {
-    /// Its first snapshot.
     Baseline(RetryState),
     /// Nothing; the last slot that needed no call any more.
     Nothing(Time),
-    /// This slot.
     Slot(Option<Time>, Time, RetryState),
 }
 

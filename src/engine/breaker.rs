@@ -94,7 +94,6 @@ fn distance(trouble: Trouble, probes: u32) -> i64 {
 /// Whether the vendor is asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Breaker {
-    /// Everybody is.
     Closed,
     /// Nobody is, but by probes.
     Open(OpenBreaker),
@@ -103,9 +102,7 @@ pub enum Breaker {
 /// Why nobody is asked, and what is known since.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OpenBreaker {
-    /// Since when.
     pub since: Time,
-    /// The latest trouble.
     pub trouble: Trouble,
     /// For a person: the latest error, and what to do.
     pub reason: String,
@@ -124,7 +121,6 @@ pub struct OpenBreaker {
 /// How many probes left, and when the last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Series {
-    /// How many.
     pub count: u32,
     /// When the last left; when the breaker opened, if none did.
     pub last: Time,
@@ -144,7 +140,6 @@ pub struct HalfOpen {
 pub enum Candidate {
     /// It has not: its answer says something new.
     Fresh,
-    /// It has.
     Failed,
 }
 

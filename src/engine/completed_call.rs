@@ -11,7 +11,6 @@ pub struct CompletedCall {
     pub claim: Claim,
     /// What came back, understood: that is no work for the engine's thread.
     pub response: ClassifiedResponse,
-    /// When.
     pub arrived: Time,
     /// What is kept of a large answer takes as much memory as the answer did.
     pub permit: BodyPermit,

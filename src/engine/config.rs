@@ -7,7 +7,6 @@ use crate::config::{Budget, CatchUp, Config, Retry};
 pub struct EngineConfig {
     /// How often and how soon a slot is tried again.
     pub retry: Retry,
-    /// The cap.
     pub budget: Option<Budget>,
     /// How many calls may be on their way.
     pub max_in_flight: usize,

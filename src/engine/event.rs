@@ -10,16 +10,13 @@ use crate::store::{Cause, Outcome, RefreshId, Wait};
 pub enum Event {
     /// A call left.
     Started {
-        /// Whose.
         id: AccountId,
-        /// Why.
         cause: Cause,
         /// Its line in the ledger.
         refresh: RefreshId,
     },
     /// A call was settled.
     Settled {
-        /// Whose.
         id: AccountId,
         /// Why it was made.
         cause: Cause,
@@ -31,7 +28,6 @@ pub enum Event {
         spent: bool,
         /// What went wrong.
         error: Option<String>,
-        /// The followers measured.
         followers: Option<i64>,
         /// How many bytes are kept of the answer besides its numbers.
         kept_bytes: usize,
@@ -41,26 +37,12 @@ pub enum Event {
         took: i64,
     },
     /// A slot was passed over without a call.
-    Skipped {
-        /// Whose.
-        id: AccountId,
-        /// Which.
-        slot: Time,
-        /// Why.
-        why: String,
-    },
+    Skipped { id: AccountId, slot: Time, why: String },
     /// A request cannot be granted.
-    Declined {
-        /// Whose.
-        id: AccountId,
-        /// Why.
-        why: String,
-    },
+    Declined { id: AccountId, why: String },
     /// Somebody looked up by name was found, or known already.
     Found {
-        /// The name.
         handle: Handle,
-        /// The id.
         id: AccountId,
         /// The followers measured; `None` also where no call was needed.
         followers: Option<i64>,
@@ -72,9 +54,7 @@ pub enum Event {
     },
     /// Somebody looked up by name was not found, or not looked up.
     NotFound {
-        /// The name.
         handle: Handle,
-        /// Why.
         why: String,
         /// As for those found.
         call: Option<(Outcome, bool)>,

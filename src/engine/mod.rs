@@ -70,7 +70,6 @@ pub use watchlist::Changes;
 pub struct Turn {
     /// The calls to make now.
     pub claims: Vec<Claim>,
-    /// What happened.
     pub events: Vec<Event>,
     /// When the next turn has something to do, unless something comes back before.
     pub wake: Option<Now>,

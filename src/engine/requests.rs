@@ -12,7 +12,6 @@ pub struct RequesterId(pub u64);
 /// Which accounts somebody wants refreshed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Selection {
-    /// These.
     Ids(Vec<AccountId>),
     /// Every watched one.
     All,

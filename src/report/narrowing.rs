@@ -20,7 +20,6 @@ pub enum Shape {
     Name,
     /// Whole, and ending where the column ends. Such columns stand side by side.
     Number,
-    /// Whole.
     Text,
 }
 

@@ -18,7 +18,6 @@ pub struct Sparkline<'a> {
     pub from: Time,
     /// Where it ends.
     pub to: Time,
-    /// Columns.
     pub width: usize,
 }
 

@@ -13,7 +13,6 @@ pub enum Notice<'a> {
     Event(&'a Event),
     /// A turn was committed, with so many calls on their way.
     Turned {
-        /// How many.
         in_flight: usize,
         /// When the next turn has something to do, unless a call comes back before.
         wake: Option<Now>,
@@ -27,7 +26,6 @@ pub enum Notice<'a> {
     },
     /// The store can commit again, after so long.
     StoreRecovered(Duration),
-    /// The machine slept.
     Slept,
     /// Another database took the file's place, and may need its watchlist.
     Replaced,

@@ -10,35 +10,22 @@ use crate::engine::Event;
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Progress {
     /// So many accounts are meant.
-    Selected {
-        /// How many.
-        accounts: usize,
-    },
+    Selected { accounts: usize },
     /// A call left.
-    Started {
-        /// Whose.
-        account_id: String,
-    },
+    Started { account_id: String },
     /// A call was settled.
     Settled {
-        /// Whose.
         account_id: String,
         /// Its line in the ledger.
         refresh_id: i64,
         /// `ok`, `failed` or `unknown`.
         outcome: String,
-        /// The followers measured.
         followers: Option<i64>,
         /// What went wrong.
         error: Option<String>,
     },
     /// No call was made.
-    Declined {
-        /// Whose.
-        account_id: String,
-        /// Why.
-        error: String,
-    },
+    Declined { account_id: String, error: String },
 }
 
 /// What came of a look-up by name.
@@ -49,7 +36,6 @@ pub enum Lookup {
     Found {
         /// The name that was looked up.
         username: String,
-        /// The id.
         account_id: String,
         /// The followers measured; `None` also where no call was needed.
         followers: Option<i64>,
@@ -62,7 +48,6 @@ pub enum Lookup {
     NotFound {
         /// The name that was looked up.
         username: String,
-        /// Why.
         error: String,
         /// Whether a call was made.
         was_called: bool,

@@ -30,9 +30,7 @@ impl Platform {
 pub struct Stats {
     /// Followers or subscribers.
     pub followers: u64,
-    /// Accounts followed.
     pub following: u64,
-    /// Videos published.
     pub videos: u64,
     /// Likes received over all videos.
     pub likes: Option<u64>,
@@ -73,7 +71,6 @@ pub struct Account {
     pub display_name: String,
     /// What it says of itself.
     pub bio: String,
-    /// The picture.
     pub avatar_url: String,
     /// The account's page.
     pub profile_url: String,
@@ -81,15 +78,12 @@ pub struct Account {
     pub is_verified: bool,
     /// Its counts, before the platform rounds them.
     pub stats: Stats,
-    /// Its rates.
     pub analytics: Analytics,
     /// `None` is the time of the answer; a fixed one is an answer out of a cache.
     pub last_analyzed: Option<Time>,
     /// `createdAt` of analyze: since when the vendor knows the account.
     pub created: Time,
-    /// Of analyze.
     pub top_hashtags: Vec<String>,
-    /// Of analyze.
     pub keywords: Vec<String>,
 }
 

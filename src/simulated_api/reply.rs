@@ -16,9 +16,7 @@ pub const JSON: &str = "application/json; charset=utf-8";
 /// An answer before it is one of HTTP's.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
-    /// Its status.
     pub status: StatusCode,
-    /// JSON.
     pub body: Vec<u8>,
 }
 

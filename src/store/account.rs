@@ -46,9 +46,7 @@ impl StateRow {
 /// The failed calls of an account since its last ok, as ledger lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FailureRow {
-    /// The first.
     pub first: Option<RefreshId>,
-    /// The last.
     pub last: Option<RefreshId>,
     /// Whether a slot was given up since, or the account was refused.
     pub is_failing: bool,
@@ -84,13 +82,9 @@ impl FailureRow {
 /// An account's row.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Account {
-    /// Its key.
     pub key: AccountKey,
-    /// Its id.
     pub id: AccountId,
-    /// Its cron pattern.
     pub cron: String,
-    /// Its IANA zone.
     pub timezone: String,
     /// The window that it is placed in, in seconds.
     pub spread: i64,
@@ -102,7 +96,6 @@ pub struct Account {
     pub failure: FailureRow,
     /// From the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
-    /// Its newest snapshot.
     pub last_refresh: Option<RefreshId>,
 }
 

@@ -13,17 +13,13 @@ use crate::store::{ReadTx, StoreError, schema};
 /// An account, and what it gained in a period.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountGrowth {
-    /// Its key.
     pub key: AccountKey,
-    /// Its id.
     pub id: String,
     /// The label, else the display name, else the handle, else the id.
     pub name: String,
     /// What the person calls it.
     pub label: Option<String>,
-    /// Its handle.
     pub username: Option<String>,
-    /// Its platform.
     pub platform: Option<String>,
     /// When its followers were last measured.
     pub newest: Option<Time>,

@@ -12,7 +12,6 @@ use crate::store::{ReadTx, StoreError, schema};
 pub enum Calendar {
     /// ISO weeks.
     Weeks,
-    /// Months.
     Months,
 }
 

@@ -38,7 +38,6 @@ pub struct BreakerRow {
 /// The vendor asked for a while without calls.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wait {
-    /// Until when.
     pub until: Time,
     /// For a person.
     pub reason: String,
@@ -47,7 +46,6 @@ pub struct Wait {
 /// An account of the present run of troubles, as it was before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BeforeTrouble {
-    /// Which.
     pub account: AccountKey,
     /// What it owed.
     pub state: StateRow,

@@ -7,7 +7,6 @@ use crate::store::{ReadTx, StoreError};
 /// What of a budget is used in its period around a moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BudgetUse {
-    /// The cap.
     pub budget: Budget,
     /// What may have cost a credit, whoever asked for it.
     pub spent: u64,

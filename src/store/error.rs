@@ -30,19 +30,15 @@ pub enum StoreError {
         "{} was written by a newer growthd (schema {found}, this one knows {known}); upgrade growthd", path.display()
     )]
     Newer {
-        /// The database.
         path: PathBuf,
-        /// Its schema.
         found: i64,
         /// The newest schema this version knows.
         known: i64,
     },
-    /// Damaged.
     #[error(
         "{} is damaged ({detail}); stop growthd, keep the file, and restore a backup or try `sqlite3 {} .recover`", path.display(), path.display()
     )]
     Corrupt {
-        /// The database.
         path: PathBuf,
         /// What SQLite says.
         detail: String,
@@ -73,7 +69,6 @@ pub enum StoreError {
         path.display(), path.display()
     )]
     WrongOwner {
-        /// The database.
         path: PathBuf,
         /// Its owner, by name where known.
         owner: String,
@@ -84,18 +79,12 @@ pub enum StoreError {
     #[error(
         "cannot use {}: {source}; the database needs a folder that this user can write: make it so, or name another [database] path", path.display()
     )]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    File { path: PathBuf, source: io::Error },
     /// A value that no version of growthd wrote, or a newer one did.
     #[error("the database holds {code} in {column}, which this growthd does not know")]
     Unknown {
         /// Table and column.
         column: &'static str,
-        /// The value.
         code: i64,
     },
     /// An account id that growthd would not have accepted.
@@ -103,12 +92,7 @@ pub enum StoreError {
     AccountId(String),
     /// An account's schedule in the database does not parse any more.
     #[error("the schedule stored for account {account}: {source}")]
-    Schedule {
-        /// Whose.
-        account: String,
-        /// Why.
-        source: crate::schedule::InvalidSchedule,
-    },
+    Schedule { account: String, source: crate::schedule::InvalidSchedule },
     /// What SQLite says.
     #[error("the database: {}", explain(.0))]
     Sqlite(#[from] rusqlite::Error),

@@ -20,7 +20,6 @@ pub struct Between {
 /// An account reached a round number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Milestone {
-    /// Its id.
     pub id: String,
     /// What people call it.
     pub name: String,
@@ -35,7 +34,6 @@ pub struct Milestone {
 /// An account's count took a step unlike those before.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Unusual {
-    /// Its id.
     pub id: String,
     /// What people call it.
     pub name: String,
@@ -43,7 +41,6 @@ pub struct Unusual {
     pub time: Time,
     /// `followers`, `likes` or `videos`.
     pub count: String,
-    /// The step.
     pub delta: i64,
     /// The step as that of 7 days.
     pub per_7d: f64,
@@ -54,7 +51,6 @@ pub struct Unusual {
 /// A field of an account's profile changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProfileChange {
-    /// Its id.
     pub id: String,
     /// What people call it.
     pub name: String,
@@ -71,7 +67,6 @@ pub struct ProfileChange {
 /// An account that was not measured for longer than its schedule has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Silence {
-    /// Its id.
     pub id: String,
     /// What people call it.
     pub name: String,

@@ -10,7 +10,6 @@ use crate::store::{ReadTx, StoreError, schema};
 /// Which rows of a view.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rows {
-    /// The view.
     pub view: String,
     /// Those at this instant or later.
     pub from: Option<Time>,

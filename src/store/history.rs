@@ -10,17 +10,13 @@ use crate::store::{ReadTx, StoreError, schema};
 /// An account whose history may be asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AccountRef {
-    /// Its key.
     pub key: AccountKey,
-    /// Its id.
     pub id: String,
     /// The label, else the display name, else the handle, else the id.
     pub name: String,
     /// What the person calls it.
     pub label: Option<String>,
-    /// Its handle.
     pub username: Option<String>,
-    /// Its platform.
     pub platform: Option<String>,
     /// When it is tried next; `None` while it is not watched.
     pub next_due: Option<Time>,
@@ -29,7 +25,6 @@ pub struct AccountRef {
 /// Whom a name means.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Named {
-    /// One account.
     One(AccountRef),
     /// Several, by their ids.
     Several(Vec<String>),
@@ -40,7 +35,6 @@ pub enum Named {
 /// A count, against what was measured before it.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Change {
-    /// The count.
     pub value: Option<i64>,
     /// How much more than the last measured one.
     pub delta: Option<i64>,
@@ -61,11 +55,8 @@ pub struct Point {
     pub time: Time,
     /// Days since the snapshot before it.
     pub gap_days: Option<f64>,
-    /// Followers.
     pub followers: Change,
-    /// Likes.
     pub likes: Change,
-    /// Videos.
     pub videos: Change,
     /// The vendor's engagement rate.
     pub engagement_rate: Option<f64>,
@@ -80,7 +71,6 @@ pub struct Gap {
     pub from: Time,
     /// The snapshot after it.
     pub to: Time,
-    /// How long.
     pub days: f64,
 }
 

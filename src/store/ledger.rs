@@ -18,7 +18,6 @@ pub struct AccountKey(pub i64);
 pub enum Cause {
     /// The account's baseline: it was never refreshed before.
     First,
-    /// Its slot came.
     Schedule,
     /// Its slot had passed while nobody could serve it.
     CatchUp,
@@ -130,7 +129,6 @@ pub enum CallTarget {
 /// Somebody who shall be watched, known by name.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountLookup {
-    /// The name.
     pub handle: Handle,
     /// The entry it will have in the watchlist, but for the id.
     pub entry: Watched,
@@ -139,7 +137,6 @@ pub struct AccountLookup {
 /// A line of the ledger whose call has not been settled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingLine {
-    /// The line.
     pub refresh: RefreshId,
     /// Why the call was made.
     pub cause: Cause,

@@ -33,7 +33,6 @@ pub struct Verdict {
 /// sent for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeftPending {
-    /// Its line.
     pub line: PendingLine,
     /// Whose it is.
     pub account: AccountKey,

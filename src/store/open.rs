@@ -40,7 +40,6 @@ const TIGHT_JOURNAL_LIMIT: i64 = 256 << 10;
 /// Whether opening may make a database that is not there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Creation {
-    /// Make it.
     Allowed,
     /// Say that there is none.
     Refused,

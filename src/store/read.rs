@@ -68,15 +68,12 @@ pub fn is_in_use(path: &Path) -> bool {
 /// How an account of the watchlist stands, for people.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountStatus {
-    /// Its id.
     pub id: AccountId,
     /// What the person calls it.
     pub label: Option<String>,
     /// Its handle, as the vendor told it.
     pub username: Option<String>,
-    /// Its cron pattern.
     pub cron: String,
-    /// Its zone.
     pub timezone: String,
     /// Its window, in seconds.
     pub spread: i64,
@@ -130,7 +127,6 @@ pub struct Totals {
     pub watched: u64,
     /// Calls on their way.
     pub in_flight: u64,
-    /// Snapshots ever.
     pub snapshots: u64,
     /// When the newest was taken.
     pub last_snapshot: Option<Time>,

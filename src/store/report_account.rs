@@ -13,9 +13,7 @@ use crate::store::{ReadTx, StoreError, schema};
 /// An account ever watched, as it was seen last.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReportAccount {
-    /// Its key.
     pub key: AccountKey,
-    /// Its id.
     pub id: AccountId,
     /// What the person calls it.
     pub label: Option<String>,
@@ -23,7 +21,6 @@ pub struct ReportAccount {
     pub tags: String,
     /// `tiktok`, `youtube`.
     pub platform: Option<String>,
-    /// Its handle.
     pub username: Option<String>,
     /// The name it shows.
     pub display_name: Option<String>,
@@ -48,7 +45,6 @@ pub struct ReportAccount {
 pub struct Reading {
     /// When it was taken.
     pub time: Time,
-    /// Followers.
     pub followers: Option<i64>,
     /// Likes, unless they alone fell to 0.
     pub likes: Option<i64>,

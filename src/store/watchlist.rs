@@ -14,7 +14,6 @@ use crate::store::{ReadTx, StoreError, WriteTx};
 /// An account as the database has it, to hold its entry in the watchlist against.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredEntry {
-    /// Its row.
     pub account: Account,
     /// Whether its schedule is the entry's.
     pub has_same_schedule: bool,

@@ -23,7 +23,6 @@ use columns::{COUNTS, Columns, delimiter};
 /// What is to be put before one account's first snapshot.
 struct Series {
     account: AccountRef,
-    /// Its first snapshot.
     first: Option<Time>,
     rows: Vec<(Time, Measurement)>,
     /// Whether it was said that its lines are not in the order of time.

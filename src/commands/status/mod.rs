@@ -24,7 +24,6 @@ const LISTED: u64 = 100;
 /// For whom the status is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Form {
-    /// A person.
     Text,
     /// A program: one JSON value.
     Json,

@@ -24,9 +24,7 @@ use total::Total;
 /// Accounts that the budget holds back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HeldBack {
-    /// How many.
     pub accounts: usize,
-    /// Until when.
     pub until: Time,
 }
 

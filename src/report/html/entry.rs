@@ -35,7 +35,6 @@ pub(super) struct Entry {
     pub weeks: Steps,
     pub months: Steps,
     growth: Option<AccountGrowth>,
-    /// The newest first.
     pub events: Vec<Event>,
 }
 

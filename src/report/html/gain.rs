@@ -7,7 +7,6 @@ use crate::store::AccountGrowth;
 pub(super) struct Gain {
     /// By how much.
     pub by: i64,
-    /// From what.
     pub from: i64,
     /// What one step in the last digit of the count is worth; 0 where it is exact.
     pub rounding: i64,
