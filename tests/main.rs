@@ -31,6 +31,7 @@ mod imports;
 mod invariants;
 mod life;
 mod logs;
+mod measured;
 mod network;
 mod outcomes;
 mod output;

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use growthd::clock::Time;
+
 /// The program, to be run in `folder`.
 pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_growthd"));
@@ -32,6 +34,27 @@ pub fn can_mount() -> bool {
     let script = "mount -t tmpfs none /mnt";
     let output = Command::new("unshare").args(["-m", "sh", "-c", script]).output();
     output.is_ok_and(|output| output.status.success())
+}
+
+/// The same command under a clock that shows `now` as it starts, in UTC; `None` where the clock
+/// cannot be told.
+pub fn at(now: Time, command: &Command) -> Option<Command> {
+    if let Err(error) = Command::new("faketime").arg("--version").output() {
+        println!("skipped: faketime cannot be run: {error}");
+        return None;
+    }
+    let mut under = Command::new("faketime");
+    under.arg("-f").arg(now.utc().strftime("@%Y-%m-%d %H:%M:%S").to_string());
+    under.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    under.current_dir(command.get_current_dir().unwrap_or(Path::new(".")));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => under.env(name, value),
+            None => under.env_remove(name),
+        };
+    }
+    under.env("TZ", "UTC");
+    Some(under)
 }
 
 /// How a verb ended.

@@ -7,6 +7,7 @@ use std::process::Command;
 use growthd::account::AccountId;
 use growthd::clock::Time;
 
+use crate::harness::{Ended, at};
 use crate::past::{DAY, HOUR, Past, WEEK};
 use crate::views::year::harness::{START, Year, documented, id, step};
 
@@ -88,21 +89,11 @@ fn two_years() -> Past {
 
 /// What growthd prints when the clock shows `now`; `None` where the clock cannot be told.
 fn told(past: &Past, now: Time, typed: &str) -> Option<String> {
-    let ran = Command::new("faketime")
-        .args(["-f", &now.utc().strftime("@%Y-%m-%d %H:%M:%S").to_string()])
-        .arg(env!("CARGO_BIN_EXE_growthd"))
-        .args(typed.split(' '))
-        .env("TZ", "UTC")
-        .current_dir(past.folder())
-        .output();
-    let Ok(ran) = ran else {
-        println!("skipped: there is no `faketime` here (Debian: apt-get install faketime)");
-        return None;
-    };
-    let errors = String::from_utf8_lossy(&ran.stderr);
-    assert_eq!((ran.status.code(), &*errors), (Some(0), ""), "{typed}");
-    let told = String::from_utf8(ran.stdout).expect("UTF-8");
-    Some(if typed.starts_with("report") { numbers(&told) } else { told })
+    let mut growthd = Command::new(env!("CARGO_BIN_EXE_growthd"));
+    growthd.args(typed.split(' ')).current_dir(past.folder());
+    let ended = Ended::of(at(now, &growthd)?).with_code(0);
+    assert_eq!(ended.err, "", "{typed}");
+    Some(if typed.starts_with("report") { numbers(&ended.out) } else { ended.out })
 }
 
 /// The numbers of a page: what its cells are sorted by, and what its charts and sums are of.

@@ -1,0 +1,123 @@
+//! Which answers count, from the vendor's socket to the sums that are quoted. Every number here
+//! was worked out by hand.
+
+use growthd::clock::{Clock, Now, Time};
+use growthd::simulated_api::Account;
+use serde_json::json;
+
+use crate::harness::{Ended, KEY, Settings, Setup, Vendor, at};
+use crate::past::{DAY, START, WEEK};
+use crate::scripted_api::{Behaviour, World};
+
+/// What `odd` answers on Mondays at six. Counted are 1010, 1030 three weeks later, and 1070 after
+/// four more.
+fn odd(week: i64, now: Time) -> Behaviour {
+    let with = |followers: serde_json::Value, analyzed: Time| {
+        let patch =
+            json!({"stats": {"followers": followers}, "lastAnalyzed": analyzed.to_string()});
+        Behaviour::Patch(patch)
+    };
+    match week {
+        0 => with(json!(1010), now),
+        1 | 2 => with(json!(0), now),
+        // The fourth is the third once more: analysed when that was.
+        3 | 4 => with(json!(1030), Time(START + 3 * WEEK)),
+        5 => Behaviour::ServerDate { offset: 2 * 3600, then: Box::new(with(json!(9000), now)) },
+        6 => with(json!("1060"), now),
+        _ => with(json!(1070), now),
+    }
+}
+
+/// What `plain` has then.
+fn plain(week: i64) -> Behaviour {
+    Behaviour::Patch(json!({"stats": {"followers": 2000 + 100 * week}}))
+}
+
+#[test]
+fn what_is_no_measurement_is_stored_and_counts_for_nothing() {
+    let (clock, hand) = Clock::by_hand(Time(START));
+    let vendor =
+        Vendor::of(World::with_any_account(KEY).and("odd", Account::documented()).on(clock));
+    let accounts = ["odd\nlabel = \"Odd\"\ntags = [\"client-a\"]", "plain\ntags = [\"client-a\"]"];
+    let place = Setup::new(&vendor, &Settings::weekly(&accounts));
+    let growthd = |now: i64, arguments: &[&str]| -> Option<Ended> {
+        hand.move_to(Now::from(Time(now)));
+        Some(Ended::of(at(Time(now), &place.command(arguments))?))
+    };
+    for week in 0..8 {
+        let now = START + week * WEEK;
+        vendor.queue("plain", [plain(week)]);
+        vendor.queue("odd", [odd(week, Time(now))]);
+        for account in ["plain", "odd"] {
+            let Some(ended) = growthd(now, &["refresh", account]) else { return };
+            ended.with_code(0);
+        }
+    }
+    let database = place.database();
+    let rows = |sql: &str| database.rows(sql);
+    assert_eq!(
+        rows("SELECT followers, is_suspect, suspect FROM snapshots WHERE label = 'Odd'"),
+        [
+            "1010|0|-",
+            "0|1|zero",
+            "0|1|zero",
+            "1030|0|-",
+            "1030|1|cached",
+            "9000|1|clock",
+            "-|0|-",
+            "1070|0|-",
+        ]
+    );
+    assert_eq!(
+        rows("SELECT extra FROM snapshots WHERE followers IS NULL"),
+        [r#"{"stats":{"followers":"1060"}}"#]
+    );
+    let growth = "SELECT followers, followers_delta, followers_per_7d FROM growth
+                  WHERE label = 'Odd' AND followers_delta IS NOT NULL";
+    assert_eq!(rows(growth), ["1030|20|6.67", "1070|40|10"]);
+    // Weeks end six hours before a refresh.
+    let weeks = "SELECT week, followers, followers_delta FROM weekly WHERE label = 'Odd'";
+    assert_eq!(
+        rows(weeks),
+        [
+            "2026-W02|1016|6",
+            "2026-W03|1023|7",
+            "2026-W04|1030|7",
+            "2026-W05|1040|10",
+            "2026-W06|1050|10",
+            "2026-W07|1060|10",
+            "2026-W08|1070|10",
+        ]
+    );
+    assert_eq!(
+        rows(&weeks.replace("label = 'Odd'", "account_id = 'plain' AND week = '2026-W04'")),
+        ["2026-W04|2296|100"]
+    );
+    let tags = "SELECT week, accounts, followers, followers_delta FROM tag_weekly";
+    assert_eq!(
+        rows(tags),
+        [
+            "2026-W02|2|3112|102",
+            "2026-W03|2|3219|107",
+            "2026-W04|2|3326|107",
+            "2026-W05|2|3436|110",
+            "2026-W06|2|3546|110",
+            "2026-W07|2|3656|110",
+            "2026-W08|2|3766|110",
+        ]
+    );
+    let latest = "SELECT followers, followers_gained_7d, followers_gained_30d FROM latest";
+    // 30 days before the newest it had had 19 of the 21 days' share of the first 20.
+    assert_eq!(rows(&format!("{latest} WHERE label = 'Odd'")), ["1070|10|42"]);
+    for (arguments, expected) in [
+        (&["growth", "--since", "7d", "--csv"][..], ",1070,10,"),
+        (&["growth", "--week", "2026-W03", "--csv"], ",1023,7,"),
+        (&["growth", "--week", "2026-W07", "--csv"], ",1060,10,"),
+        (&["digest", "--week", "2026-W04"], "+107 followers"),
+        (&["digest", "--week", "2026-W08", "--tag", "client-a"], "+110 followers"),
+    ] {
+        let Some(ended) = growthd(START + 7 * WEEK + DAY, arguments) else { return };
+        let told = ended.with_code(0).out;
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+    }
+}
