@@ -192,15 +192,6 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
         assert_eq!(fs::read(place.file("growth.db")).expect("a file"), before);
     }
 
-    let newer = place();
-    newer.growthd(&["refresh", "stranger"]).with_code(1);
-    sqlite(&newer.file("growth.db"), "PRAGMA user_version = 99");
-    // 78, and not 74: systemd is not to start it again and again.
-    let words = ["written by a newer growthd", "schema 99", "upgrade growthd"];
-    let line = last_line(&newer.growthd(&["run"]).with_code(78));
-    assert!(words.iter().all(|words| line.contains(words)), "{line}");
-    last_line(&newer.growthd(&["status"]).with_code(74));
-
     let folder = place();
     fs::create_dir(folder.file("growth.db")).expect("a folder");
     refused(&vendor, &folder, 74, &["growth.db is not a regular file", "another [database] path"]);
@@ -210,6 +201,56 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
     assert!(made.expect("mkfifo").success());
     refused(&vendor, &fifo, 74, &["growth.db is not a regular file"]);
     last_line(&fifo.growthd(&["status"]).with_code(74));
+}
+
+#[test]
+fn a_database_of_another_version_is_refused_by_every_verb_and_left_as_it_is() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    place.growthd(&["refresh", "stranger"]).with_code(1);
+    place.write("old.csv", "account,date,followers\na,2020-01-01,1\n");
+    let calls = vendor.call_count();
+    for (version, words) in [
+        (1, ["from before its first release", "move it away"]),
+        (9, ["from before its first release", "move it away"]),
+        (99, ["by a newer growthd (schema 99", "upgrade growthd"]),
+    ] {
+        sqlite(
+            &place.file("growth.db"),
+            &format!("PRAGMA user_version = {version}; PRAGMA wal_checkpoint(TRUNCATE)"),
+        );
+        let state = || {
+            let files = fs::read_dir(place.path()).expect("a folder").flatten();
+            // A reader keeps SQLite's own files beside it.
+            let names = files.map(|file| file.file_name().into_string().expect("a name"));
+            let mut names: Vec<_> = names.filter(|name| !name.contains("db-")).collect();
+            names.sort();
+            (names, fs::read(place.file("growth.db")).expect("a file"))
+        };
+        let before = state();
+        for (verb, code) in [
+            // 78, and not 74: systemd is not to start it again and again.
+            ("run", 78),
+            ("plan", 74),
+            ("refresh --all", 74),
+            ("status", 74),
+            ("history a", 74),
+            ("growth", 74),
+            ("report", 74),
+            ("digest", 74),
+            ("export", 74),
+            ("import old.csv", 74),
+            ("import old.csv --write", 74),
+            ("backup copy.db", 74),
+            ("add somebody --platform tiktok --yes", 74),
+        ] {
+            let arguments: Vec<&str> = verb.split(' ').collect();
+            let line = last_line(&place.growthd(&arguments).with_code(code));
+            assert!(words.iter().all(|words| line.contains(words)), "{verb}: {line}");
+            assert_eq!(state(), before, "{verb}");
+        }
+    }
+    assert_eq!(vendor.call_count(), calls);
 }
 
 #[test]

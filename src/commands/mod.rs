@@ -145,8 +145,8 @@ impl CommandError {
                 | RunError::Key(_)
                 | RunError::Client(_)
                 | RunError::Descriptors { .. } => CONFIG,
-                // Starting again will not mend it: the program is older than its database.
-                RunError::Store(StoreError::Newer { .. }) => CONFIG,
+                // Starting again will not mend it: the database is of another version's.
+                RunError::Store(StoreError::Newer { .. } | StoreError::PreRelease(_)) => CONFIG,
                 RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => IO,
             },
         })
