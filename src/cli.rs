@@ -338,7 +338,7 @@ pub struct ExportArgs {
     pub period: PeriodArgs,
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Write to this file, whole or not at all [default: standard output]
+    /// Write to this file, whole or not at all; `-` is standard output, the default
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

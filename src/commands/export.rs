@@ -32,7 +32,8 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
     let mut reader = open_up_to_date(database)?;
     let look = reader.look()?;
     let rows = rows(&look, args, now)?;
-    let Some(path) = &args.output else {
+    let path = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let Some(path) = path else {
         write(&look, &rows, args, output::stdout())?;
         return Ok(Done::Well);
     };

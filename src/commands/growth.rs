@@ -223,8 +223,9 @@ impl Page<'_> {
                 None => String::new(),
             }),
         ];
-        // The period before may lie before every history.
-        if growths.iter().any(|growth| growth.gained_before.is_some()) {
+        // The period before may lie before every history, and part of one is not held against it.
+        let has_before = growths.iter().any(|growth| growth.gained_before.is_some());
+        if has_before && self.period.unfinished.is_none() {
             columns.push(number("BEFORE", 0, |growth| signed(growth.gained_before)));
         }
         columns.push(Column::new("TREND", Shape::Text, 1).with(trends));

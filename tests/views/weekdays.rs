@@ -146,6 +146,16 @@ fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_ste
             assert!((gained - share).abs() <= slack, "{typed}: {share} in {line}");
         }
     }
+    // A part of a month is not held against the whole one before.
+    for (typed, unfinished, before) in [
+        ("growth --month 2028-03", "It is not over before 2028-04-01", "BEFORE"),
+        ("digest --month 2028-03", "Not over before 2028-04-01", "in the period"),
+    ] {
+        let Some(told) = told(&past, now, typed) else { return };
+        assert!(told.contains(unfinished) && !told.contains(before), "{told}");
+        let Some(whole) = self::told(&past, now, &typed.replace("03", "02")) else { return };
+        assert!(!whole.contains("not over") && whole.contains(before), "{whole}");
+    }
     // Who left later is in a sum of before, in the verbs as in the views.
     let typed = "digest --month 2026-12 --tag client-8 --format json";
     let Some(told) = told(&past, now, typed) else { return };

@@ -85,20 +85,22 @@ fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandErro
     })?;
     let mut import = Import { others: columns.others.clone(), ..Import::default() };
     for record in csv.records() {
-        let (line, taken) = match record {
+        let (position, taken) = match record {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
                 let taken = match (record.len(), headings.len()) {
                     (found, expected) if found != expected => {
                         Err(format!("it has {}, and {expected} headings", counted(found, "cell")))
                     }
                     _ => import.take(look, &columns, &record, now)?,
                 };
-                (line, taken)
+                (record.position().cloned(), taken)
             }
-            Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
+            Err(error) => (error.position().cloned(), Err(error.to_string())),
         };
-        import.problems.extend(taken.err().map(|why| format!("{shown}:{line}: {why}")));
+        import.problems.extend(taken.err().map(|why| {
+            let line = line_at(text, position.map_or(0, |position| position.byte()));
+            format!("{shown}:{line}: {why}")
+        }));
     }
     if !import.problems.is_empty() {
         return Err(CommandError::Problems(import.problems));
@@ -107,6 +109,14 @@ fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandErro
         return Err(CommandError::Usage(format!("{shown}: there are no lines below the header")));
     }
     Ok(import)
+}
+
+/// The line of the record that the parser says begins at this byte: what ends the line before, and
+/// lines without anything, may still lie between.
+fn line_at(text: &str, byte: u64) -> usize {
+    let (before, rest) = text.as_bytes().split_at(usize::try_from(byte).unwrap_or(0));
+    let between = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    1 + before.iter().chain(between).filter(|byte| **byte == b'\n').count()
 }
 
 /// The account that a name means, or why it means none.

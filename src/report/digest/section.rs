@@ -71,7 +71,7 @@ impl Digest {
                 ));
             }
             (Some(total), listed) => {
-                lines.push(sum(total));
+                lines.push(sum(total, self.period.unfinished.is_none()));
                 if total.accounts < listed {
                     let (counted, listed) = (grouped(total.accounts), grouped(listed));
                     let verb = if total.accounts == 1 { "is" } else { "are" };
@@ -159,11 +159,13 @@ fn section<T>(title: &'static str, all: &[T], say: impl Fn(&T) -> String) -> Sec
     Section { title, lines, more: all.len().saturating_sub(SHOWN) }
 }
 
-fn sum(total: &Total) -> String {
+/// What was gained in all; beside it the period before, unless this one is not over.
+fn sum(total: &Total, is_over: bool) -> String {
     let percent =
         total.percent().map_or(String::new(), |percent| format!(" ({})", percentage(percent)));
     let before = total
         .gained_before
+        .filter(|_| is_over)
         .map_or(String::new(), |before| format!("; {} in the period before", Signed(before)));
     let (gained, followers) = (Signed(total.gained), Grouped(total.followers));
     format!("{gained} followers{percent}, to {followers}{before}.")
