@@ -193,7 +193,7 @@ fn names_and_errors_of_others_stay_text_and_lines_stay_narrow() {
             html.matches(&format!("<{name}>")).count() + html.matches(&format!("<{name} ")).count();
         assert_eq!(opened, html.matches(&format!("</{name}>")).count(), "{name}");
     }
-    assert!(html.contains("&lt;/td&gt;&lt;script&gt;x()"), "{html}");
+    assert!(html.contains("&#60;/td&#62;&#60;script&#62;x()"), "{html}");
 }
 
 #[test]

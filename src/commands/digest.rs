@@ -8,7 +8,8 @@ use crate::commands::period::{check, period};
 use crate::commands::{CommandError, Done, open_up_to_date, print_json};
 use crate::config::Config;
 use crate::period::{Wanted, Week};
-use crate::report::digest::{Digest, HeldBack, Html};
+use crate::report::digest::{Digest, HeldBack, Html, Text};
+use crate::report::terminal;
 use crate::selection::Selection;
 use crate::store::{Extent, ReadTx};
 
@@ -35,8 +36,8 @@ pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> 
     let digest = Digest::read(&look, selection, period, held_back, now)?;
     let mut out = io::stdout().lock();
     match args.format {
-        DigestFormat::Text => write!(out, "{digest}")?,
-        DigestFormat::Html => write!(out, "{}", Html(&digest))?,
+        DigestFormat::Text => write!(out, "{}", Text::new(&digest, terminal::width()))?,
+        DigestFormat::Html => writeln!(out, "{}", Html::from(&digest))?,
         DigestFormat::Json => print_json(&digest.json())?,
     }
     out.flush()?;

@@ -3,7 +3,7 @@
 
 use growthd::clock::Time;
 use growthd::period::{Moment, Period, Wanted, Week};
-use growthd::report::digest::Digest;
+use growthd::report::digest::{Digest, Text};
 use growthd::selection::Selection;
 use growthd::store::{ReadTx, Reader};
 
@@ -32,7 +32,7 @@ fn said(look: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
         .collect();
     for period in &periods[..2] {
         let digest = Digest::read(look, everybody.clone(), *period, None, now).expect("a digest");
-        said.push(digest.to_string());
+        said.push(Text::new(&digest, 72).to_string());
     }
     for question in [
         "SELECT * FROM weekly ORDER BY account_id, from_time",

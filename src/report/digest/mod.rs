@@ -19,6 +19,7 @@ use crate::store::{
 };
 
 pub use html::Html;
+pub use text::Text;
 use total::Total;
 
 /// Accounts that the budget holds back.

@@ -1,4 +1,5 @@
-//! The digest as plain text that reads well in a mail: at most 72 columns, and no colour.
+//! The digest as plain text that reads well in a mail: at most 72 columns, fewer where there are not
+//! so many, and no colour.
 
 use std::fmt;
 
@@ -10,34 +11,76 @@ use crate::report::digest::section::{Numbers, Row, grouped};
 use crate::report::terminal;
 
 /// What a mail may be wide.
-const WIDTH: usize = 72;
+const MAIL_WIDTH: usize = 72;
 
 /// The least of a name that is shown, whatever its numbers take.
 const LEAST_NAME: usize = 12;
 
-impl fmt::Display for Digest {
+/// A digest as text, on a page of so many columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    digest: &'a Digest,
+    width: usize,
+}
+
+impl<'a> Text<'a> {
+    /// The digest as it is mailed, or narrower where there are not so many columns.
+    pub fn new(digest: &'a Digest, columns: usize) -> Text<'a> {
+        Text { digest, width: columns.min(MAIL_WIDTH) }
+    }
+
+    /// Writes a text in lines between words, all but the first with this margin.
+    fn wrap(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        first: &str,
+        other: &str,
+        text: &str,
+    ) -> fmt::Result {
+        let shown = Printable(text).to_string();
+        let mut line = first.to_owned();
+        let mut is_empty = true;
+        for word in shown.split_whitespace() {
+            let gap = usize::from(!is_empty);
+            if !is_empty && line.width() + gap + word.width() > self.width {
+                writeln!(f, "{line}")?;
+                line = other.to_owned();
+                is_empty = true;
+            }
+            if !is_empty {
+                line.push(' ');
+            }
+            line.push_str(&terminal::fitted(word, self.width - other.width()));
+            is_empty = false;
+        }
+        writeln!(f, "{line}")
+    }
+}
+
+impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        wrap(f, "", "", &self.title())?;
-        if let Some(days) = self.days() {
-            wrap(f, "", "", &days)?;
+        let digest = self.digest;
+        self.wrap(f, "", "", &digest.title())?;
+        if let Some(days) = digest.days() {
+            self.wrap(f, "", "", &days)?;
         }
         writeln!(f)?;
-        self.lead().iter().try_for_each(|line| wrap(f, "", "", line))?;
-        let tables = self.numbers();
-        let columns = Columns::of(&tables);
+        digest.lead().iter().try_for_each(|line| self.wrap(f, "", "", line))?;
+        let tables = digest.numbers();
+        let columns = Columns::of(&tables, self.width);
         for table in &tables {
             writeln!(f)?;
             columns.write(f, table)?;
         }
-        for section in self.sections() {
+        for section in digest.sections() {
             writeln!(f, "\n{}", section.title)?;
-            section.lines.iter().try_for_each(|line| wrap(f, "- ", "  ", line))?;
+            section.lines.iter().try_for_each(|line| self.wrap(f, "- ", "  ", line))?;
             more(f, section.more)?;
         }
-        match self.nothing() {
+        match digest.nothing() {
             Some(nothing) => {
                 writeln!(f)?;
-                wrap(f, "", "", &nothing)
+                self.wrap(f, "", "", &nothing)
             }
             None => Ok(()),
         }
@@ -57,14 +100,14 @@ impl Columns {
     const FOLLOWERS: &str = "FOLLOWERS";
     const GAPS: usize = 3 * 2;
 
-    fn of(tables: &[Numbers]) -> Columns {
+    fn of(tables: &[Numbers], width: usize) -> Columns {
         let rows = || tables.iter().flat_map(|table| &table.rows);
         let widest =
             |cell: fn(&Row) -> &str| rows().map(|row| cell(row).width()).max().unwrap_or(0);
         let gained = widest(|row| &row.gained).max(Columns::GAINED.len());
         let percent = widest(|row| &row.percent);
         let followers = widest(|row| &row.followers).max(Columns::FOLLOWERS.len());
-        let room = WIDTH.saturating_sub(gained + percent + followers + Columns::GAPS);
+        let room = width.saturating_sub(gained + percent + followers + Columns::GAPS);
         let name = rows().map(|row| terminal::fitted(&row.name, room.max(LEAST_NAME)).width());
         Columns { name: name.max().unwrap_or(0).max(LEAST_NAME), gained, percent, followers }
     }
@@ -98,25 +141,4 @@ fn more(f: &mut fmt::Formatter<'_>, more: usize) -> fmt::Result {
         writeln!(f, "and {} more", grouped(more))?;
     }
     Ok(())
-}
-
-/// Writes a text in lines of at most [`WIDTH`] columns, broken between words.
-fn wrap(f: &mut fmt::Formatter<'_>, first: &str, other: &str, text: &str) -> fmt::Result {
-    let shown = Printable(text).to_string();
-    let mut line = first.to_owned();
-    let mut is_empty = true;
-    for word in shown.split_whitespace() {
-        let gap = usize::from(!is_empty);
-        if !is_empty && line.width() + gap + word.width() > WIDTH {
-            writeln!(f, "{line}")?;
-            line = other.to_owned();
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(&terminal::fitted(word, WIDTH - other.width()));
-        is_empty = false;
-    }
-    writeln!(f, "{line}")
 }

@@ -40,7 +40,7 @@ const OPENED: usize = 12;
 const ROWS: usize = 24_000;
 
 #[derive(Template)]
-#[template(path = "page.html", config = "src/report/html/askama.toml")]
+#[template(path = "page.html", config = "src/report/askama.toml")]
 struct Document<'a> {
     page: &'a Page,
     is_operators: bool,

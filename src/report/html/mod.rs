@@ -20,7 +20,5 @@ mod page;
 mod series;
 mod sparkline;
 mod steps;
-mod text;
 
 pub use page::{Page, Subject};
-pub(super) use text::Text;
