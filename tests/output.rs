@@ -5,8 +5,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::harness::{Ended, can_mount, is_root};
-use crate::past::Past;
+use crate::past::{Past, START, WEEK};
 
 fn history() -> Past {
     let past = Past::new();
@@ -208,23 +210,96 @@ fn more_calls_than_the_descriptors_carry_are_refused() {
     assert!(ended.line().contains("max_in_flight = 100 needs about 296 open files"), "{ended:?}");
 }
 
-/// By a pseudo-terminal of `script`, where there is one.
+/// What growthd prints on a terminal of so many columns, one of `script`'s; `None` without one.
+fn on_a_terminal(
+    past: &Past,
+    columns: usize,
+    growthd: &str,
+    variables: &[(&str, &str)],
+) -> Option<Ended> {
+    let mut script = Command::new("script");
+    let command = format!("stty cols {columns}; {} {growthd}", env!("CARGO_BIN_EXE_growthd"));
+    script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
+    script.current_dir(past.path().parent().expect("a folder"));
+    script.env("TERM", "xterm").env_remove("NO_COLOR").envs(variables.iter().copied());
+    match script.output() {
+        Ok(output) => Some(Ended::from(output)),
+        Err(error) => {
+            println!("skipped: script cannot be run: {error}");
+            None
+        }
+    }
+}
+
 #[test]
 fn a_terminal_is_sent_no_escape_sequences_of_the_vendors() {
     let past = Past::new();
     past.series("clx1", "Guru", "a\u{1b}]0;owned\u{7}b", &[(0, 1000)]);
     let raw = past.told(&["export"]);
     assert!(raw.contains("\u{1b}]0;owned\u{7}"), "a pipe gets what was measured: {raw:?}");
-    let mut script = Command::new("script");
-    let command = format!("{} export", env!("CARGO_BIN_EXE_growthd"));
-    script.args(["-qec", &command, "/dev/null"]).stdin(Stdio::null());
-    script.current_dir(past.path().parent().expect("a folder"));
-    match script.output() {
-        Ok(output) => {
-            let shown = Ended::from(output).with_code(0).out;
-            assert!(!shown.contains('\u{1b}'), "{shown:?}");
-            assert!(shown.contains("a\\u001b]0;owned\\u0007b"), "{shown:?}");
+    let Some(ended) = on_a_terminal(&past, 80, "export", &[]) else { return };
+    let shown = ended.with_code(0).out;
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    assert!(shown.contains("a\\u001b]0;owned\\u0007b"), "{shown:?}");
+}
+
+/// Words in colour, which begin with this and end with the next.
+const COLOUR: &str = "\u{1b}[1;31m";
+const PLAIN: &str = "\u{1b}[0m";
+
+#[test]
+fn what_is_for_people_fits_the_terminal_and_is_in_colour_where_it_may_be() {
+    let past = Past::new();
+    let ids = ["clx1234567890123456789012", "clx2234567890123456789012"];
+    let days: Vec<(i64, i64)> = (0..60).map(|day| (day, 6_000_000 + 10_000 * day)).collect();
+    for (id, label) in ids.into_iter().zip(["Fitness Guru of the North", "A Chef"]) {
+        past.series(id, label, label, &days);
+    }
+    past.run(&format!(
+        "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time, took, status, error)
+         VALUES (1, 1, 2, 0, {WEEK}, {START}, 0, 404, 'HTTP 404: ACCOUNT_NOT_FOUND: Social account not found');
+         UPDATE _account SET first_failure = last_insert_rowid(), last_failure = last_insert_rowid(),
+                is_failing = 1 WHERE account = 1"
+    ));
+    let accounts = ids.map(|id| {
+        format!(
+            "[[account]]\nid = \"{id}\"\nlabel = \"Fitness Guru\"\ncron = \"0 6 1,2,3 * MON-FRI\"\n"
+        )
+    });
+    let text =
+        format!("[database]\npath = \"growth.db\"\n[budget]\nrefreshes = 1\n{}", accounts.concat());
+    fs::write(past.file("config.toml"), text).expect("a file");
+    for columns in [60, 80, 120] {
+        for verb in [
+            "check",
+            "plan",
+            "status",
+            "growth --month 2026-02",
+            "digest --month 2026-02",
+            "history clx1234567890123456789012",
+            "report",
+        ] {
+            let Some(ended) = on_a_terminal(&past, columns, verb, &[]) else { return };
+            for line in ended.out.replace(COLOUR, "").replace(PLAIN, "").lines() {
+                assert!(line.trim_end().width() <= columns, "{verb} in {columns}: {line}");
+            }
         }
-        Err(error) => println!("skipped: script cannot be run: {error}"),
+    }
+    for verb in ["check", "status"] {
+        for (variables, is_colourful) in [
+            (&[][..], true),
+            (&[("NO_COLOR", "1")], false),
+            (&[("NO_COLOR", "")], true),
+            (&[("TERM", "dumb")], false),
+        ] {
+            let Some(ended) = on_a_terminal(&past, 80, verb, variables) else { return };
+            assert_eq!(
+                ended.out.contains(COLOUR),
+                is_colourful,
+                "{verb} {variables:?}: {}",
+                ended.out
+            );
+        }
+        assert!(!String::from_utf8_lossy(&past.growthd(&[verb]).stdout).contains('\u{1b}'));
     }
 }

@@ -1,7 +1,7 @@
 //! `growthd check`: what the configuration says, and what it will cost.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
@@ -14,7 +14,8 @@ use crate::config::{ApiKey, Budget, Config, FileSet, KeyError, Look, Span, Watch
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
-use crate::report::Table;
+use crate::report::terminal::{self, entry, warning};
+use crate::report::{Column, MOST_USE, Shape, narrowed};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 
 /// How often the files are looked at.
@@ -62,42 +63,48 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     check_descriptors(config)?;
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
-    let mut table = Table::new(&["ACCOUNT", "LABEL", "CRON", "ZONE", "SPREAD", "NEXT"]);
+    let mut columns = [
+        Column::new("ACCOUNT", Shape::Text, MOST_USE),
+        Column::new("LABEL", Shape::Name, MOST_USE),
+        Column::new("CRON", Shape::Text, 2),
+        Column::new("ZONE", Shape::Text, 1),
+        Column::new("SPREAD", Shape::Text, 0),
+        Column::new("NEXT", Shape::Text, MOST_USE),
+    ];
     for account in &config.accounts {
-        table.row([
+        let spread = Some(account.spread).filter(|spread| *spread > 0);
+        let cells = [
             account.id.to_string(),
-            Printable(account.label.as_deref().unwrap_or_default()).to_string(),
+            account.label.clone().unwrap_or_default(),
             Printable(&account.cron).to_string(),
             account.timezone.to_string(),
-            if account.spread > 0 {
-                Span::of_seconds(account.spread).to_string()
-            } else {
-                "-".to_owned()
-            },
+            spread.map_or("-".to_owned(), |spread| Span::of_seconds(spread).to_string()),
             next(&mut schedules, account, now),
-        ]);
+        ];
+        for (column, cell) in columns.iter_mut().zip(cells) {
+            column.push(&cell);
+        }
     }
-    if !table.is_empty() {
-        writeln!(out, "{table}")?;
+    if !config.accounts.is_empty() {
+        let width = if out.is_terminal() { terminal::width() } else { usize::MAX };
+        writeln!(out, "{}", narrowed(columns.into(), width))?;
     }
     for cron in giving_both_days(&config.accounts, now) {
-        writeln!(
-            out,
-            "note       {cron:?} gives a day of month and a day of week: it fires on days that \
-             match either (put `+` before the day of week for those that match both)"
-        )?;
+        let why = "gives a day of month and a day of week: it fires on days that match either (put \
+                   `+` before the day of week for those that match both)";
+        warning(&mut out, "note", format_args!("{cron:?} {why}"))?;
     }
     let enabled = config.accounts.iter().filter(|account| account.enabled).count();
     let disabled = config.accounts.len() - enabled;
-    writeln!(out, "accounts   {enabled} enabled, {disabled} disabled")?;
-    writeln!(out, "database   {}", config.database.path.display())?;
+    entry(&mut out, "accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
+    entry(&mut out, "database", config.database.path.display())?;
     let key = match ApiKey::find(config, |name| std::env::var_os(name)) {
         Ok((_, source)) => {
-            writeln!(out, "key        from {source}")?;
+            entry(&mut out, "key", format_args!("from {source}"))?;
             Done::Well
         }
         Err(error) => {
-            writeln!(out, "key        {error}")?;
+            warning(&mut out, "key", &error)?;
             // The service may have a credential that whoever asks here has not.
             if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
         }
@@ -105,14 +112,15 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     check_listen(config, &mut out)?;
     let way = check_way(&config.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
-    writeln!(
-        out,
-        "forecast   about {month:.0} refreshes a month, and {enabled} at the first start"
+    entry(
+        &mut out,
+        "forecast",
+        format_args!("about {month:.0} refreshes a month, and {enabled} at the first start"),
     )?;
     let budget = match &config.budget {
         Some(budget) => within(budget, &config.accounts, now, &mut out)?,
         None => {
-            writeln!(out, "budget     none: spending is not limited")?;
+            entry(&mut out, "budget", "none: spending is not limited")?;
             Done::Well
         }
     };
@@ -125,19 +133,16 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
 fn check_listen(config: &Config, out: &mut impl Write) -> io::Result<()> {
     let Some(address) = config.http.map(|http| http.listen) else { return Ok(()) };
     let Err(error) = TcpListener::bind(address) else {
-        return writeln!(out, "http       {address}");
+        return entry(out, "http", address);
     };
     let daemon = Health::ask(&config.database.path);
     if error.kind() == io::ErrorKind::AddrInUse
         && daemon.is_some_and(|daemon| daemon.not_listening.is_none())
     {
-        return writeln!(out, "http       {address}, in use while growthd runs");
+        return entry(out, "http", format_args!("{address}, in use while growthd runs"));
     }
-    writeln!(
-        out,
-        "http       cannot listen on {address}: {error}; `growthd run` refreshes all the same, and \
-         tries again"
-    )
+    let still = "`growthd run` refreshes all the same, and tries again";
+    warning(out, "http", format_args!("cannot listen on {address}: {error}; {still}"))
 }
 
 /// The patterns that fire on more days than most people mean by them.
@@ -162,13 +167,17 @@ fn within(
     let exceeds = forecast > refreshes as f64;
     // 5.2 does not fit into 5, and must not read as if it did.
     let needed = if exceeds { forecast.ceil() } else { forecast };
-    writeln!(out, "budget     {refreshes} a {period}; the forecast needs about {needed:.0}")?;
+    let say = if exceeds { warning } else { entry };
+    say(
+        out,
+        "budget",
+        format_args!("{refreshes} a {period}; the forecast needs about {needed:.0}"),
+    )?;
     if exceeds {
-        writeln!(
-            out,
-            "\nThe forecast exceeds the budget: accounts will wait until the next period.\n\
-             Raise [budget] refreshes, or refresh less often."
-        )?;
+        let why = "The forecast exceeds the budget: accounts will wait until the next period.";
+        writeln!(out, "\n{}", terminal::paragraph(why, 0))?;
+        let advice = "Raise [budget] refreshes, or refresh less often.";
+        writeln!(out, "{}", terminal::paragraph(advice, 0))?;
         return Ok(Done::Attention);
     }
     Ok(Done::Well)

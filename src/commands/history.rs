@@ -173,7 +173,7 @@ impl History {
     }
 
     fn print(&self, out: &mut impl Write, width: usize, rows: usize) -> io::Result<()> {
-        writeln!(out, "{}", self.title())?;
+        writeln!(out, "{}", terminal::paragraph(&self.title(), 0))?;
         if self.points.is_empty() {
             return writeln!(out, "{}", self.nothing());
         }

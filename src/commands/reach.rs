@@ -6,6 +6,7 @@ use crate::api::{CLOCK_TOLERANCE, check_tls, reach};
 use crate::clock;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Api, Span};
+use crate::report::terminal::{entry, warning};
 
 /// Whether calls could be made; with `online` the vendor's host is asked, without the key.
 pub(super) fn check_way(
@@ -14,10 +15,10 @@ pub(super) fn check_way(
     out: &mut impl Write,
 ) -> Result<Done, CommandError> {
     if let Some(proxy) = &api.proxy {
-        writeln!(out, "proxy      {proxy}")?;
+        entry(out, "proxy", proxy)?;
     }
     if let Err(error) = check_tls(api) {
-        writeln!(out, "https      {error}")?;
+        warning(out, "https", error)?;
         return Ok(Done::Attention);
     }
     if !online {
@@ -27,7 +28,7 @@ pub(super) fn check_way(
     let reached = match runtime()?.block_on(reach(api)) {
         Ok(reached) => reached,
         Err(error) => {
-            writeln!(out, "online     {host}: {error}")?;
+            warning(out, "online", format_args!("{host}: {error}"))?;
             return Ok(Done::Attention);
         }
     };
@@ -38,14 +39,12 @@ pub(super) fn check_way(
         Some(off) => {
             let by = Span::of_seconds(off.saturating_abs());
             let direction = if off < 0 { "ahead of" } else { "behind" };
-            writeln!(
-                out,
-                "online     {host} answers, but this machine's clock is {by} {direction} its own: \
-                 set the clock"
-            )?;
+            let off =
+                format_args!("this machine's clock is {by} {direction} its own: set the clock");
+            warning(out, "online", format_args!("{host} answers, but {off}"))?;
             return Ok(Done::Attention);
         }
     };
-    writeln!(out, "online     {host} answers (HTTP {}); {clock}", reached.status)?;
+    entry(out, "online", format_args!("{host} answers (HTTP {}); {clock}", reached.status))?;
     Ok(Done::Well)
 }

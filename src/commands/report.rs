@@ -13,8 +13,8 @@ use crate::commands::{CommandError, Done};
 use crate::config::Config;
 use crate::printable::Printable;
 use crate::replacement::{Replace, Replacement};
-use crate::report::Grouped;
 use crate::report::html::{Page, Subject};
+use crate::report::{Grouped, terminal};
 use crate::selection::Selection;
 use crate::store::Reader;
 
@@ -103,16 +103,15 @@ fn place(config: &Config, page: &Page, output: &Path) -> Result<(), CommandError
     let (accounts, snapshots) = page.size();
     let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
     let size = fs::metadata(&place).map_or(0, |metadata| metadata.len());
-    writeln!(
-        io::stdout(),
+    let told = format!(
         "{}: {} accounts, {} snapshots, {}.{} MB; open it in a browser",
         Printable(&place.to_string_lossy()),
         count(accounts),
         count(snapshots),
         size / 1_000_000,
         size / 100_000 % 10
-    )?;
-    Ok(())
+    );
+    Ok(writeln!(io::stdout(), "{}", terminal::paragraph(&told, 0))?)
 }
 
 /// Reads the page, and lets go of the database: whoever reads the page may be slow.

@@ -8,7 +8,7 @@ use crate::report::{Table, terminal};
 pub const MOST_USE: u8 = u8::MAX;
 
 /// The least of a name that is worth a column, in columns of the terminal.
-const LEAST_NAME: usize = 12;
+const LEAST_NAME: usize = 10;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -121,9 +121,10 @@ mod tests {
         for (width, shown) in [
             (80, "A name of some length  1,000,000  +10,000  ▁▂▃▄▅▆▇█"),
             (44, "A name of som…  1,000,000  +10,000  ▁▂▃▄▅▆▇█"),
-            (40, "A name of some len…  1,000,000  ▁▂▃▄▅▆▇█"),
+            (40, "A name of…  1,000,000  +10,000  ▁▂▃▄▅▆▇█"),
+            (38, "A name of some l…  1,000,000  ▁▂▃▄▅▆▇█"),
             (30, "A name of some len…  1,000,000"),
-            (5, "A name of s…  1,000,000"),
+            (5, "A name of…  1,000,000"),
         ] {
             let table = narrowed(columns.clone(), width).to_string();
             assert_eq!(table.lines().nth(1), Some(shown), "{width}");

@@ -1,6 +1,7 @@
 //! The room there is, and texts cut to it.
 
-use std::io::{self, IsTerminal};
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -30,14 +31,31 @@ pub fn is_colourful(out: &impl IsTerminal) -> bool {
     out.is_terminal() && !forbids && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// A line of which the first word, of so many columns, stands out where colours may be written; and
-/// broken between words where a terminal would break it anywhere.
-pub fn warning(line: &str, word: usize) -> String {
-    let out = io::stdout();
-    let line = if out.is_terminal() { broken(line, word, width()) } else { line.to_owned() };
-    match line.split_at_checked(word) {
-        Some((first, rest)) if is_colourful(&out) => format!("\u{1b}[1;31m{first}\u{1b}[0m{rest}"),
-        _ => line,
+/// Columns of the word that each entry of `status` and `check` begins with.
+const WORD: usize = 11;
+
+/// Writes an entry: a word, and what is to be said of it.
+pub fn entry(out: &mut impl Write, word: &str, text: impl Display) -> io::Result<()> {
+    writeln!(out, "{}", paragraph(&format!("{word:WORD$}{text}"), WORD))
+}
+
+/// Writes an entry that needs attention: its word stands out where colours may be written.
+pub fn warning(out: &mut impl Write, word: &str, text: impl Display) -> io::Result<()> {
+    let text = paragraph(&format!("{word:WORD$}{text}"), WORD);
+    match text.strip_prefix(word) {
+        Some(rest) if is_colourful(&io::stdout()) => {
+            writeln!(out, "\u{1b}[1;31m{word}\u{1b}[0m{rest}")
+        }
+        _ => writeln!(out, "{text}"),
+    }
+}
+
+/// A text broken between words where a terminal would break it anywhere; all lines but the first
+/// begin with a margin.
+pub fn paragraph(text: &str, margin: usize) -> String {
+    match io::stdout().is_terminal() {
+        true => broken(text, margin, width()),
+        false => text.to_owned(),
     }
 }
 

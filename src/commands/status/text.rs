@@ -5,24 +5,22 @@ use std::io::{self, Write};
 use super::reason::Verdict;
 use super::{Daemon, LISTED, Scope, Status};
 use crate::printable::Printable;
-use crate::report::{Ago, Column, Grouped, In, MOST_USE, Shape, Table, narrowed, terminal};
-
-/// Columns of what stands before every line's text.
-const MARGIN: usize = 11;
-
+use crate::report::terminal::{self, entry, warning};
+use crate::report::{Ago, Column, Grouped, In, MOST_USE, Shape, Table, narrowed};
 use crate::store::{AccountStatus, BudgetUse, SCHEMA_VERSION, Totals};
 
 impl Status<'_> {
     pub(super) fn print(&self, scope: Scope, out: &mut impl Write) -> io::Result<()> {
         let reasons = self.reasons();
+        let verdict = || terminal::paragraph(&Verdict(&reasons).to_string(), 0);
         match scope {
             Scope::Attention if reasons.is_empty() => Ok(()),
             Scope::Attention => {
-                writeln!(out, "{}", Verdict(&reasons))?;
+                writeln!(out, "{}", verdict())?;
                 self.print_attention(out)
             }
             Scope::Everything => {
-                writeln!(out, "{}", Verdict(&reasons))?;
+                writeln!(out, "{}", verdict())?;
                 self.print_everything(out)
             }
         }
@@ -35,40 +33,46 @@ impl Status<'_> {
             Daemon::Unheard => "the database is in use by a process that does not answer",
             Daemon::Absent => "not running",
         };
-        writeln!(out, "daemon     {daemon}")?;
+        entry(out, "daemon", daemon)?;
         if let Some(why) = self.health().and_then(|health| health.not_listening.as_deref()) {
-            writeln!(out, "http       {}; trying again", Printable(why))?;
+            entry(out, "http", format_args!("{}; trying again", Printable(why)))?;
         }
         let older = match self.schema {
             SCHEMA_VERSION => String::new(),
             _ => format!(", {SCHEMA_VERSION} once the daemon has opened it"),
         };
         let path = self.config.database.path.display();
-        writeln!(out, "database   {path} (schema {}{older})", self.schema)?;
+        entry(out, "database", format_args!("{path} (schema {}{older})", self.schema))?;
         let disabled = listed.saturating_sub(watched);
-        writeln!(
+        entry(
             out,
-            "accounts   {watched} watched, {disabled} disabled, {in_flight} in flight{}",
-            self.selection
+            "accounts",
+            format_args!(
+                "{watched} watched, {disabled} disabled, {in_flight} in flight{}",
+                self.selection
+            ),
         )?;
         let last = self.totals.last_snapshot;
         let last = last.map(|time| format!(", the last {}", Ago { time, now: self.now }));
-        writeln!(out, "snapshots  {snapshots}{}", last.unwrap_or_default())?;
+        entry(out, "snapshots", format_args!("{snapshots}{}", last.unwrap_or_default()))?;
         let next = self.totals.next_due.map_or("nothing is due".to_owned(), |time| {
             format!("{time} ({})", In { time, now: self.now })
         });
-        writeln!(out, "next       {next}")?;
-        writeln!(out, "budget     {}", self.budget_line())?;
+        entry(out, "next", next)?;
+        entry(out, "budget", self.budget_line())?;
         let backup = self.backup.map_or("none is known".to_owned(), |backup| {
             Ago { time: backup.time, now: self.now }.to_string()
         });
-        writeln!(out, "backup     {backup}")?;
+        entry(out, "backup", backup)?;
         if let Some(wait) = &self.wait {
-            writeln!(
+            entry(
                 out,
-                "waiting    until {}, as the vendor asks: {}",
-                wait.until,
-                Printable(&wait.reason)
+                "waiting",
+                format_args!(
+                    "until {}, as the vendor asks: {}",
+                    wait.until,
+                    Printable(&wait.reason)
+                ),
             )?;
         }
         self.print_attention(out)?;
@@ -76,7 +80,7 @@ impl Status<'_> {
             let error = account.last_error.as_deref().unwrap_or_default();
             let next = account.next_due.map(|time| In { time, now: self.now }.to_string());
             let next = next.unwrap_or_default();
-            writeln!(out, "retrying   {} {next}: {}", name(account), Printable(error))?;
+            entry(out, "retrying", format_args!("{} {next}: {}", name(account), Printable(error)))?;
         }
         if self.totals.listed <= LISTED && !self.accounts.is_empty() {
             writeln!(out)?;
@@ -102,26 +106,35 @@ impl Status<'_> {
     /// What the first line counts, one by one.
     fn print_attention(&self, out: &mut impl Write) -> io::Result<()> {
         if let Some(breaker) = &self.breaker {
-            let line = format!(
-                "BREAKER    open since {}: {}; the next probe is {}{}",
-                breaker.since,
-                Printable(&breaker.reason),
-                In { time: breaker.next_probe(self.now), now: self.now },
-                if breaker.is_about_to_tell() { ", and will tell" } else { "" }
-            );
-            writeln!(out, "{}", terminal::warning(&line, MARGIN))?;
+            warning(
+                out,
+                "BREAKER",
+                format_args!(
+                    "open since {}: {}; the next probe is {}{}",
+                    breaker.since,
+                    Printable(&breaker.reason),
+                    In { time: breaker.next_probe(self.now), now: self.now },
+                    if breaker.is_about_to_tell() { ", and will tell" } else { "" }
+                ),
+            )?;
         }
         for account in self.overdue() {
             let since = account.owed_since.unwrap_or(self.now);
             let error = account.last_error.as_deref().unwrap_or("not tried yet");
-            let line = format!("OVERDUE    {} since {since}: {}", name(account), Printable(error));
-            writeln!(out, "{}", terminal::warning(&line, MARGIN))?;
+            warning(
+                out,
+                "OVERDUE",
+                format_args!("{} since {since}: {}", name(account), Printable(error)),
+            )?;
         }
         for account in self.failing() {
             let since = account.failing_since.unwrap_or(self.now);
             let error = account.last_error.as_deref().unwrap_or_default();
-            let line = format!("FAILING    {} since {since}: {}", name(account), Printable(error));
-            writeln!(out, "{}", terminal::warning(&line, MARGIN))?;
+            warning(
+                out,
+                "FAILING",
+                format_args!("{} since {since}: {}", name(account), Printable(error)),
+            )?;
         }
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use crate::report::digest::Digest;
-use crate::report::digest::section::{Numbers, Section};
 use crate::printable::Printable;
 use crate::report::Grouped;
+use crate::report::digest::Digest;
+use crate::report::digest::section::{Numbers, Section};
 
 const CELL: &str = "padding:3px 16px 3px 0;text-align:left;border-bottom:1px solid #e5e5e5";
 const NUMBER: &str = "padding:3px 0 3px 16px;text-align:right;border-bottom:1px solid #e5e5e5;\
