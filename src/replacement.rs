@@ -163,12 +163,17 @@ pub(crate) fn followed(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Whether the file is a mount point, which nothing can be renamed over: in a container, a file
-/// from outside.
+/// from outside. Where the system cannot tell, it is found out when the file is renamed.
+#[cfg(target_os = "linux")]
 fn is_mounted_by_itself(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
-    // A system that cannot tell is found out when the file is renamed.
     statx(CWD, path, AtFlags::empty(), StatxFlags::empty())
         .is_ok_and(|file| file.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_mounted_by_itself(_: &Path) -> bool {
+    false
 }
 
 /// Whether the folder does not take a file, or gives none up, where the file itself might be

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::debug;
@@ -56,7 +56,11 @@ pub fn keep_memory_private() {
     if let Err(error) = setrlimit(Resource::Core, none) {
         debug!("core dumps are not limited: {error}");
     }
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        debug!("the memory is not private: {error}");
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+            debug!("the memory is not private: {error}");
+        }
     }
 }
