@@ -257,6 +257,8 @@ impl AccountState {
                 if let Some(slot) = self.open_slot(old, now) {
                     return open(settled.max(new.slot), slot);
                 }
+                // A slot to come, settled under a clock that was ahead, settles the old schedule's.
+                let settled = settled.min(now);
                 let longest = old.interval().max(new.interval());
                 let since = last_measured.unwrap_or(settled);
                 if new.next.since(since) > longest {
@@ -280,20 +282,24 @@ impl AccountState {
         horizon: Time,
     ) -> Option<AccountState> {
         let retry = RetryState::default();
-        let reopened = |settled: Option<Time>| {
+        let reopened = |settled: Time| {
             let slot = window.slot;
-            match slot > active && settled.is_none_or(|settled| slot > settled) {
-                true => AccountState::Open { settled, slot, due: now, retry },
+            match slot > active.max(settled) {
+                true => AccountState::Open { settled: Some(settled), slot, due: now, retry },
                 false => AccountState::Settled { settled: slot, next: window.next },
             }
         };
+        // The latest slot is not settled.
+        let clamped = window.slot.plus(-1);
         match self {
-            AccountState::Settled { settled, .. } if settled > window.next => Some(reopened(None)),
+            AccountState::Settled { settled, .. } if settled > window.next => {
+                Some(reopened(clamped))
+            }
             AccountState::Open { settled: Some(settled), .. } if settled > window.next => {
-                Some(reopened(None))
+                Some(reopened(clamped))
             }
             AccountState::Open { settled, slot, .. } if slot > now => Some(match settled {
-                Some(_) => reopened(settled),
+                Some(settled) => reopened(settled),
                 None => AccountState::Baseline { due: now, retry },
             }),
             AccountState::Open { settled, slot, due, retry } if due > horizon => {
@@ -517,6 +523,16 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_settled_ahead_of_the_clock_settles_none_of_another_schedule() {
+        let now = 10 * WEEK + 3600;
+        let (old, new) = (weekly(now, 0), weekly(now, 2 * 86_400));
+        let state = AccountState::Settled { settled: old.next, next: old.after };
+        let edit = Edit { old, new, last_measured: Some(Time(now)), now: Time(now) };
+        let edited = state.reschedule(&edit);
+        assert_eq!(edited.open_slot(weekly(new.next.0, 2 * 86_400), new.next), Some(new.next));
+    }
+
+    #[test]
     fn a_step_back_forgets_what_was_certainly_another_clocks() {
         let now = 10 * WEEK + 3600;
         let window = weekly(now, 0);
@@ -527,12 +543,15 @@ mod tests {
         assert_eq!(back(settled(window.slot)), None);
         assert_eq!(back(settled(window.next)), None, "a smaller step changes nothing");
         let reopened = AccountState::Open {
-            settled: None,
+            settled: Some(window.slot.plus(-1)),
             slot: window.slot,
             due: now,
             retry: RetryState::default(),
         };
         assert_eq!(back(settled(window.next.plus(1))), Some(reopened));
+        // However often it steps back, an account that had its baseline owes none.
+        let again = reopened.step_back(weekly(now.0 - WEEK, 0), active, now.plus(-WEEK), horizon);
+        assert!(!matches!(again, Some(AccountState::Baseline { .. })), "{again:?}");
         let young = settled(window.next.plus(1)).step_back(window, now, now, horizon);
         assert_eq!(young, Some(AccountState::Settled { settled: window.slot, next: window.next }));
         let open = |slot, due| AccountState::Open { settled: Some(Time(WEEK)), slot, due, retry };

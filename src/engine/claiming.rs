@@ -85,9 +85,9 @@ impl Claiming<'_, '_> {
             granted += before - allowance.calls;
         }
         allowance.calls = limit - granted;
-        let before = allowance.calls;
         let is_behind = self.claim_due(&gate, &mut allowance)?;
-        if before > allowance.calls || granted > 0 {
+        // Where nobody due could be called, it is the requests' turn.
+        if limit > 0 {
             self.progress.was_request = granted > 0;
         }
         if is_behind {
@@ -102,7 +102,11 @@ impl Claiming<'_, '_> {
         let wake = match done < requests.len() {
             true => gate.wake(Some(time), None),
             // What is left as it is until the clock is confirmed is no reason for another turn.
-            false if self.progress.may_not_skip(self.now) && self.in_flight == 0 => {
+            false
+                if self.progress.may_not_skip(self.now)
+                    && self.in_flight == 0
+                    && gate.is_open(self.now) =>
+            {
                 Some(Now(self.now.0.saturating_add(IN_DOUBT)))
             }
             false => gate.wake(due, self.later(&gate)?),

@@ -3,7 +3,7 @@
 use crate::clock::{Moment, Now, Time};
 use crate::engine::account_state::AccountState;
 use crate::engine::progress::Progress;
-use crate::engine::settling::{Settling, set_state};
+use crate::engine::settling::{Settling, change_before_trouble, set_state};
 use crate::store::StoreError;
 
 /// How far the wall clock may move against the machine's own before it counts as set, in
@@ -67,11 +67,6 @@ impl Settling<'_, '_> {
     /// The latest slot is owed then, unless the ledger or a snapshot shows at its claim that it
     /// was served.
     pub(super) fn step_back(&mut self, change: ClockChange) -> Result<usize, StoreError> {
-        if change.set_by.is_some() && self.has_run {
-            // What they owed before is another clock's.
-            self.tx.clear_troubled()?;
-            self.has_run = false;
-        }
         let longest = self.now.plus(self.config.retry.max_delay.max(1));
         let is_over = |until: Time| until > longest || until <= change.unset.time();
         if self.tx.wait()?.is_some_and(|wait| is_over(wait.until)) {
@@ -79,6 +74,14 @@ impl Settling<'_, '_> {
         }
         let horizon = self.now.plus(self.config.retry.max_delay.max(LONGEST_DELAY));
         let mut count = 0;
+        // What an open breaker would restore may be another clock's too.
+        for before in self.tx.troubled()? {
+            let Some(account) = self.tx.account(before.account)? else { continue };
+            let window = account.window(self.schedules, self.now)?;
+            change_before_trouble(self.tx, account.key, |state| {
+                state.step_back(window, account.active, self.now, horizon).unwrap_or(state)
+            })?;
+        }
         for mut account in self.tx.ahead_of(self.now, horizon)? {
             let window = account.window(self.schedules, self.now)?;
             let state = AccountState::try_from(account.state)?;

@@ -29,7 +29,7 @@ impl Settling<'_, '_> {
             self.events.push(Event::NotFound { handle, why: why.clone(), call });
             match Meaning::of(response) {
                 Meaning::Throttled(least) => self.wait(least, why)?,
-                Meaning::ClockContradicted(seconds) => {
+                Meaning::ClockContradicted(seconds, _) => {
                     self.vendor_troubled(NOBODY, Trouble::Clock, clock_reason(seconds))?;
                 }
                 Meaning::Ok | Meaning::Trouble(..) => {}

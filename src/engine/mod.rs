@@ -317,6 +317,9 @@ impl Engine {
             now: time,
         };
         if is_start {
+            if settling.breaker.as_open().is_some_and(|open| open.trouble == Trouble::Clock) {
+                settling.progress.clock_doubted_since = Some(now);
+            }
             settling.settle_left_pending()?;
         }
         // A start does not know what clock the last process had, and the ledger need not say:

@@ -3,9 +3,9 @@
 use crate::clock::{Moment, Now, Time};
 use crate::store::AccountKey;
 
-/// How long nothing is passed over under a clock that was set and that no answer has confirmed, in
-/// milliseconds.
-const DOUBT: i64 = 3_600_000;
+/// How long nothing is passed over under a clock that was set or contradicted, and that no answer
+/// has confirmed, in milliseconds: longer than any distance between two probes.
+const DOUBT: i64 = 7 * 3_600_000;
 
 /// How often accounts whose turn has not come are looked through for replaced slots, in
 /// milliseconds.
@@ -23,7 +23,7 @@ pub(super) struct Progress {
     /// Whether an open breaker may be probed before the time: after a start, a reload, or a clock
     /// that was set.
     pub(super) wants_half_open: bool,
-    /// Since when the clock is in doubt, because it was set.
+    /// Since when the clock is in doubt, because it was set, or last contradicted.
     pub(super) clock_doubted_since: Option<Now>,
     pub(super) last_turn: Option<Moment>,
     pub(super) last_claim: Option<Now>,

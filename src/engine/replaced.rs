@@ -48,6 +48,10 @@ impl ReplacedSlots<'_, '_> {
         }
         let ends = slots.iter().skip(1).copied().chain([by]).collect::<Vec<_>>();
         for (slot, end) in slots.into_iter().zip(ends) {
+            // Under a clock that was set back it may come again.
+            if tx.is_bought(account.key, slot)? {
+                continue;
+            }
             let why = "superseded by the next slot";
             tx.skip(account, Cause::Schedule, slot, end.since(slot), why, now)?;
             events.push(Event::Skipped { id: account.id.clone(), slot, why: why.to_owned() });

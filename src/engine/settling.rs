@@ -6,7 +6,7 @@
 
 use crate::account::AccountId;
 use crate::api::{ClassifiedResponse, ResponseKind};
-use crate::clock::Time;
+use crate::clock::{Now, Time};
 use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS, Breaker, Trouble};
@@ -45,8 +45,9 @@ pub(super) struct Settling<'a, 'store> {
 /// What a response means for the engine.
 pub(super) enum Meaning {
     Ok,
-    /// Our clock is off by so many seconds.
-    ClockContradicted(i64),
+    /// Our clock is off by so many seconds. What the answer is beside that counts where it says
+    /// nothing of our clock: `None` for numbers.
+    ClockContradicted(i64, Option<(Trouble, Option<i64>)>),
     /// The vendor asks for a pause of so many seconds.
     Throttled(Option<i64>),
     /// With the vendor's `Retry-After`, in seconds.
@@ -55,20 +56,22 @@ pub(super) enum Meaning {
 
 impl Meaning {
     pub(super) fn of(response: &ClassifiedResponse) -> Meaning {
-        match (&response.kind, response.clock_off) {
+        let trouble = match &response.kind {
             // Whatever the date says, a pause that is asked for is obeyed.
-            (ResponseKind::Throttled { retry_after }, _) => Meaning::Throttled(*retry_after),
-            (_, Some(seconds)) => Meaning::ClockContradicted(seconds),
-            (ResponseKind::Ok(..), None) => Meaning::Ok,
-            (ResponseKind::Broken { retry_after }, None) => {
-                Meaning::Trouble(Trouble::Broken, *retry_after)
-            }
-            (ResponseKind::Unreachable, None) => Meaning::Trouble(Trouble::Unreachable, None),
-            (ResponseKind::Unknown, None) => Meaning::Trouble(Trouble::Unknown, None),
-            (ResponseKind::Unusable(_), None) => Meaning::Trouble(Trouble::Unusable, None),
-            (ResponseKind::Unauthorised, None) => Meaning::Trouble(Trouble::Unauthorised, None),
-            (ResponseKind::Busy, None) => Meaning::Trouble(Trouble::Busy, None),
-            (ResponseKind::Refused, None) => Meaning::Trouble(Trouble::Refused, None),
+            ResponseKind::Throttled { retry_after } => return Meaning::Throttled(*retry_after),
+            ResponseKind::Ok(..) => None,
+            ResponseKind::Broken { retry_after } => Some((Trouble::Broken, *retry_after)),
+            ResponseKind::Unreachable => Some((Trouble::Unreachable, None)),
+            ResponseKind::Unknown => Some((Trouble::Unknown, None)),
+            ResponseKind::Unusable(_) => Some((Trouble::Unusable, None)),
+            ResponseKind::Unauthorised => Some((Trouble::Unauthorised, None)),
+            ResponseKind::Busy => Some((Trouble::Busy, None)),
+            ResponseKind::Refused => Some((Trouble::Refused, None)),
+        };
+        match (response.clock_off, trouble) {
+            (Some(seconds), trouble) => Meaning::ClockContradicted(seconds, trouble),
+            (None, None) => Meaning::Ok,
+            (None, Some((trouble, least))) => Meaning::Trouble(trouble, least),
         }
     }
 }
@@ -87,7 +90,10 @@ impl Settling<'_, '_> {
     /// Settles one call.
     pub(super) fn settle(&mut self, call: &CompletedCall) -> Result<(), StoreError> {
         let CompletedCall { claim, response, arrived, .. } = call;
-        if response.status.is_some() && response.clock_off.is_none() {
+        let is_confirmed = response.status.is_some() && response.clock_off.is_none();
+        // An answer that came before the clock was set says nothing of what it was set to.
+        let is_since = |set: Now| set.time() <= *arrived && *arrived <= self.now;
+        if is_confirmed && self.progress.clock_doubted_since.is_some_and(is_since) {
             self.progress.clock_doubted_since = None;
         }
         match claim.target() {
@@ -125,6 +131,11 @@ impl Settling<'_, '_> {
                 error: LEFT_PENDING.to_owned(),
             };
             self.fail(&mut account, &failed)?;
+            if self.config.retry.unknown == OnUnknown::Skip {
+                // Nor does an open breaker give back what is spent for good.
+                let state = AccountState::try_from(account.state)?;
+                change_before_trouble(self.tx, account.key, |_| state)?;
+            }
             self.tx.save(&account)?;
             self.events.push(settled(&account, line, refresh, &response, self.now));
         }
@@ -174,13 +185,13 @@ impl Settling<'_, '_> {
                 self.tx.save(account)?;
                 self.vendor_answered(line.refresh)
             }
-            Meaning::ClockContradicted(seconds) => {
+            Meaning::ClockContradicted(seconds, trouble) => {
                 let error = clock_reason(seconds);
                 // A server that caches one account's answer for ever says nothing of our clock.
                 let is_own = account.failure.first.is_some() || !self.may_be_vendors(account)?;
                 if is_own && self.breaker.as_open().is_none() {
-                    let trouble = Trouble::Clock;
-                    self.fail(account, &Failed { line, refresh, trouble, least: None, error })?;
+                    let (trouble, least) = trouble.unwrap_or((Trouble::Clock, None));
+                    self.fail(account, &Failed { line, refresh, trouble, least, error })?;
                     return self.tx.save(account);
                 }
                 account.failure.last = Some(refresh);
@@ -269,6 +280,9 @@ impl Settling<'_, '_> {
         trouble: Trouble,
         reason: String,
     ) -> Result<(), StoreError> {
+        if trouble == Trouble::Clock {
+            self.progress.clock_doubted_since = Some(self.now.into());
+        }
         let (open, is_new) = match &self.breaker {
             Breaker::Open(open) => (open.clone().troubled(trouble, reason), false),
             Breaker::Closed => {

@@ -148,7 +148,7 @@ impl Editing<'_, '_> {
             set_state(&mut account, back, window);
         } else if !has_same_schedule {
             let old = account.window(self.schedules, self.now)?;
-            self.note_replaced(&account, state, old)?;
+            let state = self.replace(&mut account, state, old)?;
             let edit = Edit {
                 old,
                 new: window,
@@ -173,7 +173,7 @@ impl Editing<'_, '_> {
     fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
         let state = AccountState::try_from(account.state)?;
-        self.note_replaced(account, state, window)?;
+        let state = self.replace(account, state, window)?;
         // A call that is on its way serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
             && !self.tx.is_in_flight(account.key)?
@@ -187,16 +187,20 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
-    /// Writes the lines of slots that were replaced unserved up to now.
-    fn note_replaced(
+    /// Where the open slot was replaced unserved by now, writes its lines; nothing was tried for
+    /// the one that is open instead.
+    fn replace(
         &mut self,
-        account: &Account,
+        account: &mut Account,
         state: AccountState,
         window: SlotWindow,
-    ) -> Result<(), StoreError> {
+    ) -> Result<AccountState, StoreError> {
         let Editing { tx, schedules, events, alive, now } = self;
         let replaced = ReplacedSlots { tx, schedules, events, alive: *alive, now: *now };
-        replaced.write(account, state, window).map(drop)
+        let Some(slot) = replaced.write(account, state, window)? else { return Ok(state) };
+        change_before_trouble(self.tx, account.key, |before| before.replace(slot))?;
+        account.failure = account.failure.replaced();
+        Ok(state.replace(slot))
     }
 
     fn window(&mut self, entry: &Watched) -> Result<SlotWindow, StoreError> {

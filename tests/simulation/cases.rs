@@ -199,6 +199,128 @@ fn a_clock_that_was_set_is_trusted_after_an_answer() {
 }
 
 #[test]
+fn an_answer_that_came_before_the_clock_was_set_does_not_confirm_it() {
+    for by in [7 * DAY, -7 * DAY] {
+        let mut bench = several(5, "0 6 * * *");
+        bench.pass_to(at("2026-01-20T06:00:00"));
+        let mut turned = bench.turn();
+        assert_eq!(turned.claims.len(), 4);
+        bench.answer(turned.claims.pop().expect("a claim"));
+        bench.pass_to(at("2026-01-20T06:00:01"));
+        bench.set_clock(by);
+        assert_eq!(bench.turn().claims.len(), 0, "{by}");
+        bench.answer(turned.claims.pop().expect("a claim"));
+        assert!(!bench.turn().claims.is_empty(), "{by}");
+    }
+}
+
+#[test]
+fn the_pace_under_a_clock_that_was_set_is_the_pace() {
+    let mut bench = weekly(EngineConfig { requests_per_minute: 60, ..config() });
+    bench.run(at("2026-01-05T07:00:00"));
+    bench.set_clock(300 * DAY);
+    bench.run(at("2026-01-05T07:00:10") + 300 * DAY);
+    bench.set_clock(-293 * DAY);
+    // Clamped, it is owed its latest slot.
+    let wake = bench.turn().wake.expect("a wake");
+    assert_eq!(wake, at("2026-01-05T07:00:11") * 1000);
+}
+
+#[test]
+fn a_clock_that_the_vendor_contradicts_passes_over_nothing() {
+    // By a clock that is days ahead, its slot is too late.
+    let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    for is_restarted in [false, true] {
+        let list = vec![watched("a", MONDAYS, "UTC"), watched("b", "0 * * * *", "UTC")];
+        let mut bench = Bench::new(list, never.clone(), at("2026-01-01T12:00:00"));
+        bench.date_error = Some(0);
+        bench.run(at("2026-01-08T18:00:00"));
+        bench.set_clock(5 * DAY);
+        bench.run(at("2026-01-08T18:00:00") + 5 * DAY + 3600);
+        if is_restarted {
+            bench.start();
+        }
+        bench.run(at("2026-01-09T10:00:00") + 5 * DAY);
+        bench.set_clock(-5 * DAY);
+        bench.run(at("2026-01-12T07:00:00"));
+        assert_eq!(bench.bought("2026-01-12T06:00:00"), 2, "{is_restarted}");
+    }
+}
+
+#[test]
+fn who_asks_is_heard_while_what_is_due_is_left_for_a_clock_that_is_confirmed() {
+    let mut bench = several(3, MONDAYS);
+    bench.config.catch_up = CatchUp::Never;
+    bench.watch();
+    bench.everybody = Kind::NotSent;
+    bench.set_clock(6 * DAY);
+    bench.turn();
+    for (requester, id) in ["a", "b"].into_iter().enumerate() {
+        bench.request(requester as u64, id);
+    }
+    for _ in 0..2 {
+        let turns = [bench.turn(), bench.turn()];
+        let mut claims: Vec<_> = turns.into_iter().flat_map(|turn| turn.claims).collect();
+        assert_eq!(claims.len(), 1);
+        bench.answer(claims.pop().expect("a claim"));
+    }
+}
+
+#[test]
+fn a_breaker_gives_nothing_back_that_was_another_clocks() {
+    let list = [("a", "0 6 * * *"), ("b", "0 6 * * *"), ("c", "0 8 * * *")];
+    let list = list.map(|(id, cron)| watched(id, cron, "UTC")).to_vec();
+    let mut bench = Bench::new(list, config(), at("2026-07-01T12:00:00"));
+    bench.run(at("2026-07-03T06:00:00"));
+    bench.everybody = Kind::NotSent;
+    bench.run(at("2026-07-03T06:00:20"));
+    bench.set_clock(-100 * DAY);
+    bench.run(at("2026-03-25T08:00:20"));
+    bench.everybody = Kind::Ok;
+    bench.run(at("2026-03-28T12:00:00"));
+    for day in ["2026-03-27", "2026-03-28"] {
+        let ok = format!(
+            "SELECT count(*) FROM refreshes WHERE outcome = 'ok' AND scheduled_utc LIKE '{day}%'"
+        );
+        assert_eq!(bench.number(&ok), 3, "{day}");
+    }
+}
+
+#[test]
+fn an_edit_tries_a_slot_anew_that_replaced_another() {
+    let list = vec![watched("a", "0 6 * * *", "UTC"), watched("b", "0 * * * *", "UTC")];
+    let mut bench = Bench::new(list, config(), at("2026-01-01T12:00:00"));
+    bench.run(at("2026-01-02T06:00:00"));
+    bench.answers.insert("a", Kind::NotSent);
+    bench.run(at("2026-01-02T20:00:00"));
+    // Down over the next slot, and edited meanwhile.
+    bench.pass_to(at("2026-01-03T06:10:00"));
+    bench.list[0] = watched("a", "0 23 * * *", "UTC");
+    bench.start();
+    bench.run(at("2026-01-03T06:14:00"));
+    let calls = "SELECT count(*) FROM refreshes
+                 WHERE account_id = 'a' AND scheduled_utc = '2026-01-03T06:00:00Z'";
+    assert!(bench.number(calls) >= 3, "{}", bench.number(calls));
+}
+
+#[test]
+fn a_slot_that_was_bought_is_not_superseded_when_a_clock_set_back_has_it_again() {
+    let budget = Some(Budget { refreshes: 20, per: Period::Month, manual: None });
+    let list = vec![watched("a", "0 6 * * *", "UTC")];
+    let mut bench =
+        Bench::new(list, EngineConfig { budget, ..config() }, at("2026-01-01T12:00:00"));
+    bench.run(at("2026-02-10T12:00:00"));
+    bench.set_clock(-25 * DAY);
+    for day in 1..15 {
+        bench.run(at("2026-01-16T12:00:00") + day * DAY);
+    }
+    let twice =
+        "SELECT count(*) FROM refreshes s JOIN refreshes o USING (account_id, scheduled_time)
+                 WHERE s.outcome = 'skipped' AND o.outcome = 'ok'";
+    assert_eq!(bench.number(twice), 0);
+}
+
+#[test]
 fn an_answer_that_could_not_be_committed_serves_no_later_slot() {
     let list = vec![watched("a", "0 6 * * *", "UTC")];
     let mut bench = Bench::new(list, config(), at("2026-01-01T05:00:00"));

@@ -244,6 +244,44 @@ fn what_is_unknown_and_not_repeated_stays_so_when_the_trouble_is_everybodys() {
 }
 
 #[test]
+fn what_a_crash_left_unknown_and_is_not_repeated_stays_so_when_the_breaker_opens() {
+    let retry = Retry { unknown: OnUnknown::Skip, ..config().retry };
+    let list = [("a", "0 6 * * MON"), ("b", "0 7 * * MON"), ("c", "0 7 * * MON")];
+    let list = list.map(|(id, cron)| watched(id, cron, "UTC")).to_vec();
+    let mut bench = Bench::new(list, EngineConfig { retry, ..config() }, at("2026-01-01T12:00:00"));
+    bench.run(at(SLOT));
+    bench.everybody = Kind::NotSent;
+    bench.run(at(SLOT) + 10);
+    bench.pass_to(at(SLOT) + 45);
+    assert_eq!(bench.turn().claims.len(), 1);
+    bench.start();
+    bench.run(at(SLOT) + HOUR + 10);
+    bench.everybody = Kind::Ok;
+    bench.run(at(SLOT) + 2 * HOUR);
+    assert_eq!(bench.bought("2026-01-05T07:00:00"), 2);
+    let calls = bench.ledger(4).into_iter().filter(|line| line.starts_with("a "));
+    let outcomes: Vec<_> = calls.map(|line| line.rsplit(' ').next().map(str::to_owned)).collect();
+    assert_eq!(outcomes, ["failed", "unknown"].map(|outcome| Some(outcome.to_owned())));
+}
+
+#[test]
+fn a_refusal_whose_date_is_wrong_is_a_refusal() {
+    // It failed before, while others did well: what its date says is not about our clock.
+    let mut bench = twelve(config());
+    bench.answers.insert("a", Kind::Refused(404));
+    bench.run(at("2026-01-07T12:00:00"));
+    bench.list.iter_mut().skip(1).for_each(|entry| entry.cron = "0 6 * * SUN".into());
+    bench.watch();
+    bench.run(at("2026-01-12T05:00:00"));
+    bench.date_error = Some(365 * DAY);
+    bench.run(at("2026-01-12T06:10:00"));
+    bench.date_error = Some(0);
+    bench.answers.clear();
+    bench.run(at("2026-01-12T07:10:00"));
+    assert_eq!(bench.bought("2026-01-12T06:00:00"), 1);
+}
+
+#[test]
 fn a_clock_that_the_vendor_contradicts_stops_everybody_until_it_is_right() {
     let mut bench = twelve(config());
     bench.date_error = Some(-2 * HOUR);
