@@ -446,7 +446,7 @@ impl<'a> Driver<'a> {
                 Kind::Cached => 7,
                 _ => 10 + self.random.next() % 1_000_000,
             };
-            self.oracle.hears(claim.refresh().0, Heard { kind, contradicts, count });
+            self.oracle.hears(claim.refresh().0, Heard { kind, contradicts, count, arrived: time });
             self.say(|| format!("{id} is answered: {kind:?}"));
             let told = self.sabotage.map_or(kind, |sabotage| sabotage.kind(kind));
             let date = date.filter(|_| self.sabotage != Some(Sabotage::DateUnheard));

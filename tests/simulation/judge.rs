@@ -70,6 +70,10 @@ impl Oracle {
                 format!("{spent} spent, {manual} of them for people: {budget:?}")
             })?;
         }
+        let in_flight = self.pending.len();
+        hold(in_flight < self.config.max_in_flight, Promise::Pace, || {
+            format!("{id} is asked beside {in_flight} others")
+        })?;
         if self.config.requests_per_minute > 0
             && let Some(last) = self.last_claim
         {

@@ -36,6 +36,8 @@ pub struct Heard {
     pub contradicts: bool,
     /// The number in it.
     pub count: u64,
+    /// When it came, in the world's milliseconds.
+    pub arrived: i64,
 }
 
 /// What was seen, and what follows from it.
@@ -66,6 +68,9 @@ pub struct Oracle {
     pub(super) throttled: i64,
     /// When the clock was set that no answer has confirmed yet, in the world's milliseconds.
     pub(super) unconfirmed: Option<i64>,
+    /// By how many seconds it was set since the last turn, and when last: what was undone before
+    /// anybody looked was never seen.
+    set: Option<(i64, i64)>,
     pub(super) last_claim: Option<i64>,
     /// When something was claimed, settled or skipped last, in the world's seconds.
     pub(super) active: i64,
@@ -108,6 +113,7 @@ impl Oracle {
             budget_excuse: NEVER,
             throttled: NEVER,
             unconfirmed: None,
+            set: None,
             last_claim: None,
             active: NEVER,
             in_trouble: NEVER,
@@ -130,6 +136,7 @@ impl Oracle {
         self.wishes.forget();
         // Only the machine's own clock knows that another was set, and a start has seen nothing.
         self.unconfirmed = None;
+        self.set = None;
         self.starts += 1;
         self.ledger.check_history(&mut self.seen, self.starts.is_multiple_of(STARTS))
     }
@@ -177,8 +184,10 @@ impl Oracle {
         self.up = Up { awake: self.up.awake.min(at.wall()), free: at.wall() };
         self.held = self.held.min(at.wall());
         self.budget_excuse = self.budget_excuse.min(at.world());
-        if by.abs() > HOUR + 1 && is_up {
-            self.unconfirmed = Some(at.world_ms);
+        self.trouble.set_back((-by).max(0));
+        if is_up {
+            let before = self.set.map_or(0, |(by, _)| by);
+            self.set = Some((before + by, at.world_ms));
         }
         for owed in self.owed.values_mut() {
             owed.clock_set(by < 0, at);
@@ -249,6 +258,9 @@ impl Oracle {
 
     /// A turn was committed.
     pub fn turned(&mut self, at: At) -> Result<(), Broken> {
+        if let Some((_, set)) = self.set.take().filter(|(by, _)| by.abs() > HOUR + 1) {
+            self.unconfirmed = Some(set);
+        }
         self.settle_lost(at)?;
         for (id, heard) in std::mem::take(&mut self.heard) {
             let line = self.read(id)?;
@@ -258,10 +270,6 @@ impl Oracle {
             }
         }
         self.read_lines(at)?;
-        let in_flight = self.pending.len();
-        hold(in_flight <= self.config.max_in_flight, Promise::Pace, || {
-            format!("{in_flight} in flight")
-        })?;
         if let Some(budget) = &self.config.budget {
             let period = budget.period(growthd::clock::Time(at.wall()));
             self.budget_excuse = match self.spent(at).0 >= budget.refreshes {
@@ -316,7 +324,8 @@ impl Oracle {
                 })?;
                 continue;
             }
-            let heard = Heard { kind: Kind::Lost, contradicts: false, count: 0 };
+            let heard =
+                Heard { kind: Kind::Lost, contradicts: false, count: 0, arrived: at.world_ms };
             self.settled(&line, heard, at)?;
         }
         Ok(())
@@ -350,22 +359,28 @@ impl Oracle {
         let nature = kind.nature();
         let name = self.name(line.account)?;
         let owed = name.as_ref().and_then(|name| self.owed.get_mut(name));
-        let was_well =
-            owed.as_ref().is_some_and(|owed| owed.is_active && owed.last_ok != Some(false));
+        let is_well =
+            |owed: &Owed| owed.is_active && owed.last_ok != Some(false) && owed.throttled.is_none();
+        let was_well = owed.as_deref().is_some_and(is_well);
         if let Some(owed) = owed {
             owed.in_flight = None;
             // An answer that contradicts the clock serves no slot, whatever its line says.
             let outcome = if contradicts && line.outcome == OK { FAILED } else { line.outcome };
-            owed.note(&Line { outcome, ..line.clone() });
+            owed.note(&Line { outcome, ..pending.line.clone() });
             owed.excuse = owed.excuse.max(at.world());
         }
         // Any answer of the vendor's that does not contradict the clock.
         let is_confirmed = kind.is_answer() && !contradicts;
-        if is_confirmed && self.unconfirmed.is_some_and(|set| pending.left >= set) {
+        if is_confirmed && self.unconfirmed.is_some_and(|set| heard.arrived >= set) {
             self.unconfirmed = None;
         }
         if nature == Nature::Served {
-            self.numbers(line, name.as_deref(), heard, at)?;
+            self.numbers(
+                &Line { slot: pending.line.slot, ..line.clone() },
+                name.as_deref(),
+                heard,
+                at,
+            )?;
         } else {
             self.in_trouble = at.world();
             self.came_to_nothing(&pending.line, name.as_deref(), kind, at);
@@ -374,7 +389,7 @@ impl Oracle {
         let account = name.as_deref().unwrap_or("somebody looked up");
         let end = End { account, kind, contradicts, left: pending.left, was_well };
         let was_perhaps = self.trouble.is_perhaps_shared();
-        if let Some((run, took_part)) = self.trouble.ended(&end, watched, failing, at.world()) {
+        if let Some((run, took_part)) = self.trouble.ended(&end, watched, failing, at.world_ms) {
             for id in took_part {
                 if let Some(owed) = self.owed.get_mut(&id) {
                     owed.is_as_before(run, &self.config, at);
@@ -474,10 +489,15 @@ impl Oracle {
             return;
         }
         // Since it began to fail, or since it was throttled before.
-        let is_surely_alone = owed.throttled.is_some_and(|oks| oks < self.oks);
-        let is_others = |(other, id): &(String, i64)| Some(other.as_str()) != name && *id > first;
-        let is_perhaps_alone = is_surely_alone || self.newest_oks.iter().any(is_others);
-        owed.throttled = Some(self.oks);
+        let is_others_since = |line: i64| {
+            let mut others =
+                self.newest_oks.iter().filter(|(other, _)| Some(other.as_str()) != name);
+            others.any(|(_, ok)| *ok > line)
+        };
+        let is_surely_alone = owed.throttled.is_some_and(|(_, last)| is_others_since(last));
+        let is_perhaps_alone =
+            owed.throttled.is_some_and(|(oks, _)| oks < self.oks) || is_others_since(first);
+        owed.throttled = Some((self.oks, line.id));
         if is_perhaps_alone && is_slot {
             let run = self.trouble.number;
             owed.failed(line.slot, kind, run, is_surely_alone, &self.config, at);

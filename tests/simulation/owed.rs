@@ -37,6 +37,8 @@ pub struct Failure {
     pub wall: i64,
     /// Whether the wait after it is for sure the account's alone.
     pub is_own: bool,
+    /// How many attempts were allowed then: what was given up stays so when more are.
+    allowed: u32,
 }
 
 /// When the process could begin to serve: by the machine's clock.
@@ -56,6 +58,8 @@ pub struct Owed {
     active_since: i64,
     /// Slots up to here were never owed under the schedule there is.
     pub since: i64,
+    /// The last slot that needs no call any more, if one does not.
+    last: Option<i64>,
     /// Slots of schedules there were that may be open.
     kept: BTreeSet<i64>,
     /// Whether one of them was open for sure when the schedule changed, and since when.
@@ -69,6 +73,8 @@ pub struct Owed {
     pub was_ever_ok: bool,
     /// When numbers were measured.
     measured: BTreeSet<i64>,
+    /// The newest of them, in the order of the refreshes.
+    newest: Option<i64>,
     /// What the ledger has of each slot.
     pub lines: BTreeMap<i64, i64>,
     /// The slots it ever had a line of.
@@ -78,8 +84,8 @@ pub struct Owed {
     pub failures: Vec<Failure>,
     /// Whether the last call that was settled was an ok; `None`: there was none.
     pub last_ok: Option<bool>,
-    /// How many oks there had been when its last call was throttled.
-    pub throttled: Option<u64>,
+    /// How many oks there had been when its last call was throttled, and that call's line.
+    pub throttled: Option<(u64, i64)>,
     /// The line of its first call in vain since its last ok.
     pub first_failure: Option<i64>,
     /// Whether its followers were 0, and the number in its last answer.
@@ -104,6 +110,7 @@ impl Owed {
             entry,
             active_since: at.wall(),
             since: at.wall(),
+            last: None,
             kept: BTreeSet::new(),
             must_keep: None,
             edit: None,
@@ -111,6 +118,7 @@ impl Owed {
             left_owed: None,
             was_ever_ok: !found.is_empty(),
             measured: found.iter().copied().collect(),
+            newest: found.last().copied(),
             lines: BTreeMap::new(),
             told: BTreeSet::new(),
             tried: None,
@@ -134,8 +142,17 @@ impl Owed {
 
     /// A number measured since shortly before the slot.
     pub fn is_fresh(&self, slot: i64, now: i64) -> bool {
-        let from = slot - self.entry.calendar.since_the_one_before(slot) / 10;
+        let from = self.fresh_from(slot);
         self.measured.range(from..=now.max(from)).next().is_some()
+    }
+
+    /// The same, by a clock that was not ahead then: the order of history is that of the refreshes.
+    fn is_surely_fresh(&self, slot: i64, now: i64) -> bool {
+        self.newest.is_some_and(|newest| self.fresh_from(slot) <= newest && newest <= now)
+    }
+
+    fn fresh_from(&self, slot: i64) -> i64 {
+        slot - self.entry.calendar.since_the_one_before(slot) / 10
     }
 
     /// Whether a slot's attempts are used up: surely, or else perhaps.
@@ -151,9 +168,10 @@ impl Owed {
         }
         let is_own = |failure: &&Failure| match surely {
             true => !trouble.was_perhaps_shared(failure.run),
-            // Whoever was failing before the run takes no part in it.
+            // Whoever was failing before the run takes no part in it, nor does a crash.
             false => {
-                !trouble.was_surely_shared(failure.run)
+                failure.kind == Kind::Lost
+                    || !trouble.was_surely_shared(failure.run)
                     || !trouble.began_well(self.entry.watched.id.as_str())
             }
         };
@@ -161,14 +179,16 @@ impl Owed {
         let own: Vec<&Failure> = self.failures.iter().filter(is_own).collect();
         let count =
             |nature: Nature| own.iter().filter(|failure| failure.kind.nature() == nature).count();
-        let (refused, paid) =
-            (count(Nature::Refused), count(Nature::Paid) + count(Nature::Unknown));
+        let refused = count(Nature::Refused);
+        let may_cost = |nature: Nature| matches!(nature, Nature::Paid | Nature::Unknown);
+        let paid = own.iter().filter(|failure| may_cost(failure.kind.nature()));
+        let is_spent = paid.zip(1..).any(|(failure, paid)| paid >= failure.allowed);
         let is_refused = match surely {
             true => refused >= 4,
             false => refused >= 1 && own.len() >= 4,
         };
         is_refused
-            || u32::try_from(paid).is_ok_and(|paid| paid >= config.retry.max_paid_attempts)
+            || is_spent
             || (config.retry.unknown == OnUnknown::Skip && self.failures.iter().any(is_unknown))
     }
 
@@ -209,8 +229,11 @@ impl Owed {
             let given_up = self.tried.filter(|slot| self.is_used_up(*slot, config, trouble, false));
             let given_up =
                 given_up.and_then(|slot| slot.or(self.failures.last().map(|end| end.wall)));
-            let is_over = latest > self.active_since
-                && (self.line(latest) == Some(SKIPPED) || self.may_be_too_late(latest, config, up));
+            let has_come = latest > self.active_since || self.left_open == Some(latest);
+            let is_over = has_come
+                && (self.line(latest) == Some(SKIPPED)
+                    || (self.amnesty && self.told.contains(&latest))
+                    || self.may_be_too_late(latest, config, up));
             let debt = match given_up {
                 Some(slot) if latest <= slot.max(self.since) => None,
                 Some(_) => Some(Debt { slot: Some(latest), since: latest, is_edit: false }),
@@ -226,8 +249,9 @@ impl Owed {
             matches!(self.line(slot), Some(OK | SKIPPED))
                 || self.is_fresh(slot, now)
                 || self.is_used_up(Some(slot), config, trouble, false)
-                || (self.tried != Some(Some(slot)) && self.may_be_too_late(slot, config, up))
+                || (!self.was_surely_tried(slot) && self.may_be_too_late(slot, config, up))
                 || (self.amnesty && self.told.contains(&slot))
+                || self.last.is_some_and(|last| slot <= last)
         };
         if latest > self.since {
             let debt = Debt { slot: Some(latest), since: latest, is_edit: false };
@@ -241,6 +265,12 @@ impl Owed {
             || self.tried.is_some()
             || self.line(latest).is_some();
         (!is_over).then_some(Debt { slot: Some(latest), since: by, is_edit: true })
+    }
+
+    /// Whether the last call for the slot failed and was about it: an answer that contradicts the
+    /// clock serves none.
+    fn was_surely_tried(&self, slot: i64) -> bool {
+        self.tried == Some(Some(slot)) && self.failures.last().is_some_and(|failure| failure.is_own)
     }
 
     /// Why a call for this slot is not owed.
@@ -281,7 +311,7 @@ impl Owed {
         if self.line(slot) == Some(OK) {
             return Some((UNNEEDED, "it was bought"));
         }
-        if self.is_fresh(slot, now) && !is_kept && !self.amnesty {
+        if self.is_surely_fresh(slot, now) && !is_kept && !self.amnesty {
             return Some((UNNEEDED, "a number was measured just before, or since"));
         }
         if self.amnesty {
@@ -299,17 +329,22 @@ impl Owed {
         if let Some(slot) = line.slot {
             self.lines.insert(slot, line.outcome);
             self.told.insert(slot);
+            if matches!(line.outcome, OK | SKIPPED) && self.is_active {
+                self.last = self.last.max(Some(slot));
+            }
         }
     }
 
     /// Numbers came, measured or not.
     pub fn served(&mut self, measured: Option<i64>, at: At) {
         self.measured.extend(measured);
+        self.newest = measured.or(self.newest);
         if !self.was_ever_ok {
             // What came while the baseline was owed was the baseline's.
             self.checked = self.checked.max(at.wall());
         }
         self.was_ever_ok = true;
+        self.last = self.last.max(Some(self.entry.calendar.at_or_before(at.wall())));
         self.failures.clear();
         self.tried = None;
         self.kept.clear();
@@ -338,8 +373,9 @@ impl Owed {
             self.failures.clear();
             self.tried = Some(slot);
         }
-        self.failures.push(Failure { kind, run, at: at.world(), wall: at.wall(), is_own });
         let retry = &config.retry;
+        let allowed = retry.max_paid_attempts;
+        self.failures.push(Failure { kind, run, at: at.world(), wall: at.wall(), is_own, allowed });
         let doubled = retry.first_delay.saturating_mul(1 << self.failures.len().min(30));
         let refused = self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused);
         let longest = match kind.nature() {
@@ -355,8 +391,13 @@ impl Owed {
     /// unknown stays so where it is not repeated.
     pub fn is_as_before(&mut self, run: u64, config: &EngineConfig, at: At) {
         let stays = |failure: &Failure| {
-            let is_unknown = failure.kind.nature() == Nature::Unknown;
-            failure.run != run || (is_unknown && config.retry.unknown == OnUnknown::Skip)
+            let stays = match (failure.kind, failure.kind.nature()) {
+                // They count neither way.
+                (Kind::Lost, _) | (_, Nature::Throttled) => true,
+                (_, Nature::Unknown) => config.retry.unknown == OnUnknown::Skip,
+                _ => false,
+            };
+            failure.run != run || stays
         };
         let count = self.failures.len();
         self.failures.retain(stays);
@@ -410,6 +451,7 @@ impl Owed {
                 self.kept.extend(self.open_names(&old, now));
                 self.kept.extend(self.tried.flatten());
                 self.must_keep = must.and_then(|debt| debt.slot);
+                self.last = None;
                 self.since = now;
                 self.checked = now;
                 self.edit = match must {
@@ -425,21 +467,32 @@ impl Owed {
                 self.checked = now;
                 let latest = self.entry.calendar.at_or_before(now);
                 self.must_keep = self.left_owed.filter(|slot| *slot == latest && !has_moved);
+                self.last = Some(self.must_keep.map_or(latest, |slot| slot - 1));
                 if let Some(slot) = self.must_keep {
                     self.lines.remove(&slot);
                 }
                 self.edit = None;
+                // A disabled or removed account is not failing.
+                self.throttled = None;
                 self.excuse = self.excuse.max(at.world());
                 self.is_edited = true;
             }
             (true, false) => {
-                is_settled = must.and_then(|debt| debt.slot).filter(|slot| *slot == latest);
+                // Whether a slot has taken the place of the baseline is told at its call.
+                is_settled = must
+                    .and_then(|debt| debt.slot)
+                    .filter(|slot| *slot == latest && self.was_ever_ok);
                 self.left_open = open;
                 self.left_owed = is_settled;
                 self.kept.extend(open);
                 self.kept.extend(self.tried.flatten());
                 self.must_keep = None;
                 self.edit = None;
+                if has_moved {
+                    self.since = now;
+                    self.checked = now;
+                    self.is_edited = true;
+                }
             }
             _ => {}
         }
@@ -455,7 +508,16 @@ impl Owed {
         if is_back {
             self.amnesty = true;
             self.active_since = self.active_since.min(at.wall());
-            self.since = self.since.min(at.wall());
+            // A last slot that is later than the next one is another clock's: where it is clamped
+            // to, nothing before now need be owed. A smaller step changes nothing.
+            let next = self.entry.calendar.after(at.wall());
+            if self.last.is_some_and(|last| last > next) {
+                self.last = None;
+                self.since = at.wall();
+            }
+            if !self.was_ever_ok {
+                self.since = self.since.min(at.wall());
+            }
             self.kept.extend(self.tried.flatten());
             // What was passed over in another clock's time comes again.
             self.lines.retain(|slot, outcome| *slot <= at.wall() || *outcome <= OK);

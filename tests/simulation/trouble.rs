@@ -43,6 +43,8 @@ struct Run {
     perhaps: Option<i64>,
     /// Whether asking may have cost something.
     is_costly: bool,
+    /// By how much the clock was set back since: waits go by it.
+    set_back: i64,
 }
 
 /// The trouble there is, and the trouble there was.
@@ -83,7 +85,13 @@ impl Trouble {
     pub fn probe_by(&self) -> Option<i64> {
         let (_, since) = (self.run.perhaps?, self.run.since?);
         let most = if self.run.is_costly { 6 * HOUR } else { HOUR };
-        Some(self.run.last + most.min(7 * (self.run.last - since) + 150))
+        let wait = most.min(7 * (self.run.last - since) + 150);
+        Some(self.run.last + wait + self.run.set_back.min(wait))
+    }
+
+    /// The clock was set back by so many seconds: a wait that is left of it is no shorter.
+    pub fn set_back(&mut self, seconds: i64) {
+        self.run.set_back += seconds;
     }
 
     /// Somebody did what may force a probe.
@@ -94,7 +102,7 @@ impl Trouble {
         }
     }
 
-    /// A call came to its end at `time`, in seconds; `watched` accounts there are to ask, of
+    /// A call came to its end at `ended`, in milliseconds; `watched` accounts there are to ask, of
     /// whom so many were `failing` already. Answers the run that is over, if it was surely
     /// everybody's, and who took part in it for sure.
     pub fn ended(
@@ -102,7 +110,7 @@ impl Trouble {
         end: &End<'_>,
         watched: usize,
         failing: usize,
-        time: i64,
+        ended: i64,
     ) -> Option<(u64, BTreeSet<String>)> {
         let nature = end.kind.nature();
         if nature == Nature::Throttled && !end.contradicts {
@@ -121,6 +129,7 @@ impl Trouble {
             return over;
         }
         let run = &mut self.run;
+        let time = ended.div_euclid(1000);
         run.since.get_or_insert(time);
         run.last = run.last.max(time);
         run.is_costly |= end.contradicts || matches!(nature, Nature::Paid | Nature::Unknown);
@@ -129,17 +138,17 @@ impl Trouble {
         if end.was_well && end.kind != Kind::Lost {
             run.well_before.insert(end.account.to_owned());
         }
-        let everybody = watched <= run.well_before.len() && failing == 0;
+        let everybody = watched.max(1) <= run.well_before.len() && failing == 0;
         let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
         if run.well_before.len() >= MANY || everybody || is_contradicted {
-            run.sure.get_or_insert(time * 1000);
+            run.sure.get_or_insert(ended);
             self.sure.insert(self.number);
         }
         if run.sure.is_some()
             || end.contradicts
             || run.all.len() >= MANY.min(watched.saturating_sub(failing)).max(1)
         {
-            run.perhaps.get_or_insert(time * 1000);
+            run.perhaps.get_or_insert(ended);
             self.perhaps.insert(self.number);
         }
         None
