@@ -152,7 +152,10 @@ impl Page<'_> {
                 false => writeln!(out, "no account{} is watched", self.selection),
             }?);
         }
-        let (up, mut down) = (winners(growths), losers(growths));
+        let (unchanged, up): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) = winners(growths)
+            .into_iter()
+            .partition(|growth| growth.gained == Some(0) && !growth.is_rough());
+        let mut down = losers(growths);
         down.reverse();
         writeln!(out, "Followers gained {}{}", self.period, self.selection)?;
         say_unfinished(&self.period, out)?;
@@ -165,6 +168,9 @@ impl Page<'_> {
                 };
                 write!(out, "\n{title}{of}\n{}", self.table(shown)?)?;
             }
+        }
+        if !unchanged.is_empty() {
+            writeln!(out, "\n{} unchanged: {}", unchanged.len(), names(&unchanged))?;
         }
         self.print_silent(growths, out)
     }

@@ -153,6 +153,8 @@ fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_ste
     ] {
         let Some(told) = told(&past, now, typed) else { return };
         assert!(told.contains(unfinished) && !told.contains(before), "{told}");
+        // Three gained nothing, which is no growth.
+        assert!(!told.contains("+0.00%"), "{told}");
         let Some(whole) = self::told(&past, now, &typed.replace("03", "02")) else { return };
         assert!(!whole.contains("not over") && whole.contains(before), "{whole}");
     }
