@@ -83,7 +83,7 @@ fn an_unknown_name_is_told_with_the_nearest() {
         ("guro", "there is no account guro; did you mean guru?"),
         ("Fitnes Guru", "there is no account Fitnes Guru; did you mean Fitness Guru 🏋?"),
         ("zzz", "there is no account zzz; `growthd status` lists them"),
-        ("", "there is no account ; `growthd status` lists them"),
+        ("", "no account is named; `growthd status` lists them"),
         ("\u{1b}[2J", "there is no account \u{fffd}[2J; `growthd status` lists them"),
     ] {
         assert_eq!(past.refused(&["history", name]), (Some(2), format!("growthd: {nearest}\n")));

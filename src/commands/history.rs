@@ -11,8 +11,8 @@ use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_j
 use crate::config::Config;
 use crate::period::Period;
 use crate::printable::Printable;
-use crate::report::{Cell, Chart, Csv, Grouped, In, Signed, Table, terminal};
-use crate::store::{AccountRef, Change, Gap, Named, Point, ReadTx};
+use crate::report::{Cell, Chart, Csv, Grouped, Signed, Table, TimeUntil, terminal};
+use crate::store::{AccountRef, Change, Gap, Point};
 
 /// Everything that is told.
 struct History {
@@ -32,7 +32,7 @@ pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
-    let account = find(&look, &args.account)?;
+    let account = look.named(&args.account)??;
     let period = period(&look, args.period.wanted(), now)?;
     // A length of time goes back from the account's newest measurement.
     let newest = look.last_measured_time(account.key)?.unwrap_or(now);
@@ -55,22 +55,6 @@ pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError
         }
     }
     Ok(Done::Well)
-}
-
-fn find(look: &ReadTx<'_>, name: &str) -> Result<AccountRef, CommandError> {
-    let shown = Printable(name);
-    Err(CommandError::Usage(match look.named(name)? {
-        Named::One(account) => return Ok(account),
-        Named::Several(ids) => {
-            format!("{shown} names {} accounts; say which by its id: {}", ids.len(), ids.join(", "))
-        }
-        Named::Nobody(Some(nearest)) => {
-            format!("there is no account {shown}; did you mean {}?", Printable(&nearest))
-        }
-        Named::Nobody(None) => {
-            format!("there is no account {shown}; `growthd status` lists them")
-        }
-    }))
 }
 
 const COLUMNS: [&str; 23] = [
@@ -220,7 +204,7 @@ impl History {
 
     fn nothing(&self) -> String {
         let next = match self.account.next_due {
-            Some(time) => format!("the next refresh is {}", In { time, now: self.now }),
+            Some(time) => format!("the next refresh is {}", TimeUntil { time, now: self.now }),
             None => "it is not watched".to_owned(),
         };
         match self.period {

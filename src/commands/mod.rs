@@ -44,7 +44,7 @@ use crate::log_queue;
 use crate::period::InvalidPeriod;
 use crate::printable::Printable;
 use crate::selection::Unselectable;
-use crate::store::{Creation, Reader, SCHEMA_VERSION, Store, StoreError};
+use crate::store::{Creation, Reader, SCHEMA_VERSION, Store, StoreError, UnknownName};
 
 pub use run::hear_hangups;
 
@@ -106,6 +106,9 @@ pub enum CommandError {
     /// It names a period that is none.
     #[error(transparent)]
     Period(#[from] InvalidPeriod),
+    /// It names no account, or several.
+    #[error(transparent)]
+    Name(#[from] UnknownName),
     /// It names a tag or a platform that no account has.
     #[error(transparent)]
     Selection(#[from] Unselectable),
@@ -136,6 +139,7 @@ impl CommandError {
             | CommandError::Problems(_)
             | CommandError::Demo(DemoError::Taken(_))
             | CommandError::Period(_)
+            | CommandError::Name(_)
             | CommandError::Selection(_) => USAGE,
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,

@@ -10,7 +10,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::check;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
-use crate::report::{Column, In, MOST_USE, Shape, narrowed, terminal};
+use crate::report::{Column, MOST_USE, Shape, TimeUntil, narrowed, terminal};
 use crate::schedule::{ScheduleCache, spread_offset};
 use crate::store::{AccountStatus, Extent, Reader};
 
@@ -61,7 +61,7 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
             account.id.to_string(),
             label.to_owned(),
             first.to_string(),
-            In { time: first, now }.to_string(),
+            TimeUntil { time: first, now }.to_string(),
             why(account).to_owned(),
             runs.get(1).map(ToString::to_string).unwrap_or_default(),
         ];

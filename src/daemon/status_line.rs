@@ -10,7 +10,7 @@ use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::printable::Printable;
-use crate::report::{Grouped, In, counted};
+use crate::report::{Grouped, TimeUntil, counted};
 use crate::store::{Overview, Reader, StoreError, disk_trouble};
 
 /// The shortest time between two lines, and the longest: "in 3 h" ages without an event.
@@ -97,7 +97,7 @@ impl fmt::Display for StatusLine {
             f.write_str("the last edit of the configuration was refused; ")?;
         }
         if let Some(open) = &self.breaker {
-            let probe = In { time: open.next_probe(now), now };
+            let probe = TimeUntil { time: open.next_probe(now), now };
             write!(f, "vendor in trouble: {}, next probe {probe}; ", Printable(&open.reason))?;
         }
         let Overview { watched, next_due, overdue, failing, .. } = self.overview;
@@ -105,7 +105,7 @@ impl fmt::Display for StatusLine {
         if let Some(time) = next_due
             && self.breaker.is_none()
         {
-            write!(f, ", next {}", In { time, now })?;
+            write!(f, ", next {}", TimeUntil { time, now })?;
         }
         for (count, word) in [(overdue, "overdue"), (failing, "failing")] {
             if count > 0 {

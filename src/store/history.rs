@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row};
 
 use crate::clock::Time;
+use crate::printable::Printable;
 use crate::selection::nearest;
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, schema};
@@ -22,14 +23,23 @@ pub struct AccountRef {
     pub next_due: Option<Time>,
 }
 
-/// Whom a name means.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Named {
-    One(AccountRef),
-    /// Several, by their ids.
-    Several(Vec<String>),
-    /// Nobody; the nearest name there is.
-    Nobody(Option<String>),
+/// Why a name means no account.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum UnknownName {
+    #[error("no account is named; `growthd status` lists them")]
+    Empty,
+    #[error("{} names {} accounts; say which by its id: {}", Printable(name), ids.len(), ids.join(", "))]
+    Ambiguous { name: String, ids: Vec<String> },
+    /// With the nearest name there is.
+    #[error("there is no account {}; {}", Printable(name), advice(nearest.as_deref()))]
+    Nobody { name: String, nearest: Option<String> },
+}
+
+fn advice(nearest: Option<&str>) -> String {
+    match nearest {
+        Some(nearest) => format!("did you mean {}?", Printable(nearest)),
+        None => "`growthd status` lists them".to_owned(),
+    }
 }
 
 /// A count, against what was measured before it.
@@ -106,7 +116,10 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
 impl ReadTx<'_> {
     /// The account that `name` means: its id, else its label, else its username (with or without
     /// an `@`), else one that it had before.
-    pub fn named(&self, name: &str) -> Result<Named, StoreError> {
+    pub fn named(&self, name: &str) -> Result<Result<AccountRef, UnknownName>, StoreError> {
+        if name.is_empty() {
+            return Ok(Err(UnknownName::Empty));
+        }
         let handle = name.strip_prefix('@').unwrap_or(name);
         let by_id = self
             .tx
@@ -117,7 +130,7 @@ impl ReadTx<'_> {
             )
             .optional()?;
         if let Some(found) = by_id {
-            return Ok(Named::One(found));
+            return Ok(Ok(found));
         }
         for (is_meant, text) in
             [("a.label = ?1", name), ("p.username = ?1", handle), (FORMER, handle)]
@@ -126,13 +139,16 @@ impl ReadTx<'_> {
             let sql = schema::question(&sql);
             let mut found: Vec<AccountRef> =
                 self.tx.prepare(&sql)?.query_map([text], subject)?.collect::<Result<_, _>>()?;
-            match found.len() {
-                0 => {}
-                1 => return Ok(found.pop().map_or(Named::Nobody(None), Named::One)),
-                _ => return Ok(Named::Several(found.into_iter().map(|found| found.id).collect())),
+            match (found.pop(), found.is_empty()) {
+                (None, _) => {}
+                (Some(only), true) => return Ok(Ok(only)),
+                (Some(last), false) => {
+                    let ids = found.into_iter().chain([last]).map(|found| found.id).collect();
+                    return Ok(Err(UnknownName::Ambiguous { name: name.to_owned(), ids }));
+                }
             }
         }
-        Ok(Named::Nobody(self.nearest(handle)?))
+        Ok(Err(UnknownName::Nobody { name: name.to_owned(), nearest: self.nearest(handle)? }))
     }
 
     /// The id, label or username that is written most like `name`, if any is.

@@ -69,7 +69,7 @@ pub struct DailySpend {
 
 impl ReadTx<'_> {
     /// Every selected account ever watched, in the order they were added.
-    pub fn portraits(&self, selection: &Selection) -> Result<Vec<ReportAccount>, StoreError> {
+    pub fn report_accounts(&self, selection: &Selection) -> Result<Vec<ReportAccount>, StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::question(
             "SELECT a.account, a.account_id, a.label, a.tags, p.platform, p.username, p.display_name,
                     p.profile_url, coalesce(p.is_verified, 0), a.removed_time IS NOT NULL, a.interval,
@@ -115,7 +115,7 @@ impl ReadTx<'_> {
     }
 
     /// Hands over the numbers of every snapshot of theirs, account by account in the order of
-    /// [`ReadTx::portraits`], and each account's in the order of its refreshes.
+    /// [`ReadTx::report_accounts`], and each account's in the order of its refreshes.
     pub fn each_reading(
         &self,
         selection: &Selection,

@@ -99,7 +99,7 @@ fn text_of_the_vendor_is_text_and_numbers_are_right() {
     let output = growthd(world.folder(), &["report"]);
     assert!(output.status.success(), "{output:?}");
     let page = page(world.folder());
-    assert_eq!(page.matches("<script").count(), 2, "the script and the island");
+    assert_eq!(page.matches("<script").count(), 2, "the script and the charts' data");
     assert!(!page.contains("owned'</script>") && !page.contains('\u{202e}'));
     assert!(page.contains("&#60;/script&#62;&#60;script&#62;document.title=&#39;owned&#39;"));
     // Weekly steps of 100: 30 days are 4 2/7 of them.

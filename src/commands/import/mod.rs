@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::measurement::Measurement;
 use crate::printable::Printable;
 use crate::report::counted;
-use crate::store::{AccountKey, AccountRef, Creation, Named, ReadTx, Store, StoreError};
+use crate::store::{AccountKey, AccountRef, Creation, ReadTx, Store, StoreError};
 
 use cells::{count, instant};
 use columns::{COUNTS, Columns, delimiter};
@@ -119,21 +119,6 @@ fn line_at(text: &str, byte: u64) -> usize {
     1 + before.iter().chain(between).filter(|byte| **byte == b'\n').count()
 }
 
-/// The account that a name means, or why it means none.
-fn find(look: &ReadTx<'_>, name: &str) -> Result<Result<AccountRef, String>, StoreError> {
-    let shown = Printable(name);
-    Ok(match look.named(name)? {
-        Named::One(account) => Ok(account),
-        Named::Several(ids) => Err(format!("{shown} names several accounts: {}", ids.join(", "))),
-        Named::Nobody(_) if name.is_empty() => Err("it names no account".to_owned()),
-        Named::Nobody(None) => Err(format!("there is no account {shown}")),
-        Named::Nobody(Some(nearest)) => {
-            let nearest = Printable(&nearest);
-            Err(format!("there is no account {shown}; did you mean {nearest}?"))
-        }
-    })
-}
-
 impl Import {
     fn say(&self, what: &str, out: &mut impl Write) -> io::Result<()> {
         let mut snapshots = 0;
@@ -191,7 +176,7 @@ impl Import {
         if let Some(known) = self.names.get(name) {
             return Ok(known.clone());
         }
-        let found = match find(look, name)? {
+        let found = match look.named(name)? {
             Ok(account) => {
                 let (key, first) = (account.key, look.first_snapshot(account.key)?);
                 let rows = Vec::new();
@@ -199,7 +184,7 @@ impl Import {
                 self.series.entry(key.0).or_insert(series);
                 Ok(key)
             }
-            Err(why) => Err(why),
+            Err(why) => Err(why.to_string()),
         };
         self.names.insert(name.to_owned(), found.clone());
         Ok(found)

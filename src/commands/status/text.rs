@@ -6,7 +6,7 @@ use super::reason::Verdict;
 use super::{Daemon, LISTED, Scope, Status};
 use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
-use crate::report::{Ago, Column, Grouped, In, MOST_USE, Shape, Table, narrowed};
+use crate::report::{Column, Grouped, MOST_USE, Shape, Table, TimeAgo, TimeUntil, narrowed};
 use crate::store::{AccountStatus, BudgetUse, SCHEMA_VERSION, Totals};
 
 impl Status<'_> {
@@ -53,15 +53,15 @@ impl Status<'_> {
             ),
         )?;
         let last = self.totals.last_snapshot;
-        let last = last.map(|time| format!(", the last {}", Ago { time, now: self.now }));
+        let last = last.map(|time| format!(", the last {}", TimeAgo { time, now: self.now }));
         entry(out, "snapshots", format_args!("{snapshots}{}", last.unwrap_or_default()))?;
         let next = self.totals.next_due.map_or("nothing is due".to_owned(), |time| {
-            format!("{time} ({})", In { time, now: self.now })
+            format!("{time} ({})", TimeUntil { time, now: self.now })
         });
         entry(out, "next", next)?;
         entry(out, "budget", self.budget_line())?;
         let backup = self.backup.map_or("none is known".to_owned(), |backup| {
-            Ago { time: backup.time, now: self.now }.to_string()
+            TimeAgo { time: backup.time, now: self.now }.to_string()
         });
         entry(out, "backup", backup)?;
         if let Some(wait) = &self.wait {
@@ -78,7 +78,7 @@ impl Status<'_> {
         self.print_attention(out)?;
         for account in self.retrying() {
             let error = account.last_error.as_deref().unwrap_or_default();
-            let next = account.next_due.map(|time| In { time, now: self.now }.to_string());
+            let next = account.next_due.map(|time| TimeUntil { time, now: self.now }.to_string());
             let next = next.unwrap_or_default();
             entry(out, "retrying", format_args!("{} {next}: {}", name(account), Printable(error)))?;
         }
@@ -113,7 +113,7 @@ impl Status<'_> {
                     "open since {}: {}; the next probe is {}{}",
                     breaker.since,
                     Printable(&breaker.reason),
-                    In { time: breaker.next_probe(self.now), now: self.now },
+                    TimeUntil { time: breaker.next_probe(self.now), now: self.now },
                     if breaker.is_about_to_tell() { ", and will tell" } else { "" }
                 ),
             )?;
@@ -140,8 +140,8 @@ impl Status<'_> {
     }
 
     fn table(&self) -> Table {
-        let ago = |time| Ago { time, now: self.now }.to_string();
-        let next = |time| In { time, now: self.now }.to_string();
+        let ago = |time| TimeAgo { time, now: self.now }.to_string();
+        let next = |time| TimeUntil { time, now: self.now }.to_string();
         let label = |account: &AccountStatus| {
             let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or("-");
             Printable(label).to_string()

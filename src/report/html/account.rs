@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use crate::clock::Time;
 use crate::printable::Printable;
+use crate::report::html::chart_data::stride;
 use crate::report::html::entry::{Anchor, Entry};
 use crate::report::html::event::{Event, Kind};
 use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, Signed, tone};
-use crate::report::html::island::stride;
 use crate::report::html::page::Page;
 use crate::report::html::series::Metric;
 use crate::report::html::sparkline::Sparkline;
-use crate::report::{Grouped, In, counted};
+use crate::report::{Grouped, TimeUntil, counted};
 use crate::store::Reading;
 
 /// An account, at its place in the page's order.
@@ -62,12 +62,12 @@ impl<'a> Account<'a> {
     }
 
     pub fn handle(&self) -> Option<Printable<'a>> {
-        self.entry.portrait.username.as_deref().map(Printable)
+        self.entry.account.username.as_deref().map(Printable)
     }
 
     /// The platform; of an account never measured the id.
     pub fn platform(&self) -> String {
-        match self.entry.portrait.platform.as_deref() {
+        match self.entry.account.platform.as_deref() {
             Some("tiktok") => "TikTok".to_owned(),
             Some("youtube") => "YouTube".to_owned(),
             Some(other) => Printable(other).to_string(),
@@ -109,7 +109,7 @@ impl<'a> Account<'a> {
     }
 
     pub fn measured(&self) -> Cell {
-        let last = self.entry.portrait.last;
+        let last = self.entry.account.last;
         let cell = Cell::new(last, |last| last.0.to_string(), |&last| Date(last).to_string());
         if last.is_none() { Cell { text: "never".to_owned(), ..cell } } else { cell }
     }
@@ -141,22 +141,22 @@ impl<'a> Account<'a> {
 
     pub fn facts(&self) -> Vec<Fact> {
         let mut facts: Vec<(&str, Option<String>)> = Vec::new();
-        let portrait = &self.entry.portrait;
-        facts.push(("Videos", portrait.videos.map(|videos| Grouped(videos).to_string())));
-        facts.push(("Views a video", portrait.avg_views.map(Rate::whole)));
-        facts.push(("Measured", portrait.last.map(|last| format!("{} UTC", Minute(last)))));
+        let account = &self.entry.account;
+        facts.push(("Videos", account.videos.map(|videos| Grouped(videos).to_string())));
+        facts.push(("Views a video", account.avg_views.map(Rate::whole)));
+        facts.push(("Measured", account.last.map(|last| format!("{} UTC", Minute(last)))));
         // How refreshing goes is the operator's alone.
         if self.page.is_operators() {
             let next = self.entry.status.as_ref().and_then(|status| status.next_due);
-            let next = next.map(|time| In { time, now: self.page.now }.to_string());
+            let next = next.map(|time| TimeUntil { time, now: self.page.now }.to_string());
             facts.push(("Next", next));
             facts.push(("State", Some(self.entry.state(self.page.now).to_owned())));
         }
-        facts.push(("Verified", portrait.is_verified.then(|| "yes".to_owned())));
+        facts.push(("Verified", account.is_verified.then(|| "yes".to_owned())));
         facts.push(("Account id", self.entry.id().map(ToString::to_string)));
         let known = facts.into_iter().filter_map(|(name, value)| Some((name, value?)));
         let known = known.map(|(name, value)| Fact { name, value, link: None });
-        let profile = portrait.profile_url.as_deref().and_then(link).map(|(host, url)| Fact {
+        let profile = account.profile_url.as_deref().and_then(link).map(|(host, url)| Fact {
             name: "Profile",
             value: host,
             link: Some(url),
@@ -189,7 +189,7 @@ impl<'a> Account<'a> {
         let is_suspect = series.readings().iter().any(|reading| reading.is_suspect);
         let has_gaps = Metric::ALL
             .iter()
-            .any(|&metric| !series.breaks(metric, self.entry.portrait.interval).is_empty());
+            .any(|&metric| !series.breaks(metric, self.entry.account.interval).is_empty());
         let stride = stride(series.readings().len());
         let key = [
             has_gaps.then(|| "Shaded: nothing was measured.".to_owned()),

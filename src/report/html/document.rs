@@ -11,9 +11,9 @@ use crate::clock::Time;
 use crate::printable::Printable;
 use crate::report::counted;
 use crate::report::html::account::Account;
+use crate::report::html::chart_data::{chart_data, sums};
 use crate::report::html::edition::Edition;
 use crate::report::html::figure::Minute;
-use crate::report::html::island::{island, sums};
 use crate::report::html::overview::{self, Credits, Movers, Notice, Tile, Troubled};
 use crate::report::html::page::Page;
 
@@ -63,7 +63,7 @@ struct Document<'a> {
     attention: Vec<Troubled<'a>>,
     more_attention: String,
     spending: Vec<Credits>,
-    islands: Vec<String>,
+    chart_data: Vec<String>,
 }
 
 impl Page {
@@ -88,9 +88,9 @@ impl Page {
             Edition::Operator => overview::spending(self),
             Edition::Client => Vec::new(),
         };
-        let islands = self.entries.iter().map(island).chain(self.former.iter().map(sums));
-        let islands = islands.collect::<Result<_, _>>()?;
-        let measured = self.entries.iter().filter_map(|entry| entry.portrait.last);
+        let chart_data = self.entries.iter().map(chart_data).chain(self.former.iter().map(sums));
+        let chart_data = chart_data.collect::<Result<_, _>>()?;
+        let measured = self.entries.iter().filter_map(|entry| entry.account.last);
         let document = Document {
             page: self,
             is_operators: self.is_operators(),
@@ -112,7 +112,7 @@ impl Page {
             attention,
             more_attention,
             spending,
-            islands,
+            chart_data,
         };
         document.write_into(out)
     }

@@ -26,7 +26,7 @@ pub(super) struct History {
 #[derive(Debug)]
 pub(super) struct Entry {
     edition: Edition,
-    pub portrait: ReportAccount,
+    pub account: ReportAccount,
     /// `None` once it is off the list.
     pub status: Option<AccountStatus>,
     pub series: Series,
@@ -41,7 +41,7 @@ pub(super) struct Entry {
 impl Entry {
     pub fn new(
         edition: Edition,
-        portrait: ReportAccount,
+        account: ReportAccount,
         status: Option<AccountStatus>,
         history: History,
         events: Vec<Event>,
@@ -50,12 +50,12 @@ impl Entry {
         let series = Series::new(readings);
         let followers = series.followers();
         let likes = series.likes().last().map(|&(_, likes)| likes);
-        Entry { edition, portrait, status, series, followers, likes, weeks, months, growth, events }
+        Entry { edition, account, status, series, followers, likes, weeks, months, growth, events }
     }
 
     /// What a person calls it.
     pub fn name(&self) -> &str {
-        let ReportAccount { label, display_name, username, id, .. } = &self.portrait;
+        let ReportAccount { label, display_name, username, id, .. } = &self.account;
         let mut names = [label, display_name, username].into_iter().flatten();
         let name = names.find(|name| !name.trim().is_empty()).map(String::as_str);
         name.unwrap_or(match self.edition {
@@ -76,13 +76,13 @@ impl Entry {
 
     /// Its id, for whom that is of use.
     pub fn id(&self) -> Option<&AccountId> {
-        (self.edition == Edition::Operator).then_some(&self.portrait.id)
+        (self.edition == Edition::Operator).then_some(&self.account.id)
     }
 
     /// Its tags, for whom they are of use: a client's are another's name as well.
     pub fn tags(&self) -> Vec<String> {
         match self.edition {
-            Edition::Operator => serde_json::from_str(&self.portrait.tags).unwrap_or_default(),
+            Edition::Operator => serde_json::from_str(&self.account.tags).unwrap_or_default(),
             Edition::Client => Vec::new(),
         }
     }
@@ -145,7 +145,7 @@ impl fmt::Display for Anchor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.id() {
             Some(id) => write!(f, "a-{id}"),
-            None => write!(f, "a-{}", self.0.portrait.key.0),
+            None => write!(f, "a-{}", self.0.account.key.0),
         }
     }
 }
@@ -156,7 +156,7 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
     use crate::store::AccountKey;
     const DAY: i64 = 86_400;
     let label = Some("<b>\"O'Neil\"</b> & \u{202e}Söhne</script>".to_owned());
-    let portrait = ReportAccount {
+    let account = ReportAccount {
         key: AccountKey(1),
         id: "clx1".parse().expect("an id"),
         label: label.clone(),
@@ -205,5 +205,5 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         text: "<i>\u{202e}".to_owned(),
     };
     let history = History { readings, growth, ..History::default() };
-    Entry::new(Edition::Operator, portrait, None, history, vec![event])
+    Entry::new(Edition::Operator, account, None, history, vec![event])
 }

@@ -8,7 +8,7 @@ use crate::report::html::entry::Entry;
 use crate::report::html::figure::{Minute, Percent, Short, tone};
 use crate::report::html::gain::Gain;
 use crate::report::html::page::Page;
-use crate::report::{Ago, Grouped, counted};
+use crate::report::{Grouped, TimeAgo, counted};
 
 /// Gainers, and losers, that are listed.
 pub(super) const MOVERS: usize = 5;
@@ -183,7 +183,8 @@ pub(super) fn attention(page: &Page) -> (Vec<Troubled<'_>>, String) {
             name: Printable(entry.name()),
             error: Printable(status.last_error.as_deref().unwrap_or("not tried yet")),
             state: entry.state(page.now),
-            since: since.map_or("–".to_owned(), |time| Ago { time, now: page.now }.to_string()),
+            since: since
+                .map_or("–".to_owned(), |time| TimeAgo { time, now: page.now }.to_string()),
         })
     };
     let more = troubled(page).count().saturating_sub(LISTED);

@@ -81,13 +81,13 @@ impl Page {
         }
         let mut events = event::read(look, &selection, now)?;
         let entries = look
-            .portraits(&selection)?
+            .report_accounts(&selection)?
             .into_iter()
-            .map(|portrait| {
-                let status = statuses.remove(&portrait.id);
-                let history = histories.remove(&portrait.key).unwrap_or_default();
-                let events = events.remove(portrait.id.as_str()).unwrap_or_default();
-                Entry::new(edition, portrait, status, history, events)
+            .map(|account| {
+                let status = statuses.remove(&account.id);
+                let history = histories.remove(&account.key).unwrap_or_default();
+                let events = events.remove(account.id.as_str()).unwrap_or_default();
+                Entry::new(edition, account, status, history, events)
             })
             .filter(Entry::is_counted);
         let (mut entries, former): (Vec<Entry>, Vec<Entry>) = entries.partition(Entry::is_shown);

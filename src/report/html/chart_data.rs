@@ -59,7 +59,7 @@ pub(super) fn stride(readings: usize) -> usize {
 }
 
 /// An account's numbers as JSON that can stand inside a script element.
-pub(super) fn island(entry: &Entry) -> serde_json::Result<String> {
+pub(super) fn chart_data(entry: &Entry) -> serde_json::Result<String> {
     serde_json::to_string(&columns(entry)).map(|json| inert(&json))
 }
 
@@ -95,7 +95,7 @@ fn columns(entry: &Entry) -> Columns {
     let place = |reading: usize| (reading + offset) / stride;
     let breaks = |metric| {
         let mut places: Vec<usize> =
-            entry.series.breaks(metric, entry.portrait.interval).into_iter().map(place).collect();
+            entry.series.breaks(metric, entry.account.interval).into_iter().map(place).collect();
         places.dedup();
         places
     };
@@ -176,12 +176,12 @@ mod tests {
     #[test]
     fn counts_are_steps_and_what_was_not_told_is_null() {
         let entry = test_entry(&[(0, Some(100)), (7, None), (14, Some(130)), (42, Some(120))]);
-        let json = island(&entry).expect("JSON");
+        let json = chart_data(&entry).expect("JSON");
         assert_eq!(
             json,
             r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3],"n":[3628800,120,71,null,0]}"#
         );
-        assert_eq!(island(&test_entry(&[])).expect("JSON"), r#"{"t":[]}"#);
+        assert_eq!(chart_data(&test_entry(&[])).expect("JSON"), r#"{"t":[]}"#);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::clock::Time;
 
 /// How long ago something was.
 #[derive(Clone, Copy, Debug)]
-pub struct Ago {
+pub struct TimeAgo {
     /// When it was.
     pub time: Time,
     /// When it is told.
@@ -15,14 +15,14 @@ pub struct Ago {
 
 /// In how long something will be.
 #[derive(Clone, Copy, Debug)]
-pub struct In {
+pub struct TimeUntil {
     /// When it will be.
     pub time: Time,
     /// When it is told.
     pub now: Time,
 }
 
-impl fmt::Display for Ago {
+impl fmt::Display for TimeAgo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.now.since(self.time) {
             ..=0 => f.pad("just now"),
@@ -31,7 +31,7 @@ impl fmt::Display for Ago {
     }
 }
 
-impl fmt::Display for In {
+impl fmt::Display for TimeUntil {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.time.since(self.now) {
             ..=0 => f.pad("now"),
@@ -68,8 +68,8 @@ mod tests {
             (7200, "in 2 h"),
             (172_800, "in 2 d"),
         ] {
-            assert_eq!(In { time: now.plus(seconds), now }.to_string(), told);
+            assert_eq!(TimeUntil { time: now.plus(seconds), now }.to_string(), told);
         }
-        assert_eq!(Ago { time: now.plus(-7200), now }.to_string(), "2 h ago");
+        assert_eq!(TimeAgo { time: now.plus(-7200), now }.to_string(), "2 h ago");
     }
 }
