@@ -396,8 +396,7 @@ impl Settling<'_, '_> {
         if !line.cause.is_scheduled() || !account.is_watched() {
             return Ok(None);
         }
-        let next = account.window(self.schedules, self.now)?.next;
-        if line.slot.is_some_and(|slot| slot > next) {
+        if line.slot.is_some_and(|slot| slot > self.now) {
             return Ok(None);
         }
         let retry = AccountState::try_from(account.state)?.retry_of(line.slot);

@@ -267,6 +267,22 @@ fn who_asks_is_heard_while_what_is_due_is_left_for_a_clock_that_is_confirmed() {
 }
 
 #[test]
+fn a_slot_that_a_clock_ahead_was_asked_for_is_not_tried_again_before_it_comes() {
+    let mut bench = several(2, "0 6 * * *");
+    bench.run(at("2026-01-05T12:00:00"));
+    bench.set_clock(DAY);
+    let mut turned = bench.turn();
+    assert_eq!(turned.claims.len(), 1);
+    bench.set_clock(-DAY);
+    bench.everybody = Kind::NotSent;
+    bench.answer(turned.claims.pop().expect("a claim"));
+    bench.everybody = Kind::Ok;
+    assert_eq!(bench.run(at("2026-01-06T05:59:00")), 0);
+    bench.run(at("2026-01-06T06:01:00"));
+    assert_eq!(bench.bought("2026-01-06T06:00:00"), 2);
+}
+
+#[test]
 fn a_breaker_gives_nothing_back_that_was_another_clocks() {
     let list = [("a", "0 6 * * *"), ("b", "0 6 * * *"), ("c", "0 8 * * *")];
     let list = list.map(|(id, cron)| watched(id, cron, "UTC")).to_vec();
