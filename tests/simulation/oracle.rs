@@ -179,6 +179,12 @@ impl Oracle {
     pub fn clock_set(&mut self, by: i64, is_up: bool, at: At) {
         self.excuse(at.world() + 60);
         self.last_claim = None;
+        // A pause goes by the clock, and need not end with it.
+        let left = self.throttled / 1000 - at.world();
+        if left > 0 {
+            let longest = self.config.retry.max_delay;
+            self.excuse(at.world() + (left + (-by).max(0)).min(longest) + 1);
+        }
         self.throttled = self.throttled.min(at.world_ms);
         self.trouble.force(at.world());
         self.up = Up { awake: self.up.awake.min(at.wall()), free: at.wall() };
@@ -260,6 +266,9 @@ impl Oracle {
     pub fn turned(&mut self, at: At) -> Result<(), Broken> {
         if let Some((_, set)) = self.set.take().filter(|(by, _)| by.abs() > HOUR + 1) {
             self.unconfirmed = Some(set);
+            for owed in self.owed.values_mut() {
+                owed.unseen(at.wall());
+            }
         }
         self.settle_lost(at)?;
         for (id, heard) in std::mem::take(&mut self.heard) {
@@ -466,7 +475,7 @@ impl Oracle {
         }
         owed.throttled = None;
         owed.first_failure = None;
-        owed.served(is_measured.then_some(time), at);
+        owed.served(time, is_measured, at);
         Ok(())
     }
 

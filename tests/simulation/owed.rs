@@ -335,8 +335,9 @@ impl Owed {
         }
     }
 
-    /// Numbers came, measured or not.
-    pub fn served(&mut self, measured: Option<i64>, at: At) {
+    /// Numbers came at `time`, measured or not.
+    pub fn served(&mut self, time: i64, is_measured: bool, at: At) {
+        let measured = is_measured.then_some(time);
         self.measured.extend(measured);
         self.newest = measured.or(self.newest);
         if !self.was_ever_ok {
@@ -347,10 +348,11 @@ impl Owed {
         self.last = self.last.max(Some(self.entry.calendar.at_or_before(at.wall())));
         self.failures.clear();
         self.tried = None;
-        self.kept.clear();
+        // What has come since is open all the same, where the answer was settled late.
+        self.kept.retain(|slot| *slot > time);
         self.must_keep = None;
         self.edit = None;
-        self.left_open = None;
+        self.left_open = self.left_open.filter(|slot| *slot > time);
         self.left_owed = None;
         self.last_ok = Some(true);
         self.took_part = false;
@@ -409,6 +411,10 @@ impl Owed {
 
     /// Where the longest of two schedules' distances lie.
     fn wait_after_edit(&self, old: &Entry, now: i64) -> Option<(i64, i64)> {
+        if self.newest.is_some_and(|newest| newest > now) {
+            // How long ago it was, a clock that was ahead does not say.
+            return Some((i64::MAX, now));
+        }
         let last = *self.measured.range(..=now).next_back()?;
         let (old, new) = (old.calendar.distances(now), self.entry.calendar.distances(now));
         let next = self.entry.calendar.after(now);
@@ -451,7 +457,8 @@ impl Owed {
                 self.kept.extend(self.open_names(&old, now));
                 self.kept.extend(self.tried.flatten());
                 self.must_keep = must.and_then(|debt| debt.slot);
-                self.last = None;
+                let latest = self.entry.calendar.at_or_before(now);
+                self.last = Some(self.must_keep.map_or(latest, |slot| latest.min(slot - 1)));
                 self.since = now;
                 self.checked = now;
                 self.edit = match must {
