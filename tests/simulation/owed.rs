@@ -461,9 +461,15 @@ impl Owed {
                 self.last = Some(self.must_keep.map_or(latest, |slot| latest.min(slot - 1)));
                 self.since = now;
                 self.checked = now;
-                self.edit = match must {
-                    None if self.in_flight.is_none() => self.wait_after_edit(&old, now),
-                    _ => self.edit.map(|(_, from)| (i64::MAX, from)),
+                let before = self.edit;
+                let wait = match must {
+                    None => self.wait_after_edit(&old, now),
+                    Some(_) => None,
+                };
+                self.edit = match self.in_flight {
+                    None if must.is_none() => wait,
+                    // What is on its way may bring the number: nothing must follow, but it may.
+                    _ => wait.or(before).map(|(_, from)| (i64::MAX, from)),
                 };
                 self.excuse = self.excuse.max(at.world());
                 self.is_edited = true;
@@ -515,6 +521,8 @@ impl Owed {
         if is_back {
             self.amnesty = true;
             self.active_since = self.active_since.min(at.wall());
+            // An edit in a future that is none any more settled nothing that comes again.
+            self.since = self.since.min(at.wall());
             // A last slot that is later than the next one is another clock's: where it is clamped
             // to, nothing before now need be owed. A smaller step changes nothing.
             let next = self.entry.calendar.after(at.wall());
