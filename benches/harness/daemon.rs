@@ -39,7 +39,7 @@ impl Daemon {
             }
         });
         let mut daemon = Daemon { child, said, ready: Duration::ZERO, announced: String::new() };
-        daemon.announced = daemon.said("watches");
+        daemon.announced = daemon.said(" started (");
         daemon.ready = begin.elapsed();
         daemon
     }
