@@ -61,7 +61,7 @@ type Member<'a> = (&'a str, Cow<'a, str>);
 
 /// What was not understood, in the answer's own shape: the account's members at the top, what
 /// stood beside the account under `_data` and `_answer`, and under `_dropped` how many fields had
-/// no allowance. `None` if that is nothing.
+/// no room. `None` if that is nothing.
 pub(super) fn extra(parts: &[(&str, &Object<'_>)], mut allowance: Allowance) -> Option<String> {
     let mut all = Vec::new();
     for (name, part) in parts {

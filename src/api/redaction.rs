@@ -1,5 +1,6 @@
 //! What stands in an answer in place of the key and the proxy's password.
 
+use std::iter;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -109,9 +110,15 @@ fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
         Written::Beginning if extent == Extent::Cut => Some(text.len() - at),
         Written::Beginning | Written::Other => None,
     };
-    // However it is written, it begins with one of these.
-    let may_begin = |byte| byte == key[0] || matches!(byte, b'\\' | b'%' | b'&');
-    let mut places = (0..text.len()).filter(|&at| may_begin(text[at]));
+    // However it is written, it begins with one of these four; every answer is searched, and hardly
+    // any has one.
+    let mut escapes = memchr::memchr3_iter(key[0], b'\\', b'%', &text).peekable();
+    let mut entities = memchr::memchr_iter(b'&', &text).peekable();
+    let mut places = iter::from_fn(|| match (escapes.peek(), entities.peek()) {
+        (Some(escape), Some(entity)) if entity < escape => entities.next(),
+        (None, _) => entities.next(),
+        _ => escapes.next(),
+    });
     let Some(first) = places.find(|&at| length_at(at).is_some()) else {
         return text;
     };

@@ -2,19 +2,17 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::Client;
 use crate::clock::{self, Clock};
 use crate::commands::CommandError;
-use crate::config::{ApiKey, Config};
-use crate::daemon::{EXIT_AT_ONCE, RunError, StopSignals};
+use crate::config::Config;
+use crate::daemon::{EXIT_AT_ONCE, RunError, StopSignals, client};
 use crate::engine::{ClaimMode, Engine, EngineConfig};
 use crate::runner::{Prepared, Runner, Work};
 use crate::store::{Creation, Store};
 
 /// Takes the lock, and makes an engine ready that does what it is asked for and ends.
 pub fn prepare(config: &Config) -> Result<Prepared, CommandError> {
-    let (key, _) = ApiKey::find(config, |name| std::env::var_os(name))?;
-    let client = Client::new(&config.api, key).map_err(RunError::from)?;
+    let (client, _) = client(config)?;
     let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(&config.database.path, creation)?;
     let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);

@@ -22,6 +22,7 @@ mod stop_signals;
 mod watched_files;
 mod watchlist;
 
+pub use client::client;
 pub use error::RunError;
 pub use health::Health;
 pub use run::{Signals, check_descriptors, run};

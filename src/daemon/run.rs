@@ -22,7 +22,7 @@ use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watched_files::WatchedFiles;
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::daemon::{control, heartbeat, listening, status_line};
-use crate::descriptors::{self};
+use crate::descriptors;
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
 use crate::log_queue;
 use crate::printable::Printable;

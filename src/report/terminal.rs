@@ -60,7 +60,7 @@ pub fn paragraph(text: &str, margin: usize) -> String {
 }
 
 /// A text in lines of at most `width` columns, all but the first of which begin with a margin.
-fn broken(text: &str, margin: usize, width: usize) -> String {
+pub fn broken(text: &str, margin: usize, width: usize) -> String {
     let mut lines = String::new();
     let mut taken = 0;
     for word in text.split_inclusive(' ') {

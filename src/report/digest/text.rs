@@ -29,43 +29,26 @@ impl<'a> Text<'a> {
         Text { digest, width: columns.min(MAIL_WIDTH) }
     }
 
-    /// Writes a text in lines between words, all but the first with this margin.
-    fn wrap(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        first: &str,
-        other: &str,
-        text: &str,
-    ) -> fmt::Result {
+    /// Writes a text in lines broken between words, the first of which begins with a bullet.
+    fn wrap(&self, f: &mut fmt::Formatter<'_>, bullet: &str, text: &str) -> fmt::Result {
+        let margin = bullet.width();
         let shown = Printable(text).to_string();
-        let mut line = first.to_owned();
-        let mut is_empty = true;
-        for word in shown.split_whitespace() {
-            let gap = usize::from(!is_empty);
-            if !is_empty && line.width() + gap + word.width() > self.width {
-                writeln!(f, "{line}")?;
-                line = other.to_owned();
-                is_empty = true;
-            }
-            if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(&terminal::fitted(word, self.width - other.width()));
-            is_empty = false;
-        }
-        writeln!(f, "{line}")
+        let fitted = |word| terminal::fitted(word, self.width - margin);
+        let words: Vec<String> = shown.split_whitespace().map(fitted).collect();
+        let text = format!("{bullet}{}", words.join(" "));
+        writeln!(f, "{}", terminal::broken(&text, margin, self.width))
     }
 }
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digest = self.digest;
-        self.wrap(f, "", "", &digest.title())?;
+        self.wrap(f, "", &digest.title())?;
         if let Some(days) = digest.days() {
-            self.wrap(f, "", "", &days)?;
+            self.wrap(f, "", &days)?;
         }
         writeln!(f)?;
-        digest.lead().iter().try_for_each(|line| self.wrap(f, "", "", line))?;
+        digest.lead().iter().try_for_each(|line| self.wrap(f, "", line))?;
         let tables = digest.numbers();
         let columns = Columns::of(&tables, self.width);
         for table in &tables {
@@ -74,13 +57,13 @@ impl fmt::Display for Text<'_> {
         }
         for section in digest.sections() {
             writeln!(f, "\n{}", section.title)?;
-            section.lines.iter().try_for_each(|line| self.wrap(f, "- ", "  ", line))?;
+            section.lines.iter().try_for_each(|line| self.wrap(f, "- ", line))?;
             more(f, section.more)?;
         }
         match digest.nothing() {
             Some(nothing) => {
                 writeln!(f)?;
-                self.wrap(f, "", "", &nothing)
+                self.wrap(f, "", &nothing)
             }
             None => Ok(()),
         }
