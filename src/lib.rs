@@ -5,6 +5,7 @@
 //! a question store → report.
 //!
 //! - [`account`], [`clock`], [`paths`], [`printable`]: what everything else speaks in.
+//! - [`replacement`]: files that are written whole or not at all.
 //! - [`config`]: the TOML as typed, then wholly valid; and where the API key comes from.
 //! - [`schedule`], [`budget`], [`forecast`]: when, how many, how much. Pure.
 //! - [`api`], [`measurement`]: asking the vendor, and what its answers are.
@@ -15,7 +16,6 @@
 //! - [`daemon`], [`descriptors`], [`memory`], [`log_queue`]: what runs for years: signals, reload,
 //!   the control socket, metrics, a log that holds nothing up.
 //! - [`period`], [`selection`]: from when to when, and which accounts, as a person says it. Pure.
-//! - [`replacement`]: files of a person's that are written whole or not at all.
 //! - [`report`], [`commands`], [`cli`]: what people see and type.
 //! - [`simulated_api`], [`demo`]: the vendor on loopback, and a year of it before a person's eyes.
 //!

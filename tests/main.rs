@@ -32,6 +32,7 @@ mod invariants;
 mod life;
 mod logs;
 mod measured;
+mod modeless;
 mod network;
 mod outcomes;
 mod output;

@@ -28,7 +28,11 @@ impl ApiKey {
         &self.0
     }
 
-    fn new(mut bytes: Vec<u8>, source: &KeySource) -> Result<ApiKey, KeyError> {
+    /// The key in these bytes, which came from `source`.
+    ///
+    /// # Errors
+    /// There is none, or it is none.
+    pub fn new(mut bytes: Vec<u8>, source: &KeySource) -> Result<ApiKey, KeyError> {
         bytes.truncate(bytes.trim_ascii_end().len());
         let key = bytes.trim_ascii_start();
         if key.is_empty() {

@@ -48,6 +48,9 @@ const CONNECTIONS: usize = 16;
 /// How long a request may take to arrive, and each line of an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The bit of a mode that lets every user connect.
+const OTHERS_WRITE: u32 = 0o002;
+
 /// The longest text in a lookup, in bytes: beyond what any platform or schedule needs.
 const LONGEST_TEXT: usize = 200;
 
@@ -165,7 +168,8 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 /// that is there already is a dead process's.
 ///
 /// # Errors
-/// The socket cannot be made, as where its path is longer than a socket's may be.
+/// The socket cannot be made, as where its path is longer than a socket's may be; or cannot be
+/// kept from strangers.
 pub fn listen(database: &Path) -> io::Result<UnixListener> {
     let path = socket_path(database);
     // Bound where nobody else can reach it, so that it has its mode from its first moment.
@@ -176,7 +180,11 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
         .tempdir_in(folder)?;
     let inside = private.path().join("s");
     let listener = UnixListener::bind(&inside)?;
-    fs::set_permissions(&inside, fs::Permissions::from_mode(0o660))?;
+    // A file system without modes refuses, or says nothing and does not.
+    fs::set_permissions(&inside, fs::Permissions::from_mode(0o660)).ok();
+    if fs::metadata(&inside)?.permissions().mode() & OTHERS_WRITE != 0 {
+        return Err(io::Error::other("every user of this machine could write it"));
+    }
     fs::rename(&inside, &path)?;
     Ok(listener)
 }

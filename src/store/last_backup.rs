@@ -9,7 +9,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::paths::{beside, folder_of};
+use crate::paths::beside;
+use crate::replacement::{Replace, Replacement};
+
+/// The note's mode: it holds no secret, and the daemon's user is to read what root wrote.
+const READABLE: u32 = 0o644;
 
 /// The last backup, and when the next one is to be there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,11 +52,11 @@ impl LastBackup {
     pub fn note(path: &Path, time: Time, again_within: Option<i64>) -> io::Result<()> {
         let earlier = LastBackup::read(path).and_then(|backup| backup.again_within);
         let note = Note { time: time.0, again_within: again_within.or(earlier) };
-        // Put in place of an older one, which may be another user's.
-        let mut file = tempfile::Builder::new().prefix(".growthd-").tempfile_in(folder_of(path))?;
-        file.write_all(&serde_json::to_vec(&note)?)?;
-        file.as_file().set_permissions(Permissions::from_mode(0o644))?;
-        file.persist(LastBackup::note_path(path))?;
+        let mut file = Replacement::begin(&LastBackup::note_path(path), READABLE)?;
+        file.file().write_all(&serde_json::to_vec(&note)?)?;
+        // Whatever the umask of whoever makes the copy. A file system without modes refuses.
+        file.file().set_permissions(Permissions::from_mode(READABLE)).ok();
+        file.finish(Replace::Allowed)?;
         Ok(())
     }
 

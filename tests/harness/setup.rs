@@ -70,6 +70,11 @@ impl Setup {
         Setup { folder }
     }
 
+    /// With nothing in it, somewhere in this folder.
+    pub fn within(parent: &Path) -> Setup {
+        Setup { folder: tempfile::tempdir_in(parent).expect("a folder") }
+    }
+
     /// With a key and this configuration.
     pub fn new(vendor: &Vendor, settings: &Settings) -> Setup {
         let place = Setup::empty();
