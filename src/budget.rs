@@ -40,11 +40,6 @@ impl Budget {
         Days1970 { from: day(first), to: next.map_or(i64::MAX, day) }
     }
 
-    /// How many more calls people may ask for beside the `spent` ones that they asked for.
-    pub fn manual_room(&self, spent: u64) -> u64 {
-        self.manual.map_or(u64::MAX, |manual| manual.saturating_sub(spent))
-    }
-
     /// How many calls fit beside the `spent` ones.
     pub fn room(&self, spent: u64) -> u64 {
         self.refreshes.saturating_sub(spent)

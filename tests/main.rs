@@ -16,6 +16,7 @@ mod scripted_api;
 mod adding;
 mod backup;
 mod bad_input;
+mod budget;
 mod control_socket;
 mod crash;
 mod dashboard;

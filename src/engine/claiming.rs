@@ -59,10 +59,11 @@ impl Claiming<'_, '_> {
     /// requests holds up no slot for long, nor the list of what is due a person.
     pub(super) fn claim(mut self, requests: &RequestQueue) -> Result<Claimed, StoreError> {
         let time = self.now.time();
-        if self.breaker.as_open().is_some() && self.is_grantable(requests)? {
+        let mut gate = self.gate()?;
+        if gate.breaker.is_some() && self.is_grantable(requests, &gate)? {
             self.want_half_open();
+            gate = self.gate()?;
         }
-        let gate = self.gate()?;
         let limit = if gate.is_open(self.now) { gate.limit } else { 0 };
         let is_due =
             self.mode == ClaimMode::Due && self.tx.next_due()?.is_some_and(|due| due <= time);
@@ -126,16 +127,21 @@ impl Claiming<'_, '_> {
         }
     }
 
-    /// Whether one of the first requests can be granted as far as its account goes: only such a
-    /// one may have the vendor probed before the time.
-    fn is_grantable(&self, requests: &RequestQueue) -> Result<bool, StoreError> {
+    /// Whether one of the first requests can be granted as far as its account and people's part of
+    /// the budget go: only such a one may have the vendor probed before the time.
+    fn is_grantable(&self, requests: &RequestQueue, gate: &Gate) -> Result<bool, StoreError> {
+        let is_affordable = gate.manual_limit > 0;
+        let is_callable = |key| {
+            let is_watched = self.tx.account(key)?.is_some_and(|account| account.is_watched());
+            Ok::<_, StoreError>(is_watched && !self.tx.is_in_flight(key)?)
+        };
         for request in requests.iter().take(LOOKED_AT) {
             let is_grantable = match request {
-                RefreshRequest::Lookup(lookup) => self.tx.find_handle(&lookup.handle)?.is_none(),
-                RefreshRequest::Now(key) | RefreshRequest::OpenSlot(key) => {
-                    self.tx.account(*key)?.is_some_and(|account| account.is_watched())
-                        && !self.tx.is_in_flight(*key)?
+                RefreshRequest::Lookup(lookup) => {
+                    is_affordable && self.tx.find_handle(&lookup.handle)?.is_none()
                 }
+                RefreshRequest::Now(key) => is_affordable && is_callable(*key)?,
+                RefreshRequest::OpenSlot(key) => is_callable(*key)?,
             };
             if is_grantable {
                 return Ok(true);
@@ -176,8 +182,10 @@ impl Claiming<'_, '_> {
         if self.tx.is_in_flight(key)? {
             return Ok(true);
         }
-        if allowance.calls == 0 || allowance.manual == 0 {
-            let refusal = self.refusal(gate);
+        // An open slot is the schedule's, whoever has it served.
+        let is_manual = !is_open_slot;
+        if allowance.calls == 0 || (is_manual && allowance.manual == 0) {
+            let refusal = self.refusal(gate, is_manual);
             let is_refused = refusal.is_some();
             self.events.extend(refusal.map(decline));
             return Ok(is_refused);
@@ -191,7 +199,7 @@ impl Claiming<'_, '_> {
             }
         }
         match allowance.calls < before {
-            true => allowance.manual -= usize::from(!is_open_slot),
+            true => allowance.manual -= usize::from(is_manual),
             false => self.events.push(decline("nothing is owed".to_owned())),
         }
         Ok(true)
@@ -211,7 +219,7 @@ impl Claiming<'_, '_> {
             return Ok(true);
         }
         if allowance.calls == 0 || allowance.manual == 0 {
-            let refusal = self.refusal(gate);
+            let refusal = self.refusal(gate, true);
             let is_refused = refusal.is_some();
             self.events.extend(refusal.map(|why| Event::NotFound { handle, why, call: None }));
             return Ok(is_refused);
@@ -222,9 +230,10 @@ impl Claiming<'_, '_> {
     }
 
     /// Why a request is declined rather than kept waiting; `None` while there may be room soon.
-    fn refusal(&self, gate: &Gate) -> Option<String> {
+    fn refusal(&self, gate: &Gate, is_manual: bool) -> Option<String> {
         let is_standing_still = !gate.is_open(self.now) && self.in_flight == 0;
-        gate.refusal().filter(|_| is_standing_still || gate.manual_limit == 0)
+        let standing_still = || gate.refusal().filter(|_| is_standing_still);
+        gate.manual_refusal().filter(|_| is_manual).or_else(standing_still)
     }
 
     /// Claims for due accounts; answers whether there were more than one turn should look at.

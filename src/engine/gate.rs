@@ -71,7 +71,7 @@ impl Gate {
         if let Some(budget) = tx.budget_use(config.budget.as_ref(), time)? {
             let calls = |left: u64| usize::try_from(left).unwrap_or(usize::MAX);
             gate.limit = gate.limit.min(calls(budget.left()));
-            gate.manual_limit = calls(budget.manual_left);
+            gate.manual_limit = calls(budget.manual_left());
             if budget.left() == 0 {
                 gate.spent_until = Some(budget.until);
                 gate.not_before(budget.until.into());
@@ -120,13 +120,16 @@ impl Gate {
         }
     }
 
+    /// Why nothing more is done in this period of what people ask for beside the schedule.
+    pub(super) fn manual_refusal(&self) -> Option<String> {
+        let until = self.manual_until.filter(|_| self.spent_until.is_none())?;
+        Some(format!("[budget] manual is spent until {until}"))
+    }
+
     /// Why what a person asks for is not even kept waiting.
     pub(super) fn refusal(&self) -> Option<String> {
         if let Some(until) = self.spent_until {
             return Some(format!("the budget is spent until {until}"));
-        }
-        if let Some(until) = self.manual_until {
-            return Some(format!("[budget] manual is spent until {until}"));
         }
         let open = self.breaker.as_ref()?;
         Some(format!("only probes are sent: {}", open.reason))

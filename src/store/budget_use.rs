@@ -10,8 +10,8 @@ pub struct BudgetUse {
     pub budget: Budget,
     /// What may have cost a credit, whoever asked for it.
     pub spent: u64,
-    /// How many more calls people may ask for.
-    pub manual_left: u64,
+    /// How much of that people asked for.
+    pub manual_spent: u64,
     /// When the next period begins.
     pub until: Time,
 }
@@ -20,6 +20,11 @@ impl BudgetUse {
     /// How many more calls may be made.
     pub fn left(&self) -> u64 {
         self.budget.room(self.spent)
+    }
+
+    /// How many more calls people may ask for.
+    pub fn manual_left(&self) -> u64 {
+        self.budget.manual.map_or(u64::MAX, |manual| manual.saturating_sub(self.manual_spent))
     }
 
     /// The period's name, as the configuration writes it.
@@ -40,11 +45,7 @@ impl ReadTx<'_> {
     ) -> Result<Option<BudgetUse>, StoreError> {
         let Some(budget) = budget else { return Ok(None) };
         let period = budget.period(now);
-        let manual_left = match budget.manual {
-            None => u64::MAX,
-            Some(_) => budget.manual_room(self.manual_spent(period)?),
-        };
-        let spent = self.spent(period)?;
-        Ok(Some(BudgetUse { budget: *budget, spent, manual_left, until: period.end() }))
+        let (spent, manual_spent) = self.spent(period)?;
+        Ok(Some(BudgetUse { budget: *budget, spent, manual_spent, until: period.end() }))
     }
 }

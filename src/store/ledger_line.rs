@@ -102,20 +102,14 @@ impl ReadTx<'_> {
         Ok(rows.next().transpose()?)
     }
 
-    /// What was spent on the days of a period.
-    pub(super) fn spent(&self, days: Days1970) -> Result<u64, StoreError> {
+    /// What was spent on the days of a period, and the part of it that people asked for.
+    pub(super) fn spent(&self, days: Days1970) -> Result<(u64, u64), StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT coalesce(sum(spent), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
+            "SELECT coalesce(sum(spent), 0), coalesce(sum(manual), 0) FROM _spend
+             WHERE day >= ?1 AND day < ?2",
         )?;
-        Ok(statement.query_row([days.from, days.to], |row| row.get(0))?)
-    }
-
-    /// The part of it that people asked for.
-    pub(super) fn manual_spent(&self, days: Days1970) -> Result<u64, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT coalesce(sum(manual), 0) FROM _spend WHERE day >= ?1 AND day < ?2",
-        )?;
-        Ok(statement.query_row([days.from, days.to], |row| row.get(0))?)
+        let sums = statement.query_row([days.from, days.to], |row| Ok((row.get(0)?, row.get(1)?)));
+        Ok(sums?)
     }
 }
 

@@ -116,10 +116,19 @@ impl Backup {
 struct Budget {
     held_back: usize,
     left: u64,
+    manual: Option<Manual>,
     per: &'static str,
     refreshes: u64,
     spent: u64,
     until: Moment,
+}
+
+/// People's part of it, where it is bounded.
+#[derive(Serialize)]
+struct Manual {
+    left: u64,
+    refreshes: u64,
+    spent: u64,
 }
 
 impl Budget {
@@ -127,6 +136,11 @@ impl Budget {
         Budget {
             held_back,
             left: budget.left(),
+            manual: budget.budget.manual.map(|refreshes| Manual {
+                left: budget.manual_left(),
+                refreshes,
+                spent: budget.manual_spent,
+            }),
             per: budget.per(),
             refreshes: budget.budget.refreshes,
             spent: budget.spent,

@@ -93,9 +93,12 @@ impl Status<'_> {
         match &self.budget {
             None => "none: spending is not limited".to_owned(),
             Some(used) => {
-                let BudgetUse { budget, spent, until, .. } = used;
+                let BudgetUse { budget, spent, manual_spent, until } = used;
+                let manual = budget.manual.map_or_else(String::new, |manual| {
+                    format!(", {manual_spent} of {manual} for people")
+                });
                 format!(
-                    "{spent} of {} spent this {}; it resets {until}",
+                    "{spent} of {} spent this {}{manual}; it resets {until}",
                     budget.refreshes,
                     used.per()
                 )
