@@ -226,7 +226,7 @@ impl ReadTx<'_> {
             "SELECT (SELECT count(*) FROM _account WHERE removed_time IS NULL),
                     (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM _refresh WHERE outcome = 0),
-                    (SELECT coalesce(sum(snapshots), 0) FROM _spend)
+                    (SELECT coalesce(sum(snapshots), 0) FROM spend)
                       + (SELECT count(*) FROM _refresh WHERE refresh_id < 0),
                     {NEWEST_SNAPSHOT},
                     (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)"

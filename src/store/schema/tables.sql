@@ -143,32 +143,32 @@ BEGIN SELECT raise(ABORT, 'a snapshot never changes'); END;
 CREATE TRIGGER _snapshot_remains BEFORE DELETE ON _snapshot
 BEGIN SELECT raise(ABORT, 'a snapshot is never removed'); END;
 
--- What the budget counts, and what it bought, by the UTC day (since 1970) of the claim. Kept by
--- the triggers below, so that it cannot differ from the ledger. `manual` is the part of `spent`
--- that people asked for.
+-- What the budget counts, by the UTC day (since 1970) of the claim. Kept by the triggers below, so
+-- that it cannot differ from the ledger. `manual` is the part of `spent` that people asked for,
+-- `failed` the calls that ended without a snapshot: an ok, the usual end, writes nothing here, and
+-- spares each refresh a page.
 CREATE TABLE _spend (
-  day       INTEGER PRIMARY KEY,
-  calls     INTEGER NOT NULL,
-  spent     INTEGER NOT NULL,
-  manual    INTEGER NOT NULL,
-  snapshots INTEGER NOT NULL
+  day    INTEGER PRIMARY KEY,
+  calls  INTEGER NOT NULL,
+  spent  INTEGER NOT NULL,
+  manual INTEGER NOT NULL,
+  failed INTEGER NOT NULL
 ) STRICT;
 
 CREATE TRIGGER _refresh_claimed AFTER INSERT ON _refresh WHEN new.outcome <> 4
 BEGIN
   INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent,
-                             iif(new.cause >= 4, new.spent, 0), new.outcome = 1)
+                             iif(new.cause >= 4, new.spent, 0), new.outcome IN (2, 3))
   ON CONFLICT DO UPDATE SET calls = calls + 1, spent = spent + excluded.spent,
-                            manual = manual + excluded.manual,
-                            snapshots = snapshots + excluded.snapshots;
+                            manual = manual + excluded.manual, failed = failed + excluded.failed;
 END;
 
 CREATE TRIGGER _refresh_settled AFTER UPDATE OF outcome, spent ON _refresh
-WHEN new.spent <> old.spent OR (new.outcome = 1) <> (old.outcome = 1)
+WHEN new.spent <> old.spent OR (new.outcome IN (2, 3)) <> (old.outcome IN (2, 3))
 BEGIN
   UPDATE _spend SET spent = spent + new.spent - old.spent,
                     manual = manual + iif(new.cause >= 4, new.spent - old.spent, 0),
-                    snapshots = snapshots + (new.outcome = 1) - (old.outcome = 1)
+                    failed = failed + (new.outcome IN (2, 3)) - (old.outcome IN (2, 3))
   WHERE day = new.started_time / 86400;
 END;
 

@@ -167,7 +167,9 @@ LEFT JOIN _profile p ON p.account = r.account
 WHERE r.refresh_id > 0;
 
 CREATE VIEW spend AS
-SELECT CAST(strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS TEXT) AS day, calls, spent, snapshots
+SELECT CAST(strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS TEXT) AS day, calls, spent,
+       CAST(calls - failed - (SELECT count(*) FROM _refresh
+                              WHERE outcome = 0 AND started_time / 86400 = day) AS INTEGER) AS snapshots
 FROM _spend;
 
 -- The interval is the one that was to follow the snapshot before the hole, as its schedule was
