@@ -314,15 +314,12 @@ impl Claiming<'_, '_> {
         }
     }
 
-    fn due(&self, account: &Account, window: SlotWindow) -> Result<Due, StoreError> {
+    fn due(&mut self, account: &Account, window: SlotWindow) -> Result<Due, StoreError> {
         Ok(Due {
             state: account.state.try_into()?,
             window,
             has_failed: account.failure.last.is_some(),
-            tried: match account.failure.last {
-                Some(last) => self.tx.slot_of(last)?,
-                None => None,
-            },
+            tried: self.tx.tried_slot(account, self.schedules)?,
             active: account.active,
         })
     }

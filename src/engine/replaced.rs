@@ -31,12 +31,8 @@ impl ReplacedSlots<'_, '_> {
     ) -> Result<Option<Time>, StoreError> {
         let ReplacedSlots { tx, schedules, events, alive, now } = self;
         let Some((open, by)) = state.replaced(window, now) else { return Ok(None) };
-        let tried = match account.failure.last {
-            Some(last) => tx.slot_of(last)?,
-            None => None,
-        };
         let mut slots = Vec::new();
-        if open < alive && tried == Some(open) {
+        if open < alive && tx.tried_slot(account, schedules)? == Some(open) {
             slots.push(open);
         }
         // After an edit, the new schedule's slots up to the settled one were never owed.

@@ -560,7 +560,7 @@ pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
             ResponseKind::Unusable(kept) => Some(kept.clone()),
             _ => None,
         },
-        serves_slot: response.clock_off.is_none(),
+        names_slot: response.clock_off.is_none() || outcome(&response.kind) != Outcome::Ok,
     }
 }
 

@@ -5,6 +5,7 @@ use rusqlite::params;
 use crate::account::AccountId;
 use crate::budget::Days1970;
 use crate::clock::Time;
+use crate::schedule::ScheduleCache;
 use crate::store::StoreError;
 use crate::store::account::{Account, account_id};
 use crate::store::batch::{ReadTx, WriteTx};
@@ -25,8 +26,9 @@ pub struct Verdict {
     pub error: Option<String>,
     /// The beginning of an answer that could not be used.
     pub answer: Option<String>,
-    /// Whether the line's slot is its own: an answer whose date contradicts our clock serves none.
-    pub serves_slot: bool,
+    /// Whether the line names the slot that it was for: numbers whose date contradicts our clock
+    /// serve none, and the slot of a line that is ok counts as bought.
+    pub names_slot: bool,
 }
 
 /// An account's call whose process ended without settling it. It is no [`Claim`]: nothing may be
@@ -71,12 +73,24 @@ impl ReadTx<'_> {
         Ok(statement.exists([account.0, slot.0])?)
     }
 
-    /// The slot that a line was for.
-    pub fn slot_of(&self, refresh: RefreshId) -> Result<Option<Time>, StoreError> {
-        let mut statement =
-            self.tx.prepare_cached("SELECT slot FROM _refresh WHERE refresh_id = ?1")?;
-        let mut rows = statement.query_map([refresh.0], |row| row.get::<_, Option<i64>>(0))?;
-        Ok(rows.next().transpose()?.flatten().map(Time))
+    /// The slot that the account's last call in vain was for. Numbers whose date contradicted our
+    /// clock were for the latest when they were asked for: their line names none.
+    pub fn tried_slot(
+        &self,
+        account: &Account,
+        schedules: &mut ScheduleCache,
+    ) -> Result<Option<Time>, StoreError> {
+        let Some(last) = account.failure.last else { return Ok(None) };
+        let mut statement = self.tx.prepare_cached(
+            "SELECT slot, started_time FROM _refresh
+             WHERE refresh_id = ?1 AND (slot IS NOT NULL OR (outcome = 1 AND cause < 4))",
+        )?;
+        let mut rows = statement.query_map([last], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        match rows.next().transpose()? {
+            Some((None, started)) => Ok(Some(account.window(schedules, started)?.slot)),
+            Some((slot, _)) => Ok(slot),
+            None => Ok(None),
+        }
     }
 
     /// Whether a call for this account is on its way.
@@ -219,7 +233,7 @@ impl WriteTx<'_> {
             status,
             verdict.error,
             verdict.answer,
-            verdict.serves_slot,
+            verdict.names_slot,
         ])?;
         if changed == 1 {
             return Ok(line.refresh);

@@ -471,6 +471,23 @@ fn an_edit_in_an_outage_keeps_the_open_slot_through_a_restart() {
 }
 
 #[test]
+fn a_slot_that_was_tried_under_a_contradicted_clock_is_open_after_a_restart() {
+    let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    for kind in [Kind::Ok, Kind::Broken(502), Kind::Throttled(None)] {
+        let mut bench = weekly(never.clone());
+        // Nearly five hours behind: more than counts as on time.
+        bench.date_error = Some(17_000);
+        bench.everybody = kind;
+        bench.run(at("2026-01-05T06:01:00"));
+        bench.set_clock(17_000);
+        bench.everybody = Kind::Ok;
+        bench.start();
+        bench.run(at("2026-01-05T12:00:00"));
+        assert_eq!(bench.bought("2026-01-05T06:00:00"), 1, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_pause_that_a_clock_ahead_was_asked_for_stands_in_no_other_ones_way() {
     let mut bench = several(3, MONDAYS);
     bench.set_clock(60 * DAY);

@@ -249,7 +249,7 @@ impl Owed {
             matches!(self.line(slot), Some(OK | SKIPPED))
                 || self.is_fresh(slot, now)
                 || self.is_used_up(Some(slot), config, trouble, false)
-                || (!self.was_surely_tried(slot) && self.may_be_too_late(slot, config, up))
+                || (self.tried != Some(Some(slot)) && self.may_be_too_late(slot, config, up))
                 || (self.amnesty && self.told.contains(&slot))
                 || self.last.is_some_and(|last| slot <= last)
         };
@@ -265,12 +265,6 @@ impl Owed {
             || self.tried.is_some()
             || self.line(latest).is_some();
         (!is_over).then_some(Debt { slot: Some(latest), since: by, is_edit: true })
-    }
-
-    /// Whether the last call for the slot failed and was about it: an answer that contradicts the
-    /// clock serves none.
-    fn was_surely_tried(&self, slot: i64) -> bool {
-        self.tried == Some(Some(slot)) && self.failures.last().is_some_and(|failure| failure.is_own)
     }
 
     /// Why a call for this slot is not owed.
