@@ -273,7 +273,8 @@ impl AccountState {
     /// The clock stepped back and left the account in its future. What certainly was another
     /// clock's is forgotten: a settled slot beyond the next one after now, a try for a slot that
     /// has not come, a distance to the next try that is longer than any (`horizon`). `None` where
-    /// nothing has to change. `active`: what lies before is nobody's debt.
+    /// nothing has to change. `active`: what lies before is nobody's debt, unless that was another
+    /// clock's too.
     pub fn step_back(
         self,
         window: SlotWindow,
@@ -284,7 +285,7 @@ impl AccountState {
         let retry = RetryState::default();
         let reopened = |settled: Time| {
             let slot = window.slot;
-            match slot > active.max(settled) {
+            match slot > settled && (slot > active || active > now) {
                 true => AccountState::Open { settled: Some(settled), slot, due: now, retry },
                 false => AccountState::Settled { settled: slot, next: window.next },
             }
@@ -554,6 +555,8 @@ mod tests {
         assert!(!matches!(again, Some(AccountState::Baseline { .. })), "{again:?}");
         let young = settled(window.next.plus(1)).step_back(window, now, now, horizon);
         assert_eq!(young, Some(AccountState::Settled { settled: window.slot, next: window.next }));
+        let unknown = settled(window.next.plus(1)).step_back(window, now.plus(1), now, horizon);
+        assert_eq!(unknown, Some(reopened), "since when it is watched is another clock's too");
         let open = |slot, due| AccountState::Open { settled: Some(Time(WEEK)), slot, due, retry };
         assert_eq!(back(open(window.slot, now)), None);
         assert_eq!(back(open(window.slot, horizon)), None);

@@ -1,6 +1,7 @@
 //! What the clocks did between two turns.
 
 use crate::clock::{Moment, Now, Time};
+use crate::engine::EngineConfig;
 use crate::engine::account_state::AccountState;
 use crate::engine::progress::Progress;
 use crate::engine::settling::{Settling, change_before_trouble, set_state};
@@ -13,6 +14,11 @@ const SET: i64 = 3_600_000;
 /// The longest distance to a next try that any back-off sets, in seconds, whatever the
 /// configuration says: the last wait of an account that was refused.
 const LONGEST_DELAY: i64 = 24 * 3600;
+
+/// No back-off that was set under the present clock is after this.
+pub(super) fn horizon(config: &EngineConfig, now: Time) -> Time {
+    now.plus(config.retry.max_delay.max(LONGEST_DELAY))
+}
 
 /// What the clocks did between two turns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +78,7 @@ impl Settling<'_, '_> {
         if self.tx.wait()?.is_some_and(|wait| is_over(wait.until)) {
             self.tx.set_wait(None)?;
         }
-        let horizon = self.now.plus(self.config.retry.max_delay.max(LONGEST_DELAY));
+        let horizon = horizon(self.config, self.now);
         let mut count = 0;
         // What an open breaker would restore may be another clock's too.
         for before in self.tx.troubled()? {

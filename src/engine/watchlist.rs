@@ -6,6 +6,7 @@ use crate::clock::{Moment, Time};
 use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
+use crate::engine::clock_change::horizon;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::{Engine, EngineConfig, Event};
@@ -75,6 +76,7 @@ impl Engine {
             events: &mut events,
             alive: self.progress.alive.unwrap_or(time),
             now: time,
+            horizon: horizon(&config, time),
         };
         for entry in &diff.entries {
             match tx.stored_entry(entry)? {
@@ -114,6 +116,8 @@ struct Editing<'a, 'store> {
     /// Since when the process is up.
     alive: Time,
     now: Time,
+    /// No back-off that was set under the present clock is after this.
+    horizon: Time,
 }
 
 impl Editing<'_, '_> {
@@ -130,7 +134,7 @@ impl Editing<'_, '_> {
     fn change(&mut self, entry: &Watched, known: StoredEntry) -> Result<(), StoreError> {
         let StoredEntry { mut account, has_same_schedule, removed, .. } = known;
         let window = self.window(entry)?;
-        let state = AccountState::try_from(account.state)?;
+        let state = self.state(&account)?;
         let is_away = matches!(state, AccountState::Away(_));
         if !entry.enabled {
             if !is_away {
@@ -149,6 +153,10 @@ impl Editing<'_, '_> {
         } else if !has_same_schedule {
             let old = account.window(self.schedules, self.now)?;
             let state = self.replace(&mut account, state, old)?;
+            let state = match state.open_slot(old, self.now) {
+                Some(slot) if self.is_served(&account, slot)? => state.settle(old, None),
+                _ => state,
+            };
             let edit = Edit {
                 old,
                 new: window,
@@ -172,7 +180,7 @@ impl Editing<'_, '_> {
     /// Settles what is open without a call. Nothing is due any more.
     fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
-        let state = AccountState::try_from(account.state)?;
+        let state = self.state(account)?;
         let state = self.replace(account, state, window)?;
         // A call that is on its way serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
@@ -187,6 +195,20 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
+    /// What the account owes. An edit may come before the turn that sees that the clock stepped
+    /// back: what it left in its future is not owed.
+    fn state(&mut self, account: &Account) -> Result<AccountState, StoreError> {
+        let state = AccountState::try_from(account.state)?;
+        let window = account.window(self.schedules, self.now)?;
+        let back = state.step_back(window, account.active, self.now, self.horizon);
+        Ok(back.unwrap_or(state))
+    }
+
+    /// Whether the open slot was bought before it came, under a clock that was ahead.
+    fn is_served(&self, account: &Account, slot: Time) -> Result<bool, StoreError> {
+        Ok(self.tx.is_bought(account.key, slot)? && !self.tx.is_in_flight(account.key)?)
+    }
+
     /// Where the open slot was replaced unserved by now, writes its lines; nothing was tried for
     /// the one that is open instead.
     fn replace(
@@ -195,7 +217,7 @@ impl Editing<'_, '_> {
         state: AccountState,
         window: SlotWindow,
     ) -> Result<AccountState, StoreError> {
-        let Editing { tx, schedules, events, alive, now } = self;
+        let Editing { tx, schedules, events, alive, now, .. } = self;
         let replaced = ReplacedSlots { tx, schedules, events, alive: *alive, now: *now };
         let Some(slot) = replaced.write(account, state, window)? else { return Ok(state) };
         change_before_trouble(self.tx, account.key, |before| before.replace(slot))?;

@@ -488,6 +488,54 @@ fn a_slot_that_was_tried_under_a_contradicted_clock_is_open_after_a_restart() {
 }
 
 #[test]
+fn a_slot_is_owed_to_whoever_came_back_under_a_clock_that_was_ahead() {
+    let mut bench = weekly(config());
+    bench.set_clock(100 * DAY);
+    for enabled in [false, true] {
+        bench.list[0].enabled = enabled;
+        bench.watch();
+        bench.run(at("2026-04-12T00:00:10") + i64::from(enabled));
+    }
+    bench.set_clock(-100 * DAY);
+    bench.pass_to(at("2026-01-05T18:00:00"));
+    bench.start();
+    bench.run(at("2026-01-05T18:01:00"));
+    assert_eq!(bench.bought("2026-01-05T06:00:00"), 1);
+}
+
+#[test]
+fn a_slot_bought_before_it_came_lengthens_no_wait_after_an_edit() {
+    let mut bench = weekly(config());
+    bench.set_clock(21 * DAY);
+    bench.run(at("2026-01-24T00:00:00"));
+    assert_eq!(bench.bought("2026-01-19T06:00:00"), 1);
+    bench.set_clock(-21 * DAY);
+    bench.run(at("2026-01-19T05:00:00"));
+    bench.list[0].cron = "0 6 * * SUN".into();
+    bench.pass_to(at("2026-01-20T00:00:00"));
+    bench.start();
+    bench.run(at("2026-01-20T00:01:00"));
+    assert_eq!(bench.bought("2026-01-18T06:00:00"), 1);
+}
+
+#[test]
+fn who_is_taken_out_after_a_clock_was_set_back_had_no_slot_to_come_open() {
+    let mut bench = several(2, MONDAYS);
+    bench.set_clock(100 * DAY);
+    bench.everybody = Kind::NotSent;
+    bench.run(at("2026-04-13T06:10:00"));
+    bench.set_clock(-100 * DAY);
+    bench.list.pop();
+    bench.start();
+    bench.everybody = Kind::Ok;
+    bench.run(at("2026-01-05T06:01:00"));
+    let to_come = "SELECT count(*) FROM refreshes
+                   WHERE outcome = 'skipped' AND scheduled_time > started_time";
+    assert_eq!(bench.number(to_come), 0);
+    assert_eq!(bench.bought("2026-01-05T06:00:00"), 1);
+}
+
+#[test]
 fn a_pause_that_a_clock_ahead_was_asked_for_stands_in_no_other_ones_way() {
     let mut bench = several(3, MONDAYS);
     bench.set_clock(60 * DAY);
