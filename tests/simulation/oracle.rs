@@ -66,6 +66,8 @@ pub struct Oracle {
     pub(super) budget_excuse: i64,
     /// Until when nobody may be asked, in the world's milliseconds.
     pub(super) throttled: i64,
+    /// Until when a pause that the vendor asked for may last, in the world's seconds.
+    pause: i64,
     /// When the clock was set that no answer has confirmed yet, in the world's milliseconds.
     pub(super) unconfirmed: Option<i64>,
     /// By how many seconds it was set since the last turn, and when last: what was undone before
@@ -112,6 +114,7 @@ impl Oracle {
             excuse: NEVER,
             budget_excuse: NEVER,
             throttled: NEVER,
+            pause: NEVER,
             unconfirmed: None,
             set: None,
             last_claim: None,
@@ -180,10 +183,10 @@ impl Oracle {
         self.excuse(at.world() + 60);
         self.last_claim = None;
         // A pause goes by the clock, and need not end with it.
-        let left = self.throttled / 1000 - at.world();
+        let left = self.pause - at.world();
         if left > 0 {
             let longest = self.config.retry.max_delay;
-            self.excuse(at.world() + (left + (-by).max(0)).min(longest) + 1);
+            self.pause((left + (-by).max(0)).min(longest), at);
         }
         self.throttled = self.throttled.min(at.world_ms);
         self.trouble.force(at.world());
@@ -406,7 +409,7 @@ impl Oracle {
             }
         }
         if let Some(wait) = kind.wait().filter(|_| self.trouble.is_perhaps_shared()) {
-            self.excuse(at.world() + wait.min(self.config.retry.max_delay) + 1);
+            self.pause(wait.min(self.config.retry.max_delay), at);
         }
         if was_perhaps && !self.trouble.is_perhaps_shared() {
             self.excuse(at.world());
@@ -513,7 +516,7 @@ impl Oracle {
         }
         match (is_surely_alone, is_perhaps_alone) {
             (true, _) => {}
-            (false, true) => self.excuse(at.world() + self.wait_of(kind)),
+            (false, true) => self.pause(self.wait_of(kind), at),
             (false, false) => self.throttle(kind, at),
         }
     }
@@ -523,9 +526,16 @@ impl Oracle {
         kind.wait().unwrap_or(60).clamp(1, self.config.retry.max_delay)
     }
 
+    /// Everybody may wait so many seconds.
+    fn pause(&mut self, seconds: i64, at: At) {
+        self.pause = self.pause.max(at.world() + seconds + 1);
+        self.excuse(self.pause);
+    }
+
     /// Everybody waits.
     fn throttle(&mut self, kind: Kind, at: At) {
         let wait = self.wait_of(kind);
+        self.pause(wait, at);
         self.throttled = self.throttled.max((at.world() + wait) * 1000);
         self.held = self.held.max(at.wall() + wait);
     }
