@@ -189,6 +189,8 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
         let words = ["growth.db is not a growthd database", "name another [database] path"];
         refused(&vendor, &place, 74, &words);
         place.growthd(&["status"]).with_code(74);
+        let checked = place.growthd(&["check"]).with_code(1);
+        assert!(words.iter().all(|words| checked.out.contains(words)), "{checked:?}");
         assert_eq!(fs::read(place.file("growth.db")).expect("a file"), before);
     }
 
@@ -201,6 +203,8 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
     assert!(made.expect("mkfifo").success());
     refused(&vendor, &fifo, 74, &["growth.db is not a regular file"]);
     last_line(&fifo.growthd(&["status"]).with_code(74));
+    let checked = fifo.growthd(&["check"]).with_code(1);
+    assert!(checked.out.contains("growth.db is not a regular file"), "{checked:?}");
 }
 
 #[test]
@@ -249,6 +253,8 @@ fn a_database_of_another_version_is_refused_by_every_verb_and_left_as_it_is() {
             assert!(words.iter().all(|words| line.contains(words)), "{verb}: {line}");
             assert_eq!(state(), before, "{verb}");
         }
+        let checked = place.growthd(&["check"]).with_code(1);
+        assert!(words.iter().all(|words| checked.out.contains(words)), "{checked:?}");
     }
     assert_eq!(vendor.call_count(), calls);
 }

@@ -79,6 +79,25 @@ fn a_file_is_there_whole_or_not_at_all() {
     assert_eq!(past.ask("PRAGMA quick_check"), ["ok"]);
 }
 
+/// `refused` holds that nothing was written, and one line was said.
+#[test]
+fn what_a_view_cannot_answer_is_said_before_anything_is_written() {
+    let past = history();
+    for (arguments, why) in [
+        ("--view columns --since 30d", "cannot be narrowed by a period"),
+        ("--view accounts --month 2026-01", "cannot be narrowed by a period"),
+        ("--view spend --platform tiktok", "cannot be narrowed by --platform"),
+        ("--view snapshot", "there is no view snapshot; did you mean snapshots?; there are acc"),
+    ] {
+        for format in ["csv", "jsonl"] {
+            let arguments = format!("export {arguments} --format {format}");
+            let arguments: Vec<&str> = arguments.split(' ').collect();
+            let (code, told) = past.refused(&arguments);
+            assert!(code == Some(2) && told.contains(why), "{arguments:?}: {told}");
+        }
+    }
+}
+
 #[test]
 fn a_closed_pipe_is_no_error() {
     let past = history();

@@ -93,6 +93,29 @@ fn refresh_takes_what_it_is_told_and_nothing_else() {
     assert_eq!(vendor.calls_for("off").len(), 0);
 }
 
+/// For a log or a script; a terminal shows the usage too.
+#[test]
+fn what_is_wrong_with_a_command_line_is_one_line() {
+    let place = Setup::empty();
+    for (arguments, words) in [
+        (
+            &["statsu"][..],
+            "unrecognized subcommand 'statsu'; tip: a similar subcommand exists: 'status'",
+        ),
+        (&["refresh"], "the following required arguments were not provided: <ID|--all|--due|"),
+        (&["history", "a", "b"], "unexpected argument 'b' found; try '--help'"),
+        (&["growth", "--top", "-1"], "unexpected argument '-1' found; try '--help'"),
+        (&["export", "--format", "xml"], "'--format <FORMAT>' [possible values: csv, jsonl]; try"),
+        (&["growth", "--week", "2025-W53"], "expected an ISO week, as in 2026-W05"),
+        (&["growth", "--month", "2026-10", "--since", "30d"], "cannot be used with"),
+        (&["--config"], "a value is required for '--config <FILE>'"),
+    ] {
+        let ended = place.growthd(arguments).with_code(2);
+        let line = ended.line();
+        assert!(line.starts_with("growthd: ") && line.contains(words), "{arguments:?}: {line}");
+    }
+}
+
 #[test]
 fn refresh_due_buys_what_is_owed_once() {
     let vendor = Vendor::start();

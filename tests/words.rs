@@ -200,17 +200,10 @@ fn errors_say_what_to_do() {
     growthd: there is no API key: give the systemd credential `api-key` (the service takes it from /etc/credstore/api-key), or put it into the file that api_key_file in [api] of config.toml names ("api-key" beside it by default; mode 0600), or set $GROWTHD_API_KEY
     [exit 78]
     $ growthd refresh
-    error: the following required arguments were not provided:
-      <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>
-
-    Usage: growthd refresh <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>
-
-    For more information, try '--help'.
+    growthd: the following required arguments were not provided: <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>; try '--help'
     [exit 2]
     $ growthd refresh a b
-    error: invalid value 'a b' for '[ID]...': an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not ' '
-
-    For more information, try '--help'.
+    growthd: invalid value 'a b' for '[ID]...': an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not ' '; try '--help'
     [exit 2]
     $ growthd refresh a
     growthd: there is no database at growth.db; `growthd run` creates it

@@ -17,6 +17,7 @@ use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
 use crate::report::{Column, MOST_USE, Shape, narrowed};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
+use crate::store::{Reader, StoreError};
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -97,7 +98,7 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let enabled = config.accounts.iter().filter(|account| account.enabled).count();
     let disabled = config.accounts.len() - enabled;
     entry(&mut out, "accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
-    entry(&mut out, "database", config.database.path.display())?;
+    let database = check_database(&config.database.path, &mut out)?;
     let key = match ApiKey::find(config, |name| std::env::var_os(name)) {
         Ok((_, source)) => {
             entry(&mut out, "key", format_args!("from {source}"))?;
@@ -124,8 +125,29 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
             Done::Well
         }
     };
-    let is_well = [key, way, budget].iter().all(|done| *done == Done::Well);
+    let is_well = [database, key, way, budget].iter().all(|done| *done == Done::Well);
     Ok(if is_well { Done::Well } else { Done::Attention })
+}
+
+/// Whether the path leads to what is or may become a growthd database. Whether this user can reach
+/// it says little: the service may be another.
+fn check_database(path: &Path, out: &mut impl Write) -> io::Result<Done> {
+    match Reader::open(path) {
+        Err(
+            error @ (StoreError::NotAFile(_)
+            | StoreError::NotOurs(_)
+            | StoreError::PreRelease(_)
+            | StoreError::Newer { .. }
+            | StoreError::Corrupt { .. }),
+        ) => {
+            warning(out, "database", error)?;
+            Ok(Done::Attention)
+        }
+        Ok(_) | Err(_) => {
+            entry(out, "database", path.display())?;
+            Ok(Done::Well)
+        }
+    }
 }
 
 /// Whether the address of `[http]` can be listened on, or is by the daemon that runs. It stops no

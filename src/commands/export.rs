@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::period::Beginning;
 use crate::report::{Cell, Csv, Dialect};
 use crate::selection::nearest;
-use crate::store::{ReadTx, Rows, Unsupported};
+use crate::store::{Query, ReadTx, Rows, Unsupported};
 
 /// Columns that hold JSON: in JSON they are what they are.
 const JSON: [&str; 2] = ["extra", "tags"];
@@ -32,13 +32,14 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
     let mut reader = open_up_to_date(database)?;
     let look = reader.look()?;
     let rows = rows(&look, args, now)?;
+    let query = look.query(&rows)?.map_err(|unsupported| refused(&rows.view, &unsupported))?;
     let path = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let Some(path) = path else {
-        write(&look, &rows, args, output::stdout())?;
+        write(&look, &query, args, output::stdout())?;
         return Ok(Done::Well);
     };
     let mut target = Target::begin(path, config, Replace::Allowed)?;
-    let written = write(&look, &rows, args, target.file());
+    let written = write(&look, &query, args, target.file());
     written.map_err(|error| named(path, error))?;
     target.finish(Replace::Allowed)?;
     Ok(Done::Well)
@@ -50,7 +51,7 @@ fn rows(look: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, Command
     if !views.contains(&args.view) {
         let meant = nearest(&args.view, &views);
         let meant = meant.map_or(String::new(), |view| format!("; did you mean {view}?"));
-        let why = format!("there is no view {}{meant} The views: {}", args.view, views.join(", "));
+        let why = format!("there is no view {}{meant}; there are {}", args.view, views.join(", "));
         return Err(CommandError::Usage(why));
     }
     let selection = args.selection.selection();
@@ -76,40 +77,40 @@ fn named(path: &Path, error: CommandError) -> CommandError {
     }
 }
 
+fn refused(view: &str, unsupported: &Unsupported) -> CommandError {
+    let (option, why) = match unsupported {
+        Unsupported::Period => ("a period", "its rows have no time"),
+        Unsupported::Tag => ("--tag", "its rows are about no account"),
+        Unsupported::Platform => ("--platform", "its rows are about no account"),
+    };
+    CommandError::Usage(format!("the view {view} cannot be narrowed by {option}: {why}"))
+}
+
 fn write(
     look: &ReadTx<'_>,
-    rows: &Rows,
+    query: &Query<'_>,
     args: &ExportArgs,
     out: impl Write,
 ) -> Result<(), CommandError> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    let columns = look.columns(&rows.view)?;
-    let written = match args.format {
+    let columns = &query.columns;
+    match args.format {
         ExportFormat::Csv => {
             let dialect = if args.for_excel { Dialect::Excel } else { Dialect::Plain };
             let headings: Vec<&str> = columns.iter().map(String::as_str).collect();
             let mut csv = Csv::in_dialect(&mut out, &headings, dialect)?;
-            let written = look.each_row(rows, |values| {
+            look.each_row(query, |values| {
                 let texts: Vec<_> = values.iter().map(one_line).collect();
                 let named = columns.iter().zip(values).zip(&texts);
                 let cells: Vec<_> = named.map(|((n, v), t)| cell(n, *v, t.as_deref())).collect();
                 Ok::<_, CommandError>(csv.row(&cells)?)
             })?;
             csv.finish()?;
-            written
         }
-        ExportFormat::Jsonl => look.each_row(rows, |values| {
-            Ok::<_, CommandError>(write_object(&mut out, &columns, values)?)
+        ExportFormat::Jsonl => look.each_row(query, |values| {
+            Ok::<_, CommandError>(write_object(&mut out, columns, values)?)
         })?,
-    };
-    written.map_err(|unsupported| {
-        let (option, why) = match unsupported {
-            Unsupported::Period => ("a period", "its rows have no time"),
-            Unsupported::Tag => ("--tag", "its rows are about no account"),
-            Unsupported::Platform => ("--platform", "its rows are about no account"),
-        };
-        CommandError::Usage(format!("the view {} cannot be narrowed by {option}: {why}", rows.view))
-    })?;
+    }
     Ok(out.flush()?)
 }
 

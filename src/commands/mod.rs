@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 use tokio::signal::unix::SignalKind;
 
@@ -176,9 +177,18 @@ impl CommandError {
         let text = match problems {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
-            None if matches!(self, CommandError::CommandLine(_)) => self.to_string(),
-            // A path or a name in it may hold anything.
-            None => format!("growthd: {}", Printable(&self.to_string())),
+            None => match self {
+                // Who typed nothing is helped.
+                CommandError::CommandLine(wrong)
+                    if wrong.kind() == DisplayHelpOnMissingArgumentOrSubcommand
+                        || io::stderr().is_terminal() =>
+                {
+                    wrong.to_string()
+                }
+                CommandError::CommandLine(wrong) => format!("growthd: {}", one_line(wrong)),
+                // A path or a name in it may hold anything.
+                _ => format!("growthd: {}", Printable(&self.to_string())),
+            },
         };
         let line = format!("{}\n", text.trim_end());
         // After the log, which goes there too.
@@ -186,6 +196,18 @@ impl CommandError {
             last_words(line);
         }
     }
+}
+
+/// What is wrong with a command line, without its usage: for a log or a script.
+fn one_line(wrong: &clap::Error) -> String {
+    let text = wrong.to_string();
+    let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.starts_with("Usage:"));
+    let lines = paragraphs.map(|paragraph| {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        words.join(" ")
+    });
+    let line = lines.collect::<Vec<_>>().join("; ").replace("; For more information, try", "; try");
+    Printable(line.trim_start_matches("error: ").trim_end_matches('.')).to_string()
 }
 
 /// How long the end of the process waits for whoever reads stderr.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::ReportArgs;
 use crate::clock;
 use crate::commands::period::check;
-use crate::commands::target::refuse_own;
+use crate::commands::target::{cause, refuse_own};
 use crate::commands::{CommandError, Done};
 use crate::config::Config;
 use crate::printable::Printable;
@@ -136,7 +136,11 @@ fn put(page: &Page, output: &Path) -> io::Result<PathBuf> {
 }
 
 fn named(path: &Path, error: &io::Error) -> io::Error {
-    let told = format!("{}: {error}", Printable(&path.to_string_lossy()));
+    let why = match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => cause(error),
+        _ => error.to_string(),
+    };
+    let told = format!("{}: {why}", Printable(&path.to_string_lossy()));
     io::Error::new(error.kind(), told)
 }
 

@@ -168,7 +168,7 @@ fn is_same(own: &Path, other: &Path) -> bool {
 }
 
 /// What the system says, without the temporary file's name.
-fn cause(error: &io::Error) -> String {
+pub fn cause(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
         io::ErrorKind::PermissionDenied => "this user cannot write to its folder".to_owned(),

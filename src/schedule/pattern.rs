@@ -35,7 +35,8 @@ const MONTHS: [&str; 12] =
 
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-const NICKNAMES: [&str; 6] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@hourly"];
+const NICKNAMES: [&str; 7] =
+    ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 const EXAMPLE: &str = "for example \"0 6 * * MON\" (Mondays at 06:00)";
 
@@ -60,8 +61,10 @@ impl Pattern {
             )));
         }
         let fields: Vec<&str> = pattern.split_whitespace().collect();
-        match parser().parse(pattern) {
-            Ok(cron) if is_nickname || first_misnamed(&fields).is_none() => Ok(Pattern(cron)),
+        // The parser does not know this one.
+        let known = if pattern.eq_ignore_ascii_case("@midnight") { "@daily" } else { pattern };
+        match parser().parse(known) {
+            Ok(cron) if is_nickname || first_lenient(&fields).is_none() => Ok(Pattern(cron)),
             Ok(_) => Err(InvalidSchedule::Cron(explain(text, &fields, ""))),
             Err(error) => Err(InvalidSchedule::Cron(explain(text, &fields, &error.to_string()))),
         }
@@ -177,7 +180,7 @@ fn explain(text: &str, fields: &[&str], error: &str) -> String {
         alone[*place] = fields[*place];
         parser().parse(&alone.join(" ")).is_err()
     };
-    let refused = (0..fields.len()).find(is_refused).or_else(|| first_misnamed(fields));
+    let refused = (0..fields.len()).find(is_refused).or_else(|| first_lenient(fields));
     let names = &FIELDS[FIELDS.len() - fields.len().min(FIELDS.len())..];
     match refused.map(|place| (fields[place], names[place])) {
         Some((field, (name, range))) => format!(
@@ -188,13 +191,15 @@ fn explain(text: &str, fields: &[&str], error: &str) -> String {
     }
 }
 
-/// The first of the fields with a name that does not belong there. The parser replaces names
-/// wherever they stand: to it `SUN 6 * * *` is minute 0, and `1MON` an 11.
-fn first_misnamed(fields: &[&str]) -> Option<usize> {
+/// The first of the fields that only the parser takes: one with a name that does not belong there,
+/// or with nothing between two commas. The parser replaces names wherever they stand: to it
+/// `SUN 6 * * *` is minute 0, and `1MON` an 11.
+fn first_lenient(fields: &[&str]) -> Option<usize> {
     let names = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
     fields.iter().zip(names).position(|(field, (name, _))| {
         let mut parts = field.split([',', '-', '/', '#', '+']);
-        !parts.all(|part| !part.contains(char::is_alphabetic) || may_stand(part, name))
+        field.split(',').any(str::is_empty)
+            || !parts.all(|part| !part.contains(char::is_alphabetic) || may_stand(part, name))
     })
 }
 

@@ -19,6 +19,15 @@ pub struct Rows {
     pub selection: Selection,
 }
 
+/// A question for some rows of a view.
+#[derive(Debug)]
+pub struct Query<'r> {
+    rows: &'r Rows,
+    /// The view's, in order.
+    pub columns: Vec<String>,
+    sql: String,
+}
+
 /// What a view's rows cannot be chosen by.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unsupported {
@@ -39,42 +48,45 @@ impl ReadTx<'_> {
         Ok(names.collect::<Result<_, _>>()?)
     }
 
-    /// The columns of a view, in order.
-    pub fn columns(&self, view: &str) -> Result<Vec<String>, StoreError> {
+    fn columns(&self, view: &str) -> Result<Vec<String>, StoreError> {
         let statement = self.tx.prepare(&format!("SELECT * FROM {}", quoted(view)))?;
         Ok(statement.column_names().map(str::to_owned).collect())
     }
 
-    /// Hands every one of the rows to `take`, with its values in the order of
-    /// [`ReadTx::columns`]. Only one is in memory at a time.
+    /// Finds out whether a view can be narrowed so, before anything is written of it.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn query<'r>(&self, rows: &'r Rows) -> Result<Result<Query<'r>, Unsupported>, StoreError> {
+        let columns = self.columns(&rows.view)?;
+        Ok(question(rows, &columns).map(|sql| Query { rows, columns, sql }))
+    }
+
+    /// Hands every one of the rows to `take`, with its values in the order of the columns. Only
+    /// one is in memory at a time.
     ///
     /// # Errors
     /// What SQLite says, and the first error of `take`.
     pub fn each_row<E: From<StoreError>>(
         &self,
-        rows: &Rows,
+        query: &Query<'_>,
         mut take: impl FnMut(&[ValueRef<'_>]) -> Result<(), E>,
-    ) -> Result<Result<(), Unsupported>, E> {
-        let columns = self.columns(&rows.view)?;
-        let sql = match question(rows, &columns) {
-            Ok(sql) => sql,
-            Err(unsupported) => return Ok(Err(unsupported)),
-        };
+    ) -> Result<(), E> {
         let sqlite = |error| E::from(StoreError::Sqlite(error));
-        let mut statement = self.tx.prepare(&sql).map_err(sqlite)?;
+        let mut statement = self.tx.prepare(&query.sql).map_err(sqlite)?;
         let mut found = statement
             .query(named_params! {
-                ":from": rows.from.map(|time| time.0),
-                ":until": rows.until.map(|time| time.0),
-                ":tags": rows.selection.tags_json(),
-                ":platform": rows.selection.platform,
+                ":from": query.rows.from.map(|time| time.0),
+                ":until": query.rows.until.map(|time| time.0),
+                ":tags": query.rows.selection.tags_json(),
+                ":platform": query.rows.selection.platform,
             })
             .map_err(sqlite)?;
         while let Some(row) = found.next().map_err(sqlite)? {
-            let values = (0..columns.len()).map(|column| row.get_ref(column));
+            let values = (0..query.columns.len()).map(|column| row.get_ref(column));
             take(&values.collect::<Result<Vec<_>, _>>().map_err(sqlite)?)?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 }
 

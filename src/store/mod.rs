@@ -60,7 +60,7 @@ pub use budget_use::BudgetUse;
 pub use disk::{disk_trouble, free_space};
 pub use error::StoreError;
 pub use events::{Between, Milestone, ProfileChange, Silence, Unusual};
-pub use export::{Rows, Unsupported};
+pub use export::{Query, Rows, Unsupported};
 pub use history::{AccountRef, Change, Gap, Point, UnknownName};
 pub use journal::journal_size;
 pub use last_backup::LastBackup;

@@ -81,7 +81,7 @@ fn nothing_but_a_page_is_replaced() {
         ("config.toml", "is part of the configuration"),
         ("mine.txt", "not an HTML page"),
         (".", "it is a folder"),
-        ("not/there.html", "not/there.html: No such file"),
+        ("not/there.html", "not/there.html: its folder does not exist\n"),
     ] {
         let output = growthd(folder, &["report", "--output", output]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
