@@ -22,7 +22,12 @@ fn odd(week: i64, now: Time) -> Behaviour {
         1 | 2 => with(json!(0), now),
         // The fourth is the third once more: analysed when that was.
         3 | 4 => with(json!(1030), Time(START + 3 * WEEK)),
-        5 => Behaviour::ServerDate { offset: 2 * 3600, then: Box::new(with(json!(9000), now)) },
+        // Its likes are 0 too, which alone would leave its followers measured.
+        5 => {
+            let stats = json!({"stats": {"followers": 9000, "likes": 0}});
+            let then = Box::new(Behaviour::Patch(stats));
+            Behaviour::ServerDate { offset: 2 * 3600, then }
+        }
         6 => with(json!("1060"), now),
         _ => with(json!(1070), now),
     }

@@ -128,7 +128,8 @@ CREATE TABLE _snapshot (
   analyzed_utc    TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time - analyzed_ago, 'unixepoch')),
   time_utc        TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch')),
   is_suspect      INTEGER AS (suspect <> 0),
-  reason          TEXT AS (CASE WHEN suspect & 3 THEN 'zero' WHEN suspect & 4 THEN 'cached' WHEN suspect & 8 THEN 'clock' END),
+  -- What speaks against likes alone comes last: whoever reads another reason knows that nothing is measured.
+  reason          TEXT AS (CASE WHEN suspect & 2 THEN 'zero' WHEN suspect & 4 THEN 'cached' WHEN suspect & 8 THEN 'clock' WHEN suspect THEN 'zero' END),
   source          TEXT AS (CASE WHEN refresh_id < 0 THEN 'import' ELSE 'refresh' END),
   -- A count, where it is measured: what every statement about growth is made from.
   measured_followers INTEGER AS (CASE WHEN suspect < 2 THEN followers END),
