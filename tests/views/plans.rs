@@ -109,6 +109,20 @@ fn the_list_is_gone_through_once_for_its_movers() {
     }
 }
 
+#[test]
+fn a_milestone_is_looked_up_and_not_looked_for_at_each_snapshot() {
+    let past = Past::new();
+    for filter in ["", "WHERE time > 5", "WHERE account_id = 'x'", "WHERE label = 'x'"] {
+        let sql = format!("SELECT * FROM milestones {filter}");
+        let plan = past.plans(&sql);
+        let seeks: Vec<_> = plan.iter().filter(|line| line.contains("SEARCH s ")).collect();
+        assert!(
+            !seeks.is_empty() && seeks.iter().all(|line| line.contains("refresh_id=?")),
+            "{sql}: {plan:?}"
+        );
+    }
+}
+
 /// As the export goes through all of it, and whoever asks for the newest, or for what is new.
 #[test]
 fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {

@@ -154,6 +154,8 @@ CROSS JOIN $view w ON w.account_id = t.account_id
 GROUP BY t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc
 end
 
+-- The last join's iif() keeps it behind m: SQLite would join all of the account's snapshots first, and
+-- go through the milestones at each.
 macro milestone(count)
 CAST(m.value AS INTEGER) AS milestone,
        s.time, s.time_utc, s.measured_$count AS value, s.refresh_id
@@ -167,7 +169,7 @@ JOIN _snapshot t ON t.account = +a.account AND t.refresh_id = (
   WHERE b.account = a.account AND b.measured_$count >= 1000 ORDER BY b.measured_$count DESC LIMIT 1)
 JOIN json_each('[1000,2000,5000,10000,20000,50000,100000,200000,500000,1000000,2000000,5000000,10000000,20000000,50000000,100000000,200000000,500000000,1000000000,2000000000,5000000000,10000000000,20000000000,50000000000,100000000000,200000000000,500000000000,1000000000000,2000000000000,5000000000000,10000000000000,20000000000000,50000000000000,100000000000000,200000000000000,500000000000000,1000000000000000,2000000000000000,5000000000000000,10000000000000000,20000000000000000,50000000000000000,100000000000000000,200000000000000000,500000000000000000,1000000000000000000,2000000000000000000,5000000000000000000]') m
   ON m.value > o.measured_$count AND m.value <= t.measured_$count
-JOIN _snapshot s ON s.account = +a.account AND s.refresh_id = (
+JOIN _snapshot s ON s.account = iif(m.value, a.account, NULL) AND s.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = a.account AND b.refresh_id > o.refresh_id AND b.measured_$count >= m.value
   ORDER BY b.refresh_id LIMIT 1)
