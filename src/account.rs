@@ -1,7 +1,10 @@
 //! The vendor's account id.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+
+use crate::printable::is_invisible;
 
 /// Longest id accepted, in bytes. A cuid has 25; this leaves room without letting an id
 /// grow into a URL that servers refuse.
@@ -19,11 +22,26 @@ const MAX_USERNAME_LEN: usize = 100;
 /// The vendor's platforms, as it writes them.
 const PLATFORMS: [&str; 2] = ["tiktok", "youtube"];
 
-/// How people know an account: its name on its platform.
-#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+/// How people know an account: its name on its platform. To both platforms `Guru` is `guru`.
+#[derive(Clone, Debug)]
 pub struct Handle {
     username: String,
     platform: String,
+}
+
+impl PartialEq for Handle {
+    fn eq(&self, other: &Handle) -> bool {
+        self.platform == other.platform && self.username.eq_ignore_ascii_case(&other.username)
+    }
+}
+
+impl Eq for Handle {}
+
+impl Hash for Handle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.platform.hash(state);
+        self.username.to_ascii_lowercase().hash(state);
+    }
 }
 
 /// Why there is no such handle.
@@ -43,7 +61,9 @@ impl Handle {
     /// # Errors
     /// [`InvalidHandle`].
     pub fn new(username: &str, platform: &str) -> Result<Handle, InvalidHandle> {
-        let is_part = |c: char| !c.is_whitespace() && !c.is_control() && !"/?#&".contains(c);
+        let is_part = |c: char| {
+            !c.is_whitespace() && !c.is_control() && !is_invisible(c) && !"/?#&".contains(c)
+        };
         if !(1..=MAX_USERNAME_LEN).contains(&username.len()) || !username.chars().all(is_part) {
             return Err(InvalidHandle::Username);
         }

@@ -23,7 +23,7 @@ impl fmt::Display for Printable<'_> {
 
 /// Characters that change how others are laid out, and take no room themselves. The joiners
 /// (U+200C, U+200D) stay: emoji and several scripts need them.
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

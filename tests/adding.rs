@@ -148,9 +148,10 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let url = "https://www.tiktok.com/@fitnessguru?lang=en";
-    let ended = place.growthd(&["add", "@fitnessguru", url, "fitnessguru", "--platform", "tiktok"]);
+    let ended = place.growthd(&["add", "@fitnessguru", url, "FitnessGuru", "--platform", "tiktok"]);
     let ended = ended.with_code(0);
     assert_eq!(ended.out.lines().count(), 1, "{ended:?}");
+    assert_eq!(ended.err, "Looking up @fitnessguru on tiktok may cost a credit.\n");
     assert_eq!(vendor.call_count(), 1);
     vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
     // A list of names; the one that is known costs nothing, and one wrong name stops all.
@@ -158,6 +159,8 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(1);
     assert!(ended.out.contains("is in the watchlist already, as clx123abc"), "{ended:?}");
     assert!(ended.out.contains("@nobody on tiktok: HTTP 404"), "{ended:?}");
+    let cost = "Looking up these 2 accounts may cost 2 credits: @fitnessguru on tiktok, @nobody on";
+    assert!(ended.err.starts_with(cost), "{ended:?}");
     assert_eq!(vendor.call_count(), 2);
     place.write("names", "@somebody\nhttps://www.youtube.com/channel/UC123\n");
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);

@@ -14,7 +14,7 @@ use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, WatchlistFile, entry};
 use crate::daemon::{RunError, control};
 use crate::printable::Printable;
-use crate::report::Grouped;
+use crate::report::{Grouped, terminal};
 use crate::runner::{Lookup, Lookups, Runner};
 use crate::store::{AccountLookup, is_in_use};
 
@@ -34,7 +34,8 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         .map(|handle| lookup(&file, handle, args.label.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
     file.check_writable()?;
-    if !args.yes && io::stdin().is_terminal() && !is_confirmed(&lookups)? {
+    let is_asked = !args.yes && io::stdin().is_terminal();
+    if !is_confirmed(&lookups, is_asked)? {
         let mut out = Printer::stdout();
         out.line("nothing was asked, nothing was spent");
         out.finish()?;
@@ -69,19 +70,26 @@ fn account_id(text: &str) -> Result<AccountId, CommandError> {
     text.parse().map_err(|error| CommandError::Usage(format!("{error}")))
 }
 
-fn is_confirmed(lookups: &[AccountLookup]) -> Result<bool, CommandError> {
+/// Says what it may cost, before anything is spent, and asks whoever sits there.
+fn is_confirmed(lookups: &[AccountLookup], is_asked: bool) -> Result<bool, CommandError> {
     let mut out = io::stderr();
-    match lookups {
-        [one] => write!(out, "Looking up {} may cost a credit.", one.handle)?,
+    let cost = match lookups {
+        [one] => format!("Looking up {} may cost a credit.", Printable(&one.handle.to_string())),
         _ => {
-            for lookup in lookups {
-                writeln!(out, "  {}", Printable(&lookup.handle.to_string()))?;
-            }
-            let count = lookups.len();
-            write!(out, "Looking up these {count} accounts may cost {count} credits.")?;
+            let names: Vec<_> = lookups.iter().map(|lookup| lookup.handle.to_string()).collect();
+            let count = names.len();
+            format!(
+                "Looking up these {count} accounts may cost {count} credits: {}.",
+                Printable(&names.join(", "))
+            )
         }
+    };
+    if !is_asked {
+        // Nobody may be left to tell.
+        writeln!(out, "{cost}").ok();
+        return Ok(true);
     }
-    write!(out, " Go on? [y/N] ")?;
+    write!(out, "{} Go on? [y/N] ", terminal::paragraph(&cost, 0))?;
     out.flush()?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;

@@ -16,6 +16,8 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
     let mut texts = args.usernames.clone();
     if let Some(path) = &args.from {
         let list = read(path)?;
+        // As some editors begin a file.
+        let list = list.trim_start_matches('\u{feff}');
         let lines = list.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
         let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
         texts.extend(names.map(str::to_owned));
@@ -34,6 +36,12 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
     }
     if handles.is_empty() {
         return Err(CommandError::Usage("there are no names to add".to_owned()));
+    }
+    if let Some(platform) = args.platform.map(Platform::as_str)
+        && handles.iter().all(|handle| handle.platform() != platform)
+    {
+        let why = format!("these are URLs of another platform: leave out --platform {platform}");
+        return Err(CommandError::Usage(why));
     }
     Ok(handles)
 }
@@ -63,12 +71,7 @@ fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
                 "is not a profile URL with an @name; open the profile and copy its URL".to_owned()
             );
         }
-        Some((found, path)) => match platform {
-            Some(platform) if platform != found => {
-                return Err(format!("is on another platform than {}", platform.as_str()));
-            }
-            _ => (path, found),
-        },
+        Some((found, path)) => (path, found),
         None => match platform {
             Some(platform) => (text, platform),
             None => return Err("needs --platform tiktok or --platform youtube".to_owned()),
@@ -106,6 +109,8 @@ mod tests {
             ("https://www.tiktok.com/@fitnessguru?lang=en", None, "@fitnessguru on tiktok"),
             ("https://m.youtube.com/@Guru/videos", None, "@Guru on youtube"),
             ("youtube.com/@Guru", None, "@Guru on youtube"),
+            // In a list of both, --platform is for the names.
+            ("https://www.youtube.com/@guru", tiktok, "@guru on youtube"),
         ] {
             let handle = handle(text, platform).expect(text);
             assert_eq!(handle.to_string(), expected, "{text}");
@@ -117,8 +122,8 @@ mod tests {
             ("two words", tiktok),
             ("https://elsewhere.invalid/@guru", tiktok),
             ("https://www.youtube.com/channel/UC123", None),
-            ("https://www.youtube.com/@guru", tiktok),
             ("line\nbreak", tiktok),
+            ("guru\u{202e}", tiktok),
         ] {
             assert!(handle(text, platform).is_err(), "{text}");
         }
