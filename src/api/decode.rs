@@ -138,21 +138,27 @@ fn number(json: &str) -> Option<Number> {
     if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return None;
     }
-    if let Ok(whole) = json.parse() {
-        return Some(Number::Whole(whole));
+    whole(json).map(Number::Whole).or_else(|| {
+        let real: f64 = json.parse().ok()?;
+        (real.abs() < BEYOND).then_some(Number::Real(real))
+    })
+}
+
+/// The whole number that a JSON number is to its last digit, such as `1.52e6`. By its digits, since
+/// the nearest `f64` to `0.99999999999999999` is 1.
+fn whole(json: &str) -> Option<i64> {
+    let (mantissa, exponent) = json.split_once(['e', 'E']).unwrap_or((json, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let written = [integer, fraction].concat();
+    let digits = written.trim_end_matches('0');
+    if digits.trim_start_matches('-').is_empty() {
+        return Some(0);
     }
-    let real: f64 = json.parse().ok().filter(|real: &f64| real.is_finite())?;
-    let is_written_whole = json.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
-    match real {
-        _ if is_written_whole => None,
-        _ if real.fract() == 0.0 && real.abs() < BEYOND =>
-        {
-            #[expect(clippy::cast_possible_truncation, reason = "whole, and within the range")]
-            Some(Number::Whole(real as i64))
-        }
-        _ if real.fract() == 0.0 => None,
-        real => Some(Number::Real(real)),
-    }
+    let zeros = i64::try_from(written.len() - digits.len()).ok()?;
+    let places = i64::try_from(fraction.len()).ok()?;
+    let power = exponent.parse::<i64>().ok()?.checked_add(zeros - places)?;
+    let scale = 10_i64.checked_pow(u32::try_from(power).ok()?)?;
+    digits.parse::<i64>().ok()?.checked_mul(scale)
 }
 
 #[cfg(test)]
@@ -220,6 +226,14 @@ mod tests {
             ("1e300", None, Some("1e300")),
             ("-1", None, Some("-1")),
             ("1.5", None, Some("1.5")),
+            ("100e-2", Some(1), None),
+            ("-0.0e999999999999", Some(0), None),
+            ("9007199254740993.0", Some(9_007_199_254_740_993), None),
+            ("9223372036854775807.00", Some(i64::MAX), None),
+            ("9223372036854775808.0", None, Some("9223372036854775808.0")),
+            ("1520000.00000000000000001", None, Some("1520000.00000000000000001")),
+            ("0.99999999999999999", None, Some("0.99999999999999999")),
+            ("1e-400", None, Some("1e-400")),
             ("\"1.5M\"", None, Some("\"1.5M\"")),
             ("[7]", None, Some("[7]")),
             ("true", None, Some("true")),
