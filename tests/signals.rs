@@ -227,6 +227,34 @@ fn a_refresh_that_nobody_listens_to_records_all_the_same() {
     }
 }
 
+/// As below a pager, or in a terminal that was told to stop (Ctrl-S).
+#[test]
+fn a_reader_that_stalls_holds_up_no_call_no_lock_and_no_stop() {
+    for (verb, calls) in [
+        (&["refresh", "--all"][..], 3),
+        (&["refresh", "--all", "--json"], 3),
+        (&["add", "x", "y", "--platform", "tiktok"], 2),
+    ] {
+        let vendor = Vendor::start();
+        let api = "max_in_flight = 1".to_owned();
+        let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b", "c"]) });
+        let (reader, writer) = full_pipe();
+        let mut command = place.command(verb);
+        let mut child = command.stdout(writer).spawn().expect("growthd can be run");
+        vendor.wait_for_calls(calls);
+        let path = place.file("growth.db");
+        poll("the end of the lock", || (!growthd::store::is_in_use(&path)).then_some(()));
+        let ok = place.database().one::<i64>("SELECT sum(outcome = 'ok') FROM refreshes");
+        assert_eq!(usize::try_from(ok).expect("few"), calls, "{verb:?}");
+        assert!(child.try_wait().expect("a child").is_none(), "{verb:?} waits for its reader");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("an id")).expect("a process");
+        kill_process(pid, Signal::TERM).expect("it runs");
+        let code = poll("its end", || child.try_wait().expect("a child")).code();
+        assert_eq!(code, Some(0), "{verb:?}");
+        drop(reader);
+    }
+}
+
 #[test]
 fn a_terminal_that_goes_away_ends_no_refresh() {
     let vendor = Vendor::start();

@@ -1,10 +1,10 @@
 //! `growthd backup`: a consistent copy, while the daemon runs.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::clock;
-use crate::commands::output::Printer;
+use crate::commands::output::stdout;
 use crate::commands::target::{Replace, Target, TargetError};
 use crate::commands::{CommandError, Done};
 use crate::config::{Config, Span};
@@ -39,11 +39,7 @@ pub fn backup(
             return Err(TargetError::NotNoted { database: database.clone(), source }.into());
         }
     }
-    let mut out = Printer::stdout();
-    out.line(format_args!(
-        "{}: {snapshots} snapshots, checked",
-        Printable(&path.to_string_lossy())
-    ));
-    out.finish()?;
+    let path = path.to_string_lossy();
+    writeln!(stdout(), "{}: {snapshots} snapshots, checked", Printable(&path))?;
     Ok(Done::Well)
 }

@@ -3,7 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::{self, Clock};
-use crate::commands::CommandError;
+use crate::commands::{CommandError, LAST_WORDS};
 use crate::config::Config;
 use crate::daemon::{EXIT_AT_ONCE, RunError, StopSignals, client};
 use crate::engine::{ClaimMode, Engine, EngineConfig};
@@ -26,6 +26,7 @@ pub struct Signals {
     stop: StopSignals,
     hangup: Signal,
     was_stopped: bool,
+    was_hung_up: bool,
 }
 
 /// What a signal asks for.
@@ -43,7 +44,7 @@ impl Signals {
         let failed = |error| RunError::Start(Box::new(error));
         let stop = StopSignals::new().map_err(failed)?;
         let hangup = signal(SignalKind::hangup()).map_err(failed)?;
-        Ok(Signals { stop, hangup, was_stopped: false })
+        Ok(Signals { stop, hangup, was_stopped: false, was_hung_up: false })
     }
 
     /// Waits for the next. The second that asks to stop ends the process at once.
@@ -56,7 +57,19 @@ impl Signals {
                 self.was_stopped = true;
                 Asked::Stop
             }
-            _ = self.hangup.recv() => Asked::PrintNoMore,
+            _ = self.hangup.recv() => {
+                self.was_hung_up = true;
+                Asked::PrintNoMore
+            }
+        }
+    }
+
+    /// How long whoever reads the output is waited for, once all is recorded: until a signal, or for
+    /// a moment if one came before.
+    pub async fn enough(&mut self) {
+        match self.was_stopped || self.was_hung_up {
+            true => tokio::time::sleep(LAST_WORDS).await,
+            false => drop(self.next().await),
         }
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! - A verb that only looks writes to [`stdout`] and ends at the first error: silently with 0
 //!   where the reader has left (`| head`), else with a line on stderr and 74.
-//! - A verb that spends writes through a [`Printer`], which never fails in between: what is under
-//!   way is finished and recorded, and only then does [`Printer::finish`] say what went wrong.
+//! - A verb that spends writes through a [`Printer`], which neither fails nor waits in between: what
+//!   is under way is finished and recorded, and only then does [`Printer::finish`] wait for whoever
+//!   reads, and say what went wrong.
 //! - `run` writes nothing there, and logs through [`crate::log_queue`].
 //!
 //! On a terminal control characters are shown as `\u001b`, since names and texts come from the
@@ -11,8 +12,10 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
-use serde::Serialize;
+use tokio::sync::oneshot;
 
 use crate::commands::CommandError;
 
@@ -25,67 +28,97 @@ pub fn stdout() -> Box<dyn Write> {
     }
 }
 
-/// Standard output of a verb that must not end before what it pays for is recorded. After the
-/// first error it prints no more.
+/// What is to be printed.
+type Part = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
+
+/// Standard output of a verb that must not end before what it pays for is recorded, and must hear
+/// of signals: written by a thread of its own, so that a terminal or a pipe that nobody reads holds
+/// nothing up. After the first error it prints no more.
 #[derive(Debug)]
-pub struct Printer<W = io::Stdout> {
-    out: W,
-    is_terminal: bool,
-    failure: Option<io::Error>,
+pub struct Printer {
+    /// `None` once nobody is there to read.
+    parts: Option<Sender<Part>>,
+    /// How it went, once all is printed.
+    end: oneshot::Receiver<io::Result<()>>,
 }
 
 impl Printer {
     /// On standard output.
-    pub fn stdout() -> Printer {
+    ///
+    /// # Errors
+    /// The system grants no thread.
+    pub fn stdout() -> io::Result<Printer> {
         let out = io::stdout();
-        Printer { is_terminal: out.is_terminal(), out, failure: None }
+        let is_terminal = out.is_terminal();
+        Printer::start(out, is_terminal)
     }
-}
 
-impl<W: Write> Printer<W> {
+    fn start(out: impl Write + Send + 'static, is_terminal: bool) -> io::Result<Printer> {
+        let (parts, received) = channel();
+        let (ends, end) = oneshot::channel();
+        thread::Builder::new()
+            .name("output".to_owned())
+            .spawn(move || ends.send(print_all(&received, out, is_terminal)).ok())?;
+        Ok(Printer { parts: Some(parts), end })
+    }
+
     /// Prints a line.
-    pub fn line(&mut self, line: impl Display) {
-        self.print(|out| writeln!(out, "{line}"));
+    pub fn line(&self, line: impl Display) {
+        let line = line.to_string();
+        self.print(move |out| writeln!(out, "{line}"));
     }
 
     /// Prints a JSON value on a line of its own.
-    pub fn json(&mut self, value: &impl Serialize) {
-        self.print(|out| {
-            serde_json::to_writer(&mut *out, value)?;
-            writeln!(out)
-        });
+    pub fn json(&self, value: serde_json::Value) {
+        self.print(move |out| writeln!(out, "{value}"));
+    }
+
+    /// Prints what this writes, or shows.
+    pub fn print(&self, part: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) {
+        if let Some(parts) = &self.parts {
+            // It receives until there is nothing more to send.
+            parts.send(Box::new(part)).ok();
+        }
     }
 
     /// Prints no more: whoever would have read it has hung up.
     pub fn close(&mut self) {
-        self.failure.get_or_insert_with(|| io::ErrorKind::BrokenPipe.into());
+        self.parts = None;
     }
 
-    fn is_broken(&self) -> bool {
-        self.failure.is_some()
-    }
-
-    /// To be called once everything is recorded.
+    /// To be called once everything is recorded: waits until all is printed, or `enough`.
     ///
     /// # Errors
     /// What kept it from printing; a reader that left is none.
-    pub fn finish(self) -> Result<(), CommandError> {
-        match self.failure {
-            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+    pub async fn finish(self, enough: impl Future<Output = ()>) -> Result<(), CommandError> {
+        let Printer { parts, end } = self;
+        drop(parts);
+        let end = tokio::select! {
+            end = end => end.unwrap_or(Ok(())),
+            () = enough => Ok(()),
+        };
+        match end {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
             _ => Ok(()),
         }
     }
+}
 
-    fn print(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        if self.is_broken() {
-            return;
+fn print_all(parts: &Receiver<Part>, mut out: impl Write, is_terminal: bool) -> io::Result<()> {
+    let mut end = Ok(());
+    for part in parts {
+        if end.is_err() {
+            // What it shows elsewhere, it still shows.
+            part(&mut io::sink()).ok();
+            continue;
         }
-        let written = match self.is_terminal {
-            true => write(&mut Escaped::new(&mut self.out)),
-            false => write(&mut self.out),
+        let printed = match is_terminal {
+            true => part(&mut Escaped::new(&mut out)),
+            false => part(&mut out),
         };
-        self.failure = written.and_then(|()| self.out.flush()).err();
+        end = printed.and_then(|()| out.flush());
     }
+    end
 }
 
 /// Writes control characters, but for line ends and tabs, as JSON escapes them.
@@ -135,23 +168,19 @@ impl<W: Write> Write for Escaped<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
-    /// Fails with an error, after it took so many writes.
-    struct Failing {
-        left: usize,
-        kind: io::ErrorKind,
-        tries: usize,
-    }
+    /// Fails with this.
+    struct Failing(io::ErrorKind, Arc<AtomicUsize>);
 
-    impl Write for &mut Failing {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.tries += 1;
-            if self.left == 0 {
-                return Err(self.kind.into());
-            }
-            self.left -= 1;
-            Ok(bytes.len())
+    impl Write for Failing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Err(self.0.into())
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -159,20 +188,44 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_printer_prints_no_more_after_an_error_and_tells_it_at_the_end() {
+    /// Takes nothing, for ever.
+    struct Stalled;
+
+    impl Write for Stalled {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            loop {
+                thread::park();
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_printer_prints_no_more_after_an_error_and_tells_it_at_the_end() {
         for (kind, is_told) in
             [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)]
         {
-            let mut out = Failing { left: 0, kind, tries: 0 };
-            let mut printer = Printer { out: &mut out, is_terminal: false, failure: None };
+            let tries = Arc::new(AtomicUsize::new(0));
+            let printer =
+                Printer::start(Failing(kind, Arc::clone(&tries)), false).expect("a thread");
             printer.line("one");
-            assert!(printer.is_broken());
             printer.line("two");
-            printer.json(&3);
-            assert_eq!(printer.finish().is_err(), is_told, "{kind}");
-            assert_eq!(out.tries, 1);
+            printer.json(3.into());
+            assert_eq!(printer.finish(pending()).await.is_err(), is_told, "{kind}");
+            assert_eq!(tries.load(Ordering::Relaxed), 1);
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_nothing_is_waited_for_at_the_end_alone_and_no_longer_than_enough() {
+        let printer = Printer::start(Stalled, true).expect("a thread");
+        for line in 0..100_000 {
+            printer.line(line);
+        }
+        printer.finish(ready(())).await.expect("enough");
     }
 
     #[test]

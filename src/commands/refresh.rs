@@ -34,8 +34,9 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
     };
     runtime()?.block_on(async {
         let signals = Signals::new()?;
+        let watch = Watch::new(config, args.json)?;
         let source = Source::of(config, selection).await?;
-        Watch::new(config, args.json).show(source, signals).await
+        watch.show(source, signals).await
     })
 }
 
@@ -126,7 +127,7 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    fn new(config: &'a Config, as_json: bool) -> Watch<'a> {
+    fn new(config: &'a Config, as_json: bool) -> io::Result<Watch<'a>> {
         let labelled = config.accounts.iter();
         let labels =
             labelled.filter_map(|account| Some((account.id.as_str(), account.label.as_deref()?)));
@@ -137,17 +138,26 @@ impl<'a> Watch<'a> {
         let bar = ProgressBar::with_draw_target(Some(0), target);
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} refreshed, {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Watch {
+        Ok(Watch {
             labels: labels.collect(),
             as_json,
             bar,
-            output: Printer::stdout(),
+            output: Printer::stdout()?,
             results: Vec::new(),
             selected: 0,
             ok: 0,
             failed: 0,
             declined: 0,
-        }
+        })
+    }
+
+    /// Changes the bar, where whoever reads it holds nothing up.
+    fn show_bar(&self, change: impl FnOnce(&ProgressBar) + Send + 'static) {
+        let bar = self.bar.clone();
+        self.output.print(move |_| {
+            change(&bar);
+            Ok(())
+        });
     }
 
     async fn show(
@@ -167,7 +177,7 @@ impl<'a> Watch<'a> {
                 },
             }
         }
-        self.bar.finish_and_clear();
+        self.show_bar(ProgressBar::finish_and_clear);
         let end = source.end();
         tokio::pin!(end);
         loop {
@@ -176,19 +186,20 @@ impl<'a> Watch<'a> {
                 _ = signals.next() => {}
             }
         }
-        self.end()
+        self.end(signals).await
     }
 
     fn step(&mut self, step: &Progress) {
         let line = match step {
             Progress::Selected { accounts } => {
                 self.selected = *accounts;
-                self.bar.set_length(u64::try_from(*accounts).unwrap_or(u64::MAX));
+                let length = u64::try_from(*accounts).unwrap_or(u64::MAX);
+                self.show_bar(move |bar| bar.set_length(length));
                 return;
             }
             Progress::Started { .. } => return,
             Progress::Settled { account_id, outcome, followers, error, .. } => {
-                self.bar.inc(1);
+                self.show_bar(|bar| bar.inc(1));
                 let name = self.name(account_id);
                 if *outcome == Outcome::Ok.as_str() {
                     self.ok += 1;
@@ -205,7 +216,7 @@ impl<'a> Watch<'a> {
             }
             Progress::Declined { account_id, error } => {
                 self.declined += 1;
-                self.bar.inc(1);
+                self.show_bar(|bar| bar.inc(1));
                 format!("not done {}  {}", self.name(account_id), Printable(error))
             }
         };
@@ -213,7 +224,8 @@ impl<'a> Watch<'a> {
             self.results.push(result(step));
         } else {
             // A bar that is shown is redrawn below the line.
-            self.bar.suspend(|| self.output.line(line.trim_end()));
+            let (bar, line) = (self.bar.clone(), line.trim_end().to_owned());
+            self.output.print(move |out| bar.suspend(|| writeln!(out, "{line}")));
         }
     }
 
@@ -224,10 +236,10 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn end(mut self) -> Result<Done, CommandError> {
+    async fn end(self, mut signals: Signals) -> Result<Done, CommandError> {
         let missing = self.selected.saturating_sub(self.ok + self.failed + self.declined);
         if self.as_json {
-            self.output.json(&Value::Array(self.results));
+            self.output.json(Value::Array(self.results));
         } else {
             match self.selected {
                 0 => self.output.line("nothing to refresh"),
@@ -239,7 +251,7 @@ impl<'a> Watch<'a> {
                 ));
             }
         }
-        self.output.finish()?;
+        self.output.finish(signals.enough()).await?;
         Ok(match (self.ok, self.failed) {
             (0, 1..) => Done::Refused,
             _ if self.failed + self.declined + missing > 0 => Done::Attention,

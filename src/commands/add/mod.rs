@@ -9,7 +9,7 @@ use crate::account::{AccountId, Handle};
 use crate::cli::AddArgs;
 use crate::clock;
 use crate::commands::one_shot::{self, Asked, Signals};
-use crate::commands::output::Printer;
+use crate::commands::output::{Printer, stdout};
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, WatchlistFile, entry};
 use crate::daemon::{RunError, control};
@@ -36,15 +36,13 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     file.check_writable()?;
     let is_asked = !args.yes && io::stdin().is_terminal();
     if !is_confirmed(&lookups, is_asked)? {
-        let mut out = Printer::stdout();
-        out.line("nothing was asked, nothing was spent");
-        out.finish()?;
+        writeln!(stdout(), "nothing was asked, nothing was spent")?;
         return Ok(Done::Attention);
     }
     runtime()?.block_on(async {
         let signals = Signals::new()?;
+        let output = Printer::stdout()?;
         let source = Source::of(&config, &lookups).await?;
-        let output = Printer::stdout();
         Adding { file: &file, config: &config, lookups, output, ends: Vec::new() }
             .run(source, signals)
             .await
@@ -185,7 +183,7 @@ impl Adding<'_> {
                 "the running daemon takes it at its next reload: systemctl reload growthd, or SIGHUP",
             );
         }
-        self.output.finish()?;
+        self.output.finish(signals.enough()).await?;
         let mut worst = Done::Well;
         for end in self.ends {
             match end? {
