@@ -1,5 +1,8 @@
 //! How many files and sockets the process may have open, and how many it needs.
 
+use std::io;
+use std::os::unix::net::UnixStream;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::debug;
 
@@ -19,6 +22,15 @@ pub struct TooFewDescriptors {
     max_in_flight: u32,
     needed: u64,
     allowed: u64,
+}
+
+/// Whether tokio's runtime gets what it needs open: it panics where it gets none for its signals.
+///
+/// # Errors
+/// What the system says.
+pub fn check_runtime() -> io::Result<()> {
+    const PAIRS: usize = 5;
+    (0..PAIRS).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
 /// Raises what the process may have open to what it may raise it to; the usual soft limit is

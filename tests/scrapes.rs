@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use growthd::clock::monotonic;
 
-use crate::harness::{Daemon, PATIENCE, Settings, Setup, Vendor, poll};
+use crate::harness::{Daemon, Ended, PATIENCE, Settings, Setup, Vendor, poll};
 use crate::scripted_api::Behaviour;
 
 const GET: &str = "GET /metrics HTTP/1.1\r\nHost: growthd\r\n\r\n";
@@ -91,6 +91,26 @@ fn as_many_descriptors_are_had_as_may_be() {
     let [soft, hard] = [3, 4].map(|column| files.split_whitespace().nth(column));
     assert!(soft == hard && soft != Some("200"), "{files}");
     daemon.stop();
+}
+
+#[test]
+fn a_start_without_descriptors_says_so_and_may_be_tried_again() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    for (verb, most) in [(&["run"][..], 16), (&["refresh", "a"], 12)] {
+        for files in 4..most {
+            let mut shell = Command::new("sh");
+            shell.current_dir(place.path());
+            shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
+            shell.arg(env!("CARGO_BIN_EXE_growthd")).args(verb);
+            let ended = Ended::of(shell);
+            assert!(ended.line().starts_with("growthd: "), "{files} {verb:?}: {ended:?}");
+            // By then enough to say how many it would take.
+            let is_counted = ended.err.contains("max_in_flight = 4 needs about ");
+            assert_eq!(ended.code, Some(if is_counted { 78 } else { 74 }), "{files} {verb:?}");
+        }
+    }
+    assert_eq!(vendor.call_count(), 0);
 }
 
 #[test]

@@ -41,6 +41,7 @@ use crate::config::{Config, ConfigError, EditError, KeyError};
 use crate::daemon::RunError;
 use crate::daemon::control::Refused;
 use crate::demo::DemoError;
+use crate::descriptors;
 use crate::log_queue;
 use crate::period::InvalidPeriod;
 use crate::printable::Printable;
@@ -142,6 +143,17 @@ impl CommandError {
             | CommandError::Period(_)
             | CommandError::Name(_)
             | CommandError::Selection(_) => USAGE,
+            // It may be over by itself: systemd is to start it again.
+            CommandError::Config(error) | CommandError::Run(RunError::Config(error))
+                if error.is_machines() =>
+            {
+                IO
+            }
+            CommandError::Key(error) | CommandError::Run(RunError::Key(error))
+                if error.is_machines() =>
+            {
+                IO
+            }
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => IO,
@@ -250,8 +262,8 @@ pub fn execute(cli: Cli) -> Result<Done, CommandError> {
     done
 }
 
-/// What a verb logs that prints for itself: that it brings the database up to date.
-const QUIET: &str = "off,growthd::store::upgrade=warn";
+/// What a verb logs that prints for itself: that it brings the database up to date, and a panic.
+const QUIET: &str = "off,growthd::store::upgrade=warn,growthd::commands::logging=error";
 
 /// Does what the command line says.
 ///
@@ -369,6 +381,7 @@ fn as_text<S: Serializer>(told: &impl Display, json: S) -> Result<S::Ok, S::Erro
 /// size limit is an error to be waited out like a full disk, and no signal that ends the process.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let start_error = |error| CommandError::from(RunError::Start(Box::new(error)));
+    descriptors::check_runtime().map_err(start_error)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(start_error)?;
     let entered = runtime.enter();

@@ -6,12 +6,14 @@ use crate::clock::{self, Clock};
 use crate::commands::{CommandError, LAST_WORDS};
 use crate::config::Config;
 use crate::daemon::{EXIT_AT_ONCE, RunError, StopSignals, client};
+use crate::descriptors;
 use crate::engine::{ClaimMode, Engine, EngineConfig};
 use crate::runner::{Prepared, Runner, Work};
 use crate::store::{Creation, Store};
 
 /// Takes the lock, and makes an engine ready that does what it is asked for and ends.
 pub fn prepare(config: &Config) -> Result<Prepared, CommandError> {
+    descriptors::raise_limit();
     let (client, _) = client(config)?;
     let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(&config.database.path, creation)?;

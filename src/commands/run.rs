@@ -27,7 +27,9 @@ pub fn hear_hangups(mut arguments: impl Iterator<Item = OsString>) {
         return;
     }
     // Where it fails, the verb's own runtime fails as well, and says why.
-    if let Ok(runtime) = Builder::new_current_thread().enable_io().build() {
+    if descriptors::check_runtime().is_ok()
+        && let Ok(runtime) = Builder::new_current_thread().enable_io().build()
+    {
         let _entered = runtime.enter();
         // The handler stays when nobody listens any more.
         drop(signal(SignalKind::hangup()));

@@ -22,6 +22,30 @@ pub enum ConfigError {
     Invalid(#[from] Problems),
 }
 
+impl ConfigError {
+    /// Whether it is the machine's trouble, which may be over by itself.
+    pub fn is_machines(&self) -> bool {
+        matches!(self, ConfigError::Unreadable { source, .. } if is_machines(source))
+    }
+}
+
+/// Whether it is the machine's trouble and not the file's: no descriptor left, a disk or a share that
+/// answers with an error.
+pub(super) fn is_machines(error: &io::Error) -> bool {
+    use io::ErrorKind;
+    !matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidData
+            | ErrorKind::FileTooLarge
+    )
+}
+
 /// What to do about a configuration that cannot be read.
 fn advice(path: &Path) -> &'static str {
     match path == Path::new(INSTALLED) {

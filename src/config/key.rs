@@ -9,6 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use super::error::is_machines;
 use super::source::visible_path;
 
 /// Longest key accepted, in bytes.
@@ -201,6 +202,13 @@ pub enum KeyError {
         "{0} does not hold an API key: expected one line of letters, digits and punctuation without spaces"
     )]
     NotAKey(KeySource),
+}
+
+impl KeyError {
+    /// Whether it is the machine's trouble, which may be over by itself.
+    pub fn is_machines(&self) -> bool {
+        matches!(self, KeyError::Unreadable { source, .. } if is_machines(source))
+    }
 }
 
 /// A path as a word that a shell reads as it is.
