@@ -88,6 +88,23 @@ fn a_file_that_is_taken_away_is_missed_until_it_is_back() {
     place.database().is_sound();
 }
 
+/// What the journal held is in no file with a name then: a crash would lose it.
+#[test]
+fn a_journal_that_is_removed_is_made_anew_and_nothing_it_held_is_lost() {
+    let vendor = Vendor::start();
+    let (place, mut daemon) = busy_daemon(&vendor);
+    for removed in ["growth.db-wal", "growth.db-shm"] {
+        fs::remove_file(place.file(removed)).expect(removed);
+        daemon.until("was removed by another program; going on with a new one");
+        daemon.until("refreshed account=a");
+    }
+    let log = daemon.log();
+    assert!(!log.contains("nothing is refreshed") && !log.contains("unknown"), "{log}");
+    daemon.kill();
+    every_call_has_its_line(&vendor, &place.database());
+    place.database().is_sound();
+}
+
 #[test]
 fn a_file_that_is_lost_is_not_bought_for() {
     let vendor = Vendor::start();

@@ -14,6 +14,11 @@ pub enum StoreError {
         "the database file {} was removed or replaced while in use; nothing is refreshed until it is put back", .0.display()
     )]
     Replaced(PathBuf),
+    /// The journal's name is gone, and what it holds cannot be brought into the database.
+    #[error(
+        "the journal beside {} (-wal, -shm) was removed while in use, and a program that reads the database keeps it from being made anew; end that program", .0.display()
+    )]
+    JournalRemoved(PathBuf),
     /// A directory, device or FIFO stands there.
     #[error("{} is not a regular file; name another [database] path", .0.display())]
     NotAFile(PathBuf),

@@ -45,12 +45,24 @@ pub enum Creation {
     Refused,
 }
 
+/// The journal and its index, which SQLite keeps open whatever becomes of their names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Journal([Inode; 2]);
+
+impl Journal {
+    fn of(database: &Path) -> Journal {
+        let inode = |suffix| Inode::of(&beside(database, suffix)).unwrap_or(Inode::NONE);
+        Journal(["-wal", "-shm"].map(inode))
+    }
+}
+
 /// The one writing connection, and the lock that makes it the only one.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     path: PathBuf,
     inode: Inode,
+    journal: Journal,
     /// The file itself, held for its lock. After the connection, since closing any descriptor of
     /// a file drops what other locks the process has on it.
     lock: FileLock,
@@ -75,7 +87,8 @@ impl Store {
         }
         let lock = FileLock::take(path)?;
         let (connection, inode) = connect(path)?;
-        Ok(Store { connection, path: path.to_owned(), inode, lock, is_tight: false })
+        let journal = Journal::of(path);
+        Ok(Store { connection, path: path.to_owned(), inode, journal, lock, is_tight: false })
     }
 
     /// Begins a batch: one transaction, holding SQLite's write lock from its first statement.
@@ -85,6 +98,7 @@ impl Store {
     /// to a removed file is lost, so nothing may be bought on it.
     pub fn begin(&mut self) -> Result<WriteTx<'_>, StoreError> {
         self.check_in_place()?;
+        self.keep_journal()?;
         self.mind_the_disk()?;
         WriteTx::begin(&mut self.connection)
     }
@@ -105,12 +119,22 @@ impl Store {
         }
         // The journal is found by its name. What it holds is the old file's, wherever that is
         // now, and SQLite would lay it over the new one.
-        let is_busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
-        if self.inode != Inode::NONE
-            && self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_busy)?
-        {
+        if !self.empty_journal()? {
             return Err(StoreError::Replaced(self.path.clone()));
         }
+        self.reconnect()
+    }
+
+    /// Brings the whole journal into the file; answers whether it could, or a reader is in the way.
+    fn empty_journal(&self) -> Result<bool, StoreError> {
+        if self.inode == Inode::NONE {
+            return Ok(true);
+        }
+        let is_busy = |row: &rusqlite::Row<'_>| row.get::<_, bool>(0);
+        Ok(!self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], is_busy)?)
+    }
+
+    fn reconnect(&mut self) -> Result<(), StoreError> {
         // Closed before the new one is opened: both would lock the same journal index, and a
         // process that closes a file gives up all its locks on it.
         self.connection = Connection::open_in_memory()?;
@@ -124,6 +148,7 @@ impl Store {
         self.connection = connection;
         self.is_tight = false;
         self.inode = inode;
+        self.journal = Journal::of(&self.path);
         if let Some(lock) = lock {
             self.lock = lock;
         }
@@ -174,6 +199,22 @@ impl Store {
         }
         self.is_tight = is_tight;
         Ok(())
+    }
+
+    /// Goes on with a new journal where the old one was removed: what that holds has no name any
+    /// more, and would be lost with the process.
+    fn keep_journal(&mut self) -> Result<(), StoreError> {
+        if Journal::of(&self.path) == self.journal {
+            return Ok(());
+        }
+        if !self.empty_journal()? {
+            return Err(StoreError::JournalRemoved(self.path.clone()));
+        }
+        tracing::warn!(
+            "the journal beside the database (-wal, -shm) was removed by another program; going on \
+             with a new one"
+        );
+        self.reconnect()
     }
 
     fn check_in_place(&self) -> Result<(), StoreError> {
