@@ -1,4 +1,4 @@
-//! The vendor's account id.
+//! Account ids and handles.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -10,19 +10,19 @@ use crate::printable::is_invisible;
 /// grow into a URL that servers refuse.
 pub const MAX_ID_LEN: usize = 128;
 
-/// An account id that may stand in a URL path as it is: it can name no other endpoint.
+/// An account id that is safe to put in a URL path unescaped: it cannot address another endpoint.
 ///
-/// Made only by [`FromStr`], so whoever holds one need not check it again.
+/// [`FromStr`] is its only constructor, so every value is valid.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AccountId(Box<str>);
 
-/// Longest username accepted, in bytes: beyond what any platform allows.
+/// Longest username accepted, in bytes; no platform allows as many.
 const MAX_USERNAME_LEN: usize = 100;
 
-/// The vendor's platforms, as it writes them.
+/// The vendor's platforms, as the vendor spells them.
 const PLATFORMS: [&str; 2] = ["tiktok", "youtube"];
 
-/// How people know an account: its name on its platform. To both platforms `Guru` is `guru`.
+/// An account's public name on its platform. Both platforms ignore the case of names.
 #[derive(Clone, Debug)]
 pub struct Handle {
     username: String,
@@ -44,22 +44,16 @@ impl Hash for Handle {
     }
 }
 
-/// Why there is no such handle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidHandle {
-    /// Nothing that could be a name.
-    #[error("is no username")]
+    #[error("is not a valid username")]
     Username,
-    /// None of the vendor's.
-    #[error("is no platform; expected tiktok or youtube")]
+    #[error("is not a platform; expected tiktok or youtube")]
     Platform,
 }
 
 impl Handle {
-    /// A username without `@`, on a platform as the vendor writes it.
-    ///
-    /// # Errors
-    /// [`InvalidHandle`].
+    /// Takes a username without `@`, and a platform as the vendor spells it.
     pub fn new(username: &str, platform: &str) -> Result<Handle, InvalidHandle> {
         let is_part = |c: char| {
             !c.is_whitespace() && !c.is_control() && !is_invisible(c) && !"/?#&".contains(c)
@@ -78,7 +72,7 @@ impl Handle {
         &self.username
     }
 
-    /// As the vendor writes it.
+    /// The platform as the vendor spells it.
     pub fn platform(&self) -> &str {
         &self.platform
     }
@@ -90,25 +84,22 @@ impl fmt::Display for Handle {
     }
 }
 
-/// Why a text is not an account id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidAccountId {
-    /// There is nothing.
-    #[error("an account id is empty")]
+    #[error("an account id must not be empty")]
     Empty,
-    /// Over [`MAX_ID_LEN`] bytes.
+    /// The id's length in bytes, which is over [`MAX_ID_LEN`].
     #[error("an account id has at most {MAX_ID_LEN} characters, this one has {0}")]
     TooLong(usize),
     /// A character other than an unreserved one of RFC 3986.
     #[error("an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not {0:?}")]
     Character(char),
     /// `.` or `..`, which a URL resolves to another path.
-    #[error("an account id is not `.` or `..`")]
+    #[error("an account id must not be `.` or `..`")]
     Dots,
 }
 
 impl AccountId {
-    /// The id as the vendor writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -148,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_what_a_url_path_holds_unescaped() {
+    fn an_id_needs_no_escaping_in_a_url_path() {
         for good in ["clx123abc", "a", "A-b_c.d~9", "...", &"x".repeat(MAX_ID_LEN)] {
             assert_eq!(good.parse::<AccountId>().map(|id| id.to_string()), Ok(good.to_owned()));
         }

@@ -1,4 +1,4 @@
-//! What may still be spent: a hard cap for a UTC day, week or month.
+//! The budget: a hard cap on the calls of a UTC day, week or month.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
@@ -8,24 +8,23 @@ use crate::config::{Budget, Period};
 
 const DAY: i64 = 24 * 3600;
 
-/// The period around a moment, as UTC days since 1970: `from ≤ day < to`.
+/// A budget period, in UTC days since 1970: `from ≤ day < to`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Days1970 {
-    /// The period's first day.
     pub from: i64,
-    /// The first day after it.
+    /// The first day after the period.
     pub to: i64,
 }
 
 impl Days1970 {
-    /// When the next period begins.
+    /// Returns when the next period begins.
     pub fn end(self) -> Time {
         Time(self.to.saturating_mul(DAY))
     }
 }
 
 impl Budget {
-    /// The budget's period around `now`. A week begins on Monday.
+    /// Returns the budget period that contains `now`. A week begins on Monday.
     pub fn period(&self, now: Time) -> Days1970 {
         let today = now.utc().date();
         let (first, length) = match self.per {
@@ -40,7 +39,7 @@ impl Budget {
         Days1970 { from: day(first), to: next.map_or(i64::MAX, day) }
     }
 
-    /// How many calls fit beside the `spent` ones.
+    /// Returns how many more calls the budget allows after `spent` of them.
     pub fn room(&self, spent: u64) -> u64 {
         self.refreshes.saturating_sub(spent)
     }
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_period_holds_its_moment_and_ends_where_the_next_begins() {
+    fn a_period_contains_now_and_ends_where_the_next_begins() {
         let at = |text: &str| text.parse::<Time>().expect("a time");
         for (per, now, end) in [
             (Period::Day, "2026-02-28T23:59:59Z", "2026-03-01T00:00:00Z"),

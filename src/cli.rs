@@ -1,4 +1,4 @@
-//! The command line, and nothing else.
+//! The command line's arguments, without any logic.
 
 use std::path::PathBuf;
 
@@ -55,9 +55,9 @@ pub enum Verb {
         #[arg(long)]
         watch: bool,
     },
-    /// Validate the configuration, and forecast what it will cost
+    /// Validate the configuration, and forecast its cost
     Check {
-        /// Print only what is wrong
+        /// Print only problems
         #[arg(long, short)]
         quiet: bool,
         /// Keep running: check again after each edit, and print one line per check
@@ -77,14 +77,14 @@ pub enum Verb {
     Status(StatusArgs),
     /// Write the history as one self-contained HTML page with charts
     ///
-    /// With --tag it is the client's edition: those accounts and how they grew, without ids, errors,
-    /// other tags, or what refreshing costs.
+    /// With --tag this is the client's edition: it shows those accounts and their growth, without
+    /// ids, errors, other tags, or the cost of refreshes.
     Report(ReportArgs),
     /// Show one account's history, with charts
     History(HistoryArgs),
-    /// Show which accounts grew most, and which lost
+    /// Show which accounts grew most, and which shrank
     Growth(GrowthArgs),
-    /// Summarize a week, or another period, in about twenty lines for a mail
+    /// Summarize a week, or another period, in about twenty lines to send by mail
     Digest(DigestArgs),
     /// Export a view, by default the whole history, as CSV or JSON lines
     Export(ExportArgs),
@@ -97,11 +97,11 @@ pub enum Verb {
         /// Replace an existing file
         #[arg(long)]
         force: bool,
-        /// Let `status` complain if the next backup takes longer than this, such as 36h
+        /// Make `status` warn if the next backup does not follow within this time, such as 36h
         #[arg(long, value_name = "DURATION")]
         again_within: Option<Span>,
     },
-    /// Watch a year of it against a simulated API: no key, no network, half a minute
+    /// Watch a simulated year of refreshes: no key, no network, half a minute
     Demo,
     /// Print shell completions, for packagers
     Completions { shell: Shell },
@@ -133,7 +133,7 @@ pub struct AddArgs {
     /// File with one username or URL per line; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
-    /// File of the configuration to add to, one that `include` names [default: the main one]
+    /// Configuration file to add to, one that `include` names [default: the main one]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
     /// Label of the account, if there is only one [default: its username]
@@ -154,7 +154,7 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// The vendor's name for it.
+    /// The platform as the vendor spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Platform::Tiktok => "tiktok",
@@ -182,7 +182,7 @@ pub struct StatusArgs {
     /// Print only what needs attention
     #[arg(long, short)]
     pub quiet: bool,
-    /// Do not complain that no daemon is running
+    /// Do not report that no daemon is running
     #[arg(long)]
     pub no_daemon: bool,
 }
@@ -216,7 +216,7 @@ pub struct RefreshArgs {
 pub struct HistoryArgs {
     /// Account id, label or username
     pub account: String,
-    /// List every snapshot under the charts, and not the newest alone
+    /// List every snapshot below the charts, not just the newest
     #[arg(long)]
     pub all: bool,
     #[command(flatten)]
@@ -231,7 +231,7 @@ pub struct GrowthArgs {
     pub period: PeriodArgs,
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// How many accounts to show of each [default: 10; all with --json or --csv]
+    /// How many accounts to show in each list [default: 10; all with --json or --csv]
     #[arg(long, value_name = "N")]
     pub top: Option<usize>,
     #[command(flatten)]
@@ -338,7 +338,7 @@ pub struct ExportArgs {
     pub period: PeriodArgs,
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Write to this file, whole or not at all; `-` is standard output, the default
+    /// Write to this file, completely or not at all; `-` is standard output, the default
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

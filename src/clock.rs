@@ -1,7 +1,7 @@
-//! Time: the types every decision is a function of, and the one reader of the wall clock.
+//! The types of time that decisions take, and the only code that reads a clock.
 //!
-//! Nothing else in the crate may ask what time it is (`.clippy.toml` denies it), so that
-//! years of schedules can be simulated by passing other numbers.
+//! `.clippy.toml` denies reading a clock anywhere else in the crate, so that years of schedules can
+//! be simulated by passing other times.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,17 +17,19 @@ use jiff::{Timestamp, civil};
 pub struct Time(pub i64);
 
 impl Time {
-    /// The instant `seconds` later (earlier when negative), held within what an `i64` can say.
+    /// Returns the instant `seconds` later, or earlier if negative. Saturates at the bounds of
+    /// `i64`.
     pub fn plus(self, seconds: i64) -> Time {
         Time(self.0.saturating_add(seconds))
     }
 
-    /// Seconds from `earlier` to this instant; negative when `earlier` is later.
+    /// Returns the seconds from `earlier` to this instant; negative if `earlier` is later.
     pub fn since(self, earlier: Time) -> i64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The date and time of day in UTC; instants beyond the calendar become its end.
+    /// Returns the date and time of day in UTC. Instants beyond the calendar are clamped to its
+    /// ends.
     pub fn utc(self) -> civil::DateTime {
         let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
         Offset::UTC.to_datetime(Timestamp::from_second(self.0).unwrap_or(end))
@@ -39,7 +41,7 @@ impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.utc();
         let year = at.year();
-        // Years before the first have a sign.
+        // Years before 0 have a sign.
         match year {
             0.. => write!(f, "{year:04}")?,
             _ => write!(f, "{year:+05}")?,
@@ -50,7 +52,6 @@ impl fmt::Display for Time {
     }
 }
 
-/// Not an instant as RFC 3339 writes it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("expected an instant such as 2026-01-01T06:00:00Z")]
 pub struct InvalidTime;
@@ -60,7 +61,7 @@ impl FromStr for Time {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Time, InvalidTime> {
-        // The calendar library takes more than that: seconds left out, a zone in brackets.
+        // jiff accepts more than RFC 3339: seconds left out, a zone in brackets.
         const SHAPE: &[u8] = b"0000-00-00T00:00:00";
         let (start, rest) = text.as_bytes().split_at_checked(SHAPE.len()).ok_or(InvalidTime)?;
         let is_alike = |(byte, shape): (&u8, &u8)| match shape {
@@ -80,23 +81,24 @@ impl FromStr for Time {
             return Err(InvalidTime);
         }
         let instant: Timestamp = text.parse().map_err(|_| InvalidTime)?;
-        // Rounded down, as a second begins, before 1970 too.
+        // Rounded down, before 1970 too.
         Ok(Time(instant.as_second() - i64::from(instant.subsec_nanosecond() < 0)))
     }
 }
-/// What the wall clock said, in milliseconds since 1970: the argument of every decision.
+
+/// A reading of the wall clock, in milliseconds since 1970: the argument of every decision.
 ///
-/// Milliseconds are for the pace between calls alone; due-ness knows whole seconds.
+/// Only the pace between calls needs the milliseconds; due-ness uses whole seconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Now(pub i64);
 
 impl Now {
-    /// The second that this moment lies in.
+    /// Returns the time, rounded down to the second.
     pub fn time(self) -> Time {
         Time(self.0.div_euclid(1000))
     }
 
-    /// How long until `later`; zero if it has passed.
+    /// Returns the duration until `later`, or zero if it has passed.
     pub fn until(self, later: Now) -> Duration {
         Duration::from_millis(u64::try_from(later.0.saturating_sub(self.0)).unwrap_or(0))
     }
@@ -108,47 +110,43 @@ impl From<Time> for Now {
     }
 }
 
-/// One moment by both of the machine's clocks: what the wall clock said, and the milliseconds of a
-/// clock that counts sleep too and that nobody can set. Against it a wall clock that was set shows.
+/// One reading of both of the machine's clocks. Comparing the two reveals a wall clock that was
+/// set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Moment {
-    /// What the wall clock said.
     pub wall: Now,
-    /// Milliseconds since some start.
+    /// Milliseconds since an arbitrary start, including time asleep, on a clock that cannot be set.
     pub machine: i64,
 }
 
-/// Where the time comes from: the machine, or a hand that sets it, for the demo.
+/// The source of the time: the machine's clocks, or one that is set by hand, for the demo.
 ///
-/// Handed to whoever waits or stamps, so that everybody in one process agrees on it.
+/// Passed to all code that waits or records times, so that everything in one process agrees.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// Milliseconds since 1970 on a clock that is set by hand.
+    /// Milliseconds since 1970; `None` for the machine's clocks.
     by_hand: Option<Arc<AtomicI64>>,
 }
 
-/// What moves a clock that stands still otherwise.
+/// Moves a clock that is set by hand.
 #[derive(Debug)]
 pub struct Hand(Arc<AtomicI64>);
 
 impl Clock {
-    /// The machine's own clocks.
     pub fn system() -> Clock {
         Clock::default()
     }
 
-    /// A clock that says `start` until its hand is moved.
+    /// Returns a clock that stays at `start` until its hand is moved.
     pub fn by_hand(start: Time) -> (Clock, Hand) {
         let time = Arc::new(AtomicI64::new(Now::from(start).0));
         (Clock { by_hand: Some(Arc::clone(&time)) }, Hand(time))
     }
 
-    /// The time now.
     pub fn now(&self) -> Now {
         self.moment().wall
     }
 
-    /// The moment now.
     pub fn moment(&self) -> Moment {
         match &self.by_hand {
             None => moment(),
@@ -159,19 +157,19 @@ impl Clock {
         }
     }
 
-    /// How long a time on this clock really takes; `None` where it does not pass by itself.
+    /// Returns how long a duration on this clock really takes; `None` for one that is set by hand.
     pub fn real(&self, duration: Duration) -> Option<Duration> {
         self.is_system().then_some(duration)
     }
 
-    /// Whether this is the machine's own, which may be set and may sleep.
+    /// Returns whether this is the machine's clock, which can be set and can sleep.
     pub fn is_system(&self) -> bool {
         self.by_hand.is_none()
     }
 }
 
 impl Hand {
-    /// Moves the clock forward; never back.
+    /// Moves the clock forward to `now`. Does nothing if that is in the past.
     pub fn move_to(&self, now: Now) {
         self.0.fetch_max(now.0, Ordering::SeqCst);
     }
@@ -187,7 +185,7 @@ fn machine_time() -> i64 {
     milliseconds(rustix::time::clock_gettime(rustix::time::ClockId::Boottime))
 }
 
-/// Elsewhere the monotonic clock counts sleep, or nothing does.
+/// Other systems have no clock for it: either the monotonic clock counts sleep, or none does.
 #[cfg(not(target_os = "linux"))]
 fn machine_time() -> i64 {
     milliseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
@@ -203,7 +201,7 @@ pub fn now() -> Now {
     Now(Timestamp::now().as_millisecond())
 }
 
-/// Reads the monotonic clock: for measuring how long a call took, never for a decision.
+/// Reads the monotonic clock. Only for measuring durations, never for a decision.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
 pub fn monotonic() -> Instant {
     Instant::now()
@@ -214,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_before_1970_lies_in_the_second_it_began() {
+    fn milliseconds_are_rounded_down_before_1970_too() {
         assert_eq!(Now(-1).time(), Time(-1));
         assert_eq!(Now(1999).time(), Time(1));
     }
@@ -236,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn time_is_read_as_rfc_3339_has_it() {
+    fn only_rfc_3339_is_read_as_a_time() {
         for (text, time) in [
             ("2026-01-01T06:00:00Z", Ok(Time(1_767_247_200))),
             ("2026-01-01t06:00:00z", Ok(Time(1_767_247_200))),

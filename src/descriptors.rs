@@ -1,4 +1,4 @@
-//! How many files and sockets the process may have open, and how many it needs.
+//! The limit on open files and sockets, and how many of them the process needs.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -6,14 +6,14 @@ use std::os::unix::net::UnixStream;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::debug;
 
-/// The database with its journal twice over, the lock, the log, signals, the control socket and
-/// those who are connected to it, a reload, a name being looked up.
+/// Descriptors for everything but calls and connections: the database with its journal twice, the
+/// lock, the log, signals, the control socket and its clients, a reload, a name lookup.
 const OWN: u64 = 96;
 
-/// A call's connection, and the one that is still closing before it.
+/// A call's connection, and the previous one while it is still closing.
 const PER_CALL: u64 = 2;
 
-/// What the process may have open does not carry the calls that are configured.
+/// The limit on open files is too low for the configured number of calls.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
     "max_in_flight = {max_in_flight} needs about {needed} open files, and the system allows {allowed}: lower it, or raise the limit (LimitNOFILE= in the unit, `ulimit -n` in a shell)"
@@ -24,29 +24,23 @@ pub struct TooFewDescriptors {
     allowed: u64,
 }
 
-/// Whether tokio's runtime gets what it needs open: it panics where it gets none for its signals.
-///
-/// # Errors
-/// What the system says.
+/// Checks that tokio can open the descriptors that its runtime needs: without one for its signals,
+/// it panics.
 pub fn check_runtime() -> io::Result<()> {
     const PAIRS: usize = 5;
     (0..PAIRS).map(|_| UnixStream::pair()).collect::<io::Result<Vec<_>>>().map(drop)
 }
 
-/// Raises what the process may have open to what it may raise it to; the usual soft limit is
-/// there for programs that use `select`.
+/// Raises the soft limit on open files to the hard limit. The usual soft limit exists only for
+/// programs that use `select`.
 pub fn raise_limit() {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        debug!("the limit of open files is not raised: {error}");
+        debug!("cannot raise the limit on open files: {error}");
     }
 }
 
-/// Whether so many calls at a time, beside so many connections to growthd, can all be open, once
-/// the limit is raised.
-///
-/// # Errors
-/// They cannot.
+/// Checks that the hard limit allows `max_in_flight` calls and `connections` to growthd at once.
 pub fn check(max_in_flight: u32, connections: u32) -> Result<(), TooFewDescriptors> {
     match getrlimit(Resource::Nofile).maximum {
         Some(allowed) => check_against(allowed, max_in_flight, connections),
@@ -71,10 +65,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_that_do_not_fit_are_refused_with_what_to_do() {
+    fn too_many_calls_for_the_limit_are_refused() {
         assert_eq!(check_against(1024, 4, 32), Ok(()));
         assert_eq!(check_against(1024, 448, 32), Ok(()));
-        let told = check_against(1024, 449, 32).expect_err("too many").to_string();
-        assert!(told.starts_with("max_in_flight = 449 needs about 1026 open files"), "{told}");
+        let error = check_against(1024, 449, 32).expect_err("too many").to_string();
+        assert!(error.starts_with("max_in_flight = 449 needs about 1026 open files"), "{error}");
     }
 }

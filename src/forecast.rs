@@ -1,4 +1,4 @@
-//! How many refreshes a watchlist will ask for.
+//! Forecasts of how many refreshes a watchlist will need.
 
 use std::collections::HashMap;
 
@@ -10,16 +10,16 @@ const DAY: i64 = 24 * 3600;
 const YEAR: i64 = 365 * DAY;
 const DAYS_A_MONTH: f64 = 365.25 / 12.0;
 
-/// A schedule that fires more often than this in a day is counted over a day, others over a
+/// A schedule that fires more than this many times a day is counted over a day, others over a
 /// year: counting every minute of a year takes seconds.
 const OFTEN: usize = 24;
 
-/// About how many refreshes these accounts ask for in a month, baselines and retries aside.
+/// Estimates how many refreshes these accounts need in a month, without baselines and retries.
 pub fn per_month(accounts: &[Watched], now: Time) -> f64 {
     per_day(accounts, now) * DAYS_A_MONTH
 }
 
-/// About how many they ask for in a period of `budget`.
+/// Estimates how many refreshes these accounts need in a period of `budget`.
 pub fn per_period(accounts: &[Watched], budget: &Budget, now: Time) -> f64 {
     let days = match budget.per {
         Period::Day => 1.0,
@@ -42,7 +42,7 @@ fn per_day(accounts: &[Watched], now: Time) -> f64 {
             _ => schedule.occurrences_within(now, YEAR, usize::MAX) as f64 / 365.0,
         }
     };
-    // From 0, since the sum of nothing is -0.
+    // Starts at 0, since `Sum` of an empty iterator is -0.
     users.into_iter().fold(0.0, |sum, (schedule, accounts)| sum + rate(schedule) * accounts as f64)
 }
 

@@ -1,12 +1,11 @@
-//! Log lines on their way out: a bounded queue with a writer thread of its own, so that whoever
-//! logs never waits for, nor hears of, whoever reads.
+//! A bounded queue of log lines with its own writer thread, so that logging never blocks or fails.
 //!
-//! A pipe nobody reads, a full disk, a terminal that went away or a stalled journal cost log
-//! lines and nothing else. Lines that are lost are counted ([`dropped`]), and the log says so
-//! itself as soon as a line gets through again.
+//! A pipe that is not read, a full disk, a closed terminal or a stalled journal costs log lines and
+//! nothing else. Lost lines are counted ([`dropped`]), and logged as soon as a line can be written
+//! again.
 //!
-//! `tracing-appender` does much of this, but prints with `println!` while it stops, which panics
-//! where stdout is closed, and never says that lines are missing.
+//! `tracing-appender` does much of this, but it calls `println!` during shutdown, which panics if
+//! stdout is closed, and it never logs that lines were lost.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -19,35 +18,32 @@ use std::time::{Duration, Instant};
 
 use crate::clock;
 
-/// What may wait to be written, in bytes: some thousand lines.
+/// The most that may be queued, in bytes: several thousand lines.
 const CAPACITY: usize = 1 << 20;
 
-/// How long a sink that cannot take more just now is left alone.
+/// The pause before writing again to a sink that would block.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
-/// How many log lines were lost since the process began.
+/// Returns how many log lines were lost since the process started.
 pub fn dropped() -> u64 {
     QUEUE.get().map_or(0, LogQueue::dropped)
 }
 
-/// Waits until what was logged is written, but no longer than `patience`: for the end of the
-/// process. Returns whether all of it was.
+/// Waits up to `patience` for all queued lines to be written, and returns whether they were. For
+/// the end of the process.
 pub fn flush(patience: Duration) -> bool {
     QUEUE.get().is_none_or(|queue| queue.flush(patience))
 }
 
-/// Where lines go in the end. It may block and fail as it likes.
+/// The destination of log lines. It may block, and it may fail.
 pub trait Sink: Send + 'static {
-    /// Takes a whole line.
-    ///
-    /// # Errors
-    /// The line is lost.
+    /// Writes one whole line. If this fails, the line is lost.
     fn take(&mut self, line: &[u8]) -> io::Result<()>;
 }
 
-/// The queue's near end.
+/// A handle to the queue.
 #[derive(Clone, Debug)]
 pub struct LogQueue(Arc<Shared>);
 
@@ -55,7 +51,7 @@ pub struct LogQueue(Arc<Shared>);
 struct Shared {
     waiting: Mutex<Waiting>,
     dropped: AtomicU64,
-    came: Condvar,
+    arrived: Condvar,
     written: Condvar,
 }
 
@@ -63,18 +59,15 @@ struct Shared {
 struct Waiting {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// Whether the writer has a line that is not in `lines` any more.
+    /// Whether the writer has taken a line out of `lines` and not finished writing it.
     is_writing: bool,
 }
 
 impl LogQueue {
-    /// Starts the writer, and makes this the queue that [`flush`] waits for.
-    ///
-    /// # Errors
-    /// The system grants no thread.
+    /// Starts the writer thread, and makes this the queue that [`flush`] waits for.
     pub fn start(sink: impl Sink) -> io::Result<LogQueue> {
         let queue = LogQueue::spawn(sink)?;
-        // A second one is not flushed at the end; logging starts once.
+        // Logging starts only once; a second queue would not be flushed at the end.
         QUEUE.get_or_init(|| queue.clone());
         Ok(queue)
     }
@@ -86,7 +79,7 @@ impl LogQueue {
         Ok(queue)
     }
 
-    /// Appends a line; one for which there is no room is lost, and counted.
+    /// Appends a line. If the queue is full, the line is dropped and counted.
     pub fn push(&self, line: Vec<u8>) {
         let mut waiting = self.0.lock();
         if waiting.bytes + line.len() > CAPACITY {
@@ -96,7 +89,7 @@ impl LogQueue {
         waiting.bytes += line.len();
         waiting.lines.push_back(line);
         drop(waiting);
-        self.0.came.notify_one();
+        self.0.arrived.notify_one();
     }
 
     fn dropped(&self) -> u64 {
@@ -133,7 +126,7 @@ impl Shared {
                 waiting.is_writing = true;
                 return line;
             }
-            waiting = self.came.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -151,16 +144,16 @@ impl Shared {
     }
 }
 
-/// Logs that lines were lost, in the log's own format, by way of the queue. The count is of all
-/// there ever were, so that nothing is missing where this line is lost too.
+/// Logs that lines were lost, through the queue and thus in the log's own format. The count is the
+/// total since the start, so that it stays right if this line is lost too.
 fn report(dropped: u64, reported: &mut u64) {
     if dropped > *reported {
         *reported = dropped;
-        tracing::warn!(dropped, "log lines were dropped: nobody read them in time");
+        tracing::warn!(dropped, "log lines were dropped: they were not read in time");
     }
 }
 
-/// A line is one write of `tracing_subscriber`.
+/// `tracing_subscriber` writes each line with one call.
 impl Write for LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.push(line.to_vec());
@@ -172,19 +165,16 @@ impl Write for LogQueue {
     }
 }
 
-/// Standard error, past the lock that Rust's own handle holds while it blocks.
+/// Standard error, bypassing the lock that Rust's own handle holds while it blocks.
 #[derive(Debug)]
 pub struct Stderr {
     file: File,
-    /// Whether the last line was written in part.
+    /// Whether only part of the last line was written.
     is_cut: bool,
 }
 
 impl Stderr {
-    /// A handle of its own.
-    ///
-    /// # Errors
-    /// No descriptor is left.
+    /// Duplicates the descriptor of standard error.
     pub fn open() -> io::Result<Stderr> {
         let file = io::stderr().as_fd().try_clone_to_owned()?.into();
         Ok(Stderr { file, is_cut: false })
@@ -200,7 +190,7 @@ impl Stderr {
                     self.is_cut = !left.is_empty();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Another process has made the terminal or pipe that both use non-blocking.
+                // Another process made the shared terminal or pipe non-blocking.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     thread::sleep(RETRY_PAUSE);
                 }
@@ -226,7 +216,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes a line only when it is let, and says which.
+    /// Takes each line only once the test permits it, and passes it on to the test.
     struct Gate {
         may_take: Receiver<bool>,
         taken: std::sync::mpsc::Sender<Vec<u8>>,
@@ -243,32 +233,32 @@ mod tests {
     }
 
     fn gate() -> (LogQueue, SyncSender<bool>, Receiver<Vec<u8>>) {
-        let (letting, may_take) = sync_channel(10_000);
+        let (permits, may_take) = sync_channel(10_000);
         let (taken, lines) = channel();
-        (LogQueue::spawn(Gate { may_take, taken }).expect("a thread"), letting, lines)
+        (LogQueue::spawn(Gate { may_take, taken }).expect("a thread"), permits, lines)
     }
 
     #[test]
-    fn whoever_logs_does_not_wait_and_what_does_not_fit_is_counted() {
-        let (queue, letting, lines) = gate();
+    fn logging_does_not_wait_and_lines_beyond_the_capacity_are_counted() {
+        let (queue, permits, lines) = gate();
         for _ in 0..20 {
             queue.push(vec![b'x'; CAPACITY / 8]);
         }
         let lost = queue.dropped();
-        assert!((11..=12).contains(&lost), "eight in the queue, and one perhaps beyond: {lost}");
+        assert!((11..=12).contains(&lost), "eight queued, and one perhaps being written: {lost}");
         assert!(!queue.flush(Duration::from_millis(1)), "nothing was taken");
         for _ in 0..9 {
-            letting.send(true).expect("a writer");
+            permits.send(true).expect("a writer");
         }
         assert!(queue.flush(Duration::from_secs(40)));
         assert_eq!(u64::try_from(lines.try_iter().count()).expect("few"), 20 - lost);
     }
 
     #[test]
-    fn a_line_that_the_sink_refuses_is_counted_and_the_next_one_goes_on() {
-        let (queue, letting, lines) = gate();
+    fn a_line_that_the_sink_refuses_is_counted_and_the_next_one_is_written() {
+        let (queue, permits, lines) = gate();
         for may_take in [false, true] {
-            letting.send(may_take).expect("a writer");
+            permits.send(may_take).expect("a writer");
         }
         queue.push(b"first".to_vec());
         queue.push(b"second".to_vec());

@@ -1,4 +1,4 @@
-//! Parses, dispatches, prints one error.
+//! Parses the command line, runs the verb, and prints at most one error.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

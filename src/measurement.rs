@@ -1,28 +1,25 @@
-//! What one answer of the vendor says about an account.
+//! The numbers and the profile in one response of the vendor.
 
 use crate::clock::Time;
 
-/// What an answer said of one field.
+/// A profile field of a response.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub enum Field<T> {
-    /// It was absent, or nothing that can be believed: what is stored stays.
+    /// Absent, or not credible: the stored value stays.
     #[default]
     Nothing,
-    /// It was `null`.
     Null,
-    /// It was this.
     Value(T),
 }
 
-/// A whole number or one with a fraction, stored as it came.
+/// A number, stored as an integer or a real as it was received.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Number {
     Whole(i64),
-    /// With a fraction.
     Real(f64),
 }
 
-/// How the account presents itself. Stored when it changes, not with every snapshot.
+/// The account's own description of itself. Stored when it changes, not with every snapshot.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Profile {
     /// `tiktok`, `youtube`.
@@ -30,18 +27,14 @@ pub struct Profile {
     /// The handle, without `@`.
     pub username: Field<String>,
     pub display_name: Field<String>,
-    /// The description the account gives of itself.
     pub bio: Field<String>,
-    /// Where its picture lies.
     pub avatar_url: Field<String>,
-    /// Where the account lies on its platform.
     pub profile_url: Field<String>,
-    /// Whether the platform vouches for it.
     pub is_verified: Field<bool>,
 }
 
-/// The numbers of one answer. `None` is what was not told, told as `null`, or not believable;
-/// in the last case the original stands in `extra`.
+/// The numbers of one response. `None` if a number was absent, `null`, or not credible; in the last
+/// case the original is in `extra`.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Measurement {
     /// Followers (subscribers).
@@ -57,15 +50,14 @@ pub struct Measurement {
     pub avg_views: Option<Number>,
     /// When the vendor last scraped the platform.
     pub analyzed: Option<Time>,
-    /// How the account presents itself.
     pub profile: Profile,
-    /// Every other field of the answer, as JSON, each as it was written, up to
-    /// [`crate::api::MAX_KEPT`]; under `_dropped` how many were over that.
+    /// All other fields of the response, verbatim, as one JSON object of up to
+    /// [`crate::api::MAX_KEPT`]; its `_dropped` counts those that exceeded the limit.
     pub extra: Option<String>,
 }
 
 impl Measurement {
-    /// How many bytes are kept of it besides its numbers.
+    /// Returns the size of the texts and of `extra`, in bytes.
     pub fn kept_bytes(&self) -> usize {
         let Profile { platform, username, display_name, bio, avatar_url, profile_url, .. } =
             &self.profile;
@@ -77,7 +69,7 @@ impl Measurement {
         texts.into_iter().map(length).sum::<usize>() + self.extra.as_ref().map_or(0, String::len)
     }
 
-    /// The four counts, in a fixed order.
+    /// Returns followers, following, videos and likes, in that order.
     pub fn counts(&self) -> [Option<i64>; 4] {
         [self.followers, self.following, self.videos, self.likes]
     }

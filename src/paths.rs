@@ -1,11 +1,11 @@
-//! Where a file lies, what lies beside it, and who may read a new one.
+//! Paths derived from a file's path, and the mode of new files.
 
 use std::path::{Path, PathBuf};
 
-/// The mode of a file that growthd makes: its group's to read, and nobody else's.
+/// The mode of files that growthd creates: writable by the owner, readable by the group.
 pub(crate) const GROUP_READABLE: u32 = 0o640;
 
-/// The folder that a file is in; the working folder is `.`.
+/// Returns the folder that contains a file; `.` for a bare file name.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -13,7 +13,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A file beside another: its name with something behind it.
+/// Returns the path with `suffix` appended to the file name.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);

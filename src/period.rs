@@ -1,10 +1,10 @@
-//! A period of time as a person names it, the same on every verb.
+//! Periods of time as given on the command line, the same for every verb.
 //!
 //! `--month 2026-10` and `--week 2026-W46` are that month and that week, in UTC. `--since` and
-//! `--until` take a length of time (`30d`, `1y`) or a moment (`2026-01-01`, `2026-11`,
-//! `2026-W46`: where that day, month or week begins). A period that only has a beginning ends at
-//! each account's newest measurement, and a length of time goes back from there: no answer depends
-//! on when it is asked for.
+//! `--until` take a duration (`30d`, `1y`) or a moment (`2026-01-01`, `2026-11`, `2026-W46`: the
+//! start of that day, month or week). A period without an end ends at each account's newest
+//! measurement, and a duration counts back from there, so that no result depends on the time of the
+//! query.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,24 +17,20 @@ use crate::config::{InvalidSpan, Span};
 
 const DAY: i64 = 86_400;
 
-/// The end or the beginning of a period, as a person names it.
+/// The start or the end of a period, as given on the command line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Moment {
-    /// So many seconds back.
+    /// A number of seconds ago.
     Back(i64),
-    /// At this instant.
     At(Time),
 }
 
-/// Why a text is no moment, month or week.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidMoment {
-    /// Of no form that is understood.
     #[error(
-        "expected a length of time (30d, 1y), a day (2026-01-31), a month (2026-01), a week (2026-W05) or an instant (2026-01-31T06:00:00Z)"
+        "expected a duration (30d, 1y), a day (2026-01-31), a month (2026-01), a week (2026-W05) or an instant (2026-01-31T06:00:00Z)"
     )]
     Shape,
-    /// A length of time over what is accepted.
     #[error(transparent)]
     Span(InvalidSpan),
     #[error("expected a month, as in 2026-01")]
@@ -47,7 +43,7 @@ fn midnight(day: Date) -> Time {
     Time(Date::constant(1970, 1, 1).duration_until(day).as_secs())
 }
 
-/// A day, in the one form that is written into scripts.
+/// Parses a day as `YYYY-MM-DD`, and in no other form.
 fn day(text: &str) -> Option<Date> {
     Date::strptime("%Y-%m-%d", text).ok().filter(|_| text.len() == 10)
 }
@@ -102,7 +98,7 @@ pub struct Week {
 }
 
 impl Week {
-    /// The last one that is over at `now`.
+    /// Returns the last week that is over at `now`.
     pub fn last_over(now: Time) -> Option<Week> {
         let today = now.utc().date();
         let since_monday = i64::from(today.weekday().to_monday_zero_offset());
@@ -126,41 +122,35 @@ impl FromStr for Week {
     }
 }
 
-/// What a person said of a period.
+/// The options that select a period, each named after its field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Wanted {
-    /// `--since`.
     pub since: Option<Moment>,
-    /// `--until`.
     pub until: Option<Moment>,
-    /// `--month`.
     pub month: Option<Month>,
-    /// `--week`.
     pub week: Option<Week>,
 }
 
-/// A period. Where it has no end, it ends at each account's newest measurement.
+/// A period of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Period {
-    /// Where the period before it begins; `None`: as long before.
+    /// The start of the previous period, to compare with; `None` if it is as long as this one.
     pub before: Option<Time>,
-    /// Where it begins.
     pub from: Beginning,
-    /// Where it ends.
+    /// `None` if the period ends at each account's newest measurement.
     pub until: Option<Time>,
-    /// Where it will end, if that has not come.
+    /// The end of the period, if that is in the future.
     pub unfinished: Option<Time>,
     name: Name,
 }
 
-/// Where a period begins.
+/// The start of a period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beginning {
-    /// So many seconds before its end.
+    /// A number of seconds before the end.
     Back(i64),
-    /// At this instant.
     At(Time),
-    /// With the history.
+    /// The start of each account's history.
     History,
 }
 
@@ -171,26 +161,20 @@ enum Name {
     Bounds,
 }
 
-/// Why a period is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidPeriod {
-    /// It has not begun.
-    #[error("the period begins {at}, in the future (it is {now}): name one that has begun")]
-    Future {
-        at: Time,
-        /// When it is asked for.
-        now: Time,
-    },
-    /// It ends where it begins.
-    #[error("the period is of no length: --since 30d is of thirty days")]
+    #[error(
+        "the period starts at {at}, in the future (it is {now}): choose one that has already started"
+    )]
+    Future { at: Time, now: Time },
+    #[error("the period is empty: use a longer one, such as --since 30d for thirty days")]
     Empty,
-    /// It ends before it begins.
-    #[error("the period ends ({until}) before it begins ({from}): --until comes after --since")]
+    #[error("the period ends ({until}) before it starts ({from}): --until must be after --since")]
     Backwards { from: Time, until: Time },
 }
 
 impl Wanted {
-    /// The same, beginning so many days before its end where nothing says when it does.
+    /// Sets the start to `days` before the end, unless an option sets the start.
     #[must_use]
     pub fn or_last_days(mut self, days: i64) -> Wanted {
         if self.since.is_none() && (self.month, self.week) == (None, None) {
@@ -199,10 +183,7 @@ impl Wanted {
         self
     }
 
-    /// The period that is meant at `now`; `None` where nothing was said.
-    ///
-    /// # Errors
-    /// [`InvalidPeriod`].
+    /// Returns the period that the options mean at `now`, or `None` if there are no options.
     pub fn period(self, now: Time) -> Result<Option<Period>, InvalidPeriod> {
         let named = |first: Date, before: Option<Date>, next: Option<Date>, name| {
             let period = Period {
@@ -243,7 +224,6 @@ impl Wanted {
 }
 
 impl Period {
-    /// The last `days` days.
     pub fn last_days(days: i64) -> Period {
         Period {
             before: None,
@@ -254,7 +234,7 @@ impl Period {
         }
     }
 
-    /// As it is at `now`: what is not over ends at the newest measurements.
+    /// Validates the period at `now`, and lets one that is not over end at the newest measurements.
     fn at(mut self, now: Time) -> Result<Period, InvalidPeriod> {
         if let Beginning::At(at) = self.from {
             if at > now {
@@ -270,12 +250,12 @@ impl Period {
         Ok(self)
     }
 
-    /// Where it ends, for an account that was measured last at `newest`.
+    /// Returns when the period ends for an account that was last measured at `newest`.
     pub fn end(&self, newest: Time) -> Time {
         self.until.unwrap_or(newest)
     }
 
-    /// Where it begins, for an account that was measured last at `newest`.
+    /// Returns when the period starts for an account that was last measured at `newest`.
     pub fn begin(&self, newest: Time) -> Time {
         match self.from {
             Beginning::At(at) => at,
@@ -285,7 +265,7 @@ impl Period {
     }
 }
 
-/// As it stands behind "gained" and "taken": "in 2026-10", "in the last 30 days".
+/// To be put after "gained" or "taken": "in 2026-10", "in the last 30 days".
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name {
@@ -301,7 +281,7 @@ impl fmt::Display for Period {
                 write!(f, "in the last {} days", seconds / DAY)
             }
             (Beginning::Back(seconds), None) => {
-                write!(f, "in the last {:.1} hours", tenths(seconds))
+                write!(f, "in the last {:.1} hours", hours(seconds))
             }
             (Beginning::Back(seconds), Some(until)) => {
                 write!(f, "from {} to {until}", until.plus(-seconds))
@@ -315,7 +295,7 @@ impl fmt::Display for Period {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "hours, shown with one digit")]
-fn tenths(seconds: i64) -> f64 {
+fn hours(seconds: i64) -> f64 {
     seconds as f64 / 3600.0
 }
 
@@ -406,25 +386,25 @@ mod tests {
         let refused = |wanted: Wanted| wanted.period(NOW).expect_err("none").to_string();
         assert_eq!(
             refused(wanted(Some("0d"), None)),
-            "the period is of no length: --since 30d is of thirty days"
+            "the period is empty: use a longer one, such as --since 30d for thirty days"
         );
-        for (said, begin) in [
+        for (wanted, begin) in [
             (wanted(None, Some("2026-12")), "2026-11-24T00:00:00Z"),
             (wanted(Some("2026-11"), Some("2026-12")), "2026-11-01T00:00:00Z"),
             (month("2026-12"), "2026-12-01T00:00:00Z"),
         ] {
-            let period = said.or_last_days(7).period(NOW).expect("valid").expect("one");
+            let period = wanted.or_last_days(7).period(NOW).expect("valid").expect("one");
             assert_eq!(period.begin(newest), at(begin));
         }
         assert_eq!(
             refused(month("2027-02")),
-            "the period begins 2027-02-01T00:00:00Z, in the future (it is 2027-01-15T08:00:00Z): \
-             name one that has begun"
+            "the period starts at 2027-02-01T00:00:00Z, in the future (it is 2027-01-15T08:00:00Z): \
+             choose one that has already started"
         );
         assert_eq!(
             refused(wanted(Some("2026-12"), Some("2026-11"))),
-            "the period ends (2026-11-01T00:00:00Z) before it begins (2026-12-01T00:00:00Z): \
-             --until comes after --since"
+            "the period ends (2026-11-01T00:00:00Z) before it starts (2026-12-01T00:00:00Z): \
+             --until must be after --since"
         );
     }
 }

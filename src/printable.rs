@@ -1,10 +1,10 @@
-//! Text from outside, made safe to show.
+//! Escaping of untrusted text for display.
 
 use std::fmt::{self, Write};
 
-/// Shows a text that somebody else wrote without control, escape and bidirectional-override
-/// characters, each replaced by `�`, and without line breaks, replaced by a space: it can
-/// neither move the cursor, nor forge a line of a log, nor turn the text around it.
+/// Displays untrusted text with control, escape and bidirectional-override characters replaced by
+/// `�`, and line breaks by a space: it can neither move the cursor, nor forge a log line, nor
+/// reorder the text around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a str);
 
@@ -21,8 +21,8 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Characters that change how others are laid out, and take no room themselves. The joiners
-/// (U+200C, U+200D) stay: emoji and several scripts need them.
+/// Returns whether a character has no width and changes how others are laid out. The joiners
+/// (U+200C, U+200D) are not among these: emoji and several scripts need them.
 pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_moves_the_cursor_or_turns_the_text() {
+    fn nothing_moves_the_cursor_or_reorders_the_text() {
         for (text, shown) in [
             ("Fitness Guru 👩‍🚀", "Fitness Guru 👩‍🚀"),
             ("a\u{1b}[31mred", "a\u{fffd}[31mred"),

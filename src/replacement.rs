@@ -1,5 +1,5 @@
-//! A file that is there whole or not at all: written under another name in the same folder, then
-//! put in its place, with what the file had that was there before.
+//! Atomic replacement of files: the new file is written under a temporary name in the same folder
+//! and then renamed. It keeps the owner, group, mode and extended attributes of the old one.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Seek};
@@ -10,48 +10,48 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::paths::folder_of;
 
-/// How the other name begins and ends. A file of such a name that nobody holds was left by a
-/// process that was killed, and is removed by the next one that writes in that folder.
+/// The temporary name's prefix and suffix. A file with such a name and no lock was left by a
+/// process that was killed; the next one that writes in that folder removes it.
 const PREFIX: &str = ".growthd-";
 const SUFFIX: &str = ".tmp";
 
-/// What SQLite may put beside a file that it writes.
+/// Suffixes of the files that SQLite may create beside a database.
 const BESIDE: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 const MODE_BITS: u32 = 0o7777;
 const GROUP_BITS: u32 = 0o070;
 const OTHER_BITS: u32 = 0o007;
 
-/// Whether a file that is there may be replaced.
+/// Whether an existing file may be replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Replace {
     Allowed,
-    /// Leave it, and say so.
+    /// Keeps the existing file and returns an error.
     Refused,
 }
 
-/// How a file came into its place.
+/// How a file was put into place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Placed {
-    /// In one step.
+    /// Atomically.
     Renamed,
-    /// Into the file that was there, which cannot be replaced: it is mounted by itself, or its
-    /// folder may not be written. A crash meanwhile would have left half of it.
+    /// By overwriting the existing file, which could not be replaced: it is a mount point, or its
+    /// folder is not writable. A crash in between would have left it half written.
     InPlace,
 }
 
-/// A file being written. Dropped unfinished, it is removed.
+/// A file being written. It is removed if dropped unfinished.
 #[derive(Debug)]
 pub struct Replacement {
     target: PathBuf,
-    /// Locked while it is written, as a sign to others that somebody writes it.
+    /// Locked while it is being written, so that other processes do not remove it as a leftover.
     file: NamedTempFile,
-    /// Whether it lies where it cannot be renamed from.
+    /// Whether it is outside the target's folder, so that it cannot be renamed into place.
     is_elsewhere: bool,
     _beside: Beside,
 }
 
-/// What SQLite may have left beside a file that it could not finish: removed with it.
+/// The files that SQLite may have left beside an unfinished file; removed on drop.
 #[derive(Debug)]
 struct Beside(PathBuf);
 
@@ -66,55 +66,54 @@ impl Drop for Beside {
 }
 
 impl Replacement {
-    /// Begins the file that is to be at `path`; a new one gets this mode,
-    /// less the umask. A link stays, and what
-    /// it leads to is replaced.
+    /// Starts writing a new file for `path`. If none exists, it gets this mode, less the
+    /// umask. A symlink stays, and its target is replaced.
     ///
     /// # Errors
-    /// Neither the folder nor the file can be written.
+    /// Returns an error if neither the folder nor the file can be written.
     pub fn begin(path: &Path, mode: u32) -> io::Result<Replacement> {
         let target = followed(path)?;
         let folder = folder_of(&target);
         remove_leftovers(folder);
-        let there = fs::metadata(&target).ok();
+        let existing = fs::metadata(&target).ok();
         if is_mounted_by_itself(&target) {
-            // It will be written in place: whether it may be is to be known now.
+            // It will be overwritten in place: find out now whether that is permitted.
             OpenOptions::new().write(true).open(&target)?;
         }
         let (file, is_elsewhere) = match temporary_in(folder, mode) {
             Ok(file) => (file, false),
-            Err(error) if there.is_some() && is_refusal(&error) => {
+            Err(error) if existing.is_some() && is_refusal(&error) => {
                 OpenOptions::new().write(true).open(&target)?;
                 (temporary_in(&std::env::temp_dir(), mode)?, true)
             }
             Err(error) => return Err(error),
         };
-        if let Some(there) = &there {
-            take_over(there, &target, file.as_file());
+        if let Some(existing) = &existing {
+            take_over(existing, &target, file.as_file());
         }
         let beside = Beside(file.path().to_owned());
         Ok(Replacement { target, file, is_elsewhere, _beside: beside })
     }
 
-    /// Where it lies until it is finished.
+    /// Returns the path of the file until it is finished.
     pub fn temporary(&self) -> &Path {
         self.file.path()
     }
 
-    /// The file.
     pub fn file(&mut self) -> &mut File {
         self.file.as_file_mut()
     }
 
-    /// Where it will be.
+    /// Returns the path that the file will have, with symlinks resolved.
     pub fn target(&self) -> &Path {
         &self.target
     }
 
-    /// Makes it last, and puts it in its place.
+    /// Flushes the file to disk and puts it into place.
     ///
     /// # Errors
-    /// A file has come there meanwhile and may not be replaced, or the disk fails.
+    /// Returns an error if the disk fails, or if `replace` is [`Replace::Refused`] and the target
+    /// has been created meanwhile.
     pub fn finish(self, replace: Replace) -> io::Result<Placed> {
         let Replacement { target, mut file, is_elsewhere, _beside } = self;
         file.as_file().sync_all()?;
@@ -130,13 +129,13 @@ impl Replacement {
             Err(mut failed) if replace == Replace::Allowed && is_refusal(&failed.error) => {
                 return match overwrite(&target, failed.file.as_file_mut()) {
                     Ok(placed) => Ok(placed),
-                    // Why it could not be replaced is what there is to mend.
+                    // The reason it could not be replaced is the one to fix.
                     Err(_) => Err(failed.error),
                 };
             }
             Err(failed) => return Err(failed.error),
         }
-        // The name itself is on the disk once its folder is; some file systems cannot say so.
+        // The rename is durable once the folder is flushed, which some file systems do not support.
         if let Ok(folder) = File::open(folder_of(&target)) {
             folder.sync_all().ok();
         }
@@ -144,9 +143,9 @@ impl Replacement {
     }
 }
 
-/// Where a path leads, also where there is no file yet at the end of a link.
+/// Resolves the symlinks of a path, whose target need not exist.
 pub(crate) fn followed(path: &Path) -> io::Result<PathBuf> {
-    /// More than the system follows.
+    /// As many as Linux follows.
     const LINKS: u32 = 40;
     let mut target = std::path::absolute(path)?;
     for _ in 0..LINKS {
@@ -162,8 +161,8 @@ pub(crate) fn followed(path: &Path) -> io::Result<PathBuf> {
     Err(ErrorKind::InvalidInput.into())
 }
 
-/// Whether the file is a mount point, which nothing can be renamed over: in a container, a file
-/// from outside. Where the system cannot tell, it is found out when the file is renamed.
+/// Returns whether the file is a mount point, as a file bound into a container is: nothing can be
+/// renamed over it. Where the system cannot tell, the rename fails and shows it.
 #[cfg(target_os = "linux")]
 fn is_mounted_by_itself(path: &Path) -> bool {
     use rustix::fs::{AtFlags, CWD, StatxAttributes, StatxFlags, statx};
@@ -176,8 +175,8 @@ fn is_mounted_by_itself(_: &Path) -> bool {
     false
 }
 
-/// Whether the folder does not take a file, or gives none up, where the file itself might be
-/// written.
+/// Returns whether creating or renaming a file in the folder was refused, in a way that might still
+/// allow writing to the file itself.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -195,9 +194,9 @@ fn temporary_in(folder: &Path, mode: u32) -> io::Result<NamedTempFile> {
             .suffix(SUFFIX)
             .permissions(Permissions::from_mode(mode))
             .tempfile_in(folder)?;
-        // A file system without locks keeps what a killed process leaves.
+        // On a file system without locks, the leftovers of a killed process stay.
         file.as_file().lock().ok();
-        // Unless somebody took it for a leftover before it was locked.
+        // Another process may have removed it as a leftover before it was locked.
         if file.as_file().metadata()?.nlink() > 0 {
             return Ok(file);
         }
@@ -216,7 +215,7 @@ fn remove_leftovers(folder: &Path) {
             continue;
         }
         let path = entry.path();
-        // Not to be had is as good as held.
+        // Treat a file that cannot be opened as locked.
         let Ok(file) = File::open(&path) else { continue };
         if file.try_lock().is_ok() {
             fs::remove_file(&path).ok();
@@ -225,17 +224,17 @@ fn remove_leftovers(folder: &Path) {
     }
 }
 
-/// Gives the new file what the old one has: owner, group, mode and extended attributes, access
-/// lists among them. What the process or the file system does not allow stays as it is for a new
-/// file; none of it is a reason not to write.
-fn take_over(there: &Metadata, path: &Path, file: &File) {
-    fchown(file, Some(there.uid()), None).ok();
-    let mut mode = there.mode() & MODE_BITS;
-    if fchown(file, None, Some(there.gid())).is_err() {
-        // What the old group may is not for another group.
+/// Copies owner, group, mode and extended attributes, including access lists, from the old file to
+/// the new one. An attribute that the process may not set, or that the file system does not
+/// support, keeps its default: this must not prevent the write.
+fn take_over(existing: &Metadata, path: &Path, file: &File) {
+    fchown(file, Some(existing.uid()), None).ok();
+    let mut mode = existing.mode() & MODE_BITS;
+    if fchown(file, None, Some(existing.gid())).is_err() {
+        // The old group's permissions must not pass to another group.
         mode = (mode & !GROUP_BITS) | ((mode & OTHER_BITS) << 3);
     }
-    // A file system without modes refuses.
+    // Fails on a file system without modes.
     file.set_permissions(Permissions::from_mode(mode)).ok();
     copy_attributes(path, file);
 }
@@ -246,7 +245,7 @@ fn copy_attributes(path: &Path, file: &File) {
 
     use rustix::fs::XattrFlags;
 
-    /// The most that Linux keeps of names, and of one value.
+    /// Linux's limit for the list of names, and for one value.
     const LARGEST: usize = 64 << 10;
     let mut names = vec![0; LARGEST];
     let Ok(length) = rustix::fs::listxattr(path, &mut names[..]) else { return };
@@ -258,16 +257,16 @@ fn copy_attributes(path: &Path, file: &File) {
     }
 }
 
-/// Other systems keep no such attributes, or have other calls for them.
+/// Does nothing: other systems have no such attributes, or other calls for them.
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 fn copy_attributes(_path: &Path, _file: &File) {}
 
 fn overwrite(target: &Path, file: &mut File) -> io::Result<Placed> {
     file.rewind()?;
-    let mut there = OpenOptions::new().write(true).open(target)?;
-    let written = io::copy(file, &mut there)?;
-    there.set_len(written)?;
-    there.sync_all()?;
+    let mut existing = OpenOptions::new().write(true).open(target)?;
+    let written = io::copy(file, &mut existing)?;
+    existing.set_len(written)?;
+    existing.sync_all()?;
     Ok(Placed::InPlace)
 }
 
@@ -293,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_old_file_had_the_new_one_has() {
+    fn the_new_file_keeps_owner_mode_and_attributes() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         fs::write(&path, "old").expect("a file");
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_also_one_that_leads_nowhere_yet() {
+    fn a_symlink_stays_even_if_its_target_does_not_exist_yet() {
         let folder = tempfile::tempdir().expect("a folder");
         let link = folder.path().join("link");
         symlink("file", &link).expect("a link");
@@ -334,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_goes_and_what_is_being_written_stays() {
+    fn leftovers_of_a_killed_process_are_removed_and_files_being_written_stay() {
         let folder = tempfile::tempdir().expect("a folder");
         for left in [".growthd-killed.tmp", ".growthd-killed.tmp-journal", ".growthd-other", "own"]
         {
@@ -348,12 +347,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_came_meanwhile_stays_where_it_may_not_be_replaced() {
+    fn a_file_created_meanwhile_stays_if_it_may_not_be_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
         let new = Replacement::begin(&path, 0o640).expect("begun");
         fs::write(&path, "mine").expect("a file");
-        let error = new.finish(Replace::Refused).expect_err("it is there");
+        let error = new.finish(Replace::Refused).expect_err("it exists");
         assert_eq!(error.kind(), ErrorKind::AlreadyExists);
         assert_eq!(names(folder.path()), ["file"]);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "mine");

@@ -1,72 +1,60 @@
-//! Which accounts a question is about: those with any of some tags, or of a platform.
+//! Selection of accounts by tag and platform.
 
 use std::fmt;
 
 use crate::printable::Printable;
 
-/// A part of the list. The empty one is all of it.
+/// A filter on the watchlist. The default selects every account.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Selection {
-    /// Accounts with any of these; no tag means every account.
+    /// Selects accounts with any of these tags; if empty, with any tags or none.
     pub tags: Vec<String>,
-    /// Accounts of this platform alone.
     pub platform: Option<String>,
 }
 
-/// A name that nothing has.
+/// A tag or platform that no account has.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unselectable {
-    /// A tag of no account.
-    #[error("no account has the tag {tag}{}", meant(nearest.as_deref()))]
-    Tag {
-        /// What was asked for.
-        tag: String,
-        /// The tag that is written most like it.
-        nearest: Option<String>,
-    },
-    /// A platform of no account.
-    #[error("no account is on {platform}{}", meant(nearest.as_deref()))]
-    Platform {
-        /// What was asked for.
-        platform: String,
-        /// The platform that is written most like it.
-        nearest: Option<String>,
-    },
+    #[error("no account has the tag {tag}{}", suggestion(nearest.as_deref()))]
+    Tag { tag: String, nearest: Option<String> },
+    #[error("no account is on {platform}{}", suggestion(nearest.as_deref()))]
+    Platform { platform: String, nearest: Option<String> },
 }
 
-fn meant(nearest: Option<&str>) -> String {
+fn suggestion(nearest: Option<&str>) -> String {
     nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest}?"))
 }
 
 impl Selection {
-    /// Whether it leaves nobody out.
+    /// Returns whether every account is selected.
     pub fn is_everything(&self) -> bool {
         self.tags.is_empty() && self.platform.is_none()
     }
 
-    /// Its tags as the store's questions take them.
+    /// Returns the tags as a JSON array, as the store's queries expect.
     pub(crate) fn tags_json(&self) -> String {
         serde_json::Value::from(self.tags.clone()).to_string()
     }
 
-    /// Whether an account belongs to it.
+    /// Returns whether an account with these tags, on this platform, is selected.
     pub fn has<T: AsRef<str>>(&self, tags: &[T], platform: Option<&str>) -> bool {
         let is_tagged = |tag: &String| tags.iter().any(|known| known.as_ref() == tag);
         (self.tags.is_empty() || self.tags.iter().any(is_tagged))
-            && self.platform.as_deref().is_none_or(|asked| platform == Some(asked))
+            && self.platform.as_deref().is_none_or(|selected| platform == Some(selected))
     }
 
-    /// Refuses what no account has: a slip of the fingers is not an empty answer.
+    /// Checks that every name in the selection is known, so that a typo is not taken for an empty
+    /// result.
     ///
     /// # Errors
-    /// [`Unselectable`], with the name that was probably meant.
+    /// Returns [`Unselectable`], with the most similar name, for a name that no account has.
     pub fn check<T: AsRef<str>>(&self, tags: &[T], platforms: &[T]) -> Result<(), Unselectable> {
-        let knows = |known: &[T], name: &str| known.iter().any(|known| known.as_ref() == name);
-        if let Some(tag) = self.tags.iter().find(|tag| !knows(tags, tag)) {
+        let is_known = |known: &[T], name: &str| known.iter().any(|known| known.as_ref() == name);
+        if let Some(tag) = self.tags.iter().find(|tag| !is_known(tags, tag)) {
             return Err(Unselectable::Tag { tag: tag.clone(), nearest: nearest(tag, tags) });
         }
         match &self.platform {
-            Some(platform) if !knows(platforms, platform) => Err(Unselectable::Platform {
+            Some(platform) if !is_known(platforms, platform) => Err(Unselectable::Platform {
                 platform: platform.clone(),
                 nearest: nearest(platform, platforms),
             }),
@@ -75,22 +63,22 @@ impl Selection {
     }
 }
 
-/// The name that is written most like `name`, if any is.
+/// Returns the known name most similar to `name`, if any is similar enough.
 pub fn nearest<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> {
-    /// Below this likeness (of 1) a name is another name, not a slip of the fingers.
-    const ALIKE: f64 = 0.7;
-    let sought = name.to_lowercase();
+    /// The least similarity, of 1, at which a name may be a typo for another.
+    const SIMILAR: f64 = 0.7;
+    let name = name.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
     for known in known.iter().map(AsRef::as_ref) {
-        let likeness = strsim::jaro_winkler(&sought, &known.to_lowercase());
-        if likeness >= ALIKE && best.is_none_or(|(most, _)| likeness > most) {
-            best = Some((likeness, known));
+        let similarity = strsim::jaro_winkler(&name, &known.to_lowercase());
+        if similarity >= SIMILAR && best.is_none_or(|(highest, _)| similarity > highest) {
+            best = Some((similarity, known));
         }
     }
     best.map(|(_, known)| known.to_owned())
 }
 
-/// As it stands behind whatever is told of it: " of a or b on tiktok". The empty one says nothing.
+/// To be put after a noun: " of a or b on tiktok". Empty if every account is selected.
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.tags.is_empty() {
@@ -108,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_of_the_tags_will_do_and_the_platform_must() {
+    fn an_account_is_selected_by_any_of_the_tags_and_by_the_platform() {
         let of = |tags: &[&str], platform: Option<&str>| Selection {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             platform: platform.map(str::to_owned),
@@ -127,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_is_refused_with_what_was_meant() {
-        let asked = Selection { tags: vec!["cleint-a".to_owned()], platform: None };
-        let told = asked.check(&["client-a", "vip"], &["tiktok"]).expect_err("unknown").to_string();
-        assert_eq!(told, "no account has the tag cleint-a; did you mean client-a?");
-        let asked = Selection { tags: Vec::new(), platform: Some("twitch".to_owned()) };
-        let told = asked.check(&["vip"], &["youtube"]).expect_err("unknown").to_string();
-        assert_eq!(told, "no account is on twitch");
+    fn an_unknown_name_is_refused_with_the_nearest_one() {
+        let selection = Selection { tags: vec!["cleint-a".to_owned()], platform: None };
+        let error = selection.check(&["client-a", "vip"], &["tiktok"]).expect_err("unknown");
+        assert_eq!(error.to_string(), "no account has the tag cleint-a; did you mean client-a?");
+        let selection = Selection { tags: Vec::new(), platform: Some("twitch".to_owned()) };
+        let error = selection.check(&["vip"], &["youtube"]).expect_err("unknown");
+        assert_eq!(error.to_string(), "no account is on twitch");
         assert_eq!(Selection::default().check::<&str>(&[], &[]), Ok(()));
     }
 }

@@ -88,7 +88,7 @@ id = "clx123abc"
     config.toml:10:8: `cron`: the cron pattern "0 6 30 2 *" never fires: no such day exists
     config.toml:11:12: `timezone`: there is no time zone "Europe/Atlantis"; expected an IANA name such as "Europe/London" or "UTC" (nearest: "Europe/Athens")
     config.toml:13:1: [[account]] needs `id`: a Hooked account id such as "clx123abc"
-    config.toml:18:8: `cron`: fires every 1m, and every run costs a refresh: more than one an hour needs allow_frequent = true in [schedule]
+    config.toml:18:8: `cron`: fires every 1m, and every run costs a refresh: set allow_frequent = true in [schedule] to refresh more than once an hour
     config.toml:21:6: duplicate `id` "clx123abc" (first on line 17)
     [exit 78]
     "#);

@@ -1,4 +1,4 @@
-//! From what was typed to what is wholly valid: the accounts and the schedules they share.
+//! Validation of the accounts and of the schedules they share.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,30 +18,31 @@ use super::valid::Values;
 const DEFAULT_CRON: &str = "0 6 * * MON";
 const DEFAULT_TIMEZONE: &str = "UTC";
 
-/// Seconds below which a paid call a firing is more often a slip than a wish.
+/// The shortest interval allowed by default, in seconds. Each run costs a credit, so a shorter one
+/// is more often a mistake than intended.
 const FREQUENT: i64 = 3600;
 
-/// Longest pattern and zone that are looked into, in bytes: no real one comes near.
+/// Longest cron pattern or zone that is parsed, in bytes; no real one comes near.
 const LONGEST_TEXT: usize = 1000;
 
-/// A text that many accounts share, and what came of reading it.
+/// A text that many accounts share, and the result of parsing it.
 struct Known<T> {
     text: Arc<str>,
     outcome: Result<T, String>,
 }
 
 impl<T> Known<T> {
-    /// Reads each text once.
+    /// Parses each distinct text once.
     fn of<'k>(
         known: &'k mut HashMap<Arc<str>, Known<T>>,
         text: &str,
-        read: impl FnOnce(&str) -> Result<T, String>,
+        parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> &'k Known<T> {
-        // Looked up by reference first: nearly every account finds what it asks for.
+        // Looked up by reference first, which does not allocate: most accounts' texts are known.
         if !known.contains_key(text) {
             let shared: Arc<str> = text.into();
             let outcome = match text.len() <= LONGEST_TEXT {
-                true => read(text),
+                true => parse(text),
                 false => Err(format!("too long: over {LONGEST_TEXT} characters")),
             };
             known.insert(shared.clone(), Known { outcome, text: shared });
@@ -50,9 +51,9 @@ impl<T> Known<T> {
     }
 }
 
-/// Each distinct cron pattern and each distinct zone, read once: parsing one costs more than
-/// everything else about an account. Patterns hold their shortest interval in seconds, which
-/// does not depend on the zone.
+/// The distinct cron patterns and zones, each parsed once: parsing one costs more than everything
+/// else about an account. The result for a pattern is its shortest interval in seconds, which does
+/// not depend on the zone.
 struct Shared {
     now: Time,
     allow_frequent: bool,
@@ -80,46 +81,47 @@ fn shortest_interval(cron: &str, now: Time, allow_frequent: bool) -> Result<i64,
     let shortest = schedule.shortest_interval(now);
     if shortest < FREQUENT && !allow_frequent {
         return Err(format!(
-            "fires every {}, and every run costs a refresh: more than one an hour \
-             needs allow_frequent = true in [schedule]",
+            "fires every {}, and every run costs a refresh: set allow_frequent = true in \
+             [schedule] to refresh more than once an hour",
             Span::of_seconds(shortest)
         ));
     }
     Ok(shortest)
 }
 
-/// What an account takes from its file's `[defaults]`, and those from `[schedule]`; `shortest` is
-/// `None` if the cron is wrong, which has been said there and is not said again at every account.
+/// The defaults for an account, from its file's `[defaults]` and then from `[schedule]`.
 #[derive(Clone)]
 pub(super) struct Defaults {
     tags: Vec<String>,
     cron: Arc<str>,
+    /// The shortest interval of `cron`. `None` if `cron` is invalid, which is reported where it was
+    /// written and not again at every account.
     shortest: Option<i64>,
     timezone: Arc<str>,
     spread: i64,
-    /// The table that the spread stands in.
+    /// The title of the table that sets the spread.
     spread_is_from: &'static str,
 }
 
-/// The accounts read so far; what is wrong with the others went to the findings.
+/// The valid accounts so far; the problems of the others are in the findings.
 pub(super) struct List {
     shared: Shared,
-    /// What holds in the file that is being read.
+    /// The defaults of the file that is being read.
     defaults: Defaults,
     valid: Vec<Watched>,
-    /// Where the id of each valid one stands.
+    /// The place of the id of each account in `valid`.
     places: Vec<Place>,
 }
 
 impl List {
-    /// What `[schedule]` says, for a file of its own.
+    /// Returns the defaults of the current file; before an included one, those of `[schedule]`.
     pub fn defaults(&self) -> Defaults {
         self.defaults.clone()
     }
 }
 
 impl Values<'_> {
-    /// An empty list, of accounts that take from `[schedule]` what they do not say.
+    /// Creates an empty list whose accounts default to `[schedule]`.
     pub fn list(&mut self, schedule: RawSchedule<'_>, now: Time) -> List {
         let mut shared = Shared {
             now,
@@ -142,15 +144,14 @@ impl Values<'_> {
         List { shared, defaults, valid: Vec::new(), places: Vec::new() }
     }
 
-    /// From now on accounts take from `[defaults]` what they do not say, and from `schedule` what
-    /// that does not say.
+    /// Makes further accounts default to `[defaults]`, and then to `schedule`.
     pub fn defaults(&mut self, list: &mut List, schedule: &Defaults, raw: RawDefaults<'_>) {
         let RawDefaults { tags, times } = raw;
         let own = self.times(&mut list.shared, schedule, times, schema::DEFAULTS.title);
         list.defaults = Defaults { tags: self.tags(&[], tags), ..own };
     }
 
-    /// Takes accounts into the list.
+    /// Validates accounts and adds them to the list.
     pub fn take(&mut self, list: &mut List, accounts: Vec<RawAccount<'_>>) {
         list.valid.reserve(accounts.len());
         list.places.reserve(accounts.len());
@@ -164,16 +165,16 @@ impl Values<'_> {
         }
     }
 
-    /// The accounts, no id among them twice.
+    /// Reports duplicate ids, and returns the accounts.
     pub fn accounts(&mut self, list: List) -> Vec<Watched> {
         let List { valid, places, .. } = list;
         let mut order: Vec<usize> = (0..valid.len()).collect();
-        // Stable: those of one id stay in the order of the files.
+        // A stable sort: accounts with the same id stay in the order of the files.
         order.sort_by_key(|&index| &valid[index].id);
         for same in order.chunk_by(|&one, &other| valid[one].id == valid[other].id) {
-            for &again in &same[1..] {
-                let message = format!("duplicate `id` \"{}\"", valid[again].id);
-                self.findings.again(places[again], message, places[same[0]]);
+            for &duplicate in &same[1..] {
+                let message = format!("duplicate `id` \"{}\"", valid[duplicate].id);
+                self.findings.duplicate(places[duplicate], message, places[same[0]]);
             }
         }
         valid
@@ -206,10 +207,10 @@ impl Values<'_> {
         })
     }
 
-    /// The tags of `base` and those that were typed, each once.
-    fn tags(&mut self, base: &[String], typed: Vec<At<&str>>) -> Vec<String> {
+    /// Returns the tags of `base` and then those of `own`, without duplicates.
+    fn tags(&mut self, base: &[String], own: Vec<At<&str>>) -> Vec<String> {
         let mut tags = base.to_vec();
-        for field in typed {
+        for field in own {
             if let Some(tag) = self.name(field)
                 && !tags.contains(&tag)
             {
@@ -219,8 +220,8 @@ impl Values<'_> {
         tags
     }
 
-    /// When to refresh, as `table` says it, and `base` where it does not. A spread that does not
-    /// fit is told where the spread was typed, or the cron that it does not fit.
+    /// Returns the schedule of `table`, with missing keys from `base`. A spread that is too wide is
+    /// reported at the spread if the table has one, else at the cron.
     fn times(
         &mut self,
         shared: &mut Shared,

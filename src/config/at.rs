@@ -1,12 +1,12 @@
-//! A value as it was typed, with its place.
+//! A value of the configuration with its position.
 
 use super::schema::Key;
 
-/// A value and where it stands.
+/// A value, its position and its key.
 #[derive(Clone, Copy)]
 pub(super) struct At<T> {
     pub value: T,
-    /// Its first byte in the text.
+    /// The offset of its first byte in the text.
     pub at: usize,
     pub key: &'static Key,
 }

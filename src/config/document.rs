@@ -1,4 +1,4 @@
-//! A file of the configuration as it was read: its path and its text.
+//! A file of the configuration: its path and its text.
 
 use std::borrow::Cow;
 use std::fs::OpenOptions;
@@ -6,21 +6,21 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Most that is read of all files together, in bytes: a million accounts with everything set
-/// take a fifth of it.
+/// The limit for all files together, in bytes: a million accounts with every key set take a fifth
+/// of it.
 pub(super) const LARGEST: u64 = 1 << 30;
 
 pub(super) struct Document<'a> {
-    /// As it was given, or as `include` led to it.
+    /// The path as given, or as found by `include`.
     pub path: PathBuf,
     pub text: Cow<'a, str>,
-    /// Where the text is not as it was read: the first such byte of each line that is not UTF-8.
+    /// For each line that is not UTF-8, the offset of its first replacement character.
     pub not_utf8: Vec<usize>,
 }
 
 impl<'a> Document<'a> {
-    /// The text without a byte order mark. What is not UTF-8 becomes replacement characters, so
-    /// that the rest can be checked too.
+    /// Decodes the text, without its byte-order mark. Bytes that are not UTF-8 become replacement
+    /// characters, so that the rest can be checked too.
     pub fn decode(path: PathBuf, bytes: Cow<'a, [u8]>) -> Document<'a> {
         let mut not_utf8 = Vec::new();
         let text = match bytes {
@@ -47,14 +47,14 @@ fn decode<'a>(bytes: &'a [u8], not_utf8: &mut Vec<usize>) -> Cow<'a, str> {
         return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(bytes.len());
-    let mut line_is_named = false;
+    let mut line_is_listed = false;
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
-        line_is_named &= !chunk.valid().contains('\n');
+        line_is_listed &= !chunk.valid().contains('\n');
         if !chunk.invalid().is_empty() {
-            if !line_is_named {
+            if !line_is_listed {
                 not_utf8.push(text.len());
-                line_is_named = true;
+                line_is_listed = true;
             }
             text.push(char::REPLACEMENT_CHARACTER);
         }
@@ -62,15 +62,15 @@ fn decode<'a>(bytes: &'a [u8], not_utf8: &mut Vec<usize>) -> Cow<'a, str> {
     Cow::Owned(text)
 }
 
-/// Reads the main file, which may be a pipe that somebody fills.
+/// Reads the main file, which may be a pipe.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_bounded(OpenOptions::new().read(true).open(path)?, LARGEST)
 }
 
-/// Reads a file that `include` found, of at most `largest` bytes. Waits for no pipe's writer.
+/// Reads an included file of at most `largest` bytes. Does not block on a pipe without a writer.
 pub(super) fn read_included(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
-    const AT_ONCE: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = OpenOptions::new().read(true).custom_flags(AT_ONCE).open(path)?;
+    const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -81,7 +81,7 @@ fn read_bounded(file: impl Read, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(largest + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > largest {
-        return Err(io::Error::other("it is too large: over 1 GiB, with the files before it"));
+        return Err(io::Error::other("it is too large: over 1 GiB, including the files before it"));
     }
     Ok(bytes)
 }

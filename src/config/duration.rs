@@ -1,38 +1,33 @@
-//! Lengths of time as people write them.
+//! Durations as written in the configuration and on the command line.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest length of time accepted, in seconds: ten years of 365 days.
+/// The longest duration accepted, in seconds: ten years of 365 days.
 pub const LONGEST: i64 = 3650 * 86_400;
 
 /// Seconds in each unit, the longest first.
 const UNITS: [(char, i64); 5] =
     [('w', 7 * 86_400), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
 
-/// A length of time in whole seconds, from none to 3650 days, written `90s`, `15m`, `6h`,
-/// `30d` or `2w`.
+/// A duration in whole seconds, from 0 to 3650 days, written `90s`, `15m`, `6h`, `30d` or `2w`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Span(i64);
 
-/// Why a text is not a length of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidSpan {
-    /// Not a whole number with a unit behind it.
     #[error("is not a number followed by a unit (s, m, h, d or w)")]
     Shape,
-    /// Over 3650 days.
     #[error("is longer than {}", Span(LONGEST))]
     TooLong,
 }
 
 impl Span {
-    /// The length in seconds.
     pub fn seconds(self) -> i64 {
         self.0
     }
 
-    /// A length of so many seconds, held between none and 3650 days.
+    /// Returns a duration of `seconds`, clamped to between 0 and 3650 days.
     pub fn of_seconds(seconds: i64) -> Span {
         Span(seconds.clamp(0, LONGEST))
     }
@@ -42,15 +37,15 @@ impl FromStr for Span {
     type Err = InvalidSpan;
 
     fn from_str(text: &str) -> Result<Span, InvalidSpan> {
-        let (unit, seconds) = UNITS
+        let (number, seconds) = UNITS
             .iter()
             .find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, seconds)))
             .ok_or(InvalidSpan::Shape)?;
-        if unit.is_empty() || !unit.bytes().all(|b| b.is_ascii_digit()) {
+        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
             return Err(InvalidSpan::Shape);
         }
-        // Only digits are left, so that a number which does not parse is too large.
-        let count: i64 = unit.parse().map_err(|_| InvalidSpan::TooLong)?;
+        // Only digits are left, so a number that does not parse is too large.
+        let count: i64 = number.parse().map_err(|_| InvalidSpan::TooLong)?;
         match count.checked_mul(*seconds) {
             Some(total) if total <= LONGEST => Ok(Span(total)),
             _ => Err(InvalidSpan::TooLong),
@@ -58,7 +53,7 @@ impl FromStr for Span {
     }
 }
 
-/// In the largest unit that says it exactly; weeks are written as days.
+/// Written in the largest unit that is exact, other than weeks.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, seconds) = UNITS[1..]
@@ -74,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_of_time_is_a_number_and_a_unit() {
+    fn a_duration_is_a_number_and_a_unit() {
         for (text, read) in [
             ("0s", Ok(0)),
             ("90s", Ok(90)),
@@ -103,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_of_time_is_shown_in_the_largest_exact_unit() {
+    fn a_duration_is_shown_in_the_largest_exact_unit() {
         for (seconds, shown) in
             [(0, "0s"), (59, "59s"), (60, "1m"), (5400, "90m"), (86_400, "1d"), (604_800, "7d")]
         {

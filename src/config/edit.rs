@@ -1,5 +1,4 @@
-//! Adding an account to the watchlist's file, and nothing else: every comment, the order and the
-//! line endings stay as they are.
+//! Appending accounts to a watchlist file. Comments, order and line endings stay as they are.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -15,48 +14,45 @@ use crate::clock::{self, Time};
 use crate::paths::GROUP_READABLE;
 use crate::replacement::{Placed, Replace, Replacement};
 
-/// How long another process's edit is waited for, and how often it is looked whether it is over.
+/// How long to wait for another process's edit, and how often to retry the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// A watchlist's file as it was read.
+/// A file of the watchlist, as it was when it was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WatchlistFile {
-    /// The main file of its configuration, as it was given.
+    /// The main file of the configuration, as it was given.
     main: PathBuf,
-    /// This one: the main file, or one that it includes.
+    /// The file itself: the main one, or one that it includes.
     path: PathBuf,
     text: String,
 }
 
-/// Why an account cannot be added to the file.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
-    /// The file cannot be read, or is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// With the account at its end it would be wrong.
+    /// The file would not be valid with an account appended.
     #[error(
         "an [[account]] at the end of {} would not be valid there; write the accounts as [[account]] tables",
         .0.display()
     )]
     Form(PathBuf),
-    /// The file that entries are to go to is another.
     #[error(
-        "{} is none of the files that {} includes; put an empty one where `include` finds it first",
-        path.display(), main.display()
+        "{} does not include {}; first create an empty file where `include` finds it",
+        main.display(), path.display()
     )]
     NotIncluded { path: PathBuf, main: PathBuf },
-    /// The file cannot be written.
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
 }
 
 impl WatchlistFile {
-    /// Reads the main file of a valid configuration, or the one at `to` that it includes.
+    /// Reads the main file of a valid configuration, or the included file at `to`.
     ///
     /// # Errors
-    /// It cannot be read, is no UTF-8, or is not valid (any more); `to` is not included.
+    /// Returns an error if the file cannot be read or is not UTF-8, if the configuration is not
+    /// valid, or if `to` is not included.
     pub fn read(
         main: &Path,
         to: Option<&Path>,
@@ -75,15 +71,14 @@ impl WatchlistFile {
         Ok((WatchlistFile { main: main.to_owned(), path, text }, config))
     }
 
-    /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The configuration as it would be with this account.
+    /// Returns the configuration as it would be with this account appended to the file.
     ///
     /// # Errors
-    /// An account cannot simply be added at the end of this file.
+    /// Returns [`EditError::Form`] if an account cannot be appended to this file.
     pub fn try_with(
         &self,
         id: &AccountId,
@@ -95,29 +90,26 @@ impl WatchlistFile {
             .map_err(|_| EditError::Form(self.path.clone()))
     }
 
-    /// Finds out whether [`WatchlistFile::add`] could write the file, before anything is paid
-    /// for what it is to write.
-    ///
-    /// # Errors
-    /// [`EditError::Write`].
+    /// Checks that [`WatchlistFile::add`] could write the file. To be called before paying for the
+    /// account to add.
     pub fn check_writable(&self) -> Result<(), EditError> {
         let begun = Replacement::begin(&self.path, GROUP_READABLE);
         begun.map(drop).map_err(|source| self.unwritable(source))
     }
 
-    /// Adds this account at the end of the file as it is now, whoever has changed it since it
-    /// was read: whole, with the owner, mode and attributes that it has. `None`: it is there
-    /// already.
+    /// Appends the account to the file's current content, which may have changed since it was read.
+    /// The file is replaced atomically where possible, and keeps its owner, mode and attributes.
+    /// Returns `None` if the account is already in the watchlist.
     ///
     /// # Errors
-    /// It cannot be written, or would not be valid.
+    /// Returns an error if the file cannot be written, or would not be valid.
     pub fn add(
         &self,
         id: &AccountId,
         label: Option<&str>,
         now: Time,
     ) -> Result<Option<Placed>, EditError> {
-        // Until this is done another `add` waits, or it would write what it read before.
+        // Makes another `add` wait, which would otherwise overwrite this edit with its older text.
         let _lock = lock(&self.path).map_err(|source| self.unwritable(source))?;
         let (current, config) = WatchlistFile::read(&self.main, Some(&self.path), now)?;
         if config.accounts.iter().any(|account| account.id == *id) {
@@ -155,17 +147,17 @@ impl WatchlistFile {
     }
 }
 
-/// The name under which a configuration has the file at `to`, from the working folder or from the
-/// configuration's own.
+/// Returns the path by which the configuration includes the file at `to`, which is relative to the
+/// working folder or to the configuration's.
 fn as_included(config: &Config, to: &Path) -> Option<PathBuf> {
     [to.to_owned(), folder_of(&config.path).join(to)].iter().find_map(|path| {
         let wanted = fs::canonicalize(path).ok()?;
-        let is_it = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == wanted);
-        config.files().iter().find(is_it).cloned()
+        let is_same = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == wanted);
+        config.files().iter().find(is_same).cloned()
     })
 }
 
-/// The lines of an account's entry.
+/// Returns the lines of an account's entry.
 pub fn entry(id: &AccountId, label: Option<&str>) -> Vec<String> {
     let mut lines = vec!["[[account]]".to_owned(), format!("id = \"{id}\"")];
     // A TOML string has the escapes of a JSON string.
@@ -173,8 +165,8 @@ pub fn entry(id: &AccountId, label: Option<&str>) -> Vec<String> {
     lines
 }
 
-/// Locks the file that is at `path` when the lock is had: another edit may have replaced the one
-/// that was waited for.
+/// Locks the file at `path`. If another edit replaces the file while this waits for the lock, locks
+/// the new file instead.
 fn lock(path: &Path) -> io::Result<File> {
     let begun = clock::monotonic();
     loop {
@@ -244,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_added_changes_nothing() {
+    fn an_account_that_cannot_be_added_changes_nothing() {
         let id: AccountId = "clx9".parse().expect("an id");
         let inline = "account = [{ id = \"a\" }]\n";
         let (_folder, path) = file(inline);
@@ -254,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn two_at_once_do_not_lose_each_others_entry() {
+    fn concurrent_edits_do_not_lose_each_others_entry() {
         let (_folder, path) = file("[[account]]\nid = \"a\"\n");
         let ids: Vec<AccountId> =
             (0..8).map(|n| format!("clx{n}").parse().expect("an id")).collect();
@@ -272,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edit_that_is_made_meanwhile_is_kept() {
+    fn an_edit_made_meanwhile_is_kept() {
         let (_folder, path) = file("");
         let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
         list.check_writable().expect("writable");

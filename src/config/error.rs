@@ -1,4 +1,4 @@
-//! Why there is no configuration.
+//! Errors of loading a configuration.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,30 +7,28 @@ use super::problem::Problems;
 use super::source;
 use super::valid::INSTALLED;
 
-/// Why there is no configuration.
+/// The configuration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file cannot be read.
     #[error(
         "cannot read the configuration {}: {source}; {}",
         source::visible_path(path),
         advice(path)
     )]
     Unreadable { path: PathBuf, source: io::Error },
-    /// The file is not valid.
     #[error(transparent)]
     Invalid(#[from] Problems),
 }
 
 impl ConfigError {
-    /// Whether it is the machine's trouble, which may be over by itself.
+    /// Returns whether the cause is a failure of the machine, which may pass.
     pub fn is_machines(&self) -> bool {
         matches!(self, ConfigError::Unreadable { source, .. } if is_machines(source))
     }
 }
 
-/// Whether it is the machine's trouble and not the file's: no descriptor left, a disk or a share that
-/// answers with an error.
+/// Returns whether an error is a failure of the machine and not of the file: no descriptor is left,
+/// or a disk or a share responds with an error.
 pub(super) fn is_machines(error: &io::Error) -> bool {
     use io::ErrorKind;
     !matches!(
@@ -46,11 +44,11 @@ pub(super) fn is_machines(error: &io::Error) -> bool {
     )
 }
 
-/// What to do about a configuration that cannot be read.
+/// Returns what to do about a configuration that cannot be read.
 fn advice(path: &Path) -> &'static str {
     match path == Path::new(INSTALLED) {
-        // Nobody named it.
-        true => "put one there or into ./config.toml, or name one with --config or $GROWTHD_CONFIG",
+        // The default, if none was named.
+        true => "create it or ./config.toml, or name one with --config or $GROWTHD_CONFIG",
         false => "name another with --config or $GROWTHD_CONFIG",
     }
 }

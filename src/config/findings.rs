@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, as it is found.
+//! Collects the problems of a configuration while it is read.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,58 +13,61 @@ use super::source::{self, Source};
 /// How many problems are shown; the others are counted.
 const SHOWN: usize = 50;
 
-/// How many problems are kept until they are sorted: enough that none of the first ones is
-/// missing, and bounded, for a list in which every account is wrong.
+/// How many problems are kept until they are sorted: enough that none of the first fifty is lost,
+/// but bounded, in case every account of a long list is wrong.
 const KEPT: usize = 10_000;
 
-/// How many characters of a message are shown: a value in it may be as long as the file.
+/// How many characters of a message are shown. It may quote a value as long as the file.
 const LONGEST_MESSAGE: usize = 500;
 
-/// The parser's message for a key that its table has already.
+/// The parser's message for a key that is already in its table.
 const DUPLICATE: &str = "duplicate key";
 
-/// A byte of the text of one of the files.
+/// A position in one of the files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Place {
-    /// The file's number, in the order in which they are read.
+    /// The index of the file, in the order of reading.
     file: usize,
+    /// The byte offset in the text.
     at: usize,
 }
 
 struct Finding {
     place: Place,
     message: String,
-    /// A place that the message ends by naming.
+    /// The first occurrence of a duplicate, which the message names at its end.
     first: Option<Place>,
     kind: Kind,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// The text is not TOML there.
+    /// The text is not TOML.
     Syntax,
-    /// Something required is not there.
+    /// Something required is missing.
     Absence,
-    /// A value, a name.
+    /// A value or a name is invalid.
     Meaning,
 }
 
-/// Collects what is wrong, by place.
+/// The problems found so far.
 #[derive(Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
+    /// How many were not kept.
     beyond: usize,
+    /// The current file, and the start in it of the current piece.
     file: usize,
     start: usize,
 }
 
 impl Findings {
-    /// From now on places are told as bytes of the text of file number `file`.
+    /// Makes further positions relative to the text of file number `file`.
     pub fn in_file(&mut self, file: usize) {
         (self.file, self.start) = (file, 0);
     }
 
-    /// The same, and tells what of the document could not be read.
+    /// Like [`Findings::in_file`], and reports the lines of `document` that are not UTF-8.
     pub fn in_document(&mut self, file: usize, document: &Document<'_>) {
         self.in_file(file);
         for at in &document.not_utf8 {
@@ -72,18 +75,17 @@ impl Findings {
         }
     }
 
-    /// From now on places are told as bytes of the piece of the file's text that begins at
-    /// `start`.
+    /// Makes further positions relative to the piece of the file's text that starts at `start`.
     pub fn in_piece(&mut self, start: usize) {
         self.start = start;
     }
 
-    /// The place of a byte of the piece.
+    /// Returns the place of a position in the current piece.
     pub fn place(&self, at: usize) -> Place {
         Place { file: self.file, at: self.start + at }
     }
 
-    /// The text is not TOML at `at`, so that what was read there may not be what was meant.
+    /// Reports that the text is not TOML at `at`, so that nothing read on that line can be trusted.
     pub fn syntax(&mut self, at: usize, message: String) {
         self.put(self.place(at), message, Kind::Syntax, None);
     }
@@ -92,19 +94,20 @@ impl Findings {
         self.put(self.place(at), message, Kind::Meaning, None);
     }
 
-    /// Something required is not there. Where the text is not TOML it may well be there, in the
-    /// part that could not be read; then this is not told.
+    /// Reports that something required is missing. This is dropped for a file with syntax errors,
+    /// since it may be in the part that could not be parsed.
     pub fn missing(&mut self, at: usize, message: String) {
         self.put(self.place(at), message, Kind::Absence, None);
     }
 
-    /// The value of a key is wrong: `why` follows the key's name, what is expected comes last.
+    /// Reports an invalid value. In the message, `why` comes between the key's name and what is
+    /// expected.
     pub fn wrong<T>(&mut self, field: &At<T>, why: impl fmt::Display) {
         self.add(field.at, format!("`{}` {why}; expected {}", field.key.name, field.key.expected));
     }
 
-    /// The same as what stands at `first`, which the message names at its end.
-    pub fn again(&mut self, place: Place, message: String, first: Place) {
+    /// Reports a duplicate of what is at `first`.
+    pub fn duplicate(&mut self, place: Place, message: String, first: Place) {
         self.put(place, message, Kind::Meaning, Some(first));
     }
 
@@ -119,9 +122,9 @@ impl Findings {
         self.list.is_empty()
     }
 
-    /// What was found in the files, of which the first is the main one.
+    /// Returns the problems of `documents`, the first of which is the main file.
     pub fn into_problems(mut self, documents: &[Document<'_>]) -> Problems {
-        // Of the files with a problem, and of those that a problem refers to.
+        // Only of the files with a problem, and of those that a problem refers to.
         let sources: Vec<Option<Source<'_>>> = documents
             .iter()
             .enumerate()
@@ -170,7 +173,7 @@ impl Findings {
         Problems { path, first, more }
     }
 
-    /// Drops what is only there because a line of the file is not TOML.
+    /// Drops findings that are only consequences of a syntax error.
     fn drop_consequences(&mut self, file: usize, source: &Source<'_>) {
         let is_broken =
             |finding: &Finding| finding.place.file == file && finding.kind == Kind::Syntax;
@@ -185,8 +188,8 @@ impl Findings {
                 astray.extend((line + 1..=source.lines()).take_while(|&l| !source.is_header(l)));
             }
         }
-        // What a broken line seems to say is not what the person meant, and what stands below a
-        // broken header was read as part of the table above it.
+        // What was read from a broken line is not what was meant, and the lines below a broken
+        // header were read as part of the table above it.
         self.list.retain(|finding| {
             if finding.place.file != file {
                 return true;

@@ -1,4 +1,4 @@
-//! `include`: which files belong to a configuration, now and after the next edit.
+//! `include`: finds the files that belong to a configuration, and notices when they change.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,21 +13,21 @@ use super::document;
 use super::pieces::Pieces;
 use super::schema;
 
-/// Most files that are read; more are a pattern that says something else than was meant.
+/// The most files that a pattern may match; one that matches more was not meant to.
 const MOST_FILES: usize = 10_000;
 
-/// A name that begins with a dot is an editor's, or Kubernetes' own, and is found only where the
-/// pattern begins with one too.
+/// A file whose name begins with a dot belongs to an editor or to Kubernetes, and matches only if
+/// the pattern begins with a dot too.
 const MATCHING: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: true,
 };
 
-/// The files that a pattern of `include` leads to, in the order of their names.
+/// Returns the files that a pattern of `include` matches, sorted by name.
 ///
 /// # Errors
-/// What is wrong with the pattern, or with a folder on its way.
+/// Returns a message if the pattern is invalid, or if a folder cannot be read.
 pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     if pattern.is_empty() || pattern.contains('\0') {
         return Err("is not a path".to_owned());
@@ -41,7 +41,7 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String>
             Err(error) => Err(format!("leads to {pattern:?}, which cannot be read: {error}")),
         };
     }
-    let pattern = below(folder, pattern)
+    let pattern = absolute(folder, pattern)
         .ok_or_else(|| "cannot be searched below a folder whose name is not UTF-8".to_owned())?;
     let found = glob_with(&pattern, MATCHING)
         .map_err(|error| format!("is not a valid pattern: {}", error.msg))?;
@@ -62,8 +62,8 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String>
     Ok(paths)
 }
 
-/// The pattern as it is from everywhere; `None` where the folder's name is not UTF-8.
-fn below(folder: &Path, pattern: &str) -> Option<String> {
+/// Returns the pattern joined to the folder; `None` if the folder's name is not UTF-8.
+fn absolute(folder: &Path, pattern: &str) -> Option<String> {
     if Path::new(pattern).is_absolute() {
         return Some(pattern.to_owned());
     }
@@ -73,8 +73,8 @@ fn below(folder: &Path, pattern: &str) -> Option<String> {
     })
 }
 
-/// Whether a pattern in the file at `main` would lead to a file at `path`, if there was one.
-pub(super) fn would_find(main: &Path, path: &Path) -> bool {
+/// Returns whether a pattern in the file at `main` would match a file at `path`, if there were one.
+pub(super) fn would_match(main: &Path, path: &Path) -> bool {
     let real = |folder: &Path| {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
@@ -82,40 +82,41 @@ pub(super) fn would_find(main: &Path, path: &Path) -> bool {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
     let (main_folder, path) = (real(folder_of(main)), real(folder).join(name));
     patterns(main).iter().any(|pattern| {
-        let pattern = below(&main_folder, pattern);
+        let pattern = absolute(&main_folder, pattern);
         let pattern = pattern.and_then(|pattern| Pattern::new(&pattern).ok());
         pattern.is_some_and(|pattern| pattern.matches_path_with(&path, MATCHING))
     })
 }
 
-/// Whether a path is one more file, or one that was found before by another name or pattern.
+/// The files found so far, by device and inode.
 #[derive(Default)]
 pub(super) struct Found(HashSet<(u64, u64)>);
 
 impl Found {
+    /// Adds a file, and returns whether it had not been found before under any name.
     pub fn is_new(&mut self, path: &Path) -> bool {
-        // What cannot be looked at will be said when it is read.
+        // If this fails, reading the file fails too and reports the error.
         fs::metadata(path).map_or(true, |file| self.0.insert((file.dev(), file.ino())))
     }
 }
 
-/// The files of a configuration as they are on the disk, for whoever watches them: it sees
-/// edits, replacements, links that now point elsewhere, and files that come and go.
+/// Watches the files of a configuration for edits, replacements, changed symlinks, and files that
+/// appear or disappear.
 #[derive(Debug)]
 pub struct FileSet {
     main: PathBuf,
-    /// The main file as it was when its patterns were read.
+    /// The state of the main file when its patterns were last read.
     seen: Option<FileState>,
     patterns: Vec<String>,
 }
 
-/// How the files of a configuration were at one moment. Two looks that are equal saw no edit.
+/// The state of a configuration's files at one moment. Equal states mean that nothing was edited.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Look {
     files: Vec<(PathBuf, Option<FileState>)>,
 }
 
-/// What differs when a file was edited or replaced, seen through links.
+/// The metadata that change when a file is edited or replaced; that of a symlink's target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct FileState {
     modified: SystemTime,
@@ -125,15 +126,15 @@ struct FileState {
 }
 
 impl FileSet {
-    /// The files that belong to the configuration at `main`, valid or not.
+    /// Watches the files of the configuration at `main`, which need not be valid.
     pub fn new(main: &Path) -> FileSet {
         FileSet { main: main.to_owned(), seen: None, patterns: Vec::new() }
     }
 
-    /// The files as they are now.
+    /// Returns the current state of the files.
     pub fn look(&mut self) -> Look {
         let now = state(&self.main);
-        // A file that is gone for a moment is one being replaced.
+        // A missing main file may be in the middle of being replaced: keep its patterns.
         if now.is_some() && now != self.seen {
             self.patterns = patterns(&self.main);
             self.seen = now;
@@ -152,7 +153,7 @@ impl FileSet {
 }
 
 impl Look {
-    /// Whether the main file is gone: for a moment, if it is being replaced.
+    /// Returns whether the main file is missing, perhaps only while it is being replaced.
     pub fn is_incomplete(&self) -> bool {
         self.files.first().is_none_or(|(_, state)| state.is_none())
     }
@@ -168,12 +169,12 @@ fn state(path: &Path) -> Option<FileState> {
     })
 }
 
-/// The folder that relative paths of a configuration are relative to.
+/// Returns the folder that a configuration's relative paths are relative to.
 pub(super) fn folder_of(main: &Path) -> &Path {
     main.parent().unwrap_or(Path::new(""))
 }
 
-/// What `include` says in a file that need not be valid otherwise.
+/// Returns the patterns of `include` in a file, the rest of which need not be valid.
 fn patterns(main: &Path) -> Vec<String> {
     let Ok(bytes) = document::read(main) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
@@ -237,7 +238,7 @@ mod tests {
     const ALL: &str = "include = ['watchlist.d/*.toml']\n";
 
     #[test]
-    fn included_accounts_take_from_their_file_and_then_from_the_schedule() {
+    fn included_accounts_default_to_their_file_and_then_to_the_schedule() {
         let folder = Folder::with(&[
             (
                 "config.toml",
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_its_file_and_all_are_told_at_once() {
+    fn a_problem_names_its_file_and_all_are_reported_at_once() {
         let folder = Folder::with(&[
             ("config.toml", &format!("{ALL}[[account]]\nid = 'one'\n[http]\nlisten = 1\n")),
             (
@@ -292,7 +293,7 @@ mod tests {
             ),
             ("watchlist.d/c.toml", "[[account]]\nid = \n[[account]]\nid = 'o/k'\n"),
         ]);
-        let told = folder.problems();
+        let problems = folder.problems();
         let expected = [
             "config.toml:5:10: `listen` is a number; expected",
             "watchlist.d/a.toml:2:8: `cron`: \"61\" cannot be the minute",
@@ -308,15 +309,15 @@ mod tests {
             "watchlist.d/c.toml:2:6: missing value",
             "watchlist.d/c.toml:4:6: an account id may contain only letters",
         ];
-        let lines: Vec<&str> = told.lines().collect();
-        assert_eq!(lines.len(), expected.len(), "{told}");
+        let lines: Vec<&str> = problems.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{problems}");
         for (line, start) in lines.iter().zip(expected) {
             assert!(line.starts_with(start), "{line}\nis not\n{start}");
         }
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_told_at_the_pattern() {
+    fn a_file_that_cannot_be_read_is_reported_at_the_pattern() {
         let folder = Folder::with(&[
             ("config.toml", "include = [\n  'watchlist.d/*',\n  'none.toml',\n]\n"),
             ("watchlist.d/folder/x.toml", ""),
@@ -330,15 +331,15 @@ mod tests {
         )
         .expect("a pipe");
         symlink("nowhere", folder.path("watchlist.d/link")).expect("a link");
-        let told = folder.problems();
+        let problems = folder.problems();
         let expected = [
             "config.toml:2:3: `include` leads to watchlist.d/folder, which cannot be read: it is n",
             "config.toml:2:3: `include` leads to watchlist.d/link, which cannot be read: No such",
             "config.toml:2:3: `include` leads to watchlist.d/pipe, which cannot be read: it is n",
             "config.toml:3:3: `include` names a file that does not exist, \"none.toml\"",
         ];
-        let lines: Vec<&str> = told.lines().collect();
-        assert_eq!(lines.len(), expected.len(), "{told}");
+        let lines: Vec<&str> = problems.lines().collect();
+        assert_eq!(lines.len(), expected.len(), "{problems}");
         for (line, start) in lines.iter().zip(expected) {
             assert!(line.starts_with(start), "{line}\nis not\n{start}");
         }
@@ -372,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn every_edit_of_any_file_is_seen() {
+    fn every_edit_of_any_file_is_noticed() {
         let folder = Folder::with(&[("config.toml", ALL), ("watchlist.d/a.toml", "")]);
         let mut files = FileSet::new(&folder.path("config.toml"));
         let mut last = files.look();
@@ -388,7 +389,7 @@ mod tests {
         assert_seen("a new file");
         fs::remove_file(folder.path("watchlist.d/a.toml")).expect("removed");
         assert_seen("a removed file");
-        // Broken otherwise; what it includes is watched all the same.
+        // Invalid, but the files that it includes are still watched.
         folder.put("config.toml", "include = ['other/*']\n[nonsense]\n");
         assert_seen("an edit of the main file");
         folder.put("one/x", "");

@@ -1,4 +1,4 @@
-//! The API key and the places it may come from.
+//! The API key and its possible sources.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -18,21 +18,21 @@ const LONGEST_KEY: usize = 4096;
 const CREDENTIAL: &str = "api-key";
 const VARIABLE: &str = "GROWTHD_API_KEY";
 
-/// The key that pays for the calls. It can be printed by no format, so that it gets into no
-/// log or error by accident; it is visible ASCII, so that it can be a header's value.
+/// The key that pays for the calls. Its `Debug` is redacted and it has no `Display`, so that it
+/// cannot get into a log or an error by accident. It is visible ASCII, as a header's value must be.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(Box<str>);
 
 impl ApiKey {
-    /// The key itself, for the header of a request and nothing else.
+    /// Returns the key itself, only for the header of a request.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The key in these bytes, which came from `source`.
+    /// Reads the key from `bytes`, which came from `source`.
     ///
     /// # Errors
-    /// There is none, or it is none.
+    /// Returns an error if `bytes` are blank, or are not a key.
     pub fn new(mut bytes: Vec<u8>, source: &KeySource) -> Result<ApiKey, KeyError> {
         bytes.truncate(bytes.trim_ascii_end().len());
         let key = bytes.trim_ascii_start();
@@ -48,14 +48,14 @@ impl ApiKey {
         }
     }
 
-    /// The key from the systemd credential `api-key` if there is one, else from the configured
-    /// file, else from `$GROWTHD_API_KEY`; and which of them it was.
+    /// Reads the key from the systemd credential `api-key` if it exists, else from the configured
+    /// file, else from `$GROWTHD_API_KEY`. Also returns which of them it was.
     ///
     /// `env` reads an environment variable.
     ///
     /// # Errors
-    /// The first place that is there decides: what is wrong with it is not made good by a later
-    /// one.
+    /// Returns an error if there is no source, or if the first one that exists is not usable: a
+    /// later one does not replace it.
     pub fn find(
         config: &Config,
         env: impl Fn(&str) -> Option<OsString>,
@@ -66,7 +66,7 @@ impl ApiKey {
             let source = KeySource::Credential(path);
             match file {
                 Ok(file) => match ApiKey::new(read(file, &source)?, &source) {
-                    // The unit's stand-in for a credential that nobody has put in place.
+                    // The unit's placeholder for a credential that has not been installed.
                     Err(KeyError::Empty(_)) => {}
                     key => return Ok((key?, source)),
                 },
@@ -78,7 +78,7 @@ impl ApiKey {
         let source = KeySource::File(path.clone());
         match open(path) {
             Ok(file) => {
-                refuse_if_open_to_others(&file, path)?;
+                check_permissions(&file, path)?;
                 return Ok((ApiKey::new(read(file, &source)?, &source)?, source));
             }
             Err(error) if is_absence(&error) => {}
@@ -94,17 +94,17 @@ impl ApiKey {
     }
 }
 
-/// Without the key.
+/// Omits the key.
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKey(…)")
     }
 }
 
-/// Opens what may be a pipe that nobody writes to, and waits for nobody.
+/// Opens a file. Does not block on a pipe without a writer.
 fn open(path: &Path) -> io::Result<File> {
-    const AT_ONCE: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    OpenOptions::new().read(true).custom_flags(AT_ONCE).open(path)
+    const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)
 }
 
 fn read(file: File, place: &KeySource) -> Result<Vec<u8>, KeyError> {
@@ -113,12 +113,13 @@ fn read(file: File, place: &KeySource) -> Result<Vec<u8>, KeyError> {
         return Err(KeyError::NotAFile(place.clone()));
     }
     let mut bytes = Vec::new();
-    // More than any key, and bounded.
+    // Longer than any key, but bounded.
     file.take(2 * LONGEST_KEY as u64).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(bytes)
 }
 
-/// A name too long for a file is a key pasted in its place: no such file either.
+/// Returns whether an error means that there is no such file. That includes a name too long for
+/// one: it is a key, pasted in place of the name.
 fn is_absence(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -126,12 +127,13 @@ fn is_absence(error: &io::Error) -> bool {
     )
 }
 
-/// Asks the open file, not its path, so that it is the one that is read.
+/// Checks that others cannot read the key file, and that only its owner can write it. Checks the
+/// open file and not its path, so that it is the same one that is read.
 ///
-/// A group may read it, as `root:growthd 0640` has it, but what it pays for is its owner's to say.
-/// Its folder is not asked about: whoever may write that can put another key there, but reads
-/// none, and the configuration beside it is theirs as well.
-fn refuse_if_open_to_others(file: &File, path: &Path) -> Result<(), KeyError> {
+/// The group may read it, as with `root:growthd 0640`, but only the owner may choose the key that
+/// pays. The folder is not checked: whoever can write there can replace the key but not read it,
+/// and can also replace the configuration beside it.
+fn check_permissions(file: &File, path: &Path) -> Result<(), KeyError> {
     const OTHERS_READ: u32 = 0o004;
     const OTHERS_WRITE: u32 = 0o022;
     let source = || KeySource::File(path.to_owned());
@@ -146,7 +148,7 @@ fn refuse_if_open_to_others(file: &File, path: &Path) -> Result<(), KeyError> {
     }
 }
 
-/// Where a key came from.
+/// The source of a key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum KeySource {
     /// The systemd credential `api-key`, at this path.
@@ -169,35 +171,27 @@ impl fmt::Display for KeySource {
     }
 }
 
-/// Why there is no key. None of the messages holds one.
+/// There is no usable key. None of the messages contains a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// None of the three places has one.
-    // The file's name is not repeated: people paste the key itself there.
+    /// None of the three sources exists.
+    // The message does not repeat the file's name: people paste the key itself there.
     #[error(
-        "there is no API key: give the systemd credential `{CREDENTIAL}` (the service takes it from /etc/credstore/{CREDENTIAL}), or put it into the file that api_key_file in [api] of {} names (\"api-key\" beside it by default; mode 0600), or set ${VARIABLE}",
+        "there is no API key: provide the systemd credential `{CREDENTIAL}` (the service loads it from /etc/credstore/{CREDENTIAL}), or put the key into the file that api_key_file in [api] of {} names (\"api-key\" beside it by default; mode 0600), or set ${VARIABLE}",
         visible_path(config)
     )]
-    Missing {
-        /// The configuration that names the file.
-        config: PathBuf,
-    },
-    /// Other users may read the configured file.
-    #[error("the key file {} can be read by every user of this machine: chmod o-rwx,g-w {}", visible_path(.0), shell_word(.0))]
+    Missing { config: PathBuf },
+    #[error("the key file {} can be read by every user of this machine: run chmod o-rwx,g-w {}", visible_path(.0), shell_word(.0))]
     OthersRead(PathBuf),
-    /// Its group, or every user, may put another key there.
-    #[error("the key file {} can be changed by others than its owner: chmod o-rwx,g-w {}", visible_path(.0), shell_word(.0))]
+    #[error("the key file {} can be changed by users other than its owner: run chmod o-rwx,g-w {}", visible_path(.0), shell_word(.0))]
     OthersWrite(PathBuf),
-    /// The place is there and cannot be read.
     #[error("cannot read {place}: {source}; let the user that growthd runs as read it")]
     Unreadable { place: KeySource, source: io::Error },
-    /// A folder, a pipe or a device.
+    /// It is a folder, a pipe or a device.
     #[error("{0} is not a regular file: put the API key into one")]
     NotAFile(KeySource),
-    /// The place holds nothing.
     #[error("{0} is empty: put the API key into it")]
     Empty(KeySource),
-    /// The place holds something else than a key.
     #[error(
         "{0} does not hold an API key: expected one line of letters, digits and punctuation without spaces"
     )]
@@ -205,13 +199,13 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// Whether it is the machine's trouble, which may be over by itself.
+    /// Returns whether the cause is a failure of the machine, which may pass.
     pub fn is_machines(&self) -> bool {
         matches!(self, KeyError::Unreadable { source, .. } if is_machines(source))
     }
 }
 
-/// A path as a word that a shell reads as it is.
+/// Quotes a path for the shell.
 fn shell_word(path: &Path) -> String {
     let text = visible_path(path);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+');
@@ -249,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_place_that_is_there_has_the_key() {
+    fn the_key_comes_from_the_first_source_that_exists() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
         let credentials = folder.join("credentials");
@@ -263,7 +257,7 @@ mod tests {
         assert_eq!((key.expose(), source), ("file", KeySource::File(folder.join("file"))));
         put(&credentials.join(CREDENTIAL), "\n", 0o444);
         let (key, _) = find(&config(folder, Some("file")), &env).expect("a key");
-        assert_eq!(key.expose(), "file", "an empty credential is none");
+        assert_eq!(key.expose(), "file", "an empty credential is skipped");
         put(&credentials.join(CREDENTIAL), "credential\n", 0o444);
         let (key, source) = find(&config(folder, Some("file")), &env).expect("a key");
         assert_eq!(key.expose(), "credential");
@@ -271,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_key_is_said_without_it() {
+    fn no_error_about_a_key_contains_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
         put(&folder.join("open key"), KEY, 0o644);
@@ -293,9 +287,9 @@ mod tests {
         for (file, words) in [
             (None, "or set $GROWTHD_API_KEY"),
             (Some("open key"), "chmod o-rwx,g-w '"),
-            (Some("writable"), "can be changed by others than its owner"),
-            (Some("group"), "can be changed by others than its owner: chmod o-rwx,g-w /"),
-            (Some("pasted"), "can be changed by others than its owner"),
+            (Some("writable"), "can be changed by users other than its owner"),
+            (Some("group"), "can be changed by users other than its owner: run chmod o-rwx,g-w /"),
+            (Some("pasted"), "can be changed by users other than its owner"),
             (Some("empty"), "is empty"),
             (Some("lines"), "does not hold an API key"),
             (Some("long"), "does not hold an API key"),

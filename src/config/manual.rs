@@ -1,10 +1,10 @@
-//! `growthd.toml(5)`: the manual page of the configuration, from the table of its keys.
+//! `growthd.toml(5)`, the manual page of the configuration, generated from the schema.
 
 use std::fmt::Write;
 
 use super::schema::{self, Key, Section};
 
-/// The page, in roff.
+/// Returns the page in roff.
 pub fn manual_page() -> String {
     let mut page = format!(
         ".TH growthd.toml 5 \"\" \"growthd {}\"\n\
@@ -13,21 +13,20 @@ pub fn manual_page() -> String {
         env!("CARGO_PKG_VERSION"),
         escaped(INTRODUCTION)
     );
-    let mut put = |text: &str| page.push_str(text);
-    put(".SH \"TOP LEVEL\"\n");
-    put(&entry(&schema::INCLUDE));
+    page.push_str(".SH \"TOP LEVEL\"\n");
+    page.push_str(&entry(&schema::INCLUDE));
     for section in schema::MAIN.iter().chain([&&schema::DEFAULTS]) {
-        put(&table(section));
+        page.push_str(&table(section));
     }
-    put(CLOSING_SECTIONS);
+    page.push_str(CLOSING_SECTIONS);
     page
 }
 
 const INTRODUCTION: &str = "TOML, in /etc/growthd/config.toml unless --config or $GROWTHD_CONFIG names another. Only the id of \
-    an account is needed. Durations are a number and a unit, as in \"90s\", \"15m\", \"6h\", \"30d\" \
-    and \"2w\". Relative paths are relative to the configuration's folder. growthd check names \
-    every mistake with its file, line and column; growthd reads the file again at SIGHUP, and one \
-    with a mistake changes nothing.";
+    an account is required. Durations are a number and a unit, as in \"90s\", \"15m\", \"6h\", \"30d\" \
+    and \"2w\". Relative paths are relative to the configuration's folder. growthd check reports \
+    every mistake with its file, line and column. growthd reloads the file on SIGHUP; if it contains \
+    a mistake, the previous configuration stays in force.";
 
 const CLOSING_SECTIONS: &str = ".SH EXAMPLE\n.nf\n\
     [budget]\nrefreshes = 150\n\n\
@@ -61,7 +60,7 @@ fn entry(key: &Key) -> String {
     text
 }
 
-/// Text that roff takes as it is.
+/// Escapes text for roff.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     match text.starts_with(['.', '\'']) {

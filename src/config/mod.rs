@@ -1,9 +1,9 @@
-//! The configuration: wholly valid, or every problem with its file and line.
+//! The configuration: either entirely valid, or a list of every problem with its file and line.
 //!
-//! Two stages: `raw` sorts out what was typed, `valid` and `accounts` make of it a
-//! [`Config`] that nothing later need check again. Both go on after a problem, so that a person
-//! sees all of them at once. The main file may `include` others, with more accounts; all of them
-//! are one configuration.
+//! It is read in two stages: `raw` checks keys and types; `valid` and `accounts` check the values
+//! and build a [`Config`] that needs no further checks. Both continue after a problem, so that all
+//! problems are reported at once. The main file may `include` others with more accounts; together
+//! they are one configuration.
 
 mod accounts;
 mod at;
@@ -47,30 +47,30 @@ pub use settings::{
 };
 
 impl Config {
-    /// Reads and checks the file at `path`, and those that it includes. Schedules must fire after
+    /// Reads and validates the file at `path` and those that it includes. Schedules must fire after
     /// `now`.
     ///
     /// # Errors
-    /// The file cannot be read or is over 1 GiB; or everything that is wrong in it and in the
-    /// others.
+    /// Returns [`ConfigError::Unreadable`] if the file cannot be read or is over 1 GiB, and
+    /// [`ConfigError::Invalid`] with every problem in it and in the included files.
     pub fn load(path: &Path, now: Time) -> Result<Config, ConfigError> {
         Config::parse(path, &read_main(path)?, now)
     }
 
-    /// Checks `bytes` as the content of the file at `path`, which is not read; those that it
+    /// Validates `bytes` as the content of the file at `path`, which is not read. The files that it
     /// includes are. Schedules must fire after `now`.
     ///
     /// # Errors
-    /// [`ConfigError::Invalid`] with everything that is wrong.
+    /// Returns [`ConfigError::Invalid`] with every problem.
     pub fn parse(path: &Path, bytes: &[u8], now: Time) -> Result<Config, ConfigError> {
         Reading::at(now).read(path, bytes)
     }
 
-    /// The configuration at `path` as it would be if the file at `edited`, one of those that it
-    /// includes or itself, held `bytes`.
+    /// Loads the configuration at `path` as if its file at `edited`, which may be the main one or
+    /// an included one, contained `bytes`.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// See [`Config::load`].
     pub fn load_edited(
         path: &Path,
         edited: &Path,
@@ -84,17 +84,17 @@ impl Config {
         }
     }
 
-    /// The files it came from, the main one first.
+    /// Returns the paths of the configuration's files, the main one first.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Whether a file at `path`, which may not be there yet, would be read as one more of them.
+    /// Returns whether a file at `path`, which need not exist, would be included.
     pub fn would_include(&self, path: &Path) -> bool {
-        include::would_find(&self.path, path)
+        include::would_match(&self.path, path)
     }
 
-    /// `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it is there, else
+    /// Returns `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it exists, else
     /// `/etc/growthd/config.toml`.
     pub fn default_path() -> PathBuf {
         default_path(std::env::var_os("GROWTHD_CONFIG"), Path::exists)
@@ -105,10 +105,10 @@ fn read_main(path: &Path) -> Result<Vec<u8>, ConfigError> {
     document::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }
 
-fn default_path(variable: Option<OsString>, is_there: impl Fn(&Path) -> bool) -> PathBuf {
+fn default_path(variable: Option<OsString>, exists: impl Fn(&Path) -> bool) -> PathBuf {
     match variable {
         Some(path) if !path.is_empty() => PathBuf::from(path),
-        _ if is_there(Path::new("config.toml")) => PathBuf::from("config.toml"),
+        _ if exists(Path::new("config.toml")) => PathBuf::from("config.toml"),
         _ => PathBuf::from(valid::INSTALLED),
     }
 }

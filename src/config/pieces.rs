@@ -1,9 +1,9 @@
-//! A file in pieces: the settings, and the accounts a few at a time.
+//! Splits a file into its settings and pieces of its list of accounts.
 //!
-//! Parsed whole, a long list is a tree of over a kilobyte an account, all of it in memory at once.
-//! An `[[account]]` header begins something new wherever it stands, so a file may be cut in front
-//! of one without changing what it says. Where that is, the parser's own lexer tells: the same
-//! letters inside a text or an array are no header.
+//! Parsed at once, a long list would be a tree of over a kilobyte per account in memory. An
+//! `[[account]]` header starts a new table wherever it is, so a file can be cut before one without
+//! changing its meaning. The parser's own lexer finds the headers: the same characters inside a
+//! string or an array are not one.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,15 +13,15 @@ use toml_parser::lexer::{Token, TokenKind};
 
 use super::schema;
 
-/// How long a piece of the list is, in bytes: its tree stays in the processor's cache.
+/// The least length of a piece, in bytes. Its tree fits into the processor's cache.
 const LENGTH: usize = 64 << 10;
 
-/// Where the parts of a text lie.
+/// The parts of a text.
 pub(super) struct Pieces<'a> {
-    /// The text without its accounts. What stands behind some of them stands where it stood: the
-    /// accounts are blanked.
+    /// The text without its accounts. They are replaced by spaces where settings follow, so that
+    /// these keep their positions.
     pub settings: Cow<'a, str>,
-    /// The accounts, each piece beginning with a header.
+    /// The ranges of the pieces of the list, each of which begins with a header.
     pub lists: Vec<Range<usize>>,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Pieces<'a> {
         Pieces::of_length(text, LENGTH)
     }
 
-    /// Everything in one piece.
+    /// Keeps the accounts in `settings`, so that the text is parsed at once.
     pub fn whole(text: &'a str) -> Pieces<'a> {
         Pieces { settings: Cow::Borrowed(text), lists: Vec::new() }
     }
@@ -78,7 +78,7 @@ fn settings<'a>(text: &'a str, lists: &[Range<usize>]) -> Cow<'a, str> {
 enum Kind {
     /// `[[account]]`
     Account,
-    /// `[account.x]`: part of the account before it, or none.
+    /// `[account.x]`: part of the preceding account, if there is one.
     OfAccount,
     Other,
 }
@@ -101,7 +101,7 @@ impl<'a> Headers<'a> {
         Headers { text, tokens: Source::new(text).lex() }
     }
 
-    /// Reads to the end of a line that began with a bracket.
+    /// Reads the rest of a line that begins with the bracket `first`.
     fn header(&mut self, first: Token) -> Header {
         let at = first.span().start();
         let mut brackets = 1;
@@ -136,8 +136,8 @@ impl Iterator for Headers<'_> {
 
     fn next(&mut self) -> Option<Header> {
         let mut depth = 0_usize;
-        // Only the first token of a statement can begin a header, and a statement ends with the
-        // line on which its last bracket is closed.
+        // Only the first token of a statement can begin a header. A statement ends with the line on
+        // which its last bracket is closed.
         let mut is_first = true;
         while let Some(token) = self.tokens.next() {
             match token.kind() {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_cut_at_its_accounts_alone() {
+    fn a_file_is_cut_only_at_its_accounts() {
         for (text, expected) in [
             ("", &[][..]),
             ("[api]\n", &[]),
@@ -177,7 +177,7 @@ mod tests {
                 "[[account]]\n[account.x]\ny=1\n[[account.z]]",
                 &["[[account]]\n[account.x]\ny=1\n[[account.z]]"],
             ),
-            // No headers: inside a text, an array, a comment; broken; another's.
+            // Not headers: inside a string, an array or a comment; broken; of another table.
             ("a='''\n[[account]]\n'''\nb=\"\"\"\n[[account]]\"\"\"", &[]),
             ("a=[\n[[account]],\n{b=[\n[[account]]]}]", &[]),
             ("# \n#[[account]]\na=1 [[account]]", &[]),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_the_accounts_keeps_its_place() {
+    fn settings_after_the_accounts_keep_their_positions() {
         let text = "a=1\n[[account]]\nid='ä'\n[http]\nb=2\n[[account]]\n";
         let pieces = Pieces::of_length(text, 1);
         assert_eq!(pieces.settings.find("[http]"), text.find("[http]"));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_of_some_length() {
+    fn pieces_have_a_minimum_length() {
         let text = "[[account]]\n".repeat(10);
         assert_eq!(Pieces::of_length(&text, 30).lists.len(), 4);
         assert_eq!(lists(&text).len(), 10);

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, as it is shown.
+//! The problems of a configuration, as they are displayed.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,26 +6,26 @@ use std::sync::Arc;
 
 use super::source;
 
-/// One thing that is wrong, and where.
+/// A problem of a configuration and its position.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
-    /// The file, as it was given or found.
+    /// The path as given, or as found by `include`.
     pub file: Arc<Path>,
     /// From 1.
     pub line: usize,
-    /// In characters, from 1; one past the line's last where something is missing there.
+    /// In characters, from 1; one past the end of the line if something is missing there.
     pub column: usize,
     /// What is wrong and what was expected, on one line.
     pub message: String,
-    /// The source line with a caret beneath; `None` where it might give the API key away.
+    /// The source line with a caret below it; `None` if it might reveal the API key.
     pub(super) excerpt: Option<source::Excerpt>,
 }
 
-/// Everything that is wrong with a configuration: by file, the main one first, and in each from
-/// the top down; never empty.
+/// All problems of a configuration: sorted by file, with the main one first, then by position.
+/// Never empty.
 ///
-/// Displayed as a `file:line:column: message` line each; the alternate form (`{:#}`) shows the
-/// source line beneath each.
+/// Each is displayed as `file:line:column: message` on a line of its own; the alternate form
+/// (`{:#}`) adds the source line below each.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problems {
     pub(super) path: PathBuf,
@@ -34,12 +34,12 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// The first fifty problems.
+    /// Iterates over the first fifty problems.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.first.iter()
     }
 
-    /// How many there are, those not shown included.
+    /// Returns the number of problems, including those that are not shown.
     pub fn count(&self) -> usize {
         self.first.len() + self.more
     }

@@ -1,18 +1,18 @@
-//! The proxy that calls go through, and who it is told that we are.
+//! The proxy for calls, with its credentials.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
 
-/// An http or https proxy. It is printed without its user name and password.
+/// The URL of an http or https proxy. It is displayed without its user name and password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy(Url);
 
 impl Proxy {
-    /// The proxy, or why it is not one. No reason repeats the text: it may hold a password.
+    /// Parses a proxy. An error does not repeat the text, which may contain a password.
     pub(super) fn parse(text: &str) -> Result<Proxy, &'static str> {
-        // The parser drops them in silence, and would make another URL of what was typed.
+        // The URL parser would silently drop these, and so make a different URL.
         if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err("contains a space or a control character");
         }
@@ -26,18 +26,18 @@ impl Proxy {
         Ok(Proxy(url))
     }
 
-    /// All of it, for making connections and for nothing else.
+    /// Returns the whole URL with its password, only for making connections.
     pub fn expose(&self) -> &Url {
         &self.0
     }
 
-    /// Whether what is said to the proxy itself is encrypted, or stays on this machine.
+    /// Returns whether traffic to the proxy itself is encrypted, or stays on this machine.
     pub(super) fn is_private(&self) -> bool {
         self.0.scheme() == "https" || is_loopback(&self.0)
     }
 }
 
-/// Whether a URL leads to this machine.
+/// Returns whether the host of a URL is this machine.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or("");
     let address = host.trim_matches(['[', ']']).parse::<IpAddr>();

@@ -1,5 +1,4 @@
-//! The configuration as it was typed: which keys are there, and of which type. What the values
-//! mean is [`super::valid`]'s.
+//! The configuration's keys with values of the right type, which [`super::valid`] then checks.
 
 use std::borrow::Borrow;
 
@@ -12,8 +11,8 @@ use super::schema::{self, Key, Section};
 use super::source::is_plain_name;
 
 pub(super) type Text<'a> = Option<At<&'a str>>;
-pub(super) type Whole = Option<At<i64>>;
-pub(super) type Switch = Option<At<bool>>;
+pub(super) type Integer = Option<At<i64>>;
+pub(super) type Boolean = Option<At<bool>>;
 
 /// The main file.
 #[derive(Default)]
@@ -34,9 +33,9 @@ pub(super) struct RawApi<'a> {
     pub proxy: Text<'a>,
     pub api_key_file: Text<'a>,
     pub timeout: Text<'a>,
-    pub max_in_flight: Whole,
-    pub requests_per_minute: Whole,
-    pub allow_http: Switch,
+    pub max_in_flight: Integer,
+    pub requests_per_minute: Integer,
+    pub allow_http: Boolean,
 }
 
 /// A file that the main one includes.
@@ -52,7 +51,6 @@ pub(super) struct RawDefaults<'a> {
     pub times: RawTimes<'a>,
 }
 
-/// When to refresh.
 #[derive(Default)]
 pub(super) struct RawTimes<'a> {
     pub cron: Text<'a>,
@@ -61,8 +59,8 @@ pub(super) struct RawTimes<'a> {
 }
 
 pub(super) struct RawBudget<'a> {
-    pub refreshes: Whole,
-    pub manual: Whole,
+    pub refreshes: Integer,
+    pub manual: Integer,
     pub per: Text<'a>,
 }
 
@@ -70,7 +68,7 @@ pub(super) struct RawBudget<'a> {
 pub(super) struct RawRetry<'a> {
     pub first_delay: Text<'a>,
     pub max_delay: Text<'a>,
-    pub max_paid_attempts: Whole,
+    pub max_paid_attempts: Integer,
     pub unknown: Text<'a>,
 }
 
@@ -80,7 +78,7 @@ pub(super) struct RawSchedule<'a> {
     pub timezone: Text<'a>,
     pub spread: Text<'a>,
     pub catch_up: Text<'a>,
-    pub allow_frequent: Switch,
+    pub allow_frequent: Boolean,
 }
 
 pub(super) struct RawHttp<'a> {
@@ -92,10 +90,11 @@ pub(super) struct RawAccount<'a> {
     pub label: Text<'a>,
     pub tags: Vec<At<&'a str>>,
     pub times: RawTimes<'a>,
-    pub enabled: Switch,
+    pub enabled: Boolean,
 }
 
-/// Sorts a parsed main file; unknown keys and values of the wrong type go to `findings`.
+/// Reads the keys of a parsed main file; unknown keys and values of the wrong type go to
+/// `findings`.
 pub(super) fn read<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> Raw<'a> {
     let mut raw = Raw::default();
     for (key, value) in file {
@@ -117,7 +116,7 @@ pub(super) fn read<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> Raw<'a
     raw
 }
 
-/// Sorts a parsed file that the main one includes.
+/// Reads the keys of a parsed file that the main one includes.
 pub(super) fn read_included<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> RawIncluded<'a> {
     let mut raw = RawIncluded::default();
     for (key, value) in file {
@@ -153,16 +152,16 @@ impl<'a> Raw<'a> {
                     proxy: table.text(&schema::PROXY),
                     api_key_file: table.text(&schema::API_KEY_FILE),
                     timeout: table.text(&schema::TIMEOUT),
-                    max_in_flight: table.whole(&schema::MAX_IN_FLIGHT),
-                    requests_per_minute: table.whole(&schema::REQUESTS_PER_MINUTE),
-                    allow_http: table.switch(&schema::ALLOW_HTTP),
+                    max_in_flight: table.integer(&schema::MAX_IN_FLIGHT),
+                    requests_per_minute: table.integer(&schema::REQUESTS_PER_MINUTE),
+                    allow_http: table.boolean(&schema::ALLOW_HTTP),
                 };
             }
             "budget" => {
                 table.require(&schema::REFRESHES);
                 self.budget = Some(RawBudget {
-                    refreshes: table.whole(&schema::REFRESHES),
-                    manual: table.whole(&schema::MANUAL),
+                    refreshes: table.integer(&schema::REFRESHES),
+                    manual: table.integer(&schema::MANUAL),
                     per: table.text(&schema::PER),
                 });
             }
@@ -170,7 +169,7 @@ impl<'a> Raw<'a> {
                 self.retry = RawRetry {
                     first_delay: table.text(&schema::FIRST_DELAY),
                     max_delay: table.text(&schema::MAX_DELAY),
-                    max_paid_attempts: table.whole(&schema::MAX_PAID_ATTEMPTS),
+                    max_paid_attempts: table.integer(&schema::MAX_PAID_ATTEMPTS),
                     unknown: table.text(&schema::UNKNOWN),
                 };
             }
@@ -181,7 +180,7 @@ impl<'a> Raw<'a> {
                     timezone: table.text(&schema::TIMEZONE),
                     spread: table.text(&schema::SPREAD),
                     catch_up: table.text(&schema::CATCH_UP),
-                    allow_frequent: table.switch(&schema::ALLOW_FREQUENT),
+                    allow_frequent: table.boolean(&schema::ALLOW_FREQUENT),
                 };
             }
             _ => self.http = Some(RawHttp { listen: table.text(&schema::LISTEN) }),
@@ -214,13 +213,13 @@ fn read_accounts<'a>(
             label: table.text(&schema::LABEL),
             tags: table.texts(&schema::TAGS),
             times: RawTimes::of(&mut table),
-            enabled: table.switch(&schema::ENABLED),
+            enabled: table.boolean(&schema::ENABLED),
         });
     }
     accounts
 }
 
-/// A table of the file, with where to say what is wrong in it.
+/// A table of the file.
 struct Table<'a, 'f> {
     section: &'static Section,
     at: usize,
@@ -229,7 +228,7 @@ struct Table<'a, 'f> {
 }
 
 impl<'a, 'f> Table<'a, 'f> {
-    /// Refuses the unknown keys of a table right away.
+    /// Opens a table, and reports its unknown keys.
     fn open(
         section: &'static Section,
         at: usize,
@@ -245,7 +244,7 @@ impl<'a, 'f> Table<'a, 'f> {
         Table { section, at, entries, findings }
     }
 
-    /// A table of the file, if it is written as one.
+    /// Opens the table of `section`, or reports that `value` is not one.
     fn of(
         section: &'static Section,
         key: &Spanned<impl Sized>,
@@ -282,11 +281,11 @@ impl<'a, 'f> Table<'a, 'f> {
         self.read(key, DeValue::as_str)
     }
 
-    fn switch(&mut self, key: &'static Key) -> Switch {
+    fn boolean(&mut self, key: &'static Key) -> Boolean {
         self.read(key, DeValue::as_bool)
     }
 
-    fn whole(&mut self, key: &'static Key) -> Whole {
+    fn integer(&mut self, key: &'static Key) -> Integer {
         self.read(key, |value| {
             let number = value.as_integer()?;
             i64::from_str_radix(number.as_str(), number.radix()).ok()
@@ -338,8 +337,8 @@ fn texts<'a>(
     texts
 }
 
-/// Whether a value is one that was typed: the parser puts one without a place where it could
-/// read none, and has said so already.
+/// Returns whether a value is in the text. Where the parser could not read one, it reports that and
+/// inserts a value without a position.
 fn is_readable(value: &Spanned<DeValue<'_>>) -> bool {
     value.span() != (0..0)
 }
@@ -408,7 +407,7 @@ fn unknown_in_included(name: &str) -> String {
     one_of(&unknown, name, &known)
 }
 
-/// Names the known one that was meant, if that can be told, else all of them.
+/// Completes a message with the known name nearest to `name`, or else with all known names.
 fn one_of(unknown: &str, name: &str, known: &[(&'static str, &'static str)]) -> String {
     let nearest = schema::nearest(name, known.iter().map(|(name, _)| *name));
     if let Some((_, title)) = known.iter().find(|(name, _)| nearest == Some(name)) {
@@ -421,14 +420,14 @@ fn one_of(unknown: &str, name: &str, known: &[(&'static str, &'static str)]) -> 
 const KEY_HINT: &str = "; the API key does not belong in the configuration: put it into a file \
     of its own and name that file in [api], as api_key_file = \"api-key\"";
 
-/// Whether a key's name says that its value is the API key itself.
+/// Returns whether a key's name means that its value is the API key itself.
 fn is_api_key(name: &str) -> bool {
     let letters: String =
         name.chars().take(40).filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
     matches!(letters.as_str(), "apikey" | "key" | "token" | "apitoken" | "secret" | "password")
 }
 
-/// A name to show, unless it may be an API key that stands where a name should.
+/// Returns the name to show; nothing if it may be an API key in place of a name.
 fn named(name: &str) -> String {
     if is_plain_name(name) { format!(" `{name}`") } else { String::new() }
 }

@@ -1,4 +1,4 @@
-//! Reads a configuration's files and puts them together.
+//! Reads the files of a configuration and combines them.
 
 use std::path::Path;
 
@@ -14,19 +14,19 @@ use super::pieces::Pieces;
 use super::valid::Values;
 use super::{Api, Budget, CatchUp, Config, ConfigError, Database, Http, Retry, raw, schema};
 
-/// How a configuration is read.
+/// The parameters of reading a configuration.
 pub(super) struct Reading<'e> {
     pub now: Time,
-    /// Into pieces that are parsed one by one.
+    /// Splits a file into pieces that are parsed one at a time.
     pub cut: fn(&str) -> Pieces<'_>,
-    /// An included file, and what it is to hold.
+    /// An included file, and the content to use in place of its own.
     pub edited: Option<(&'e Path, &'e [u8])>,
 }
 
-/// What the main file says, beside its accounts.
+/// The values of the main file.
 struct Main {
     include: Vec<(usize, String)>,
-    /// `None` if its values are wrong.
+    /// `None` if its values are invalid.
     api: Option<Api>,
     budget: Option<Budget>,
     retry: Retry,
@@ -80,7 +80,7 @@ impl Reading<'_> {
             pieces = Pieces::whole(text);
         }
         let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
-        tell(errors, values.findings);
+        report(errors, values.findings);
         let raw = raw::read(file.get_ref(), values.findings);
         let mut schedule = raw.schedule;
         let catch_up = values.catch_up(schedule.catch_up.take());
@@ -98,15 +98,15 @@ impl Reading<'_> {
         for piece in pieces.lists {
             values.findings.in_piece(piece.start);
             let (file, errors) = DeTable::parse_recoverable(&text[piece]);
-            tell(errors, values.findings);
+            report(errors, values.findings);
             let raw = raw::read(file.get_ref(), values.findings);
             values.take(&mut main.list, raw.accounts);
         }
         main
     }
 
-    /// The files that `include` leads to; a pattern that is wrong and a file that cannot be read
-    /// are told at the pattern.
+    /// Reads the files that `include` finds. An invalid pattern and a file that cannot be read are
+    /// reported at the pattern.
     fn included(
         &self,
         main: &Document<'_>,
@@ -116,7 +116,7 @@ impl Reading<'_> {
         let mut documents = Vec::new();
         let mut found = include::Found::default();
         found.is_new(&main.path);
-        let mut room = document::LARGEST.saturating_sub(main.text.len() as u64);
+        let mut remaining = document::LARGEST.saturating_sub(main.text.len() as u64);
         for (at, pattern) in include {
             let paths = include::find(include::folder_of(&main.path), pattern);
             let paths = paths.unwrap_or_else(|why| {
@@ -130,11 +130,11 @@ impl Reading<'_> {
                 }
                 let bytes = match self.edited.filter(|(edited, _)| *edited == path) {
                     Some((_, bytes)) => Ok(bytes.to_owned()),
-                    None => document::read_included(&path, room),
+                    None => document::read_included(&path, remaining),
                 };
                 match bytes {
                     Ok(bytes) => {
-                        room = room.saturating_sub(bytes.len() as u64);
+                        remaining = remaining.saturating_sub(bytes.len() as u64);
                         let document = Document::decode(path, bytes.into());
                         findings.in_document(documents.len() + 1, &document);
                         documents.push(document);
@@ -164,21 +164,22 @@ impl Reading<'_> {
             pieces = Pieces::whole(text);
         }
         let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
-        tell(errors, values.findings);
+        report(errors, values.findings);
         let raw = raw::read_included(file.get_ref(), values.findings);
         values.defaults(list, schedule, raw.defaults);
         values.take(list, raw.accounts);
         for piece in pieces.lists {
             values.findings.in_piece(piece.start);
             let (file, errors) = DeTable::parse_recoverable(&text[piece]);
-            tell(errors, values.findings);
+            report(errors, values.findings);
             let raw = raw::read_included(file.get_ref(), values.findings);
             values.take(list, raw.accounts);
         }
     }
 }
 
-/// Whether accounts are written in two ways, which the parser knows to tell when it sees both.
+/// Returns whether the file has both `[[account]]` and another form of accounts. The parser reports
+/// that only if it sees both at once.
 fn is_mixed(pieces: &Pieces<'_>) -> bool {
     if pieces.lists.is_empty() {
         return false;
@@ -187,18 +188,18 @@ fn is_mixed(pieces: &Pieces<'_>) -> bool {
     file.get_ref().contains_key(schema::ACCOUNT.name)
 }
 
-fn tell(errors: Vec<toml::de::Error>, findings: &mut Findings) {
+fn report(errors: Vec<toml::de::Error>, findings: &mut Findings) {
     for error in errors {
         let span = error.span().unwrap_or_default();
         findings.syntax(span.start, syntax_message(error.message(), span.is_empty()));
     }
 }
 
-/// What the parser says, in other words where a beginner would not understand it.
-fn syntax_message(message: &str, nothing_is_there: bool) -> String {
+/// Returns the parser's message, reworded where a beginner would not understand it.
+fn syntax_message(message: &str, is_missing: bool) -> String {
     match message {
         text if !text.starts_with("string values must be quoted") => text.to_owned(),
-        _ if nothing_is_there => "missing value after `=`".to_owned(),
+        _ if is_missing => "missing value after `=`".to_owned(),
         _ => "strings must be quoted, as in key = \"text\"; only true, false, numbers and dates \
               are written without quotes"
             .to_owned(),

@@ -1,4 +1,4 @@
-//! A configuration in which everything is valid, as values.
+//! The values of a valid configuration.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,51 +10,47 @@ use reqwest::Url;
 use super::proxy::Proxy;
 use crate::account::AccountId;
 
-/// A configuration in which everything is valid.
+/// A valid configuration.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
-    /// The file it came from, as it was given.
+    /// The path of the main file, as it was given.
     pub path: PathBuf,
-    /// `[api]`
     pub api: Api,
-    /// `[budget]`; without it nothing is capped.
+    /// `None` if spending has no cap.
     pub budget: Option<Budget>,
-    /// `[retry]`
     pub retry: Retry,
-    /// `[database]`
     pub database: Database,
-    /// `[http]`; without it nothing listens.
+    /// `None` if no port is opened.
     pub http: Option<Http>,
     /// `[schedule] catch_up`
     pub catch_up: CatchUp,
-    /// `[[account]]`, in the order of the files, disabled ones included; no id is there twice.
+    /// The accounts in the order of the files, including disabled ones. Ids are unique.
     pub accounts: Vec<Watched>,
-    /// The file at `path`, and those that it includes, in the order in which they are read.
+    /// The main file and the included ones, in the order of reading.
     pub(crate) files: Vec<PathBuf>,
 }
 
 /// The vendor's API and how fast to call it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Api {
-    /// Its path has no slash at its end, other than the root's. Holds no password.
+    /// A URL without a password, whose path does not end with a slash unless it is the root.
     pub base_url: Url,
-    /// What the calls go through.
     pub proxy: Option<Proxy>,
-    /// Joined to the configuration's folder. It need not be there.
+    /// Joined to the configuration's folder. The file need not exist.
     pub api_key_file: PathBuf,
-    /// Of a whole call; from a second to an hour.
+    /// The timeout of a whole call, from a second to an hour.
     pub timeout: Duration,
     /// From 1 to 1024.
     pub max_in_flight: u32,
     /// 0 is unlimited.
     pub requests_per_minute: u32,
-    /// Whether plain http may go to another machine.
+    /// Whether plain http to another machine is allowed.
     pub allow_http: bool,
 }
 
 impl Api {
-    /// The URL of a path below the base URL. Each segment is encoded, so that none can lead to
-    /// another endpoint.
+    /// Returns the base URL with `segments` appended to its path. Each segment is encoded, so that
+    /// none can address another endpoint.
     pub fn url<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Url {
         let mut url = self.base_url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -67,28 +63,23 @@ impl Api {
 /// A cap on paid refreshes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
-    /// How many may be spent.
     pub refreshes: u64,
-    /// In what time.
     pub per: Period,
-    /// How many of them people may have with `refresh` and `add`, at most `refreshes`; `None` is
-    /// as many.
+    /// How many of the refreshes may be spent by hand, with `refresh` and `add`. At most
+    /// `refreshes`; `None` means all of them.
     pub manual: Option<u64>,
 }
 
-/// A period of the calendar in UTC.
+/// A calendar period in UTC. A week begins on Monday.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Period {
-    /// From midnight.
     Day,
-    /// From Monday.
     Week,
-    /// From the first.
     Month,
 }
 
 impl Period {
-    /// Its name, as the configuration writes it.
+    /// The period as written in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Period::Day => "day",
@@ -98,68 +89,63 @@ impl Period {
     }
 }
 
-/// What follows a call that failed.
+/// When to retry a call that failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retry {
     /// In seconds, at least 1.
     pub first_delay: i64,
     /// In seconds, at least `first_delay`.
     pub max_delay: i64,
-    /// Of one slot, at least 1.
+    /// The most calls for one slot that may have cost a credit, at least 1.
     pub max_paid_attempts: u32,
-    /// After a call whose fate is unknown.
     pub unknown: OnUnknown,
 }
 
-/// Whether a call whose fate is unknown is repeated.
+/// What to do after a call whose fate is unknown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnUnknown {
-    /// It is, within `max_paid_attempts`.
+    /// Repeats the call, within `max_paid_attempts`.
     Retry,
-    /// Its slot is given up.
+    /// Gives the slot up.
     Skip,
 }
 
-/// Where the history lies.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Database {
     /// Joined to the configuration's folder.
     pub path: PathBuf,
-    /// Whether the configuration names it; if not, this is the default.
+    /// Whether the configuration sets the path; if not, this is the default.
     pub is_named: bool,
 }
 
-/// The listening port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Http {
     /// An address of this machine; not necessarily loopback.
     pub listen: SocketAddr,
 }
 
-/// How late a missed slot is still worth its refresh.
+/// How late a missed slot is still served.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CatchUp {
     Always,
     Never,
-    /// Up to so many seconds, at least 1.
+    /// Up to this many seconds late, at least 1.
     Within(i64),
 }
 
 /// An account of the watchlist.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Watched {
-    /// The vendor's id.
     pub id: AccountId,
     /// Not empty, without control characters.
     pub label: Option<String>,
-    /// None is empty or has control characters.
+    /// Each is not empty, and without control characters.
     pub tags: Vec<String>,
-    /// A pattern that parses and fires; one allocation for all accounts that have it.
+    /// A valid pattern that fires; one allocation is shared by all accounts that have it.
     pub cron: Arc<str>,
-    /// An IANA zone that exists; one allocation for all accounts that have it.
+    /// An IANA zone that exists; one allocation is shared by all accounts that have it.
     pub timezone: Arc<str>,
     /// In seconds, shorter than the schedule's shortest interval.
     pub spread: i64,
-    /// Whether it is refreshed.
     pub enabled: bool,
 }

@@ -1,4 +1,4 @@
-//! The text of a configuration: its lines and columns, and what of it may be shown.
+//! The text of a configuration: lines, columns, and excerpts that are safe to show.
 
 use std::fmt;
 use std::path::Path;
@@ -8,9 +8,9 @@ use unicode_width::UnicodeWidthStr;
 /// How many characters of a source line are shown.
 const WIDTH: usize = 100;
 
-/// A text and where its lines begin.
 pub(super) struct Source<'a> {
     text: &'a str,
+    /// The offset of each line.
     starts: Vec<usize>,
 }
 
@@ -18,12 +18,12 @@ pub(super) struct Source<'a> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Excerpt {
     text: String,
-    /// Columns of a terminal in front of the caret.
+    /// How many terminal columns precede the caret.
     caret: usize,
 }
 
 impl Excerpt {
-    /// With the caret under the character that has so many in front of it.
+    /// Puts the caret under the character after the first `before`.
     fn new(text: String, before: usize) -> Excerpt {
         let end = text.char_indices().nth(before).map_or(text.len(), |(at, _)| at);
         let beyond = before.saturating_sub(text.chars().count());
@@ -44,30 +44,31 @@ impl<'a> Source<'a> {
         Source { text, starts: std::iter::once(0).chain(after_breaks).collect() }
     }
 
-    /// How many lines there are.
+    /// Returns the number of lines.
     pub fn lines(&self) -> usize {
         self.starts.len()
     }
 
-    /// Whether a line looks like a table's header.
+    /// Returns whether a line looks like a table's header.
     pub fn is_header(&self, line: usize) -> bool {
         is_header(self.line(line))
     }
 
-    /// The line, from 1, that a byte of the text lies on.
+    /// Returns the line, from 1, that contains a byte of the text.
     pub fn line_of(&self, at: usize) -> usize {
         self.starts.partition_point(|&start| start <= at)
     }
 
-    /// The line and the column of a byte of the text, both from 1, the column in characters.
+    /// Returns the line and the column of a byte of the text, both from 1, the column in
+    /// characters.
     pub fn position(&self, at: usize) -> (usize, usize) {
         let line = self.line_of(at);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
-        let before = self.line(line).char_indices().take_while(|(place, _)| start + place < at);
+        let before = self.line(line).char_indices().take_while(|(index, _)| start + index < at);
         (line, before.count() + 1)
     }
 
-    /// A line without its end.
+    /// Returns a line without its line break.
     fn line(&self, line: usize) -> &'a str {
         let start = self.starts.get(line - 1).copied().unwrap_or(self.text.len());
         let end = self.starts.get(line).map_or(self.text.len(), |next| next - 1);
@@ -75,8 +76,8 @@ impl<'a> Source<'a> {
         text.strip_suffix('\r').unwrap_or(text)
     }
 
-    /// The line to show for a problem at `line` and `column`. A line that may hold the API key
-    /// shows its name alone, or nothing.
+    /// Returns the excerpt for a problem at `line` and `column`. Of a line that may contain the API
+    /// key it shows only the name of the setting, or nothing.
     pub fn excerpt(&self, line: usize, column: usize) -> Option<Excerpt> {
         let text = self.line(line);
         let caret = column - 1;
@@ -89,14 +90,14 @@ impl<'a> Source<'a> {
             let caret = caret.min(shown.chars().count() - 1);
             return Some(Excerpt::new(shown, caret));
         }
-        // Two thirds of the width in front of the caret, so that its surroundings are seen.
+        // Two thirds of the width before the caret, so that text on both sides of it is shown.
         let skipped = if caret < WIDTH { 0 } else { caret - WIDTH * 2 / 3 };
         let shown: String = text.chars().skip(skipped).take(WIDTH).collect();
         Some(Excerpt::new(visible(&shown), caret - skipped))
     }
 
-    /// Whether a key put into the file by mistake may stand on this line: in front of any table
-    /// and in `[api]`, and wherever a word on the line speaks of one.
+    /// Returns whether a line may contain an API key that was put there by mistake: before the
+    /// first table, in `[api]`, and wherever a word on the line suggests a secret.
     fn may_hold_key(&self, line: usize) -> bool {
         const WORDS: [&str; 5] = ["key", "token", "secret", "password", "bearer"];
         let text = self.line(line).to_lowercase();
@@ -115,13 +116,13 @@ fn is_header(line: &str) -> bool {
     line.trim_start().starts_with('[')
 }
 
-/// Whether a name is one that people give to a setting, and not an API key in its place.
+/// Returns whether a name may be a setting's, and not an API key in its place.
 pub(super) fn is_plain_name(name: &str) -> bool {
     name.len() <= 24 && !name.contains(|c: char| c.is_ascii_digit())
 }
 
-/// The text with every character replaced that would act on a terminal instead of being shown:
-/// controls, and those that turn the direction of writing.
+/// Replaces characters that a terminal would act on instead of showing: control characters, and
+/// those that change the direction of writing.
 pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -137,7 +138,7 @@ pub(super) fn visible(text: &str) -> String {
         .collect()
 }
 
-/// A path to show in a line of text.
+/// Returns a path that is safe to show.
 pub(super) fn visible_path(path: &Path) -> String {
     visible(&path.display().to_string())
 }
@@ -171,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn the_caret_stands_under_what_is_wide() {
+    fn the_caret_accounts_for_wide_characters() {
         let excerpt = Source::new("[x]\nlabel = '日本' oops").excerpt(2, 14).expect("a line");
         assert_eq!(excerpt.to_string(), "    label = '日本' oops\n                   ^");
     }
 
     #[test]
-    fn a_line_that_may_hold_a_key_shows_its_name_alone() {
+    fn a_line_that_may_contain_a_key_shows_only_its_name() {
         for (text, line, shown) in [
             ("api_key = \"hk\"", 1, Some("api_key = …")),
             ("[api]\ntimeout = \"hk\"", 2, Some("timeout = …")),

@@ -28,7 +28,7 @@ fn valid(text: &str) -> Config {
     parse(text).unwrap_or_else(|problems| panic!("{problems:#}\nin\n{text}"))
 }
 
-/// The example with every commented setting (`#` and no space) in force.
+/// Returns the example with every commented-out setting (`#` and no space) uncommented.
 fn uncommented_example() -> String {
     let lines = EXAMPLE.lines().map(|line| match line.strip_prefix('#') {
         Some(setting) if setting.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
@@ -40,7 +40,7 @@ fn uncommented_example() -> String {
 }
 
 #[test]
-fn nothing_typed_is_all_defaults() {
+fn an_empty_file_has_all_defaults() {
     let config = valid("");
     assert_eq!(config.api.base_url.as_str(), "https://api.hooked.ai/");
     assert_eq!(config.api.api_key_file, Path::new("etc/api-key"));
@@ -62,7 +62,7 @@ fn the_example_is_valid() {
 }
 
 #[test]
-fn the_example_tells_the_truth_about_every_key() {
+fn the_example_shows_every_key_with_its_default() {
     let everything = uncommented_example();
     let mut config = valid(&everything);
     let proxy = config.api.proxy.take().map(|proxy| proxy.to_string());
@@ -96,14 +96,14 @@ fn every_key_is_read_and_its_type_checked() {
         for key in section.keys {
             let text = format!("{}\n{} = 1979-05-27\n", section.title, key.name);
             let problems = parse(&text).expect_err(&text).to_string();
-            let said = format!("etc/c.toml:2:{}: `{}` is a date", key.name.len() + 4, key.name);
-            assert!(problems.contains(&said), "{problems}");
+            let expected = format!("etc/c.toml:2:{}: `{}` is a date", key.name.len() + 4, key.name);
+            assert!(problems.contains(&expected), "{problems}");
         }
     }
 }
 
 #[test]
-fn accounts_take_what_they_do_not_say_from_the_schedule() {
+fn accounts_default_to_the_schedule() {
     let config = valid(
         "[schedule]\ncron = '@daily'\ntimezone = 'Europe/London'\nspread = '2h'\n\
          [[account]]\nid = 'a'\n[[account]]\nid = 'b'\ncron = '@weekly'\nenabled = false\n\
@@ -126,12 +126,12 @@ fn accounts_take_what_they_do_not_say_from_the_schedule() {
     assert_eq!(config.accounts[1].tags, ["x", "y"]);
 }
 
-/// Each text has exactly the problems below it, as `line:column: words`.
-#[expect(clippy::too_many_lines, reason = "a table, a row a mistake")]
+/// Each text has exactly the problems below it; each is the beginning of `line:column: message`.
+#[expect(clippy::too_many_lines, reason = "a table with a row for each mistake")]
 #[test]
-fn what_is_wrong_is_said_where_it_stands() {
+fn each_problem_is_reported_at_its_position() {
     for (text, expected) in [
-        // Misspelt, misplaced and secret keys.
+        // Misspelled, misplaced and secret keys.
         (
             "[schedule]\ncrn = '@daily'",
             &["2:1: unknown key `crn` in [schedule]; did you mean `cron`?"][..],
@@ -237,7 +237,7 @@ fn what_is_wrong_is_said_where_it_stands() {
                 "8:6: duplicate `id` \"a\" (first on line 2)",
             ],
         ),
-        // Schedules: what is inherited is said once, where it stands.
+        // Schedules: an inherited problem is reported once, where it was written.
         (
             "[schedule]\ncron = '61 * * * *'\n[[account]]\nid = 'a'\n[[account]]\nid = 'b'",
             &["2:8: `cron`: \"61\" cannot be the minute"],
@@ -268,7 +268,7 @@ fn what_is_wrong_is_said_where_it_stands() {
             "[[account]]\nid = 'a'\nallow_frequent = true",
             &["3:1: unknown key `allow_frequent` in [[account]]; it belongs in [schedule]"],
         ),
-        // Syntax: what a broken line seems to say is not said too.
+        // Syntax: nothing else is reported about a broken line.
         (
             "[api]\ntimeout =\nmax_in_flight = 0",
             &["2:10: missing value", "3:17: `max_in_flight` is out of range"],
@@ -287,12 +287,12 @@ fn what_is_wrong_is_said_where_it_stands() {
             problems.iter().map(|p| format!("{}:{}: {}", p.line, p.column, p.message)).collect();
         let matches = lines.len() == expected.len()
             && lines.iter().zip(expected).all(|(line, start)| line.starts_with(start));
-        assert!(matches, "{text}\n\nsaid {lines:#?}, expected {expected:#?}");
+        assert!(matches, "{text}\n\nreported {lines:#?}, expected {expected:#?}");
     }
 }
 
 #[test]
-fn all_problems_are_said_at_once_with_their_source_lines() {
+fn all_problems_are_reported_at_once_with_their_source_lines() {
     let text = "[retry]\nunknown = 'maybe'\n\n[schedule]\n\tcorn = 1 # \u{1b}[31m\n[api]\napi_key = 'hk_secret'\n\
         base_url = 'https://me:hk_secret@api.hooked.ai'";
     let problems = parse(text).expect_err("problems");
@@ -305,7 +305,7 @@ fn all_problems_are_said_at_once_with_their_source_lines() {
 }
 
 #[test]
-fn a_proxy_sees_no_key_unless_that_is_permitted() {
+fn a_proxy_receives_no_key_unless_that_is_permitted() {
     for (lines, is_valid) in [
         ("proxy = 'http://proxy:3128'", true),
         ("proxy = 'http://me:hk_secret@proxy:3128'", true),
@@ -358,7 +358,7 @@ fn an_api_key_in_the_file_is_never_shown() {
 }
 
 #[test]
-fn any_way_of_saving_a_text_file_is_read() {
+fn byte_order_marks_and_line_endings_are_accepted_and_other_encodings_reported() {
     let bytes = b"\xef\xbb\xbf[[account]]\r\nid = 'a'\r\nlabel = '\xc3\xa4'\r\n";
     let config = parse_bytes(bytes).expect("a config");
     assert_eq!(config.accounts[0].label.as_deref(), Some("ä"));
@@ -417,14 +417,14 @@ fn a_file_that_cannot_be_read_is_one_line() {
 }
 
 #[test]
-fn the_config_is_the_named_or_the_near_or_the_installed_one() {
-    for (variable, is_near, path) in [
+fn the_default_path_is_the_environments_or_the_working_folders_or_the_installed_one() {
+    for (variable, is_local, path) in [
         (Some("x.toml"), true, "x.toml"),
         (Some(""), true, "config.toml"),
         (None, true, "config.toml"),
         (None, false, "/etc/growthd/config.toml"),
     ] {
-        assert_eq!(default_path(variable.map(OsString::from), |_| is_near), Path::new(path));
+        assert_eq!(default_path(variable.map(OsString::from), |_| is_local), Path::new(path));
     }
 }
 
@@ -434,7 +434,7 @@ fn a_url_below_the_base_is_encoded() {
     assert_eq!(api.url(["v1", "a/b?c"]).as_str(), "https://proxy.example/hooked/v1/a%2Fb%3Fc");
 }
 
-/// Read an account at a time, a file is valid if it is as a whole, and says the same.
+/// Asserts that parsing one account at a time has the same result as parsing the file at once.
 fn assert_cut_alike(bytes: &[u8]) {
     let read = |cut: fn(&str) -> Pieces<'_>| {
         let reading = Reading { cut, ..Reading::at(NEW_YEAR_2026) };
@@ -444,6 +444,7 @@ fn assert_cut_alike(bytes: &[u8]) {
     assert_eq!(cut, read(|text| Pieces::whole(text)), "{}", String::from_utf8_lossy(bytes));
 }
 
+/// Asserts that reading does not panic, and that every problem is at a position in the file.
 fn assert_inside(bytes: &[u8]) {
     assert_cut_alike(bytes);
     let Err(problems) = parse_bytes(bytes) else { return };
@@ -459,7 +460,7 @@ fn assert_inside(bytes: &[u8]) {
 }
 
 #[test]
-fn no_gap_in_a_good_file_is_too_much() {
+fn no_gap_in_a_valid_file_panics() {
     let whole = uncommented_example().into_bytes();
     for at in (0..whole.len()).step_by(23) {
         let mut bytes = whole.clone();
@@ -471,12 +472,12 @@ fn no_gap_in_a_good_file_is_too_much() {
 
 proptest! {
     #[test]
-    fn no_bytes_are_too_much(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         assert_inside(&bytes);
     }
 
     #[test]
-    fn no_pieces_of_toml_are_too_much(pieces in prop::collection::vec(prop::sample::select(&[
+    fn no_pieces_of_toml_panic(pieces in prop::collection::vec(prop::sample::select(&[
         "[", "]", "[[", "]]", "{", "}", "=", " = ", ",", ".", "\n", "\r\n", "\"", "'", "\"\"\"",
         "'''", "#", "\\", "api", "account", "schedule", "cron", "spread", "id", "tags", "label",
         "timezone", "'1h'", "\"@daily\"", "'a'", "1", "-1", "true", "1979-05-27", "é", "\u{0}",
@@ -486,7 +487,7 @@ proptest! {
     }
 
     #[test]
-    fn no_slip_in_a_good_file_is_too_much(
+    fn no_edit_of_a_valid_file_panics(
         at in any::<prop::sample::Index>(),
         gone in 0..40_usize,
         put in prop::collection::vec(any::<u8>(), 0..4),

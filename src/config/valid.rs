@@ -1,4 +1,4 @@
-//! From what was typed to what is wholly valid: the tables other than the accounts.
+//! Validation of the tables other than the accounts.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -13,11 +13,11 @@ use super::duration::Span;
 use super::findings::Findings;
 use super::include::folder_of;
 use super::proxy::{Proxy, is_loopback};
-use super::raw::{RawApi, RawBudget, RawHttp, RawRetry, Text, Whole};
+use super::raw::{Integer, RawApi, RawBudget, RawHttp, RawRetry, Text};
 use super::schema;
 use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
 
-/// Where the installed configuration lies.
+/// The path of the configuration of an installed package.
 pub(super) const INSTALLED: &str = "/etc/growthd/config.toml";
 
 const DEFAULT_KEY_FILE: &str = "api-key";
@@ -25,9 +25,10 @@ const DEFAULT_KEY_FILE: &str = "api-key";
 const DEFAULT_BASE_URL: &str = "https://api.hooked.ai";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
 
-/// The values of a file whose folder relative paths are relative to. A value that is wrong goes
-/// to the findings and its default takes its place, so that all of them are looked at.
+/// Checks values. An invalid one is reported and replaced by its default, so that all values are
+/// checked.
 pub(super) struct Values<'f> {
+    /// The path of the main file, whose folder relative paths are relative to.
     pub path: &'f Path,
     pub findings: &'f mut Findings,
 }
@@ -50,8 +51,8 @@ impl Values<'_> {
             .file(raw.api_key_file)
             .unwrap_or_else(|| self.path.with_file_name(DEFAULT_KEY_FILE));
         let timeout = self.span(raw.timeout, 1..=3600, 120);
-        let max_in_flight = self.whole(raw.max_in_flight, 1..=1024, 4);
-        let requests_per_minute = self.whole(raw.requests_per_minute, 0..=1_000_000, 60);
+        let max_in_flight = self.integer(raw.max_in_flight, 1..=1024, 4);
+        let requests_per_minute = self.integer(raw.requests_per_minute, 0..=1_000_000, 60);
         Some(Api {
             base_url: base_url?,
             proxy,
@@ -72,8 +73,8 @@ impl Values<'_> {
         let is_plain = base_url.is_some_and(|url| url.scheme() == "http");
         let why = match Proxy::parse(field.value) {
             Ok(proxy) if is_plain && !allow_http && !proxy.is_private() => {
-                "would be sent the API key unencrypted (with a base_url of https it is not, and \
-                 allow_http = true in [api] permits it)"
+                "would receive the API key unencrypted (use an https base_url, or set \
+                 allow_http = true in [api] to permit it)"
             }
             Ok(proxy) => return Some(proxy),
             Err(why) => why,
@@ -116,7 +117,7 @@ impl Values<'_> {
         Retry {
             first_delay,
             max_delay,
-            max_paid_attempts: self.whole(raw.max_paid_attempts, 1..=1000, 3),
+            max_paid_attempts: self.integer(raw.max_paid_attempts, 1..=1000, 3),
             unknown: self.choice(raw.unknown, choices, OnUnknown::Retry),
         }
     }
@@ -159,7 +160,7 @@ impl Values<'_> {
         CatchUp::Always
     }
 
-    /// A duration in seconds within `range`, or else its default.
+    /// Returns a duration in seconds within `range`, or else the default.
     pub fn span(&mut self, raw: Text<'_>, range: RangeInclusive<i64>, default: i64) -> i64 {
         let Some(field) = raw else { return default };
         match field.value.parse::<Span>() {
@@ -170,7 +171,7 @@ impl Values<'_> {
         default
     }
 
-    fn whole(&mut self, raw: Whole, range: RangeInclusive<u32>, default: u32) -> u32 {
+    fn integer(&mut self, raw: Integer, range: RangeInclusive<u32>, default: u32) -> u32 {
         let Some(field) = raw else { return default };
         match u32::try_from(field.value) {
             Ok(value) if range.contains(&value) => value,
@@ -209,7 +210,7 @@ impl Values<'_> {
         Some(folder_of(self.path).join(field.value))
     }
 
-    /// A name of 1 to 200 characters without controls.
+    /// Checks a name: 1 to 200 characters, without control characters.
     pub fn name(&mut self, field: At<&str>) -> Option<String> {
         const LONGEST_NAME: usize = 200;
         let why = if field.value.trim().is_empty() {
@@ -226,10 +227,10 @@ impl Values<'_> {
     }
 }
 
-/// The URL, or why it is not one to send the API key to. No reason repeats the text: it may
-/// hold a password.
+/// Parses a URL that the API key may be sent to. An error does not repeat the text, which may
+/// contain a password.
 fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
-    // The parser drops them in silence, and would make another URL of what was typed.
+    // The URL parser would silently drop these, and so make a different URL.
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err("contains a space or a control character");
     }
@@ -239,7 +240,7 @@ fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
         "http" if is_loopback(&url) || allow_http => {}
         "http" => {
             return Err("would send the API key unencrypted \
-                (allow_http = true in [api] permits it)");
+                (set allow_http = true in [api] to permit it)");
         }
         _ => return Err("is not an https URL"),
     }
@@ -255,20 +256,21 @@ fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-/// In the folder that systemd made for it, which is what `$STATE_DIRECTORY` names first; for an
-/// installed configuration where that folder will be; else beside the configuration.
+/// Returns the default path of the database: in the first folder of `$STATE_DIRECTORY`, which
+/// systemd creates; else, for an installed configuration, where systemd would create it; else
+/// beside the configuration.
 fn default_database(config: &Path, state: Option<OsString>) -> PathBuf {
     const NAME: &str = "growth.db";
     let state = state.and_then(|folders| std::env::split_paths(&folders).next());
     if let Some(folder) = state.filter(|folder| folder.is_absolute()) {
         return folder.join(NAME);
     }
-    // `./config.toml` in the installed folder is the installed one too.
+    // Made absolute, since a relative path may lead to the installed configuration too.
     let absolute = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
     if absolute.parent() != Path::new(INSTALLED).parent() {
         return config.with_file_name(NAME);
     }
-    // /etc/growthd/NAME.toml is the instance NAME's.
+    // /etc/growthd/NAME.toml is the configuration of the instance NAME.
     let mut folder = OsString::from("/var/lib/growthd");
     if absolute != Path::new(INSTALLED) {
         folder.push("-");
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_database_lies_beside_the_config_unless_that_is_installed() {
+    fn the_database_is_beside_the_configuration_unless_that_is_installed() {
         for (config, state, database) in [
             ("/etc/growthd/config.toml", None, "/var/lib/growthd/growth.db"),
             ("/etc/growthd/./config.toml", None, "/var/lib/growthd/growth.db"),
