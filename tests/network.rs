@@ -131,7 +131,7 @@ fn check_online_says_how_far_it_gets_and_sends_no_key() {
     for (answer, code, words) in [
         ("HTTP/1.1 404 Not Found\r\n\r\n".to_owned(), 0, "answers (HTTP 404)"),
         (date("Sun, 06 Nov 1994 08:49:37 GMT"), 1, "set the clock"),
-        ("SSH-2.0-OpenSSH\r\n".to_owned(), 1, "no answer"),
+        ("SSH-2.0-OpenSSH\r\n".to_owned(), 1, "no response"),
     ] {
         let socket = Socket::saying(answer, Then::Close);
         let place = place(socket.base_url(), "");

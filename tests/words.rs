@@ -81,7 +81,7 @@ id = "clx123abc"
 "#,
     );
     assert_shown!(shown(&place.growthd(&["check"])), @r#"
-    config.toml:2:12: `base_url` would send the API key unencrypted (allow_http = true in [api] permits it); expected an https URL such as "https://api.hooked.ai"
+    config.toml:2:12: `base_url` would send the API key unencrypted (set allow_http = true in [api] to permit it); expected an https URL such as "https://api.hooked.ai"
     config.toml:3:1: unknown key `timeot` in [api]; did you mean `timeout`?
     config.toml:4:17: `max_in_flight` is out of range; expected a whole number from 1 to 1024
     config.toml:7:13: `refreshes` is a string; expected how many refreshes may be spent, a whole number that is not negative
@@ -197,7 +197,7 @@ fn errors_say_what_to_do() {
     growthd: there is no database at growth.db; `growthd run` creates it
     [exit 74]
     $ growthd run
-    growthd: there is no API key: give the systemd credential `api-key` (the service takes it from /etc/credstore/api-key), or put it into the file that api_key_file in [api] of config.toml names ("api-key" beside it by default; mode 0600), or set $GROWTHD_API_KEY
+    growthd: there is no API key: provide the systemd credential `api-key` (the service loads it from /etc/credstore/api-key), or put the key into the file that api_key_file in [api] of config.toml names ("api-key" beside it by default; mode 0600), or set $GROWTHD_API_KEY
     [exit 78]
     $ growthd refresh
     growthd: the following required arguments were not provided: <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>; try '--help'
@@ -209,7 +209,7 @@ fn errors_say_what_to_do() {
     growthd: there is no database at growth.db; `growthd run` creates it
     [exit 74]
     $ growthd run
-    growthd: the key file api-key can be read by every user of this machine: chmod o-rwx,g-w api-key
+    growthd: the key file api-key can be read by every user of this machine: run chmod o-rwx,g-w api-key
     [exit 78]
     $ growthd run
     growthd: growth.db is not a growthd database; name another [database] path

@@ -1,29 +1,28 @@
-//! What came back from a call, before anybody asked what it means.
+//! The result of a call, before it is classified.
 
 use reqwest::header::{AGE, DATE, HeaderMap};
 
 use crate::api::body_permit::BodyPermit;
 use crate::clock::Time;
 
-/// The largest body that is read, in bytes. The documented answer has under a thousand.
+/// The largest body that is read, in bytes. The documented response has under a thousand.
 pub const MAX_BODY: usize = 1 << 20;
 
-/// How much of an answer that could not be used is kept, in bytes.
+/// How much of an unusable response is kept, in bytes.
 pub(super) const KEPT: usize = 4096;
 
-/// What came back from a call.
+/// The result of a call.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Answer {
-    /// An HTTP answer.
     Http(HttpAnswer),
-    /// Nothing was sent: no address, no connection, no TLS.
+    /// Nothing was sent, since name lookup, connection or TLS failed. Holds the error.
     NotSent(String),
-    /// The request may have arrived: it timed out, or the connection broke.
+    /// The request may have arrived: it timed out, or the connection broke. Holds the error.
     Unknown(String),
 }
 
 impl Answer {
-    /// What it takes, for whoever keeps something of it.
+    /// Returns the permit for the body, to be held as long as parts of the body are kept.
     pub fn into_body_permit(self) -> BodyPermit {
         match self {
             Answer::Http(answer) => answer.permit,
@@ -32,44 +31,42 @@ impl Answer {
     }
 }
 
-/// The parts of an HTTP answer that mean something to growthd.
+/// The parts of an HTTP response that growthd uses.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct HttpAnswer {
     pub status: u16,
-    /// What the vendor's clock said: the `Date` header, corrected by `Age`.
+    /// The time on the vendor's clock: the `Date` header, corrected by `Age`.
     pub date: Option<Time>,
-    /// The `Retry-After` header.
     pub retry_after: Option<RetryAfter>,
     /// The `Location` header.
     pub location: Option<String>,
-    /// The body; only its beginning if it has over [`MAX_BODY`] bytes.
+    /// The body, without secrets; only its beginning if it has over [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
-    /// Whether that is all of the body.
+    /// Whether `body` is complete.
     pub is_whole: bool,
-    /// Held as long as the answer is.
+    /// Held as long as the response.
     pub permit: BodyPermit,
 }
 
-/// How long the vendor asks to wait.
+/// A `Retry-After` header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RetryAfter {
-    /// So many seconds.
     Seconds(i64),
     At(Time),
 }
 
 impl RetryAfter {
-    /// Reads the header: seconds, or an HTTP date.
+    /// Parses the header: seconds, or an HTTP date.
     pub fn parse(text: &str) -> Option<RetryAfter> {
         let text = text.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // A number too large for us is a very long wait, which the engine bounds.
+            // A number that does not fit is a very long wait, which the engine bounds.
             return Some(RetryAfter::Seconds(text.parse().unwrap_or(i64::MAX)));
         }
         http_date(text).map(RetryAfter::At)
     }
 
-    /// The wait in seconds as of `now`, at least none.
+    /// Returns the seconds to wait from `now`, at least 0.
     pub fn seconds(self, now: Time) -> i64 {
         match self {
             RetryAfter::Seconds(seconds) => seconds.max(0),
@@ -78,15 +75,14 @@ impl RetryAfter {
     }
 }
 
-/// What the vendor's clock said when it answered, by `Date`. In a cache's answer that is when the
-/// cache got it, `Age` seconds ago.
+/// Returns the time on the vendor's clock when it responded, from `Date`. In a response from a
+/// cache that is when the cache received it, `Age` seconds ago.
 pub(super) fn vendor_time(headers: &HeaderMap) -> Option<Time> {
     let header = |name| headers.get(name)?.to_str().ok();
     let age = header(AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0_i64);
     Some(http_date(header(DATE)?)?.plus(age.max(0)))
 }
 
-/// Reads an HTTP date.
 fn http_date(text: &str) -> Option<Time> {
     let date = httpdate::parse_http_date(text.trim()).ok()?;
     let since = date.duration_since(std::time::UNIX_EPOCH).ok()?;
@@ -98,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_out_of_a_cache_says_what_time_it_is_now() {
+    fn the_date_of_a_cached_response_is_corrected_by_its_age() {
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         for (date, age, time) in [
             (date, None, Some(784_111_777)),

@@ -1,4 +1,4 @@
-//! A response's body, of which no more is read than can be of use.
+//! Reads the body of a response, within bounds.
 
 use reqwest::Response;
 use serde_json::value::RawValue;
@@ -7,27 +7,25 @@ use crate::api::answer::{KEPT, MAX_BODY};
 use crate::api::body_permit::{BodyPermit, BodyPermits, SMALL};
 use crate::api::deadline::Deadline;
 
-/// What was read of a body.
+/// A body, as far as it was read.
 #[derive(Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     pub(super) permit: BodyPermit,
 }
 
-/// Why there is no more of it.
+/// Why reading a body ended.
 pub(super) enum BodyEnd {
-    /// That is all.
+    /// The body is complete.
     Whole,
-    /// It has over [`MAX_BODY`] bytes; what is left is enough to keep its beginning.
+    /// It has over [`MAX_BODY`] bytes; as much was read as is to be kept.
     TooLarge,
     Broken(reqwest::Error),
-    /// It did not come in time.
     TimedOut,
 }
 
 impl Body {
-    /// Reads the body of `response`. `secret` is the length that a
-    /// secret in it may have.
+    /// Reads the body of `response`. `secret` is the longest that a secret in it may be, in bytes.
     pub(super) async fn read(
         response: &mut Response,
         permits: &BodyPermits,
@@ -40,7 +38,7 @@ impl Body {
             let chunk = match deadline.bound(response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
                 Ok(Ok(None)) => break BodyEnd::Whole,
-                // All of it was told: only the end of the body, or of the connection, is amiss.
+                // The JSON is complete: only the end of the body or of the connection is malformed.
                 _ if is_complete(&body.bytes) => break BodyEnd::Whole,
                 Ok(Err(error)) => break BodyEnd::Broken(error),
                 Err(_) => break BodyEnd::TimedOut,
@@ -52,7 +50,7 @@ impl Body {
                 break BodyEnd::TooLarge;
             }
             if length > SMALL && body.bytes.len() <= SMALL {
-                match deadline.bound(permits.enter()).await {
+                match deadline.bound(permits.acquire()).await {
                     Ok(permit) => body.permit = permit,
                     Err(_) => break BodyEnd::TimedOut,
                 }
@@ -63,8 +61,8 @@ impl Body {
         (body, end)
     }
 
-    /// Of no use as it is, and many may be in flight. A secret that begins within what
-    /// will be kept is still whole.
+    /// Frees all but the beginning of a body that is too large: many may be in flight. Keeps enough
+    /// that a secret which begins in the first [`KEPT`] bytes is complete, and can be redacted.
     fn keep_beginning(&mut self, secret: usize) {
         self.bytes.truncate(KEPT + secret);
         self.bytes.shrink_to_fit();
@@ -72,23 +70,23 @@ impl Body {
     }
 }
 
-/// How long the body is said to be, as far as it is read.
+/// Returns the announced length of the body, up to [`MAX_BODY`].
 fn announced(response: &Response) -> usize {
     let length = response.content_length().and_then(|length| usize::try_from(length).ok());
     length.unwrap_or(0).min(MAX_BODY)
 }
 
-/// Grows a body by doubling, but never beyond what is read: many calls may be in flight.
+/// Appends to a body, whose capacity grows by doubling but not beyond [`MAX_BODY`]: many calls may
+/// be in flight.
 fn append(body: &mut Vec<u8>, chunk: &[u8]) {
     if body.capacity() - body.len() < chunk.len() {
-        let room = MAX_BODY.saturating_sub(body.len());
-        body.reserve_exact(body.len().min(room).max(chunk.len()));
+        let remaining = MAX_BODY.saturating_sub(body.len());
+        body.reserve_exact(body.len().min(remaining).max(chunk.len()));
     }
     body.extend_from_slice(chunk);
 }
 
-/// Whether a body is a JSON object to its last brace: nothing that could still come would belong
-/// to it.
+/// Returns whether a body is a complete JSON object, to which nothing more could belong.
 fn is_complete(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     body.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<&RawValue>(body).is_ok()

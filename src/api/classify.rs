@@ -1,8 +1,9 @@
-//! What a response means: one table, first match wins.
+//! Classifies responses by one table, in which the first match wins.
 //!
-//! Nothing here is a function of anything but the response, the account asked for and the time of
-//! arrival; whose trouble it is, the engine decides. Only statuses and codes are looked at. The
-//! vendor's texts are shown and decide nothing: an account's name in one could stop the list.
+//! The classification depends only on the response, the requested account and the time of arrival.
+//! Whether a failure is the account's own or the vendor's is for the engine to decide. Only
+//! statuses and codes count: the vendor's texts are shown but decide nothing, since an account's
+//! name in one could otherwise stop the list.
 
 use crate::account::AccountId;
 use crate::api::answer::{Answer, HttpAnswer, KEPT};
@@ -11,57 +12,54 @@ use crate::api::vendor_error::{VendorError, shortened};
 use crate::clock::Time;
 use crate::measurement::Measurement;
 
-/// How far the vendor's clock may be from ours before ours counts as wrong, in seconds.
+/// How many seconds ours may differ from the vendor's clock before it counts as wrong.
 pub const CLOCK_TOLERANCE: i64 = 3600;
 
-/// What a response is.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ResponseKind {
-    /// The numbers of the account.
     Ok(AccountId, Box<Measurement>),
-    /// Nothing was sent: no address, no connection, no TLS.
+    /// Nothing was sent, since name lookup, connection or TLS failed.
     Unreachable,
-    /// Nobody knows whether it was carried out.
+    /// The request may or may not have been carried out.
     Unknown,
-    /// A success without the account's numbers; its beginning is kept.
+    /// A 2xx without the account's numbers. Holds the beginning of the body.
     Unusable(String),
-    /// The vendor is in trouble.
+    /// A 5xx, or a status that is unknown.
     Broken {
-        /// The least distance to the next try, in seconds, where it said so.
+        /// The least delay before the next attempt, in seconds, if the vendor sent one.
         retry_after: Option<i64>,
     },
-    /// Too fast.
+    /// A 429, or another 4xx with a `Retry-After`.
     Throttled {
-        /// How long to wait, in seconds, where it said so.
+        /// The delay in seconds, if the vendor sent one.
         retry_after: Option<i64>,
     },
-    /// The key, the credits or the subscription.
+    /// The key, the credits or the subscription does not permit the request.
     Unauthorised,
-    /// The same request may be right later.
+    /// The same request may succeed later.
     Busy,
-    /// This request will not be carried out.
+    /// The same request will not succeed.
     Refused,
 }
 
-/// A response, understood.
+/// A response with its kind.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ClassifiedResponse {
-    /// What it is.
     pub kind: ResponseKind,
-    /// Whether it may have cost a credit: every request that left, unless the vendor refused it
-    /// with a 4xx or a redirect.
+    /// Whether the request may have cost a credit, as every one that was sent, unless the vendor
+    /// refused it with a 4xx or a redirect.
     pub spent: bool,
     /// The HTTP status, if there was one.
     pub status: Option<u16>,
-    /// For a person: what went wrong, and what to do. `None` exactly for [`ResponseKind::Ok`].
+    /// What went wrong and what to do, for people. `None` exactly for [`ResponseKind::Ok`].
     pub error: Option<String>,
-    /// By how many seconds our clock is off, where that is more than [`CLOCK_TOLERANCE`]:
-    /// positive if it is behind the vendor's, negative if it is ahead.
+    /// How many seconds our clock is behind the vendor's, or ahead of it if negative. `None` up to
+    /// [`CLOCK_TOLERANCE`], or without a date.
     pub clock_off: Option<i64>,
 }
 
 impl ClassifiedResponse {
-    /// A request of which nobody knows whether it was carried out.
+    /// Classifies a request that may or may not have been carried out.
     pub fn unknown(error: String) -> ClassifiedResponse {
         ClassifiedResponse {
             kind: ResponseKind::Unknown,
@@ -72,7 +70,7 @@ impl ClassifiedResponse {
         }
     }
 
-    /// A request that never left.
+    /// Classifies a request that was not sent.
     pub fn unreachable(error: String) -> ClassifiedResponse {
         ClassifiedResponse {
             kind: ResponseKind::Unreachable,
@@ -82,14 +80,14 @@ impl ClassifiedResponse {
     }
 }
 
-/// Says what `answer` to a refresh of `asked` means, having arrived at `now`. With `None` any
-/// account will do, as for one looked up by name.
+/// Classifies `answer` to a refresh of `asked`, which arrived at `now`. With `None`, accepts any
+/// account, as for a lookup by name.
 pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> ClassifiedResponse {
     match answer {
         Answer::NotSent(error) => ClassifiedResponse::unreachable(error.clone()),
         Answer::Unknown(error) => ClassifiedResponse::unknown(error.clone()),
         Answer::Http(answer) => {
-            let (kind, error) = match understand(answer, asked, now) {
+            let (kind, error) = match kind(answer, asked, now) {
                 Ok(kind) => (kind, None),
                 Err((kind, error)) => (kind, Some(error)),
             };
@@ -109,19 +107,20 @@ fn clock_off(answer: &HttpAnswer, now: Time) -> Option<i64> {
     (off.saturating_abs() > CLOCK_TOLERANCE).then_some(off)
 }
 
-fn understand(
+/// Returns the kind of a response, together with an error message unless it is `Ok`.
+fn kind(
     answer: &HttpAnswer,
     asked: Option<&AccountId>,
     now: Time,
 ) -> Result<ResponseKind, (ResponseKind, String)> {
-    // Some put a byte order mark in front of what they paid no less for.
+    // Some servers begin with a byte-order mark.
     let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
     let text = String::from_utf8_lossy(body);
     let status = answer.status;
     let mut fault = None;
     if status == 200 {
         fault = match decode(&text, asked) {
-            _ if !answer.is_whole => Some("the answer is too large".to_owned()),
+            _ if !answer.is_whole => Some("the response is too large".to_owned()),
             Ok((id, measurement)) => return Ok(ResponseKind::Ok(id, Box::new(measurement))),
             Err(unusable) => Some(unusable.to_string()),
         };
@@ -137,7 +136,7 @@ fn understand(
         403 if error.is_about_key_or_credits() => ResponseKind::Unauthorised,
         408 | 409 | 421 | 423 | 425 => ResponseKind::Busy,
         400..500 => ResponseKind::Refused,
-        // A status outside the known classes says as little as a 5xx does.
+        // A status outside the known classes tells as little as a 5xx.
         _ => ResponseKind::Broken { retry_after },
     };
     let mut parts = vec![format!("HTTP {status}")];
@@ -151,7 +150,7 @@ fn understand(
     Err((kind, message))
 }
 
-/// What a person can do about it.
+/// Returns what to do about a failure.
 fn advice(kind: &ResponseKind, answer: &HttpAnswer) -> Option<String> {
     let fixed = match (kind, answer.status) {
         (ResponseKind::Refused, 300..400) => return Some(redirect(answer.location.as_deref())),
@@ -167,8 +166,8 @@ fn advice(kind: &ResponseKind, answer: &HttpAnswer) -> Option<String> {
     Some(fixed.to_owned())
 }
 
-/// Where a redirect leads, as the `base_url` that would lead there. It is never followed: the
-/// key would go with it.
+/// Describes a redirect's target as the `base_url` that would lead there. A redirect is never
+/// followed, since that would send the key there.
 fn redirect(location: Option<&str>) -> String {
     let Some(location) = location else {
         return "redirected to nowhere; check [api] base_url".to_owned();
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_row_by_row_and_in_its_order() {
+    fn each_row_of_the_table_in_order() {
         let unusable = |body: &str| ResponseKind::Unusable(body.to_owned());
         let code = r#"{"error":{"code":"SUBSCRIPTION_REQUIRED","message":"x"}}"#;
         let flat_code = r#"{"success":false,"message":"x","code":"INSUFFICIENT_CREDITS"}"#;
@@ -282,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_spent_only_if_something_was_sent() {
+    fn a_call_without_a_response_is_spent_only_if_it_was_sent() {
         let unreachable = classify(&Answer::NotSent("refused".into()), None, NOW);
         assert_eq!((unreachable.kind, unreachable.spent), (ResponseKind::Unreachable, false));
         let unknown = classify(&Answer::Unknown("timed out".into()), None, NOW);
@@ -300,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_what_and_what_to_do() {
+    fn an_error_says_what_went_wrong_and_what_to_do() {
         for (status, body, error) in [
             (
                 404,
@@ -317,7 +316,7 @@ mod tests {
             (
                 200,
                 "<html>",
-                "HTTP 200: the answer is not JSON; its beginning is kept: see `answer` in `refreshes`",
+                "HTTP 200: the response is not JSON; its beginning is kept: see `answer` in `refreshes`",
             ),
         ] {
             assert_eq!(classified(answer(status, body)).error.as_deref(), Some(error));
@@ -328,8 +327,8 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_names_the_base_url_that_it_would_be() {
-        for (location, said) in [
+    fn a_redirect_is_reported_as_a_base_url() {
+        for (location, expected) in [
             (
                 Some("https://api.hooked.so/v1/social/account/clx123abc/refresh"),
                 "HTTP 307; redirected to https://api.hooked.so; if that is right, make it [api] base_url",
@@ -342,12 +341,12 @@ mod tests {
         ] {
             let location = location.map(str::to_owned);
             let response = classified(HttpAnswer { location, ..answer(307, "") });
-            assert_eq!(response.error.as_deref(), Some(said));
+            assert_eq!(response.error.as_deref(), Some(expected));
         }
     }
 
     #[test]
-    fn of_an_unusable_answer_the_beginning_is_kept() {
+    fn the_beginning_of_an_unusable_response_is_kept() {
         let ResponseKind::Unusable(kept) = classified(answer(200, &"ä".repeat(5000))).kind else {
             panic!("usable")
         };

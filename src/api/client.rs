@@ -1,5 +1,5 @@
-//! The one code that sends the key anywhere: to the configured host, over no redirect, through no
-//! proxy but the configured one, and nothing twice.
+//! The only code that sends the key: to the configured host, without following redirects, through
+//! no proxy but the configured one, and each request once.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use crate::store::{CallTarget, Claim};
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Asks the vendor. Cheap to clone.
+/// Makes calls to the vendor. Cheap to clone.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -28,29 +28,26 @@ pub struct Client {
     permits: BodyPermits,
 }
 
-/// Shows whom it asks, and nothing of what it is told.
+/// Omits the secrets.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Client").field(&self.api).finish_non_exhaustive()
     }
 }
 
-/// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// No HTTPS, or no proxy.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The key is no header value.
-    #[error("the API key holds characters that no header can")]
+    #[error("the API key contains characters that are not allowed in a header")]
     Key,
 }
 
 impl Client {
-    /// A client for the host that `api` names.
+    /// Creates a client for the host that `api` names.
     ///
     /// # Errors
-    /// HTTPS that cannot be set up, a key that cannot be sent.
+    /// Returns an error if HTTPS or the proxy cannot be set up, or if the key cannot be sent.
     pub fn new(api: &Api, key: ApiKey) -> Result<Client, ClientError> {
         let mut value = HeaderValue::from_str(key.expose()).map_err(|_| ClientError::Key)?;
         // Keeps it out of reqwest's and hyper's own debug output.
@@ -60,16 +57,16 @@ impl Client {
         Ok(Client { http, api: api.clone(), secrets, permits: BodyPermits::new() })
     }
 
-    /// Makes the paid call whose ledger line `claim` is. Nothing else makes one. Takes at most
-    /// the configured timeout, body and all.
+    /// Makes the paid call that `claim` has recorded in the ledger. This is the only way to make
+    /// one. It takes at most the configured timeout, including the body.
     pub async fn call(&self, claim: &Claim) -> Answer {
         let request = match claim.target() {
             CallTarget::Account(_, id) => {
                 let url = self.api.url(["v1", "social", "account", id.as_str(), "refresh"]);
-                // Some servers and proxies refuse a POST that does not say that it has no body.
+                // Some servers and proxies refuse a POST without a body and without this header.
                 self.http.post(url).header(CONTENT_LENGTH, 0)
             }
-            // The vendor scrapes it anew, as for a refresh.
+            // The vendor scrapes the account again, as for a refresh.
             CallTarget::Lookup(lookup) => {
                 let url = self.api.url(["v1", "social", "account", "analyze"]);
                 let handle = &lookup.handle;
@@ -98,9 +95,9 @@ impl Client {
         let (body, end) = self.body(&mut response, &mut deadline).await;
         match end {
             BodyEnd::Whole | BodyEnd::TooLarge => {}
-            // The status alone says what anything but a success means.
+            // Any response but a success can be classified by its status alone.
             _ if !response.status().is_success() => {}
-            // A success without its body is lost.
+            // A success without its body is of no use.
             BodyEnd::Broken(error) => return self.broken(&error),
             BodyEnd::TimedOut => return self.timed_out(),
         }
@@ -128,10 +125,10 @@ impl Client {
 
     fn timed_out(&self) -> Answer {
         let seconds = self.api.timeout.as_secs();
-        Answer::Unknown(format!("no answer within the timeout of {seconds} s"))
+        Answer::Unknown(format!("no response within the timeout of {seconds} s"))
     }
 
-    /// A text that anybody may see.
+    /// Redacts a text that is to be shown.
     fn clean(&self, text: String) -> String {
         let text = self.secrets.redact(text.into_bytes(), Extent::Whole);
         String::from_utf8_lossy(&text).into_owned()

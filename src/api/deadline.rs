@@ -1,4 +1,4 @@
-//! How long a whole call may take.
+//! The deadline of a whole call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,20 +6,21 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-/// A timer that fires this much too late shows that the process did not run meanwhile.
+/// A timer that fires late by at least this much shows that the process was stopped meanwhile.
 const STOPPED: Duration = Duration::from_millis(100);
 
-/// What a process that was stopped gets to read what arrived meanwhile.
+/// How long a process that was stopped may then read what arrived meanwhile.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// The end of a call. An answer that arrived while the process was stopped (Ctrl-Z, a frozen
-/// machine) was paid for: it lies in the socket, and gets the time to be read, however late.
+/// The deadline of a call. A response that arrived while the process was stopped (by Ctrl-Z, or
+/// with the whole machine) was paid for and waits in the socket, so there is time to read it,
+/// however late.
 pub(super) struct Deadline {
     due: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
-/// The deadline passed.
+/// The error that a deadline has passed.
 pub(super) struct Passed;
 
 impl Deadline {
@@ -28,7 +29,8 @@ impl Deadline {
         Deadline { due: timer.deadline(), timer }
     }
 
-    /// What `work` brings, unless the deadline passes first. Work that can go on does.
+    /// Waits for `work`, unless the deadline passes first. Work that is already done is not too
+    /// late.
     pub(super) async fn bound<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Passed> {
         let mut work = std::pin::pin!(work);
         loop {
@@ -55,16 +57,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn it_passes_and_what_is_ready_is_taken_all_the_same() {
+    async fn work_that_is_ready_is_taken_even_after_the_deadline() {
         let mut deadline = Deadline::after(Duration::from_millis(1));
         assert!(deadline.bound(pending::<()>()).await.is_err());
         assert_eq!(deadline.bound(ready(7)).await.ok(), Some(7));
     }
 
-    /// The stop is real, and so is the time. Another task has to run before the work is done,
-    /// as a connection's does.
+    /// Stops the thread in real time. Another task has to run before the work is done, as a
+    /// connection's does.
     #[tokio::test]
-    async fn what_arrived_while_the_process_was_stopped_counts() {
+    async fn work_done_while_the_process_was_stopped_counts() {
         let mut deadline = Deadline::after(Duration::from_millis(20));
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let other = tokio::spawn(async move {

@@ -1,9 +1,9 @@
-//! The wire: from the bytes of an answer to a [`Measurement`].
+//! Decodes the JSON of a response into a [`Measurement`].
 //!
-//! Nothing is guessed at. A known field with a value of the wrong type or range, or told twice,
-//! counts as not told, and the original stands in `extra`, letter by letter but for what no text
-//! can be: objects are taken apart into the raw text of their values, so that no number beyond 64
-//! bits changes on the way.
+//! Nothing is guessed. A known field whose value has the wrong type or range, or which occurs
+//! twice, counts as absent, and its original goes to `extra`. Objects are split into the raw text
+//! of their values, so that these are kept verbatim, even numbers beyond 64 bits. Only what no text
+//! in a database can hold is replaced.
 
 use crate::account::AccountId;
 use crate::api::extra::{Allowance, extra};
@@ -12,32 +12,28 @@ use crate::api::unstorable;
 use crate::clock::Time;
 use crate::measurement::{Field, Measurement, Number, Profile};
 
-/// Why a 2xx answer holds no measurement of the account asked for.
+/// Why a 2xx response is not a measurement of the requested account.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unusable {
-    /// Not a JSON object.
-    #[error("the answer is not JSON")]
+    #[error("the response is not JSON")]
     NotJson,
-    /// `success` is `false`.
-    #[error("the answer says that it did not succeed")]
+    #[error("the response reports a failure")]
     NoSuccess,
-    /// No `data.account` object.
-    #[error("the answer holds no data.account")]
+    #[error("the response contains no data.account")]
     NoAccount,
-    /// Another account's numbers.
-    #[error("the answer is for another account ({0:?})")]
+    #[error("the response is for another account ({0:?})")]
     OtherAccount(String),
 }
 
-/// Reads the answer to a refresh of `asked`; `None` takes the account that is answered, as for
-/// an account looked up by name. Answers whose account it is.
+/// Decodes the response to a refresh of `asked`. With `None`, accepts any account, as for a lookup
+/// by name. Returns the account's id and its measurement.
 ///
 /// # Errors
-/// [`Unusable`]: the answer is for somebody else, or none.
+/// Returns [`Unusable`] if the response is not a success, or not for the requested account.
 pub fn decode(json: &str, asked: Option<&AccountId>) -> Result<(AccountId, Measurement), Unusable> {
     let json = unstorable::replaced(json);
     let mut answer = Object::parse(&json).ok_or(Unusable::NotJson)?;
-    // Without it the numbers speak for themselves.
+    // A missing `success` does not count against the numbers.
     if answer.has("success", "false") {
         return Err(Unusable::NoSuccess);
     }
@@ -45,26 +41,26 @@ pub fn decode(json: &str, asked: Option<&AccountId>) -> Result<(AccountId, Measu
     answer.take("message", |_| Some(()));
     let mut data = answer.take("data", Object::parse).ok_or(Unusable::NoAccount)?;
     let mut account = data.take("account", Object::parse).ok_or(Unusable::NoAccount)?;
-    let told_id = account.take("id", text).ok_or(Unusable::NoAccount)?;
-    let id = match (told_id.parse::<AccountId>(), asked) {
+    let raw_id = account.take("id", text).ok_or(Unusable::NoAccount)?;
+    let id = match (raw_id.parse::<AccountId>(), asked) {
         (Ok(id), Some(asked)) if id == *asked => id,
         (Ok(id), None) => id,
-        _ => return Err(Unusable::OtherAccount(told_id)),
+        _ => return Err(Unusable::OtherAccount(raw_id)),
     };
     Ok((id, measurement(account, &data, &answer)))
 }
 
 fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) -> Measurement {
     let mut allowance = Allowance::new();
-    let mut told = |name| allowance.text(account.take_told(name, text));
+    let mut field = |name| allowance.text(account.take_field(name, text));
     let profile = Profile {
-        platform: identity(told("platform")),
-        username: identity(told("username")),
-        display_name: told("displayName"),
-        bio: told("bio"),
-        avatar_url: told("avatarUrl"),
-        profile_url: told("profileUrl"),
-        is_verified: account.take_told("isVerified", boolean),
+        platform: identity(field("platform")),
+        username: identity(field("username")),
+        display_name: field("displayName"),
+        bio: field("bio"),
+        avatar_url: field("avatarUrl"),
+        profile_url: field("profileUrl"),
+        is_verified: account.take_field("isVerified", boolean),
     };
     let analyzed = account.take_value("lastAnalyzed", time);
     let mut stats = account.take_object("stats");
@@ -92,11 +88,11 @@ fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) 
     }
 }
 
-/// No account is without a name: a `null` there says nothing.
-fn identity(told: Field<String>) -> Field<String> {
-    match told {
+/// Treats `null` as absent: every account has a name.
+fn identity(field: Field<String>) -> Field<String> {
+    match field {
         Field::Null => Field::Nothing,
-        told => told,
+        field => field,
     }
 }
 
@@ -108,7 +104,7 @@ fn time(json: &str) -> Option<Time> {
     text(json)?.parse().ok()
 }
 
-/// A count is a whole number from 0 to 2^63 - 1, however it is written.
+/// Reads a count: a whole number from 0 to 2^63 - 1, in any notation.
 fn count(json: &str) -> Option<i64> {
     match number(json)? {
         Number::Whole(whole) if whole >= 0 => Some(whole),
@@ -133,7 +129,7 @@ fn rate(json: &str) -> Option<f64> {
 }
 
 fn number(json: &str) -> Option<Number> {
-    /// 2^63: the first whole number that an `i64` cannot hold, and exact as an `f64`.
+    /// 2^63, the first whole number beyond `i64`. It is exact as an `f64`.
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
     if !json.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return None;
@@ -184,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_answer_is_understood_to_the_letter() {
-        let (id, told) = decode(DOCUMENTED, Some(&asked())).expect("an answer");
+    fn every_field_of_the_documented_response_is_decoded() {
+        let (id, measurement) = decode(DOCUMENTED, Some(&asked())).expect("an answer");
         assert_eq!(id, asked());
         let text = |text: &str| Field::Value(text.to_owned());
         assert_eq!(
-            told,
+            measurement,
             Measurement {
                 followers: Some(1_520_000),
                 following: Some(252),
@@ -214,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_never_guessed_at() {
+    fn a_count_is_never_guessed() {
         for (json, followers, extra) in [
             ("12", Some(12), None),
             ("1520000.0", Some(1_520_000), None),
@@ -239,46 +235,46 @@ mod tests {
             ("true", None, Some("true")),
             ("{\"n\":1}", None, Some("{\"n\":1}")),
         ] {
-            let told = stats(&format!("\"followers\":{json}"));
-            assert_eq!(told.followers, followers, "{json}");
+            let decoded = stats(&format!("\"followers\":{json}"));
+            assert_eq!(decoded.followers, followers, "{json}");
             let kept = extra.map(|extra| format!("{{\"stats\":{{\"followers\":{extra}}}}}"));
-            assert_eq!(told.extra, kept, "{json}");
+            assert_eq!(decoded.extra, kept, "{json}");
         }
     }
 
     #[test]
-    fn a_field_told_twice_is_not_believed_and_both_are_kept() {
-        let told = stats(r#""followers":1,"followers":2,"likes":3"#);
-        assert_eq!((told.followers, told.likes), (None, Some(3)));
-        assert_eq!(told.extra.as_deref(), Some(r#"{"stats":{"followers":[1,2]}}"#));
+    fn a_field_that_occurs_twice_counts_as_absent_and_both_are_kept() {
+        let decoded = stats(r#""followers":1,"followers":2,"likes":3"#);
+        assert_eq!((decoded.followers, decoded.likes), (None, Some(3)));
+        assert_eq!(decoded.extra.as_deref(), Some(r#"{"stats":{"followers":[1,2]}}"#));
     }
 
     #[test]
-    fn every_other_field_is_kept_as_it_was_written() {
+    fn every_other_field_is_kept_verbatim() {
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
         let json = format!(
             r#"{{"success":true,"credits":1.50,"data":{{"account":{{"id":"clx123abc","topHashtags":["a","b"],
                "stats":{{"shares":18446744073709551616}},"lastAnalyzed":"yesterday","deep":{deep}}},"cost":2}}}}"#
         );
-        let (_, told) = decode(&json, Some(&asked())).expect("an answer");
+        let (_, decoded) = decode(&json, Some(&asked())).expect("an answer");
         let expected = format!(
             r#"{{"topHashtags":["a","b"],"lastAnalyzed":"yesterday","deep":{deep},"stats":{{"shares":18446744073709551616}},"_data":{{"cost":2}},"_answer":{{"credits":1.50}}}}"#
         );
-        assert_eq!(told.extra, Some(expected));
+        assert_eq!(decoded.extra, Some(expected));
     }
 
     #[test]
-    fn a_name_is_not_wiped_by_null_and_a_bio_is() {
+    fn null_clears_a_bio_but_not_a_name() {
         let json = r#"{"success":true,"data":{"account":{"id":"clx123abc","username":null,"bio":null,"isVerified":"yes"}}}"#;
-        let (_, told) = decode(json, Some(&asked())).expect("an answer");
-        assert_eq!(told.profile.username, Field::Nothing);
-        assert_eq!(told.profile.bio, Field::Null);
-        assert_eq!(told.profile.is_verified, Field::Nothing);
-        assert_eq!(told.extra.as_deref(), Some(r#"{"isVerified":"yes"}"#));
+        let (_, decoded) = decode(json, Some(&asked())).expect("an answer");
+        assert_eq!(decoded.profile.username, Field::Nothing);
+        assert_eq!(decoded.profile.bio, Field::Null);
+        assert_eq!(decoded.profile.is_verified, Field::Nothing);
+        assert_eq!(decoded.extra.as_deref(), Some(r#"{"isVerified":"yes"}"#));
     }
 
     #[test]
-    fn what_is_no_answer_for_the_account_is_refused() {
+    fn a_response_that_is_not_for_the_account_is_unusable() {
         for (json, why) in [
             ("", Unusable::NotJson),
             ("<html>", Unusable::NotJson),
@@ -304,25 +300,25 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_ours_takes_nothing_out_of_sight() {
+    fn a_field_named_like_one_of_ours_hides_nothing() {
         let json = r#"{"success":true,"cost":1,"data":{"account":{"id":"clx123abc","_answer":2,"stats":3}}}"#;
-        let (_, told) = decode(json, Some(&asked())).expect("an answer");
-        assert_eq!(told.extra.as_deref(), Some(r#"{"_answer":[2,{"cost":1}],"stats":3}"#));
+        let (_, decoded) = decode(json, Some(&asked())).expect("an answer");
+        assert_eq!(decoded.extra.as_deref(), Some(r#"{"_answer":[2,{"cost":1}],"stats":3}"#));
     }
 
     #[test]
-    fn half_a_surrogate_or_a_nul_costs_itself_alone() {
+    fn a_lone_surrogate_or_a_nul_costs_nothing_else() {
         let json = r#"{"data":{"account":{"id":"clx123abc","bio":"a\ud800b","username":"\u0000",
             "\udc00":"\ud83d\ude00\u0000"}}}"#;
-        let (_, told) = decode(json, Some(&asked())).expect("an answer");
-        assert_eq!(told.profile.bio, Field::Value("a\u{fffd}b".to_owned()));
-        assert_eq!(told.profile.username, Field::Value("\u{fffd}".to_owned()));
+        let (_, decoded) = decode(json, Some(&asked())).expect("an answer");
+        assert_eq!(decoded.profile.bio, Field::Value("a\u{fffd}b".to_owned()));
+        assert_eq!(decoded.profile.username, Field::Value("\u{fffd}".to_owned()));
         let extra = "{\"\u{fffd}\":\"\\ud83d\\ude00\\ufffd\"}";
-        assert_eq!(told.extra.as_deref(), Some(extra));
+        assert_eq!(decoded.extra.as_deref(), Some(extra));
     }
 
     #[test]
-    fn a_million_brackets_do_no_harm() {
+    fn a_million_brackets_are_harmless() {
         let json = "[".repeat(super::super::MAX_BODY);
         assert_eq!(decode(&json, Some(&asked())), Err(Unusable::NotJson));
         let json = format!(r#"{{"success":true,"data":{}"#, "{\"a\":".repeat(100_000));

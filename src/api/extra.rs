@@ -1,7 +1,7 @@
-//! What of an answer has no column of its own: kept as JSON, within a bound.
+//! Keeps the fields of a response that have no column, as JSON of bounded size.
 //!
-//! Whatever a vendor sends, SQLite's `json_extract` can read what is kept: no value in it is
-//! deeper than a parser goes, and no name stands in an object twice.
+//! SQLite's `json_extract` can read it whatever the vendor sends: no value is nested too deeply for
+//! a parser, and no name occurs twice in an object.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -9,18 +9,19 @@ use std::collections::{HashMap, HashSet};
 use crate::api::object::Object;
 use crate::measurement::Field;
 
-/// How much is kept of one answer, the profile's texts included, in bytes. A documented one has
-/// a few hundred; a vendor could fill the disk with the rest.
+/// How much of one response is kept, including the profile's texts, in bytes. A documented one has
+/// a few hundred; without a limit, a vendor could fill the disk.
 pub const MAX_KEPT: usize = 64 << 10;
 
-/// What the braces, the names of the parts and the count of what was dropped take of it.
+/// The part of it reserved for braces, the names of the parts, and the count of dropped fields.
 const FRAME: usize = 128;
 
-/// Deeper values are kept as text. SQLite goes down to 1000, other parsers to 128.
+/// Values nested more deeply are kept as a string. SQLite accepts a depth of 1000, other parsers
+/// 128.
 const MAX_DEPTH: usize = 100;
 
-/// What is left for texts and other fields. Each is kept if there is room for it when its
-/// turn comes, so that the last to come are the first to be dropped.
+/// The bytes left for texts and other fields. Each is kept if it fits when its turn comes, so that
+/// the last ones are the first to be dropped.
 pub(super) struct Allowance {
     left: usize,
     dropped: usize,
@@ -40,8 +41,8 @@ impl Allowance {
         left.is_some()
     }
 
-    /// A text of the profile, which takes its length twice: the profile's changes keep it once as
-    /// the new one, and once as the old. One without room is as if it had not been told.
+    /// Admits a text of the profile, or treats it as absent if it does not fit. It counts twice:
+    /// the profile's changes store it once as the new value and once as the old one.
     pub(super) fn text(&mut self, field: Field<String>) -> Field<String> {
         match field {
             Field::Value(text) if !self.admits(2 * text.len()) => Field::Nothing,
@@ -49,19 +50,19 @@ impl Allowance {
         }
     }
 
-    /// The members of `object` that there is room for.
+    /// Returns the members of `object` that fit.
     fn members<'a>(&mut self, object: &'a Object<'_>) -> Vec<Member<'a>> {
         let members = object.0.iter().map(|(name, value)| (name.as_str(), readable(value.get())));
-        // The quotes, the colon, the comma, and the brackets of one that is told again.
+        // 4: the colon, the comma, and the brackets for one that occurs again.
         members.filter(|(name, value)| self.admits(quoted(name).len() + value.len() + 4)).collect()
     }
 }
 
 type Member<'a> = (&'a str, Cow<'a, str>);
 
-/// What was not understood, in the answer's own shape: the account's members at the top, what
-/// stood beside the account under `_data` and `_answer`, and under `_dropped` how many fields had
-/// no room. `None` if that is nothing.
+/// Returns the remaining fields in the response's own shape: those of the account at the top, those
+/// beside it under `_data` and `_answer`, and the number of fields that did not fit under
+/// `_dropped`. `None` if there are none.
 pub(super) fn extra(parts: &[(&str, &Object<'_>)], mut allowance: Allowance) -> Option<String> {
     let mut all = Vec::new();
     for (name, part) in parts {
@@ -69,16 +70,16 @@ pub(super) fn extra(parts: &[(&str, &Object<'_>)], mut allowance: Allowance) -> 
         if name.is_empty() {
             all.extend(members);
         } else if !members.is_empty() {
-            all.push((*name, Cow::Owned(written(&members))));
+            all.push((*name, Cow::Owned(object(&members))));
         }
     }
     if allowance.dropped > 0 {
         all.push(("_dropped", Cow::Owned(allowance.dropped.to_string())));
     }
-    (!all.is_empty()).then(|| written(&all))
+    (!all.is_empty()).then(|| object(&all))
 }
 
-/// A value as it was written, or that as a text if it is too deep for others to read.
+/// Returns a value verbatim, or as a string if it is nested too deeply for a parser.
 fn readable(json: &str) -> Cow<'_, str> {
     match depth(json) > MAX_DEPTH {
         true => Cow::Owned(quoted(json)),
@@ -86,41 +87,41 @@ fn readable(json: &str) -> Cow<'_, str> {
     }
 }
 
-/// How many brackets are open at once in a JSON value.
+/// Returns the depth of nesting of a JSON value.
 fn depth(json: &str) -> usize {
     let (mut open, mut deepest) = (0_usize, 0);
-    let mut is_in_text = false;
+    let mut is_in_string = false;
     let mut bytes = json.bytes();
     while let Some(byte) = bytes.next() {
         match byte {
             b'\\' => {
                 bytes.next();
             }
-            b'"' => is_in_text = !is_in_text,
-            b'[' | b'{' if !is_in_text => {
+            b'"' => is_in_string = !is_in_string,
+            b'[' | b'{' if !is_in_string => {
                 open += 1;
                 deepest = deepest.max(open);
             }
-            b']' | b'}' if !is_in_text => open = open.saturating_sub(1),
+            b']' | b'}' if !is_in_string => open = open.saturating_sub(1),
             _ => {}
         }
     }
     deepest
 }
 
-/// Members as a JSON object. One told more than once becomes the array of what it was told as,
-/// since JSON's own functions would see only one of them. An answer may hold a hundred thousand.
-fn written(members: &[Member<'_>]) -> String {
+/// Returns members as a JSON object. The values of a name that occurs more than once become an
+/// array, since JSON functions would see only one of them. There may be a hundred thousand members.
+fn object(members: &[Member<'_>]) -> String {
     let mut known = HashSet::new();
-    let mut again: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut repeated: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, value) in members {
         if !known.insert(*name) {
-            again.entry(name).or_default().push(value);
+            repeated.entry(name).or_default().push(value);
         }
     }
     let mut json = String::from("{");
     for (name, value) in members {
-        // The first that has the name writes all of them.
+        // The first member of a name writes the values of all of them.
         if !known.remove(name) {
             continue;
         }
@@ -129,7 +130,7 @@ fn written(members: &[Member<'_>]) -> String {
         }
         json.push_str(&quoted(name));
         json.push(':');
-        match again.get(name) {
+        match repeated.get(name) {
             None => json.push_str(value),
             Some(others) => {
                 json.push('[');
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_kept_and_the_last_to_come_are_dropped_and_counted() {
+    fn fields_that_do_not_fit_are_dropped_and_counted() {
         let long = |length: usize| format!("\"{}\"", "x".repeat(length));
         let half = long(MAX_KEPT / 2 - 200);
         let json = format!(r#"{{"a":{half},"b":{half},"c":{},"d":{},"e":1}}"#, long(1000), long(9));
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_the_profile_has_its_room_before_other_fields() {
+    fn a_text_of_the_profile_counts_twice_and_before_other_fields() {
         let mut allowance = Allowance::new();
         let bio = Field::Value("x".repeat((MAX_KEPT - FRAME) / 2 - 4));
         assert_eq!(allowance.text(bio.clone()), bio);
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_too_deep_is_kept_as_a_text() {
+    fn a_value_nested_too_deeply_is_kept_as_a_string() {
         let nested = |depth| format!("{}\"]\"{}", "[".repeat(depth), "]".repeat(depth));
         for (depth, is_raw) in [(1, true), (MAX_DEPTH, true), (MAX_DEPTH + 1, false)] {
             let json = nested(depth);

@@ -1,9 +1,8 @@
-//! The vendor's API: asking, and understanding what comes back.
+//! The vendor's API: requests, and the classification of responses.
 //!
-//! [`Client`] is the only code that sends the key anywhere, to the configured host alone, and it
-//! makes a call for a committed [`crate::store::Claim`] and for nothing else. What comes back is
-//! an [`Answer`]; [`classify()`] is the one place that says what an answer means, and pure, so that
-//! the engine can be simulated from here upwards.
+//! Only [`Client`] sends the key, only to the configured host, and only in a call for a committed
+//! [`crate::store::Claim`]. The result of a call is an [`Answer`]. Only [`classify()`] interprets
+//! it; that is pure, so that the engine can be simulated without a network.
 
 mod answer;
 mod body;

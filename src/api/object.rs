@@ -1,4 +1,4 @@
-//! A JSON object taken apart without reading what is in it.
+//! A JSON object whose values are not parsed.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::measurement::Field;
 
-/// An object's members in their order, each value as it was written.
+/// The members of an object in order, each value verbatim.
 pub(super) struct Object<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
@@ -40,65 +40,65 @@ impl<'a> Object<'a> {
         serde_json::from_str(json).ok()
     }
 
-    /// The value of `name` as it was written; the first where there are several.
+    /// Returns the value of `name` verbatim; the first if there are several.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.get())
     }
 
-    /// Whether `name` is told to be exactly `json`, be it once or among others.
+    /// Returns whether a member `name` is exactly `json`, even if there are others of that name.
     pub(super) fn has(&self, name: &str, json: &str) -> bool {
         self.0.iter().any(|(key, value)| key == name && value.get() == json)
     }
 
-    /// Takes the value of `name` out if `read` understands it and it is told once; leaves it
-    /// otherwise.
+    /// Removes the value of `name` if it occurs once and `read` accepts it; leaves it otherwise.
     pub(super) fn take<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
-        let mut places = self.0.iter().enumerate().filter(|(_, (key, _))| key == name);
-        let (place, (_, value)) = places.next()?;
-        if places.next().is_some() {
+        let mut members = self.0.iter().enumerate().filter(|(_, (key, _))| key == name);
+        let (index, (_, value)) = members.next()?;
+        if members.next().is_some() {
             return None;
         }
         let value = read(value.get())?;
-        self.0.remove(place);
+        self.0.remove(index);
         Some(value)
     }
 
-    /// As [`Object::take`]; a `null` is taken out too, and told as such.
-    pub(super) fn take_told<T>(
+    /// Like [`Object::take`], but also removes a `null`, and returns it as such.
+    pub(super) fn take_field<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&'a str) -> Option<T>,
     ) -> Field<T> {
-        let told = self.take(name, |json| match json {
+        let field = self.take(name, |json| match json {
             "null" => Some(Field::Null),
             _ => read(json).map(Field::Value),
         });
-        told.unwrap_or_default()
+        field.unwrap_or_default()
     }
 
-    /// As [`Object::take`]; a `null` is no value, and taken out.
+    /// Like [`Object::take`], but also removes a `null`, and returns it as `None`.
     pub(super) fn take_value<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&'a str) -> Option<T>,
     ) -> Option<T> {
-        match self.take_told(name, read) {
+        match self.take_field(name, read) {
             Field::Value(value) => Some(value),
             Field::Null | Field::Nothing => None,
         }
     }
 
-    /// Takes the object `name` apart, and leaves it where it is none.
+    /// Removes the object `name`. Returns an empty one, and leaves the value, if it is not an
+    /// object.
     pub(super) fn take_object(&mut self, name: &str) -> Object<'a> {
         self.take(name, Object::parse).unwrap_or_else(Object::empty)
     }
 }
 
-/// A text; `None` for any other value.
+/// Reads a string; `None` for any other value.
 pub(super) fn text(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }

@@ -1,4 +1,4 @@
-//! What stands in an answer in place of the key and the proxy's password.
+//! Removes the key and the proxy's password from responses and errors.
 
 use std::iter;
 use std::sync::Arc;
@@ -8,19 +8,19 @@ use base64::prelude::BASE64_STANDARD;
 
 use crate::config::{ApiKey, Proxy};
 
-/// The shortest key that is looked for, in bytes.
+/// The shortest key that is redacted, in bytes.
 const SHORTEST: usize = 8;
 
-/// What stands there.
+/// The replacement for a secret.
 const REDACTED: &[u8] = b"[key]";
 
-/// How many bytes a byte of the key takes at most, as `\u00xx` or `&#xnn;`.
+/// The longest encoding of one byte of the key, in bytes: `\u00xx` or `&#xnn;`.
 const LONGEST_WRITTEN: usize = 6;
 
-/// How many backslashes may stand before one character: of JSON within four others.
+/// The most backslashes before one character: that of JSON nested in strings four levels deep.
 const MOST_ESCAPES: usize = 15;
 
-/// What nobody but the vendor and the proxy may see. Cheap to clone.
+/// The texts that only the vendor and the proxy may see. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Secrets(Arc<[Vec<u8>]>);
 
@@ -30,7 +30,7 @@ impl Secrets {
         secrets.insert(0, key.expose().as_bytes().to_vec());
         secrets.extend(in_hexadecimal(key.expose().as_bytes()));
         if let Some((user, password)) = proxy.and_then(credentials) {
-            // As the header says it, and by itself.
+            // As in the header, and by itself.
             let pair = [&user[..], b":", &password].concat();
             secrets.push(BASE64_STANDARD.encode(pair).into_bytes());
             secrets.push(password);
@@ -38,19 +38,20 @@ impl Secrets {
         Secrets(secrets.into())
     }
 
-    /// Takes every one of them out of `text`.
+    /// Replaces every secret in `text`.
     pub(super) fn redact(&self, text: Vec<u8>, extent: Extent) -> Vec<u8> {
         self.0.iter().fold(text, |text, secret| redact(text, secret, extent))
     }
 
-    /// How many bytes one of them takes at most, however it is written.
+    /// Returns the length of the longest secret in its longest encoding, in bytes.
     pub(super) fn longest(&self) -> usize {
         self.0.iter().map(Vec::len).max().unwrap_or(0) * LONGEST_WRITTEN
     }
 }
 
-/// What is the same wherever base64 begins before `secret`, as in a header with a name before it:
-/// the letters that the secret's bytes alone decide.
+/// Returns the base64 of `secret` for each of the three alignments it can have after other bytes,
+/// as in a header with a user name before it. Contains only the letters that depend on nothing
+/// else.
 fn in_base64(secret: &[u8]) -> Vec<Vec<u8>> {
     let encoded = |before: usize| {
         let text = BASE64_STANDARD.encode([&vec![0; before], secret].concat());
@@ -60,13 +61,13 @@ fn in_base64(secret: &[u8]) -> Vec<Vec<u8>> {
     (0..3).map(encoded).collect()
 }
 
-/// As a dump writes it, in small and in capital letters.
+/// Returns `secret` as a hex dump, in upper and in lower case.
 fn in_hexadecimal(secret: &[u8]) -> [Vec<u8>; 2] {
-    let small: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    [small.to_uppercase().into_bytes(), small.into_bytes()]
+    let lower: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    [lower.to_uppercase().into_bytes(), lower.into_bytes()]
 }
 
-/// User name and password of a proxy, as it is told them.
+/// Returns the user name and password of a proxy, decoded as they are sent.
 fn credentials(proxy: &Proxy) -> Option<(Vec<u8>, Vec<u8>)> {
     let password = proxy.expose().password()?;
     Some((percent_decoded(proxy.expose().username()), percent_decoded(password)))
@@ -86,21 +87,20 @@ fn percent_decoded(text: &str) -> Vec<u8> {
     decoded
 }
 
-/// Whether a text goes on beyond what there is of it.
+/// Whether a text is complete.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Extent {
-    /// It is all there.
     Whole,
-    /// It was cut: the beginning of a key at its end may be that of the key.
+    /// The text was cut, so that it may end with the beginning of a secret.
     Cut,
 }
 
-/// Takes `key` out of `text`: whatever is in an answer may be stored and shown, and a server
-/// that echoes the key must not get it there. It is found as it is, and as JSON (be it a text
-/// within a text), a URL or HTML may write it.
+/// Removes `key` from `text`. Any part of a response may be stored and shown, and a server that
+/// echoes the key must not get it there. Finds the key verbatim, and as JSON (even in nested
+/// strings), a URL or HTML may encode it.
 ///
-/// One pass: an answer of nothing but keys takes as long as any other. A key too short to be a
-/// secret stays: it would be found in any text, and what was paid for is kept as it came.
+/// Runs in one pass: a response full of keys takes as long as any other. A key too short to be a
+/// secret stays: it would occur in any text, and what was paid for is kept as received.
 fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
     if key.len() < SHORTEST {
         return text;
@@ -110,16 +110,16 @@ fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
         Written::Beginning if extent == Extent::Cut => Some(text.len() - at),
         Written::Beginning | Written::Other => None,
     };
-    // However it is written, it begins with one of these four; every answer is searched, and hardly
-    // any has one.
+    // Every encoding of the key begins with one of these four bytes. Every response is searched, so
+    // this is fast for the usual one, which does not contain the key.
     let mut escapes = memchr::memchr3_iter(key[0], b'\\', b'%', &text).peekable();
     let mut entities = memchr::memchr_iter(b'&', &text).peekable();
-    let mut places = iter::from_fn(|| match (escapes.peek(), entities.peek()) {
+    let mut candidates = iter::from_fn(|| match (escapes.peek(), entities.peek()) {
         (Some(escape), Some(entity)) if entity < escape => entities.next(),
         (None, _) => entities.next(),
         _ => escapes.next(),
     });
-    let Some(first) = places.find(|&at| length_at(at).is_some()) else {
+    let Some(first) = candidates.find(|&at| length_at(at).is_some()) else {
         return text;
     };
     let mut redacted = text[..first].to_vec();
@@ -139,21 +139,21 @@ fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
     redacted
 }
 
-/// What stands at the beginning of a text.
+/// What a text begins with.
 enum Written {
-    /// The key, in so many bytes.
+    /// The key, encoded in this many bytes.
     Key(usize),
-    /// As much of the key's beginning as there is of the text.
+    /// The beginning of the key, up to the end of the text.
     Beginning,
     Other,
 }
 
-/// Looks for `key`, which is not empty, at the beginning of `text`.
+/// Matches `key`, which is not empty, against the beginning of `text`.
 fn written(text: &[u8], key: &[u8]) -> Written {
     let mut at = 0;
     for &byte in key {
-        // JSON that is a text in other JSON has its backslashes doubled, each time. A backslash in
-        // a key has one before it, or none.
+        // Each level of JSON nested in a string doubles the backslashes. For a backslash in the key
+        // itself, only one before it counts as an escape.
         let rest = &text[at..];
         let escapes = rest.iter().take(MOST_ESCAPES);
         let slashes = escapes.take_while(|&&slash| slash == b'\\').count();
@@ -179,7 +179,7 @@ fn written(text: &[u8], key: &[u8]) -> Written {
     Written::Key(at)
 }
 
-/// Whether `rest` ends before it could say whether it is `byte`.
+/// Returns whether `rest` may be the beginning of an encoding of `byte`, cut off.
 fn is_beginning(rest: &[u8], byte: u8) -> bool {
     let is_high = |digit: u8| char::from(digit).to_digit(16) == Some(u32::from(byte >> 4));
     match rest {
@@ -191,7 +191,7 @@ fn is_beginning(rest: &[u8], byte: u8) -> bool {
     }
 }
 
-/// How long the HTML entity at the beginning of `text` is that stands for `byte`.
+/// Returns the length of the HTML entity for `byte` at the beginning of `text`.
 fn entity(text: &[u8], byte: u8) -> Option<usize> {
     let text = text.strip_prefix(b"&")?;
     let end = text.iter().take(LONGEST_WRITTEN).position(|&byte| byte == b';')?;
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_however_json_a_url_or_html_writes_it() {
+    fn a_key_is_found_in_the_encodings_of_json_urls_and_html() {
         let key = r#"hk/a"b\c%2"#;
         for text in [
             r#"hk/a"b\c%2"#,
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_of_it_is_found_in_either_case() {
+    fn a_hex_dump_is_found_in_either_case() {
         let secrets = Secrets(in_hexadecimal(b"hk_live_4242").into());
         for text in ["<686b5f6c6976655f34323432>", "<686B5F6C6976655F34323432>"] {
             assert_eq!(secrets.redact(text.into(), Extent::Whole), b"<[key]>");
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn base64_of_it_is_found_wherever_it_begins() {
+    fn base64_is_found_in_any_alignment() {
         let key = b"hk_live_42424242";
         let secrets = Secrets(in_base64(key).into());
         for before in ["", "u", "us", "user:", "user::"] {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_nothing_but_keys_takes_no_longer() {
+    fn a_response_full_of_keys_takes_no_longer() {
         let key = b"hk_live_42424242";
         let flood = key.repeat((1 << 20) / key.len());
         assert_eq!(redact(flood, key, Extent::Whole).len(), (1 << 20) / key.len() * REDACTED.len());

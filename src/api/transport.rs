@@ -1,4 +1,4 @@
-//! How requests reach the vendor: connections, TLS, the proxy. Knows no key.
+//! Connections to the vendor: TLS, the proxy, timeouts. Does not know the key.
 
 use std::error::Error;
 use std::time::Duration;
@@ -7,37 +7,31 @@ use reqwest::header::HeaderMap;
 
 use crate::config::Api;
 
-/// How long a connection may take to be made, name, proxy and TLS included.
+/// The timeout for making a connection, including name lookup, proxy and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept. Short: a server that closes one in the very moment it
-/// is used again leaves a paid call unknown.
+/// How long an idle connection is kept. This is short, since a server that closes a connection just
+/// when it is used again leaves a paid call unknown.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many header lines a response may have. hyper takes a hundred by default; all of them
-/// together are bounded by its buffer, 400 KB.
+/// The most header lines in a response. hyper's default is a hundred; its buffer of 400 KB bounds
+/// their total size.
 const MAX_HEADERS: usize = 2000;
 
-/// Why nothing can be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// TLS could not be set up.
     #[error(
         "cannot set up HTTPS: {0}; install the CA certificates (Debian: apt install \
          ca-certificates), or name a file of them in SSL_CERT_FILE"
     )]
     Tls(String),
-    /// The proxy is none.
     #[error("cannot use [api] proxy: {0}")]
     Proxy(String),
 }
 
-/// A client that sends `headers` with every request.
-///
-/// # Errors
-/// HTTPS that cannot be set up, where it is needed.
+/// Creates an HTTP client that sends `headers` with every request.
 pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client, TransportError> {
-    // Two stores in one process share the provider; that it is set already is no error.
+    // Another client in the process may have installed the provider already, which is not an error.
     rustls::crypto::ring::default_provider().install_default().ok();
     let builder = reqwest::Client::builder()
         .default_headers(headers)
@@ -47,13 +41,13 @@ pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client
         .connect_timeout(connect_timeout(api.timeout))
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(usize::try_from(api.max_in_flight).unwrap_or(usize::MAX))
-        // A paid answer is not thrown away for the form of a header that means nothing here.
+        // A malformed header that is not even used must not cost a paid response.
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_max_headers(MAX_HEADERS)
         .tcp_nodelay(true);
-    // The environment's proxies are nobody's business: one of them would see the calls.
+    // Proxies from the environment are never used: they would see the calls.
     let builder = match &api.proxy {
         None => builder.no_proxy(),
         Some(proxy) => {
@@ -63,41 +57,37 @@ pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client
     };
     let builder = match needs_tls(api) {
         true => builder,
-        // The machine's roots are not looked for: it may have none.
+        // The system's root certificates are not loaded: there may be none.
         false => builder.tls_certs_only([]),
     };
     builder.build().map_err(|error| TransportError::Tls(innermost(&error)))
 }
 
-/// Whether HTTPS could be set up on this machine, where it is needed.
-///
-/// # Errors
-/// What is missing, and what to install.
+/// Checks that HTTPS, if it is needed, and the proxy can be set up on this machine.
 pub fn check_tls(api: &Api) -> Result<(), TransportError> {
     transport(api, HeaderMap::new()).map(drop)
 }
 
-/// Whether anything is sent over TLS.
+/// Returns whether anything is sent over TLS.
 fn needs_tls(api: &Api) -> bool {
     let proxy = api.proxy.as_ref().map(|proxy| proxy.expose().scheme());
     api.base_url.scheme() == "https" || proxy == Some("https")
 }
 
-/// Shorter than the whole timeout, so that a host which cannot be reached within it is known to
-/// have been sent nothing.
+/// Returns a timeout shorter than that of the whole call, so that a host which cannot be reached in
+/// time is known to have been sent nothing.
 fn connect_timeout(timeout: Duration) -> Duration {
     CONNECT_TIMEOUT.min(timeout * 9 / 10)
 }
 
-/// The cause at the root of an error, in one line, without the URL, which every line would
-/// repeat.
+/// Returns the root cause of an error on one line, without the URL, which every line would repeat.
 pub(super) fn innermost(error: &reqwest::Error) -> String {
     let mut innermost: &dyn Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
     match innermost.downcast_ref() {
-        Some(rustls::Error::General(told)) => told.clone(),
+        Some(rustls::Error::General(message)) => message.clone(),
         _ => innermost.to_string(),
     }
 }

@@ -1,22 +1,22 @@
-//! Escapes in JSON that stand for what no text in a database can be.
+//! Replaces JSON escapes for characters that no text in a database can contain.
 
 use std::borrow::Cow;
 
 /// The length of `\uXXXX`.
 const ESCAPE: usize = 6;
 
-/// The same JSON with U+FFFD in place of each NUL and each half of a surrogate pair that stands
-/// alone. A text ends at a NUL for half of SQLite's functions, and half a pair is no Unicode; a
-/// parser that meets one in a name refuses all of the answer.
+/// Returns the JSON with each NUL and each lone surrogate replaced by U+FFFD. For half of SQLite's
+/// functions a text ends at a NUL, and a lone surrogate is not valid Unicode: a parser that finds
+/// one in a name rejects the replaced response.
 pub(super) fn replaced(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
-    let mut whole = String::new();
+    let mut replaced = String::new();
     let mut copied = 0;
     let mut at = 0;
     while let Some(next) = memchr::memchr(b'\\', &bytes[at..]) {
         at += next;
         let Some(unit) = escaped(bytes, at) else {
-            // The escaped character is passed too: it may be another backslash.
+            // Skips the escaped character too, which may be another backslash.
             at = (at + 2).min(bytes.len());
             continue;
         };
@@ -24,8 +24,8 @@ pub(super) fn replaced(json: &str) -> Cow<'_, str> {
         match (unit, low) {
             (0xd800..0xdc00, Some(_)) => at += 2 * ESCAPE,
             (0 | 0xd800..0xe000, _) => {
-                whole.push_str(&json[copied..at]);
-                whole.push_str("\\ufffd");
+                replaced.push_str(&json[copied..at]);
+                replaced.push_str("\\ufffd");
                 at += ESCAPE;
                 copied = at;
             }
@@ -35,11 +35,11 @@ pub(super) fn replaced(json: &str) -> Cow<'_, str> {
     if copied == 0 {
         return Cow::Borrowed(json);
     }
-    whole.push_str(&json[copied..]);
-    Cow::Owned(whole)
+    replaced.push_str(&json[copied..]);
+    Cow::Owned(replaced)
 }
 
-/// The UTF-16 unit that `\uXXXX` at `at` stands for.
+/// Returns the UTF-16 unit that a `\uXXXX` at `at` stands for.
 fn escaped(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + ESCAPE)?.strip_prefix(b"\\u")?;
     let is_hexadecimal = digits.iter().all(u8::is_ascii_hexdigit);
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_no_text_is_replaced() {
+    fn only_nul_and_lone_surrogates_are_replaced() {
         for (json, expected) in [
             ("", ""),
             (r#""\u0041\n\\""#, r#""\u0041\n\\""#),

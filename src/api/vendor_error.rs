@@ -1,11 +1,11 @@
-//! What an error response says of itself, in either of the documented shapes.
+//! The code and message of an error response, in either of the documented shapes.
 
 use crate::api::object::{Object, text};
 
-/// How much of what the vendor says is quoted in an error, in characters.
+/// How much of a vendor's text is quoted in an error, in characters.
 const QUOTED: usize = 300;
 
-/// The longest code that is taken for one, in bytes. Documented ones have under twenty.
+/// The longest text that counts as a code, in bytes. Documented codes have under twenty.
 const LONGEST_CODE: usize = 64;
 
 /// `{"error":{"code":…,"message":…}}` or `{"success":false,"message":…,"code":…}`.
@@ -16,8 +16,8 @@ pub(super) struct VendorError {
 }
 
 impl VendorError {
-    /// Only the few members that matter are read: a tree of a hostile answer would take a
-    /// hundred times its size.
+    /// Parses only the few members that matter: the tree of a hostile response would take a hundred
+    /// times its size.
     pub(super) fn parse(json: &str) -> VendorError {
         let Some(answer) = Object::parse(json) else {
             return VendorError::default();
@@ -34,8 +34,8 @@ impl VendorError {
         }
     }
 
-    /// Whether its code, and never its message, speaks of the key, the credits or the
-    /// subscription. What holds anything but words is no code: it may quote an account's name.
+    /// Returns whether the code is about the key, the credits or the subscription. The message does
+    /// not count, and neither does a code with anything but words: it may quote an account's name.
     pub(super) fn is_about_key_or_credits(&self) -> bool {
         let is_code = self.code.len() <= LONGEST_CODE
             && self.code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_- ".contains(&byte));
@@ -46,13 +46,13 @@ impl VendorError {
             })
     }
 
-    /// What there is of code and message.
+    /// Returns the code and the message, unless empty.
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
         [&self.code, &self.message].into_iter().map(String::as_str).filter(|text| !text.is_empty())
     }
 }
 
-/// The words of a code in lower case: `API_KEY`, `api-key` and `ApiKey` are two each.
+/// Returns the words of a code in lower case. `API_KEY`, `api-key` and `ApiKey` are two words each.
 fn words(code: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut was_lower = false;
@@ -69,7 +69,7 @@ fn words(code: &str) -> Vec<String> {
     words
 }
 
-/// A text short enough to be quoted.
+/// Shortens a text to be quoted.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_documented_shapes_are_read_and_a_bare_text() {
+    fn both_documented_shapes_and_a_bare_string_are_read() {
         for (json, parts) in [
             (r#"{"success":false,"message":"m","code":"C","details":{}}"#, vec!["C", "m"]),
             (r#"{"error":{"code":"C","message":"m"}}"#, vec!["C", "m"]),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_of_words_alone_speaks_of_the_key_or_the_credits() {
+    fn only_a_code_made_of_words_can_be_about_the_key_or_the_credits() {
         for (code, expected) in [
             ("MISSING_API_KEY", true),
             ("invalid-apikey", true),

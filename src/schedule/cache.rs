@@ -1,4 +1,4 @@
-//! The schedules in use, and where an account stands among its slots.
+//! A cache of the schedules in use and of their slots.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use super::pattern::Pattern;
 use super::zone::Zone;
 use super::{InvalidSchedule, Schedule};
 
-/// The slots around a moment: `slot ≤ moment < next`.
+/// The slots around a time: `slot ≤ time < next`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SlotWindow {
-    /// The latest slot that is not after the moment.
+    /// The latest slot that is not after the time.
     pub slot: Time,
-    /// The first slot after the moment.
+    /// The first slot after the time.
     pub next: Time,
     /// The slot after that.
     pub after: Time,
 }
 
 impl SlotWindow {
-    /// The slot's interval, in seconds: the distance to the one after it.
+    /// Returns the seconds from the slot to the next one.
     pub fn interval(&self) -> i64 {
         self.next.since(self.slot)
     }
 
-    /// From the next slot to the one after it, in seconds.
+    /// Returns the seconds from the next slot to the one after it.
     pub fn next_interval(&self) -> i64 {
         self.after.since(self.next)
     }
 
-    fn holds(&self, time: Time) -> bool {
+    fn contains(&self, time: Time) -> bool {
         self.slot <= time && time < self.next
     }
 
@@ -44,33 +44,33 @@ impl SlotWindow {
     }
 }
 
-/// The distinct schedules in use, each pattern parsed once, with the last two answers of each
-/// schedule kept: most accounts share one, and most questions fall around the same occurrence.
+/// The distinct schedules in use, with each pattern parsed once. Keeps the last two windows of each
+/// schedule, since most accounts share one and most lookups are around the same occurrence.
 ///
-/// A zone is looked up anew for each new answer, so that a daemon that runs for months follows
-/// the system's rules; one that cannot be read at that moment is as it was.
+/// A zone is reloaded for each new window, so that a daemon that runs for months follows the
+/// system's rules. If it cannot be read, the previous rules stay.
 #[derive(Default, Debug)]
 pub struct ScheduleCache {
     patterns: HashMap<Box<str>, Arc<Pattern>>,
-    /// By zone, then by pattern: two look-ups by reference, where a pair as the key would
-    /// allocate at every claim.
-    places: HashMap<Box<str>, HashMap<Box<str>, usize>>,
+    /// The index in `known`, by zone and then by pattern: two lookups by reference, whereas a pair
+    /// as the key would allocate at every claim.
+    indices: HashMap<Box<str>, HashMap<Box<str>, usize>>,
     known: Vec<Known>,
 }
 
 #[derive(Debug)]
 struct Known {
     schedule: Schedule,
-    /// The newest answer first.
+    /// The newest first.
     windows: [SlotWindow; 2],
 }
 
 impl ScheduleCache {
-    /// The slots around `at` of an account on `cron` in `zone`, `offset` seconds after each
+    /// Returns the slots around `at` of an account on `cron` in `zone`, `offset` seconds after each
     /// occurrence.
     ///
     /// # Errors
-    /// What [`Schedule::parse`] says: texts that came through the configuration do parse.
+    /// Returns an error if `cron` or `zone` is invalid, which one from the configuration is not.
     pub fn window(
         &mut self,
         cron: &str,
@@ -78,21 +78,21 @@ impl ScheduleCache {
         offset: i64,
         at: Time,
     ) -> Result<SlotWindow, InvalidSchedule> {
-        let asked = at.plus(-offset);
-        let place = self.place(cron, zone, asked)?;
-        let Known { schedule, windows } = &mut self.known[place];
-        if let Some(window) = windows.iter().find(|window| window.holds(asked)) {
+        let time = at.plus(-offset);
+        let index = self.index(cron, zone, time)?;
+        let Known { schedule, windows } = &mut self.known[index];
+        if let Some(window) = windows.iter().find(|window| window.contains(time)) {
             return Ok(window.plus(offset));
         }
-        schedule.follow(zone);
-        *windows = [schedule.window(asked)?, windows[0]];
+        schedule.reload_zone(zone);
+        *windows = [schedule.window(time)?, windows[0]];
         Ok(windows[0].plus(offset))
     }
 
-    /// The slots after `after` and not after `until`, oldest first: the newest `most` of them.
+    /// Returns the newest `most` slots after `after` and not after `until`, oldest first.
     ///
     /// # Errors
-    /// As [`ScheduleCache::window`].
+    /// See [`ScheduleCache::window`].
     pub fn slots_between(
         &mut self,
         cron: &str,
@@ -103,8 +103,8 @@ impl ScheduleCache {
         most: usize,
     ) -> Result<Vec<Time>, InvalidSchedule> {
         let (after, until) = (after.plus(-offset), until.plus(-offset));
-        let place = self.place(cron, zone, until)?;
-        let schedule = &self.known[place].schedule;
+        let index = self.index(cron, zone, until)?;
+        let schedule = &self.known[index].schedule;
         let back = |time: Time| schedule.latest(time.plus(-1));
         let newest_first = std::iter::successors(schedule.latest(until), |&slot| back(slot));
         let mut slots: Vec<Time> = newest_first
@@ -116,10 +116,10 @@ impl ScheduleCache {
         Ok(slots)
     }
 
-    /// Where the schedule is among the known ones. Only one that is new allocates its texts.
-    fn place(&mut self, cron: &str, zone: &str, time: Time) -> Result<usize, InvalidSchedule> {
-        if let Some(place) = self.places.get(zone).and_then(|patterns| patterns.get(cron)) {
-            return Ok(*place);
+    /// Returns the index of a schedule in `known`, and adds it if it is new. Only that allocates.
+    fn index(&mut self, cron: &str, zone: &str, time: Time) -> Result<usize, InvalidSchedule> {
+        if let Some(index) = self.indices.get(zone).and_then(|patterns| patterns.get(cron)) {
+            return Ok(*index);
         }
         let pattern = match self.patterns.get(cron) {
             Some(pattern) => pattern.clone(),
@@ -128,9 +128,9 @@ impl ScheduleCache {
         let schedule = Schedule::new(pattern.clone(), Zone::find(zone)?, time)?;
         let window = schedule.window(time)?;
         self.patterns.insert(cron.into(), pattern);
-        let place = self.known.len();
+        let index = self.known.len();
         self.known.push(Known { schedule, windows: [window; 2] });
-        self.places.entry(zone.into()).or_default().insert(cron.into(), place);
-        Ok(place)
+        self.indices.entry(zone.into()).or_default().insert(cron.into(), index);
+        Ok(index)
     }
 }

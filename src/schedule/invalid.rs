@@ -1,23 +1,20 @@
-//! What is wrong with a schedule.
+//! Errors of parsing a schedule.
 
-/// How much is shown of a text that is no zone's name.
+/// How many characters of an unknown zone's name are shown.
 const SHOWN: usize = 40;
 
-/// Why a text is not a schedule. The messages are for the person who wrote the text.
+/// A text is not a schedule. The messages address the person who wrote it.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum InvalidSchedule {
-    /// Not a cron pattern.
     #[error("{0}")]
     Cron(String),
-    /// A pattern that names only days that do not exist.
     #[error("the cron pattern {0:?} never fires: no such day exists")]
     NeverFires(String),
-    /// Not an IANA zone.
     #[error("there is no time zone {name:?}; expected an IANA name such as \"Europe/London\" or \"UTC\"{}", nearest.as_ref().map(|n| format!(" (nearest: {n:?})")).unwrap_or_default())]
     Zone {
-        /// The name given, or its beginning.
+        /// The unknown name, or its beginning.
         name: String,
-        /// The known name that is written most alike, if one is near.
+        /// The most similar known name, if one is similar enough.
         nearest: Option<String>,
     },
 }

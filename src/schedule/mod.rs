@@ -1,11 +1,11 @@
-//! When an account is due: a cron pattern in a time zone, and an account's place in its spread.
+//! When an account is due: a cron pattern in a time zone, and the account's offset in its spread.
 //!
-//! A pattern names local times, and each comes once. It is evaluated on the calendar alone, and
-//! each local time is then put into the zone: one that a change of the clocks skips is the end of
-//! the gap, one that comes twice is the first, two that fall together are one. So no cron
-//! library's own reading of daylight saving time matters.
+//! A pattern names local times, and each occurs once. It is evaluated on the calendar alone, and
+//! each local time is then converted to an instant in the zone: a local time that a clock change
+//! skips becomes the end of the gap, of one that occurs twice the first is taken, and two that
+//! become the same instant are one. So no cron library's handling of daylight saving time matters.
 //!
-//! Everything here is pure, but for the zones' rules, which are the system's.
+//! Everything here is pure, except for reading the system's time zone rules.
 
 mod cache;
 mod invalid;
@@ -26,13 +26,13 @@ pub use spread::{spread_offset, stable_hash};
 use pattern::Pattern;
 use zone::Zone;
 
-/// Up to how many seconds after its slot a call is on time: the larger of an hour and 2 % of the
-/// interval. After that it is overdue; the views' tolerance!() says the same.
+/// Returns up to how many seconds after its slot a call is on time: the larger of an hour and 2 %
+/// of the interval. After that it is overdue. Must agree with the views' tolerance!().
 pub(crate) fn on_time(interval: i64) -> i64 {
     (interval / 50).max(3600)
 }
 
-/// A cron pattern in a time zone, proven to fire again.
+/// A cron pattern in a time zone. It is checked to fire again.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pattern: Arc<Pattern>,
@@ -40,42 +40,42 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Parses a pattern of five fields, of six with seconds in front, or a nickname such as
-    /// `@weekly`; and checks that it fires after `now`.
+    /// Parses a pattern of five fields, of six with seconds first, or a nickname such as `@weekly`,
+    /// and checks that it fires after `now`.
     pub fn parse(cron: &str, zone: &str, now: Time) -> Result<Schedule, InvalidSchedule> {
         let zone = Zone::find(zone)?;
         Schedule::new(Arc::new(Pattern::parse(cron)?), zone, now)
     }
 
     fn new(pattern: Arc<Pattern>, zone: Zone, now: Time) -> Result<Schedule, InvalidSchedule> {
-        // Asked of the days first: the search for an occurrence that never comes is a long one.
+        // The days are checked first: searching for an occurrence that never comes takes long.
         if !pattern.fires(now.utc().date()) {
             return Err(InvalidSchedule::NeverFires(pattern.as_str().to_owned()));
         }
         Ok(Schedule { pattern, zone })
     }
 
-    /// Whether the pattern gives a day of month and a day of week, and so fires on the days that
-    /// match either: not what most people mean.
+    /// Returns whether the pattern restricts both day of month and day of week, and so fires on
+    /// days that match either: not what most people mean.
     pub fn gives_both_days(&self) -> bool {
         self.pattern.gives_both_days()
     }
 
-    /// The least distance between neighbouring occurrences, in seconds, as the calendar has it
-    /// from `now` on: a change of the clocks makes no schedule frequent.
+    /// Returns the least distance between two consecutive occurrences from `now` on, in seconds of
+    /// local time: a clock change does not make a schedule more frequent.
     pub fn shortest_interval(&self, now: Time) -> i64 {
         self.pattern.shortest_interval(now.utc().date())
     }
 
-    /// How many occurrences fall into the `seconds` after `now`, counted up to `most`.
+    /// Counts the occurrences in the `seconds` after `now`, up to `most`.
     pub fn occurrences_within(&self, now: Time, seconds: i64, most: usize) -> usize {
         let end = now.plus(seconds);
         let occurrences = std::iter::successors(self.after(now), |&time| self.after(time));
         occurrences.take_while(|&time| time <= end).take(most).count()
     }
 
-    /// Takes over what has become of the zone's rules, if they can be read.
-    fn follow(&mut self, zone: &str) {
+    /// Reloads the rules of the zone, if they can be read.
+    fn reload_zone(&mut self, zone: &str) {
         if let Ok(zone) = Zone::find(zone) {
             self.zone = zone;
         }
@@ -91,13 +91,13 @@ impl Schedule {
         })
     }
 
-    /// The latest occurrence that is not after `time`.
+    /// Returns the latest occurrence that is not after `time`.
     fn latest(&self, time: Time) -> Option<Time> {
         let local = self.pattern.at_or_before(self.zone.latest_shown(time)?)?;
         self.zone.instant(local)
     }
 
-    /// The first occurrence after `time`.
+    /// Returns the first occurrence after `time`.
     fn after(&self, time: Time) -> Option<Time> {
         let local = self.pattern.after(self.zone.latest_shown(time)?)?;
         self.zone.instant(local)

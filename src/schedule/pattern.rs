@@ -1,4 +1,4 @@
-//! A cron pattern on the calendar alone: which local times it names, whatever clocks show them.
+//! Cron patterns on the calendar alone: the local times that a pattern names, in no time zone.
 
 use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, Weekday};
@@ -8,19 +8,19 @@ use super::invalid::InvalidSchedule;
 
 const DAY: i64 = 24 * 3600;
 
-/// A pattern of every minute and every second, written out, has under 400 characters.
+/// Longest pattern accepted, in characters. One that lists every minute and second has under 400.
 const LONGEST: usize = 1024;
 
-/// Within so many days every day comes that ever comes: the rarest, a 29th of February on a given
-/// day of the week, is up to forty years away where a century has no leap day.
+/// Any day that ever comes does so within this many days. The rarest is a 29th of February on a
+/// given day of the week: up to forty years away across a century year without a leap day.
 const EVERY_DAY_COMES: usize = 41 * 366;
 
-/// So many named days show every distance that there is between two of them, if they are not so
-/// rare that [`EVERY_DAY_COMES`] ends before: where a day of month is named beside one of the
-/// week, they meet in one month of three or four.
+/// This many matching days show every distance between two of them, unless they are so rare that
+/// [`EVERY_DAY_COMES`] ends the search first: a day of month and a day of week that are both given
+/// meet in one of three or four months.
 const EVERY_DISTANCE_COMES: usize = 200;
 
-/// The fields as people know them, with what may stand in each.
+/// The names of the fields in messages, with the values allowed in each.
 const FIELDS: [(&str, &str); 6] = [
     ("second", "0-59"),
     ("minute", "0-59"),
@@ -45,8 +45,7 @@ const EXAMPLE: &str = "for example \"0 6 * * MON\" (Mondays at 06:00)";
 pub(super) struct Pattern(Cron);
 
 impl Pattern {
-    /// Parses a pattern of five fields, of six with seconds in front, or a nickname such as
-    /// `@weekly`.
+    /// Parses a pattern of five fields, of six with seconds first, or a nickname such as `@weekly`.
     pub fn parse(text: &str) -> Result<Pattern, InvalidSchedule> {
         if text.len() > LONGEST {
             let message = format!("a cron pattern has at most {LONGEST} characters; {EXAMPLE}");
@@ -64,45 +63,44 @@ impl Pattern {
         // The parser does not know this one.
         let known = if pattern.eq_ignore_ascii_case("@midnight") { "@daily" } else { pattern };
         match parser().parse(known) {
-            Ok(cron) if is_nickname || first_lenient(&fields).is_none() => Ok(Pattern(cron)),
+            Ok(cron) if is_nickname || first_malformed(&fields).is_none() => Ok(Pattern(cron)),
             Ok(_) => Err(InvalidSchedule::Cron(explain(text, &fields, ""))),
             Err(error) => Err(InvalidSchedule::Cron(explain(text, &fields, &error.to_string()))),
         }
     }
 
-    /// As it was parsed.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The latest local time it names that is not after `local`.
+    /// Returns the latest matching local time that is not after `local`.
     pub fn at_or_before(&self, local: DateTime) -> Option<DateTime> {
         self.0.find_previous_occurrence(&local, true).ok()
     }
 
-    /// The first local time it names that is after `local`.
+    /// Returns the first matching local time after `local`.
     pub fn after(&self, local: DateTime) -> Option<DateTime> {
         self.0.find_next_occurrence(&local, false).ok()
     }
 
-    /// Whether it gives a day of month and a day of week, and means the days that match either.
+    /// Returns whether it restricts both day of month and day of week, and matches days of either.
     pub fn gives_both_days(&self) -> bool {
         let pattern = &self.0.pattern;
         !pattern.is_dom_wildcard() && !pattern.is_dow_wildcard() && !pattern.matches_dom_and_dow()
     }
 
-    /// Whether there is any day that it names: 30 February never comes.
+    /// Returns whether it matches any day; 30 February never comes.
     pub fn fires(&self, from: Date) -> bool {
         self.days(from).next().is_some()
     }
 
-    /// The least distance between two neighbouring local times that it names, in seconds.
+    /// Returns the least distance between two consecutive matching local times, in seconds.
     pub fn shortest_interval(&self, from: Date) -> i64 {
         let pattern = &self.0.pattern;
         let seconds = Values::of(60, |value| pattern.second_match(value).unwrap_or(false));
         let minutes = Values::of(60, |value| pattern.minute_match(value).unwrap_or(false));
         let hours = Values::of(24, |value| pattern.hour_match(value).unwrap_or(false));
-        // From the first time named to the last.
+        // From the first matching time to the last.
         let in_a_minute = seconds.span;
         let in_an_hour = minutes.span * 60 + in_a_minute;
         let in_a_day = hours.span * 3600 + in_an_hour;
@@ -119,14 +117,14 @@ impl Pattern {
         .unwrap_or(i64::MAX)
     }
 
-    /// The days it names, as their distances from `from`, as far as there is anything new.
+    /// Returns the matching days, in days after `from`, up to [`EVERY_DAY_COMES`].
     fn days(&self, from: Date) -> impl Iterator<Item = i64> + '_ {
         let dates = std::iter::successors(Some(from), |date| date.tomorrow().ok());
-        let is_named = |date: &Date| self.names(*date).unwrap_or(false);
-        (0..).zip(dates.take(EVERY_DAY_COMES)).filter(move |(_, d)| is_named(d)).map(|(n, _)| n)
+        let matches = |date: &Date| self.matches(*date).unwrap_or(false);
+        (0..).zip(dates.take(EVERY_DAY_COMES)).filter(move |(_, d)| matches(d)).map(|(n, _)| n)
     }
 
-    fn names(&self, date: Date) -> Option<bool> {
+    fn matches(&self, date: Date) -> Option<bool> {
         let pattern = &self.0.pattern;
         let month = u32::try_from(date.month()).ok()?;
         let day = u32::try_from(date.day()).ok()?;
@@ -137,17 +135,17 @@ impl Pattern {
     }
 }
 
-/// What ascending values are apart.
+/// The distances between ascending values.
 struct Values {
     /// From the first to the last.
     span: i64,
-    /// The least distance of neighbours, if there are two.
+    /// The least distance of two consecutive values; `None` if there is at most one.
     least_step: Option<i64>,
 }
 
 impl Values {
-    fn of(end: u32, is_named: impl Fn(u32) -> bool) -> Values {
-        Values::from_ascending((0..end).filter(|value| is_named(*value)).map(i64::from))
+    fn of(end: u32, matches: impl Fn(u32) -> bool) -> Values {
+        Values::from_ascending((0..end).filter(|value| matches(*value)).map(i64::from))
     }
 
     fn from_ascending(mut values: impl Iterator<Item = i64>) -> Values {
@@ -166,23 +164,23 @@ fn parser() -> CronParser {
     CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build()
 }
 
-/// Says which field of a refused pattern is at fault by trying each one alone.
+/// Explains which field makes a pattern invalid, by trying each field alone.
 fn explain(text: &str, fields: &[&str], error: &str) -> String {
     if !text.trim().starts_with('@') && !(5..=6).contains(&fields.len()) {
         return format!(
             "a cron pattern has five fields (minute, hour, day of month, month, day of week), \
-             or six with seconds in front; this one has {}; {EXAMPLE}",
+             or six with seconds first; this one has {}; {EXAMPLE}",
             fields.len()
         );
     }
-    let is_refused = |place: &usize| {
+    let is_invalid = |index: &usize| {
         let mut alone = vec!["*"; fields.len()];
-        alone[*place] = fields[*place];
+        alone[*index] = fields[*index];
         parser().parse(&alone.join(" ")).is_err()
     };
-    let refused = (0..fields.len()).find(is_refused).or_else(|| first_lenient(fields));
+    let invalid = (0..fields.len()).find(is_invalid).or_else(|| first_malformed(fields));
     let names = &FIELDS[FIELDS.len() - fields.len().min(FIELDS.len())..];
-    match refused.map(|place| (fields[place], names[place])) {
+    match invalid.map(|index| (fields[index], names[index])) {
         Some((field, (name, range))) => format!(
             "{field:?} cannot be the {name} of a cron pattern; expected {range}, `*`, a list, \
              a range or a step; {EXAMPLE}"
@@ -191,19 +189,19 @@ fn explain(text: &str, fields: &[&str], error: &str) -> String {
     }
 }
 
-/// The first of the fields that only the parser takes: one with a name that does not belong there,
-/// or with nothing between two commas. The parser replaces names wherever they stand: to it
-/// `SUN 6 * * *` is minute 0, and `1MON` an 11.
-fn first_lenient(fields: &[&str]) -> Option<usize> {
+/// Returns the index of the first field that only the parser accepts: one that contains a name which
+/// does not belong there, or nothing between two commas. The parser replaces names in any field: it
+/// reads `SUN 6 * * *` as minute 0, and `1MON` as 11.
+fn first_malformed(fields: &[&str]) -> Option<usize> {
     let names = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
     fields.iter().zip(names).position(|(field, (name, _))| {
         let mut parts = field.split([',', '-', '/', '#', '+']);
         field.split(',').any(str::is_empty)
-            || !parts.all(|part| !part.contains(char::is_alphabetic) || may_stand(part, name))
+            || !parts.all(|part| !part.contains(char::is_alphabetic) || is_allowed(part, name))
     })
 }
 
-fn may_stand(part: &str, field: &str) -> bool {
+fn is_allowed(part: &str, field: &str) -> bool {
     let part = part.to_ascii_uppercase();
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     match field {

@@ -1,9 +1,9 @@
-//! An account's own place in the window after each occurrence.
+//! An account's fixed offset in the window after each occurrence.
 
 use crate::account::AccountId;
 
-/// An account's own place in a spread of `spread` seconds: the same on every machine and in
-/// every version, so that it never moves a slot.
+/// Returns an account's offset in a spread, both in seconds. It is the same on every machine and in
+/// every version, so that no update moves a slot.
 pub fn spread_offset(id: &AccountId, spread: i64) -> i64 {
     match u64::try_from(spread) {
         Ok(spread @ 1..) => {
@@ -13,7 +13,8 @@ pub fn spread_offset(id: &AccountId, spread: i64) -> i64 {
     }
 }
 
-/// FNV-1a with a final mix, since ids that differ in their last letter differ in few low bits.
+/// Hashes by FNV-1a with a final mix, since the hashes of ids that differ only in their last letter
+/// would otherwise differ in few low bits.
 pub fn stable_hash(bytes: &[u8]) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in bytes {
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_keeps_every_account_its_own_place() {
+    fn an_accounts_offset_never_changes() {
         let id: AccountId = "clx123abc".parse().expect("an id");
         // Stable across versions: a changed hash would move every slot of every user.
         assert_eq!(spread_offset(&id, 3600), 2166);

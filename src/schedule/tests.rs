@@ -1,4 +1,4 @@
-//! Schedules at their edges.
+//! Tests of schedules, mostly of their edge cases.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn at(text: &str) -> Time {
     text.parse().expect("a time")
 }
 
-/// The occurrences from `from` on and before `to`, each also found from behind.
+/// Returns the occurrences in `from..to`, and checks that searching backwards finds the same.
 fn runs(cron: &str, zone: &str, from: &str, to: &str) -> Vec<String> {
     let (from, to) = (at(from), at(to));
     let schedule = parse(cron, zone);
@@ -49,7 +49,7 @@ fn a_pattern_has_five_fields_or_six_or_a_nickname() {
 }
 
 #[test]
-fn what_is_wrong_with_a_schedule_is_said_to_a_person() {
+fn an_invalid_schedule_is_explained() {
     let endless = "0,".repeat(10_000_000);
     for (cron, zone, words) in [
         ("0 6 * *", "UTC", "this one has 4"),
@@ -83,7 +83,7 @@ fn what_is_wrong_with_a_schedule_is_said_to_a_person() {
 }
 
 #[test]
-fn a_zone_is_a_name_in_the_zoneinfo_folder_and_no_path() {
+fn a_zone_is_an_iana_name_and_not_a_path() {
     let endless = "Europe/London".repeat(2_000_000);
     for name in [
         "../../etc/passwd",
@@ -114,7 +114,7 @@ fn a_zone_is_a_name_in_the_zoneinfo_folder_and_no_path() {
 }
 
 #[test]
-fn the_shortest_interval_is_the_calendars() {
+fn the_shortest_interval_is_that_of_the_calendar() {
     for (cron, shortest) in [
         ("0 6 * * MON", 7 * DAY),
         ("0 6 * * MON,TUE", DAY),
@@ -133,14 +133,14 @@ fn the_shortest_interval_is_the_calendars() {
         ("*/2 * * * * *", 2),
         ("0,59 0 0 * * *", 59),
     ] {
-        // In a zone: a change of the clocks does not count.
+        // In a zone whose clocks change, which must not count.
         let schedule = parse(cron, "America/New_York");
         assert_eq!(schedule.shortest_interval(NEW_YEAR_2026), shortest, "{cron}");
     }
 }
 
 #[test]
-fn who_gives_both_days_is_told() {
+fn a_pattern_that_gives_both_days_is_recognized() {
     for (cron, both) in [
         ("0 6 1 * MON", true),
         ("0 6 */2 * MON", true),
@@ -153,23 +153,23 @@ fn who_gives_both_days_is_told() {
     ] {
         assert_eq!(parse(cron, "UTC").gives_both_days(), both, "{cron}");
     }
-    // Either, then.
+    // Such a pattern fires on days that match either.
     let week = runs("0 6 1 * MON", "UTC", "2026-09-29T00:00:00Z", "2026-10-06T00:00:00Z");
     assert_eq!(week, ["2026-10-01T06:00:00Z", "2026-10-05T06:00:00Z"]);
 }
 
-/// A pattern, a zone, from when to when, and the runs between: their days and times in UTC.
+/// A pattern, a zone, a start, an end, and the days and times in UTC of the runs between them.
 type Change = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
 
-/// Zones whose rules for these dates are history, or have stood for decades: the others are as
-/// the system has them.
+/// Only clock changes that are in the past, or in zones whose rules have been the same for decades:
+/// other rules depend on the system's version of them.
 const CHANGES: &[Change] = &[
-    // A fixed time in a gap is its end, one in an overlap the first.
+    // A time in a gap becomes the end of the gap; of a time in an overlap, the first is taken.
     ("30 1 * * *", "Europe/London", "2026-03-28T12", "2026-03-30T12", &["29T01:00", "30T00:30"]),
     ("30 1 * * *", "Europe/London", "2026-10-24T12", "2026-10-26T12", &["25T00:30", "26T01:30"]),
     ("30 2 * * *", "America/New_York", "2026-03-07T12", "2026-03-09T12", &["08T07:00", "09T06:30"]),
     ("30 1 * * *", "America/New_York", "2026-10-31T12", "2026-11-02T12", &["01T05:30", "02T06:30"]),
-    // So are lists and steps.
+    // The same with lists and steps.
     ("0 1,13 * * *", "Europe/London", "2026-10-25T00", "2026-10-26T00", &["25T00:00", "25T13:00"]),
     ("0,30 1 * * SUN", "Europe/London", "2026-03-23T00", "2026-03-30T00", &["29T01:00"]),
     (
@@ -215,7 +215,7 @@ const CHANGES: &[Change] = &[
         "2026-04-06T10",
         &["04T14:45", "05T15:15"],
     ),
-    // At midnight: the day begins at one.
+    // A change at midnight: the day begins at one.
     ("0 0 * * *", "America/Sao_Paulo", "2018-11-03T12", "2018-11-05T12", &["04T03:00", "05T02:00"]),
     (
         "30 23 * * *",
@@ -225,7 +225,7 @@ const CHANGES: &[Change] = &[
         &["18T01:30", "19T02:30"],
     ),
     ("30 0 * * *", "Africa/Cairo", "2014-05-15T12", "2014-05-17T12", &["15T22:00", "16T21:30"]),
-    // A day that was not: its slots are the next midnight, all of them one.
+    // A day that was skipped: all of its slots become the next midnight.
     (
         "0 6,18 * * *",
         "Pacific/Apia",
@@ -242,7 +242,7 @@ const CHANGES: &[Change] = &[
         "2011-12-30T10:00:20",
         &["30T09:59:40", "30T09:59:50", "30T10:00", "30T10:00:10"],
     ),
-    // A day that came twice, but for an hour, has its slots once.
+    // A day that came twice, less an hour, has its slots once.
     (
         "0 */6 * * *",
         "Pacific/Kwajalein",
@@ -253,7 +253,7 @@ const CHANGES: &[Change] = &[
 ];
 
 #[test]
-fn each_local_time_comes_once_when_clocks_change() {
+fn each_local_time_occurs_once_when_clocks_change() {
     for (cron, zone, from, to, expected) in CHANGES {
         let year = |text: &str| format!("{text}{}Z", &":00:00"[(text.len() - 13).min(6)..]);
         let found = runs(cron, zone, &year(from), &year(to));
@@ -265,7 +265,7 @@ fn each_local_time_comes_once_when_clocks_change() {
 }
 
 #[test]
-fn an_occurrence_is_inclusive_and_an_offset_moves_it() {
+fn a_window_includes_its_slot_and_an_offset_moves_both() {
     let mut schedules = ScheduleCache::default();
     let monday = at("2026-01-05T06:00:00Z");
     let mut window = |time: Time| schedules.window("0 6 * * MON", "UTC", 600, time).expect("slots");
@@ -281,7 +281,7 @@ fn an_occurrence_is_inclusive_and_an_offset_moves_it() {
 }
 
 #[test]
-fn slots_between_are_the_newest_oldest_first() {
+fn slots_between_returns_the_newest_ones_oldest_first() {
     let mut schedules = ScheduleCache::default();
     let mut between = |after: &str, until: &str, most| {
         let slots = schedules.slots_between("0 6 * * *", "UTC", 60, at(after), at(until), most);
@@ -309,7 +309,7 @@ fn beyond_the_calendar_there_is_no_slot() {
 }
 
 #[test]
-fn a_machine_without_zones_has_those_compiled_in() {
+fn zones_are_compiled_in_for_machines_without_any() {
     for name in ["Europe/London", "Pacific/Apia"] {
         let zone = jiff::tz::TimeZoneDatabase::bundled().get(name).expect("a zone");
         assert_eq!(zone.iana_name(), Some(name));

@@ -1,8 +1,8 @@
-//! Local times and instants, by the rules of a time zone.
+//! Conversion between local times and instants, by the rules of a time zone.
 //!
-//! The rules are the operating system's (`TZDIR`, or else its zoneinfo folder), since they
-//! change several times a year and a compiled-in copy is soon wrong; the copy in this binary is
-//! for machines that have none.
+//! The rules are the operating system's (`TZDIR`, or else its zoneinfo folder), since they change
+//! several times a year and a compiled-in copy is soon outdated. The copy in this binary is for
+//! machines without any.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -12,25 +12,23 @@ use crate::clock::Time;
 
 use super::invalid::InvalidSchedule;
 
-/// No IANA name is half as long. Longer texts are not compared with anything.
+/// Longest name accepted, in bytes; no IANA name is half as long. A longer one is not compared.
 const LONGEST_NAME: usize = 64;
 
-/// How like a known name a text must be to be taken for a slip of the pen.
-const LIKE: f64 = 0.85;
+/// The least similarity, of 1, at which a name may be a typo for another.
+const SIMILAR: f64 = 0.85;
 
-/// Files in a zoneinfo folder that are no place's time, but this machine's or nobody's.
+/// Files in a zoneinfo folder that are not an IANA zone: the machine's own zone, or placeholders.
 const NOT_ZONES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
 
-/// A time zone, with a monotonic reading of its clocks: a change of them skips local times or
-/// shows some twice, but time never goes back.
+/// A time zone whose local times never go back: a clock change skips some, or repeats some.
 #[derive(Clone, Debug)]
 pub(super) struct Zone(TimeZone);
 
 impl Zone {
-    /// The zone of this IANA name, written as IANA writes it.
+    /// Finds the zone of this IANA name, which must be in IANA's spelling.
     ///
-    /// Looked up anew each time it is asked for, it follows an update of the system's rules
-    /// within minutes.
+    /// Each call looks it up again, and so follows an update of the system's rules within minutes.
     pub fn find(name: &str) -> Result<Zone, InvalidSchedule> {
         let is_name = name.len() <= LONGEST_NAME && !NOT_ZONES.contains(&name);
         let found = if is_name { tz::db().get(name).ok() } else { None };
@@ -40,8 +38,8 @@ impl Zone {
             .ok_or_else(|| InvalidSchedule::no_zone(name, nearest(name)))
     }
 
-    /// The latest local time that the clocks have shown up to `time`: what they show then, or,
-    /// while they show an hour for the second time, the end of that hour.
+    /// Returns the latest local time that clocks have shown up to `time`: the one at `time`, or,
+    /// while an hour is repeated, the end of that hour.
     pub fn latest_shown(&self, time: Time) -> Option<DateTime> {
         let time = Timestamp::from_second(time.0).ok()?;
         let shown = self.0.to_datetime(time);
@@ -54,8 +52,8 @@ impl Zone {
         }
     }
 
-    /// The instant of a local time. One that a change of the clocks skips is the end of the gap,
-    /// one that comes twice is the first.
+    /// Returns the instant of a local time: the end of the gap for one that a clock change skips,
+    /// and the first of two for one that occurs twice.
     pub fn instant(&self, local: DateTime) -> Option<Time> {
         let ambiguous = self.0.to_ambiguous_timestamp(local);
         let instant = match ambiguous.offset() {
@@ -69,7 +67,7 @@ impl Zone {
         Some(Time(instant.as_second()))
     }
 
-    /// The change of the clocks that is after `early` and not after `late`.
+    /// Returns the clock change that is after `early` and not after `late`.
     fn change_between(&self, early: Timestamp, late: Timestamp) -> Option<Timestamp> {
         let beyond = late.checked_add(jiff::Span::new().seconds(1)).ok()?;
         let changes = self.0.preceding(beyond).map(|change| change.timestamp());
@@ -77,7 +75,7 @@ impl Zone {
     }
 }
 
-/// The known name that is written most alike, if one is near.
+/// Returns the most similar known name, if one is similar enough.
 fn nearest(name: &str) -> Option<String> {
     if name.len() > LONGEST_NAME {
         return None;
@@ -88,8 +86,8 @@ fn nearest(name: &str) -> Option<String> {
         .map(|known| known.to_string())
         .filter(|known| !NOT_ZONES.contains(&known.as_str()))
         .map(|known| (strsim::jaro_winkler(&name, &known.to_lowercase()), known))
-        .filter(|(likeness, _)| *likeness > LIKE)
-        // Of two equally near, the first in the alphabet: folders have no order.
+        .filter(|(similarity, _)| *similarity > SIMILAR)
+        // Of two equally similar ones the first in the alphabet, since folders have no order.
         .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1)))
         .map(|(_, known)| known)
 }
