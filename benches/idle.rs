@@ -1,13 +1,13 @@
-//! What a long list costs while nothing is due, at the start, and when ten of its lines change.
+//! Measures what a long list costs while nothing is due, at the start, and when ten accounts
+//! change.
 //!
-//! `cargo bench --bench idle [-- ACCOUNTS]`. The daemon is the real program, on a list whose next
-//! refresh is days away. Beside it one tokio-cron-scheduler job an account, which is what a
-//! program with a timer for each would do. Last, what a reload does to refreshes that are going
-//! on.
+//! `cargo bench --bench idle [-- ACCOUNTS]`. The daemon is the real program, with a list whose next
+//! refresh is days away. For comparison, one tokio-cron-scheduler job per account is what a program
+//! with a timer for each would use. The last part measures how a reload delays refreshes.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
+    reason = "a benchmark may panic, and rounds what it prints"
 )]
 
 use std::fmt::Write;
@@ -27,7 +27,7 @@ mod jobs;
 
 const REST: Duration = Duration::from_secs(20);
 
-/// How many lines an edit changes.
+/// How many accounts an edit changes.
 const EDITED: u64 = 10;
 
 fn main() {
@@ -39,7 +39,7 @@ fn main() {
     let history = History::new(accounts, 1);
     growthd(&history);
     let scheduler = jobs::start(accounts);
-    println!("\none tokio-cron-scheduler job an account");
+    println!("\none tokio-cron-scheduler job per account");
     rest(&scheduler.process(), "", "");
     drop(scheduler);
     reload_under_way(&history);
@@ -55,30 +55,30 @@ fn growthd(history: &History) {
     history.configure("[api]\nbase_url = \"http://127.0.0.1:9\"\n", EDITED);
     let begin = clock::monotonic();
     daemon.reload();
-    let reloaded = daemon.said("reloaded");
-    line("reload with ten lines changed", seconds(begin.elapsed()), "at most 1 s");
+    let reloaded = daemon.wait_for("reloaded");
+    line("reload with ten accounts changed", seconds(begin.elapsed()), "at most 1 s");
     assert!(reloaded.contains("10 changed"), "{reloaded}");
     std::thread::sleep(Duration::from_secs(2));
     let Memory { resident, peak } = memory_of(&daemon.process()).unwrap();
     line("memory two seconds later", megabytes(resident), "");
-    line("memory at most", megabytes(peak), "at most 300 MB");
+    line("peak memory", megabytes(peak), "at most 300 MB");
 }
 
-/// Prints what a process takes that has nothing to do.
+/// Prints what an idle process uses.
 fn rest(process: &str, memory: &str, cpu: &str) {
     std::thread::sleep(Duration::from_secs(2));
     let Memory { resident, peak } = memory_of(process).unwrap();
     line("memory at rest", megabytes(resident), memory);
-    line("memory at most, so far", megabytes(peak), "");
+    line("peak memory so far", megabytes(peak), "");
     let activity = activity_of(process, REST);
     let share = 100.0 * activity.cpu.as_secs_f64() / REST.as_secs_f64();
-    line("processor, of one core", format!("{share:.3} %"), cpu);
+    line("CPU, of one core", format!("{share:.3} %"), cpu);
     line("wake-ups a second", format!("{:.1}", activity.wake_ups as f64 / REST.as_secs_f64()), "");
 }
 
-/// Reloads while accounts are refreshed that are new to the list.
+/// Reloads while accounts that are new to the list are refreshed.
 fn reload_under_way(history: &History) {
-    /// More than are refreshed before the reload is over.
+    /// More than are refreshed before the reload ends.
     const NEW: u64 = 20_000;
     const ANSWER: Duration = Duration::from_millis(10);
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -93,16 +93,16 @@ fn reload_under_way(history: &History) {
     history.configure(&more, 2 * EDITED);
     let begin = clock::now();
     daemon.reload();
-    daemon.said("reloaded");
+    daemon.wait_for("reloaded");
     let end = clock::now();
     drop(daemon);
     let calls: Vec<Now> = api.calls().iter().map(|call| call.received).collect();
     let (before, rest) = calls.split_at(calls.partition_point(|call| *call < begin));
     let (during, _) = rest.split_at(rest.partition_point(|call| *call < end));
-    println!("\na reload while calls are made, 4 at a time, each answered after 10 ms");
-    line("calls meanwhile", during.len(), "");
-    line("longest pause between two, before", longest_pause(before), "");
-    line("longest pause between two, meanwhile", longest_pause(during), "");
+    println!("\na reload during calls, 4 at a time, each answered after 10 ms");
+    line("calls during the reload", during.len(), "");
+    line("longest pause between calls, before", longest_pause(before), "");
+    line("longest pause between calls, during", longest_pause(during), "");
 }
 
 fn longest_pause(calls: &[Now]) -> String {

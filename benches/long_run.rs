@@ -1,13 +1,13 @@
-//! What grows with time, and what must not.
+//! Measures what may grow over time.
 //!
-//! `cargo bench --bench long_run [-- REFRESHES]`. Three things: the memory of the daemon over so
-//! many refreshes (the real program against the simulated API, as fast as it goes); its journal
-//! while somebody reads, at the vendor's pace and in virtual time; and who is asked when there is
-//! never time for all.
+//! `cargo bench --bench long_run [-- REFRESHES]`. Measures the memory of the daemon over that many
+//! refreshes (the real program against the simulated API, as fast as possible); the size of the WAL
+//! while a reader is active, at the vendor's rate and in virtual time; and the order of refreshes
+//! when there is never time for all of them.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
+    reason = "a benchmark may panic, and rounds what it prints"
 )]
 
 use harness::server::serve_if_asked;

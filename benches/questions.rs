@@ -1,14 +1,14 @@
-//! How long questions take, of the views and of the verbs.
+//! Measures queries on the views, and the verbs.
 //!
 //! `cargo bench --bench questions [-- ACCOUNTS]`. A year of weekly snapshots of each account is
-//! inserted by SQL: 20,000 accounts have a million, 400,000 have twenty. A client is 30 accounts
-//! with a tag in common. The file is in the page cache, and the connection has SQLite's own
-//! settings. Each figure is the best of five runs, or of fewer where one takes seconds. The verbs
-//! are timed as processes, from start to exit.
+//! inserted by SQL: 20,000 accounts have a million, 400,000 have twenty million. A client is 30
+//! accounts that share a tag. The file is in the page cache, and the connection has SQLite's
+//! default settings. Each result is the best of five runs, or of fewer if they take seconds. Verbs
+//! are measured as processes, from start to exit.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
+    reason = "a benchmark may panic, and rounds what it prints"
 )]
 
 use std::path::Path;
@@ -24,15 +24,15 @@ mod harness;
 
 const WEEKS: u64 = 52;
 
-/// How often a question is asked, unless it was asked for so long already.
-const ASKED: usize = 5;
+/// How often a query is run, unless that takes longer than `PATIENCE`.
+const RUNS: usize = 5;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Of the list in which a client has two years.
+/// The accounts and weeks for the query of a client's months.
 const SMALL: u64 = 5000;
 const TWO_YEARS: u64 = 108;
 
-/// Of the list that the verbs about the list are asked about.
+/// The accounts for the verbs that show the list.
 const LISTED: u64 = 100_000;
 
 fn main() {
@@ -53,7 +53,7 @@ fn main() {
 
     println!("\n{SMALL} accounts, {TWO_YEARS} weeks, {} snapshots", SMALL * TWO_YEARS);
     let history = History::new(SMALL, TWO_YEARS);
-    question(
+    query(
         &connect(&history.database()),
         "a client's months",
         "SELECT * FROM tag_monthly WHERE tag = 'client-7'",
@@ -111,27 +111,27 @@ fn views(history: &History) {
         ),
         ("all gaps", "SELECT * FROM gaps".to_owned(), ""),
     ] {
-        question(&connection, what, &sql, target);
+        query(&connection, what, &sql, target);
     }
 }
 
-/// The last month that is over.
+/// Returns the last month that is over.
 fn last_month(history: &History) -> String {
     let sql = format!("SELECT max(month) FROM monthly WHERE account_id = '{}'", history.id(777));
     connect(&history.database()).query_row(&sql, [], |row| row.get(0)).unwrap()
 }
 
-fn question(connection: &Connection, what: &str, sql: &str, target: &str) {
+fn query(connection: &Connection, what: &str, sql: &str, target: &str) {
     let (rows, best) = best(connection, sql);
     println!("{what:<44}{:>10}{rows:>10} rows  {target}", shown(best));
 }
 
-/// How many rows a question has, and the shortest time until the last of them.
+/// Returns the number of rows of a query, and the shortest time until the last of them.
 fn best(connection: &Connection, sql: &str) -> (usize, Duration) {
     let mut statement = connection.prepare(sql).unwrap();
     let mut times = Vec::new();
     let mut rows = 0;
-    while times.len() < ASKED && times.iter().sum::<Duration>() < PATIENCE {
+    while times.len() < RUNS && times.iter().sum::<Duration>() < PATIENCE {
         let begin = clock::monotonic();
         let mut found = statement.query([]).unwrap();
         rows = 0;
@@ -143,7 +143,7 @@ fn best(connection: &Connection, sql: &str) -> (usize, Duration) {
     (rows, times.into_iter().min().unwrap_or_default())
 }
 
-/// Prints the shortest of several runs.
+/// Prints the shortest of several runs of a verb.
 fn verb(config: &Path, arguments: &[&str], target: &str) -> Run {
     let runs = (0..3).map(|_| run(config, arguments));
     let best = runs.min_by_key(|run| run.wall).unwrap();

@@ -1,12 +1,12 @@
-//! What a refresh costs on the disk, over a year of weekly ones.
+//! Measures the disk space of a refresh, over a year of weekly ones.
 //!
-//! `cargo bench --bench size [-- ACCOUNTS]`. The real engine and store in virtual time: every
-//! Monday each account is asked, up to 64 at once, and answered after 2 to 30 seconds with numbers
-//! that grow as real ones do. No network.
+//! `cargo bench --bench size [-- ACCOUNTS]`. Runs the real engine and store in virtual time: every
+//! Monday each account is refreshed, up to 64 at once, with a response after 2 to 30 seconds whose
+//! numbers grow as real ones do. No network.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
+    reason = "a benchmark may panic, and rounds what it prints"
 )]
 
 use std::path::Path;
@@ -42,7 +42,7 @@ fn main() {
              GROUP BY name ORDER BY 2 DESC",
         )
         .unwrap();
-    println!("\n{:<24}{:>12}{:>8}{:>14}", "table or index", "bytes", "filled", "a refresh");
+    println!("\n{:<24}{:>12}{:>8}{:>14}", "table or index", "bytes", "filled", "per refresh");
     let mut rows = statement.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         let (name, bytes, used): (String, i64, i64) =
@@ -55,7 +55,7 @@ fn main() {
     }
 }
 
-/// The file's size once its journal is in it.
+/// Returns the size of the file once the WAL has been checkpointed.
 fn size(path: &Path) -> i64 {
     let connection = Connection::open(path).unwrap();
     connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap() * 4096

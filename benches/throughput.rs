@@ -1,12 +1,13 @@
-//! Durable refreshes a second, against what stores nothing and what commits each by itself.
+//! Measures durable refreshes a second, compared with clients that store nothing or that commit
+//! each refresh separately.
 //!
-//! `cargo bench --bench throughput [-- REFRESHES]`. All ask the same simulated API, a process of
-//! its own on loopback, in the same run; only the ratios mean something. With `wrk` installed it
-//! takes part.
+//! `cargo bench --bench throughput [-- REFRESHES]`. All call the same simulated API, a separate
+//! process on loopback, in the same run. Only the ratios are meaningful. Includes `wrk` if it is
+//! installed.
 #![allow(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
-    reason = "a benchmark: it may end at the first surprise, and rounds what it prints"
+    reason = "a benchmark may panic, and rounds what it prints"
 )]
 
 use std::fmt::Write;
@@ -50,17 +51,17 @@ async fn measure(refreshes: usize) {
     let client = Client::new(&config.api, key).unwrap();
     let requests = Requests::new(&config.api);
 
-    // Connections, and the server's accounts.
+    // Warms up the connections and the server's accounts.
     bare(&requests, &config, refreshes / 10).await;
     let alone = refreshes / 50;
     let wrk = wrk(&server);
     let bare = bare(&requests, &config, refreshes).await;
-    let by_itself = async |tasks, count, commits| {
+    let committing = async |tasks, count, commits| {
         commit_each(&requests, &config, folder.path(), tasks, count, commits).await
     };
-    let each = by_itself(IN_FLIGHT, refreshes / 10, Commits::Snapshot).await;
-    let one = by_itself(1, alone, Commits::Snapshot).await;
-    let two = by_itself(1, alone, Commits::LineAndSnapshot).await;
+    let each = committing(IN_FLIGHT, refreshes / 10, Commits::Snapshot).await;
+    let one = committing(1, alone, Commits::Snapshot).await;
+    let two = committing(1, alone, Commits::LedgerAndSnapshot).await;
     let full = full(&client, &config, false).await;
     let counted = {
         let config = self::config(folder.path(), &server, "counted", refreshes / 5);
@@ -76,17 +77,17 @@ async fn measure(refreshes: usize) {
     line("growthd: ledger, snapshot, durable", full.rate, full.cpu);
     line("64 at once, a commit for each snapshot", each.rate, each.cpu);
     line("one after the other, a commit for each", one.rate, one.cpu);
-    line("one after the other, its line committed first", two.rate, two.cpu);
-    println!("\ngrowthd against");
+    line("one after the other, ledger row first", two.rate, two.cpu);
+    println!("\ngrowthd compared with");
     println!("{:<46}{:>7.2}", "a bare client", full.rate / bare.rate);
     if let Some(wrk) = wrk {
         println!("{:<46}{:>7.2}", "wrk", full.rate / wrk);
     }
     println!("{:<46}{:>7.1}", "64 at once, a commit for each", full.rate / each.rate);
     println!("{:<46}{:>7.1}", "one after the other, a commit for each", full.rate / one.rate);
-    let promise = "one after the other, its line committed first";
-    println!("{promise:<46}{:>7.1}", full.rate / two.rate);
-    println!("\nallocations a refresh {:>7.1}", counted.allocations);
+    let same_promise = "one after the other, ledger row first";
+    println!("{same_promise:<46}{:>7.1}", full.rate / two.rate);
+    println!("\nallocations per refresh {:>7.1}", counted.allocations);
 }
 
 fn config(folder: &Path, server: &Server, name: &str, accounts: usize) -> Config {
@@ -101,13 +102,13 @@ fn config(folder: &Path, server: &Server, name: &str, accounts: usize) -> Config
     Config::parse(&folder.join("config.toml"), text.as_bytes(), clock::now().time()).unwrap()
 }
 
-/// What so many refreshes took.
+/// The cost of a number of refreshes.
 struct Cost {
-    /// A second.
+    /// Refreshes a second.
     rate: f64,
-    /// Microseconds each, of this process.
+    /// This process's CPU time per refresh, in microseconds.
     cpu: f64,
-    /// Each, where they were counted.
+    /// Allocations per refresh, if they were counted.
     allocations: f64,
 }
 
@@ -132,7 +133,7 @@ impl Stopwatch {
     }
 }
 
-/// Requests a second of `wrk`, if it is installed.
+/// Returns the requests a second of `wrk`, if it is installed.
 fn wrk(server: &Server) -> Option<f64> {
     let script = tempfile::NamedTempFile::new().unwrap();
     let lua = format!("wrk.method = 'POST'\nwrk.headers['x-api-key'] = '{KEY}'\n");
@@ -150,7 +151,7 @@ fn wrk(server: &Server) -> Option<f64> {
     Some(line.unwrap().trim().parse().unwrap())
 }
 
-/// The cost of `count` calls by `tasks` tasks that each ask for one account after the other.
+/// Returns the cost of `count` calls by `tasks` tasks, each of which makes one after the other.
 async fn cost_of<F, Fut>(config: &Config, tasks: usize, count: usize, call: F) -> Cost
 where
     F: Fn(AccountId) -> Fut + Clone + Send + 'static,
@@ -176,7 +177,7 @@ where
     watch.stop(count)
 }
 
-/// The same requests without growthd, whose client makes none without a ledger line.
+/// Makes the same requests without growthd, whose client requires a ledger row.
 #[derive(Clone)]
 struct Requests {
     http: reqwest::Client,
@@ -205,13 +206,13 @@ async fn bare(requests: &Requests, config: &Config, count: usize) -> Cost {
     .await
 }
 
-/// What is committed by itself for each refresh.
+/// The commits for each refresh.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Commits {
-    /// What it was told.
+    /// One, after the response.
     Snapshot,
-    /// That it will be made, before it is, and what it was told: what growthd promises.
-    LineAndSnapshot,
+    /// One before the request and one after the response, which gives growthd's guarantees.
+    LedgerAndSnapshot,
 }
 
 async fn commit_each(
@@ -226,7 +227,7 @@ async fn commit_each(
     connection
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             CREATE TABLE line (id TEXT, time INTEGER);
+             CREATE TABLE ledger (id TEXT, time INTEGER);
              CREATE TABLE snapshot (id TEXT, time INTEGER, answer TEXT);",
         )
         .unwrap();
@@ -235,10 +236,10 @@ async fn commit_each(
     cost_of(config, tasks, count, move |id| {
         let (requests, connection) = (requests.clone(), connection.clone());
         async move {
-            if commits == Commits::LineAndSnapshot {
-                let line = (id.as_str(), clock::now().time().0);
+            if commits == Commits::LedgerAndSnapshot {
+                let row = (id.as_str(), clock::now().time().0);
                 let connection = connection.lock().unwrap();
-                connection.execute("INSERT INTO line VALUES (?1, ?2)", line).unwrap();
+                connection.execute("INSERT INTO ledger VALUES (?1, ?2)", row).unwrap();
             }
             let answer = requests.refresh(&id).await;
             let row = (id.as_str(), clock::now().time().0, answer);
@@ -249,7 +250,7 @@ async fn commit_each(
     .await
 }
 
-/// The whole of growthd but its signals: every account's baseline, ledger line first.
+/// Refreshes every account with growthd's own engine and runner, with each ledger row first.
 async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     let count = config.accounts.len();
     let store = Store::open(&config.database.path, Creation::Allowed).unwrap();
@@ -257,7 +258,7 @@ async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     engine.watch(&config.accounts, EngineConfig::of(config), clock::moment()).unwrap();
     cost::count_allocations(is_counted);
     let watch = Stopwatch::start();
-    // Ends when nothing more is due soon.
+    // The runner ends when nothing more is due soon.
     let observer = Box::new(|_: Notice<'_>| {});
     let clock = Clock::system();
     let mut runner = Runner::start(engine, client.clone(), Work::OneShot, clock, observer).unwrap();

@@ -121,7 +121,7 @@ fn the_demo_leaves_somebodys_folder_alone() {
     place.write("growthd-demo/config.toml", "mine");
     place.write("growthd-demo/growth.db", "mine too");
     let ended = place.growthd(&["demo"]).with_code(2);
-    assert!(ended.line().contains("./growthd-demo is there and not from a demo"), "{ended:?}");
+    assert!(ended.line().contains("./growthd-demo exists and is not from a demo"), "{ended:?}");
     for (name, text) in [("config.toml", "mine"), ("growth.db", "mine too")] {
         let path = place.file("growthd-demo").join(name);
         assert_eq!(std::fs::read_to_string(path).expect("a file"), text);

@@ -1,4 +1,4 @@
-//! What a piece of work costs a process.
+//! The CPU time, memory and allocations of a process.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
@@ -6,14 +6,14 @@ use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counts allocations while it is told to: counting them slows several threads down.
+/// Counts allocations, but only while enabled: counting slows down concurrent threads.
 pub struct Counting;
 
 static IS_COUNTING: AtomicBool = AtomicBool::new(false);
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
-// SAFETY: everything is left to the system's allocator.
-#[expect(unsafe_code, reason = "an allocator is; nothing of it is in growthd")]
+// SAFETY: every call is forwarded to the system's allocator.
+#[expect(unsafe_code, reason = "an allocator is unsafe; it is in no release of growthd")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if IS_COUNTING.load(Ordering::Relaxed) {
@@ -35,12 +35,12 @@ pub fn allocations() -> u64 {
     COUNT.load(Ordering::Relaxed)
 }
 
-/// Processor time of this process so far, in microseconds.
+/// Returns the CPU time of this process so far, in microseconds.
 pub fn cpu() -> u64 {
     cpu_of("self")
 }
 
-/// Processor time of a process so far, in microseconds, to a hundredth of a second.
+/// Returns the CPU time of a process so far, in microseconds, but only to a hundredth of a second.
 pub fn cpu_of(process: &str) -> u64 {
     const TICK: u64 = 10_000;
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
@@ -53,11 +53,11 @@ pub fn cpu_of(process: &str) -> u64 {
 #[derive(Clone, Copy)]
 pub struct Memory {
     pub resident: u64,
-    /// The most that was ever resident.
+    /// The peak of `resident`.
     pub peak: u64,
 }
 
-/// What a process has in memory; `None` once it ended.
+/// Returns the memory of a process; `None` once it has ended.
 pub fn memory_of(process: &str) -> Option<Memory> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let kilobytes = |name| Some(field(&status, name)? * 1024);
@@ -69,15 +69,15 @@ fn field(status: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// What a process did in a while.
+/// The activity of a process in a span of time.
 pub struct Activity {
     pub cpu: Duration,
-    /// How often a thread gave up the processor by itself, and so was woken again.
+    /// Voluntary context switches: how often a thread waited, and so was woken again.
     pub wake_ups: u64,
 }
 
-/// What the threads that a process has at the end did while this slept for `span`. To the
-/// nanosecond, unlike [`cpu_of`].
+/// Sleeps for `span`, and returns the activity meanwhile of the threads that are left at the end.
+/// Accurate to the nanosecond, unlike [`cpu_of`].
 pub fn activity_of(process: &str, span: Duration) -> Activity {
     let before = threads(process);
     std::thread::sleep(span);
@@ -90,15 +90,15 @@ pub fn activity_of(process: &str, span: Duration) -> Activity {
     sum
 }
 
-/// Nanoseconds on a processor and voluntary context switches, by thread.
+/// Returns the CPU time in nanoseconds and the voluntary context switches, by thread.
 fn threads(process: &str) -> HashMap<OsString, (u64, u64)> {
     let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let told = |task: std::fs::DirEntry| {
+    let counters = |task: std::fs::DirEntry| {
         // A thread may end between the listing and the reading.
         let schedstat = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
         let status = std::fs::read_to_string(task.path().join("status")).ok()?;
         let cpu = schedstat.split_whitespace().next()?.parse().ok()?;
         Some((task.file_name(), (cpu, field(&status, "voluntary_ctxt_switches:")?)))
     };
-    tasks.filter_map(|task| told(task.ok()?)).collect()
+    tasks.filter_map(|task| counters(task.ok()?)).collect()
 }

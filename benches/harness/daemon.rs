@@ -1,4 +1,4 @@
-//! The program as a process, seen from outside.
+//! Processes that run growthd.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -14,46 +14,46 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::harness::cost::memory_of;
 use crate::harness::server::KEY;
 
-/// A running `growthd run`; it is ended with this value.
+/// A running `growthd run`. It ends when dropped.
 pub struct Daemon {
     child: Child,
-    /// What it says on stderr.
-    said: Receiver<String>,
-    /// From its start until it was ready.
+    /// Its lines on stderr.
+    lines: Receiver<String>,
+    /// The time from the start until it was ready.
     pub ready: Duration,
-    /// The line that said so.
+    /// The line that it logged when it was ready.
     pub announced: String,
 }
 
 impl Daemon {
-    /// Starts it, and waits until it is ready.
+    /// Starts the daemon, and waits until it is ready.
     pub fn start(config: &Path) -> Daemon {
         let begin = clock::monotonic();
         let mut child = growthd(config, &["run"]).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (says, said) = channel();
-        // Ends with the pipe; reads on where nobody listens, so that the daemon never waits.
+        let (sender, lines) = channel();
+        // Ends with the pipe. Reads on without a receiver, so that the daemon never blocks.
         thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                says.send(line).ok();
+                sender.send(line).ok();
             }
         });
-        let mut daemon = Daemon { child, said, ready: Duration::ZERO, announced: String::new() };
-        daemon.announced = daemon.said(" started (");
+        let mut daemon = Daemon { child, lines, ready: Duration::ZERO, announced: String::new() };
+        daemon.announced = daemon.wait_for(" started (");
         daemon.ready = begin.elapsed();
         daemon
     }
 
-    /// Waits for a line that holds `what`.
-    pub fn said(&self, what: &str) -> String {
-        self.said.iter().find(|line| line.contains(what)).unwrap()
+    /// Waits for a line that contains `text`.
+    pub fn wait_for(&self, text: &str) -> String {
+        self.lines.iter().find(|line| line.contains(text)).unwrap()
     }
 
     pub fn reload(&self) {
         self.signal(Signal::HUP);
     }
 
-    /// Its place in /proc.
+    /// Returns the name of its folder in /proc.
     pub fn process(&self) -> String {
         self.child.id().to_string()
     }
@@ -70,16 +70,16 @@ impl Drop for Daemon {
     }
 }
 
-/// What a run of a verb took.
+/// The cost of a run of a verb.
 pub struct Run {
     pub wall: Duration,
-    /// In bytes, as of the last millisecond.
+    /// Peak memory in bytes, perhaps without the last millisecond.
     pub peak: u64,
-    /// Of what it printed.
+    /// The number of lines printed.
     pub lines: usize,
 }
 
-/// Runs a verb to its end, its output into a file.
+/// Runs a verb to its end, with its output to a file.
 pub fn run(config: &Path, arguments: &[&str]) -> Run {
     let output = tempfile::NamedTempFile::new().unwrap();
     let begin = clock::monotonic();
@@ -87,8 +87,8 @@ pub fn run(config: &Path, arguments: &[&str]) -> Run {
     let process = child.id().to_string();
     let mut peak = 0;
     let status = loop {
-        // A process that ended has no memory, and what the system counts for its parent begins
-        // with the parent's own: so it is looked at while it runs.
+        // Read while it runs: an ended process has no memory, and the peak that the system reports
+        // to its parent includes the parent's own before exec.
         peak = memory_of(&process).map_or(peak, |memory| memory.peak);
         if let Some(status) = child.try_wait().unwrap() {
             break status;
@@ -96,7 +96,7 @@ pub fn run(config: &Path, arguments: &[&str]) -> Run {
         thread::sleep(Duration::from_millis(1));
     };
     let wall = begin.elapsed();
-    // 1: it did what it was asked, and something needs attention. Here no daemon runs.
+    // 1 means done, but something needs attention: here, that no daemon runs.
     assert!(matches!(status.code(), Some(0 | 1)), "{arguments:?}: {status}");
     let lines = BufReader::new(File::open(output.path()).unwrap()).lines().count();
     Run { wall, peak, lines }

@@ -1,5 +1,5 @@
-//! A list that was refreshed every week for a while, filled in by SQL: twenty million snapshots
-//! would take the engine half an hour.
+//! A history of weekly refreshes, inserted by SQL: twenty million snapshots would take the engine
+//! half an hour.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,17 @@ use tempfile::TempDir;
 
 use crate::harness::year::{DAY, WEEK};
 
-/// Accounts are placed in so many seconds after their cron time.
+/// In seconds.
 const SPREAD: i64 = 6 * 3600;
 
-/// So many accounts have a tag in common.
+/// The number of accounts that share a tag.
 const CLIENT: u64 = 30;
 
-/// A database and its configuration, in a folder that goes with this value. Nothing is due for
-/// days.
+/// A database and its configuration, in a temporary folder. Nothing is due for days.
 pub struct History {
     folder: TempDir,
     accounts: u64,
-    /// The last one that was served: 06:00 UTC, four days ago.
+    /// The last slot that was served, at 06:00 UTC four days ago.
     slot: i64,
 }
 
@@ -42,8 +41,8 @@ impl History {
         self.folder.path().join("growth.db")
     }
 
-    /// Writes the configuration: this list, `renamed` of them under another label, and before
-    /// them `more`.
+    /// Writes the configuration: `more`, and then this list, with another label for the first
+    /// `renamed` accounts.
     pub fn configure(&self, more: &str, renamed: u64) -> PathBuf {
         let mut text = format!(
             "{more}[database]\npath = \"growth.db\"\n\
@@ -65,18 +64,18 @@ impl History {
         path
     }
 
-    /// The id of the `n`th account, from 1.
+    /// Returns the id of the `n`th account, from 1.
     pub fn id(&self, n: u64) -> String {
         format!("clx{n:022}")
     }
 
-    /// When the last week began in which all were refreshed.
+    /// Returns when the last week in which all accounts were refreshed began.
     pub fn last_week(&self) -> i64 {
         self.slot
     }
 
     fn cron(&self) -> String {
-        // 1970 began with a Thursday.
+        // 1970 began on a Thursday.
         format!("0 6 * * {}", (self.slot / DAY + 4) % 7)
     }
 
@@ -139,7 +138,7 @@ impl History {
         }
     }
 
-    /// One week after the other, as they would have come.
+    /// Inserts the weeks one after the other, in the order in which they would have been written.
     fn add_weeks(&self, connection: &Connection, weeks: u64) {
         let (accounts, last) = (self.accounts, weeks - 1);
         let sql = format!(
@@ -161,7 +160,7 @@ impl History {
     }
 }
 
-/// A connection as any other program would open one.
+/// Opens a connection with SQLite's default settings, as any other program would.
 pub fn connect(database: &Path) -> Connection {
     Connection::open(database).unwrap()
 }

@@ -1,5 +1,5 @@
-//! What several benchmarks are made of.
-#![allow(dead_code, reason = "each benchmark takes what it needs")]
+//! Code shared by the benchmarks.
+#![allow(dead_code, reason = "each benchmark uses only some of it")]
 
 pub mod cost;
 pub mod daemon;
@@ -10,12 +10,12 @@ pub mod scripted_api;
 pub mod server;
 pub mod year;
 
-/// A number on the command line, else `default`.
+/// Returns the first number on the command line, or else `default`.
 pub fn number(default: u64) -> u64 {
     std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(default)
 }
 
-/// A line of a table: what was measured, the figure, and what is aimed at.
+/// Prints a line of a table: what was measured, the result, and the target.
 pub fn line(what: &str, measured: impl std::fmt::Display, target: &str) {
     println!("{what:<58}{measured:>16}  {target}");
 }

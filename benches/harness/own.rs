@@ -1,13 +1,13 @@
-//! Another process of the benchmark's own program.
+//! Child processes that run the benchmark's own program.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
-/// A process that ends with this value.
+/// A child process. It ends when dropped.
 pub struct Own {
     child: Child,
-    /// The line by which it said that it is ready.
-    pub said: String,
+    /// The line that it printed when it was ready.
+    pub ready_line: String,
 }
 
 impl Own {
@@ -19,12 +19,12 @@ impl Own {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut said = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        Own { child, said: said.trim().to_owned() }
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Own { child, ready_line: line.trim().to_owned() }
     }
 
-    /// Its place in /proc.
+    /// Returns the name of its folder in /proc.
     pub fn process(&self) -> String {
         self.child.id().to_string()
     }
@@ -32,20 +32,20 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        // Its standard input ends, and so does it.
+        // The child ends when its standard input does.
         drop(self.child.stdin.take());
         self.child.wait().unwrap();
     }
 }
 
-/// Whether this process was started with `argument`.
+/// Returns whether this process was started with `argument`.
 pub fn is_started_as(argument: &str) -> bool {
     std::env::args().any(|known| known == argument)
 }
 
-/// Says that this process is ready, and waits until whoever started it ends it.
-pub fn be_until_ended(said: &str) {
-    println!("{said}");
+/// Prints that this process is ready, and waits until its parent ends it.
+pub fn run_until_ended(ready_line: &str) {
+    println!("{ready_line}");
     std::io::stdout().flush().unwrap();
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }

@@ -1,14 +1,14 @@
-//! The simulated API as a process of its own, so that what it costs is nobody else's.
+//! The simulated API as a separate process, so that its cost is not counted.
 
-use crate::harness::own::{Own, be_until_ended, is_started_as};
+use crate::harness::own::{Own, is_started_as, run_until_ended};
 use crate::harness::scripted_api::{ScriptedApi, World};
 
-/// The argument that makes a benchmark's program the server.
+/// The argument that runs a benchmark's program as the server.
 const SERVE: &str = "--serve";
 
 pub const KEY: &str = "bench-key";
 
-/// A server that ends with this value.
+/// A running server. It ends when dropped.
 pub struct Server {
     _process: Own,
     pub base_url: String,
@@ -17,11 +17,11 @@ pub struct Server {
 impl Server {
     pub fn start() -> Server {
         let process = Own::start(&[SERVE]);
-        Server { base_url: process.said.clone(), _process: process }
+        Server { base_url: process.ready_line.clone(), _process: process }
     }
 }
 
-/// Serves until it is ended, if that is what this process was started for.
+/// Runs the server until it is ended, if this process was started for that.
 pub fn serve_if_asked() -> bool {
     if !is_started_as(SERVE) {
         return false;
@@ -30,6 +30,6 @@ pub fn serve_if_asked() -> bool {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let world = World::with_any_account(KEY).without_call_list();
     let api = runtime.block_on(ScriptedApi::start(world)).unwrap();
-    be_until_ended(&api.base_url());
+    run_until_ended(&api.base_url());
     true
 }

@@ -1,5 +1,4 @@
-//! A list's life in virtual time: the real engine and store, and answers as the vendor documents
-//! them.
+//! Runs the real engine and store in virtual time, with responses as the vendor documents them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,31 +15,32 @@ use growthd::store::{Claim, Creation, Store};
 pub const DAY: i64 = 86_400;
 pub const WEEK: i64 = 7 * DAY;
 
-/// A Monday, an hour before the accounts fall due.
+/// A Monday, an hour before the accounts become due.
 pub const START: i64 = 1_767_589_200;
 
-/// A list on a weekly schedule, and what became of it.
+/// A list with its engine, at a virtual time.
 pub struct Year {
     engine: Engine,
-    terms: EngineConfig,
+    config: EngineConfig,
     list: Vec<Watched>,
     now: i64,
-    on_their_way: BTreeMap<(i64, i64), Claim>,
+    /// The claims by time of arrival and refresh id.
+    in_flight: BTreeMap<(i64, i64), Claim>,
     pub settled: u64,
-    /// The body of an account's answer at a time: [`documented`], where nothing else is wanted.
+    /// Returns the body of a response for an account at a time; by default [`documented`].
     pub answer: fn(&AccountId, i64) -> String,
 }
 
 impl Year {
-    /// `accounts` accounts, watched weekly since [`START`] and as fast as they are answered, in
-    /// a new database at `path` that is not flushed to the disk.
+    /// Watches `accounts` accounts weekly from [`START`] on, without a rate limit, in a new
+    /// database at `path` that is not flushed to the disk.
     pub fn new(path: &Path, accounts: u64) -> Year {
         Year::under(path, accounts, "0 6 * * MON", 0)
     }
 
-    /// The same on another schedule, and at the pace of so many requests a minute.
+    /// Like [`Year::new`], with another schedule and a rate limit.
     pub fn under(path: &Path, accounts: u64, cron: &str, requests_per_minute: u32) -> Year {
-        let terms = EngineConfig {
+        let config = EngineConfig {
             retry: Retry {
                 first_delay: 30,
                 max_delay: 21_600,
@@ -54,7 +54,7 @@ impl Year {
         };
         let store = Store::open(path, Creation::Allowed).unwrap();
         store.make_volatile().unwrap();
-        let engine = Engine::new(store, terms.clone(), ClaimMode::Due);
+        let engine = Engine::new(store, config.clone(), ClaimMode::Due);
         let (cron, timezone) = (Arc::<str>::from(cron), Arc::<str>::from("UTC"));
         let list: Vec<Watched> = (0..accounts)
             .map(|n| Watched {
@@ -67,31 +67,31 @@ impl Year {
                 enabled: true,
             })
             .collect();
-        let on_their_way = BTreeMap::new();
+        let in_flight = BTreeMap::new();
         let answer = documented;
-        let mut year = Year { engine, terms, list, now: START, on_their_way, settled: 0, answer };
+        let mut year = Year { engine, config, list, now: START, in_flight, settled: 0, answer };
         year.edit(|_| {});
         year
     }
 
     /// Edits the watchlist.
     pub fn edit<T>(&mut self, change: impl FnOnce(&mut Vec<Watched>) -> T) -> T {
-        let changed = change(&mut self.list);
-        self.engine.watch(&self.list, self.terms.clone(), moment(self.now)).unwrap();
-        changed
+        let result = change(&mut self.list);
+        self.engine.watch(&self.list, self.config.clone(), moment(self.now)).unwrap();
+        result
     }
 
-    /// What the daemon does when there is nothing to do.
+    /// Checkpoints the WAL, as the daemon does when idle.
     pub fn checkpoint(&mut self) {
         self.engine.store().checkpoint().unwrap();
     }
 
-    /// Lives until `end`. Turns once a second where something is on its way, else when the
-    /// engine wants to.
+    /// Runs until `end`, with a turn each second while calls are in flight, and otherwise when the
+    /// engine asks for one.
     pub fn until(&mut self, end: i64) {
         while self.now < end {
-            let arrived = self.on_their_way.split_off(&(self.now + 1, 0));
-            for claim in std::mem::replace(&mut self.on_their_way, arrived).into_values() {
+            let arrived = self.in_flight.split_off(&(self.now + 1, 0));
+            for claim in std::mem::replace(&mut self.in_flight, arrived).into_values() {
                 let answer = HttpAnswer {
                     status: 200,
                     body: (self.answer)(claim.account_id().unwrap(), self.now).into_bytes(),
@@ -106,9 +106,9 @@ impl Year {
             for claim in turn.claims {
                 let key = claim.refresh().0;
                 let seconds = 2 + mixed(key.cast_unsigned()).cast_signed().rem_euclid(29);
-                self.on_their_way.insert((self.now + seconds, key), claim);
+                self.in_flight.insert((self.now + seconds, key), claim);
             }
-            self.now = match self.on_their_way.is_empty() {
+            self.now = match self.in_flight.is_empty() {
                 false => self.now + 1,
                 true => turn.wake.map_or(end, |wake| wake.time().0.max(self.now + 1)),
             };
@@ -116,12 +116,12 @@ impl Year {
     }
 }
 
-/// The id of the `n`th account, from 0.
+/// Returns the id of the `n`th account, from 0.
 pub fn id(n: u64) -> AccountId {
     format!("clx{:022}", mixed(n) % 1_000_000_000_000).parse().unwrap()
 }
 
-/// The documented answer, with numbers that are the account's own and grow.
+/// Returns the documented response, with numbers that depend on the account and grow.
 pub fn documented(id: &AccountId, now: i64) -> String {
     let own = own(id);
     let week = ((now - START) / WEEK).cast_unsigned();
@@ -149,7 +149,7 @@ pub fn documented(id: &AccountId, now: i64) -> String {
     )
 }
 
-/// What an account gains in followers, every week.
+/// Returns how many followers an account gains every week.
 pub fn step(id: &AccountId) -> u64 {
     scale(own(id)) * (own(id) % 7)
 }
@@ -158,7 +158,7 @@ fn own(id: &AccountId) -> u64 {
     id.as_str().bytes().fold(7, |sum, byte| mixed(sum ^ u64::from(byte)))
 }
 
-/// From 10 to 10,000.
+/// Returns a power of ten from 10 to 10,000.
 fn scale(own: u64) -> u64 {
     10_u64.pow(1 + u32::try_from(own % 4).unwrap())
 }
@@ -167,7 +167,7 @@ fn mixed(number: u64) -> u64 {
     stable_hash(&number.to_le_bytes())
 }
 
-/// A moment at which nobody has set a clock.
+/// Returns a moment at which the wall clock has not been set.
 fn moment(time: i64) -> Moment {
     Moment { wall: Time(time).into(), machine: time * 1000 }
 }

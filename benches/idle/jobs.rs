@@ -1,19 +1,19 @@
-//! One scheduler job an account, as a process of its own.
+//! A scheduler with one job per account, as a separate process.
 
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 use crate::harness::number;
-use crate::harness::own::{Own, be_until_ended, is_started_as};
+use crate::harness::own::{Own, is_started_as, run_until_ended};
 
-/// The argument that makes the benchmark's program the scheduler.
+/// The argument that runs the benchmark's program as the scheduler.
 const JOBS: &str = "--jobs";
 
-/// Starts a scheduler, and waits until it has its jobs.
+/// Starts a scheduler, and waits until it has all jobs.
 pub fn start(accounts: u64) -> Own {
     Own::start(&[JOBS, &accounts.to_string()])
 }
 
-/// Schedules until it is ended, if that is what this process was started for.
+/// Runs the scheduler until it is ended, if this process was started for that.
 pub fn run_if_asked() -> bool {
     if !is_started_as(JOBS) {
         return false;
@@ -25,7 +25,7 @@ pub fn run_if_asked() -> bool {
             scheduler.add(Job::new("0 0 6 * * Mon", |_, _| {}).unwrap()).await.unwrap();
         }
         scheduler.start().await.unwrap();
-        tokio::task::spawn_blocking(|| be_until_ended("ready")).await.unwrap();
+        tokio::task::spawn_blocking(|| run_until_ended("ready")).await.unwrap();
     });
     true
 }

@@ -1,4 +1,4 @@
-//! Who is asked when there is never time for all.
+//! The order of refreshes when there is never time for all accounts.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ const ACCOUNTS: u64 = 1000;
 const A_MINUTE: u32 = 60;
 const ROUNDS: i64 = 10;
 
-/// Every account is due each minute, and one a second is asked: a round takes a quarter of an
-/// hour. An account's rank is how many others were asked longer ago.
+/// Every account is due each minute, and one is refreshed each second: a round takes a quarter of
+/// an hour. The rank of a refresh is how many other accounts had waited longer.
 pub fn measure() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("growth.db");
@@ -37,8 +37,8 @@ pub fn measure() {
     }
     let (most, fewest) = (count.values().max().unwrap(), count.values().min().unwrap());
     println!(
-        "\n{ACCOUNTS} accounts that are always due, {A_MINUTE} asked a minute, {ROUNDS} rounds"
+        "\n{ACCOUNTS} accounts that are always due, {A_MINUTE} refreshed a minute, {ROUNDS} rounds"
     );
-    println!("{:<52}{:>10}  0", "the largest rank of who was asked", largest_rank);
-    println!("{:<52}{:>10}  at most 1", "refreshes an account, most less fewest", most - fewest);
+    println!("{:<52}{:>10}  0", "largest rank of a refresh", largest_rank);
+    println!("{:<52}{:>10}  at most 1", "refreshes per account, most less fewest", most - fewest);
 }

@@ -1,4 +1,4 @@
-//! The journal while somebody reads.
+//! The size of the WAL while a reader is active.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ const ACCOUNTS: u64 = 100_000;
 /// The vendor's limit.
 const A_MINUTE: u32 = 60;
 
-/// So long as a thousand refreshes take.
+/// How long a thousand refreshes take, in seconds.
 const THOUSAND: i64 = 1000 * 60 / A_MINUTE as i64;
 
 pub fn measure() {
@@ -25,28 +25,28 @@ pub fn measure() {
     thousand(&mut list);
     list.checkpoint();
 
-    println!("\nthe journal at {A_MINUTE} refreshes a minute, a commit each");
-    let tell = |when: &str| println!("{when:<52}{:>10.1} MB", size(&path) as f64 / 1e6);
-    tell("nobody reads");
+    println!("\nthe WAL at {A_MINUTE} refreshes a minute, a commit each");
+    let print = |when: &str| println!("{when:<52}{:>10.1} MB", size(&path) as f64 / 1e6);
+    print("without a reader");
     let reader = connect(&path);
     reader.execute_batch("BEGIN; SELECT count(*) FROM _account").unwrap();
     for thousands in 1..=20 {
         thousand(&mut list);
         if thousands % 5 == 0 || thousands == 1 {
-            tell(&format!("somebody reads, {thousands},000 refreshes later"));
+            print(&format!("with a reader, {thousands},000 refreshes later"));
         }
     }
     drop(reader);
-    tell("who read is gone");
+    print("after the reader is gone");
     list.checkpoint();
-    tell("after the next idle moment");
+    print("after the next checkpoint");
     thousand(&mut list);
-    tell("1,000 refreshes later");
+    print("1,000 refreshes later");
     let file = std::fs::metadata(&path).unwrap().len();
     println!("{:<52}{:>10.1} MB", "the database itself", file as f64 / 1e6);
 }
 
-/// Of the journal.
+/// Returns the size of the WAL.
 fn size(database: &Path) -> u64 {
     std::fs::metadata(database.with_extension("db-wal")).unwrap().len()
 }

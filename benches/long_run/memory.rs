@@ -11,7 +11,7 @@ use crate::harness::daemon::Daemon;
 use crate::harness::history::connect;
 use crate::harness::server::Server;
 
-/// Due every second: more than are refreshed in one, so that there is always more to do.
+/// The accounts, each due every second: more than can be refreshed, so that there is always work.
 const ACCOUNTS: usize = 20_000;
 
 pub fn measure(refreshes: u64) {
@@ -30,7 +30,7 @@ pub fn measure(refreshes: u64) {
     std::fs::write(&config, text).unwrap();
 
     println!("growthd run, {ACCOUNTS} accounts that are always due, 64 at once");
-    println!("{:>12}{:>12}{:>14}{:>14}", "refreshes", "a second", "resident MB", "at most MB");
+    println!("{:>12}{:>12}{:>14}{:>14}", "refreshes", "a second", "resident MB", "peak MB");
     let daemon = Daemon::start(&config);
     let database = connect(&folder.path().join("growth.db"));
     let (mut then, mut before) = (clock::monotonic(), 0);

@@ -1,4 +1,4 @@
-"""What somebody would write in an afternoon: 64 calls at once, one connection to SQLite.
+"""A script that takes an afternoon to write: 64 calls at once, one connection to SQLite.
 
 sixty_four.py BASE_URL KEY DATABASE CALLS_A_COMMIT < IDS
 """

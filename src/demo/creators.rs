@@ -7,7 +7,7 @@ use crate::demo::year::{WEEK, Year};
 use crate::schedule::stable_hash;
 use crate::simulated_api::{Account, Analytics, Platform, Population, Stats};
 
-/// Who goes viral.
+/// The label of the account that goes viral.
 pub const VIRAL_LABEL: &str = "Dancing Toaster";
 
 const VIRAL: &str = "clxdemo01toaster";
@@ -15,21 +15,21 @@ const RENAMED: &str = "clxdemo03robot";
 const VANISHES: &str = "clxdemo06comet";
 const ZERO: &str = "clxdemo08lighthouse";
 
-/// What a viral account gains beside its usual growth in the weeks after it, as powers of e.
+/// The additional growth of the viral account in each week after it goes viral, as exponents of e.
 const VIRAL_WEEKS: [f64; 4] = [1.0, 0.6, 0.25, 0.1];
 
-/// An account, as it is when the year begins.
+/// An account as it is at the start of the year.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Creator {
     pub id: &'static str,
     pub label: &'static str,
-    /// Whose it is, as a tag.
+    /// The tag of the client that the account belongs to.
     pub client: &'static str,
     pub is_daily: bool,
     username: &'static str,
     platform: Platform,
     followers: f64,
-    /// Percent a week.
+    /// In percent a week.
     growth: f64,
     bio: &'static str,
 }
@@ -37,7 +37,7 @@ pub(super) struct Creator {
 const A: &str = "client-a";
 const B: &str = "client-b";
 
-/// Who is watched from the start.
+/// The accounts that are watched from the start.
 pub(super) const CREATORS: [Creator; 11] = [
     Creator {
         id: "clx123abc",
@@ -162,7 +162,7 @@ pub(super) const CREATORS: [Creator; 11] = [
     },
 ];
 
-/// Who joins in June.
+/// The account that joins the watchlist in June.
 pub(super) const NEWCOMER: Creator = Creator {
     id: "clxdemo11tides",
     label: "Tidepool Diaries",
@@ -175,7 +175,7 @@ pub(super) const NEWCOMER: Creator = Creator {
     bio: "Twice a day, the sea turns the page",
 };
 
-/// All of them, over the year.
+/// All accounts over the year.
 pub(super) struct Creators(pub(super) Year);
 
 impl Creators {
@@ -190,15 +190,15 @@ impl Population for Creators {
     }
 
     fn id_of(&self, username: &str, platform: Platform, now: Time) -> Option<String> {
-        let is_meant =
+        let matches =
             |account: &Account| account.username == username && account.platform == platform;
-        let found = Creators::all()
-            .find(|creator| creator.at(now, &self.0).is_some_and(|it| is_meant(&it)));
+        let found =
+            Creators::all().find(|creator| creator.at(now, &self.0).as_ref().is_some_and(matches));
         found.map(|creator| creator.id.to_owned())
     }
 }
 
-/// Who is refreshed by hand for a while.
+/// Returns the ids of the accounts that are refreshed by hand for a while.
 pub(super) fn of_campaign() -> impl Iterator<Item = &'static str> {
     CREATORS
         .iter()
@@ -207,7 +207,7 @@ pub(super) fn of_campaign() -> impl Iterator<Item = &'static str> {
 }
 
 impl Creator {
-    /// What the platform shows of it then.
+    /// Returns the account at `time`; `None` if it does not exist then.
     fn at(&self, time: Time, year: &Year) -> Option<Account> {
         if self.id == VANISHES && time >= year.vanished {
             return None;
@@ -220,8 +220,8 @@ impl Creator {
             true => ("sourdough.robotics", "Sourdough Robotics", "Kneading, now with two servos"),
             false => (self.username, self.label, self.bio),
         };
-        let likes = self.followers * (9.0 + 20.0 * self.share(0)) * (1.0 + weeks / 90.0);
-        let mood = self.share(whole(weeks * 7.0));
+        let likes = self.followers * (9.0 + 20.0 * self.random(0)) * (1.0 + weeks / 90.0);
+        let mood = self.random(whole(weeks * 7.0));
         let site = match self.platform {
             Platform::Tiktok => "tiktok",
             Platform::Youtube => "youtube",
@@ -234,14 +234,14 @@ impl Creator {
             profile_url: format!("https://{site}.example.com/@{username}"),
             stats: Stats {
                 followers: if is_zero { 0 } else { whole(followers) },
-                following: whole(300.0 * self.share(1)),
-                videos: whole(40.0 + 400.0 * self.share(2) + 2.6 * weeks),
+                following: whole(300.0 * self.random(1)),
+                videos: whole(40.0 + 400.0 * self.random(2) + 2.6 * weeks),
                 likes: Some(whole(likes + 3.0 * (followers - self.followers).max(0.0))),
             },
             analytics: Analytics {
-                engagement_rate: tenths(3.0 + 8.0 * self.share(3) + mood),
-                virality_score: tenths(30.0 + 40.0 * self.share(4) + 6.0 * mood),
-                avg_views: whole(followers * (0.2 + 0.4 * self.share(5) + 0.05 * mood)),
+                engagement_rate: tenths(3.0 + 8.0 * self.random(3) + mood),
+                virality_score: tenths(30.0 + 40.0 * self.random(4) + 6.0 * mood),
+                avg_views: whole(followers * (0.2 + 0.4 * self.random(5) + 0.05 * mood)),
             },
             avatar_url: format!("https://cdn.example.com/{}.jpg", self.id),
             last_analyzed: None,
@@ -249,14 +249,14 @@ impl Creator {
         })
     }
 
-    /// By what factor it has grown after so many weeks: some are better than others.
+    /// Returns the factor of growth after `weeks`, which vary.
     fn grown(&self, weeks: f64, year: &Year) -> f64 {
         let viral = self::weeks(year.viral.since(year.start));
         let mut exponent = 0.0;
         let mut week = 0.0;
         while week < weeks {
             let part = (weeks - week).min(1.0);
-            exponent += part * self.growth / 100.0 * (0.4 + 1.2 * self.share(10 + whole(week)));
+            exponent += part * self.growth / 100.0 * (0.4 + 1.2 * self.random(10 + whole(week)));
             week += 1.0;
         }
         if self.id == VIRAL {
@@ -268,9 +268,9 @@ impl Creator {
         E.powf(exponent)
     }
 
-    /// A number from 0 to 1 that looks random, the same for a place at all times.
-    fn share(&self, place: u64) -> f64 {
-        let words = [stable_hash(self.id.as_bytes()), place].map(u64::to_le_bytes);
+    /// Returns a pseudorandom number from 0 to 1 that depends only on the account and `seed`.
+    fn random(&self, seed: u64) -> f64 {
+        let words = [stable_hash(self.id.as_bytes()), seed].map(u64::to_le_bytes);
         let upper = u32::try_from(stable_hash(words.as_flattened()) >> 32).unwrap_or(u32::MAX);
         f64::from(upper) / f64::from(u32::MAX)
     }
@@ -284,7 +284,7 @@ fn weeks(seconds: i64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "held to 0..=10^15 before the cast"
+    reason = "clamped to 0..=10^15 before the cast"
 )]
 fn whole(value: f64) -> u64 {
     value.clamp(0.0, 1e15) as u64
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_lives_its_year() {
+    fn each_account_changes_as_the_year_has_it() {
         let year = Year::ending(Time(1_795_591_800));
         let by_id = |id: &str| *CREATORS.iter().find(|creator| creator.id == id).expect("one");
         let followers = |id: &str, time| by_id(id).at(time, &year).map(|it| it.stats.followers);

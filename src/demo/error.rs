@@ -1,4 +1,4 @@
-//! Why there was no demo.
+//! Errors of the demo.
 
 use std::io;
 
@@ -7,32 +7,28 @@ use crate::config::{ConfigError, KeyError};
 use crate::runner::RunnerError;
 use crate::store::StoreError;
 
-/// Why there was no demo.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// The folder is somebody's.
-    #[error("./{0} is there and not from a demo; run it in another folder")]
+    /// The folder is not a demo's.
+    #[error("./{0} exists and is not from a demo; run the demo in another folder")]
     Taken(&'static str),
-    /// The folder, the simulated API or the terminal.
+    /// From the folder, the simulated API or the terminal.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The configuration that was written.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The key that was written.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// There is no HTTP client.
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    /// The database, while the engine ran.
+    /// The store failed while the engine ran.
     #[error("{0}")]
     StoreFailed(String),
-    /// Somebody has seen enough.
-    #[error("ended early")]
+    /// The user interrupted the demo.
+    #[error("interrupted")]
     Stopped,
 }

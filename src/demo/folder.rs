@@ -1,5 +1,4 @@
-//! The folder that a demo leaves: a configuration that a person could keep, a key, a database and
-//! a page.
+//! The folder that a demo leaves: a configuration to start from, a key, a database and a report.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,26 +10,27 @@ use crate::demo::DemoError;
 use crate::demo::creators::Creator;
 use crate::demo::year::ZONE;
 
-/// Its name, in the folder that the demo is run in.
+/// The name of the folder, which is created in the working folder.
 pub const FOLDER: &str = "growthd-demo";
 
-/// No secret: it opens the simulated API alone.
+/// The key of the simulated API, which is no secret.
 pub(super) const KEY: &str = "demo-key";
 
-/// The first line of the demo's configuration: how a later demo knows the folder for its own.
-const MARK: &str = "# Written by `growthd demo`, which writes it anew each time.";
+/// The first line of the demo's configuration, by which a later demo recognizes the folder.
+const MARK: &str = "# Written by `growthd demo`, which overwrites it each time.";
 
-/// The folder, with nothing of an earlier demo in it.
+/// A folder without files of an earlier demo.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Makes it in `parent`, or takes an earlier demo's files out of it; never anybody else's.
+    /// Creates the folder in `parent`, or removes an earlier demo's files from it, but no others.
     ///
     /// # Errors
-    /// [`DemoError::Taken`], or what the system says.
+    /// Returns [`DemoError::Taken`] if the folder exists, is not empty, and is not an earlier
+    /// demo's.
     pub fn claim(parent: &Path) -> Result<Folder, DemoError> {
         let folder = Folder { path: parent.join(FOLDER) };
         match fs::create_dir(&folder.path) {
@@ -45,7 +45,7 @@ impl Folder {
         }
         let database =
             ["growth.db", "growth.db-wal", "growth.db-shm"].map(|name| folder.file(name));
-        // The configuration last: it says whose the rest is.
+        // The configuration last, since it marks the rest as a demo's.
         for path in database.into_iter().chain([folder.key(), folder.report(), folder.config()]) {
             match fs::remove_file(&path) {
                 Ok(()) => {}
@@ -56,12 +56,10 @@ impl Folder {
         Ok(folder)
     }
 
-    /// The configuration.
     pub fn config(&self) -> PathBuf {
         self.file("config.toml")
     }
 
-    /// The page.
     pub fn report(&self) -> PathBuf {
         self.file("growthd-report.html")
     }
@@ -74,16 +72,16 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// Writes the key, and the configuration of who is watched at first.
+    /// Writes the key, and a configuration that watches `creators`.
     pub(super) fn write(&self, base_url: &str, creators: &[Creator]) -> io::Result<()> {
-        // The configuration first: without it, the folder would not be known for a demo's.
+        // The configuration first: without it, the folder would not be recognized as a demo's.
         fs::write(self.config(), config(base_url, creators))?;
         let mut key = fs::OpenOptions::new();
         let mut key = key.write(true).create_new(true).mode(0o600).open(self.key())?;
         writeln!(key, "{KEY}")
     }
 
-    /// Adds somebody to the watchlist, as a person would.
+    /// Appends an account to the watchlist.
     pub(super) fn add(&self, creator: &Creator) -> io::Result<()> {
         let mut config = fs::OpenOptions::new().append(true).open(self.config())?;
         config.write_all(entry(creator).as_bytes())
@@ -97,9 +95,9 @@ fn named(path: &Path, error: &io::Error) -> io::Error {
 fn config(base_url: &str, creators: &[Creator]) -> String {
     let mut text = format!(
         "{MARK}\n\
-         # Everything but base_url is as it could be for accounts of your own.\n\n\
+         # Everything but base_url could be the same for accounts of your own.\n\n\
          [api]\n\
-         base_url = \"{base_url}\"   # the demo's API, which ended with it; yours needs no such line\n\
+         base_url = \"{base_url}\"   # the demo's API, which is gone; yours needs no such line\n\
          api_key_file = \"api-key\"\n\n\
          [budget]\n\
          refreshes = 150\n\

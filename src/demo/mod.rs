@@ -1,17 +1,16 @@
-//! `growthd demo`: a year of weekly refreshes, lived through in some twenty seconds.
+//! `growthd demo`: a simulated year of weekly refreshes, in some twenty seconds.
 //!
 //! The engine, its runner, the HTTP client and the store are those of `growthd run`, and the
-//! configuration is the one that is left in the folder. Only the vendor and the time are
-//! simulated. Everybody reads one [`Clock`](crate::clock::Clock), whose hand is moved here: it
-//! stands still while a call is on its way, and goes from one thing to do to the next otherwise.
-//! So a year is the same year however busy the machine is, and no answer's date contradicts its
-//! arrival.
+//! configuration is the one that is left in the folder. Only the vendor and the time are simulated.
+//! All code reads one [`Clock`](crate::clock::Clock), which is set here: it stops while a call is
+//! in flight, and otherwise jumps to the next time at which there is something to do. So the year
+//! is the same however busy the machine is, and no response's date contradicts its arrival.
 //!
-//! - `year`: what happens in it, and when. Pure.
+//! - `year`: the events of the year and their times. Pure.
 //! - `creators`: the accounts, as functions of the time. Pure.
-//! - `folder`: what is left behind.
-//! - `stage`: the engine at work, on the clock.
-//! - `show`: what a person sees of it.
+//! - `folder`: the files that are left behind.
+//! - `stage`: runs the engine on the simulated clock.
+//! - `show`: prints the progress.
 
 mod creators;
 mod error;
@@ -34,19 +33,17 @@ use show::Show;
 use stage::Stage;
 use year::{Happening, Year};
 
-/// How far a demo came.
+/// How far a demo got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Played {
-    /// Through the year.
+    /// To the end of the year.
     Whole,
-    /// Somebody ended it at this time of the year.
+    /// Interrupted by the user at this time of the year.
     Until(Time),
 }
 
-/// Lives through the year that ends `now`, and leaves it in `folder`.
-///
-/// # Errors
-/// [`DemoError`], but not that it was ended early.
+/// Simulates the year that ends at `now`, and leaves its files in `folder`. An interruption is not
+/// an error.
 pub async fn play(
     folder: &Folder,
     now: Time,
@@ -55,19 +52,19 @@ pub async fn play(
 ) -> Result<Played, DemoError> {
     let year = Year::ending(now);
     let mut stage = Stage::new(folder, &year, pace, Show::new(&year, pace, out)).await?;
-    let lived = live_through(&mut stage, &year).await;
+    let result = simulate(&mut stage, &year).await;
     let reached = stage.time();
-    // What is on its way is recorded, however it ended.
+    // Calls in flight are recorded in any case.
     let stopped = stage.stop().await;
     stage.show.close();
-    match lived {
+    match result {
         Ok(()) => stopped.map(|()| Played::Whole),
         Err(DemoError::Stopped) => stopped.map(|()| Played::Until(reached)),
         Err(error) => Err(error),
     }
 }
 
-async fn live_through(stage: &mut Stage<'_>, year: &Year) -> Result<(), DemoError> {
+async fn simulate(stage: &mut Stage<'_>, year: &Year) -> Result<(), DemoError> {
     stage.show.begin()?;
     stage.start().await?;
     for (time, happening) in year.happenings() {
@@ -94,8 +91,8 @@ async fn live_through(stage: &mut Stage<'_>, year: &Year) -> Result<(), DemoErro
 mod tests {
     use super::*;
 
-    /// What every year brings, by the words with which it is told.
-    const TOLD: [&str; 13] = [
+    /// What every year shows.
+    const SHOWN: [&str; 13] = [
         "11 accounts have their first snapshot",
         "calls itself @sourdough.robotics",
         "Lighthouse Kitchen: 0 followers after",
@@ -112,23 +109,23 @@ mod tests {
     ];
 
     async fn year_to(end: &str) {
-        let place = tempfile::tempdir().expect("a folder");
-        let folder = Folder::claim(place.path()).expect("a demo's folder");
+        let parent = tempfile::tempdir().expect("a folder");
+        let folder = Folder::claim(parent.path()).expect("a demo's folder");
         let mut out = Vec::new();
         let time = end.parse().expect("a time");
         let played = play(&folder, time, Pace::Unwatched, &mut out).await.expect("a year");
         assert_eq!(played, Played::Whole);
         let out = String::from_utf8(out).expect("UTF-8");
-        for words in TOLD {
+        for words in SHOWN {
             assert!(out.contains(words), "{words:?} in the year to {end}: {out}");
         }
         assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn whatever_day_it_is_the_year_tells_everything() {
-        // In the month of the newcomer, soon after it, at a turn of the year. They wait for the
-        // disk most of the time, and so do it together.
+    async fn a_year_to_any_day_shows_everything() {
+        // In the month of the newcomer, soon after it, and at the turn of a year. Concurrently,
+        // since they mostly wait for the disk.
         tokio::join!(
             year_to("2027-06-14T12:00:00Z"),
             year_to("2026-07-05T23:00:00Z"),

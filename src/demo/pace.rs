@@ -1,10 +1,10 @@
-//! How fast the year passes.
+//! The speed of the demo.
 
-/// How fast the year passes.
+/// The speed of the demo.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pace {
-    /// So that a person can follow it.
+    /// Slow enough to follow.
     Watched,
-    /// As fast as the machine can.
+    /// As fast as possible.
     Unwatched,
 }

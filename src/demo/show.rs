@@ -1,4 +1,4 @@
-//! What a person sees of the year: a line for what happens, a line for each month, and a bar.
+//! The demo's output: a line for each event, a line for each month, and a progress bar.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal, Write};
@@ -16,7 +16,7 @@ use crate::store::{Cause, Outcome};
 
 const DAY: i64 = 24 * 3600;
 
-/// After how long without a call a round of them is over, in seconds.
+/// The time without calls after which a round of them is over, in seconds.
 const ROUND: i64 = 600;
 
 pub(super) struct Show<'a> {
@@ -24,24 +24,24 @@ pub(super) struct Show<'a> {
     bar: ProgressBar,
     start: Time,
     month: Month,
-    /// The last followers of everybody.
+    /// The latest followers by account.
     last: HashMap<String, i64>,
-    /// Who was said to fail.
+    /// The accounts whose failure was already shown.
     failing: HashSet<String>,
     round: Round,
     is_vendor_down: bool,
 }
 
-/// What a month brought so far.
+/// The totals of a month so far.
 #[derive(Default)]
 struct Month {
     snapshots: usize,
     spent: usize,
-    /// Followers of everybody when it began.
+    /// The followers by account when the month began.
     before: HashMap<String, i64>,
 }
 
-/// The calls that belong together.
+/// Calls shortly after one another, which share a line.
 #[derive(Default)]
 struct Round {
     first: usize,
@@ -85,12 +85,12 @@ impl<'a> Show<'a> {
 
     fn line(&mut self, time: Time, text: &str) -> io::Result<()> {
         let day = time.utc().date();
-        // A bar that is shown is redrawn below the line.
+        // Redraws the bar below the line.
         self.bar.suspend(|| writeln!(self.out, "{day}  {text}"))
     }
 
-    /// Time passes, from `now` to `next`.
-    pub fn passes(&mut self, now: Time, next: Time) -> io::Result<()> {
+    /// Advances from `now` to `next`.
+    pub fn advance(&mut self, now: Time, next: Time) -> io::Result<()> {
         self.bar.set_position(u64::try_from(next.since(self.start) / DAY).unwrap_or(0));
         self.bar.set_message(next.utc().date().to_string());
         if next.since(now) < ROUND {
@@ -104,7 +104,7 @@ impl<'a> Show<'a> {
             let count = round.caught_up;
             self.line(
                 now,
-                &format!("caught up: {count} calls, one for each account that was owed one"),
+                &format!("caught up: {count} calls, one for each account that missed a slot"),
             )?;
         }
         Ok(())
@@ -137,7 +137,7 @@ impl<'a> Show<'a> {
 
     fn month_ends(&mut self, time: Time) -> io::Result<()> {
         let total: i64 = self.last.values().sum();
-        // Like for like: who joined meanwhile gained nothing by it.
+        // Like for like: an account that joined meanwhile is no gain.
         let gained: i64 =
             self.last.iter().filter_map(|(id, last)| Some(last - self.month.before.get(id)?)).sum();
         let gained = match self.month.before.is_empty() {
@@ -174,7 +174,7 @@ impl<'a> Show<'a> {
             }
             Event::BreakerOpened(_) => {
                 self.is_vendor_down = true;
-                let text = "the breaker opens: the vendor is in trouble; only probes leave";
+                let text = "the breaker opens: the vendor is failing, so only probes are sent";
                 self.line(now, text)
             }
             Event::BreakerClosed { since } => {
@@ -185,7 +185,7 @@ impl<'a> Show<'a> {
             }
             Event::BudgetSpent(until) => self.line(
                 now,
-                &format!("the budget is spent: what falls due waits until {}", until.utc().date()),
+                &format!("the budget is spent: due accounts wait until {}", until.utc().date()),
             ),
             _ => Ok(()),
         }
@@ -206,11 +206,11 @@ impl<'a> Show<'a> {
         {
             let before = Grouped(before);
             return self
-                .line(now, &format!("{label}: 0 followers after {before}? Kept, but as suspect"));
+                .line(now, &format!("{label}: 0 followers after {before}? Kept, but suspect"));
         }
         self.last.insert(id.to_owned(), followers);
         match before {
-            // A quarter in one step is no usual week.
+            // A gain of a quarter in one step is unusual.
             Some(before) if followers > before + before / 4 => {
                 let (before, followers) = (Grouped(before), Grouped(followers));
                 self.line(now, &format!("{label}: {followers} followers, after {before}"))

@@ -1,4 +1,4 @@
-//! The engine at work on the demo's clock, whose hand is moved here.
+//! Runs the engine on the demo's clock, which is set here.
 
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,18 @@ use crate::runner::{Notice, Observer, Runner, RunnerError, Work};
 use crate::simulated_api::SimulatedApi;
 use crate::store::{Creation, Reader, Store};
 
-/// How often the engine is woken in any case, in milliseconds: a daemon's heartbeat, but slower.
-/// Some things, such as that the budget is spent, it says only then.
+/// The longest time between two turns of the engine, in milliseconds: a daemon's heartbeat, but
+/// slower. Some events, such as a spent budget, are reported only then.
 const HEARTBEAT: i64 = 6 * 3_600_000;
 
-/// How long a person watches the year.
+/// How long the whole year takes at [`Pace::Watched`].
 const WATCHED: Duration = Duration::from_secs(18);
 
-/// What the engine's thread tells.
+/// A message from the engine's thread.
 #[derive(Debug)]
 enum Message {
     Event(Event),
-    /// No call is on its way. When there is more to do, as far as it knows.
+    /// No call is in flight. Holds when there is more to do, as far as the engine knows.
     Idle(Option<Now>),
     StoreFailed(String),
 }
@@ -54,7 +54,7 @@ struct Running {
 }
 
 impl<'a> Stage<'a> {
-    /// The vendor listens, and the configuration is written; nothing runs yet.
+    /// Starts the simulated API and writes the configuration. The engine does not run yet.
     pub async fn new(
         folder: &'a Folder,
         year: &Year,
@@ -69,12 +69,12 @@ impl<'a> Stage<'a> {
         Ok(Stage { show, folder, api, clock, hand, pacing, signals, running: None })
     }
 
-    /// What time it is.
+    /// Returns the simulated time.
     pub fn time(&self) -> Time {
         self.clock.now().time()
     }
 
-    /// Starts the daemon, as a machine that was switched on does.
+    /// Starts the engine, as when the machine is switched on.
     pub async fn start(&mut self) -> Result<(), DemoError> {
         let (config, client) = self.configuration()?;
         let store = Store::open(&config.database.path, Creation::Allowed)?;
@@ -86,11 +86,11 @@ impl<'a> Stage<'a> {
         self.settle().await
     }
 
-    /// Ends the daemon; what is on its way is recorded.
+    /// Stops the engine, after recording the calls in flight.
     pub async fn stop(&mut self) -> Result<(), DemoError> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         running.runner.handle().stop();
-        // It ends, even if nobody can be told any more.
+        // Waits for the end even if nothing can be shown any more.
         let mut shown = Ok(());
         while let Some(message) = running.messages.recv().await {
             if let Message::Event(event) = message
@@ -105,8 +105,8 @@ impl<'a> Stage<'a> {
 
     fn configuration(&self) -> Result<(Config, Client), DemoError> {
         let config = Config::load(&self.folder.config(), self.time())?;
-        // Not as a file's key is read, which everybody may not read: where there are no modes, they
-        // may, and this one is no secret.
+        // Not read from the file, which is refused if every user can read it, as on a file system
+        // without modes. This key is no secret.
         let source = KeySource::File(config.api.api_key_file.clone());
         let client = Client::new(&config.api, ApiKey::new(KEY.into(), &source)?)?;
         Ok((config, client))
@@ -120,19 +120,19 @@ impl<'a> Stage<'a> {
         self.api.set_down(false);
     }
 
-    /// Adds the newcomer to the watchlist, and has the daemon take it.
+    /// Adds the newcomer to the watchlist, and reconfigures the engine.
     pub async fn add_newcomer(&mut self) -> Result<(), DemoError> {
         self.folder.add(&NEWCOMER)?;
         let (config, client) = self.configuration()?;
         let diff = Reader::open(&config.database.path)?.look()?.diff(&config.accounts)?;
         let Some(running) = &self.running else { return Ok(()) };
         let handle = running.runner.handle();
-        let taken = handle.reconfigure(diff, engine_config(&config), client).await;
-        taken.ok_or(RunnerError::Ended)??;
+        let result = handle.reconfigure(diff, engine_config(&config), client).await;
+        result.ok_or(RunnerError::Ended)??;
         self.settle().await
     }
 
-    /// Asks for a client's accounts beside the schedule, as `growthd refresh` does.
+    /// Refreshes a client's accounts outside their schedule, as `growthd refresh` does.
     pub async fn refresh_by_hand(&mut self) -> Result<(), DemoError> {
         let ids = creators::of_campaign().filter_map(|id| id.parse::<AccountId>().ok()).collect();
         if let Some(running) = &self.running {
@@ -141,7 +141,7 @@ impl<'a> Stage<'a> {
         self.settle().await
     }
 
-    /// Lets the time pass until then, with everything that falls due in it.
+    /// Advances the clock to `time`, and runs everything that becomes due until then.
     pub async fn wait_until(&mut self, time: Time) -> Result<(), DemoError> {
         let end = Now::from(time);
         loop {
@@ -149,8 +149,8 @@ impl<'a> Stage<'a> {
             let now = self.clock.now();
             let next = [wake.map(|wake| wake.max(now)), Some(Now(now.0 + HEARTBEAT))];
             let next = next.into_iter().flatten().fold(end, Now::min);
-            self.show.passes(now.time(), next.time())?;
-            self.pass(next).await?;
+            self.show.advance(now.time(), next.time())?;
+            self.advance(next).await?;
             if next == end && wake.is_none_or(|wake| wake > end) {
                 return Ok(());
             }
@@ -161,8 +161,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Moves the hand, as fast as a person can watch it.
-    async fn pass(&mut self, next: Now) -> Result<(), DemoError> {
+    /// Sets the clock to `next`, after a wait that keeps the pace.
+    async fn advance(&mut self, next: Now) -> Result<(), DemoError> {
         let ahead = self.pacing.ahead(next);
         tokio::select! {
             biased;
@@ -173,8 +173,8 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Waits until the engine has done what there is to do at this time. It has nothing else to
-    /// say before it is asked again.
+    /// Waits until the engine has done everything there is to do at this time. It sends no message
+    /// after that until it is woken.
     async fn settle(&mut self) -> Result<(), DemoError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         loop {
@@ -192,20 +192,20 @@ impl<'a> Stage<'a> {
 }
 
 async fn wait(ahead: Duration) {
-    // A timer takes a millisecond at least: too long for each of thousands of steps.
+    // A timer takes at least a millisecond, too long for each of thousands of steps.
     if !ahead.is_zero() {
         tokio::time::sleep(ahead).await;
     }
 }
 
-/// As the configuration has it, but for the pace: with a second between any two calls, each would
-/// be a commit of its own, and a year of them take a slow disk a minute.
+/// Returns the engine's configuration, but without a rate limit: with a second between any two
+/// calls each would be a commit of its own, and a year of these takes a minute on a slow disk.
 fn engine_config(config: &Config) -> EngineConfig {
     EngineConfig { requests_per_minute: 0, ..EngineConfig::of(config) }
 }
 
 fn observer() -> (Observer, UnboundedReceiver<Message>) {
-    let (tell, messages) = unbounded_channel();
+    let (sender, messages) = unbounded_channel();
     let observer = move |notice: Notice<'_>| {
         let message = match notice {
             Notice::Event(event) => Message::Event(event.clone()),
@@ -213,17 +213,17 @@ fn observer() -> (Observer, UnboundedReceiver<Message>) {
             Notice::StoreFailed { error, .. } => Message::StoreFailed(error.to_string()),
             _ => return,
         };
-        // Nobody listens any more only where the demo has failed.
-        tell.send(message).ok();
+        // The receiver is gone only if the demo has failed.
+        sender.send(message).ok();
     };
     (Box::new(observer), messages)
 }
 
-/// When the time may pass.
+/// Maps simulated time to real time.
 struct Pacing {
     began: Instant,
     start: Now,
-    /// How long it is to take, and its length in milliseconds; `None`: as short as can be.
+    /// How long the year is to take, and its length in milliseconds; `None` if as fast as possible.
     watched: Option<(Duration, i64)>,
 }
 
@@ -235,7 +235,7 @@ impl Pacing {
         Pacing { began: clock::monotonic(), start, watched }
     }
 
-    /// How long it is until `next` may be.
+    /// Returns how long to wait until `next`.
     fn ahead(&self, next: Now) -> Duration {
         let Some((watched, length)) = self.watched else { return Duration::ZERO };
         #[expect(clippy::cast_precision_loss, reason = "a year of milliseconds is below 2^53")]

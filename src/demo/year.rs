@@ -1,4 +1,4 @@
-//! What happens in the demo's year, and when. Pure.
+//! The events of the demo's year and their times. Pure.
 
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -6,7 +6,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use crate::clock::Time;
 
-/// Where the demo's watchlist lives.
+/// The time zone of the demo's schedules.
 pub(super) const ZONE: &str = "Europe/Berlin";
 
 const HOUR: i64 = 3600;
@@ -14,17 +14,17 @@ const DAY: i64 = 24 * HOUR;
 /// In seconds.
 pub(super) const WEEK: i64 = 7 * DAY;
 
-/// On how many days in a row accounts are refreshed by hand too.
+/// On how many consecutive days accounts are refreshed by hand too.
 const DAYS_BY_HAND: i64 = 14;
 
-/// A year that ends now, so that what is asked about this week has an answer.
+/// A year that ends now, so that queries about the current week find data.
 #[derive(Clone, Debug)]
 pub(super) struct Year {
     pub start: Time,
     pub end: Time,
-    /// From when an account has another name.
+    /// When an account changes its name.
     pub renamed: Time,
-    /// From when to when another has no followers.
+    /// From when to when an account shows 0 followers.
     pub zero: (Time, Time),
     pub machine_off: (Time, Time),
     pub vendor_down: (Time, Time),
@@ -35,10 +35,10 @@ pub(super) struct Year {
     pub vanished: Time,
 }
 
-/// What somebody has to do, or may want to know.
+/// An event of the year, to be acted upon or only shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Happening {
-    /// In its last second: what waited for the next one is not called yet.
+    /// In the last second of the month, before calls that wait for the next one's budget.
     MonthEnds,
     Renamed,
     MachineOff,
@@ -48,16 +48,15 @@ pub(super) enum Happening {
     Viral,
     /// An account joins the watchlist.
     Added,
-    /// A client's accounts are refreshed beside the schedule.
+    /// A client's accounts are refreshed outside their schedule.
     ByHand {
         is_first: bool,
     },
     Vanished,
-    /// The zone's clocks change.
     ClocksChange {
-        /// By how many hours they go forward.
+        /// How many hours the clocks go forward.
         hours: i32,
-        /// When it is six in the morning then, in hours of UTC.
+        /// The hour in UTC of six in the morning after the change.
         six_is: i32,
     },
 }
@@ -69,7 +68,7 @@ impl Year {
         let machine_off = (monday(13).plus(DAY + 12 * HOUR), monday(16).plus(3 * DAY + 8 * HOUR));
         let month = month_after(monday(29));
         let by_hand = month.plus(7 * DAY + 15 * HOUR);
-        // Before the budget of that month is spent, or after it.
+        // When the budget of that month may be spent.
         let end_of_month = (month.plus(19 * DAY), month_after(month.plus(DAY)));
         Year {
             start,
@@ -85,7 +84,7 @@ impl Year {
         }
     }
 
-    /// All of it, in its order.
+    /// Returns all events in order.
     pub fn happenings(&self) -> Vec<(Time, Happening)> {
         let by_hand = (0..DAYS_BY_HAND)
             .map(|day| (self.by_hand.plus(day * DAY), Happening::ByHand { is_first: day == 0 }));
@@ -129,21 +128,22 @@ impl Year {
     }
 }
 
-/// The first midnight of a Monday that is not before `time`, in UTC.
+/// Returns the first midnight of a Monday that is not before `time`, in UTC.
 fn monday_after(time: Time) -> Time {
     // 1970 began on a Thursday.
     let days = (time.0 + DAY - 1).div_euclid(DAY);
     Time((days + (4 - days).rem_euclid(7)) * DAY)
 }
 
-/// The first midnight of a month that is not before `time`, in UTC.
+/// Returns the first midnight of a month that is not before `time`, in UTC.
 fn month_after(time: Time) -> Time {
     let first = Time(time.0 - 1).utc().date().first_of_month();
     let next = first.saturating_add(jiff::ToSpan::months(1));
     Time(next.duration_since(date(1970, 1, 1)).as_secs())
 }
 
-/// A morning in June that is well within the year, and away from what would be in its way.
+/// Returns a morning in June that is well within the year, and as far as possible from the periods
+/// in `taken`.
 fn june_day(start: Time, end: Time, taken: &[(Time, Time)]) -> Time {
     const AWAY: i64 = 12 * DAY;
     let years = [start, end].map(|time| time.utc().year());
@@ -156,7 +156,7 @@ fn june_day(start: Time, end: Time, taken: &[(Time, Time)]) -> Time {
     };
     mornings
         .map(|day| Time(day.duration_since(date(1970, 1, 1)).as_secs() + 9 * HOUR))
-        // Of equally good ones the first.
+        // Of equally distant ones, the first.
         .min_by_key(|time| (-distance(*time), *time))
         .unwrap_or(end)
 }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_day_it_is_the_year_has_everything_in_an_order_that_makes_sense() {
+    fn a_year_to_any_day_has_all_events_in_a_sensible_order() {
         let now: Time = "2026-11-25T07:30:00Z".parse().expect("a time");
         for day in 0..1500 {
             let year = Year::ending(now.plus(day * (DAY + 61)));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn mondays_and_months_are_found() {
+    fn mondays_and_months_begin_at_midnight() {
         let at = |text: &str| text.parse::<Time>().expect("a time");
         for (time, monday, month) in [
             ("2026-11-25T07:30:00Z", "2026-11-30T00:00:00Z", "2026-12-01T00:00:00Z"),

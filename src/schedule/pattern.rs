@@ -189,9 +189,9 @@ fn explain(text: &str, fields: &[&str], error: &str) -> String {
     }
 }
 
-/// Returns the index of the first field that only the parser accepts: one that contains a name which
-/// does not belong there, or nothing between two commas. The parser replaces names in any field: it
-/// reads `SUN 6 * * *` as minute 0, and `1MON` as 11.
+/// Returns the index of the first field that only the parser accepts: one that contains a name
+/// which does not belong there, or nothing between two commas. The parser replaces names in any
+/// field: it reads `SUN 6 * * *` as minute 0, and `1MON` as 11.
 fn first_malformed(fields: &[&str]) -> Option<usize> {
     let names = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
     fields.iter().zip(names).position(|(field, (name, _))| {

@@ -1,21 +1,20 @@
-//! An account of the simulated vendor's.
+//! The accounts of the simulated vendor.
 
 use serde::Serialize;
 
 use crate::clock::Time;
 
-/// Where a creator publishes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
-    /// Shows every count as it is.
+    /// Shows exact counts.
     Tiktok,
     /// Rounds followers down to three significant digits and has no likes.
     Youtube,
 }
 
 impl Platform {
-    /// By the name the API uses.
+    /// Parses the API's name of a platform.
     pub(super) fn named(name: &str) -> Option<Platform> {
         match name {
             "tiktok" => Some(Platform::Tiktok),
@@ -37,7 +36,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// What the platform shows of them.
+    /// Returns the counts as the platform shows them.
     pub(super) fn as_shown_on(self, platform: Platform) -> Stats {
         match platform {
             Platform::Tiktok => self,
@@ -56,40 +55,34 @@ pub struct Analytics {
     pub engagement_rate: f64,
     /// 0 to 100.
     pub virality_score: f64,
-    /// Views a video.
     pub avg_views: u64,
 }
 
-/// An account at one time.
+/// The state of an account at one time.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Account {
     /// Without `@`.
     pub username: String,
-    /// Where it is.
     pub platform: Platform,
-    /// The name that the platform shows.
     pub display_name: String,
-    /// What it says of itself.
     pub bio: String,
     pub avatar_url: String,
-    /// The account's page.
     pub profile_url: String,
-    /// Whether it has the platform's mark.
     pub is_verified: bool,
-    /// Its counts, before the platform rounds them.
+    /// The exact counts, before the platform rounds them.
     pub stats: Stats,
     pub analytics: Analytics,
-    /// `None` is the time of the answer; a fixed one is an answer out of a cache.
+    /// `None` means the time of the response; a fixed time simulates a cached response.
     pub last_analyzed: Option<Time>,
-    /// `createdAt` of analyze: since when the vendor knows the account.
+    /// `createdAt` of analyze: when the vendor first saw the account.
     pub created: Time,
     pub top_hashtags: Vec<String>,
     pub keywords: Vec<String>,
 }
 
 impl Account {
-    /// The account of the vendor's documentation: as `clx123abc` its answer is the documented one
-    /// to the letter.
+    /// Returns the account of the vendor's documentation. With the id `clx123abc` its response is
+    /// exactly the documented one.
     pub fn documented() -> Account {
         let when = Time(1_705_401_000);
         Account {

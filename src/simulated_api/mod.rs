@@ -1,7 +1,7 @@
-//! The vendor's API, simulated on loopback: for `growthd demo`, and underneath the tests' own,
-//! which misbehaves.
+//! A simulation of the vendor's API on loopback, for `growthd demo` and as the base of the tests'
+//! own, which misbehaves.
 //!
-//! It answers in the documented shapes: [`Vendor`] is what it knows and says, [`Server`] listens.
+//! [`Vendor`] produces the documented responses, and [`Server`] serves them.
 
 mod account;
 mod question;
@@ -29,7 +29,7 @@ pub use vendor::{Population, Vendor};
 /// Longest request body read, in bytes.
 const MAX_REQUEST_BODY: usize = 64 * 1024;
 
-/// A simulated API that answers as documented, or not at all for a while. It stops when it is
+/// A simulated API that responds as documented, or with 503 while it is down. It stops when
 /// dropped.
 pub struct SimulatedApi {
     server: Server,
@@ -38,9 +38,6 @@ pub struct SimulatedApi {
 
 impl SimulatedApi {
     /// Listens on a free port of 127.0.0.1 and serves on the current runtime.
-    ///
-    /// # Errors
-    /// There is no port to listen on.
     pub async fn start(
         key: &str,
         clock: Clock,
@@ -56,12 +53,12 @@ impl SimulatedApi {
         Ok(SimulatedApi { server: Server::start(address, service).await?, is_down })
     }
 
-    /// What goes into `api.base_url`, without a slash at its end.
+    /// Returns the value for `api.base_url`, without a trailing slash.
     pub fn base_url(&self) -> String {
         self.server.base_url()
     }
 
-    /// Whether every call is answered with 503 from now on.
+    /// Sets whether every further call gets a 503.
     pub fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
     }
@@ -84,7 +81,7 @@ async fn answer(
     Ok(vendor.dated(reply.into_response()))
 }
 
-/// The body of a request; one that is too long is as bad a question as none.
+/// Reads the body of a request. Returns an empty one, which is as invalid, if it is too long.
 pub async fn read_body(body: Incoming) -> Bytes {
     let body = Limited::new(body, MAX_REQUEST_BODY).collect().await;
     body.map(Collected::to_bytes).unwrap_or_default()

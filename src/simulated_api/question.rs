@@ -1,22 +1,19 @@
-//! What a request asks for.
+//! Valid requests to the simulated API.
 
-/// A request that the vendor would look into.
+/// A request with the right key, to an endpoint that exists.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Question {
-    /// An account by its id, whether or not it exists.
-    Refresh {
-        /// As in the path.
-        id: String,
-    },
-    /// An account by its name.
+    /// By id, whether or not the account exists.
+    Refresh { id: String },
+    /// By name.
     Analyze {
-        /// `None` if nobody is called so.
+        /// `None` if no account has the name.
         id: Option<String>,
     },
 }
 
 impl Question {
-    /// The account's id, as far as it is known.
+    /// Returns the account's id, if it is known.
     pub fn id(&self) -> Option<&str> {
         match self {
             Question::Refresh { id } => Some(id),

@@ -1,4 +1,4 @@
-//! The documented shapes of an answer.
+//! The documented shapes of a response.
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -10,10 +10,10 @@ use super::account::{Account, Analytics, Platform, Stats};
 use super::question::Question;
 use crate::clock::Time;
 
-/// The content type of every answer.
+/// The content type of every response.
 pub const JSON: &str = "application/json; charset=utf-8";
 
-/// An answer before it is one of HTTP's.
+/// The status and body of a response.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
     pub status: StatusCode,
@@ -21,8 +21,8 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The documented answer to `question` about an account: that of a refresh, or that of an
-    /// analyze, which has three more fields.
+    /// Returns the documented response to `question` about an account. That of an analyze has three
+    /// more fields than that of a refresh.
     pub fn success(question: &Question, id: &str, account: &Account, now: Time) -> Reply {
         let (message, analyzed) = match question {
             Question::Refresh { .. } => ("Account refreshed successfully", None),
@@ -53,18 +53,17 @@ impl Reply {
         Reply { status: StatusCode::OK, body }
     }
 
-    /// Any answer; 500 in place of a status that is none.
+    /// Returns any response, with 500 in place of an invalid status.
     pub fn new(status: u16, body: Vec<u8>) -> Reply {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Reply { status, body }
     }
 
-    /// An error in the first of the two documented shapes.
+    /// Returns an error in the shape of [`refusal_body`].
     pub fn refusal(status: u16, code: &str, message: &str) -> Reply {
         Reply::new(status, refusal_body(code, message, None))
     }
 
-    /// As HTTP has it.
     pub fn into_response(self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(self.body));
         *response.status_mut() = self.status;
@@ -77,7 +76,7 @@ impl Reply {
     }
 }
 
-/// How the vendor documents an error in some places: `{"success":false,"message":…,"code":…}`.
+/// Returns an error in one of the two documented shapes: `{"success":false,"message":…,"code":…}`.
 pub fn refusal_body(code: &str, message: &str, field: Option<&str>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Details<'a> {
@@ -95,7 +94,7 @@ pub fn refusal_body(code: &str, message: &str, field: Option<&str>) -> Vec<u8> {
     to_json(&Refusal { success: false, message, code, details })
 }
 
-/// How it documents one in others: `{"error":{"code":…,"message":…}}`.
+/// Returns an error in the other documented shape: `{"error":{"code":…,"message":…}}`.
 pub fn error_body(code: &str, message: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Error<'a> {
@@ -109,7 +108,7 @@ pub fn error_body(code: &str, message: &str) -> Vec<u8> {
     to_json(&Shape { error: Error { code, message } })
 }
 
-/// Cannot fail: no map here has keys that are not text.
+/// Serializes a value, which cannot fail: all keys are strings.
 fn to_json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_answer_is_given_to_the_letter() {
+    fn a_refresh_has_exactly_the_documented_response() {
         let documented = concat!(
             r#"{"success":true,"message":"Account refreshed successfully","data":{"account":{"#,
             r#""id":"clx123abc","username":"fitnessguru","platform":"tiktok","#,
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn analyze_answers_three_more_fields() {
+    fn an_analyze_has_three_more_fields() {
         let end = concat!(
             r#""profileUrl":"https://www.tiktok.com/@fitnessguru","#,
             r##""topHashtags":["#fitness","#workout"],"keywords":["fitness","home workout"],"##,

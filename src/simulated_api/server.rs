@@ -1,4 +1,4 @@
-//! Accepts connections and serves them with whatever answers.
+//! An HTTP server for any service.
 
 use std::error::Error;
 use std::io;
@@ -15,19 +15,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::{debug, warn};
 
-/// A running HTTP/1.1 server; it stops when it is dropped.
+/// A running HTTP/1.1 server. It stops when dropped.
 pub struct Server {
     address: SocketAddr,
-    /// `None` once it was stopped.
+    /// `None` once the server was stopped.
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Server {
-    /// Listens at `address` and serves on the current runtime. A request whose `service` fails
-    /// closes its connection without an answer.
-    ///
-    /// # Errors
-    /// The address cannot be listened on.
+    /// Listens at `address` and serves on the current runtime. If `service` fails for a request,
+    /// its connection is closed without a response.
     pub async fn start<S, F, B, E>(address: SocketAddr, service: S) -> io::Result<Server>
     where
         S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -41,17 +38,16 @@ impl Server {
         Ok(Server { address, task })
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://` and the address, without a slash at its end.
+    /// Returns `http://` and the address, without a trailing slash.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stops listening and closes every connection. The address is free again afterwards; a
+    /// Stops listening and closes every connection. Afterwards the address is free again, whereas a
     /// dropped server frees it somewhat later.
     pub async fn stop(&self) {
         if let Some(task) = self.take_task() {
@@ -59,7 +55,7 @@ impl Server {
             if let Err(error) = task.await
                 && !error.is_cancelled()
             {
-                warn!(%error, "the simulated API had stopped by itself");
+                warn!(%error, "the simulated API had already stopped");
             }
         }
     }
@@ -77,7 +73,7 @@ impl Drop for Server {
     }
 }
 
-/// Accepts until it is aborted, which aborts every connection with it.
+/// Accepts connections until it is aborted, which aborts every connection too.
 async fn serve<S, F, B, E>(listener: TcpListener, service: S)
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -94,7 +90,7 @@ where
                 }
                 Err(error) => {
                     warn!(%error, "the simulated API cannot accept a connection");
-                    // Out of file descriptors, most likely: some may be closed by then.
+                    // Most likely out of file descriptors, some of which may soon be closed.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },
@@ -111,7 +107,7 @@ where
     E: Into<Box<dyn Error + Send + Sync>>,
 {
     if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "answers of the simulated API may be late");
+        debug!(%error, "responses of the simulated API may be delayed");
     }
     let connection =
         http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(service));

@@ -1,4 +1,4 @@
-//! What the vendor knows, and what it makes of a request.
+//! The simulated vendor: its accounts, and its handling of requests.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -12,20 +12,19 @@ use super::question::Question;
 use super::reply::{Reply, error_body, refusal_body};
 use crate::clock::{Clock, Time};
 
-/// Last second that HTTP can write as a date, since 1970: the end of 9999. `httpdate` panics on
-/// later ones.
+/// The last date that HTTP can express, in seconds since 1970: the end of 9999. `httpdate` panics
+/// on later ones.
 const LAST_DATE: u64 = 253_402_300_799;
 
 /// The accounts that exist.
 pub trait Population: Send + Sync + 'static {
-    /// What an account is at a time; `None` where it does not exist then.
+    /// Returns an account as it is at `now`; `None` if it does not exist then.
     fn account(&self, id: &str, now: Time) -> Option<Account>;
 
-    /// The id of whoever has this username on this platform.
+    /// Returns the id of the account with this username on this platform.
     fn id_of(&self, username: &str, platform: Platform, now: Time) -> Option<String>;
 }
 
-/// A vendor: its key, its clock and its accounts.
 pub struct Vendor {
     key: String,
     clock: Clock,
@@ -33,25 +32,25 @@ pub struct Vendor {
 }
 
 impl Vendor {
-    /// A vendor that accepts `key` alone.
+    /// Creates a vendor that accepts only `key`.
     pub fn new(key: &str, clock: Clock, population: impl Population) -> Vendor {
         Vendor { key: key.to_owned(), clock, population: Box::new(population) }
     }
 
-    /// The time of its clock.
+    /// Returns the time on the vendor's clock.
     pub fn now(&self) -> Time {
         self.clock.now().time()
     }
 
-    /// The account, if it exists now.
+    /// Returns the account, if it exists now.
     pub fn account(&self, id: &str) -> Option<Account> {
         self.population.account(id, self.now())
     }
 
-    /// What a request asks for.
+    /// Parses a request.
     ///
     /// # Errors
-    /// The refusal of one that asks for nothing there is, or that has not the right key.
+    /// Returns the error response for a request that is invalid or has the wrong key.
     pub fn read(&self, head: &Parts, body: &[u8]) -> Result<Question, Reply> {
         let Some(endpoint) = Endpoint::at(head.uri.path()) else {
             return Err(Reply::refusal(404, "NOT_FOUND", "There is no such endpoint"));
@@ -71,7 +70,7 @@ impl Vendor {
         match endpoint {
             Endpoint::Refresh(id) => Ok(Question::Refresh { id: id.to_owned() }),
             Endpoint::Analyze => {
-                let Wanted { username, platform } = Wanted::read(body).map_err(|field| {
+                let Handle { username, platform } = Handle::parse(body).map_err(|field| {
                     let message = format!("{field} is missing or invalid");
                     Reply::new(400, refusal_body("VALIDATION_ERROR", &message, Some(field)))
                 })?;
@@ -81,7 +80,7 @@ impl Vendor {
         }
     }
 
-    /// The documented answer, or 404 for an account that does not exist.
+    /// Returns the documented response, or 404 for an account that does not exist.
     pub fn answer(&self, question: &Question) -> Reply {
         let account = question.id().and_then(|id| Some((id, self.account(id)?)));
         match account {
@@ -90,8 +89,8 @@ impl Vendor {
         }
     }
 
-    /// The response with the `Date` of the vendor's clock, unless it has one: hyper would put
-    /// the machine's there.
+    /// Adds the `Date` of the vendor's clock, unless the response has one: hyper would add that of
+    /// the machine's clock.
     pub fn dated<B>(&self, mut response: Response<B>) -> Response<B> {
         if !self.clock.is_system() && !response.headers().contains_key(header::DATE) {
             Vendor::set_date(&mut response, self.now());
@@ -109,7 +108,6 @@ impl Vendor {
     }
 }
 
-/// What a path names.
 enum Endpoint<'a> {
     Refresh(&'a str),
     Analyze,
@@ -127,15 +125,15 @@ impl Endpoint<'_> {
     }
 }
 
-/// What an analyze asks for.
-struct Wanted {
+/// The body of an analyze request.
+struct Handle {
     username: String,
     platform: Platform,
 }
 
-impl Wanted {
-    /// On an error, the field that is wrong.
-    fn read(body: &[u8]) -> Result<Wanted, &'static str> {
+impl Handle {
+    /// Parses the body. An error is the name of the invalid field.
+    fn parse(body: &[u8]) -> Result<Handle, &'static str> {
         #[derive(Deserialize)]
         struct Body {
             #[serde(default)]
@@ -148,7 +146,7 @@ impl Wanted {
             return Err("username");
         }
         let platform = Platform::named(&platform).ok_or("platform")?;
-        Ok(Wanted { username, platform })
+        Ok(Handle { username, platform })
     }
 }
 
@@ -160,7 +158,7 @@ mod tests {
 
     const ID: &str = "clx123abc";
 
-    /// The documented account, for the first hundred seconds.
+    /// The documented account, which exists for the first hundred seconds.
     struct ShortLived;
 
     impl Population for ShortLived {
@@ -171,12 +169,12 @@ mod tests {
         }
 
         fn id_of(&self, username: &str, platform: Platform, _: Time) -> Option<String> {
-            let is_meant = username == "fitnessguru" && platform == Platform::Tiktok;
-            is_meant.then(|| ID.to_owned())
+            let matches = username == "fitnessguru" && platform == Platform::Tiktok;
+            matches.then(|| ID.to_owned())
         }
     }
 
-    fn ask(vendor: &Vendor, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
+    fn request(vendor: &Vendor, method: &str, path: &str, key: &str, body: &str) -> (u16, String) {
         let request = Request::builder().method(method).uri(path).header("x-api-key", key);
         let (head, ()) = request.body(()).expect("a request").into_parts();
         let reply = vendor.read(&head, body.as_bytes());
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_is_what_its_clock_makes_of_it() {
+    fn an_account_and_the_date_follow_the_vendors_clock() {
         let (clock, hand) = Clock::by_hand(Time(0));
         let vendor = Vendor::new("k", clock, ShortLived);
         let path = "/v1/social/account/clx123abc/refresh";
@@ -193,7 +191,7 @@ mod tests {
             [(7, 200, r#""followers":7,"#), (7, 200, r#""followers":7,"#), (100, 404, "NOT_FOUND")]
         {
             hand.move_to(Time(age).into());
-            let (seen, body) = ask(&vendor, "POST", path, "k", "");
+            let (seen, body) = request(&vendor, "POST", path, "k", "");
             assert_eq!(seen, status);
             assert!(body.contains(words), "{body}");
             let dated = vendor.dated(Response::new(()));
@@ -204,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_for_nothing_there_is_is_refused() {
+    fn an_invalid_request_is_refused() {
         let vendor = Vendor::new("k", Clock::by_hand(Time(5)).0, ShortLived);
         let refresh = "/v1/social/account/clx123abc/refresh";
         let analyze = "/v1/social/account/analyze";
@@ -228,7 +226,7 @@ mod tests {
                 r#""id":"clx123abc""#,
             ),
         ] {
-            let (seen, answer) = ask(&vendor, method, path, key, body);
+            let (seen, answer) = request(&vendor, method, path, key, body);
             assert_eq!(seen, status, "{method} {path} {body}: {answer}");
             assert!(answer.contains(words), "{method} {path} {body}: {answer}");
         }
