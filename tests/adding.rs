@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Ended, Settings, Setup, Vendor};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, can_mount};
 use crate::scripted_api::Behaviour;
 
 const ADD: [&str; 4] = ["add", "@fitnessguru", "--platform", "tiktok"];
@@ -220,4 +220,27 @@ fn a_watchlist_that_is_mounted_read_only_is_found_out_before_anything_is_paid() 
         }
         refused => println!("skipped: nothing can be mounted here: {refused:?}"),
     }
+}
+
+#[test]
+fn a_watchlist_on_a_full_disk_is_found_out_before_anything_is_paid() {
+    if !can_mount() {
+        println!("skipped: nothing can be mounted here");
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
+    place.write("config.toml", &format!("include = ['small/*.toml']\n{text}"));
+    std::fs::create_dir(place.file("small")).expect("a folder");
+    let mut unshare = Command::new("unshare");
+    let script = "mount -t tmpfs -o size=64k none small && echo '# mine' >small/list.toml; \
+                  dd if=/dev/zero of=small/filler status=none 2>/dev/null; \
+                  \"$0\" \"$@\" --to small/list.toml; code=$?; ls -A small; cat small/list.toml; exit $code";
+    unshare.current_dir(place.path()).stdin(Stdio::null());
+    unshare.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_growthd")]).args(ADD);
+    let ended = Ended::of(unshare).with_code(78);
+    assert!(ended.err.starts_with("growthd: cannot write small/list.toml: No space"), "{ended:?}");
+    assert_eq!(ended.out, "filler\nlist.toml\n# mine\n");
+    assert_eq!(vendor.call_count(), 0);
 }

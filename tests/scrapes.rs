@@ -55,6 +55,19 @@ fn one_question_a_connection_however_many_are_sent_ahead() {
     daemon.stop();
 }
 
+/// As `nc` does.
+#[test]
+fn whoever_says_that_nothing_follows_is_answered() {
+    let (_vendor, place, address) = listening();
+    let daemon = place.run().once_up();
+    let stream = connect(&address);
+    (&stream).write_all(b"GET /healthz HTTP/1.0\r\n\r\n").expect("asked");
+    stream.shutdown(std::net::Shutdown::Write).expect("a connection");
+    let answer = answer(&stream);
+    assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+    daemon.stop();
+}
+
 #[test]
 fn connections_that_say_nothing_take_no_descriptor_from_the_calls() {
     let (vendor, place, address) = listening();

@@ -18,6 +18,9 @@ use crate::replacement::{Placed, Replace, Replacement};
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
+/// More than one `[[account]]` takes in the file, in bytes.
+const LARGEST_ENTRY: usize = 2048;
+
 /// A file of the watchlist, as it was when it was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WatchlistFile {
@@ -90,11 +93,14 @@ impl WatchlistFile {
             .map_err(|_| EditError::Form(self.path.clone()))
     }
 
-    /// Checks that [`WatchlistFile::add`] could write the file. To be called before paying for the
-    /// account to add.
-    pub fn check_writable(&self) -> Result<(), EditError> {
-        let begun = Replacement::begin(&self.path, GROUP_READABLE);
-        begun.map(drop).map_err(|source| self.unwritable(source))
+    /// Checks that [`WatchlistFile::add`] could write the file with so many more accounts: the
+    /// folder may refuse, or the disk be full. To be called before paying for the accounts to add.
+    pub fn check_writable(&self, entries: usize) -> Result<(), EditError> {
+        let written = Replacement::begin(&self.path, GROUP_READABLE).and_then(|mut trial| {
+            trial.file().write_all(self.text.as_bytes())?;
+            trial.file().write_all(&vec![b'\n'; entries.saturating_mul(LARGEST_ENTRY)])
+        });
+        written.map_err(|source| self.unwritable(source))
     }
 
     /// Appends the account to the file's current content, which may have changed since it was read.
@@ -267,7 +273,7 @@ mod tests {
     fn an_edit_made_meanwhile_is_kept() {
         let (_folder, path) = file("");
         let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
-        list.check_writable().expect("writable");
+        list.check_writable(1).expect("writable");
         fs::write(&path, "# meanwhile\n").expect("a file");
         list.add(&"clx9".parse().expect("an id"), None, NOW).expect("added");
         let text = fs::read_to_string(&path).expect("a file");

@@ -83,6 +83,8 @@ pub async fn serve(listener: TcpListener, served: Served) {
                 answer(request, scrapes.clone())
             });
             let served = http1::Builder::new()
+                // Whoever says that nothing follows, as `nc` does, waits for an answer all the same.
+                .half_close(true)
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
                 // One answer a connection: nothing idles, and nothing is asked for in advance.

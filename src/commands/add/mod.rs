@@ -33,7 +33,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         .into_iter()
         .map(|handle| lookup(&file, handle, args.label.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
-    file.check_writable()?;
+    file.check_writable(lookups.len())?;
     let is_asked = !args.yes && io::stdin().is_terminal();
     if !is_confirmed(&lookups, is_asked)? {
         writeln!(stdout(), "nothing was asked, nothing was spent")?;
