@@ -154,7 +154,7 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// The platform as the vendor spells it.
+    /// Returns the platform as the vendor spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Platform::Tiktok => "tiktok",

@@ -48,7 +48,10 @@ fn through_a_daemon_it_is_the_daemons_ledger() {
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let ended = place.growthd(&ADD).with_code(0);
-    assert!(ended.out.contains("added to config.toml\nthe running daemon takes it"), "{ended:?}");
+    assert!(
+        ended.out.contains("added to config.toml\nthe running daemon picks it up"),
+        "{ended:?}"
+    );
     daemon.signal(Signal::HUP);
     daemon.until("reloaded: +1 accounts");
     daemon.stop();
@@ -61,7 +64,7 @@ fn who_is_known_costs_nothing() {
     let place = Setup::new(&vendor, &Settings::weekly(&["clx123abc"]));
     place.growthd(&["refresh", "--all"]).with_code(0);
     let ended = place.growthd(&ADD).with_code(1);
-    assert_eq!(ended.out, "@fitnessguru on tiktok is in the watchlist already, as clx123abc\n");
+    assert_eq!(ended.out, "@fitnessguru on tiktok is already in the watchlist, as clx123abc\n");
     assert_eq!(vendor.call_count(), 1);
     // Taken out and put back: the id is known.
     place.configure(&vendor, &Settings::weekly(&["a"]));
@@ -157,7 +160,7 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     // A list of names; the one that is known costs nothing, and one wrong name stops all.
     place.write("names", "# ours\n@fitnessguru  # the first\n\nhttps://tiktok.com/@nobody\n");
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(1);
-    assert!(ended.out.contains("is in the watchlist already, as clx123abc"), "{ended:?}");
+    assert!(ended.out.contains("is already in the watchlist, as clx123abc"), "{ended:?}");
     assert!(ended.out.contains("@nobody on tiktok: HTTP 404"), "{ended:?}");
     let cost = "Looking up these 2 accounts may cost 2 credits: @fitnessguru on tiktok, @nobody on";
     assert!(ended.err.starts_with(cost), "{ended:?}");
@@ -197,7 +200,7 @@ fn a_daemon_that_is_told_to_end_looks_nobody_up_any_more() {
     daemon.signal(Signal::TERM);
     daemon.until("stopping");
     let ended = place.growthd(&ADD).with_code(1);
-    assert!(ended.out.contains("1 not asked for"), "{ended:?}");
+    assert!(ended.out.contains("1 not looked up"), "{ended:?}");
     assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
     assert_eq!(vendor.call_count(), 1);
 }

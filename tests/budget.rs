@@ -50,7 +50,7 @@ fn what_people_ask_a_daemon_for_leaves_the_schedule_its_share() {
     assert_eq!(summary("manual"), json!({"left": 0, "refreshes": 2, "spent": 2}));
     assert_eq!(summary("left"), json!(4));
     let status = place.growthd(&["status"]).with_code(0);
-    let line = "\nbudget     4 of 8 spent this month, 2 of 2 for people; it resets 20";
+    let line = "\nbudget     4 of 8 spent this month, 2 of 2 manually; it resets 20";
     assert!(status.out.contains(line), "{status:?}");
 
     let each_second = Settings { tables: weekly.tables, ..Settings::each_second(&["a", "b"]) };
@@ -96,7 +96,7 @@ fn without_a_daemon_people_have_their_part_anew_each_period_and_open_slots_are_t
     assert_eq!(told(&due).0, "ok");
     let status = ended("2026-03-11T12:00:10Z", &["status", "--no-daemon"]).with_code(0);
     let line =
-        "\nbudget     2 of 5 spent this day, 1 of 1 for people; it resets 2026-03-12T00:00:00Z\n";
+        "\nbudget     2 of 5 spent this day, 1 of 1 manually; it resets 2026-03-12T00:00:00Z\n";
     assert!(status.out.contains(line), "{status:?}");
     let ledger = "SELECT substr(started_utc, 1, 10), cause, outcome FROM refreshes ORDER BY 1, 2";
     let rows = place.database().rows(ledger);

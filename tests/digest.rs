@@ -48,7 +48,7 @@ fn a_week_is_told_in_about_twenty_lines() {
         2026-02-23 to 2026-03-01, UTC
 
         +6,876 followers (+19.44%), to 42,254; +126 in the period before.
-        3 of 5 accounts are in that: measured at both ends.
+        3 of 5 accounts are included: measured at both ends.
 
         GREW          GAINED           FOLLOWERS
         Viral         +6,820  +33.29%     27,308
@@ -96,8 +96,8 @@ fn a_tag_is_told_of_alone_and_nothing_in_a_line() {
         LOST          GAINED          FOLLOWERS
         Shrinking        -14  -0.28%      4,930
 
-        Otherwise: no milestone, nothing unusual, no profile changed, nobody
-        silent, nobody failing.
+        Otherwise: no milestone, nothing unusual, no profile changed, no account
+        silent, no account failing.
         ");
 }
 
@@ -206,7 +206,7 @@ fn without_a_period_it_is_the_last_week_that_is_over() {
     let told = past.told(&["digest"]);
     let week = past.ask("SELECT week FROM _week WHERE to_time <= strftime('%s', 'now') + 0 ORDER BY to_time DESC LIMIT 1");
     assert!(told.starts_with(&format!("Growth in {}\n", week[0])), "{told}");
-    assert!(told.contains("\nIts account was not measured at both ends of it.\n"), "{told}");
+    assert!(told.contains("\nThe account was not measured at both ends.\n"), "{told}");
 }
 
 #[test]

@@ -42,9 +42,9 @@ fn a_person_sees_winners_losers_and_who_is_not_known() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to its beginning: Newcomer
+        1 without a history back to the beginning: Newcomer
 
-        2 not measured up to its end: Asleep, clx6
+        2 not measured up to the end: Asleep, clx6
         ");
 }
 
@@ -69,9 +69,9 @@ fn top_bounds_both_ends() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to its beginning: Newcomer
+        1 without a history back to the beginning: Newcomer
 
-        2 not measured up to its end: Asleep, clx6
+        2 not measured up to the end: Asleep, clx6
         ");
 }
 
@@ -181,7 +181,7 @@ fn what_cannot_be_asked_is_told() {
             &["--month", "2025-11"],
             "nothing was measured in 2025-11: the history begins 2026-01-05T06:00:00Z",
         ),
-        (&["--since", "2026-03", "--until", "2026-02"], "--until comes after --since"),
+        (&["--since", "2026-03", "--until", "2026-02"], "--until must be after --since"),
         (&["--month", "9999-01"], "in the future"),
     ] {
         let (code, told) = past.refused(&[&["growth"], arguments].concat());

@@ -63,7 +63,7 @@ fn a_person_sees_charts_with_gaps_and_a_table() {
         2026-02-16 06:00     16,700  +1,400  +2.29%  167,000  +14,000        4.25
         2026-02-23 06:00     16,900    +200  +1.20%  169,000   +2,000        4.25
 
-        ? suspect: shown, and no part of any change (see docs/history.md)
+        ? suspect: shown, but not counted in any change (see docs/history.md)
         ");
 }
 
@@ -200,7 +200,7 @@ fn of_a_daily_account_the_newest_are_listed_and_all_on_demand() {
     let told = past.told(&["history", "clx1"]);
     assert!(told.lines().count() < 40, "{told}");
     assert!(told.contains("\n2026-04-04 06:00") && !told.contains("\n2026-03-01 06:00"), "{told}");
-    assert!(told.ends_with("\nthe newest 20 of 90; --all lists them all\n"), "{told}");
+    assert!(told.ends_with("\nthe newest 20 of 90; use --all to list them all\n"), "{told}");
     let all = past.told(&["history", "clx1", "--all"]);
     assert!(all.contains("\n2026-01-05 06:00") && !all.contains("--all"), "{all}");
 }

@@ -85,7 +85,7 @@ fn a_stop_starts_nothing_more_that_a_person_asked_for() {
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
     let asked = asking.join().expect("it ended").with_code(1);
-    assert!(asked.out.contains("3 left"), "{asked:?}");
+    assert!(asked.out.contains("3 not refreshed"), "{asked:?}");
     assert_eq!(vendor.call_count(), 5);
     assert!(
         place.database().one::<bool>("SELECT count(*) = 5 AND min(outcome = 'ok') FROM refreshes")

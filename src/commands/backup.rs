@@ -11,8 +11,8 @@ use crate::config::{Config, Span};
 use crate::printable::Printable;
 use crate::store::{LastBackup, Reader};
 
-/// Copies the database to `path`, and notes that it did; with `again_within`, also when the next
-/// copy is to be there.
+/// Copies the database to `path` and records the time of the backup. With `again_within`, it also
+/// records when the next backup is due.
 pub fn backup(
     config: &Config,
     path: &Path,
@@ -23,7 +23,7 @@ pub fn backup(
     let reader = Reader::open(database)?;
     let target = Target::begin(path, config, replace)?;
     reader.copy_to(target.temporary()).map_err(|error| match error.is_full() {
-        // The copy's disk: the database is only read.
+        // The full disk is that of the copy: the database is only read.
         true => {
             let source = io::ErrorKind::StorageFull.into();
             CommandError::from(TargetError::Write { path: path.to_owned(), source })
@@ -34,7 +34,7 @@ pub fn backup(
     let snapshots = Reader::open(path)?.look()?.totals()?.snapshots;
     let noted = LastBackup::note(database, clock::now().time(), again_within.map(Span::seconds));
     if let Err(source) = noted {
-        // Whoever may only read makes copies of their own, which nobody waits for.
+        // A user with read-only access cannot record it. That matters only if a next one is due.
         if again_within.is_some() {
             return Err(TargetError::NotNoted { database: database.clone(), source }.into());
         }

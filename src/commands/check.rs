@@ -1,4 +1,4 @@
-//! `growthd check`: what the configuration says, and what it will cost.
+//! `growthd check`: validates the configuration and forecasts its cost.
 
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
@@ -8,22 +8,22 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::{self, Time};
-use crate::commands::reach::check_way;
+use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, FileSet, KeyError, Look, Span, Watched};
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
-use crate::report::{Column, MOST_USE, Shape, narrowed};
+use crate::report::{ALWAYS_SHOWN, Column, Shape, narrowed};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 use crate::store::{Reader, StoreError};
 
-/// How often the files are looked at.
+/// How often the files are polled.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Checks the configuration now and after each edit of its files, with a line for each on stdout
-/// and what is wrong on stderr. Ends with whoever reads it.
+/// Checks the configuration now and after each edit of its files. Each check prints a line to stdout
+/// and any problems to stderr. Ends when the reader of stdout does.
 pub fn watch(path: &Path) -> Result<Done, CommandError> {
     let mut files = FileSet::new(path);
     let mut seen = files.look();
@@ -44,8 +44,8 @@ pub fn watch(path: &Path) -> Result<Done, CommandError> {
     }
 }
 
-/// Waits until the files have changed and then stayed the same for one look: an editor may be
-/// writing them.
+/// Waits until the files have changed and then stayed the same for one poll, because an editor may
+/// still be writing them.
 fn next_edit(files: &mut FileSet, seen: &Look) -> Look {
     let mut last = seen.clone();
     loop {
@@ -65,12 +65,12 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
     let mut columns = [
-        Column::new("ACCOUNT", Shape::Text, MOST_USE),
-        Column::new("LABEL", Shape::Name, MOST_USE),
+        Column::new("ACCOUNT", Shape::Text, ALWAYS_SHOWN),
+        Column::new("LABEL", Shape::Name, ALWAYS_SHOWN),
         Column::new("CRON", Shape::Text, 2),
         Column::new("ZONE", Shape::Text, 1),
         Column::new("SPREAD", Shape::Text, 0),
-        Column::new("NEXT", Shape::Text, MOST_USE),
+        Column::new("NEXT", Shape::Text, ALWAYS_SHOWN),
     ];
     for account in &config.accounts {
         let spread = Some(account.spread).filter(|spread| *spread > 0);
@@ -106,12 +106,12 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
         }
         Err(error) => {
             warning(&mut out, "key", &error)?;
-            // The service may have a credential that whoever asks here has not.
+            // The service may have a credential that this process does not.
             if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
         }
     };
     check_listen(config, &mut out)?;
-    let way = check_way(&config.api, online, &mut out)?;
+    let connection = check_connection(&config.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
     entry(
         &mut out,
@@ -125,12 +125,12 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
             Done::Well
         }
     };
-    let is_well = [database, key, way, budget].iter().all(|done| *done == Done::Well);
+    let is_well = [database, key, connection, budget].iter().all(|done| *done == Done::Well);
     Ok(if is_well { Done::Well } else { Done::Attention })
 }
 
-/// Whether the path leads to what is or may become a growthd database. Whether this user can reach
-/// it says little: the service may be another.
+/// Checks that the path leads to a growthd database, or to nothing yet. Whether this user can access it
+/// does not matter, because the service may run as another user.
 fn check_database(path: &Path, out: &mut impl Write) -> io::Result<Done> {
     match Reader::open(path) {
         Err(
@@ -150,8 +150,8 @@ fn check_database(path: &Path, out: &mut impl Write) -> io::Result<Done> {
     }
 }
 
-/// Whether the address of `[http]` can be listened on, or is by the daemon that runs. It stops no
-/// refreshing, so that it is said and nothing more.
+/// Reports whether the address of `[http]` is free or in use by the running daemon. It only warns,
+/// because an address in use does not prevent refreshes.
 fn check_listen(config: &Config, out: &mut impl Write) -> io::Result<()> {
     let Some(address) = config.http.map(|http| http.listen) else { return Ok(()) };
     let Err(error) = TcpListener::bind(address) else {
@@ -163,11 +163,12 @@ fn check_listen(config: &Config, out: &mut impl Write) -> io::Result<()> {
     {
         return entry(out, "http", format_args!("{address}, in use while growthd runs"));
     }
-    let still = "`growthd run` refreshes all the same, and tries again";
-    warning(out, "http", format_args!("cannot listen on {address}: {error}; {still}"))
+    let effect = "`growthd run` refreshes anyway and keeps trying";
+    warning(out, "http", format_args!("cannot listen on {address}: {error}; {effect}"))
 }
 
-/// The patterns that fire on more days than most people mean by them.
+/// Returns the patterns with both a day of month and a day of week, which fire on more days than most
+/// people expect.
 fn giving_both_days(accounts: &[Watched], now: Time) -> Vec<&str> {
     let crons: BTreeSet<&str> = accounts.iter().map(|account| &*account.cron).collect();
     let gives_both = |cron: &&str| {
@@ -187,10 +188,10 @@ fn within(
     let refreshes = budget.refreshes;
     #[expect(clippy::cast_precision_loss, reason = "a budget beyond 2^53 refreshes caps nothing")]
     let exceeds = forecast > refreshes as f64;
-    // 5.2 does not fit into 5, and must not read as if it did.
+    // A forecast of 5.2 exceeds a budget of 5, and must not be shown as 5.
     let needed = if exceeds { forecast.ceil() } else { forecast };
-    let say = if exceeds { warning } else { entry };
-    say(
+    let print = if exceeds { warning } else { entry };
+    print(
         out,
         "budget",
         format_args!("{refreshes} a {period}; the forecast needs about {needed:.0}"),
@@ -210,6 +211,6 @@ fn next(schedules: &mut ScheduleCache, account: &Watched, now: Time) -> String {
         return "disabled".to_owned();
     }
     let offset = spread_offset(&account.id, account.spread);
-    let place = schedules.window(&account.cron, &account.timezone, offset, now);
-    place.map(|place| place.next.to_string()).unwrap_or_default()
+    let window = schedules.window(&account.cron, &account.timezone, offset, now);
+    window.map(|window| window.next.to_string()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! `growthd demo`: the whole thing against a simulated API on loopback.
+//! `growthd demo`: a year of refreshes against a simulated API on loopback.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::config::Config;
 use crate::demo::{self, DemoError, FOLDER, Folder, Pace, Played, VIRAL_LABEL};
 use crate::store::Reader;
 
-/// What is typed to look at the result by SQL.
+/// The suggested SQL query on the result.
 const QUERY: &str = "SELECT tag, month, accounts, followers, followers_delta FROM tag_monthly";
 
-/// Lets everybody watch.
+/// Plays the demo, then writes its report and suggests commands to try.
 pub fn demo() -> Result<Done, CommandError> {
     let now = clock::now().time();
     let folder = Folder::claim(Path::new("."))?;
@@ -22,19 +22,19 @@ pub fn demo() -> Result<Done, CommandError> {
     let played = runtime()?.block_on(demo::play(&folder, now, pace, &mut io::stdout()))?;
     if let Played::Until(time) = played {
         let day = time.utc().date();
-        writeln!(io::stdout(), "\nEnded on {day}: ./{FOLDER} holds what was measured by then.")?;
+        writeln!(io::stdout(), "\nEnded on {day}: ./{FOLDER} has what was measured until then.")?;
         return Ok(Done::Well);
     }
     let config = Config::load(&folder.config(), now)?;
     report::write(&config, &folder.report())?;
-    tell_what_next(&config, &folder, now)?;
+    print_next_steps(&config, &folder, now)?;
     Ok(Done::Well)
 }
 
-fn tell_what_next(config: &Config, folder: &Folder, now: Time) -> Result<(), CommandError> {
+fn print_next_steps(config: &Config, folder: &Folder, now: Time) -> Result<(), CommandError> {
     let totals = Reader::open(&config.database.path)?.look()?.totals()?;
     let month = measured_month(now).strftime("%Y-%m");
-    // As it was typed: whoever runs it out of a build has no `growthd` on the path.
+    // As typed, because a build that is not installed is not on the path.
     let program = std::env::args().next().unwrap_or_else(|| "growthd".to_owned());
     let growthd = format!("{program} --config {FOLDER}/config.toml");
     writeln!(
@@ -55,7 +55,7 @@ fn tell_what_next(config: &Config, folder: &Folder, now: Time) -> Result<(), Com
     Ok(())
 }
 
-/// A day of the latest month that accounts which are refreshed weekly were measured beyond.
+/// Returns a day of the latest month after whose end every weekly refreshed account was measured.
 fn measured_month(now: Time) -> Date {
     let measured = now.plus(-8 * 24 * 3600).utc().date();
     measured.first_of_month().yesterday().unwrap_or(measured)
@@ -67,7 +67,7 @@ impl From<DemoError> for CommandError {
             DemoError::Store(error) => CommandError::Store(error),
             DemoError::Config(error) => CommandError::Config(error),
             DemoError::Key(error) => CommandError::Key(error),
-            // Whoever closed the pipe has seen enough.
+            // The reader closed the pipe, so it has seen enough.
             DemoError::Io(error) if error.kind() == ErrorKind::BrokenPipe => {
                 CommandError::Output(error)
             }

@@ -13,7 +13,7 @@ use crate::report::terminal;
 use crate::selection::Selection;
 use crate::store::{Extent, ReadTx};
 
-/// Tells what happened.
+/// Prints the digest.
 pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
@@ -26,7 +26,7 @@ pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> 
     }
     let period = match period(&look, wanted, now)? {
         Some(period) => period,
-        // A week before the history began is nothing that somebody typed: it is empty.
+        // The default week may lie before the history begins, which is not an error: it is empty.
         None => match (Wanted { week: Week::last_over(now), ..Wanted::default() }).period(now)? {
             Some(period) => period,
             None => return Err(CommandError::Usage("name a --week or a --month".to_owned())),
@@ -44,7 +44,7 @@ pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> 
     Ok(Done::Well)
 }
 
-/// The accounts that are due, where the budget is used up.
+/// Returns how many due accounts wait because the budget is used up.
 fn held_back(
     config: &Config,
     look: &ReadTx<'_>,

@@ -1,4 +1,4 @@
-//! `growthd export`: any view for other programs, streamed.
+//! `growthd export`: streams a view as CSV or JSON Lines.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::report::{Cell, Csv, Dialect};
 use crate::selection::nearest;
 use crate::store::{Query, ReadTx, Rows, Unsupported};
 
-/// Columns that hold JSON: in JSON they are what they are.
+/// Columns that hold JSON, which is embedded in JSON Lines unquoted.
 const JSON: [&str; 2] = ["extra", "tags"];
 
 /// Writes a view to a file or to standard output.
@@ -26,7 +26,7 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
     let now = clock::now().time();
     let database = &config.database.path;
     if args.for_excel && args.format == ExportFormat::Jsonl {
-        let why = "--for-excel is about CSV: leave out --format jsonl";
+        let why = "--for-excel applies to CSV only: leave out --format jsonl";
         return Err(CommandError::Usage(why.to_owned()));
     }
     let mut reader = open_up_to_date(database)?;
@@ -45,13 +45,14 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
     Ok(Done::Well)
 }
 
-/// Which rows are asked for. A length of time goes back from now: the rows are not one account's.
+/// Returns which rows to export. A duration goes back from now, because the rows belong to several
+/// accounts.
 fn rows(look: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandError> {
     let views = look.views()?;
     if !views.contains(&args.view) {
-        let meant = nearest(&args.view, &views);
-        let meant = meant.map_or(String::new(), |view| format!("; did you mean {view}?"));
-        let why = format!("there is no view {}{meant}; there are {}", args.view, views.join(", "));
+        let hint = nearest(&args.view, &views);
+        let hint = hint.map_or(String::new(), |view| format!("; did you mean {view}?"));
+        let why = format!("there is no view {}{hint}; there are {}", args.view, views.join(", "));
         return Err(CommandError::Usage(why));
     }
     let selection = args.selection.selection();
@@ -67,7 +68,7 @@ fn rows(look: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, Command
     Ok(rows)
 }
 
-/// A full disk is the file's, not standard output's.
+/// Attributes a write error to the file at `path` rather than to standard output.
 fn named(path: &Path, error: CommandError) -> CommandError {
     match error {
         CommandError::Output(error) => {
@@ -80,8 +81,8 @@ fn named(path: &Path, error: CommandError) -> CommandError {
 fn refused(view: &str, unsupported: &Unsupported) -> CommandError {
     let (option, why) = match unsupported {
         Unsupported::Period => ("a period", "its rows have no time"),
-        Unsupported::Tag => ("--tag", "its rows are about no account"),
-        Unsupported::Platform => ("--platform", "its rows are about no account"),
+        Unsupported::Tag => ("--tag", "its rows are not about accounts"),
+        Unsupported::Platform => ("--platform", "its rows are not about accounts"),
     };
     CommandError::Usage(format!("the view {view} cannot be narrowed by {option}: {why}"))
 }
@@ -114,7 +115,8 @@ fn write(
     Ok(out.flush()?)
 }
 
-/// A text without line breaks, where it has any: one row is one line.
+/// Returns a text with its line breaks replaced by spaces, or `None` if it has none, so that one row
+/// is one line.
 fn one_line(value: &ValueRef<'_>) -> Option<String> {
     let ValueRef::Text(text) = value else { return None };
     let text = String::from_utf8_lossy(text);
@@ -137,14 +139,14 @@ fn cell<'a>(column: &str, value: ValueRef<'a>, one_line: Option<&'a str>) -> Cel
     }
 }
 
-/// One line, its members in the order of the columns.
+/// Writes a row as a line of JSON, with members in the order of the columns.
 fn write_object(
     out: &mut impl Write,
     columns: &[String],
     values: &[ValueRef<'_>],
 ) -> io::Result<()> {
-    for (place, (column, value)) in columns.iter().zip(values).enumerate() {
-        let before = if place == 0 { '{' } else { ',' };
+    for (index, (column, value)) in columns.iter().zip(values).enumerate() {
+        let before = if index == 0 { '{' } else { ',' };
         write!(out, "{before}\"{column}\":")?;
         match value {
             ValueRef::Null => write!(out, "null")?,
@@ -153,7 +155,7 @@ fn write_object(
             ValueRef::Text(text) | ValueRef::Blob(text) => {
                 let text = String::from_utf8_lossy(text);
                 let is_json = JSON.contains(&column.as_str());
-                // Line breaks can only stand between the tokens of JSON.
+                // In valid JSON, line breaks occur only between tokens.
                 let raw = is_json.then(|| text.replace(['\n', '\r'], " "));
                 match raw.and_then(|raw| RawValue::from_string(raw).ok()) {
                     Some(raw) => write!(out, "{}", raw.get())?,

@@ -1,4 +1,4 @@
-//! `growthd growth`: who grew most, and who lost.
+//! `growthd growth`: the accounts that grew most, and those that lost.
 
 use std::io::{self, Write};
 
@@ -6,34 +6,34 @@ use serde_json::{Value, json};
 
 use crate::cli::GrowthArgs;
 use crate::clock::{self, Time};
-use crate::commands::period::{check, period, say_unfinished};
+use crate::commands::period::{check, period, print_unfinished};
 use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_json};
 use crate::config::Config;
 use crate::period::{Beginning, Period};
 use crate::report::{
-    Cell, Column, Csv, Grouped, MOST_USE, Shape, Signed, Sparkline, Table, narrowed, terminal,
+    ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, Sparkline, Table, narrowed, terminal,
 };
 use crate::selection::Selection;
 use crate::store::{AccountGrowth, ReadTx};
 
-/// How many winners, and as many losers, a person is shown who does not say.
+/// How many winners, and how many losers, are shown without `--top`.
 const SHOWN: usize = 10;
 
-/// What it is about where no period is named, in days.
-const USUAL_DAYS: i64 = 30;
+/// The period without period arguments, in days.
+const DEFAULT_DAYS: i64 = 30;
 
-/// What a gain is shown as that rounding may have made of nothing.
+/// Shown instead of a gain that may be due to rounding alone.
 const ROUGHLY: &str = "≈";
 
-/// Columns of a sparkline: a quarter of the terminal's, at most these.
+/// Maximum width of a sparkline; it is also at most a quarter of the terminal's.
 const TREND: usize = 30;
 
-/// Tells the list's growths.
+/// Prints the growth of the selected accounts.
 pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
-    let wanted = args.period.wanted().or_last_days(USUAL_DAYS);
+    let wanted = args.period.wanted().or_last_days(DEFAULT_DAYS);
     let Some(period) = period(&look, wanted, now)? else { return Ok(Done::Well) };
     let selection = args.selection.selection();
     check(&look, &selection)?;
@@ -52,7 +52,7 @@ pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> 
     Ok(Done::Well)
 }
 
-/// The `top` that grew most and the `top` that lost most, in the order of their gains.
+/// Returns the `top` accounts that grew most and the `top` that lost most, ordered by gain.
 fn chosen(growths: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> {
     let Some(top) = top else { return growths.iter().collect() };
     let (up, down) = (winners(growths), losers(growths));
@@ -127,12 +127,12 @@ fn write_csv(growths: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
     csv.finish()
 }
 
-/// What a person is shown.
+/// What the text output is made from.
 struct Page<'a> {
     look: &'a ReadTx<'a>,
     period: Period,
     selection: Selection,
-    /// The newest measurement of the list: where every trend ends, unless the period does.
+    /// The newest measurement of any account, where sparklines end unless the period ends before.
     newest: Time,
     width: usize,
 }
@@ -158,7 +158,7 @@ impl Page<'_> {
         let mut down = losers(growths);
         down.reverse();
         writeln!(out, "Followers gained {}{}", self.period, self.selection)?;
-        say_unfinished(&self.period, out)?;
+        print_unfinished(&self.period, out)?;
         for (title, all) in [("GREW", up), ("LOST", down)] {
             let shown = &all[..all.len().min(top)];
             if !shown.is_empty() {
@@ -172,11 +172,11 @@ impl Page<'_> {
         if !unchanged.is_empty() {
             writeln!(out, "\n{} unchanged: {}", unchanged.len(), names(&unchanged))?;
         }
-        self.print_silent(growths, out)
+        self.print_unknown(growths, out)
     }
 
-    /// Whose growth is not known is said, and not left out in silence.
-    fn print_silent(
+    /// Names the accounts whose growth is not known, so that they do not just disappear.
+    fn print_unknown(
         &self,
         growths: &[AccountGrowth],
         out: &mut impl Write,
@@ -186,16 +186,16 @@ impl Page<'_> {
             unknown.partition(|m| m.newest.is_none_or(|newest| self.is_stale(newest)));
         if !young.is_empty() {
             let (n, them) = (young.len(), names(&young));
-            writeln!(out, "\n{n} without a history back to its beginning: {them}")?;
+            writeln!(out, "\n{n} without a history back to the beginning: {them}")?;
         }
         if !stale.is_empty() {
             let (n, them) = (stale.len(), names(&stale));
-            writeln!(out, "\n{n} not measured up to its end: {them}")?;
+            writeln!(out, "\n{n} not measured up to the end: {them}")?;
         }
         Ok(())
     }
 
-    /// Whether an account measured last at `newest` was not measured up to the period's end.
+    /// Returns whether an account last measured at `newest` was not measured up to the period's end.
     fn is_stale(&self, newest: Time) -> bool {
         newest < self.period.end(newest) || newest <= self.period.begin(newest)
     }
@@ -211,25 +211,27 @@ impl Page<'_> {
             let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to)).collect();
             trends.push(Sparkline { values: &values, gaps: &gaps, from, to, width }.to_string());
         }
-        let number = |heading, use_of, cell: fn(&AccountGrowth) -> String| {
-            Column::new(heading, Shape::Number, use_of).with(growths.iter().map(|m| cell(m)))
+        let number = |heading, priority, cell: fn(&AccountGrowth) -> String| {
+            Column::new(heading, Shape::Number, priority).with(growths.iter().map(|m| cell(m)))
         };
         let mut columns = vec![
-            Column::new("ACCOUNT", Shape::Name, MOST_USE)
+            Column::new("ACCOUNT", Shape::Name, ALWAYS_SHOWN)
                 .with(growths.iter().map(|growth| growth.name.clone())),
-            number("FOLLOWERS", MOST_USE, |growth| {
+            number("FOLLOWERS", ALWAYS_SHOWN, |growth| {
                 growth.followers.map_or(String::new(), |count| Grouped(count).to_string())
             }),
-            number("GAINED", MOST_USE, |growth| match growth.is_rough() {
+            number("GAINED", ALWAYS_SHOWN, |growth| match growth.is_rough() {
                 true => ROUGHLY.to_owned(),
                 false => signed(growth.gained),
             }),
-            number("", MOST_USE, |growth| match growth.percent().filter(|_| !growth.is_rough()) {
-                Some(percent) => format!("{percent:+.2}%"),
-                None => String::new(),
+            number("", ALWAYS_SHOWN, |growth| {
+                match growth.percent().filter(|_| !growth.is_rough()) {
+                    Some(percent) => format!("{percent:+.2}%"),
+                    None => String::new(),
+                }
             }),
         ];
-        // The period before may lie before every history, and part of one is not held against it.
+        // The period before may precede every history, and it is not compared with an unfinished one.
         let has_before = growths.iter().any(|growth| growth.gained_before.is_some());
         if has_before && self.period.unfinished.is_none() {
             columns.push(number("BEFORE", 0, |growth| signed(growth.gained_before)));

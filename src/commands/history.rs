@@ -14,7 +14,7 @@ use crate::printable::Printable;
 use crate::report::{Cell, Chart, Csv, Grouped, Signed, Table, TimeUntil, terminal};
 use crate::store::{AccountRef, Change, Gap, Point};
 
-/// Everything that is told.
+/// An account's snapshots and gaps in a period.
 struct History {
     account: AccountRef,
     period: Option<Period>,
@@ -24,17 +24,17 @@ struct History {
     now: Time,
 }
 
-/// Snapshots that are listed unless all are asked for: so many that the chart stays in sight.
+/// How many snapshots are listed without `--all`: few enough to keep the chart in view.
 const LISTED: usize = 20;
 
-/// Tells an account's history.
+/// Prints an account's history.
 pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
     let look = reader.look()?;
     let account = look.named(&args.account)??;
     let period = period(&look, args.period.wanted(), now)?;
-    // A length of time goes back from the account's newest measurement.
+    // A duration goes back from the account's newest measurement.
     let newest = look.last_measured_time(account.key)?.unwrap_or(now);
     let (from, until) = match &period {
         None => (Time(i64::MIN), Time(i64::MAX)),
@@ -128,7 +128,7 @@ impl History {
             "since_time": self.since.map(|since| since.0),
             "since_utc": self.since.map(utc),
             "snapshots": self.points.iter().map(|point| {
-                let mut told = json!({
+                let mut value = json!({
                     "refresh_id": point.refresh.0,
                     "time": point.time.0,
                     "time_utc": utc(point.time),
@@ -142,12 +142,12 @@ impl History {
                     ("likes", point.likes),
                     ("videos", point.videos),
                 ] {
-                    told[name] = json!(change.value);
-                    told[format!("{name}_delta")] = json!(change.delta);
-                    told[format!("{name}_per_7d")] = json!(change.per_7d);
-                    told[format!("{name}_pct_per_7d")] = json!(change.pct_per_7d);
+                    value[name] = json!(change.value);
+                    value[format!("{name}_delta")] = json!(change.delta);
+                    value[format!("{name}_per_7d")] = json!(change.per_7d);
+                    value[format!("{name}_pct_per_7d")] = json!(change.pct_per_7d);
                 }
-                told
+                value
             }).collect::<Vec<_>>(),
             "gaps": self.gaps.iter().map(|gap| json!({
                 "from_time": gap.from.0, "from_utc": utc(gap.from),
@@ -180,10 +180,17 @@ impl History {
         let unlisted = self.points.len().saturating_sub(rows);
         write!(out, "\n{}", self.table(&self.points[unlisted..], width))?;
         if unlisted > 0 {
-            writeln!(out, "\nthe newest {rows} of {}; --all lists them all", self.points.len())?;
+            writeln!(
+                out,
+                "\nthe newest {rows} of {}; use --all to list them all",
+                self.points.len()
+            )?;
         }
         if is_suspect {
-            writeln!(out, "\n? suspect: shown, and no part of any change (see docs/history.md)")?;
+            writeln!(
+                out,
+                "\n? suspect: shown, but not counted in any change (see docs/history.md)"
+            )?;
         }
         Ok(())
     }
@@ -213,20 +220,20 @@ impl History {
         }
     }
 
-    /// The table with as many of its columns as fit; those of the least use go first.
+    /// Returns the table with as many columns as fit. Those of the lowest priority are dropped first.
     fn table(&self, points: &[Point], width: usize) -> Table {
         let mut columns = COLUMNS_SHOWN.to_vec();
         loop {
             let table = self.table_of(points, &columns);
-            let expendable = columns.iter().map(|column| column.use_of).min().unwrap_or(0);
-            if table.width() <= width || expendable == MOST_USE {
+            let expendable = columns.iter().map(|column| column.priority).min().unwrap_or(0);
+            if table.width() <= width || expendable == ALWAYS_SHOWN {
                 return table;
             }
-            columns.retain(|column| column.use_of != expendable);
+            columns.retain(|column| column.priority != expendable);
         }
     }
 
-    /// Seconds are shown where minutes do not tell two snapshots apart.
+    /// Returns the time format, with seconds if minutes do not distinguish two snapshots.
     fn time_format(&self) -> &'static str {
         let is_dense = |pair: &[Point]| (pair[1].time.since(pair[0].time)).abs() < 60;
         match self.points.windows(2).any(is_dense) {
@@ -256,35 +263,43 @@ impl History {
     }
 }
 
-/// A column of the table that people see.
+/// A column of the table in the text output.
 #[derive(Clone, Copy)]
 struct Column {
     heading: &'static str,
-    /// Where there is not the room for all, the columns of the least use are left out.
-    use_of: u8,
+    /// If there is not enough room, columns of the lowest priority are dropped first.
+    priority: u8,
     cell: fn(&Point) -> String,
 }
 
-/// Of a column that is never left out.
-const MOST_USE: u8 = 4;
+/// The priority of a column that is never dropped.
+const ALWAYS_SHOWN: u8 = 4;
 
 const COLUMNS_SHOWN: [Column; 7] = [
-    Column { heading: "FOLLOWERS", use_of: MOST_USE, cell: |point| count(point.followers.value) },
-    Column { heading: "CHANGE", use_of: MOST_USE, cell: |point| delta(point.followers.delta) },
+    Column {
+        heading: "FOLLOWERS",
+        priority: ALWAYS_SHOWN,
+        cell: |point| count(point.followers.value),
+    },
+    Column {
+        heading: "CHANGE",
+        priority: ALWAYS_SHOWN,
+        cell: |point| delta(point.followers.delta),
+    },
     Column {
         heading: "A WEEK",
-        use_of: MOST_USE,
+        priority: ALWAYS_SHOWN,
         cell: |point| {
             let percent = point.followers.pct_per_7d;
             percent.map_or(String::new(), |percent| format!("{percent:+.2}%"))
         },
     },
-    Column { heading: "LIKES", use_of: 3, cell: |point| count(point.likes.value) },
-    Column { heading: "CHANGE", use_of: 2, cell: |point| delta(point.likes.delta) },
-    Column { heading: "VIDEOS", use_of: 0, cell: |point| count(point.videos.value) },
+    Column { heading: "LIKES", priority: 3, cell: |point| count(point.likes.value) },
+    Column { heading: "CHANGE", priority: 2, cell: |point| delta(point.likes.delta) },
+    Column { heading: "VIDEOS", priority: 0, cell: |point| count(point.videos.value) },
     Column {
         heading: "ENGAGEMENT",
-        use_of: 1,
+        priority: 1,
         cell: |point| point.engagement_rate.map_or(String::new(), |rate| format!("{rate:.2}")),
     },
 ];

@@ -1,5 +1,5 @@
-//! Log lines into systemd's journal: the message as a person reads it, fields and all, and each
-//! field once more by itself, for `journalctl GROWTHD_ACCOUNT=…`.
+//! Logging to systemd's journal. The message includes the fields for people, and each field is also
+//! sent separately, for `journalctl GROWTHD_ACCOUNT=…`.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -14,23 +14,23 @@ use crate::log_queue::{LogQueue, Sink};
 
 const SOCKET: &str = "/run/systemd/journal/socket";
 
-/// The journal's socket, which a stalled journal leaves full.
+/// The journal's socket. Sending blocks while a stalled journal leaves it full.
 #[derive(Debug)]
 pub struct Journal {
     socket: UnixDatagram,
 }
 
 impl Journal {
-    /// Finds the journal.
+    /// Connects to the journal.
     ///
     /// # Errors
-    /// There is none.
+    /// Returns an error if there is no journal.
     pub fn connect() -> io::Result<Journal> {
         let socket = UnixDatagram::unbound()?;
-        // A start does not wait for a journal that is stalled.
+        // Nonblocking, so that a stalled journal does not delay the start.
         socket.set_nonblocking(true)?;
         match socket.send_to(&[], SOCKET) {
-            // There is one, and it is busy.
+            // The journal exists but is busy.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             found => drop(found?),
         }
@@ -41,13 +41,13 @@ impl Journal {
 
 impl Sink for Journal {
     fn take(&mut self, line: &[u8]) -> io::Result<()> {
-        // By name each time: the journal may have been restarted.
+        // Sent by path each time, because the journal may have been restarted.
         self.socket.send_to(line, SOCKET).map(drop)
     }
 }
 
-/// Makes every event an entry of the journal. `tracing-journald` would send it while the engine
-/// waits, and leave the fields out of the message that `journalctl` shows.
+/// Turns every event into a journal entry. `tracing-journald` would send it synchronously, while the
+/// engine waits, and would omit the fields from the message that `journalctl` shows.
 #[derive(Debug)]
 pub struct JournalLayer(pub LogQueue);
 
@@ -67,7 +67,7 @@ struct Entry {
 
 impl Entry {
     fn datagram(self, level: Level, target: &str) -> Vec<u8> {
-        // As syslog counts.
+        // Syslog severities.
         let priority = match level {
             Level::ERROR => "3",
             Level::WARN => "4",
@@ -77,7 +77,7 @@ impl Entry {
         let mut line = self.message;
         for (name, value) in &self.fields {
             let is_word = !value.is_empty() && !value.contains(char::is_whitespace);
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             match is_word {
                 true => write!(line, " {name}={value}").ok(),
                 false => write!(line, " {name}={value:?}").ok(),
@@ -95,7 +95,7 @@ impl Entry {
     }
 }
 
-/// Appends a field; one with a line's end in it has its length in front.
+/// Appends a field. A value that contains a line feed is preceded by its length.
 fn put(datagram: &mut Vec<u8>, name: &str, value: &str) {
     datagram.extend_from_slice(name.as_bytes());
     if value.contains('\n') {
@@ -117,7 +117,7 @@ impl Visit for Entry {
         let value = format!("{value:?}");
         match field.name() {
             "message" => self.message = value,
-            // The journal's names hold letters, digits and underscores.
+            // Field names in the journal may contain only letters, digits and underscores.
             name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') => {
                 self.fields.push((name, value));
             }

@@ -15,15 +15,15 @@ use crate::report::terminal;
 
 const VARIABLE: &str = "GROWTHD_LOG";
 
-/// The scheduler tells of its own start at the level at which growthd tells of refreshes. A filter
-/// that names it goes before this one.
+/// The scheduler logs its own start at the level at which growthd logs refreshes. A filter in
+/// `$GROWTHD_LOG` that names the scheduler overrides this one.
 const QUIET: &str = "tokio_cron_scheduler=warn";
 
-/// Starts logging, filtered by `$GROWTHD_LOG` or else `default`: to the journal with fields
-/// where stderr leads there, else to stderr.
+/// Starts logging, filtered by `$GROWTHD_LOG` or else `default`: to the journal, with fields, if
+/// stderr is connected to it, else to stderr.
 ///
 /// # Errors
-/// A filter that is none; no thread or descriptor for the log.
+/// Returns an error if the filter is invalid, or if there is no thread or descriptor for the log.
 pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
     let filter = match std::env::var(VARIABLE) {
         Ok(filter) if !filter.trim().is_empty() => filter,
@@ -44,7 +44,7 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
     let queue = Stderr::open().and_then(LogQueue::start).map_err(CommandError::Log)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // They would go to stderr as well, and end the thread that logs where that fails.
+        // They would be written to stderr directly, and panic if that fails.
         .log_internal_errors(false)
         .with_writer(move || queue.clone());
     match format {
@@ -57,8 +57,8 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Puts what a panic says into the log. The usual hook writes to stderr itself, where a reader
-/// that does not read would stop the thread before it has told anybody that it ends.
+/// Logs panics. The default hook writes to stderr directly, where a reader that does not read would
+/// block the thread before anything learns that it has ended.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = std::backtrace::Backtrace::capture();
@@ -68,11 +68,11 @@ fn log_panics() {
     }));
 }
 
-/// Whether systemd connected stderr to the journal: it names the device and inode, since the
-/// variable alone is inherited by processes whose stderr leads elsewhere.
+/// Returns whether systemd connected stderr to the journal. The device and inode are compared because
+/// child processes inherit the variable even if their stderr is redirected.
 fn leads_to_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    // The link leads to a socket, whose own numbers are what the variable names.
+    // Follows the link to the socket, whose device and inode the variable holds.
     let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
     stream == format!("{}:{}", stderr.dev(), stderr.ino())
 }

@@ -1,4 +1,4 @@
-//! The verbs, a file each, and what their errors mean to a shell.
+//! The verbs, one file each, and the exit codes of their errors.
 
 mod add;
 mod backup;
@@ -48,16 +48,16 @@ use crate::printable::Printable;
 use crate::selection::Unselectable;
 use crate::store::{Creation, Reader, SCHEMA_VERSION, Store, StoreError, UnknownName};
 
-pub use run::hear_hangups;
+pub use run::handle_hangups;
 
-/// How a verb ended that did not fail.
+/// How a verb ended that returned no error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Done {
-    /// All is well.
+    /// Nothing needs attention.
     Well,
     /// Done, and something needs attention.
     Attention,
-    /// The API refused all of it.
+    /// The API refused every call.
     Refused,
 }
 
@@ -78,17 +78,17 @@ pub enum CommandError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The watchlist's file.
+    /// The watchlist's file cannot be edited.
     #[error(transparent)]
     Edit(#[from] EditError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Run(#[from] RunError),
-    /// The daemon refuses what it is asked for.
+    /// The daemon refused the request.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// `$GROWTHD_LOG`.
+    /// `$GROWTHD_LOG` is invalid.
     #[error(
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
     )]
@@ -99,25 +99,25 @@ pub enum CommandError {
     /// The output could not be written.
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
-    /// The command line is none, in the parser's own lines.
+    /// The command line cannot be parsed. Displays as `clap` formats it, in several lines.
     #[error(transparent)]
     CommandLine(clap::Error),
-    /// The command line means nothing here.
+    /// The command line was parsed but cannot be carried out.
     #[error("{0}")]
     Usage(String),
-    /// It names a period that is none.
+    /// The command line names an invalid period.
     #[error(transparent)]
     Period(#[from] InvalidPeriod),
-    /// It names no account, or several.
+    /// A name on the command line matches no account, or several.
     #[error(transparent)]
     Name(#[from] UnknownName),
-    /// It names a tag or a platform that no account has.
+    /// The command line names a tag or a platform that no account has.
     #[error(transparent)]
     Selection(#[from] Unselectable),
-    /// What is wrong with a file that was to be read, line by line.
+    /// An input file is invalid. One message per problem, each with its line.
     #[error("{}", .0.join("\n"))]
     Problems(Vec<String>),
-    /// A file that was to be written cannot be.
+    /// An output file cannot be written.
     #[error(transparent)]
     Target(#[from] TargetError),
     #[error(transparent)]
@@ -125,10 +125,10 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    /// What the shell is told: EX_CONFIG, EX_IOERR and their like from sysexits.h.
+    /// Returns the exit code, such as EX_CONFIG or EX_IOERR from sysexits.h.
     pub fn exit_code(&self) -> ExitCode {
         const USAGE: u8 = 2;
-        // A database, an output, a disk.
+        // The database, the output or a disk.
         const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
@@ -162,26 +162,26 @@ impl CommandError {
                 | RunError::Key(_)
                 | RunError::Client(_)
                 | RunError::Descriptors { .. } => CONFIG,
-                // Starting again will not mend it: the database is of another version's.
+                // A restart does not help: another version wrote the database.
                 RunError::Store(StoreError::Newer { .. } | StoreError::PreRelease(_)) => CONFIG,
                 RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => IO,
             },
         })
     }
 
-    /// Prints the error to stderr, with the configuration's source lines to a person.
+    /// Prints the error to stderr. On a terminal, configuration errors quote the source line.
     pub fn print(&self) {
         let problems = match self {
             CommandError::Config(ConfigError::Invalid(problems))
             | CommandError::Edit(EditError::Config(ConfigError::Invalid(problems)))
             | CommandError::Run(RunError::Config(ConfigError::Invalid(problems))) => Some(problems),
-            // Whoever closed the pipe has read enough.
+            // The reader closed the pipe, so it has read enough.
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
             _ => None,
         };
         if let CommandError::Problems(problems) = self {
             for problem in problems {
-                // Nobody is left to tell if stderr is closed.
+                // If stderr is closed, the error cannot be reported.
                 writeln!(io::stderr(), "{}", Printable(problem)).ok();
             }
             return;
@@ -190,29 +190,29 @@ impl CommandError {
             Some(problems) if io::stderr().is_terminal() => format!("{problems:#}"),
             Some(problems) => problems.to_string(),
             None => match self {
-                // Who typed nothing is helped.
-                CommandError::CommandLine(wrong)
-                    if wrong.kind() == DisplayHelpOnMissingArgumentOrSubcommand
+                // Without arguments, the help is printed whole.
+                CommandError::CommandLine(error)
+                    if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand
                         || io::stderr().is_terminal() =>
                 {
-                    wrong.to_string()
+                    error.to_string()
                 }
-                CommandError::CommandLine(wrong) => format!("growthd: {}", one_line(wrong)),
-                // A path or a name in it may hold anything.
+                CommandError::CommandLine(error) => format!("growthd: {}", one_line(error)),
+                // A path or a name in the message may contain control characters.
                 _ => format!("growthd: {}", Printable(&self.to_string())),
             },
         };
         let line = format!("{}\n", text.trim_end());
-        // After the log, which goes there too.
-        if log_queue::flush(LAST_WORDS) {
-            last_words(line);
+        // The log goes to stderr too, and comes first.
+        if log_queue::flush(STDERR_TIMEOUT) {
+            write_stderr(line);
         }
     }
 }
 
-/// What is wrong with a command line, without its usage: for a log or a script.
-fn one_line(wrong: &clap::Error) -> String {
-    let text = wrong.to_string();
+/// Formats a command-line error in one line without its usage, for a log or a script.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
     let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.starts_with("Usage:"));
     let lines = paragraphs.map(|paragraph| {
         let words: Vec<&str> = paragraph.split_whitespace().collect();
@@ -222,64 +222,61 @@ fn one_line(wrong: &clap::Error) -> String {
     Printable(line.trim_start_matches("error: ").trim_end_matches('.')).to_string()
 }
 
-/// How long the end of the process waits for whoever reads stderr.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long the end of the process may be delayed by a reader of stderr that does not read.
+const STDERR_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Writes to stderr, and waits only so long until somebody reads it.
-fn last_words(text: String) {
+/// Writes to stderr, giving up after [`STDERR_TIMEOUT`].
+fn write_stderr(text: String) {
     let (written, end) = std::sync::mpsc::channel();
     let writer = thread::Builder::new().spawn(move || {
-        // Nobody is left to tell if stderr is closed, or if nobody waits any more.
+        // Fails if stderr is closed, or if the receiver timed out: neither can be reported.
         io::stderr().write_all(text.as_bytes()).ok();
         written.send(()).ok();
     });
     if writer.is_ok() {
-        end.recv_timeout(LAST_WORDS).ok();
+        end.recv_timeout(STDERR_TIMEOUT).ok();
     }
 }
 
-/// Prints what a command line asks for instead of a verb: help, or the version.
+/// Prints the help or the version, which `clap` returns as errors.
 ///
 /// # Errors
-/// It asks for neither and is wrong; the output.
-pub fn explain(instead: clap::Error) -> Result<Done, CommandError> {
-    if instead.use_stderr() {
-        return Err(CommandError::CommandLine(instead));
+/// Returns an error if the command line is invalid, or if the output cannot be written.
+pub fn explain(error: clap::Error) -> Result<Done, CommandError> {
+    if error.use_stderr() {
+        return Err(CommandError::CommandLine(error));
     }
-    instead.print()?;
+    error.print()?;
     Ok(Done::Well)
 }
 
-/// Does what the command line says, and has the log written before it returns.
+/// Runs the command line's verb and flushes the log.
 ///
 /// # Errors
-/// What the verb says.
+/// Returns the verb's error.
 pub fn execute(cli: Cli) -> Result<Done, CommandError> {
     let done = dispatch(cli);
     if done.is_ok() {
-        log_queue::flush(LAST_WORDS);
+        log_queue::flush(STDERR_TIMEOUT);
     }
     done
 }
 
-/// What a verb logs that prints for itself: that it brings the database up to date, and a panic.
+/// The log filter of a verb that prints its own output: only upgrades of the database, and panics, are
+/// logged.
 const QUIET: &str = "off,growthd::store::upgrade=warn,growthd::commands::logging=error";
 
-/// Does what the command line says.
-///
-/// # Errors
-/// What the verb says.
 fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let path = cli.config.clone().unwrap_or_else(Config::default_path);
     let config = || Config::load(&path, clock::now().time());
     match cli.verb {
         Verb::Run { watch } => {
-            // Libraries speak up where something is wrong.
+            // Libraries log only warnings and errors.
             logging::start(cli.log_format, "warn,growthd=info")?;
             run::run(path, watch)
         }
         Verb::Check { watch: true, .. } => check::watch(&path),
-        // Whoever reads it has read it whole.
+        // Loading the configuration validates all of it.
         Verb::Check { quiet: true, .. } => config().map(|_| Done::Well).map_err(Into::into),
         Verb::Check { online, .. } => check::check(&config()?, online),
         Verb::Plan(args) => plan::plan(config()?, &args),
@@ -318,8 +315,8 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     }
 }
 
-/// The database at `path`, for what this version's tables hold: one of an earlier version is
-/// brought up to date first, as a writer would, and says so.
+/// Opens the database at `path` for reading, in this version's schema. One of an earlier version is
+/// upgraded first, as a writer would, and that is logged.
 fn open_up_to_date(path: &Path) -> Result<Reader, CommandError> {
     let reader = Reader::open(path)?;
     if reader.schema()? == SCHEMA_VERSION {
@@ -331,13 +328,12 @@ fn open_up_to_date(path: &Path) -> Result<Reader, CommandError> {
     Ok(Reader::open(path)?)
 }
 
-/// For whom something is told.
+/// The format of a verb's output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Form {
     Text,
-    /// A program: one JSON value.
+    /// One JSON value.
     Json,
-    /// A program: a table.
     Csv,
 }
 
@@ -372,20 +368,21 @@ fn print_json_list(items: impl ExactSizeIterator<Item: Serialize>) -> Result<(),
     Ok(out.flush()?)
 }
 
-/// Writes something into JSON as people read it.
-fn as_text<S: Serializer>(told: &impl Display, json: S) -> Result<S::Ok, S::Error> {
-    json.collect_str(told)
+/// Serializes a value as its `Display` text.
+fn as_text<S: Serializer>(value: &impl Display, json: S) -> Result<S::Ok, S::Error> {
+    json.collect_str(value)
 }
 
-/// A runtime for a verb that speaks with the network, and may spend: a file that reaches its
-/// size limit is an error to be waited out like a full disk, and no signal that ends the process.
+/// Starts a runtime for a verb that uses the network and may spend credits. It also handles SIGXFSZ,
+/// so that a file that reaches its size limit is an error like a full disk and does not end the
+/// process.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let start_error = |error| CommandError::from(RunError::Start(Box::new(error)));
     descriptors::check_runtime().map_err(start_error)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(start_error)?;
     let entered = runtime.enter();
-    // The handler stays when nobody listens any more.
+    // The handler stays installed after its receiver is dropped.
     let handler = tokio::signal::unix::signal(SignalKind::from_raw(libc::SIGXFSZ));
     drop(handler.map_err(start_error)?);
     drop(entered);

@@ -1,9 +1,9 @@
-//! An engine of one's own, for a verb that spends where no daemon runs.
+//! An engine in the verb's own process, for verbs that spend when no daemon runs.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::{self, Clock};
-use crate::commands::{CommandError, LAST_WORDS};
+use crate::commands::{CommandError, STDERR_TIMEOUT};
 use crate::config::Config;
 use crate::daemon::{EXIT_AT_ONCE, RunError, StopSignals, client};
 use crate::descriptors;
@@ -11,7 +11,7 @@ use crate::engine::{ClaimMode, Engine, EngineConfig};
 use crate::runner::{Prepared, Runner, Work};
 use crate::store::{Creation, Store};
 
-/// Takes the lock, and makes an engine ready that does what it is asked for and ends.
+/// Takes the database's lock and prepares an engine that serves one request and ends.
 pub fn prepare(config: &Config) -> Result<Prepared, CommandError> {
     descriptors::raise_limit();
     let (client, _) = client(config)?;
@@ -31,17 +31,17 @@ pub struct Signals {
     was_hung_up: bool,
 }
 
-/// What a signal asks for.
+/// What a signal requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Asked {
+pub enum Requested {
     /// Start no further call.
     Stop,
-    /// Print no more: the terminal is gone.
+    /// Stop printing: the terminal is gone.
     PrintNoMore,
 }
 
 impl Signals {
-    /// Takes them over.
+    /// Installs the handlers.
     pub fn new() -> Result<Signals, CommandError> {
         let failed = |error| RunError::Start(Box::new(error));
         let stop = StopSignals::new().map_err(failed)?;
@@ -49,28 +49,28 @@ impl Signals {
         Ok(Signals { stop, hangup, was_stopped: false, was_hung_up: false })
     }
 
-    /// Waits for the next. The second that asks to stop ends the process at once.
-    pub async fn next(&mut self) -> Asked {
+    /// Waits for the next signal. A second stop signal ends the process at once.
+    pub async fn next(&mut self) -> Requested {
         tokio::select! {
             () = self.stop.recv() => {
                 if self.was_stopped {
                     std::process::exit(EXIT_AT_ONCE);
                 }
                 self.was_stopped = true;
-                Asked::Stop
+                Requested::Stop
             }
             _ = self.hangup.recv() => {
                 self.was_hung_up = true;
-                Asked::PrintNoMore
+                Requested::PrintNoMore
             }
         }
     }
 
-    /// How long whoever reads the output is waited for, once all is recorded: until a signal, or for
-    /// a moment if one came before.
+    /// Waits as long as a slow reader of the output may delay the end, once every call is recorded:
+    /// until the next signal, or for [`STDERR_TIMEOUT`] if there already was one.
     pub async fn enough(&mut self) {
         match self.was_stopped || self.was_hung_up {
-            true => tokio::time::sleep(LAST_WORDS).await,
+            true => tokio::time::sleep(STDERR_TIMEOUT).await,
             false => drop(self.next().await),
         }
     }

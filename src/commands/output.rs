@@ -1,14 +1,14 @@
-//! Standard output, as three kinds of verb use it.
+//! Standard output, for three kinds of verbs.
 //!
-//! - A verb that only looks writes to [`stdout`] and ends at the first error: silently with 0
-//!   where the reader has left (`| head`), else with a line on stderr and 74.
-//! - A verb that spends writes through a [`Printer`], which neither fails nor waits in between: what
-//!   is under way is finished and recorded, and only then does [`Printer::finish`] wait for whoever
-//!   reads, and say what went wrong.
-//! - `run` writes nothing there, and logs through [`crate::log_queue`].
+//! - A read-only verb writes to [`stdout`] and ends at the first error: silently and with exit code
+//!   0 if the reader closed the pipe (`| head`), else with a line on stderr and exit code 74.
+//! - A verb that spends writes through a [`Printer`], which neither fails nor blocks midway: calls in
+//!   flight are finished and recorded, and only then does [`Printer::finish`] wait for the reader and
+//!   return the error.
+//! - `run` writes nothing to it, and logs through [`crate::log_queue`].
 //!
-//! On a terminal control characters are shown as `\u001b`, since names and texts come from the
-//! vendor; files and pipes get what was measured, unchanged.
+//! On a terminal, control characters are shown as `\u001b`, because names and texts come from the
+//! vendor. Files and pipes receive them unchanged.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::commands::CommandError;
 
-/// Standard output of a verb that may end at the first error.
+/// Returns standard output for a verb that may end at the first error.
 pub fn stdout() -> Box<dyn Write> {
     let out = io::stdout();
     match out.is_terminal() {
@@ -28,25 +28,25 @@ pub fn stdout() -> Box<dyn Write> {
     }
 }
 
-/// What is to be printed.
+/// Writes one part of the output.
 type Part = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
 
-/// Standard output of a verb that must not end before what it pays for is recorded, and must hear
-/// of signals: written by a thread of its own, so that a terminal or a pipe that nobody reads holds
-/// nothing up. After the first error it prints no more.
+/// Standard output of a verb that must record every paid call before it ends, and must respond to
+/// signals. A separate thread writes it, so that a terminal or a pipe that is not read blocks nothing.
+/// After the first error, nothing more is printed.
 #[derive(Debug)]
 pub struct Printer {
-    /// `None` once nobody is there to read.
+    /// `None` once the reader has hung up.
     parts: Option<Sender<Part>>,
-    /// How it went, once all is printed.
+    /// Receives the result once everything is printed.
     end: oneshot::Receiver<io::Result<()>>,
 }
 
 impl Printer {
-    /// On standard output.
+    /// Returns a printer on standard output.
     ///
     /// # Errors
-    /// The system grants no thread.
+    /// Returns an error if the system grants no thread.
     pub fn stdout() -> io::Result<Printer> {
         let out = io::stdout();
         let is_terminal = out.is_terminal();
@@ -73,23 +73,23 @@ impl Printer {
         self.print(move |out| writeln!(out, "{value}"));
     }
 
-    /// Prints what this writes, or shows.
+    /// Prints whatever `part` writes.
     pub fn print(&self, part: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) {
         if let Some(parts) = &self.parts {
-            // It receives until there is nothing more to send.
+            // The thread receives as long as there is a sender.
             parts.send(Box::new(part)).ok();
         }
     }
 
-    /// Prints no more: whoever would have read it has hung up.
+    /// Stops printing, because the reader has hung up.
     pub fn close(&mut self) {
         self.parts = None;
     }
 
-    /// To be called once everything is recorded: waits until all is printed, or `enough`.
+    /// Waits until everything is printed, or for `enough`. Call this once every paid call is recorded.
     ///
     /// # Errors
-    /// What kept it from printing; a reader that left is none.
+    /// Returns the first write error, unless the reader closed the pipe.
     pub async fn finish(self, enough: impl Future<Output = ()>) -> Result<(), CommandError> {
         let Printer { parts, end } = self;
         drop(parts);
@@ -108,7 +108,7 @@ fn print_all(parts: &Receiver<Part>, mut out: impl Write, is_terminal: bool) -> 
     let mut end = Ok(());
     for part in parts {
         if end.is_err() {
-            // What it shows elsewhere, it still shows.
+            // Parts may have other effects, such as redrawing a progress bar.
             part(&mut io::sink()).ok();
             continue;
         }
@@ -121,14 +121,14 @@ fn print_all(parts: &Receiver<Part>, mut out: impl Write, is_terminal: bool) -> 
     end
 }
 
-/// Writes control characters, but for line ends and tabs, as JSON escapes them.
+/// A writer that escapes control characters, except line feeds and tabs, as in JSON.
 struct Escaped<W> {
     out: W,
-    /// Whether the last byte, held back, begins a character that may be a C1 control.
+    /// Whether the last byte was [`C2`]. It is held back because it may begin a C1 control.
     holds_c2: bool,
 }
 
-/// The first of the two bytes of U+0080 to U+00BF, of which the first half are controls.
+/// The first of the two bytes of U+0080 to U+00BF, the first half of which are C1 controls.
 const C2: u8 = 0xc2;
 
 impl<W: Write> Escaped<W> {
@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// Fails with this.
+    /// Fails every write with this error, and counts the tries.
     struct Failing(io::ErrorKind, Arc<AtomicUsize>);
 
     impl Write for Failing {
@@ -188,7 +188,7 @@ mod tests {
         }
     }
 
-    /// Takes nothing, for ever.
+    /// Blocks forever.
     struct Stalled;
 
     impl Write for Stalled {
@@ -204,8 +204,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_printer_prints_no_more_after_an_error_and_tells_it_at_the_end() {
-        for (kind, is_told) in
+    async fn a_printer_stops_after_an_error_and_returns_it_at_the_end() {
+        for (kind, is_returned) in
             [(io::ErrorKind::BrokenPipe, false), (io::ErrorKind::StorageFull, true)]
         {
             let tries = Arc::new(AtomicUsize::new(0));
@@ -214,13 +214,13 @@ mod tests {
             printer.line("one");
             printer.line("two");
             printer.json(3.into());
-            assert_eq!(printer.finish(pending()).await.is_err(), is_told, "{kind}");
+            assert_eq!(printer.finish(pending()).await.is_err(), is_returned, "{kind}");
             assert_eq!(tries.load(Ordering::Relaxed), 1);
         }
     }
 
     #[tokio::test]
-    async fn whoever_reads_nothing_is_waited_for_at_the_end_alone_and_no_longer_than_enough() {
+    async fn a_stalled_reader_delays_only_the_end_and_only_until_enough() {
         let printer = Printer::start(Stalled, true).expect("a thread");
         for line in 0..100_000 {
             printer.line(line);
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_terminal_is_sent_no_control_characters() {
-        // In pieces, as a buffer hands them over.
+        // Writes may split a character.
         let mut escaped = Escaped::new(Vec::new());
         for piece in ["a\x1b]0;b\x07\t\r\n".as_bytes(), b"\xc2", b"\x9b", "é\u{7f}ü\n".as_bytes()]
         {

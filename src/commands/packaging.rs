@@ -1,4 +1,4 @@
-//! `growthd completions` and `growthd man`: what packages ship, made from the command line.
+//! `growthd completions` and `growthd man`: shell completions and manual pages for packages.
 
 use std::io::{self, Write};
 
@@ -9,14 +9,14 @@ use crate::cli::{Cli, ManualPage};
 use crate::commands::{CommandError, Done};
 use crate::config::manual_page;
 
-/// What the command line does not say of itself.
+/// The sections of the manual page that are not generated from the command line.
 const CLOSING_SECTIONS: &str = r#".SH SIGNALS
 .TP
 SIGTERM, SIGINT
 Finish and record the calls in flight, then end; a second one ends at once.
 .TP
 SIGHUP
-Read the configuration anew; one with a mistake is refused whole.
+Reload the configuration; if it has a mistake, all of it is refused.
 .SH "EXIT STATUS"
 .TP
 0
@@ -42,19 +42,19 @@ Ended at once.
 .SH ENVIRONMENT
 .TP
 GROWTHD_CONFIG
-The configuration, where \-\-config names none.
+The configuration file, unless \-\-config names one.
 .TP
 GROWTHD_API_KEY
-The API key, where neither the credential nor the key file is there.
+The API key, if neither the credential nor the key file exists.
 .TP
 GROWTHD_LOG
 What is logged, as in GROWTHD_LOG=debug or GROWTHD_LOG=warn,growthd=info.
 .TP
 CREDENTIALS_DIRECTORY, STATE_DIRECTORY, NOTIFY_SOCKET, WATCHDOG_USEC
-Set by systemd: where the key is, where the database lies by default, whom to tell.
+Set by systemd: where the key is, where the database is by default, and whom to notify.
 .TP
 TZDIR
-Where the time zones are, if not in /usr/share/zoneinfo.
+The folder of the time zones, if not /usr/share/zoneinfo.
 .SH FILES
 .TP
 /etc/growthd/config.toml
@@ -64,12 +64,12 @@ The watchlist and every setting.
 The API key, readable by root alone, for growthd.service.
 .TP
 /var/lib/growthd/growth.db
-The history, a SQLite database whose views are the interface. Beside it lie growth.db\-wal and
-growth.db\-shm (SQLite's journal), .lock, .sock (the control socket) and .backup (when it was last
-backed up).
+The history, a SQLite database whose views are the interface. Beside it are growth.db\-wal and
+growth.db\-shm (SQLite's journal), .lock, .sock (the control socket) and .backup (the time of the last
+backup).
 .TP
 /etc/growthd/NAME.toml, /etc/credstore/growthd\-NAME.api\-key, /var/lib/growthd\-NAME
-The same of the instance growthd@NAME.service.
+The same for the instance growthd@NAME.service.
 .SH "SEE ALSO"
 .BR growthd.toml (5),
 .BR sqlite3 (1),
@@ -79,14 +79,14 @@ The same of the instance growthd@NAME.service.
 
 /// Prints a shell's completions.
 pub fn completions(shell: Shell) -> Result<Done, CommandError> {
-    // Into memory first: the generator ends the process where a pipe is closed.
+    // Into memory first, because the generator panics if the pipe is closed.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "growthd", &mut script);
     io::stdout().lock().write_all(&script)?;
     Ok(Done::Well)
 }
 
-/// Prints a manual page; that of the program has every verb in it.
+/// Prints a manual page. The program's page includes every verb.
 pub fn man(page: ManualPage) -> Result<Done, CommandError> {
     if page == ManualPage::Configuration {
         io::stdout().lock().write_all(manual_page().as_bytes())?;

@@ -1,4 +1,4 @@
-//! The period and the accounts that a verb is asked about, held against what there is.
+//! Checks the period and the selection on the command line against the database.
 
 use std::io::{self, Write};
 
@@ -8,10 +8,10 @@ use crate::period::{Period, Wanted};
 use crate::selection::Selection;
 use crate::store::ReadTx;
 
-/// The period that is meant; `None` where nothing was said.
+/// Returns the period, or `None` if the command line names none.
 ///
 /// # Errors
-/// What is wrong with it, and that nothing was measured in it.
+/// Returns an error if the period is invalid, or if it ends before the history begins.
 pub(super) fn period(
     look: &ReadTx<'_>,
     wanted: Wanted,
@@ -27,8 +27,8 @@ pub(super) fn period(
     Ok(Some(period))
 }
 
-/// Says of a period that it is not over, to a person who reads its numbers.
-pub(super) fn say_unfinished(period: &Period, out: &mut impl Write) -> io::Result<()> {
+/// Prints a note if the period is not over.
+pub(super) fn print_unfinished(period: &Period, out: &mut impl Write) -> io::Result<()> {
     match period.unfinished {
         None => Ok(()),
         Some(until) => writeln!(
@@ -38,7 +38,7 @@ pub(super) fn say_unfinished(period: &Period, out: &mut impl Write) -> io::Resul
     }
 }
 
-/// Refuses a selection of what no account has.
+/// Refuses a selection by a tag or a platform that no account has.
 pub(super) fn check(look: &ReadTx<'_>, selection: &Selection) -> Result<(), CommandError> {
     if selection.is_everything() {
         return Ok(());

@@ -10,17 +10,17 @@ use crate::clock::{self, Time};
 use crate::commands::period::check;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
-use crate::report::{Column, MOST_USE, Shape, TimeUntil, narrowed, terminal};
+use crate::report::{ALWAYS_SHOWN, Column, Shape, TimeUntil, narrowed, terminal};
 use crate::schedule::{ScheduleCache, spread_offset};
 use crate::store::{AccountStatus, Extent, Reader};
 
-/// How many runs of an account are shown.
+/// How many runs of each account are computed.
 const RUNS: usize = 3;
 
-/// Prints what runs when.
+/// Prints the next runs.
 pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     let Config { database, path, accounts, .. } = config;
-    // As large as the list in the database, which is the one that is told.
+    // Frees the configuration's list, which is as large as the one read from the database below.
     drop(accounts);
     let now = clock::now().time();
     let mut reader = Reader::open(&database.path)?;
@@ -46,9 +46,9 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
         return Ok(out.flush().map(|()| Done::Well)?);
     }
     let mut columns = [
-        Column::new("ACCOUNT", Shape::Text, MOST_USE),
-        Column::new("LABEL", Shape::Name, MOST_USE),
-        Column::new("NEXT", Shape::Text, MOST_USE),
+        Column::new("ACCOUNT", Shape::Text, ALWAYS_SHOWN),
+        Column::new("LABEL", Shape::Name, ALWAYS_SHOWN),
+        Column::new("NEXT", Shape::Text, ALWAYS_SHOWN),
         Column::new("", Shape::Text, 1),
         Column::new("WHY", Shape::Text, 2),
         Column::new("THEN", Shape::Text, 0),
@@ -73,8 +73,8 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     Ok(out.flush().map(|()| Done::Well)?)
 }
 
-/// What follows an occurrence of a pattern, in a zone. Accounts that share them differ in their
-/// place in the spread alone, and of a long list nearly all share them.
+/// A cache of the occurrence that follows another, by pattern and zone. Nearly all accounts of a long
+/// list share these and differ only in their offset within the spread.
 #[derive(Default)]
 struct Known<'a> {
     schedules: ScheduleCache,
@@ -82,7 +82,7 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// When the account is tried next, and its slots after that.
+    /// Returns when the account is tried next, and its slots after that.
     fn runs(&mut self, account: &'a AccountStatus, now: Time) -> Vec<Time> {
         let Some(next) = account.next_due else { return Vec::new() };
         let offset = spread_offset(&account.id, account.spread);
@@ -98,11 +98,11 @@ impl<'a> Known<'a> {
         runs
     }
 
-    /// The first occurrence after `time`.
+    /// Returns the first occurrence after `time`.
     fn following(&mut self, cron: &'a str, zone: &'a str, time: Time) -> Option<Time> {
         let schedules = &mut self.schedules;
-        let place = || schedules.window(cron, zone, 0, time).ok().map(|place| place.next);
-        *self.following.entry((cron, zone, time)).or_insert_with(place)
+        let next = || schedules.window(cron, zone, 0, time).ok().map(|window| window.next);
+        *self.following.entry((cron, zone, time)).or_insert_with(next)
     }
 }
 
@@ -116,7 +116,7 @@ fn why(account: &AccountStatus) -> &'static str {
     }
 }
 
-/// An account in JSON. Members stand in the order of their names, as in every other answer.
+/// An account in JSON, with members in alphabetical order as in all other output.
 #[derive(Serialize)]
 struct Entry<'a> {
     account_id: &'a str,

@@ -1,4 +1,4 @@
-//! What `growthd check` says of the way to the vendor.
+//! The part of `growthd check` about the connection to the vendor.
 
 use std::io::Write;
 
@@ -8,8 +8,9 @@ use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Api, Span};
 use crate::report::terminal::{entry, warning};
 
-/// Whether calls could be made; with `online` the vendor's host is asked, without the key.
-pub(super) fn check_way(
+/// Checks whether calls could be made. With `online`, it sends the vendor's host a request without the
+/// key.
+pub(super) fn check_connection(
     api: &Api,
     online: bool,
     out: &mut impl Write,

@@ -1,4 +1,5 @@
-//! `growthd refresh`: now, through the daemon if one runs on this database, else by itself.
+//! `growthd refresh`: refreshes now, through the daemon if one runs on this database, else in its own
+//! process.
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::account::AccountId;
 use crate::cli::RefreshArgs;
-use crate::commands::one_shot::{self, Asked, Signals};
+use crate::commands::one_shot::{self, Requested, Signals};
 use crate::commands::output::Printer;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, Watched};
@@ -20,7 +21,7 @@ use crate::runner::{Progress, Refreshes, Runner};
 use crate::selection;
 use crate::store::{Outcome, Reader, StoreError, is_in_use};
 
-/// Refreshes what `args` say, and shows how it goes.
+/// Refreshes the accounts that `args` select, showing progress.
 pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError> {
     let part = args.selection.selection();
     let selection = match &args {
@@ -40,8 +41,8 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
     })
 }
 
-/// The enabled accounts of a part of the list. The tags are those of the configuration, which may
-/// have accounts that no database knows yet; the platforms are what the vendor told.
+/// Returns the enabled accounts of a selection. Tags are read from the configuration, which may have
+/// accounts that are not in the database yet; platforms are known only from the vendor's responses.
 fn ids_of(config: &Config, part: &selection::Selection) -> Result<Vec<AccountId>, CommandError> {
     let mut platforms = HashMap::new();
     if part.platform.is_some() {
@@ -55,24 +56,25 @@ fn ids_of(config: &Config, part: &selection::Selection) -> Result<Vec<AccountId>
         config.accounts.iter().flat_map(|account| &account.tags).map(String::as_str).collect();
     let known: Vec<&str> = platforms.values().map(String::as_str).collect();
     part.check(&tags, &known)?;
-    let is_meant = |account: &&Watched| {
+    let is_selected = |account: &&Watched| {
         let platform = platforms.get(account.id.as_str()).map(String::as_str);
         account.enabled && part.has(&account.tags, platform)
     };
-    Ok(config.accounts.iter().filter(is_meant).map(|account| account.id.clone()).collect())
+    Ok(config.accounts.iter().filter(is_selected).map(|account| account.id.clone()).collect())
 }
 
-/// Who refreshes.
+/// Where the refreshes run.
 enum Source {
     Daemon(control::Remote<Progress>),
-    /// An engine of our own.
+    /// An engine in this process.
     Own(Refreshes, Runner),
 }
 
 impl Source {
     async fn of(config: &Config, selection: Selection) -> Result<Source, CommandError> {
         let path = &config.database.path;
-        // Whoever holds it may have ended meanwhile, or cannot be reached: opening tells.
+        // If asking fails, the lock's holder may have ended or be unreachable: then opening the
+        // database succeeds, or fails with the reason.
         if is_in_use(path)
             && let Ok(progress) = control::ask(path, &selection).await
         {
@@ -90,7 +92,7 @@ impl Source {
         }
     }
 
-    /// No further call starts.
+    /// Starts no further calls.
     fn stop(&mut self) {
         match self {
             Source::Daemon(progress) => progress.cancel(),
@@ -101,7 +103,7 @@ impl Source {
         }
     }
 
-    /// Waits until what is on its way is recorded.
+    /// Waits until calls in flight are recorded.
     async fn end(self) -> Result<(), CommandError> {
         match self {
             Source::Daemon(_) => Ok(()),
@@ -113,7 +115,7 @@ impl Source {
     }
 }
 
-/// What a person sees of it.
+/// The display of a refresh's progress and results.
 struct Watch<'a> {
     labels: HashMap<&'a str, &'a str>,
     as_json: bool,
@@ -171,9 +173,9 @@ impl<'a> Watch<'a> {
                     Some(step) => self.step(&step),
                     None => break,
                 },
-                asked = signals.next() => match asked {
-                    Asked::Stop => source.stop(),
-                    Asked::PrintNoMore => self.output.close(),
+                requested = signals.next() => match requested {
+                    Requested::Stop => source.stop(),
+                    Requested::PrintNoMore => self.output.close(),
                 },
             }
         }
@@ -223,7 +225,7 @@ impl<'a> Watch<'a> {
         if self.as_json {
             self.results.push(result(step));
         } else {
-            // A bar that is shown is redrawn below the line.
+            // A visible bar is redrawn below the line.
             let (bar, line) = (self.bar.clone(), line.trim_end().to_owned());
             self.output.print(move |out| bar.suspend(|| writeln!(out, "{line}")));
         }
@@ -247,7 +249,7 @@ impl<'a> Watch<'a> {
             }
             if missing > 0 {
                 self.output.line(format_args!(
-                    "{missing} left: growthd would have to wait, or was stopped; see `growthd status`"
+                    "{missing} not refreshed: growthd would have to wait, or was stopped; see `growthd status`"
                 ));
             }
         }

@@ -1,4 +1,4 @@
-//! `growthd report`: the history as one HTML page, or as one for each client.
+//! `growthd report`: the history as one HTML page, or as a page for each tag.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -18,16 +18,16 @@ use crate::report::{Grouped, terminal};
 use crate::selection::Selection;
 use crate::store::Reader;
 
-/// For a web server to read, where the umask lets it.
+/// Readable by a web server, unless the umask forbids it.
 const NEW_FILE_MODE: u32 = 0o666;
 
-/// How every page begins, and what an existing file must begin with to be replaced.
+/// The beginning of every page. Only a file that begins like this is replaced.
 const BEGINNING: &[u8] = b"<!doctype html>";
 
-/// The longest name of a file that a tag makes, without what follows it, in bytes.
+/// Maximum length, in bytes, of a tag in a file's name.
 const LONGEST_NAME: usize = 100;
 
-/// Writes the page to `--output`, where `-` is stdout; or a page for each tag.
+/// Writes the page to `--output`, where `-` means stdout, or a page for each tag.
 pub fn report(config: &Config, args: &ReportArgs) -> Result<Done, CommandError> {
     let selection = args.selection.selection();
     match &args.each_tag {
@@ -39,14 +39,14 @@ pub fn report(config: &Config, args: &ReportArgs) -> Result<Done, CommandError> 
                 page.write(&mut out)?;
                 out.flush()?;
             } else {
-                place(config, &page, &args.output)?;
+                save(config, &page, &args.output)?;
             }
         }
     }
     Ok(Done::Well)
 }
 
-/// Writes each tag's page into a folder, which is made where it is not there.
+/// Writes each tag's page into a folder, which is created if it does not exist.
 fn each_tag(
     config: &Config,
     folder: &Path,
@@ -61,7 +61,7 @@ fn each_tag(
     };
     drop(reader);
     if tags.is_empty() {
-        let why = "no account has a tag: name some with `tags` in the configuration";
+        let why = "no account has a tag: add some with `tags` in the configuration";
         return Err(CommandError::Usage(why.to_owned()));
     }
     fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
@@ -70,25 +70,26 @@ fn each_tag(
         let name = file_name(&tag, &mut taken);
         let selection = Selection { tags: vec![tag], platform: part.platform.clone() };
         let page = read(config, selection, title)?;
-        // A tag whose accounts are all gone, or on another platform.
+        // Skips a tag whose accounts are all removed or on another platform.
         if page.size().0 > 0 {
-            place(config, &page, &folder.join(name))?;
+            save(config, &page, &folder.join(name))?;
         }
     }
     Ok(())
 }
 
-/// The name of a tag's file: letters, digits and what is harmless between them, and no other's.
+/// Returns a unique file name for a tag. Characters other than letters, digits, `-`, `_` and `.` are
+/// replaced.
 fn file_name(tag: &str, taken: &mut HashSet<String>) -> String {
     let is_harmless = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut name: String = tag.chars().map(|c| if is_harmless(&c) { c } else { '-' }).collect();
     name.truncate(name.floor_char_boundary(LONGEST_NAME));
-    // Neither hidden nor a way to another folder.
+    // Prevents a hidden file and `..`.
     let name = name.trim_matches(['.', '-']);
     let name = if name.is_empty() { "tag" } else { name };
     let mut unique = name.to_owned();
     let mut number = 1;
-    // Some file systems do not tell `A` from `a`.
+    // Some file systems are case-insensitive.
     while !taken.insert(unique.to_lowercase()) {
         number += 1;
         unique = format!("{name}-{number}");
@@ -96,25 +97,25 @@ fn file_name(tag: &str, taken: &mut HashSet<String>) -> String {
     unique + ".html"
 }
 
-/// Writes a page, and says where it lies.
-fn place(config: &Config, page: &Page, output: &Path) -> Result<(), CommandError> {
+/// Writes a page to a file and prints its path and size.
+fn save(config: &Config, page: &Page, output: &Path) -> Result<(), CommandError> {
     refuse_own(output, config)?;
-    let place = put(page, output)?;
+    let path = put(page, output)?;
     let (accounts, snapshots) = page.size();
     let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
-    let size = fs::metadata(&place).map_or(0, |metadata| metadata.len());
-    let told = format!(
+    let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+    let message = format!(
         "{}: {} accounts, {} snapshots, {}.{} MB; open it in a browser",
-        Printable(&place.to_string_lossy()),
+        Printable(&path.to_string_lossy()),
         count(accounts),
         count(snapshots),
         size / 1_000_000,
         size / 100_000 % 10
     );
-    Ok(writeln!(io::stdout(), "{}", terminal::paragraph(&told, 0))?)
+    Ok(writeln!(io::stdout(), "{}", terminal::paragraph(&message, 0))?)
 }
 
-/// Reads the page, and lets go of the database: whoever reads the page may be slow.
+/// Reads the page and closes the database, because the reader of the output may be slow.
 fn read(config: &Config, selection: Selection, title: Option<&str>) -> Result<Page, CommandError> {
     let now = clock::now().time();
     let mut reader = Reader::open(&config.database.path)?;
@@ -125,7 +126,7 @@ fn read(config: &Config, selection: Selection, title: Option<&str>) -> Result<Pa
     Ok(Page::read(&look, subject, now)?)
 }
 
-/// Writes the page of everything into a file, and says nothing.
+/// Writes the page of all accounts to a file without printing anything.
 pub fn write(config: &Config, output: &Path) -> Result<(), CommandError> {
     put(&read(config, Selection::default(), None)?, output)?;
     Ok(())
@@ -140,16 +141,16 @@ fn named(path: &Path, error: &io::Error) -> io::Error {
         ErrorKind::NotFound | ErrorKind::PermissionDenied => cause(error),
         _ => error.to_string(),
     };
-    let told = format!("{}: {why}", Printable(&path.to_string_lossy()));
-    io::Error::new(error.kind(), told)
+    let message = format!("{}: {why}", Printable(&path.to_string_lossy()));
+    io::Error::new(error.kind(), message)
 }
 
-/// Writes a file that appears whole or not at all, and answers where it lies.
+/// Writes a file atomically and returns its path, with symbolic links resolved.
 fn write_file(page: &Page, output: &Path) -> io::Result<PathBuf> {
     let target = match fs::metadata(output) {
         Ok(metadata) if metadata.is_file() => {
             check_page(output)?;
-            // A link stays one: what it leads to is replaced.
+            // A symbolic link is kept, and its target is replaced.
             fs::canonicalize(output)?
         }
         Ok(metadata) if metadata.is_dir() => {
@@ -175,7 +176,7 @@ fn write_page(page: &Page, file: impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// A slip of the pen must not replace the database or the watchlist.
+/// Refuses to replace a file that is not a page, so that a typo cannot destroy one.
 fn check_page(path: &Path) -> io::Result<()> {
     let mut found = Vec::new();
     File::open(path)?.take(BEGINNING.len() as u64).read_to_end(&mut found)?;
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_makes_a_name_that_leads_nowhere_else_and_is_its_own() {
+    fn the_file_name_of_a_tag_is_safe_and_unique() {
         let mut taken = HashSet::new();
         let long = "é".repeat(80);
         for (tag, name) in [

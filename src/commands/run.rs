@@ -13,46 +13,46 @@ use crate::commands::{CommandError, Done, runtime};
 use crate::daemon::{self, WatchedFiles};
 use crate::descriptors;
 
-/// How long the process waits at its end for what still blocks, such as a configuration that is a
-/// pipe nobody writes to.
-const LAST_WAIT: Duration = Duration::from_millis(100);
+/// How long the process waits at its end for blocking tasks, such as one that reads its configuration
+/// from a pipe without a writer.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Takes SIGHUP over where a daemon is about to start, before anything else is done: it asks for a
-/// reload from the first moment on. Nobody needs to listen yet, since the configuration is read
-/// after this.
-pub fn hear_hangups(mut arguments: impl Iterator<Item = OsString>) {
-    // The command line is not parsed yet. Another verb with such an argument would outlive its
+/// Installs a handler for SIGHUP if a daemon is about to start, before anything else is done: from the
+/// first moment on, the signal means a reload and must not end the process. Such an early signal needs
+/// no response, because the configuration is read afterwards.
+pub fn handle_hangups(mut arguments: impl Iterator<Item = OsString>) {
+    // The command line is not parsed yet. Another verb with the argument `run` would outlive its
     // terminal until it prints.
     if !arguments.any(|argument| argument == "run") {
         return;
     }
-    // Where it fails, the verb's own runtime fails as well, and says why.
+    // If this fails, the verb's own runtime fails too, and reports why.
     if descriptors::check_runtime().is_ok()
         && let Ok(runtime) = Builder::new_current_thread().enable_io().build()
     {
         let _entered = runtime.enter();
-        // The handler stays when nobody listens any more.
+        // The handler stays installed after its receiver is dropped.
         drop(signal(SignalKind::hangup()));
     }
 }
 
-/// Runs until it is told to end.
+/// Runs the daemon until a signal ends it.
 pub fn run(path: PathBuf, is_watching: bool) -> Result<Done, CommandError> {
     let runtime = runtime()?;
-    // Those to end are heard from here on: nothing before this takes time.
+    // Stop signals are handled from here on. Nothing before this takes time.
     let signals = runtime.block_on(async { daemon::Signals::new() })?;
     keep_memory_private();
     descriptors::raise_limit();
-    // Before it is read, so that an edit meanwhile is noticed.
+    // Before the configuration is read, so that an edit in between is noticed.
     let file = is_watching.then(|| WatchedFiles::new(&path));
     let ended = runtime.block_on(daemon::run(path, signals, file));
-    runtime.shutdown_timeout(LAST_WAIT);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     ended?;
     Ok(Done::Well)
 }
 
-/// The key is in this process's memory, a daemon's for years: no core dump holds it, and no other
-/// process of this user reads it. Where the system does not grant that, the verb still runs.
+/// Keeps the API key, which is in this process's memory, out of core dumps and away from other
+/// processes of this user. If the system does not allow that, the verb runs anyway.
 pub fn keep_memory_private() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {

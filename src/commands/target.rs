@@ -1,4 +1,4 @@
-//! A file that a person asked for: never in the place of one that growthd lives on.
+//! An output file, which must never replace one of growthd's own files.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::paths::{GROUP_READABLE, beside, folder_of};
+use crate::printable::Printable;
 use crate::replacement::{Placed, Replacement, followed};
 
-use crate::printable::Printable;
 pub use crate::replacement::Replace;
 use crate::store::LastBackup;
 
-/// Why a file that was asked for is not written.
+/// Why an output file cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// A folder, device or pipe.
@@ -22,42 +22,42 @@ pub enum TargetError {
     /// One of growthd's own files.
     #[error("{} is {what}; name another file", path.display())]
     Own {
-        /// As it was given.
+        /// As given on the command line.
         path: PathBuf,
-        /// What it is to growthd.
+        /// Which of growthd's files it is.
         what: &'static str,
     },
-    /// It is there, and replacing it was not asked for.
+    /// It exists, and replacing it was not requested.
     #[error("{} already exists; name another file, or use --force", .0.display())]
     Exists(PathBuf),
-    /// SQLite would play the journal into whatever takes the file's place.
+    /// SQLite would apply the journal to whatever file replaces the database.
     #[error("{} belongs to a database with a journal (-wal); name another file", .0.display())]
     HasJournal(PathBuf),
-    /// The backup is made, and what says so cannot be written.
-    #[error("the backup is made, but not noted beside {}: {source}", database.display())]
+    /// The backup succeeded, but its time could not be recorded.
+    #[error("the backup was made, but could not be noted beside {}: {source}", database.display())]
     NotNoted { database: PathBuf, source: io::Error },
-    /// The disk or the folder refuses.
+    /// The file system returned an error.
     #[error("{} cannot be written: {}", path.display(), cause(source))]
     Write {
-        /// As it was given.
+        /// As given on the command line.
         path: PathBuf,
         source: io::Error,
     },
 }
 
-/// A file being written that takes its place when it is whole.
+/// An output file that is written under a temporary name and renamed when it is complete.
 #[derive(Debug)]
 pub struct Target {
-    /// As it was given.
+    /// As given on the command line.
     path: PathBuf,
     file: Replacement,
 }
 
 impl Target {
-    /// Begins the file that is to be at `path`.
+    /// Begins to write the file at `path`.
     ///
     /// # Errors
-    /// It would replace something that must stay, or cannot be written.
+    /// Returns an error if it would replace something that must not be replaced, or cannot be written.
     pub fn begin(path: &Path, config: &Config, replace: Replace) -> Result<Target, TargetError> {
         refuse_own(path, config)?;
         match fs::metadata(path) {
@@ -75,27 +75,26 @@ impl Target {
         Ok(Target { path: path.to_owned(), file })
     }
 
-    /// Where it lies until it is finished.
+    /// Returns its temporary path until it is finished.
     pub fn temporary(&self) -> &Path {
         self.file.temporary()
     }
 
-    /// The file.
     pub fn file(&mut self) -> &mut File {
         self.file.file()
     }
 
-    /// Makes it last, and puts it in its place.
+    /// Syncs the file and moves it to its path.
     ///
     /// # Errors
-    /// A file has come there meanwhile, or the disk says so.
+    /// Returns an error if another file has appeared at the path, or if the file system fails.
     pub fn finish(self, replace: Replace) -> Result<(), TargetError> {
         let Target { path, file } = self;
         match file.finish(replace) {
             Ok(Placed::Renamed) => {}
             Ok(Placed::InPlace) => {
                 let path = path.to_string_lossy();
-                // It is written; what cannot be said of it changes nothing.
+                // The file is written, so an error on stderr does not matter.
                 writeln!(
                     io::stderr(),
                     "growthd: {} cannot be replaced, so it was overwritten in place",
@@ -112,11 +111,10 @@ impl Target {
     }
 }
 
-/// Refuses a path that leads to a file growthd lives on, by whatever name, or to where such a
-/// file will be.
+/// Refuses a path that leads to one of growthd's own files, by whatever name, or to where one will be.
 ///
 /// # Errors
-/// [`TargetError::Own`].
+/// Returns [`TargetError::Own`] for such a path.
 pub fn refuse_own(path: &Path, config: &Config) -> Result<(), TargetError> {
     let target = followed(path).unwrap_or_else(|_| path.to_owned());
     let is_ours = |(own, _): &(PathBuf, _)| is_same(own, &target);
@@ -150,8 +148,9 @@ fn own_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
     own
 }
 
-/// Whether both lead to one file: by its inode, so that no link, mount or spelling hides it. One
-/// that is not there is where it would be, on a file system that may not care for case.
+/// Returns whether both paths lead to the same file, compared by inode so that no link, mount or
+/// spelling hides it. Files that do not exist are compared by folder and name, ignoring case because
+/// some file systems do.
 fn is_same(own: &Path, other: &Path) -> bool {
     let inode = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
     match (inode(own), inode(other)) {
@@ -167,7 +166,7 @@ fn is_same(own: &Path, other: &Path) -> bool {
     }
 }
 
-/// What the system says, without the temporary file's name.
+/// Describes an error without naming the temporary file.
 pub fn cause(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "its folder does not exist".to_owned(),

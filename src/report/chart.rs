@@ -1,12 +1,12 @@
-//! A line over time, in braille: every column is the same length of time, and where nothing was
-//! measured nothing is drawn.
+//! A line chart in braille characters. Every column covers the same length of time, and gaps in the
+//! measurements stay empty.
 
 use std::fmt;
 
 use crate::clock::Time;
 use crate::report::{Grouped, Short};
 
-/// Rows of the drawing; each holds four dots.
+/// Height in terminal rows, of four dots each.
 const ROWS: usize = 8;
 
 /// A dot's bit in a braille character, by column and row.
@@ -15,15 +15,15 @@ const DOTS: [[u8; 4]; 2] = [[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]];
 /// A chart of one count.
 #[derive(Clone, Debug)]
 pub struct Chart<'a> {
-    /// What was measured, oldest first.
+    /// Measured values, oldest first.
     pub values: &'a [(Time, i64)],
-    /// Between these instants nothing was: no line crosses them.
+    /// Intervals without a measurement; no line is drawn across them.
     pub gaps: &'a [(Time, Time)],
-    /// Columns, with the scale.
+    /// In terminal columns, including the scale.
     pub width: usize,
 }
 
-/// The drawing's dots, and the scale from times and values to them.
+/// The chart's dots, and the ranges that map times and values to them.
 struct Canvas {
     columns: usize,
     cells: Vec<u8>,
@@ -39,7 +39,7 @@ impl Canvas {
         scaled(time.since(self.from), self.to.since(self.from), dots)
     }
 
-    /// Counted from the top; a line without height lies in the middle.
+    /// Returns the dot row of a value, counted from the top. A flat line runs through the middle.
     fn y(&self, value: i64) -> i64 {
         let dots = i64::try_from(ROWS * 4 - 1).unwrap_or(1);
         if self.high == self.low {
@@ -65,7 +65,7 @@ impl Canvas {
     }
 }
 
-/// `part` of `whole`, on a scale of `length`, to the nearest; 0 where the whole is nothing.
+/// Returns `part / whole * length`, rounded to the nearest integer, or 0 if `whole` is 0.
 fn scaled(part: i64, whole: i64, length: i64) -> i64 {
     if whole == 0 {
         return 0;
@@ -78,7 +78,7 @@ fn scaled(part: i64, whole: i64, length: i64) -> i64 {
 impl fmt::Display for Chart<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(last) = self.values.last() else { return Ok(()) };
-        // In the order of refreshes a time may lie before the one before it: clocks are set.
+        // Values are in the order of refreshes, and a clock that was set back makes times decrease.
         let times = || self.values.iter().map(|(time, _)| *time);
         let (from, to) = (times().min().unwrap_or(last.0), times().max().unwrap_or(last.0));
         let counts = || self.values.iter().map(|(_, count)| *count);
@@ -127,7 +127,8 @@ impl fmt::Display for Chart<'_> {
     }
 }
 
-/// The greatest and the least count: in few digits, where those tell them apart.
+/// Returns the labels of the highest and the lowest count, abbreviated unless that would make them
+/// equal.
 fn scale(low: i64, high: i64) -> [String; 2] {
     let short = [Short(high).to_string(), Short(low).to_string()];
     if low != high && short[0] == short[1] {
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_fall_and_a_flat_one_lies_in_the_middle() {
+    fn a_line_may_fall_and_a_flat_line_is_centred() {
         insta::assert_snapshot!(chart(&[(0, 1_520_000), (30, 1_480_000), (60, 1_499_000)], &[]), @r"
             1.52M │ ⠑⢄
                   │   ⠑⢄
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_is_a_dot_and_none_is_nothing() {
+    fn one_value_is_a_dot_and_no_values_draw_nothing() {
         insta::assert_snapshot!(chart(&[(0, 42)], &[]), @r"
                │
                │
@@ -219,18 +220,18 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_draws_within_the_chart() {
+    fn a_clock_set_back_stays_within_the_chart() {
         let drawn = chart(&[(0, 1), (1_000_000, 2), (0, 3), (-5, 4), (0, 5)], &[]);
         assert_eq!(drawn.lines().count(), ROWS + 2);
     }
 
     #[test]
-    fn the_greatest_counts_are_no_matter() {
+    fn the_largest_counts_do_not_overflow() {
         assert!(chart(&[(0, 0), (1, i64::MAX)], &[]).starts_with("9.22E │"));
     }
 
     #[test]
-    fn a_scale_tells_its_ends_apart() {
+    fn the_labels_of_a_scale_differ() {
         assert_eq!(scale(1_480_000, 1_520_000), ["1.52M", "1.48M"]);
         assert_eq!(scale(20_256_410, 20_299_000), ["20,299,000", "20,256,410"]);
         assert_eq!(scale(15_200, 15_200), ["15.2K", "15.2K"]);

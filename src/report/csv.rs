@@ -1,20 +1,20 @@
-//! CSV that a spreadsheet does not take for formulas.
+//! CSV output that a spreadsheet does not run as formulas.
 
 use std::io::{self, Write};
 
 use crate::clock::Time;
 
-/// For whom a table is.
+/// Which kind of reader a CSV file is written for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Dialect {
-    /// Programs: UTF-8, instants in RFC 3339.
+    /// Programs: UTF-8, timestamps in RFC 3339.
     Plain,
-    /// Excel and its like, which take UTF-8 for such by the mark in front of it, and for an
-    /// instant only what has no T and no Z.
+    /// Excel and similar programs, which recognise UTF-8 only with a byte order mark and a
+    /// timestamp only without `T` and `Z`.
     Excel,
 }
 
-/// A table in CSV, written as it comes.
+/// A streaming CSV writer.
 #[derive(Debug)]
 pub struct Csv<W: Write> {
     writer: csv::Writer<W>,
@@ -22,7 +22,7 @@ pub struct Csv<W: Write> {
 }
 
 impl<W: Write> Csv<W> {
-    /// Writes the headings, for programs.
+    /// Writes the headings in [`Dialect::Plain`].
     pub fn new(out: W, headings: &[&str]) -> io::Result<Csv<W>> {
         Csv::in_dialect(out, headings, Dialect::Plain)
     }
@@ -48,8 +48,8 @@ impl<W: Write> Csv<W> {
                 Cell::Text(text) | Cell::Id(text) => self.writer.write_field(text),
                 Cell::Whole(whole) => self.writer.write_field(whole.to_string()),
                 Cell::Real(real) => self.writer.write_field(real.to_string()),
-                Cell::Time(time) => self.writer.write_field(self.instant(&time.to_string())),
-                Cell::Utc(text) => self.writer.write_field(self.instant(text)),
+                Cell::Time(time) => self.writer.write_field(self.timestamp(&time.to_string())),
+                Cell::Utc(text) => self.writer.write_field(self.timestamp(text)),
                 Cell::Flag(flag) => self.writer.write_field(if *flag { "true" } else { "false" }),
             };
             written.map_err(io_error)?;
@@ -57,14 +57,14 @@ impl<W: Write> Csv<W> {
         self.writer.write_record(None::<&[u8]>).map_err(io_error)
     }
 
-    fn instant(&self, text: &str) -> String {
+    fn timestamp(&self, text: &str) -> String {
         match self.dialect {
             Dialect::Plain => text.to_owned(),
             Dialect::Excel => text.trim_end_matches('Z').replace('T', " "),
         }
     }
 
-    /// Writes out what is still in memory.
+    /// Flushes the remaining output.
     pub fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
     }
@@ -73,21 +73,18 @@ impl<W: Write> Csv<W> {
 /// A value in a table.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Cell<'a> {
-    /// It is not known.
+    /// An unknown value.
     Nothing,
-    /// A text that somebody wrote: one that a spreadsheet would run gets a `'` before it.
+    /// Free text; prefixed with `'` if a spreadsheet would run it as a formula.
     Text(&'a str),
-    /// An account id, which others join on: as it is.
+    /// An account id, written unchanged because other tables are joined on it.
     Id(&'a str),
-    /// A whole number.
     Whole(i64),
-    /// A number with a fraction.
     Real(f64),
-    /// An instant, in RFC 3339.
+    /// Written in RFC 3339.
     Time(Time),
-    /// An instant that is written in RFC 3339 already.
+    /// A timestamp that is already in RFC 3339.
     Utc(&'a str),
-    /// Yes or no.
     Flag(bool),
 }
 
@@ -115,12 +112,12 @@ impl<'a> From<&'a Option<String>> for Cell<'a> {
     }
 }
 
-/// Whether a spreadsheet would take the text for a formula.
+/// Returns whether a spreadsheet would run the text as a formula.
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }
 
-/// The error below a CSV error, with its kind: a closed pipe is to be known as one.
+/// Returns the I/O error inside a CSV error, keeping its kind: callers must recognise a closed pipe.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -133,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_no_formula_and_numbers_stay_numbers() {
+    fn formulas_are_quoted_and_numbers_are_not() {
         let mut out = Vec::new();
         let mut csv = Csv::new(&mut out, &["account_id", "label", "delta", "rate", "suspect"])
             .expect("a vector");
@@ -164,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spreadsheet_knows_the_encoding_and_what_is_an_instant() {
+    fn excel_recognises_the_encoding_and_timestamps() {
         let mut out = Vec::new();
         let mut csv = Csv::in_dialect(&mut out, &["Léa", "at"], Dialect::Excel).expect("a vector");
         csv.row(&[Cell::Time(Time(1_767_592_800)), Cell::Utc("2026-01-05T06:00:00Z")])

@@ -1,4 +1,4 @@
-//! What people read: words, tables, charts and numbers made from the store.
+//! Output for people: text, tables, charts and formatted numbers, built from the store's data.
 
 mod chart;
 mod csv;
@@ -13,7 +13,7 @@ pub mod terminal;
 
 pub use chart::Chart;
 pub use csv::{Cell, Csv, Dialect};
-pub use narrowing::{Column, MOST_USE, Shape, narrowed};
+pub use narrowing::{ALWAYS_SHOWN, Column, Shape, narrowed};
 pub use number::{Grouped, Short, Signed, counted};
 pub use relative_time::{TimeAgo, TimeUntil};
 pub use sparkline::Sparkline;

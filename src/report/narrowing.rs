@@ -1,53 +1,52 @@
-//! A table with as many of its columns as the terminal has room for.
+//! A table that drops columns to fit the terminal.
 
 use unicode_width::UnicodeWidthStr;
 
 use crate::report::{Table, terminal};
 
-/// Of a column that is never left out.
-pub const MOST_USE: u8 = u8::MAX;
+/// The priority of a column that is never dropped.
+pub const ALWAYS_SHOWN: u8 = u8::MAX;
 
-/// The least of a name that is worth a column, in columns of the terminal.
-const LEAST_NAME: usize = 10;
+/// The minimum width of the name column, in terminal columns.
+const MIN_NAME: usize = 10;
 
-/// Between two columns.
+/// Spaces between two columns.
 const GAP: usize = 2;
 
 /// How a column's cells are shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shape {
-    /// Cut where there is not the room; there is one such column.
+    /// Truncated if there is not enough room. A table has one such column.
     Name,
-    /// Whole, and ending where the column ends. Such columns stand side by side.
+    /// Never truncated, and right-aligned. These columns must be adjacent.
     Number,
+    /// Never truncated, and left-aligned.
     Text,
 }
 
-/// A column.
+/// A column of a table that may be narrowed.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// What stands over it.
     heading: &'static str,
-    /// How its cells are shown.
     shape: Shape,
-    /// Where there is not the room for all, the columns of the least use are left out.
-    use_of: u8,
-    /// The cells one after the other: of a long list, a text for each takes three times that.
+    /// If there is not enough room, columns of the lowest priority are dropped first.
+    priority: u8,
+    /// All cells concatenated: a `String` for each takes three times the memory on a long list.
     text: String,
-    /// Where each cell ends in the text.
+    /// Byte offset in `text` at which each cell ends.
     ends: Vec<usize>,
-    /// How wide the widest is, and the heading.
+    /// Width of the widest cell or the heading, in terminal columns.
     width: usize,
 }
 
 impl Column {
-    /// A column without a cell.
-    pub fn new(heading: &'static str, shape: Shape, use_of: u8) -> Column {
+    /// Returns a column without cells.
+    pub fn new(heading: &'static str, shape: Shape, priority: u8) -> Column {
         let width = heading.width();
-        Column { heading, shape, use_of, text: String::new(), ends: Vec::new(), width }
+        Column { heading, shape, priority, text: String::new(), ends: Vec::new(), width }
     }
 
-    /// The same column, with these cells.
+    /// Appends cells.
     pub fn with(mut self, cells: impl IntoIterator<Item = String>) -> Column {
         cells.into_iter().for_each(|cell| self.push(&cell));
         self
@@ -66,8 +65,8 @@ impl Column {
     }
 }
 
-/// The table of these columns in at most `width` columns of the terminal, as far as those that are
-/// never left out allow. All have a cell for each row.
+/// Returns a table of these columns that is at most `width` terminal columns wide, unless the columns
+/// that are never dropped need more. Every column must have a cell for each row.
 pub fn narrowed(mut columns: Vec<Column>, width: usize) -> Table {
     loop {
         let (names, others): (Vec<&Column>, Vec<&Column>) =
@@ -75,11 +74,11 @@ pub fn narrowed(mut columns: Vec<Column>, width: usize) -> Table {
         let taken: usize = others.iter().map(|column| column.width + GAP).sum();
         let room = width.saturating_sub(taken);
         let wanted = names.iter().map(|column| column.width).max().unwrap_or(0);
-        let expendable = columns.iter().map(|column| column.use_of).min().unwrap_or(MOST_USE);
-        if room >= wanted.min(LEAST_NAME) || expendable == MOST_USE {
-            return table(&columns, room.max(LEAST_NAME));
+        let expendable = columns.iter().map(|column| column.priority).min().unwrap_or(ALWAYS_SHOWN);
+        if room >= wanted.min(MIN_NAME) || expendable == ALWAYS_SHOWN {
+            return table(&columns, room.max(MIN_NAME));
         }
-        columns.retain(|column| column.use_of != expendable);
+        columns.retain(|column| column.priority != expendable);
     }
 }
 
@@ -108,13 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_cut_first_and_then_columns_left_out() {
+    fn names_are_truncated_before_columns_are_dropped() {
         let column = |heading, shape, use_of, cell: &str| {
             Column::new(heading, shape, use_of).with([cell.to_owned()])
         };
         let columns = vec![
-            column("ACCOUNT", Shape::Name, MOST_USE, "A name of some length"),
-            column("COUNT", Shape::Number, MOST_USE, "1,000,000"),
+            column("ACCOUNT", Shape::Name, ALWAYS_SHOWN, "A name of some length"),
+            column("COUNT", Shape::Number, ALWAYS_SHOWN, "1,000,000"),
             column("BEFORE", Shape::Number, 0, "+10,000"),
             column("TREND", Shape::Text, 1, "▁▂▃▄▅▆▇█"),
         ];

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers formatted for people.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use std::fmt;
 pub struct Grouped(pub i64);
 
 impl Grouped {
-    /// A count of something; beyond an `i64` there is none.
+    /// Converts a count, saturating at [`i64::MAX`].
     pub fn of(count: impl TryInto<i64>) -> Grouped {
         Grouped(count.try_into().unwrap_or(i64::MAX))
     }
 }
 
-/// So many of something, as in "1 account" and "1,204 accounts".
-pub fn counted(count: impl TryInto<i64>, what: &str) -> String {
+/// Returns a count with its noun, such as "1 account" or "1,204 accounts".
+pub fn counted(count: impl TryInto<i64>, noun: &str) -> String {
     let count = Grouped::of(count);
     let plural = if count.0 == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
+    format!("{count} {noun}{plural}")
 }
 
 impl fmt::Display for Grouped {
@@ -27,8 +27,8 @@ impl fmt::Display for Grouped {
         if self.0 < 0 {
             text.push('-');
         }
-        for (place, digit) in digits.chars().enumerate() {
-            if place > 0 && (digits.len() - place).is_multiple_of(3) {
+        for (index, digit) in digits.chars().enumerate() {
+            if index > 0 && (digits.len() - index).is_multiple_of(3) {
                 text.push(',');
             }
             text.push(digit);
@@ -37,7 +37,7 @@ impl fmt::Display for Grouped {
     }
 }
 
-/// A number as [`Grouped`], with its sign where it is more than nothing too.
+/// A number as [`Grouped`], with a plus sign if it is positive.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed(pub i64);
 
@@ -50,7 +50,7 @@ impl fmt::Display for Signed {
     }
 }
 
-/// A number in at most four digits, for a scale: 999, 15.2K, 1.52M.
+/// A number abbreviated to at most four digits, for a chart's scale: 999, 15.2K, 1.52M.
 #[derive(Clone, Copy, Debug)]
 pub struct Short(pub i64);
 
@@ -69,7 +69,7 @@ impl fmt::Display for Short {
         let Some((unit, letter)) = UNITS.iter().find(|(unit, _)| number >= *unit) else {
             return f.pad(&format!("{sign}{number}"));
         };
-        // Below ten thousand the digits themselves are as short.
+        // Below ten thousand, the plain digits are just as short.
         let unit = if *letter == 'K' { 1000 } else { *unit };
         let digits = match (number / unit, number % unit) {
             (whole @ ..10, rest) => format!("{whole}.{:02}", rest / (unit / 100)),
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scale_has_few_digits() {
+    fn short_numbers_have_few_digits() {
         for (number, text) in [
             (0, "0"),
             (9999, "9999"),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn digits_stand_in_threes() {
+    fn digits_are_grouped_in_threes() {
         for (number, text) in [
             (0, "0"),
             (999, "999"),

@@ -1,24 +1,22 @@
-//! Times as people read them: how long ago, and in how long.
+//! Relative times for people: "2 h ago", "in 5 min".
 
 use std::fmt;
 
 use crate::clock::Time;
 
-/// How long ago something was.
+/// Formats how long ago something happened.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeAgo {
-    /// When it was.
+    /// When it happened.
     pub time: Time,
-    /// When it is told.
     pub now: Time,
 }
 
-/// In how long something will be.
+/// Formats how far in the future something is.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeUntil {
-    /// When it will be.
+    /// When it will happen.
     pub time: Time,
-    /// When it is told.
     pub now: Time,
 }
 
@@ -40,7 +38,7 @@ impl fmt::Display for TimeUntil {
     }
 }
 
-/// A length of time in the largest unit that leaves a number over one.
+/// Formats a duration in the largest unit of which it contains at least two.
 fn rough(seconds: i64) -> String {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
@@ -58,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_of_time_is_told_in_the_unit_that_fits() {
+    fn a_duration_is_shown_in_the_largest_fitting_unit() {
         let now = Time(1_000_000);
         for (seconds, told) in [
             (0, "now"),

@@ -1,4 +1,4 @@
-//! A line over time in one row of a table.
+//! A sparkline in block characters, for a cell of a table.
 
 use std::fmt;
 
@@ -6,23 +6,22 @@ use crate::clock::Time;
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A count in `width` equal lengths of time, from `from` to `to`: straight between what was
-/// measured, and a space where nothing was.
+/// A count over time, in `width` columns of equal duration. Between measurements it is interpolated
+/// linearly; a gap is shown as spaces.
 #[derive(Clone, Debug)]
 pub struct Sparkline<'a> {
-    /// What was measured, oldest first.
+    /// Measured values, oldest first.
     pub values: &'a [(Time, i64)],
-    /// Between these instants nothing was.
+    /// Intervals without a measurement.
     pub gaps: &'a [(Time, Time)],
-    /// Where it begins.
     pub from: Time,
-    /// Where it ends.
     pub to: Time,
+    /// In terminal columns.
     pub width: usize,
 }
 
 impl Sparkline<'_> {
-    /// The count at an instant.
+    /// Returns the interpolated count at an instant, or `None` inside a gap or outside the history.
     fn at(&self, time: Time) -> Option<i128> {
         let after = self.values.partition_point(|(measured, _)| *measured <= time);
         let (from, before) = self.values.get(after.checked_sub(1)?)?;
@@ -38,7 +37,7 @@ impl Sparkline<'_> {
         Some(before + (i128::from(*after) - before) * part / whole)
     }
 
-    /// The last count measured in a column's length of time, else the one in its middle.
+    /// Returns the last count measured within a column, or else the interpolated one at its middle.
     fn cell(&self, column: usize) -> Option<i128> {
         let edge = |column: usize| {
             let length = i128::from(self.to.since(self.from).max(1));
@@ -47,7 +46,7 @@ impl Sparkline<'_> {
             self.from.plus(i64::try_from(along).unwrap_or(0))
         };
         let (start, end) = (edge(column), edge(column + 1));
-        // The last column has the instant that the line ends with.
+        // The last column includes the instant `to` itself.
         let is_last = column + 1 == self.width;
         let end = if is_last { end.plus(1) } else { end };
         let within = self.values.iter().rev().find(|(time, _)| (start..end).contains(time));
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_straight_but_over_a_gap() {
+    fn a_line_is_straight_except_across_a_gap() {
         let steps = [(0, 0), (10, 1), (20, 2), (30, 3), (40, 4), (50, 5), (60, 6), (80, 7)];
         for (values, gaps, shown) in [
             (&steps[..], &[][..], "▁▂▃▄▅▆▇█"),

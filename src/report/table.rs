@@ -1,34 +1,34 @@
-//! Columns for a terminal.
+//! Plain-text tables for a terminal.
 
 use std::fmt;
 use std::ops::Range;
 
 use unicode_width::UnicodeWidthStr;
 
-/// Rows of cells, shown in columns as wide as their widest cell.
+/// A table whose columns are as wide as their widest cell.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
-    /// The cells one after the other: of a long list, a text for each takes three times that.
+    /// All cells concatenated: a `String` for each takes three times the memory on a long list.
     text: String,
-    /// Where each cell ends in the text.
+    /// Byte offset in `text` at which each cell ends.
     cells: Vec<usize>,
-    /// Where each row ends among the cells.
+    /// Index in `cells` at which each row ends.
     rows: Vec<usize>,
-    /// How wide each column is.
+    /// Width of each column, in terminal columns.
     widths: Vec<usize>,
-    /// Columns whose cells end where the column ends.
+    /// Columns that are right-aligned.
     numbers: Range<usize>,
 }
 
 impl Table {
-    /// A table with these headings.
+    /// Returns a table with headings and no rows.
     pub fn new(headings: &[&str]) -> Table {
         let mut table = Table::default();
         table.row(headings.iter().map(|&heading| heading.to_owned()));
         table
     }
 
-    /// The same table, with numbers in these columns.
+    /// Right-aligns these columns.
     pub fn with_numbers(mut self, columns: Range<usize>) -> Table {
         self.numbers = columns;
         self
@@ -47,12 +47,12 @@ impl Table {
         self.rows.push(self.cells.len());
     }
 
-    /// Columns of the terminal that it takes.
+    /// Returns the width in terminal columns.
     pub fn width(&self) -> usize {
         self.widths.iter().sum::<usize>() + 2 * self.widths.len().saturating_sub(1)
     }
 
-    /// Whether there is nothing but the headings.
+    /// Returns whether there are no rows besides the headings.
     pub fn is_empty(&self) -> bool {
         self.rows.len() <= 1
     }
@@ -60,11 +60,11 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut begin, mut place) = (0, 0);
+        let (mut begin, mut first) = (0, 0);
         let mut line = String::new();
         for &row in &self.rows {
             line.clear();
-            for (column, &end) in self.cells[place..row].iter().enumerate() {
+            for (column, &end) in self.cells[first..row].iter().enumerate() {
                 let cell = &self.text[begin..end];
                 let gap = self.widths[column].saturating_sub(cell.width());
                 let (before, after) =
@@ -74,7 +74,7 @@ impl fmt::Display for Table {
                 line.extend(std::iter::repeat_n(' ', after));
                 begin = end;
             }
-            place = row;
+            first = row;
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_what_is_seen() {
+    fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new(&["ID", "LABEL", "LAST"]);
         table.row(["clx1", "日本", "now"].map(str::to_owned));
         table.row(["c", "emoji 🐈", "2 h ago"].map(str::to_owned));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_end_where_their_column_ends() {
+    fn numbers_are_right_aligned() {
         let mut table = Table::new(&["ID", "COUNT", "NOTE"]).with_numbers(1..2);
         table.row(["a", "5", "few"].map(str::to_owned));
         table.row(["b", "1,000,000", "many"].map(str::to_owned));

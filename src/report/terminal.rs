@@ -1,4 +1,4 @@
-//! The room there is, and texts cut to it.
+//! The terminal's width, and text wrapped or truncated to it.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -7,13 +7,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::printable::Printable;
 
-/// Columns where nobody says how many there are.
+/// Width assumed if it is unknown.
 const DEFAULT_WIDTH: usize = 80;
 
-/// Below this no chart can be read; a line may then be broken by the terminal.
-const LEAST_WIDTH: usize = 40;
+/// Below this, no chart is readable. In a narrower terminal, lines wrap.
+const MIN_WIDTH: usize = 40;
 
-/// How many columns standard output has.
+/// Returns the width of standard output, in columns.
 pub fn width() -> usize {
     let out = io::stdout();
     if !out.is_terminal() {
@@ -21,25 +21,26 @@ pub fn width() -> usize {
     }
     let size = rustix::termios::tcgetwinsize(&out);
     let columns = size.map_or(0, |size| usize::from(size.ws_col));
-    // A terminal that does not know its size says 0.
-    if columns == 0 { DEFAULT_WIDTH } else { columns.max(LEAST_WIDTH) }
+    // A terminal that does not know its size reports 0.
+    if columns == 0 { DEFAULT_WIDTH } else { columns.max(MIN_WIDTH) }
 }
 
-/// Whether colours may be written there: to a terminal, unless `NO_COLOR` or `TERM=dumb` forbid it.
+/// Returns whether `out` may be coloured: if it is a terminal, unless `NO_COLOR` or `TERM=dumb` is
+/// set.
 pub fn is_colourful(out: &impl IsTerminal) -> bool {
     let forbids = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     out.is_terminal() && !forbids && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Columns of the word that each entry of `status` and `check` begins with.
+/// Width of the word that begins each entry of `status` and `check`.
 const WORD: usize = 11;
 
-/// Writes an entry: a word, and what is to be said of it.
+/// Writes an entry: a word and a text.
 pub fn entry(out: &mut impl Write, word: &str, text: impl Display) -> io::Result<()> {
     writeln!(out, "{}", paragraph(&format!("{word:WORD$}{text}"), WORD))
 }
 
-/// Writes an entry that needs attention: its word stands out where colours may be written.
+/// Writes an entry that needs attention. Its word is highlighted if colours are allowed.
 pub fn warning(out: &mut impl Write, word: &str, text: impl Display) -> io::Result<()> {
     let text = paragraph(&format!("{word:WORD$}{text}"), WORD);
     match text.strip_prefix(word) {
@@ -50,17 +51,18 @@ pub fn warning(out: &mut impl Write, word: &str, text: impl Display) -> io::Resu
     }
 }
 
-/// A text broken between words where a terminal would break it anywhere; all lines but the first
-/// begin with a margin.
+/// Wraps a text between words if standard output is a terminal, which would break lines anywhere. All
+/// lines but the first are indented by `margin`.
 pub fn paragraph(text: &str, margin: usize) -> String {
     match io::stdout().is_terminal() {
-        true => broken(text, margin, width()),
+        true => wrapped(text, margin, width()),
         false => text.to_owned(),
     }
 }
 
-/// A text in lines of at most `width` columns, all but the first of which begin with a margin.
-pub fn broken(text: &str, margin: usize, width: usize) -> String {
+/// Wraps a text into lines of at most `width` columns. All lines but the first are indented by
+/// `margin`.
+pub fn wrapped(text: &str, margin: usize, width: usize) -> String {
     let mut lines = String::new();
     let mut taken = 0;
     for word in text.split_inclusive(' ') {
@@ -76,7 +78,7 @@ pub fn broken(text: &str, margin: usize, width: usize) -> String {
     lines
 }
 
-/// A text from outside, safe to show, in at most `width` columns.
+/// Returns a text without control characters, truncated to `width` columns.
 pub fn fitted(text: &str, width: usize) -> String {
     let shown = Printable(text).to_string();
     if shown.width() <= width {
@@ -89,7 +91,7 @@ pub fn fitted(text: &str, width: usize) -> String {
         }
         cut.push(c);
     }
-    // Half of a joined emoji would join the ellipsis.
+    // A trailing joiner of a truncated emoji sequence would join the ellipsis.
     let mut cut = cut.trim_end_matches('\u{200d}').to_owned();
     cut.push('…');
     cut
@@ -100,17 +102,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_line_is_broken_between_words() {
+    fn a_long_line_is_wrapped_between_words() {
         let line = "FAILING    clx1 (Guru) since 2026: HTTP 404: not found at all";
         assert_eq!(
-            broken(line, 11, 34),
+            wrapped(line, 11, 34),
             "FAILING    clx1 (Guru) since 2026:\n           HTTP 404: not found at\n           all"
         );
-        assert_eq!(broken(line, 11, 80), line);
+        assert_eq!(wrapped(line, 11, 80), line);
     }
 
     #[test]
-    fn a_text_is_cut_by_what_is_seen_of_it() {
+    fn a_text_is_truncated_by_its_visible_width() {
         for (text, width, seen) in [
             ("Fitness Guru", 12, "Fitness Guru"),
             ("Fitness Guru", 11, "Fitness Gu…"),

@@ -123,10 +123,10 @@ fn two_thousand_accounts_are_drawn_where_they_are_looked_at() {
     let world = World::new(2000, 3);
     let Some(seen) = browse(world.folder(), "#a-clx01234") else { return };
     seen.is_calm();
-    assert_eq!(seen.dom.matches("<tr data-place=").count(), 100, "the rest is laid out on demand");
+    assert_eq!(seen.dom.matches("<tr data-index=").count(), 100, "the rest is laid out on demand");
     assert_eq!(seen.dom.matches("class=\"account\"").count(), 2000);
     assert!(seen.dom.contains(">Show all 2,000</button>"));
-    let open = "id=\"a-clx01234\" data-place=\"765\" open=\"\"";
+    let open = "id=\"a-clx01234\" data-index=\"765\" open=\"\"";
     assert!(seen.dom.contains(open), "the account in the address is open");
     assert_eq!(seen.charts(), 4 + 3, "and only its charts are drawn, and those of the whole");
 }

@@ -23,7 +23,7 @@ fn rows(past: &Past) -> Vec<String> {
         }
         shown.split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    table.split("<tr data-place=").skip(1).map(|row| text(&format!("<{row}"))).collect()
+    table.split("<tr data-index=").skip(1).map(|row| text(&format!("<{row}"))).collect()
 }
 
 #[test]

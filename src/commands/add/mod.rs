@@ -1,4 +1,4 @@
-//! `growthd add`: from names to entries in the watchlist.
+//! `growthd add`: looks accounts up by name and adds them to the watchlist.
 
 mod names;
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::account::{AccountId, Handle};
 use crate::cli::AddArgs;
 use crate::clock;
-use crate::commands::one_shot::{self, Asked, Signals};
+use crate::commands::one_shot::{self, Requested, Signals};
 use crate::commands::output::{Printer, stdout};
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, WatchlistFile, entry};
@@ -18,15 +18,14 @@ use crate::report::{Grouped, terminal};
 use crate::runner::{Lookup, Lookups, Runner};
 use crate::store::{AccountLookup, is_in_use};
 
-/// Stands for the id until the vendor told it, to try whether the file can take an entry before
-/// anything is spent.
+/// A placeholder id, used to test whether an entry can be added before any credit is spent.
 const TRIAL: &str = "growthd-trial-entry";
 
 /// Looks the accounts up and adds them to the watchlist at `path`.
 pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     let handles = names::names(args)?;
     if args.label.is_some() && handles.len() > 1 {
-        return Err(CommandError::Usage("--label is for one name at a time".to_owned()));
+        return Err(CommandError::Usage("--label can be used with one name only".to_owned()));
     }
     let (file, config) = WatchlistFile::read(path, args.to.as_deref(), clock::now().time())?;
     let lookups = handles
@@ -34,9 +33,9 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         .map(|handle| lookup(&file, handle, args.label.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
     file.check_writable(lookups.len())?;
-    let is_asked = !args.yes && io::stdin().is_terminal();
-    if !is_confirmed(&lookups, is_asked)? {
-        writeln!(stdout(), "nothing was asked, nothing was spent")?;
+    let is_interactive = !args.yes && io::stdin().is_terminal();
+    if !is_confirmed(&lookups, is_interactive)? {
+        writeln!(stdout(), "cancelled: nothing was looked up or spent")?;
         return Ok(Done::Attention);
     }
     runtime()?.block_on(async {
@@ -49,7 +48,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     })
 }
 
-/// Whom to look up, with the schedule that the watchlist gives to an entry without one.
+/// Returns the lookup of a handle, with the watchlist's defaults for its entry.
 fn lookup(
     file: &WatchlistFile,
     handle: Handle,
@@ -68,8 +67,8 @@ fn account_id(text: &str) -> Result<AccountId, CommandError> {
     text.parse().map_err(|error| CommandError::Usage(format!("{error}")))
 }
 
-/// Says what it may cost, before anything is spent, and asks whoever sits there.
-fn is_confirmed(lookups: &[AccountLookup], is_asked: bool) -> Result<bool, CommandError> {
+/// Prints what the lookups may cost, and asks for confirmation if `is_interactive`.
+fn is_confirmed(lookups: &[AccountLookup], is_interactive: bool) -> Result<bool, CommandError> {
     let mut out = io::stderr();
     let cost = match lookups {
         [one] => format!("Looking up {} may cost a credit.", Printable(&one.handle.to_string())),
@@ -82,19 +81,19 @@ fn is_confirmed(lookups: &[AccountLookup], is_asked: bool) -> Result<bool, Comma
             )
         }
     };
-    if !is_asked {
-        // Nobody may be left to tell.
+    if !is_interactive {
+        // An error is ignored: stderr may be closed.
         writeln!(out, "{cost}").ok();
         return Ok(true);
     }
-    write!(out, "{} Go on? [y/N] ", terminal::paragraph(&cost, 0))?;
+    write!(out, "{} Continue? [y/N] ", terminal::paragraph(&cost, 0))?;
     out.flush()?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Who looks up: the daemon if one runs on this database, else an engine of our own.
+/// Where the lookups run: in the daemon if one runs on this database, else in this process.
 enum Source {
     Daemon(control::Remote<Lookup>),
     Own(Lookups, Runner),
@@ -120,7 +119,7 @@ impl Source {
         }
     }
 
-    /// No further call starts.
+    /// Starts no further calls.
     fn stop(&mut self) {
         match self {
             Source::Daemon(answers) => answers.cancel(),
@@ -142,13 +141,13 @@ impl Source {
     }
 }
 
-/// An addition under way.
+/// The state of an `add` in progress.
 struct Adding<'a> {
     file: &'a WatchlistFile,
     config: &'a Config,
     lookups: Vec<AccountLookup>,
     output: Printer,
-    /// How each name ended.
+    /// The result for each name so far.
     ends: Vec<Result<Done, CommandError>>,
 }
 
@@ -163,9 +162,9 @@ impl Adding<'_> {
                     }
                     None => break,
                 },
-                asked = signals.next() => match asked {
-                    Asked::Stop => source.stop(),
-                    Asked::PrintNoMore => self.output.close(),
+                requested = signals.next() => match requested {
+                    Requested::Stop => source.stop(),
+                    Requested::PrintNoMore => self.output.close(),
                 },
             }
         }
@@ -173,14 +172,14 @@ impl Adding<'_> {
         let left = self.lookups.len().saturating_sub(self.ends.len());
         if left > 0 {
             self.output.line(format_args!(
-                "{left} not asked for: growthd would have to wait, or was stopped; see `growthd status`"
+                "{left} not looked up: growthd would have to wait, or was stopped; see `growthd status`"
             ));
             self.ends.push(Ok(Done::Attention));
         }
         let is_added = self.ends.iter().any(|end| matches!(end, Ok(Done::Well)));
         if is_added && is_in_use(&self.config.database.path) {
             self.output.line(
-                "the running daemon takes it at its next reload: systemctl reload growthd, or SIGHUP",
+                "the running daemon picks it up at its next reload: systemctl reload growthd, or SIGHUP",
             );
         }
         self.output.finish(signals.enough()).await?;
@@ -195,7 +194,7 @@ impl Adding<'_> {
         Ok(worst)
     }
 
-    /// Writes what was found into the watchlist.
+    /// Adds an account that was found to the watchlist.
     fn take(&mut self, answer: Lookup) -> Result<Done, CommandError> {
         let (username, id, followers, is_watched) = match answer {
             Lookup::Found { username, account_id: id, followers, is_watched, .. } => {
@@ -214,7 +213,7 @@ impl Adding<'_> {
         let path = self.file.path().display();
         if is_watched || self.config.accounts.iter().any(|account| account.id == id) {
             self.output
-                .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
+                .line(format_args!("{name} is already in the watchlist, as {id}{followers}"));
             return Ok(Done::Attention);
         }
         let wanted = self.lookups.iter().find(|lookup| lookup.handle.username() == username);
@@ -222,7 +221,7 @@ impl Adding<'_> {
         let placed = match self.file.add(&id, label, clock::now().time()) {
             Ok(placed) => placed,
             Err(error) => {
-                // It was paid for: what it told must not be lost with the error.
+                // The lookup was paid for, so its result must not be lost with the error.
                 self.output
                     .line(format_args!("{name} is {id}{followers}; add it to {path} yourself:\n"));
                 for line in entry(&id, label) {
@@ -233,7 +232,7 @@ impl Adding<'_> {
         };
         if placed.is_none() {
             self.output
-                .line(format_args!("{name} is in the watchlist already, as {id}{followers}"));
+                .line(format_args!("{name} is already in the watchlist, as {id}{followers}"));
             return Ok(Done::Attention);
         }
         self.output.line(format_args!("{name} is {id}{followers}; added to {path}"));

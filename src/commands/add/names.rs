@@ -1,4 +1,4 @@
-//! Whom to add: names as people have them, from the command line or a file.
+//! The names to add, read from the command line or a file.
 
 use std::fs;
 use std::io::{self, Read};
@@ -8,10 +8,10 @@ use crate::account::Handle;
 use crate::cli::{AddArgs, Platform};
 use crate::commands::CommandError;
 
-/// The largest list of names read, in bytes.
-const LARGEST_LIST: u64 = 1 << 20;
+/// Maximum size of a list of names, in bytes.
+const MAX_LIST: u64 = 1 << 20;
 
-/// The names that `args` give, each once, in their order.
+/// Returns the names in `args`, in order and without duplicates.
 pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
     let mut texts = args.usernames.clone();
     if let Some(path) = &args.from {
@@ -23,16 +23,16 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
         texts.extend(names.map(str::to_owned));
     }
     let mut handles = Vec::new();
-    let mut wrong = Vec::new();
+    let mut problems = Vec::new();
     for text in &texts {
         match handle(text, args.platform) {
             Ok(handle) if handles.contains(&handle) => {}
             Ok(handle) => handles.push(handle),
-            Err(why) => wrong.push(format!("{text:?} {why}")),
+            Err(why) => problems.push(format!("{text:?} {why}")),
         }
     }
-    if !wrong.is_empty() {
-        return Err(CommandError::Usage(wrong.join("; ")));
+    if !problems.is_empty() {
+        return Err(CommandError::Usage(problems.join("; ")));
     }
     if handles.is_empty() {
         return Err(CommandError::Usage("there are no names to add".to_owned()));
@@ -49,9 +49,9 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
 fn read(path: &Path) -> Result<String, CommandError> {
     let mut text = String::new();
     let read = match path.as_os_str() == "-" {
-        true => io::stdin().lock().take(LARGEST_LIST).read_to_string(&mut text),
+        true => io::stdin().lock().take(MAX_LIST).read_to_string(&mut text),
         false => {
-            fs::File::open(path).and_then(|file| file.take(LARGEST_LIST).read_to_string(&mut text))
+            fs::File::open(path).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text))
         }
     };
     match read {
@@ -63,7 +63,7 @@ fn read(path: &Path) -> Result<String, CommandError> {
     }
 }
 
-/// The name in `text`: as it is, or in a profile's URL.
+/// Parses a handle, or the URL of a profile.
 fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
     let (name, platform) = match url(text) {
         Some((Platform::Youtube, path)) if !path.starts_with('@') => {
@@ -80,7 +80,7 @@ fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
     Handle::new(name.trim_start_matches('@'), platform.as_str()).map_err(|error| error.to_string())
 }
 
-/// The platform and the first segment of the path, if `text` is a URL of one of theirs.
+/// Returns the platform and the first path segment, if `text` is a URL of a supported platform.
 fn url(text: &str) -> Option<(Platform, &str)> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let rest = rest.unwrap_or(text);
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_found_in_whatever_people_have() {
+    fn handles_and_profile_urls_are_parsed() {
         let tiktok = Some(Platform::Tiktok);
         for (text, platform, expected) in [
             ("@fitnessguru", tiktok, "@fitnessguru on tiktok"),

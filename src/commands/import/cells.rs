@@ -1,23 +1,23 @@
-//! What stands in a cell. Nothing is guessed: `1.234` is a thousand to one and a fraction to another.
+//! Parsing of cells. Nothing is guessed: `1.234` may be a thousand or a fraction, depending on locale.
 
 use jiff::civil::{Date, DateTime};
 
 use crate::clock::Time;
 
-/// A count in digits, which some programs give a fraction of nothing: 1234, 1234.0.
+/// Parses a count in digits, to which some programs append a zero fraction: 1234, 1234.0.
 pub(super) fn count(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let is_nothing = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
+    let is_zero = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
     let is_digits = whole.bytes().all(|byte| byte.is_ascii_digit());
-    (is_nothing && is_digits).then(|| whole.parse().ok()).flatten()
+    (is_zero && is_digits).then(|| whole.parse().ok()).flatten()
 }
 
-/// An instant, a day's midnight in UTC, or unix seconds.
+/// Parses an instant, a day (its midnight in UTC), or unix seconds.
 pub(super) fn instant(text: &str) -> Option<Time> {
     if let Ok(instant) = text.parse() {
         return Some(instant);
     }
-    // Eight digits may be a date.
+    // Eight digits are not accepted, because they may be a date.
     if (9..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok().map(Time);
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_is_what_it_says_or_nothing() {
+    fn cells_are_parsed_strictly() {
         for (text, expected) in [
             ("1234", Some(1234)),
             ("1234.0", Some(1234)),

@@ -1,24 +1,24 @@
-//! Where a file's columns stand, by its headings.
+//! The columns of a file, found by its headings.
 
 use crate::printable::Printable;
 
-/// What a column may be called; where several say the same, the first of these is read.
+/// The accepted headings of each column. If a file has several, the first in this order is read.
 const ACCOUNT: [&str; 5] = ["account", "account_id", "label", "username", "name"];
 const TIME: [&str; 4] = ["time", "date", "time_utc", "day"];
 pub(super) const COUNTS: [&str; 4] = ["followers", "following", "videos", "likes"];
 
-/// Where the columns stand.
+/// The indices of the columns.
 #[derive(Debug)]
 pub(super) struct Columns {
     pub account: usize,
     pub time: usize,
     pub counts: [Option<usize>; COUNTS.len()],
-    /// The headings of those that are not read.
+    /// The headings of the columns that are not read.
     pub others: Vec<String>,
 }
 
-/// What separates the cells: what the headings have most of. Where a comma is the decimal point,
-/// spreadsheets write semicolons.
+/// Returns the delimiter that is most frequent in the headings. Spreadsheets write semicolons in
+/// locales with a decimal comma.
 pub(super) fn delimiter(text: &str) -> u8 {
     let headings = text.lines().next().unwrap_or_default();
     let count = |delimiter: u8| headings.bytes().filter(|byte| *byte == delimiter).count();
@@ -26,36 +26,39 @@ pub(super) fn delimiter(text: &str) -> u8 {
 }
 
 impl Columns {
+    /// Finds the columns by their headings.
+    ///
     /// # Errors
-    /// What is missing, and what is there twice.
+    /// Returns a message for each column that is missing or duplicate.
     pub fn of(headings: &csv::StringRecord) -> Result<Columns, Vec<String>> {
         let headings: Vec<String> = headings.iter().map(str::to_lowercase).collect();
         let mut problems = Vec::new();
         let known = || ACCOUNT.iter().chain(&TIME).chain(&COUNTS);
         for name in known().filter(|name| headings.iter().filter(|found| found == name).count() > 1)
         {
-            problems.push(format!("the column {name} is there twice"));
+            problems.push(format!("duplicate column {name}"));
         }
-        let place = |name: &&str| headings.iter().position(|found| found == name);
-        let (account, time) = (ACCOUNT.iter().find_map(place), TIME.iter().find_map(place));
-        let counts = COUNTS.each_ref().map(place);
+        let index = |name: &&str| headings.iter().position(|found| found == name);
+        let (account, time) = (ACCOUNT.iter().find_map(index), TIME.iter().find_map(index));
+        let counts = COUNTS.each_ref().map(index);
         if account.is_none() {
-            problems.push(format!("no column says which account: {}", ACCOUNT.join(", ")));
+            problems
+                .push(format!("no column for the account: expected one of {}", ACCOUNT.join(", ")));
         }
         if time.is_none() {
-            problems.push(format!("no column says when: {}", TIME.join(", ")));
+            problems.push(format!("no column for the time: expected one of {}", TIME.join(", ")));
         }
         if counts == [None; COUNTS.len()] {
-            problems.push(format!("no column has a count: {}", COUNTS.join(", ")));
+            problems.push(format!("no column with a count: expected one of {}", COUNTS.join(", ")));
         }
         let (Some(account), Some(time), true) = (account, time, problems.is_empty()) else {
             return Err(problems);
         };
-        let is_read = |place: &usize| {
-            [account, time].contains(place) || counts.iter().flatten().any(|count| count == place)
+        let is_read = |index: &usize| {
+            [account, time].contains(index) || counts.iter().flatten().any(|count| count == index)
         };
-        let others = (0..headings.len()).filter(|place| !is_read(place));
-        let others = others.map(|place| Printable(&headings[place]).to_string()).collect();
+        let others = (0..headings.len()).filter(|index| !is_read(index));
+        let others = others.map(|index| Printable(&headings[index]).to_string()).collect();
         Ok(Columns { account, time, counts, others })
     }
 }

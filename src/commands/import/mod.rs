@@ -20,37 +20,38 @@ use crate::store::{AccountKey, AccountRef, Creation, ReadTx, Store, StoreError};
 use cells::{count, instant};
 use columns::{COUNTS, Columns, delimiter};
 
-/// What is to be put before one account's first snapshot.
+/// The snapshots to import before one account's first snapshot.
 struct Series {
     account: AccountRef,
+    /// The time of the account's first snapshot.
     first: Option<Time>,
     rows: Vec<(Time, Measurement)>,
-    /// Whether it was said that its lines are not in the order of time.
+    /// Whether it was already reported that its lines are not in chronological order.
     is_unordered: bool,
 }
 
-/// Everything that a file says, or everything that is wrong with it.
+/// The contents of a file, or the problems with it.
 #[derive(Default)]
 struct Import {
     series: BTreeMap<i64, Series>,
-    /// What was found for each name: a file names few, often.
+    /// The result of looking up each name, cached because a file names few accounts often.
     names: HashMap<String, Result<AccountKey, String>>,
     /// The headings of the columns that are not read.
     others: Vec<String>,
     problems: Vec<String>,
 }
 
-/// Reads a file, and writes what it says where that is asked for.
+/// Reads a file, and with `--write` imports it.
 pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let database = &config.database.path;
     if !args.write {
         let mut reader = open_up_to_date(database)?;
         let found = read(&reader.look()?, &args.file, now)?;
-        found.say("would be imported; nothing is written without --write", &mut io::stdout())?;
+        found.print("would be imported; nothing is written without --write", &mut io::stdout())?;
         return Ok(Done::Well);
     }
-    // It writes, and so takes the lock that a running daemon has.
+    // Writing needs the lock, which a running daemon holds.
     let mut store = Store::open(database, Creation::Refused)?;
     let found = read(&store.look()?, &args.file, now)?;
     let tx = store.begin()?;
@@ -58,11 +59,11 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> 
         tx.import(series.account.key, &series.rows)?;
     }
     tx.commit()?;
-    found.say("imported", &mut io::stdout())?;
+    found.print("imported", &mut io::stdout())?;
     Ok(Done::Well)
 }
 
-/// Reads the file whole, and holds every line against the history.
+/// Reads the whole file and checks every line against the history.
 fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError> {
     let shown = Printable(&path.to_string_lossy()).to_string();
     let bytes = fs::read(path).map_err(|error| CommandError::Usage(format!("{shown}: {error}")))?;
@@ -70,7 +71,7 @@ fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandErro
         let why = "is not UTF-8: in a spreadsheet, save it as \"CSV UTF-8\"";
         return Err(CommandError::Usage(format!("{shown} {why}")));
     };
-    // Spreadsheets put a byte-order mark in front.
+    // Spreadsheets write a byte order mark at the beginning.
     let text = text.trim_start_matches('\u{feff}');
     let mut csv = csv::ReaderBuilder::new()
         .delimiter(delimiter(text))
@@ -111,8 +112,8 @@ fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandErro
     Ok(import)
 }
 
-/// The line of the record that the parser says begins at this byte: what ends the line before, and
-/// lines without anything, may still lie between.
+/// Returns the line number of the record that the parser reports at this byte. The end of the line
+/// before, and empty lines, may still precede the record.
 fn line_at(text: &str, byte: u64) -> usize {
     let (before, rest) = text.as_bytes().split_at(usize::try_from(byte).unwrap_or(0));
     let between = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
@@ -120,7 +121,7 @@ fn line_at(text: &str, byte: u64) -> usize {
 }
 
 impl Import {
-    fn say(&self, what: &str, out: &mut impl Write) -> io::Result<()> {
+    fn print(&self, action: &str, out: &mut impl Write) -> io::Result<()> {
         let mut snapshots = 0;
         for Series { account, rows, .. } in self.series.values() {
             let name = Printable(&account.name);
@@ -137,10 +138,10 @@ impl Import {
             writeln!(out, "not read: {}", self.others.join(", "))?;
         }
         let accounts = counted(self.series.len(), "account");
-        writeln!(out, "{} of {accounts} {what}", counted(snapshots, "snapshot"))
+        writeln!(out, "{} of {accounts} {action}", counted(snapshots, "snapshot"))
     }
 
-    /// Takes a line of the file; answers what is wrong with it, if anything is.
+    /// Reads a line of the file. Returns a message if it is invalid.
     fn take(
         &mut self,
         look: &ReadTx<'_>,
@@ -148,12 +149,12 @@ impl Import {
         record: &csv::StringRecord,
         now: Time,
     ) -> Result<Result<(), String>, StoreError> {
-        let cell = |place: usize| record.get(place).unwrap_or_default();
+        let cell = |index: usize| record.get(index).unwrap_or_default();
         let key = match self.key(look, cell(columns.account))? {
             Ok(key) => key,
             Err(why) => return Ok(Err(why)),
         };
-        let told = instant(cell(columns.time))
+        let row = instant(cell(columns.time))
             .ok_or_else(|| {
                 format!(
                     "{:?} is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
@@ -161,13 +162,13 @@ impl Import {
                 )
             })
             .and_then(|time| Ok((time, counts(columns, cell)?)));
-        Ok(told.and_then(|(time, told)| match self.series.get_mut(&key.0) {
-            Some(series) => series.push(time, told, now),
+        Ok(row.and_then(|(time, measurement)| match self.series.get_mut(&key.0) {
+            Some(series) => series.push(time, measurement, now),
             None => Ok(()),
         }))
     }
 
-    /// The account that a name means, whose series is there from then on.
+    /// Looks up the account with a name, and begins its series.
     fn key(
         &mut self,
         look: &ReadTx<'_>,
@@ -192,33 +193,32 @@ impl Import {
 }
 
 fn counts<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Measurement, String> {
-    let mut told = Measurement::default();
-    let fields = [&mut told.followers, &mut told.following, &mut told.videos, &mut told.likes];
-    for ((name, place), field) in COUNTS.iter().zip(columns.counts).zip(fields) {
-        let Some(text) = place.map(&cell).filter(|text| !text.is_empty()) else { continue };
-        *field =
-            Some(count(text).ok_or_else(|| {
-                format!("its {name}, {text:?}, are no count: expected digits alone")
-            })?);
+    let mut read = Measurement::default();
+    let fields = [&mut read.followers, &mut read.following, &mut read.videos, &mut read.likes];
+    for ((name, index), field) in COUNTS.iter().zip(columns.counts).zip(fields) {
+        let Some(text) = index.map(&cell).filter(|text| !text.is_empty()) else { continue };
+        *field = Some(count(text).ok_or_else(|| {
+            format!("its {name}, {text:?}, are not a count: expected only digits")
+        })?);
     }
-    match told.counts() == [None; COUNTS.len()] {
+    match read.counts() == [None; COUNTS.len()] {
         true => Err("it has no count".to_owned()),
-        false => Ok(told),
+        false => Ok(read),
     }
 }
 
 impl Series {
-    /// Appends a line, or says why it cannot be.
-    fn push(&mut self, time: Time, told: Measurement, now: Time) -> Result<(), String> {
+    /// Appends a snapshot, or returns why it cannot be imported.
+    fn push(&mut self, time: Time, measurement: Measurement, now: Time) -> Result<(), String> {
         if time > now {
-            return Err(format!("{time} lies in the future"));
+            return Err(format!("{time} is in the future"));
         }
         if let Some(first) = self.first.filter(|first| time >= *first) {
             return Err(format!("{time} is not before the account's first snapshot, {first}"));
         }
         match self.rows.last() {
             Some((last, _)) if *last == time => Err(format!("{time} appears twice")),
-            // Of a file with the newest line first, that is said once and not of every line.
+            // In a file with the newest line first, this is reported once and not for every line.
             Some((last, _)) if *last > time && !self.is_unordered => {
                 self.is_unordered = true;
                 Err(format!(
@@ -227,7 +227,7 @@ impl Series {
             }
             Some((last, _)) if *last > time => Ok(()),
             _ => {
-                self.rows.push((time, told));
+                self.rows.push((time, measurement));
                 Ok(())
             }
         }

@@ -1,4 +1,4 @@
-//! The status for programs. Members stand in the order of their names, as in every other answer.
+//! The status as JSON, with members in alphabetical order as in all other output.
 
 use serde::{Serialize, Serializer};
 
@@ -9,20 +9,20 @@ use crate::commands::as_text;
 use crate::engine::OpenBreaker;
 use crate::store::{AccountStatus, BudgetUse, LastBackup, Wait};
 
-/// The one value that is printed.
+/// The whole value.
 #[derive(Serialize)]
-pub(super) struct Answer<'a> {
+pub(super) struct StatusJson<'a> {
     accounts: Accounts<'a>,
     summary: Summary<'a>,
 }
 
-impl<'a> Answer<'a> {
-    pub(super) fn of(status: &'a Status<'_>, scope: Scope) -> Answer<'a> {
-        Answer { accounts: Accounts(status, scope), summary: Summary::of(status) }
+impl<'a> StatusJson<'a> {
+    pub(super) fn of(status: &'a Status<'_>, scope: Scope) -> StatusJson<'a> {
+        StatusJson { accounts: Accounts(status, scope), summary: Summary::of(status) }
     }
 }
 
-/// Everything that does not grow with the list.
+/// Everything whose size does not depend on the number of accounts.
 #[derive(Serialize)]
 struct Summary<'a> {
     attention: Vec<Attention>,
@@ -123,7 +123,7 @@ struct Budget {
     until: Moment,
 }
 
-/// People's part of it, where it is bounded.
+/// The part of the budget for manual requests, if it is limited.
 #[derive(Serialize)]
 struct Manual {
     left: u64,
@@ -182,8 +182,8 @@ impl Waiting<'_> {
     }
 }
 
-/// The list, or the first of those that need attention. An account becomes JSON when it is its
-/// turn: of a long list a tree of all would be ten times what they take.
+/// All accounts, or the first of those that need attention. Each is converted only when it is written:
+/// a JSON tree of a long list would take ten times the memory.
 struct Accounts<'a>(&'a Status<'a>, Scope);
 
 impl Serialize for Accounts<'_> {
@@ -195,7 +195,7 @@ impl Serialize for Accounts<'_> {
             Scope::Everything => json.collect_seq(accounts.map(of)),
             Scope::Attention => {
                 let most = usize::try_from(LISTED).unwrap_or(usize::MAX);
-                let accounts = accounts.filter(|account| status.needs_a_look(account));
+                let accounts = accounts.filter(|account| status.needs_attention(account));
                 json.collect_seq(accounts.take(most).map(of))
             }
         }

@@ -1,4 +1,4 @@
-//! `growthd status`: how everything stands, and whether somebody should look.
+//! `growthd status`: the state of the daemon and its accounts, and whether anything needs attention.
 
 mod json;
 mod reason;
@@ -18,47 +18,45 @@ use crate::engine::{Breaker, OpenBreaker};
 use crate::selection::Selection;
 use crate::store::{AccountStatus, BudgetUse, Extent, LastBackup, Reader, Totals, Wait, is_in_use};
 
-/// Up to this many accounts are listed one by one; of a longer list, those that need a look.
+/// Up to this many accounts are all listed. Of a longer list, only those that need attention are.
 const LISTED: u64 = 100;
 
-/// For whom the status is told.
+/// The format of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Form {
     Text,
-    /// A program: one JSON value.
+    /// One JSON value.
     Json,
 }
 
-/// What is told.
+/// How much is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Scope {
-    /// Everything.
     Everything,
-    /// What needs attention, and of a long list of that a part.
+    /// What needs attention, truncated if there is a lot of it.
     Attention,
 }
 
-/// Whether a daemon is meant to run.
+/// Whether a daemon is expected to run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Need {
-    /// It is.
     Running,
-    /// Somebody else's timer refreshes, or nobody.
+    /// Accounts are refreshed by a timer of the user's, or not at all.
     None,
 }
 
 /// Whether a daemon runs on the database.
 enum Daemon {
     Running(Health),
-    /// The database is in use, by somebody who does not answer: a verb, or another user's daemon.
-    Unheard,
+    /// Another process uses the database but does not respond: a verb, or another user's daemon.
+    Unresponsive,
     Absent,
 }
 
-/// Everything a status tells.
+/// Everything that is shown.
 struct Status<'a> {
     config: &'a Config,
-    /// Whom everything about accounts is about.
+    /// Which accounts are shown and counted.
     selection: Selection,
     now: Time,
     need: Need,
@@ -72,14 +70,14 @@ struct Status<'a> {
     accounts: Vec<AccountStatus>,
 }
 
-/// Tells how everything stands.
+/// Prints the status.
 pub fn status(config: &Config, args: &StatusArgs) -> Result<Done, CommandError> {
     let scope = if args.quiet { Scope::Attention } else { Scope::Everything };
     let form = if args.json { Form::Json } else { Form::Text };
     let need = if args.no_daemon { Need::None } else { Need::Running };
     let status = Status::read(config, form, scope, need, args.selection.selection())?;
     match form {
-        Form::Json => print_json(&json::Answer::of(&status, scope))?,
+        Form::Json => print_json(&json::StatusJson::of(&status, scope))?,
         Form::Text => status.print(scope, &mut io::stdout().lock())?,
     }
     Ok(if status.reasons().is_empty() { Done::Well } else { Done::Attention })
@@ -108,7 +106,7 @@ impl<'a> Status<'a> {
         };
         let daemon = match Health::ask(path) {
             Some(health) => Daemon::Running(health),
-            None if is_in_use(path) => Daemon::Unheard,
+            None if is_in_use(path) => Daemon::Unresponsive,
             None => Daemon::Absent,
         };
         Ok(Status {
@@ -130,7 +128,7 @@ impl<'a> Status<'a> {
     fn health(&self) -> Option<&Health> {
         match &self.daemon {
             Daemon::Running(health) => Some(health),
-            Daemon::Unheard | Daemon::Absent => None,
+            Daemon::Unresponsive | Daemon::Absent => None,
         }
     }
 
@@ -142,16 +140,16 @@ impl<'a> Status<'a> {
         self.accounts.iter().filter(|account| account.failing_since.is_some())
     }
 
-    /// Tried in vain, and neither late nor given up yet.
+    /// Returns the accounts whose last try failed, but which are neither overdue nor given up yet.
     fn retrying(&self) -> impl Iterator<Item = &AccountStatus> {
-        self.accounts.iter().filter(|account| account.tries > 0 && !self.needs_a_look(account))
+        self.accounts.iter().filter(|account| account.tries > 0 && !self.needs_attention(account))
     }
 
-    fn needs_a_look(&self, account: &AccountStatus) -> bool {
+    fn needs_attention(&self, account: &AccountStatus) -> bool {
         account.is_overdue(self.now) || account.failing_since.is_some()
     }
 
-    /// Due, and not asked for since the budget is used up.
+    /// Returns how many due accounts wait because the budget is used up.
     fn held_back(&self) -> usize {
         if self.budget.as_ref().is_none_or(|budget| budget.left() > 0) {
             return 0;
@@ -159,7 +157,7 @@ impl<'a> Status<'a> {
         self.accounts.iter().filter(|account| account.is_waiting(self.now)).count()
     }
 
-    /// Why somebody should look, what matters most first; empty if all is well.
+    /// Returns everything that needs attention, most important first.
     fn reasons(&self) -> Vec<Reason<'_>> {
         let mut reasons = Vec::new();
         if let (Daemon::Absent, Need::Running) = (&self.daemon, self.need) {
@@ -172,7 +170,7 @@ impl<'a> Status<'a> {
         if self.health().is_some_and(|health| health.is_edit_refused) {
             reasons.push(Reason::EditRefused);
         }
-        // After a start or a reload the next call will tell.
+        // After a start or a reload, the next call shows whether the trouble is over.
         let open = self.breaker.as_ref().filter(|open| !open.is_about_to_tell());
         reasons.extend(open.map(Reason::Breaker));
         if let (Some(budget), held @ 1..) = (&self.budget, self.held_back()) {

@@ -1,4 +1,4 @@
-//! Why somebody should look.
+//! The reasons for which growthd needs attention.
 
 use std::fmt;
 
@@ -9,28 +9,28 @@ use crate::printable::Printable;
 /// One thing that needs attention.
 #[derive(Clone, Copy)]
 pub(super) enum Reason<'a> {
-    /// No daemon runs, and one is meant to.
+    /// No daemon runs, although one is expected to.
     NotRunning,
-    /// The daemon cannot record, so nothing is bought.
+    /// The daemon cannot write to the database, so it makes no calls.
     Store(&'a str),
-    /// The database's file system has no room, or is read-only.
+    /// The database's file system is full or read-only.
     Disk(&'a str),
-    /// The daemon goes on with an older configuration.
+    /// The last edit was refused, and the daemon uses an older configuration.
     EditRefused,
-    /// Only probes are sent.
+    /// The circuit breaker is open: only probes are sent.
     Breaker(&'a OpenBreaker),
     /// The budget is used up while accounts are due.
     Budget { held: usize, until: Time },
-    /// Accounts whose slot is open for too long.
+    /// Number of accounts whose slot has been open for too long.
     Overdue(usize),
-    /// Accounts given up for their last slot.
+    /// Number of accounts given up for their last slot.
     Failing(usize),
-    /// The next backup was promised for earlier.
+    /// The next backup is late.
     Backup { last: Time },
 }
 
 impl Reason<'_> {
-    /// Its name, for programs.
+    /// Returns the name used in JSON.
     pub fn as_str(&self) -> &'static str {
         match self {
             Reason::NotRunning => "not_running",
@@ -46,7 +46,7 @@ impl Reason<'_> {
     }
 }
 
-/// In a few words, for a line with others.
+/// A short phrase, to be joined with others in one line.
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -54,7 +54,7 @@ impl fmt::Display for Reason<'_> {
             Reason::Store(why) => write!(f, "nothing is refreshed: {}", Printable(why)),
             Reason::Disk(why) => f.write_str(why),
             Reason::EditRefused => {
-                f.write_str("the configuration was refused, the daemon goes on with an older one")
+                f.write_str("the configuration was refused, the daemon keeps using an older one")
             }
             Reason::Breaker(breaker) => {
                 let reason = Printable(&breaker.reason);
@@ -78,7 +78,7 @@ fn accounts(count: usize) -> String {
     }
 }
 
-/// All of them in one line, to be read first.
+/// The first line of the status, with all reasons.
 pub(super) struct Verdict<'a>(pub &'a [Reason<'a>]);
 
 impl fmt::Display for Verdict<'_> {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_says_all_that_needs_attention() {
+    fn the_first_line_names_everything_that_needs_attention() {
         let until = Time(1_767_225_600);
         for (reasons, said) in [
             (&[][..], "growthd is well"),

@@ -1,4 +1,4 @@
-//! The status for people.
+//! The status as text.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use super::reason::Verdict;
 use super::{Daemon, LISTED, Scope, Status};
 use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
-use crate::report::{Column, Grouped, MOST_USE, Shape, Table, TimeAgo, TimeUntil, narrowed};
+use crate::report::{ALWAYS_SHOWN, Column, Grouped, Shape, Table, TimeAgo, TimeUntil, narrowed};
 use crate::store::{AccountStatus, BudgetUse, SCHEMA_VERSION, Totals};
 
 impl Status<'_> {
@@ -30,7 +30,7 @@ impl Status<'_> {
         let Totals { listed, watched, in_flight, snapshots, .. } = self.totals;
         let daemon = match &self.daemon {
             Daemon::Running(_) => "running",
-            Daemon::Unheard => "the database is in use by a process that does not answer",
+            Daemon::Unresponsive => "the database is in use by a process that does not answer",
             Daemon::Absent => "not running",
         };
         entry(out, "daemon", daemon)?;
@@ -95,7 +95,7 @@ impl Status<'_> {
             Some(used) => {
                 let BudgetUse { budget, spent, manual_spent, until } = used;
                 let manual = budget.manual.map_or_else(String::new, |manual| {
-                    format!(", {manual_spent} of {manual} for people")
+                    format!(", {manual_spent} of {manual} manually")
                 });
                 format!(
                     "{spent} of {} spent this {}{manual}; it resets {until}",
@@ -106,7 +106,7 @@ impl Status<'_> {
         }
     }
 
-    /// What the first line counts, one by one.
+    /// Lists what the first line only counts.
     fn print_attention(&self, out: &mut impl Write) -> io::Result<()> {
         if let Some(breaker) = &self.breaker {
             warning(
@@ -152,18 +152,18 @@ impl Status<'_> {
         let followers = |account: &AccountStatus| {
             account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string())
         };
-        let column = |heading, shape, use_of, cell: &dyn Fn(&AccountStatus) -> String| {
-            Column::new(heading, shape, use_of).with(self.accounts.iter().map(cell))
+        let column = |heading, shape, priority, cell: &dyn Fn(&AccountStatus) -> String| {
+            Column::new(heading, shape, priority).with(self.accounts.iter().map(cell))
         };
         let columns = vec![
-            column("ACCOUNT", Shape::Text, MOST_USE, &|account| account.id.to_string()),
-            column("LABEL", Shape::Name, MOST_USE, &label),
+            column("ACCOUNT", Shape::Text, ALWAYS_SHOWN, &|account| account.id.to_string()),
+            column("LABEL", Shape::Name, ALWAYS_SHOWN, &label),
             column("FOLLOWERS", Shape::Text, 1, &followers),
             column("LAST", Shape::Text, 2, &|account| account.last.map_or("never".to_owned(), ago)),
             column("NEXT", Shape::Text, 0, &|account| {
                 account.next_due.map_or("-".to_owned(), next)
             }),
-            column("STATE", Shape::Text, MOST_USE, &|account| self.state(account).to_owned()),
+            column("STATE", Shape::Text, ALWAYS_SHOWN, &|account| self.state(account).to_owned()),
         ];
         narrowed(columns, terminal::width())
     }

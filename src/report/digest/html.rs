@@ -1,4 +1,4 @@
-//! The digest as a page that mail programs show.
+//! The digest as HTML for mail programs.
 
 use askama::Template;
 
@@ -11,7 +11,7 @@ const CELL: &str = "padding:3px 16px 3px 0;text-align:left;border-bottom:1px sol
 const NUMBER: &str = "padding:3px 0 3px 16px;text-align:right;border-bottom:1px solid #e5e5e5;\
                       white-space:nowrap";
 
-/// A digest, in HTML.
+/// The template of a digest in HTML.
 #[derive(Template)]
 #[template(path = "digest.html", config = "src/report/askama.toml")]
 pub struct Html {

@@ -1,4 +1,4 @@
-//! The digest for programs: one value, with everything that the other forms cut short.
+//! The digest as one JSON value, including what the other formats truncate.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::report::digest::total::Total;
 use crate::store::AccountGrowth;
 
 impl Digest {
-    /// The value. Every member is always there.
+    /// Returns the digest as JSON. Every member is always present.
     pub fn json(&self) -> Value {
         let from = match self.period.from {
             Beginning::At(at) => Some(at),
@@ -27,9 +27,9 @@ impl Digest {
             "accounts": self.listed,
             "total": self.total.as_ref().map(total),
             "tags": self.tags.iter().map(|(tag, sum)| {
-                let mut told = total(sum);
-                told["tag"] = json!(tag);
-                told
+                let mut value = total(sum);
+                value["tag"] = json!(tag);
+                value
             }).collect::<Vec<_>>(),
             "grew": self.grew.iter().map(mover).collect::<Vec<_>>(),
             "lost": self.lost.iter().map(mover).collect::<Vec<_>>(),

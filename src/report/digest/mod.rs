@@ -1,7 +1,7 @@
 //! The digest: a week, or another period, in about twenty lines, to be mailed.
 //!
-//! [`Digest::read`] takes everything from one look at the database. What is said of it, and how
-//! much, is decided once (`section.rs`); `text.rs`, `html.rs` and `json.rs` say it.
+//! [`Digest::read`] reads everything in one transaction. `section.rs` decides what is shown and how
+//! much of it; `text.rs` and `html.rs` format that, and `json.rs` writes the whole.
 
 mod html;
 mod json;
@@ -22,26 +22,27 @@ pub use html::Html;
 pub use text::Text;
 use total::Total;
 
-/// Accounts that the budget holds back.
+/// How many accounts the budget holds back, and until when.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HeldBack {
     pub accounts: usize,
     pub until: Time,
 }
 
-/// Everything that is said.
+/// The contents of a digest.
 #[derive(Debug)]
 pub struct Digest {
     period: Period,
     selection: Selection,
-    /// Accounts of the selection.
+    /// Number of selected accounts.
     listed: usize,
+    /// `None` if no account's gain is known.
     total: Option<Total>,
-    /// Of the whole list: what each tag's accounts gained, the greatest gain first.
+    /// Each tag's total, largest gain first. Empty if only part of the list is selected.
     tags: Vec<(String, Total)>,
-    /// The greatest gain first.
+    /// Largest gain first.
     grew: Vec<AccountGrowth>,
-    /// The greatest loss first.
+    /// Largest loss first.
     lost: Vec<AccountGrowth>,
     milestones: Vec<Milestone>,
     unusual: Vec<Unusual>,
@@ -53,10 +54,10 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Reads the digest of a period; what fails, and what is held back, is as it is `now`.
+    /// Reads the digest of a period. Failing and held-back accounts are those of `now`.
     ///
     /// # Errors
-    /// What the store says.
+    /// Returns [`StoreError`] if the database cannot be read.
     pub fn read(
         look: &ReadTx<'_>,
         selection: Selection,
@@ -68,7 +69,7 @@ impl Digest {
         let newest = accounts.iter().filter_map(|account| account.newest).max().unwrap_or(now);
         let between = Between {
             from: period.begin(newest),
-            // What was measured this second is in it.
+            // Includes measurements of this second.
             until: period.until.unwrap_or(now.plus(1)),
         };
         let mut failing = look.statuses(&selection, Extent::Attention, now)?;
@@ -94,12 +95,12 @@ impl Digest {
         })
     }
 
-    /// What it is about: "Growth in 2026-W03 of client-a".
+    /// Returns the heading, such as "Growth in 2026-W03 of client-a".
     fn title(&self) -> String {
         format!("Growth {}{}", self.period, self.selection)
     }
 
-    /// The first and the last of its days, where it has both ends.
+    /// Returns the first and the last day, or `None` if the period lacks a fixed start or end.
     fn days(&self) -> Option<String> {
         let Beginning::At(from) = self.period.from else { return None };
         let last = self.period.until?.plus(-1);
@@ -107,7 +108,8 @@ impl Digest {
     }
 }
 
-/// Those that grew and those that lost. What rounding may have made of nothing is neither.
+/// Returns the accounts that grew and those that lost. A change that may be due to rounding alone is
+/// in neither.
 fn movers(accounts: Vec<AccountGrowth>) -> (Vec<AccountGrowth>, Vec<AccountGrowth>) {
     let moved = accounts
         .into_iter()
@@ -118,7 +120,7 @@ fn movers(accounts: Vec<AccountGrowth>) -> (Vec<AccountGrowth>, Vec<AccountGrowt
     (grew, lost)
 }
 
-/// What each tag's accounts gained. A digest of a part of the list is about that part alone.
+/// Returns each tag's total, or nothing if the digest is about part of the list only.
 fn tags(
     look: &ReadTx<'_>,
     selection: &Selection,

@@ -1,28 +1,28 @@
-//! What a digest says to people, and how much of it: every form shows the same.
+//! The tables and sentences of a digest, shared by its text and HTML formats.
 
 use crate::report::digest::total::Total;
 use crate::report::digest::{Digest, day};
 use crate::report::{Grouped, Signed, terminal};
 use crate::store::{AccountGrowth, ProfileChange, Silence, Unusual};
 
-/// Rows and lines of a part that are shown; the rest is counted.
+/// How many rows or lines of a section are shown; the rest is only counted.
 const SHOWN: usize = 5;
 
-/// Columns of a name inside a line.
+/// Maximum width of a name in a sentence, in columns.
 const NAME: usize = 32;
 
-/// Columns of a text of the vendor's inside a line.
+/// Maximum width of a text from the vendor in a sentence, in columns.
 const QUOTE: usize = 80;
 
-/// Numbers of several accounts, or of several tags.
+/// A table of accounts or tags.
 pub(super) struct Numbers {
     pub title: &'static str,
     pub rows: Vec<Row>,
-    /// How many more rows there are.
+    /// Number of rows not shown.
     pub more: usize,
 }
 
-/// A row of these: texts that may be the vendor's, and numbers as people read them.
+/// A row of a table: its name may come from the vendor, and its numbers are formatted.
 pub(super) struct Row {
     pub name: String,
     pub gained: String,
@@ -41,16 +41,16 @@ impl Row {
     }
 }
 
-/// Sentences under a heading. They may hold the vendor's texts.
+/// Sentences under a heading. They may quote texts from the vendor.
 pub(super) struct Section {
     pub title: &'static str,
     pub lines: Vec<String>,
-    /// How many more there are.
+    /// Number of lines not shown.
     pub more: usize,
 }
 
 impl Digest {
-    /// What comes first: the sum, what it is of, and what must be known beside it.
+    /// Returns the opening sentences: the total, how many accounts it covers, and any caveat.
     pub(super) fn lead(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(until) = self.period.unfinished {
@@ -63,12 +63,10 @@ impl Digest {
                 );
             }
             (_, 0) => lines.push(format!("No account{} is watched.", self.selection)),
-            (None, 1) => lines.push("Its account was not measured at both ends of it.".into()),
+            (None, 1) => lines.push("The account was not measured at both ends.".into()),
             (None, listed) => {
                 let listed = grouped(listed);
-                lines.push(format!(
-                    "None of the {listed} accounts was measured at both ends of it."
-                ));
+                lines.push(format!("None of the {listed} accounts was measured at both ends."));
             }
             (Some(total), listed) => {
                 lines.push(sum(total, self.period.unfinished.is_none()));
@@ -76,7 +74,7 @@ impl Digest {
                     let (counted, listed) = (grouped(total.accounts), grouped(listed));
                     let verb = if total.accounts == 1 { "is" } else { "are" };
                     lines.push(format!(
-                        "{counted} of {listed} accounts {verb} in that: measured at both ends."
+                        "{counted} of {listed} accounts {verb} included: measured at both ends."
                     ));
                 }
                 if self.grew.is_empty() && self.lost.is_empty() {
@@ -87,7 +85,7 @@ impl Digest {
         lines
     }
 
-    /// Who grew, who lost, and the tags.
+    /// Returns the tables of accounts that grew, of accounts that lost, and of tags.
     pub(super) fn numbers(&self) -> Vec<Numbers> {
         let of = |title, accounts: &[AccountGrowth]| {
             let known = accounts.iter().filter_map(|account| {
@@ -109,7 +107,7 @@ impl Digest {
         numbers
     }
 
-    /// What happened, and what needs a look.
+    /// Returns the events of the period, and what needs attention.
     pub(super) fn sections(&self) -> Vec<Section> {
         let mut sections = vec![
             section("MILESTONES", &self.milestones, |reached| {
@@ -139,14 +137,14 @@ impl Digest {
         sections
     }
 
-    /// What there is nothing of, in a line.
+    /// Returns a sentence that names the empty sections.
     pub(super) fn nothing(&self) -> Option<String> {
         let parts = [
             (self.milestones.is_empty(), "no milestone"),
             (self.unusual.is_empty(), "nothing unusual"),
             (self.changes.is_empty(), "no profile changed"),
-            (self.silent.is_empty(), "nobody silent"),
-            (self.failing.is_empty(), "nobody failing"),
+            (self.silent.is_empty(), "no account silent"),
+            (self.failing.is_empty(), "no account failing"),
         ];
         let parts = parts.iter().filter(|(is_empty, _)| *is_empty);
         let parts: Vec<&str> = parts.map(|(_, what)| *what).collect();
@@ -154,12 +152,12 @@ impl Digest {
     }
 }
 
-fn section<T>(title: &'static str, all: &[T], say: impl Fn(&T) -> String) -> Section {
-    let lines = all.iter().take(SHOWN).map(say).collect();
+fn section<T>(title: &'static str, all: &[T], line: impl Fn(&T) -> String) -> Section {
+    let lines = all.iter().take(SHOWN).map(line).collect();
     Section { title, lines, more: all.len().saturating_sub(SHOWN) }
 }
 
-/// What was gained in all; beside it the period before, unless this one is not over.
+/// Returns the total gain, with that of the period before if this one is over.
 fn sum(total: &Total, is_over: bool) -> String {
     let percent =
         total.percent().map_or(String::new(), |percent| format!(" ({})", percentage(percent)));
@@ -190,9 +188,9 @@ fn changed(change: &ProfileChange) -> String {
     match (change.field.as_str(), value(&change.old), value(&change.new)) {
         ("username", Some(old), Some(new)) => format!("{name}: @{old} is now @{new} ({day})"),
         ("display_name", Some(old), Some(new)) => {
-            format!("{name}: was called {old}, is called {new} ({day})")
+            format!("{name}: renamed from {old} to {new} ({day})")
         }
-        ("is_verified", _, Some(new)) if new == "1" => format!("{name}: is verified now ({day})"),
+        ("is_verified", _, Some(new)) if new == "1" => format!("{name}: is now verified ({day})"),
         ("is_verified", ..) => format!("{name}: is no longer verified ({day})"),
         ("bio", _, None) => format!("{name}: removed its bio ({day})"),
         ("bio", ..) => format!("{name}: has a new bio ({day})"),
@@ -225,7 +223,7 @@ pub(super) fn grouped(count: usize) -> Grouped {
 }
 
 pub(super) fn percentage(percent: f64) -> String {
-    // Of a loss that rounds to nothing no sign is left either.
+    // A loss that rounds to zero has no sign either.
     match percent.abs() < 0.005 {
         true => "0.00%".to_owned(),
         false => format!("{percent:+.2}%"),

@@ -1,5 +1,4 @@
-//! The digest as plain text that reads well in a mail: at most 72 columns, fewer where there are not
-//! so many, and no colour.
+//! The digest as plain text for a mail: at most 72 columns, and no colour.
 
 use std::fmt;
 
@@ -10,13 +9,13 @@ use crate::report::digest::Digest;
 use crate::report::digest::section::{Numbers, Row, grouped};
 use crate::report::terminal;
 
-/// What a mail may be wide.
+/// Maximum width, in columns.
 const MAIL_WIDTH: usize = 72;
 
-/// The least of a name that is shown, whatever its numbers take.
-const LEAST_NAME: usize = 12;
+/// Minimum width of a name, however wide the numbers are.
+const MIN_NAME: usize = 12;
 
-/// A digest as text, on a page of so many columns.
+/// Formats a digest as text.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'a> {
     digest: &'a Digest,
@@ -24,19 +23,19 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// The digest as it is mailed, or narrower where there are not so many columns.
+    /// Formats a digest for a mail, or for a terminal with fewer columns.
     pub fn new(digest: &'a Digest, columns: usize) -> Text<'a> {
         Text { digest, width: columns.min(MAIL_WIDTH) }
     }
 
-    /// Writes a text in lines broken between words, the first of which begins with a bullet.
+    /// Writes a text that begins with `bullet`, wrapped between words.
     fn wrap(&self, f: &mut fmt::Formatter<'_>, bullet: &str, text: &str) -> fmt::Result {
         let margin = bullet.width();
         let shown = Printable(text).to_string();
         let fitted = |word| terminal::fitted(word, self.width - margin);
         let words: Vec<String> = shown.split_whitespace().map(fitted).collect();
         let text = format!("{bullet}{}", words.join(" "));
-        writeln!(f, "{}", terminal::broken(&text, margin, self.width))
+        writeln!(f, "{}", terminal::wrapped(&text, margin, self.width))
     }
 }
 
@@ -70,7 +69,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// The columns of all tables, so that they stand below each other.
+/// Column widths shared by all tables, so that they line up.
 struct Columns {
     name: usize,
     gained: usize,
@@ -91,8 +90,8 @@ impl Columns {
         let percent = widest(|row| &row.percent);
         let followers = widest(|row| &row.followers).max(Columns::FOLLOWERS.len());
         let room = width.saturating_sub(gained + percent + followers + Columns::GAPS);
-        let name = rows().map(|row| terminal::fitted(&row.name, room.max(LEAST_NAME)).width());
-        Columns { name: name.max().unwrap_or(0).max(LEAST_NAME), gained, percent, followers }
+        let name = rows().map(|row| terminal::fitted(&row.name, room.max(MIN_NAME)).width());
+        Columns { name: name.max().unwrap_or(0).max(MIN_NAME), gained, percent, followers }
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, table: &Numbers) -> fmt::Result {
@@ -113,7 +112,7 @@ impl Columns {
     ) -> fmt::Result {
         let Columns { gained: wide, percent: share, followers: count, .. } = *self;
         let name = terminal::fitted(name, self.name);
-        // Padding counts characters, and a name may be of wide ones.
+        // Format padding counts characters, and some characters are two columns wide.
         let gap = self.name.saturating_sub(name.width());
         writeln!(f, "{name}{:gap$}  {gained:>wide$}  {percent:>share$}  {followers:>count$}", "")
     }

@@ -2,22 +2,21 @@
 
 use crate::store::AccountGrowth;
 
-/// What the accounts gained together whose followers are known at both ends of the period: as
-/// the views `tag_weekly` and `tag_monthly` have it.
+/// The total gain of the accounts whose followers are known at both ends of the period, as in the
+/// views `tag_weekly` and `tag_monthly`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Total {
-    /// How many these are.
+    /// Number of accounts included.
     pub accounts: usize,
-    /// Their followers at the end.
+    /// Their followers at the end of the period.
     pub followers: i64,
-    /// How many more than at the beginning.
     pub gained: i64,
-    /// What they had gained in the period before, where that is known of all of them.
+    /// Their gain in the period before; `None` unless it is known for all of them.
     pub gained_before: Option<i64>,
 }
 
 impl Total {
-    /// `None` where nobody's gain is known.
+    /// Returns the total, or `None` if no account's gain is known.
     pub fn of(accounts: &[AccountGrowth]) -> Option<Total> {
         let sum = |sum: Option<i64>, count: Option<i64>| Some(sum?.saturating_add(count?));
         let known = accounts.iter().filter(|account| account.gained.is_some());
@@ -31,7 +30,7 @@ impl Total {
         (total.accounts > 0).then_some(total)
     }
 
-    /// The gain in percent of what there was at the beginning.
+    /// Returns the gain in percent of the followers at the beginning.
     #[expect(clippy::cast_precision_loss, reason = "a percentage is shown with two digits")]
     pub fn percent(&self) -> Option<f64> {
         let base = self.followers.saturating_sub(self.gained);

@@ -1,4 +1,4 @@
-//! An account as the templates show it: a row of the table, and a section.
+//! An account as the templates show it: as a row of the table and as a section.
 
 use std::borrow::Cow;
 
@@ -14,17 +14,17 @@ use crate::report::html::sparkline::Sparkline;
 use crate::report::{Grouped, TimeUntil, counted};
 use crate::store::Reading;
 
-/// An account, at its place in the page's order.
+/// An account with its index in the page's order.
 #[derive(Clone, Copy)]
 pub(super) struct Account<'a> {
     pub page: &'a Page,
     pub entry: &'a Entry,
-    pub place: usize,
-    /// Rows of values that a page without its script shows.
+    pub index: usize,
+    /// How many rows of values are shown if scripts are disabled.
     pub rows: usize,
 }
 
-/// A number in a cell, and what it is sorted by.
+/// A cell's text and, if known, the number it is sorted by.
 pub(super) struct Cell {
     pub text: String,
     pub value: Option<String>,
@@ -44,11 +44,11 @@ impl Cell {
     }
 }
 
-/// Something known about an account.
+/// A line of an account's list of facts.
 pub(super) struct Fact {
     pub name: &'static str,
     pub value: String,
-    /// Where it leads.
+    /// The URL that the value links to.
     pub link: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Account<'a> {
         self.entry.account.username.as_deref().map(Printable)
     }
 
-    /// The platform; of an account never measured the id.
+    /// Returns the platform, or the id of an account that was never measured.
     pub fn platform(&self) -> String {
         match self.entry.account.platform.as_deref() {
             Some("tiktok") => "TikTok".to_owned(),
@@ -123,7 +123,7 @@ impl<'a> Account<'a> {
         Cell { text: text.to_owned(), value: None, tone }
     }
 
-    /// The gain of the page's period; of a shorter history, its whole.
+    /// Returns the gain in the page's period, or since the start of a shorter history.
     pub fn gained(&self) -> String {
         let first = self.entry.followers.first();
         match (self.entry.gain(), self.entry.gain_since_start(), first) {
@@ -143,9 +143,9 @@ impl<'a> Account<'a> {
         let mut facts: Vec<(&str, Option<String>)> = Vec::new();
         let account = &self.entry.account;
         facts.push(("Videos", account.videos.map(|videos| Grouped(videos).to_string())));
-        facts.push(("Views a video", account.avg_views.map(Rate::whole)));
+        facts.push(("Views per video", account.avg_views.map(Rate::whole)));
         facts.push(("Measured", account.last.map(|last| format!("{} UTC", Minute(last)))));
-        // How refreshing goes is the operator's alone.
+        // Only the operator is shown the state of refreshing.
         if self.page.is_operators() {
             let next = self.entry.status.as_ref().and_then(|status| status.next_due);
             let next = next.map(|time| TimeUntil { time, now: self.page.now }.to_string());
@@ -169,21 +169,21 @@ impl<'a> Account<'a> {
         status.and_then(|status| status.last_error.as_deref()).map(Printable)
     }
 
-    pub fn events(&self) -> Vec<Told<'a>> {
-        let told = |event: &'a Event| Told {
+    pub fn events(&self) -> Vec<ShownEvent<'a>> {
+        let shown = |event: &'a Event| ShownEvent {
             kind: event.kind,
             time: event.time,
             day: Date(event.time),
             text: Printable(&event.text),
         };
-        self.entry.events.iter().map(told).collect()
+        self.entry.events.iter().map(shown).collect()
     }
 
     pub fn has_history(&self) -> bool {
         !self.entry.series.readings().is_empty()
     }
 
-    /// What the charts' signs mean.
+    /// Returns the legend of the charts' markings.
     pub fn key(&self) -> String {
         let series = &self.entry.series;
         let is_suspect = series.readings().iter().any(|reading| reading.is_suspect);
@@ -199,13 +199,13 @@ impl<'a> Account<'a> {
         key.into_iter().flatten().collect::<Vec<String>>().join(" ")
     }
 
-    /// How many values are drawn.
+    /// Returns how many values are drawn, as in "52 values".
     pub fn drawn(&self) -> String {
         let readings = self.entry.series.readings().len();
         counted(readings.div_ceil(stride(readings)), "value")
     }
 
-    /// The metrics that were ever told.
+    /// Returns the metrics of which the vendor ever reported a value.
     pub fn metrics(&self) -> Vec<Metric> {
         let metrics = Metric::ALL.into_iter();
         metrics.filter(|&metric| self.entry.series.has(metric)).collect()
@@ -215,22 +215,22 @@ impl<'a> Account<'a> {
         self.rows < self.entry.series.readings().len()
     }
 
-    /// The newest values, for a page without its script.
+    /// Returns the newest values, for readers who disable scripts.
     pub fn values(&self) -> impl Iterator<Item = Value<'a>> {
         let readings = self.entry.series.readings();
         readings.iter().rev().take(self.rows).map(Value)
     }
 }
 
-/// An event, as it is told.
-pub(super) struct Told<'a> {
+/// An event as the page shows it.
+pub(super) struct ShownEvent<'a> {
     pub kind: Kind,
     pub time: Time,
     pub day: Date,
     pub text: Printable<'a>,
 }
 
-/// A row of values.
+/// A row of the table of values.
 pub(super) struct Value<'a>(&'a Reading);
 
 impl Value<'_> {
@@ -255,7 +255,7 @@ impl Value<'_> {
     }
 }
 
-/// A link that leads to a web page and runs nothing, with the host that it leads to.
+/// Returns the host and the URL of an `https` link; any other scheme might run a script.
 fn link(url: &str) -> Option<(String, String)> {
     let url: reqwest::Url = url.parse().ok()?;
     (url.scheme() == "https").then_some(())?;

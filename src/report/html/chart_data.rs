@@ -1,16 +1,16 @@
-//! The numbers of all charts, as JSON inside a script element that is not run.
+//! The data of all charts, as JSON inside a script element that is not executed.
 
 use serde::Serialize;
 
 use crate::report::html::entry::Entry;
-
 use crate::report::html::series::Metric;
 use crate::report::html::steps::Steps;
 
-/// Up to this many readings an account are drawn: years of days, and more than a screen shows.
+/// The most readings that are drawn per account: years of daily values, and more than a screen can
+/// show.
 pub(super) const DRAWN: usize = 1500;
 
-/// An account's columns, of equal length. Times and counts are differences to the value before.
+/// An account's columns, of equal length. Times and counts are delta-encoded.
 #[derive(Debug, Default, PartialEq, Serialize)]
 struct Columns {
     t: Vec<i64>,
@@ -20,57 +20,55 @@ struct Columns {
     l: Vec<Option<i64>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     e: Vec<Option<f64>>,
-    /// Places of suspect readings.
+    /// Indices of suspect readings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     s: Vec<usize>,
-    /// Places before which a metric has a hole.
+    /// Indices of the readings that follow a gap in a metric.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     bf: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     bl: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     be: Vec<usize>,
-    /// 1 where the account is on the list: only those are in the sums of today.
-    #[serde(skip_serializing_if = "is_none")]
+    /// 1 if the account is on the watchlist: only those are in the current totals.
+    #[serde(skip_serializing_if = "is_zero")]
     on: u8,
-    /// The newest followers: when, how many, and how many had been gained in the page's period, in
-    /// the one before it, and what a step in the count's last digit is worth.
+    /// The newest followers: time, count, gain in the page's period, gain in the one before it, and
+    /// the value of one step in the count's last digit.
     #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<[Option<i64>; 5]>,
-    /// Followers where weeks begin: the number of the first week, its value, then differences.
+    /// Followers at the start of each week: the number of the first week, its value, then deltas.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     w: Vec<Option<i64>>,
-    /// The same where months begin.
+    /// The same at the start of each month.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     m: Vec<Option<i64>>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes what it asks about by reference"
-)]
-fn is_none(flag: &u8) -> bool {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
+fn is_zero(flag: &u8) -> bool {
     *flag == 0
 }
 
-/// Of how many readings in a row one is drawn.
+/// Returns `n` such that every `n`th reading is drawn.
 pub(super) fn stride(readings: usize) -> usize {
     readings.div_ceil(DRAWN).max(1)
 }
 
-/// An account's numbers as JSON that can stand inside a script element.
+/// Returns an account's data as JSON that is safe inside a script element.
 pub(super) fn chart_data(entry: &Entry) -> serde_json::Result<String> {
-    serde_json::to_string(&columns(entry)).map(|json| inert(&json))
+    serde_json::to_string(&columns(entry)).map(|json| escaped(&json))
 }
 
-/// The part of it that sums over accounts are made of.
+/// Returns the part of the data from which totals over accounts are computed.
 pub(super) fn sums(entry: &Entry) -> serde_json::Result<String> {
     let (w, m) = (steps(&entry.weeks), steps(&entry.months));
-    serde_json::to_string(&Columns { w, m, ..Columns::default() }).map(|json| inert(&json))
+    serde_json::to_string(&Columns { w, m, ..Columns::default() }).map(|json| escaped(&json))
 }
 
-/// JSON without a character that HTML, or a script that holds it, could take for its own.
-fn inert(json: &str) -> String {
+/// Escapes the characters that are special in HTML, and the two line separators that are special in
+/// scripts.
+fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {
         match c {
@@ -88,16 +86,16 @@ fn inert(json: &str) -> String {
 fn columns(entry: &Entry) -> Columns {
     let readings = entry.series.readings();
     let stride = stride(readings.len());
-    // The last of each run, so that the newest is always among them.
+    // The last of each run, so that the newest reading is always included.
     let runs = readings.rchunks(stride).rev().filter_map(<[_]>::last);
     let drawn: Vec<_> = runs.collect();
     let offset = (stride - readings.len() % stride) % stride;
-    let place = |reading: usize| (reading + offset) / stride;
+    let index = |reading: usize| (reading + offset) / stride;
     let breaks = |metric| {
-        let mut places: Vec<usize> =
-            entry.series.breaks(metric, entry.account.interval).into_iter().map(place).collect();
-        places.dedup();
-        places
+        let mut indices: Vec<usize> =
+            entry.series.breaks(metric, entry.account.interval).into_iter().map(index).collect();
+        indices.dedup();
+        indices
     };
     let counts = |metric, count: fn(&crate::store::Reading) -> Option<i64>| {
         if !entry.series.has(metric) {
@@ -135,7 +133,7 @@ fn columns(entry: &Entry) -> Columns {
             true => drawn.iter().map(|reading| reading.engagement.map(short)).collect(),
             false => Vec::new(),
         },
-        s: (0..drawn.len()).filter(|&place| drawn[place].is_suspect).collect(),
+        s: (0..drawn.len()).filter(|&index| drawn[index].is_suspect).collect(),
         bf: breaks(Metric::Followers),
         bl: breaks(Metric::Likes),
         be: breaks(Metric::Engagement),
@@ -155,7 +153,7 @@ fn steps(steps: &Steps) -> Vec<Option<i64>> {
     std::iter::once(Some(steps.first)).chain(values).collect()
 }
 
-/// Four places after the point are more than a chart tells.
+/// Rounds to four decimals, more than a chart can show.
 fn short(rate: f64) -> f64 {
     (rate * 1e4).round() / 1e4
 }
@@ -166,15 +164,15 @@ mod tests {
     use crate::report::html::entry::test_entry;
 
     #[test]
-    fn nothing_in_the_island_is_markup() {
+    fn escaped_json_contains_no_markup() {
         let text = "</script><!--&\u{2028}\u{2029}";
-        let json = inert(&serde_json::to_string(text).expect("JSON"));
+        let json = escaped(&serde_json::to_string(text).expect("JSON"));
         assert!(!json.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{json}");
         assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
     }
 
     #[test]
-    fn counts_are_steps_and_what_was_not_told_is_null() {
+    fn counts_are_deltas_and_unreported_ones_are_null() {
         let entry = test_entry(&[(0, Some(100)), (7, None), (14, Some(130)), (42, Some(120))]);
         let json = chart_data(&entry).expect("JSON");
         assert_eq!(
@@ -185,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_history_the_newest_and_every_hole_stay() {
+    fn a_long_history_keeps_its_newest_reading_and_every_gap() {
         let mut days: Vec<(i64, Option<i64>)> = (0..4000).map(|day| (day, Some(day))).collect();
         days.push((4100, Some(5000)));
         let entry = test_entry(&days);

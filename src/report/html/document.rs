@@ -1,4 +1,4 @@
-//! The page as the templates have it, and the policy in its head.
+//! The page as passed to the templates, with the content security policy in its head.
 
 use std::io::{self, Write};
 
@@ -33,10 +33,11 @@ const SCRIPT: &str = concat!(
     "})();\n"
 );
 
-/// Where a browser would draw every chart at once, sections are closed at first.
+/// Up to this many accounts, sections are open at first. With more, the browser would draw too many
+/// charts at once.
 const OPENED: usize = 12;
 
-/// Rows of values that a page without its script shows, over all accounts.
+/// Maximum number of rows of values, over all accounts, that are shown if scripts are disabled.
 const ROWS: usize = 24_000;
 
 #[derive(Template)]
@@ -52,7 +53,7 @@ struct Document<'a> {
     title: Printable<'a>,
     size: String,
     now: Minute,
-    /// What time it is for the script: no measurement is of the future.
+    /// The current time for the script: never before the newest measurement.
     newest: Time,
     accounts: Vec<Account<'a>>,
     tags: Vec<String>,
@@ -70,13 +71,13 @@ impl Page {
     /// Writes the page.
     ///
     /// # Errors
-    /// What `out` says.
+    /// Returns an error if `out` cannot be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
         let rows = (ROWS / self.entries.len().max(1)).clamp(12, 400);
         let accounts = self.entries.iter().enumerate();
         let accounts: Vec<Account<'_>> =
-            accounts.map(|(place, entry)| Account { page: self, entry, place, rows }).collect();
+            accounts.map(|(index, entry)| Account { page: self, entry, index, rows }).collect();
         let mut tags: Vec<String> = accounts.iter().flat_map(Account::tags).collect();
         tags.sort_unstable();
         tags.dedup();
@@ -131,7 +132,7 @@ mod tests {
     use crate::store::{AccountKey, RefreshId, Totals};
 
     #[test]
-    fn text_from_outside_stays_text_wherever_it_stands() {
+    fn text_from_outside_is_escaped_everywhere() {
         let now = Time(50 * 86_400);
         let grown = test_entry(&[(0, Some(100)), (42, Some(200))]);
         let page = Page {

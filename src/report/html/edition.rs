@@ -1,14 +1,14 @@
-//! For whom a page is.
+//! The audience of a page.
 
 use crate::selection::Selection;
 
-/// For whom a page is.
+/// The audience of a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Edition {
-    /// Whoever runs growthd: everything.
+    /// The operator of growthd, who is shown everything.
     Operator,
-    /// A client, by a tag: the client's accounts and how they grew. Neither ids and other tags,
-    /// nor what refreshing costs and how it goes.
+    /// A client, selected by a tag, who is shown their accounts and how these grew, but no ids, no
+    /// other tags, and neither the cost nor the state of refreshing.
     Client,
 }
 

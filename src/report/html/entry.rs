@@ -11,23 +11,24 @@ use crate::report::html::series::{Measured, Series};
 use crate::report::html::steps::Steps;
 use crate::store::{AccountGrowth, AccountStatus, Reading, ReportAccount};
 
-/// What the store has of an account's counts.
+/// An account's counts, as read from the store.
 #[derive(Debug, Default)]
 pub(super) struct History {
     pub readings: Vec<Reading>,
-    /// Its followers where weeks and months begin.
+    /// Followers at the start of each week.
     pub weeks: Steps,
+    /// Followers at the start of each month.
     pub months: Steps,
-    /// Over the page's own period.
+    /// Growth in the page's default period.
     pub growth: Option<AccountGrowth>,
 }
 
-/// An account, and everything that is shown of it.
+/// An account and everything shown of it.
 #[derive(Debug)]
 pub(super) struct Entry {
     edition: Edition,
     pub account: ReportAccount,
-    /// `None` once it is off the list.
+    /// `None` once it is removed from the watchlist.
     pub status: Option<AccountStatus>,
     pub series: Series,
     pub followers: Vec<Measured>,
@@ -53,7 +54,7 @@ impl Entry {
         Entry { edition, account, status, series, followers, likes, weeks, months, growth, events }
     }
 
-    /// What a person calls it.
+    /// Returns the label, display name, handle or id, whichever is known first.
     pub fn name(&self) -> &str {
         let ReportAccount { label, display_name, username, id, .. } = &self.account;
         let mut names = [label, display_name, username].into_iter().flatten();
@@ -64,22 +65,22 @@ impl Entry {
         })
     }
 
-    /// Whether it is on the list, or was and has a history.
+    /// Returns whether it is on the watchlist, or was and has a history.
     pub fn is_counted(&self) -> bool {
         self.status.is_some() || !self.series.readings().is_empty()
     }
 
-    /// Whether it stands on the page. A client is shown what is watched for them now.
+    /// Returns whether it is shown. A client's edition shows only what is watched now.
     pub fn is_shown(&self) -> bool {
         self.status.is_some() || self.edition == Edition::Operator
     }
 
-    /// Its id, for whom that is of use.
+    /// Returns the id in the operator's edition.
     pub fn id(&self) -> Option<&AccountId> {
         (self.edition == Edition::Operator).then_some(&self.account.id)
     }
 
-    /// Its tags, for whom they are of use: a client's are another's name as well.
+    /// Returns the tags in the operator's edition: a tag may be the name of another client.
     pub fn tags(&self) -> Vec<String> {
         match self.edition {
             Edition::Operator => serde_json::from_str(&self.account.tags).unwrap_or_default(),
@@ -87,28 +88,29 @@ impl Entry {
         }
     }
 
-    /// What its section is called in the page's address.
+    /// Returns the fragment that addresses its section.
     pub fn anchor(&self) -> Anchor<'_> {
         Anchor(self)
     }
 
-    /// The newest measured followers, in the order of refreshes; charts are in the order of time.
+    /// Returns the newest measured followers in the order of refreshes, whereas charts are ordered by
+    /// time.
     pub fn newest(&self) -> Option<Measured> {
-        let told = self.growth.as_ref().and_then(|growth| growth.newest.zip(growth.followers));
-        told.or(self.followers.last().copied())
+        let newest = self.growth.as_ref().and_then(|growth| growth.newest.zip(growth.followers));
+        newest.or(self.followers.last().copied())
     }
 
-    /// Of followers, over the page's own period.
+    /// Returns the gain of followers in the page's default period.
     pub fn gain(&self) -> Option<Gain> {
         self.growth.as_ref().and_then(Gain::of)
     }
 
-    /// What it had gained in the period before that.
+    /// Returns the gain of followers in the period before that.
     pub fn gained_before(&self) -> Option<i64> {
         self.growth.as_ref()?.gained_before
     }
 
-    /// From the first measured followers to the newest.
+    /// Returns the gain from the first measured followers to the newest.
     pub fn gain_since_start(&self) -> Option<Gain> {
         let [(_, from), _, ..] = self.followers[..] else { return None };
         let (_, newest) = self.newest()?;
@@ -124,7 +126,7 @@ impl Entry {
         self.status.as_ref().is_some_and(|status| status.failing_since.is_some())
     }
 
-    /// How it stands, in the words of `growthd status`.
+    /// Returns the state, in the words of `growthd status`.
     pub fn state(&self, now: Time) -> &'static str {
         match &self.status {
             None => "removed",
@@ -138,7 +140,7 @@ impl Entry {
     }
 }
 
-/// The name of an account's section: its id, else the number that the database has for it.
+/// The fragment of an account's section: its id, or its key in the database in a client's edition.
 pub(super) struct Anchor<'a>(&'a Entry);
 
 impl fmt::Display for Anchor<'_> {
@@ -150,7 +152,7 @@ impl fmt::Display for Anchor<'_> {
     }
 }
 
-/// An account with these followers on these days, refreshed weekly.
+/// Returns an account with these followers on these days, refreshed weekly.
 #[cfg(test)]
 pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
     use crate::store::AccountKey;

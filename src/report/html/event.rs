@@ -1,4 +1,5 @@
-//! What happened to an account beside growing: the marks on its chart, and the list of them.
+//! An account's events: milestones, unusual steps and profile changes. They are marked on its chart
+//! and listed.
 
 use std::collections::HashMap;
 
@@ -9,10 +10,9 @@ use crate::store::{Between, ProfileChange, ReadTx, StoreError, Unusual};
 
 const DAY: i64 = 86_400;
 
-/// Of a text of the vendor's so many characters are quoted.
+/// Maximum number of characters quoted of a text from the vendor.
 const QUOTED: usize = 120;
 
-/// What kind of event it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Kind {
     Milestone,
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// As style sheet and script call it.
+    /// Returns the name used by the style sheet and the script.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Milestone => "milestone",
@@ -30,7 +30,7 @@ impl Kind {
         }
     }
 
-    /// As people call it.
+    /// Returns the name shown to people.
     pub fn title(self) -> &'static str {
         match self {
             Kind::Milestone => "Milestone",
@@ -40,17 +40,17 @@ impl Kind {
     }
 }
 
-/// An event of an account's.
+/// An event of an account.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Event {
-    /// When the measurement arrived that tells of it.
+    /// When the snapshot that shows it arrived.
     pub time: Time,
     pub kind: Kind,
-    /// In words, which may be the vendor's.
+    /// A description, which may quote the vendor.
     pub text: String,
 }
 
-/// The events of every selected account up to now, by its id; the newest first.
+/// Reads the events of every selected account up to now, by account id, newest first.
 pub(super) fn read(
     look: &ReadTx<'_>,
     selection: &Selection,
@@ -93,16 +93,16 @@ fn changed(change: &ProfileChange) -> String {
     let (old, new) = (change.old.as_deref(), change.new.as_deref());
     match (change.field.as_str(), old, new) {
         ("username", Some(old), Some(new)) => format!("@{old} is now @{new}"),
-        ("username", ..) => "another handle".to_owned(),
+        ("username", ..) => "changed its handle".to_owned(),
         ("display_name", Some(old), Some(new)) => {
-            format!("“{}” is now called “{}”", quoted(old), quoted(new))
+            format!("renamed from “{}” to “{}”", quoted(old), quoted(new))
         }
-        ("display_name", ..) => "another name".to_owned(),
+        ("display_name", ..) => "changed its display name".to_owned(),
         ("is_verified", _, Some("1")) => "verified".to_owned(),
         ("is_verified", ..) => "no longer verified".to_owned(),
         ("bio", _, None) => "the bio was removed".to_owned(),
         ("bio", _, Some(new)) => format!("a new bio: “{}”", quoted(new)),
-        (field, ..) => format!("another {}", field.replace('_', " ")),
+        (field, ..) => format!("changed its {}", field.replace('_', " ")),
     }
 }
 
@@ -120,8 +120,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_is_told_in_words() {
-        let told = |field: &str, old: Option<&str>, new: Option<&str>| {
+    fn a_change_is_described() {
+        let describe = |field: &str, old: Option<&str>, new: Option<&str>| {
             changed(&ProfileChange {
                 id: "clx1".to_owned(),
                 name: "Guru".to_owned(),
@@ -131,19 +131,19 @@ mod tests {
                 new: new.map(str::to_owned),
             })
         };
-        for (told, text) in [
-            (told("username", Some("old"), Some("new")), "@old is now @new"),
-            (told("username", None, Some("new")), "another handle"),
-            (told("display_name", Some("A"), Some("B")), "“A” is now called “B”"),
-            (told("is_verified", Some("0"), Some("1")), "verified"),
-            (told("is_verified", Some("1"), Some("0")), "no longer verified"),
-            (told("bio", Some("x"), None), "the bio was removed"),
-            (told("bio", None, Some("Hi")), "a new bio: “Hi”"),
-            (told("external_url", None, Some("u")), "another external url"),
+        for (shown, text) in [
+            (describe("username", Some("old"), Some("new")), "@old is now @new"),
+            (describe("username", None, Some("new")), "changed its handle"),
+            (describe("display_name", Some("A"), Some("B")), "renamed from “A” to “B”"),
+            (describe("is_verified", Some("0"), Some("1")), "verified"),
+            (describe("is_verified", Some("1"), Some("0")), "no longer verified"),
+            (describe("bio", Some("x"), None), "the bio was removed"),
+            (describe("bio", None, Some("Hi")), "a new bio: “Hi”"),
+            (describe("external_url", None, Some("u")), "changed its external url"),
         ] {
-            assert_eq!(told, text);
+            assert_eq!(shown, text);
         }
-        let long = told("bio", None, Some(&"é".repeat(QUOTED + 1)));
+        let long = describe("bio", None, Some(&"é".repeat(QUOTED + 1)));
         assert_eq!(long, format!("a new bio: “{}…”", "é".repeat(QUOTED)));
     }
 }

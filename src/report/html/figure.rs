@@ -1,4 +1,4 @@
-//! Numbers and dates as a page shows them.
+//! Numbers and dates as the page formats them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::clock::Time;
 use crate::report::Grouped;
 use crate::report::html::gain::Gain;
 
-/// A number with its sign, also where it is positive.
+/// A number with its sign, even if it is positive.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Signed(pub i64);
 
@@ -20,7 +20,7 @@ impl fmt::Display for Signed {
     }
 }
 
-/// A gain with its sign, and `≈` for what rounding may have made of nothing.
+/// A gain with its sign, or `≈` if it may be due to rounding alone.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Gained(pub Gain);
 
@@ -33,7 +33,7 @@ impl fmt::Display for Gained {
     }
 }
 
-/// Tenths of a percent, with the sign.
+/// A percentage with its sign, given in tenths of a percent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Percent(pub i64);
 
@@ -49,12 +49,12 @@ impl fmt::Display for Percent {
     }
 }
 
-/// A number that fits into little room: from a billion on with three digits or so.
+/// A number that is abbreviated to two decimals from a billion on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Short(pub i64);
 
 impl Short {
-    /// With its sign, also where it is positive.
+    /// Formats a number with its sign, even if it is positive.
     pub fn signed(number: i64) -> String {
         let sign = match number {
             0 => "",
@@ -64,7 +64,7 @@ impl Short {
         format!("{sign}{}", Short(number.saturating_abs()))
     }
 
-    /// Whether it says less than the number.
+    /// Returns whether the number is abbreviated.
     pub fn is_rounded(self) -> bool {
         self.0.unsigned_abs() >= 1_000_000_000
     }
@@ -90,9 +90,9 @@ impl fmt::Display for Short {
 pub(super) struct Rate(pub f64);
 
 impl Rate {
-    /// Rounded to a whole number.
+    /// Formats a number rounded to an integer.
     pub fn whole(number: f64) -> String {
-        #[expect(clippy::cast_possible_truncation, reason = "a cast holds what is too large")]
+        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
         let whole = number.round() as i64;
         Grouped(whole).to_string()
     }
@@ -124,7 +124,7 @@ impl fmt::Display for Minute {
     }
 }
 
-/// The class that colours a gain.
+/// Returns the CSS class that colours a gain.
 pub(super) fn tone(gain: Option<Gain>) -> &'static str {
     match gain.filter(|gain| !gain.is_rough()).map_or(0, |gain| gain.by) {
         0 => "soft",
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_are_shown_and_large_numbers_are_short() {
+    fn signs_are_shown_and_large_numbers_are_abbreviated() {
         assert_eq!(
             [Signed(0), Signed(1234), Signed(-5)].map(|n| n.to_string()),
             ["0", "+1,234", "−5"]

@@ -5,26 +5,26 @@ use crate::store::AccountGrowth;
 /// A change of a count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Gain {
-    /// By how much.
     pub by: i64,
+    /// The count at the beginning of the period.
     pub from: i64,
-    /// What one step in the last digit of the count is worth; 0 where it is exact.
+    /// The value of one step in the count's last digit; 0 if the count is exact.
     pub rounding: i64,
 }
 
 impl Gain {
-    /// What the store's one definition says of a period; `None` where it is not known.
+    /// Returns the gain as the store defines it, or `None` if it is not known.
     pub fn of(growth: &AccountGrowth) -> Option<Gain> {
         let (by, from) = (growth.gained?, growth.base()?);
         Some(Gain { by, from, rounding: growth.rounding })
     }
 
-    /// Whether it is less than twice what rounding makes of nothing.
+    /// Returns whether it may be due to rounding alone: less than two steps in the last digit.
     pub fn is_rough(self) -> bool {
         self.by.saturating_abs() < 2 * self.rounding
     }
 
-    /// Tenths of a percent, rounded; `None` from nothing, and of what may be nothing.
+    /// Returns the gain in tenths of a percent, rounded, or `None` if it is rough or starts from 0.
     pub fn permille(self) -> Option<i64> {
         let (by, from) = (i128::from(self.by), i128::from(self.from));
         let is_known = from > 0 && !self.is_rough();
@@ -32,7 +32,8 @@ impl Gain {
     }
 }
 
-/// `amount / by`, to the nearest whole, and a half away from 0, as SQLite rounds; `by` is positive.
+/// Returns `amount / by`, rounded to the nearest integer, and halves away from 0, as in SQLite. `by`
+/// must be positive.
 pub(super) fn rounded(amount: i128, by: i128) -> i128 {
     (amount * 2 + by * amount.signum()) / (by * 2)
 }
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentage_is_rounded_and_of_something() {
+    fn a_percentage_is_rounded_and_needs_a_base() {
         let gain = |by, from, rounding| Gain { by, from, rounding };
         for (gain, permille) in [
             (gain(1, 3, 0), Some(333)),

@@ -1,11 +1,11 @@
-//! The report: one HTML page that needs nothing from any network.
+//! The report: one self-contained HTML page that loads nothing from the network.
 //!
-//! [`Page::read`] takes everything from one look at the database (`page.rs`, and what it is made
-//! of: `entry.rs`, `series.rs`, `steps.rs`, `event.rs`); `document.rs` writes it, by the templates
-//! in `templates/`. The tables are in the HTML. What a reader chooses (a period, tags,
-//! accounts to compare) is worked out by `script/`, which draws the charts too when they come into
-//! view, from numbers in JSON; no text from outside is in it. A policy in the page's head
-//! allows that script and that style sheet by their hashes, and nothing else.
+//! [`Page::read`] reads everything in one transaction (`page.rs`, made of `entry.rs`, `series.rs`,
+//! `steps.rs` and `event.rs`); `document.rs` renders it with the templates in `templates/`. The
+//! tables are in the HTML. The code in `script/` applies the reader's choice of period, tags and
+//! accounts to compare, and draws the charts as they scroll into view. Its data is numbers in JSON,
+//! without any text from outside. A content security policy in the page's head allows that script and
+//! that style sheet by their hashes, and nothing else.
 
 mod account;
 mod chart_data;

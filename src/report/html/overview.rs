@@ -1,4 +1,4 @@
-//! The list at a glance: totals, movers, what needs a look, what was paid.
+//! The overview: totals, movers, accounts that need attention, and credits spent.
 
 use crate::clock::Time;
 use crate::printable::Printable;
@@ -10,23 +10,23 @@ use crate::report::html::gain::Gain;
 use crate::report::html::page::Page;
 use crate::report::{Grouped, TimeAgo, counted};
 
-/// Gainers, and losers, that are listed.
+/// How many gainers, and how many losers, are listed.
 pub(super) const MOVERS: usize = 5;
 
-/// Accounts in need of a look that are listed; the table has them all.
+/// How many accounts that need attention are listed; the table has them all.
 const LISTED: usize = 25;
 
-/// Months of spending that are listed.
+/// How many months of spending are listed.
 const MONTHS: usize = 12;
 
-/// What everything waits for.
+/// Something that delays all refreshes.
 pub(super) struct Notice<'a> {
     pub what: &'static str,
     pub when: String,
     pub why: Printable<'a>,
 }
 
-/// What everything waits for, where it does.
+/// Returns whatever delays all refreshes now.
 pub(super) fn notices(page: &Page) -> Vec<Notice<'_>> {
     let breaker = page.breaker.as_ref().map(|open| Notice {
         what: "The vendor is in trouble",
@@ -41,9 +41,9 @@ pub(super) fn notices(page: &Page) -> Vec<Notice<'_>> {
     breaker.into_iter().chain(wait).collect()
 }
 
-/// A number of the list's.
+/// A headline number.
 pub(super) struct Tile {
-    /// What the script finds it by.
+    /// The suffix of its element id.
     pub key: &'static str,
     pub title: String,
     pub value: String,
@@ -51,7 +51,7 @@ pub(super) struct Tile {
     pub sub: String,
 }
 
-/// The list in a few numbers.
+/// Returns the headline numbers.
 pub(super) fn tiles(page: &Page) -> Vec<Tile> {
     let mut tiles = vec![followers(page), gained(page)];
     if page.edition == Edition::Client {
@@ -78,7 +78,7 @@ pub(super) fn tiles(page: &Page) -> Vec<Tile> {
         0 => ("", "all refreshed when due".to_owned()),
         _ => ("warn", format!("{} overdue, {} failing", grouped(overdue), grouped(failing))),
     };
-    tiles.push(tile("trouble", "Need a look", grouped(troubled), tone, sub));
+    tiles.push(tile("trouble", "Need attention", grouped(troubled), tone, sub));
 
     tiles.push(match page.budget {
         Some(used) => {
@@ -133,14 +133,14 @@ fn credits(count: u64) -> String {
     Grouped::of(count).to_string()
 }
 
-/// Who gained and who lost most.
+/// The accounts that gained, or lost, most.
 pub(super) struct Movers<'a> {
     pub key: &'static str,
     pub title: &'static str,
     pub accounts: Vec<Account<'a>>,
 }
 
-/// Who gained, and who lost most.
+/// Returns the accounts that gained most, and those that lost most.
 pub(super) fn movers<'a>(accounts: &[Account<'a>]) -> [Movers<'a>; 2] {
     let gain = |account: &Account<'_>| account.entry.gain().map_or(0, |gain| gain.by);
     let sure = |account: &&Account<'_>| {
@@ -169,7 +169,7 @@ pub(super) struct Troubled<'a> {
     pub since: String,
 }
 
-/// Who is overdue or failing, and how many more there are than are listed.
+/// Returns the overdue and failing accounts to list, and how many more there are, as text.
 pub(super) fn attention(page: &Page) -> (Vec<Troubled<'_>>, String) {
     let of = |entry| -> Option<Troubled<'_>> {
         let entry: &Entry = entry;
@@ -205,7 +205,7 @@ fn month_of(time: Time) -> (i16, usize) {
     (date.year(), usize::from(date.month().unsigned_abs()))
 }
 
-/// What each month cost in which something was called, oldest first.
+/// Returns the cost of each month with a call, oldest first.
 fn months(page: &Page) -> Vec<Month> {
     let mut months: Vec<Month> = Vec::new();
     for day in &page.spend {
@@ -221,16 +221,16 @@ fn months(page: &Page) -> Vec<Month> {
     months
 }
 
-/// What a month cost.
+/// The cost of a month.
 pub(super) struct Credits {
     pub name: String,
     pub spent: Grouped,
     pub calls: Grouped,
-    /// Thousandths of what the dearest cost; `None` where it is not one month.
+    /// In thousandths of the most expensive month; `None` for the row of earlier months.
     pub share: Option<i128>,
 }
 
-/// What was paid, month by month, newest first; nothing where nothing was.
+/// Returns the cost month by month, newest first, or nothing if no credit was spent.
 pub(super) fn spending(page: &Page) -> Vec<Credits> {
     const NAMES: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,4 +1,4 @@
-//! What the page shows, taken from one look at the database. Nothing here knows of markup.
+//! The page's contents, read in one transaction, without markup.
 
 use std::collections::HashMap;
 
@@ -14,24 +14,24 @@ use crate::store::{BudgetUse, Calendar, DailySpend, Extent, ReadTx, StoreError, 
 
 const DAY: i64 = 86_400;
 
-/// What gains are told of until a reader chooses another period, in days.
+/// The default period of gains, in days.
 const GAINED: i64 = 30;
 
-/// How far back the small lines in the table go.
+/// How far back the sparklines in the table go.
 const QUARTER: i64 = 90 * DAY;
 
-/// What a page is about.
+/// What to put on a page.
 #[derive(Clone, Debug, Default)]
 pub struct Subject {
-    /// Whose accounts. With a tag it is the client's edition.
+    /// Which accounts. With a tag, the page is the client's edition.
     pub selection: Selection,
-    /// What it is headed with, where somebody said so.
+    /// A heading that replaces the default one.
     pub title: Option<String>,
-    /// What of the budget is used, where there is one.
+    /// `None` if no budget is configured.
     pub budget: Option<BudgetUse>,
 }
 
-/// Everything on the page.
+/// The contents of a page.
 #[derive(Debug)]
 pub struct Page {
     pub(super) edition: Edition,
@@ -42,19 +42,19 @@ pub struct Page {
     pub(super) wait: Option<Wait>,
     pub(super) budget: Option<BudgetUse>,
     pub(super) spend: Vec<DailySpend>,
-    /// Most followers first; those without any, and then those taken off the list, last.
+    /// Most followers first, then accounts without a count, then those removed from the watchlist.
     pub(super) entries: Vec<Entry>,
-    /// Who is not shown, and in the sums of the past all the same.
+    /// Removed accounts that are not shown but still count in past totals.
     pub(super) former: Vec<Entry>,
-    /// Where the small lines in the table begin.
+    /// Start of the sparklines in the table.
     pub(super) trend_from: Time,
 }
 
 impl Page {
-    /// Reads the page for `now`.
+    /// Reads the page as of `now`.
     ///
     /// # Errors
-    /// What the store says.
+    /// Returns [`StoreError`] if the database cannot be read.
     pub fn read(look: &ReadTx<'_>, subject: Subject, now: Time) -> Result<Page, StoreError> {
         let Subject { selection, title, budget } = subject;
         let edition = Edition::of(&selection);
@@ -111,7 +111,7 @@ impl Page {
         })
     }
 
-    /// How many accounts and snapshots are on it.
+    /// Returns the number of accounts and of snapshots on the page.
     pub fn size(&self) -> (usize, usize) {
         let readings = self.entries.iter().map(|entry| entry.series.readings().len());
         (self.entries.len(), readings.sum())
@@ -121,7 +121,7 @@ impl Page {
         self.edition == Edition::Operator
     }
 
-    /// The accounts of the list.
+    /// Returns the accounts that are on the watchlist.
     pub(super) fn listed(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.status.is_some())
     }

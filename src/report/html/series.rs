@@ -1,12 +1,12 @@
-//! An account's numbers in the order of time, and what may be said of them.
+//! An account's readings in chronological order.
 //!
-//! Only measured values count: those that are neither absent nor suspect. A rate uses its own
-//! pair's distance in time, so a hole in the history is a longer step and never a spike.
+//! Only measured values count: those that are neither absent nor suspect. A rate uses the time
+//! between its own two readings, so a gap in the history is a longer step and never a spike.
 
 use crate::clock::Time;
 use crate::store::Reading;
 
-/// What is drawn of a snapshot.
+/// A value of a snapshot that is charted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Metric {
     Followers,
@@ -25,7 +25,7 @@ impl Metric {
         }
     }
 
-    pub fn is_told(self, reading: &Reading) -> bool {
+    pub fn is_reported(self, reading: &Reading) -> bool {
         match self {
             Metric::Followers => reading.followers.is_some(),
             Metric::Likes => reading.likes.is_some(),
@@ -34,19 +34,19 @@ impl Metric {
     }
 
     fn is_measured(self, reading: &Reading) -> bool {
-        !reading.is_suspect && self.is_told(reading)
+        !reading.is_suspect && self.is_reported(reading)
     }
 }
 
-/// A count measured at a moment.
+/// A measured count and its time.
 pub(super) type Measured = (Time, i64);
 
-/// An account's numbers in the order of time.
+/// An account's readings in chronological order.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Series(Vec<Reading>);
 
 impl Series {
-    /// A clock that stepped back may have left readings out of order.
+    /// Sorts the readings, which a clock that was set back may have left out of order.
     pub fn new(mut readings: Vec<Reading>) -> Series {
         readings.sort_by_key(|reading| reading.time);
         Series(readings)
@@ -57,7 +57,7 @@ impl Series {
     }
 
     pub fn has(&self, metric: Metric) -> bool {
-        self.0.iter().any(|reading| metric.is_told(reading))
+        self.0.iter().any(|reading| metric.is_reported(reading))
     }
 
     pub fn followers(&self) -> Vec<Measured> {
@@ -69,28 +69,28 @@ impl Series {
     }
 
     fn measured(&self, count: impl Fn(&Reading) -> Option<i64>) -> Vec<Measured> {
-        let believed = self.0.iter().filter(|reading| !reading.is_suspect);
-        believed.filter_map(|reading| Some((reading.time, count(reading)?))).collect()
+        let trusted = self.0.iter().filter(|reading| !reading.is_suspect);
+        trusted.filter_map(|reading| Some((reading.time, count(reading)?))).collect()
     }
 
-    /// The newest measured engagement rate.
+    /// Returns the newest measured engagement rate.
     pub fn engagement(&self) -> Option<f64> {
-        let mut believed = self.0.iter().rev().filter(|reading| !reading.is_suspect);
-        believed.find_map(|reading| reading.engagement)
+        let mut trusted = self.0.iter().rev().filter(|reading| !reading.is_suspect);
+        trusted.find_map(|reading| reading.engagement)
     }
 
-    /// The places of the readings before which the metric has a hole: the one measured before
-    /// lies over 1.5 of the longer of the two intervals back. `otherwise` is the interval where
-    /// none was written.
-    pub fn breaks(&self, metric: Metric, otherwise: i64) -> Vec<usize> {
+    /// Returns the indices of the readings that follow a gap in the metric: a distance to the
+    /// previous measured reading of over 1.5 times the longer of the two intervals, in seconds.
+    /// `default` is the interval of readings that have none recorded.
+    pub fn breaks(&self, metric: Metric, default: i64) -> Vec<usize> {
         let measured = self.0.iter().enumerate().filter(|(_, reading)| metric.is_measured(reading));
         let measured: Vec<(usize, &Reading)> = measured.collect();
         let pairs = measured.windows(2).filter_map(|pair| {
-            let &[(_, before), (place, reading)] = pair else { return None };
-            let interval = before.interval.max(reading.interval).unwrap_or(otherwise);
+            let &[(_, before), (index, reading)] = pair else { return None };
+            let interval = before.interval.max(reading.interval).unwrap_or(default);
             let distance = reading.time.since(before.time);
-            let is_hole = interval > 0 && distance.saturating_mul(2) > interval.saturating_mul(3);
-            is_hole.then_some(place)
+            let is_gap = interval > 0 && distance.saturating_mul(2) > interval.saturating_mul(3);
+            is_gap.then_some(index)
         });
         pairs.collect()
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspect_or_absent_value_is_not_measured_and_a_hole_is_a_break() {
+    fn a_suspect_or_absent_value_is_not_measured_and_a_gap_is_a_break() {
         let series = Series::new(vec![
             reading(14, Some(30), false),
             reading(0, Some(10), false),

@@ -1,4 +1,4 @@
-//! A line of a few millimetres in a table.
+//! A sparkline as SVG, for a cell of the table.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use crate::clock::Time;
 use crate::report::html::gain::rounded;
 use crate::report::html::series::Measured;
 
-/// Units of the drawing, which the style sheet scales.
+/// Size of the SVG's view box; the style sheet scales it.
 const WIDTH: i128 = 120;
 const HEIGHT: i128 = 28;
 const MARGIN: i128 = 3;
 
-/// The measured counts from `from` to `to`, on an axis that is linear in time.
+/// The measured counts between `from` and `to`, on a linear time axis.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sparkline<'a> {
     pub measured: &'a [Measured],
@@ -31,8 +31,8 @@ impl fmt::Display for Sparkline<'_> {
         };
         let span = i128::from(self.to.since(self.from));
         f.write_str("<svg class=\"spark\" viewBox=\"0 0 120 28\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><path d=\"")?;
-        // A change is drawn against itself and a tenth of the count: one of 0.1 % is all but flat,
-        // one of 10 % takes half of the height, and the larger one is always the higher one.
+        // The height of a change is relative to the change plus a tenth of the count. So 0.1 % is
+        // almost flat, 10 % takes half of the height, and a larger change is always higher.
         let change = high - low;
         let height = match change {
             0 => 0,
@@ -40,13 +40,13 @@ impl fmt::Display for Sparkline<'_> {
         };
         let foot = (HEIGHT + height) / 2;
         let (mut x, mut y) = (0, 0);
-        for (place, &(time, count)) in shown.iter().enumerate() {
+        for (index, &(time, count)) in shown.iter().enumerate() {
             x = across(i128::from(time.since(self.from)).min(span), span);
             y = match change {
                 0 => foot,
                 change => foot - rounded((i128::from(count) - low) * height, change),
             };
-            write!(f, "{}{x} {y}", if place == 0 { 'M' } else { 'L' })?;
+            write!(f, "{}{x} {y}", if index == 0 { 'M' } else { 'L' })?;
         }
         write!(f, "\"/><path class=\"end\" d=\"M{x} {y}h0\"/></svg>")
     }
@@ -63,13 +63,14 @@ mod tests {
     }
 
     #[test]
-    fn time_runs_across_and_counts_upwards() {
+    fn x_is_time_and_y_is_the_count() {
         assert_eq!(drawn(&[]), "");
         assert_eq!(drawn(&[(-5, 1)]), "");
         assert!(drawn(&[(0, 10), (50, 20), (100, 10)]).contains("\"M3 24L60 4L117 24\""));
         assert!(drawn(&[(100, 7)]).contains("\"M117 14\""), "one value is a dot in the middle");
         assert!(drawn(&[(0, 0), (100, i64::MAX)]).contains("\"M3 25L117 3\""));
     }
+
     #[test]
     fn the_larger_the_change_the_higher_the_line() {
         let height = |to: i64| -> i64 {

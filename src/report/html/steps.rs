@@ -1,4 +1,4 @@
-//! A count where weeks or months begin.
+//! A count at the start of each week or month.
 
 use crate::clock::Time;
 
@@ -6,22 +6,22 @@ use crate::clock::Time;
 const FIRST_MONDAY: i64 = 4 * 86_400;
 const WEEK: i64 = 7 * 86_400;
 
-/// The values at boundaries that follow each other, from the first that is known to the last.
+/// The values at consecutive boundaries, from the first known one to the last.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Steps {
     /// The number of the first boundary.
     pub first: i64,
-    /// What is not known between two that are is `None`.
+    /// `None` where a value between two known ones is unknown.
     pub values: Vec<Option<i64>>,
 }
 
 impl Steps {
-    /// The number of the week that begins then: those since January 1970.
+    /// Returns the number of the week that begins at `time`, counted from 5 January 1970.
     pub fn week(time: Time) -> i64 {
         (time.0 - FIRST_MONDAY).div_euclid(WEEK)
     }
 
-    /// The number of the month that begins then: those since the year 0.
+    /// Returns the number of the month that begins at `time`, counted from January of the year 0.
     pub fn month(time: Time) -> i64 {
         let date = time.utc();
         i64::from(date.year()) * 12 + i64::from(date.month()) - 1
@@ -32,8 +32,8 @@ impl Steps {
         if self.values.is_empty() {
             self.first = boundary;
         }
-        let place = usize::try_from(boundary - self.first).unwrap_or(0);
-        self.values.resize(place.max(self.values.len()), None);
+        let index = usize::try_from(boundary - self.first).unwrap_or(0);
+        self.values.resize(index.max(self.values.len()), None);
         self.values.push(Some(value));
     }
 }
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn boundaries_are_numbered_and_a_missing_one_keeps_its_place() {
+    fn boundaries_are_numbered_and_a_missing_one_is_none() {
         let monday = |days: i64| Steps::week(Time(days * 86_400));
         assert_eq!([monday(4), monday(11), monday(20_000 - 20_000 % 7 + 4)], [0, 1, 2857]);
         assert_eq!(Steps::month(Time(0)), 1970 * 12);

@@ -1,16 +1,16 @@
-// An account's section: its charts and values.
+// An account's section: its charts and its table of values.
 
 const built = new WeakMap();
 
-// Draws an account's charts, or draws them anew where their width or what is chosen has changed.
+// Draws an account's charts, unless they were already drawn at this width for these choices.
 function build(account) {
   const charts = account.querySelector('.charts');
   if (!charts) return;
   const state = `${isPrinting ? 'paper' : charts.clientWidth} ${chosen.period.key} ${chosen.range}`;
   if (built.get(charts) === state) return;
   built.set(charts, state);
-  const place = Number(account.dataset.place);
-  const past = history(place);
+  const index = Number(account.dataset.index);
+  const past = history(index);
   const figure = title => {
     const readout = node('span', { class: 'readout', 'aria-hidden': 'true' });
     const plot = node('div', { class: 'plot' });
@@ -25,36 +25,37 @@ function build(account) {
   const kinds = Object.keys(KINDS).filter(kind => past[kind]);
   for (const kind of kinds) {
     const { made, plot, point } = figure(KINDS[kind]);
-    const told = toldOf(past, kind, kind === 'f' ? marks : []);
+    const describe = describer(past, kind, kind === 'f' ? marks : []);
     later.push([made, shape => chart(plot, {
       times: past.times, lines: [{ values: past[kind], breaks: past.breaks[kind], suspect: past.suspect }], marks: kind === 'f' ? marks : [],
-      band, range, isRate: kind === 'e', shape, title: KINDS[kind], told, point: i => point(told(i)),
+      band, range, isRate: kind === 'e', shape, title: KINDS[kind], describe, point: i => point(describe(i)),
     })]);
   }
-  const { week } = everybody()[place];
+  const { week } = allAccounts()[index];
   if (week.values.length > 1) {
     const { made, plot, point } = figure('Gained, week by week');
     const times = week.values.slice(1).map((_, n) => weekStart(week.first + n));
     const gains = week.values.slice(1).map((value, n) => (value === null || week.values[n] === null ? null : value - week.values[n]));
-    const told = i => {
+    const describe = i => {
       const from = week.values[i];
       return `${change(gains[i])}${from > 0 ? ` (${percent(gains[i] / from)})` : ''} in ${weekName(week.first + i)}, from ${day(times[i])}`;
     };
     later.splice(past.f ? 1 : 0, 0, [made, shape => chart(plot, {
-      times, edges: times.map(time => time + WEEK), bars: true, lines: [{ values: gains }], band, range, shape, title: 'Followers gained, week by week', told, point: i => point(told(i)),
+      times, edges: times.map(time => time + WEEK), bars: true, lines: [{ values: gains }], band, range, shape, title: 'Followers gained, week by week', describe, point: i => point(describe(i)),
     })]);
   }
-  // The first has the whole width, the others share a row.
+  // The first chart takes the whole width; the others share a row.
   const others = ['', 'wide', 'half', 'third'][later.length - 1];
   const shapes = later.map((_, n) => (n ? others : 'wide'));
   later.forEach(([made], n) => made.classList.add(shapes[n]));
   charts.replaceChildren(...later.map(([made]) => made));
-  if (!later.length) charts.append(node('p', { class: 'empty' }, 'None of its counts was told.'));
+  if (!later.length) charts.append(node('p', { class: 'empty' }, 'None of its counts was reported.'));
   later.forEach(([, draw], n) => draw(shapes[n]));
 }
 
-// A place in words: the value, when, how much more than what was measured before, what happened.
-function toldOf(past, kind, marks) {
+// Returns a function that describes a value: its time, its change since the previous measured value,
+// and the events of its time.
+function describer(past, kind, marks) {
   const { times, suspect } = past;
   const values = past[kind];
   const before = [];
@@ -82,7 +83,7 @@ function toldOf(past, kind, marks) {
 function tabulate(account) {
   const target = account.querySelector('.tabulated .scroll');
   if (target.firstChild) return;
-  const past = history(Number(account.dataset.place));
+  const past = history(Number(account.dataset.index));
   const kinds = Object.keys(KINDS).filter(kind => past[kind]);
   const heads = ['Time (UTC)', ...kinds.flatMap(kind => [KINDS[kind], ...(kind === 'f' ? ['Change'] : [])]), 'Note'];
   const head = node('tr', {}, ...heads.map(text => node('th', { scope: 'col' }, text)));

@@ -1,4 +1,4 @@
-// Values over time, as SVG that keys and pointers move along.
+// Interactive SVG charts of values over time, operated by pointer or keyboard.
 
 const KINDS = { f: 'Followers', l: 'Likes', e: 'Engagement rate' };
 
@@ -15,15 +15,15 @@ function drawn(name, attributes) {
 }
 const fixed = n => n.toFixed(1);
 
-// The least that a scale spans, as a part of its greatest value: a change of a thousandth is to
-// look like one.
-const LEAST_SPAN = 0.05;
+// The minimum span of a scale, relative to its largest value, so that a change of a thousandth looks
+// small.
+const MIN_SPAN = 0.05;
 
 function scale(values, { isRate, base, fromZero }) {
   let low = values.reduce((least, v) => Math.min(least, v), Infinity);
   let high = values.reduce((most, v) => Math.max(most, v), -Infinity);
   if (fromZero) [low, high] = [Math.min(0, low), Math.max(0, high)];
-  const least = isRate ? 1 : fromZero ? 4 : Math.max(Math.abs(high) * LEAST_SPAN, base ? 10 : 4);
+  const least = isRate ? 1 : fromZero ? 4 : Math.max(Math.abs(high) * MIN_SPAN, base ? 10 : 4);
   const lacking = Math.max(0, least - (high - low)) / 2;
   const room = (high - low) * 0.08;
   const isPositive = low >= 0;
@@ -32,8 +32,8 @@ function scale(values, { isRate, base, fromZero }) {
   return [isPositive ? Math.max(0, low) : low, high];
 }
 
-// How wide and high a figure is, by its shape: on a screen as it has room, on paper (A4, in CSS
-// pixels) so that two accounts stand on a page.
+// Returns the width and height of a chart. On a screen it takes the available width; on paper (A4,
+// in CSS pixels) two accounts fit on a page.
 const PAPER = { wide: 690, half: 330, third: 215 };
 let isPrinting = false;
 function sizeOf(plot, shape) {
@@ -41,10 +41,10 @@ function sizeOf(plot, shape) {
   return [Math.max(220, Math.round(plot.clientWidth)), shape === 'wide' ? 224 : 176];
 }
 
-// Draws lines, or bars, over `times`. Of `lines` each has `values` (null: none), the places
-// `breaks` before which it has a hole, and those of `suspect` ones. A bar reaches from its time to
-// the next of `edges`. `marks` are events: a time, a kind, a text. `told` says a place in words.
-function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRate, base, shape, title, told, point: pointed }) {
+// Draws lines or bars over `times`. Each of `lines` has `values` (null: none), the indices `breaks` of
+// values after a gap, and the indices of `suspect` values. The bar at index i ends at `edges[i]`.
+// `marks` are events with a time, a kind and a text. `describe` returns a text for an index.
+function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRate, base, shape, title, describe, point: pointed }) {
   const [width, height] = sizeOf(plot, shape);
   const labels = lines.length > 1 ? Math.min(150, width * 0.24) : 0;
   const inner = { left: 52, right: width - 10 - labels, top: marks.length ? 20 : 12, bottom: height - 24 };
@@ -55,9 +55,9 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
     return;
   }
   const scaled = lines.flatMap(({ values, suspect }) => {
-    const told = shown.filter(i => values[i] !== null);
-    const measured = told.filter(i => !suspect?.has(i));
-    return (measured.length ? measured : told).map(i => values[i]);
+    const reported = shown.filter(i => values[i] !== null);
+    const measured = reported.filter(i => !suspect?.has(i));
+    return (measured.length ? measured : reported).map(i => values[i]);
   });
   const [low, high] = scale(scaled, { isRate, base, fromZero: bars });
   let [from, to] = [times[shown[0]], bars ? edges[shown[shown.length - 1]] : times[shown[shown.length - 1]]];
@@ -126,9 +126,9 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
     if (time < from || time > to) continue;
     const made = add('g', { class: `mark ${kind}` });
     made.append(drawn('line', { x1: fixed(x(time)), x2: fixed(x(time)), y1: 12, y2: inner.bottom }));
-    const place = `translate(${fixed(x(time))} 7)`;
+    const position = `translate(${fixed(x(time))} 7)`;
     const shape = { milestone: 'M0-5L4.8 4H-4.8Z', unusual: 'M-4-4H4V4H-4Z', profile: 'M0-5L5 0L0 5L-5 0Z' }[kind];
-    made.append(drawn('path', { d: shape, transform: place }));
+    made.append(drawn('path', { d: shape, transform: position }));
     const hint = drawn('title', {});
     hint.textContent = `${day(time)}: ${text}`;
     made.append(hint);
@@ -138,7 +138,7 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
   const spots = bars ? [] : lines.map(({ color }) => add('circle', { class: `spot${color === undefined ? '' : ` line${color}`}`, r: 4, visibility: 'hidden' }));
   const middle = i => (bars ? (times[i] + edges[i]) / 2 : times[i]);
   const last = shown.length - 1;
-  svg.setAttribute('aria-label', `${title}, ${shown.length} values: ${told(shown[0])}` + (last ? `, to ${told(shown[last])}` : ''));
+  svg.setAttribute('aria-label', `${title}, ${shown.length} values: ${describe(shown[0])}` + (last ? `, to ${describe(shown[last])}` : ''));
   svg.setAttribute('aria-valuemin', 1);
   svg.setAttribute('aria-valuemax', last + 1);
   let current = last;
@@ -146,7 +146,7 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
     current = Math.min(last, Math.max(0, n));
     const i = shown[current];
     svg.setAttribute('aria-valuenow', current + 1);
-    svg.setAttribute('aria-valuetext', told(i));
+    svg.setAttribute('aria-valuetext', describe(i));
     pointed(i);
     cursor.setAttribute('visibility', visible ? 'visible' : 'hidden');
     for (const key of ['x1', 'x2']) cursor.setAttribute(key, fixed(x(middle(i))));
@@ -183,7 +183,7 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
   plot.replaceChildren(svg);
 }
 
-// The names of lines, at their ends and apart from each other.
+// Writes the names of lines at their ends, moved apart so that they do not overlap.
 function nameLines(add, lines, measured, { x, y, times, inner, width }) {
   const ends = lines.map((line, n) => {
     const i = measured[n][measured[n].length - 1];

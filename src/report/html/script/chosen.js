@@ -1,4 +1,4 @@
-// What the reader chose, which the fragment of the page's address holds:
+// The reader's choices, which are kept in the fragment of the page's address:
 // #a-clx123&period=2026-10&range=1y&tag=client-a&compare=clx1,clx2&q=jose
 
 const MOST_COMPARED = 8;
@@ -23,19 +23,20 @@ function readAddress() {
 }
 
 function writeAddress() {
-  const kept = encodeURIComponent;
+  const encoded = encodeURIComponent;
   const parts = [
-    chosen.anchor && kept(chosen.anchor),
+    chosen.anchor && encoded(chosen.anchor),
     chosen.period !== ROLL && `period=${chosen.period.key}`,
     chosen.range !== 'all' && `range=${chosen.range}`,
-    ...chosen.tags.map(tag => `tag=${kept(tag)}`),
-    chosen.compare.length && `compare=${chosen.compare.map(kept).join(',')}`,
-    chosen.search && `q=${kept(chosen.search)}`,
+    ...chosen.tags.map(tag => `tag=${encoded(tag)}`),
+    chosen.compare.length && `compare=${chosen.compare.map(encoded).join(',')}`,
+    chosen.search && `q=${encoded(chosen.search)}`,
   ].filter(Boolean);
-  try { window.history.replaceState(null, '', `#${parts.join('&')}`); } catch { /* a page in a frame */ }
+  try { window.history.replaceState(null, '', `#${parts.join('&')}`); } catch { /* refused inside some frames */ }
 }
 
-// What charts show: the whole history, or so long up to the period's end.
+// Returns the time range that charts show: the whole history, or the chosen length up to the period's
+// end.
 function shownRange() {
   const { now } = stored();
   const length = { '1y': 365 * DAY, '90d': 90 * DAY }[chosen.range];
@@ -44,5 +45,5 @@ function shownRange() {
   return [to - length, to];
 }
 
-// The period as a band on a chart, where it is not the newest days anyway.
+// Returns the period to highlight in charts, unless it is just the newest days.
 const shownBand = () => (chosen.period === ROLL ? null : [chosen.period.from, chosen.period.to]);

@@ -1,13 +1,13 @@
-// The numbers of all accounts. What lies at a boundary of a week or month was reckoned by the
-// database, as its views do; here it is only taken, subtracted and added up.
+// The data of all accounts. The database computed the values at the boundaries of weeks and months,
+// as for its views; here they are only looked up, subtracted and added.
 
-let everything, people;
+let parsedData, loadedAccounts;
 function stored() {
-  everything ??= JSON.parse(find('data').textContent);
-  return everything;
+  parsedData ??= JSON.parse(find('data').textContent);
+  return parsedData;
 }
 
-// Counts and times are stored as the difference to the value before; null is what was not told.
+// Counts and times are delta-encoded; null is a value that the vendor did not report.
 function summed(column) {
   let sum = 0;
   return column?.map(step => (step === null ? null : (sum += step)));
@@ -18,26 +18,27 @@ function boundaries(column) {
   return { first: column[0], values: summed(column.slice(1)) };
 }
 
-// The accounts in the order of the page, with what sums need; behind them those that are in sums alone.
-function everybody() {
-  people ??= stored().accounts.map((account, place) => {
+// Returns what totals need of each account: first those shown, in the page's order, then removed ones
+// that are in totals only.
+function allAccounts() {
+  loadedAccounts ??= stored().accounts.map((account, index) => {
     const [time, count, by, before, rounding] = account.n ?? [];
     return {
-      place, isListed: Boolean(account.on), time, count, rounding,
+      index, isListed: Boolean(account.on), time, count, rounding,
       roll: by === undefined || by === null ? null : { by, before, from: count - by, end: count, rounding },
       week: boundaries(account.w), month: boundaries(account.m),
     };
   });
-  return people;
+  return loadedAccounts;
 }
 
 function at({ first, values }, boundary) {
   return values[boundary - first] ?? null;
 }
 
-// The history of the account at this place, in columns of equal length.
-function history(place) {
-  const account = stored().accounts[place];
+// Returns an account's history, in columns of equal length.
+function history(index) {
+  const account = stored().accounts[index];
   return {
     times: summed(account.t),
     f: summed(account.f),

@@ -1,4 +1,4 @@
-// Numbers, dates, and the round ones among them.
+// Formats numbers and dates, and picks round ones for a chart's ticks.
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const SECOND = 1, MINUTE = 60, HOUR = 3600, DAY = 86400;
@@ -28,7 +28,7 @@ function short(n) {
   return number(n);
 }
 
-// Round steps of which at most `most` fit into the range.
+// Returns ticks at round numbers, about `most` of them.
 function numberTicks(low, high, most) {
   const rough = (high - low) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -45,7 +45,7 @@ function timeTicks(from, to, most) {
   const step = [1, 2, 5, 10, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
     DAY, 2 * DAY, 7 * DAY, 14 * DAY].map(n => n * SECOND).find(n => n >= rough);
   if (step) {
-    // Multiples of a week since 1970 are Thursdays; four days on they are Mondays.
+    // 1 January 1970 was a Thursday; weekly ticks are shifted by four days to fall on Mondays.
     const shift = step % (7 * DAY) === 0 ? 4 * DAY : 0;
     const ticks = [];
     for (let t = Math.ceil((from - shift) / step) * step + shift; t <= to; t += step) {

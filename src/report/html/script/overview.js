@@ -1,4 +1,4 @@
-// The list at a glance, for what is chosen.
+// The overview of the chosen accounts and period.
 
 const MOVERS = 5, EVENTS = 30;
 const percent = share => {
@@ -7,7 +7,7 @@ const percent = share => {
   return `${sign}${grouped.format(Math.floor(tenths / 10))}.${tenths % 10}\u00a0%`;
 };
 const toned = n => (n > 0 ? 'up' : n < 0 ? 'down' : 'soft');
-// From a billion on with three digits or so, as the page without its script has it.
+// Abbreviates numbers from a billion on, as the page's HTML does.
 function large(n) {
   if (Math.abs(n) < 1e9) return grouped.format(n);
   const [unit, name] = Math.abs(n) < 1e12 ? [1e9, 'billion'] : [1e12, 'trillion'];
@@ -16,19 +16,19 @@ function large(n) {
 const largeChange = n => (n < 0 ? '−' : n > 0 ? '+' : '') + large(Math.abs(n));
 const accountsOf = n => `${number(n)} account${n === 1 ? '' : 's'}`;
 
-const rowsByPlace = [];
+const rowsByIndex = [];
 const sections = [];
-const linkOf = place => rowsByPlace[place].querySelector('a');
-const nameOf = place => linkOf(place).textContent;
-const anchorOf = place => linkOf(place).getAttribute('href').slice(1);
-const tagsOf = place => (rowsByPlace[place].tags ??= [...rowsByPlace[place].querySelectorAll('.tag')].map(tag => tag.textContent));
-const hasTag = place => !chosen.tags.length || tagsOf(place).some(tag => chosen.tags.includes(tag));
-// The accounts of the list that have a chosen tag.
-const counted = () => everybody().filter(one => one.isListed && hasTag(one.place));
-// Whose gains belong to a period: to one that is over also those of who was removed later.
-const measured = within => (within.isOver ? everybody().filter(one => hasTag(one.place)) : counted());
+const linkOf = index => rowsByIndex[index].querySelector('a');
+const nameOf = index => linkOf(index).textContent;
+const anchorOf = index => linkOf(index).getAttribute('href').slice(1);
+const tagsOf = index => (rowsByIndex[index].tags ??= [...rowsByIndex[index].querySelectorAll('.tag')].map(tag => tag.textContent));
+const hasTag = index => !chosen.tags.length || tagsOf(index).some(tag => chosen.tags.includes(tag));
+// Returns the accounts on the watchlist that have a chosen tag.
+const counted = () => allAccounts().filter(one => one.isListed && hasTag(one.index));
+// Returns the accounts whose gains count in a period: if it is over, also accounts removed since.
+const measured = within => (within.isOver ? allAccounts().filter(one => hasTag(one.index)) : counted());
 
-// What the page said of everybody at first.
+// The original texts of tiles, about all accounts.
 const firstTiles = {};
 function keepTile(key) {
   const tile = find(`tile-${key}`);
@@ -63,7 +63,7 @@ function showTiles() {
     showTile('gained', largeChange(sum.by), toned(sum.by), `${share}${accountsOf(sum.count)}${before}`, title);
   }
   if (find('tile-trouble')) {
-    const states = accounts.map(one => rowsByPlace[one.place].cells[9].textContent);
+    const states = accounts.map(one => rowsByIndex[one.index].cells[9].textContent);
     const [overdue, failing] = ['overdue', 'failing'].map(state => states.filter(other => other === state).length);
     const isWell = overdue + failing === 0;
     if (chosen.tags.length) showTile('trouble', number(overdue + failing), isWell ? '' : 'warn', isWell ? 'all refreshed when due' : `${overdue} overdue, ${failing} failing`);
@@ -73,7 +73,8 @@ function showTiles() {
   else showTile('accounts', ...firstTiles.accounts);
 }
 
-// Like for like: the sum of today, and before it what the accounts measured at both ends gained.
+// Like for like: the current total, and going back from it, the weekly gains of the accounts that were
+// measured at both ends of the week.
 function weeklySums() {
   const known = measured({ isOver: true }).filter(one => one.week.values.length);
   if (!known.length) return null;
@@ -107,28 +108,28 @@ function showTotals() {
   }
   const [range, band] = [shownRange(), shownBand()];
   const readouts = [sumPlot, weekPlot].map(plot => plot.parentNode.querySelector('.readout'));
-  const saidSum = i => {
+  const describeSum = i => {
     const step = i ? sums.sums[i] - sums.sums[i - 1] : null;
     return `${number(sums.sums[i])} on ${day(sums.times[i])}${step === null ? '' : `, ${change(step)} since ${day(sums.times[i - 1])}`}`;
   };
   chart(sumPlot, {
-    times: sums.times, lines: [{ values: sums.sums }], band, range, shape: 'half', title: 'Followers, like for like', told: saidSum,
-    point: i => { readouts[0].textContent = saidSum(i); },
+    times: sums.times, lines: [{ values: sums.sums }], band, range, shape: 'half', title: 'Followers, like for like', describe: describeSum,
+    point: i => { readouts[0].textContent = describeSum(i); },
   });
   const times = sums.weeks.map((_, n) => weekStart(sums.first + n));
-  const saidWeek = i => {
+  const describeWeek = i => {
     const { by, from, count } = sums.weeks[i];
     return `${change(by)}${from > 0 ? ` (${percent(by / from)})` : ''} in ${weekName(sums.first + i)}, from ${day(times[i])}, ${accountsOf(count)}`;
   };
   chart(weekPlot, {
     times, edges: times.map(time => time + WEEK), bars: true, lines: [{ values: sums.weeks.map(({ by, count }) => (count ? by : null)) }],
-    band, range, shape: 'half', title: 'Gained, week by week', told: saidWeek, point: i => { readouts[1].textContent = saidWeek(i); },
+    band, range, shape: 'half', title: 'Gained, week by week', describe: describeWeek, point: i => { readouts[1].textContent = describeWeek(i); },
   });
 }
 
 function showMovers() {
-  const shown = measured(chosen.period).filter(one => rowsByPlace[one.place]);
-  const gains = shown.map(one => ({ place: one.place, gained: gain(one, chosen.period) }));
+  const shown = measured(chosen.period).filter(one => rowsByIndex[one.index]);
+  const gains = shown.map(one => ({ index: one.index, gained: gain(one, chosen.period) }));
   const moved = gains.filter(({ gained }) => gained && gained.by !== 0 && !isRough(gained)).sort((a, b) => b.gained.by - a.gained.by);
   const lists = { up: moved.filter(({ gained }) => gained.by > 0), down: moved.filter(({ gained }) => gained.by < 0).reverse() };
   for (const [key, list] of Object.entries(lists)) {
@@ -136,28 +137,30 @@ function showMovers() {
     const [table, empty] = [section.querySelector('table'), section.querySelector('.empty')];
     table.hidden = !list.length;
     empty.hidden = Boolean(list.length);
-    empty.textContent = gains.some(({ gained }) => gained) ? 'Nobody.' : 'No history is that long.';
-    table.tBodies[0].replaceChildren(...list.slice(0, MOVERS).map(({ place, gained }) => {
+    empty.textContent = gains.some(({ gained }) => gained) ? 'None.' : 'No history is that long.';
+    table.tBodies[0].replaceChildren(...list.slice(0, MOVERS).map(({ index, gained }) => {
       const share = permille(gained);
-      const spark = rowsByPlace[place].querySelector('.spark');
-      return node('tr', {}, node('th', { scope: 'row' }, linkOf(place).cloneNode(true)), node('td', {}, spark ? spark.cloneNode(true) : ''),
+      const spark = rowsByIndex[index].querySelector('.spark');
+      return node('tr', {}, node('th', { scope: 'row' }, linkOf(index).cloneNode(true)), node('td', {}, spark ? spark.cloneNode(true) : ''),
         node('td', { class: `n ${toned(gained.by)}` }, change(gained.by)), node('td', { class: 'n soft' }, share === null ? '' : percent(share)));
     }));
   }
-  for (const said of document.querySelectorAll('.in-period')) said.textContent = chosen.period.within;
-  for (const said of document.querySelectorAll('.of-period')) said.textContent = chosen.period.short;
+  for (const label of document.querySelectorAll('.in-period')) label.textContent = chosen.period.within;
+  for (const label of document.querySelectorAll('.of-period')) label.textContent = chosen.period.short;
 }
 
-// Of a choice by nobody: those whose history is at least half as long as the longest.
+// Returns the accounts to compare by default: those whose history is at least half as long as the
+// longest.
 function comparable(accounts) {
   const weeks = accounts.reduce((most, one) => Math.max(most, one.week.values.length), 0);
   return accounts.filter(one => one.week.values.length > 1 && one.week.values.length * 2 > weeks);
 }
 
-// Chosen accounts, or the largest: their followers where weeks begin, as if all began at 100.
+// Compares the chosen accounts, or else the largest: their followers at the start of each week,
+// indexed so that all begin at 100.
 function showComparison() {
-  const everyone = everybody().filter(one => rowsByPlace[one.place]);
-  const picked = chosen.compare.map(id => everyone.find(one => anchorOf(one.place) === `a-${id}`)).filter(Boolean);
+  const everyone = allAccounts().filter(one => rowsByIndex[one.index]);
+  const picked = chosen.compare.map(id => everyone.find(one => anchorOf(one.index) === `a-${id}`)).filter(Boolean);
   const isPicked = picked.length > 0;
   const candidates = comparable(counted());
   const compared = isPicked ? picked : candidates.slice(0, 5);
@@ -169,7 +172,7 @@ function showComparison() {
   const end = compared.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
   const whose = isPicked ? 'The accounts ticked in the table' : `The ${compared.length === 1 ? 'only account' : `${compared.length} largest accounts`}; tick others in the table`;
   if (!starts.length || end <= begin) {
-    note.textContent = compared.length ? `${whose}. They have no common history of a week in this time.` : 'No history is a week long yet.';
+    note.textContent = compared.length ? `${whose}. Their histories share less than a week in this time.` : 'No history is a week long yet.';
     legend.replaceChildren();
     plot.replaceChildren();
     return;
@@ -182,35 +185,35 @@ function showComparison() {
       const value = at(one.week, begin + n);
       return value === null || !base ? null : (value / base) * 100;
     });
-    return { name: nameOf(one.place), color, values };
+    return { name: nameOf(one.index), color, values };
   });
-  const index = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-  const said = i => lines.map(({ name, values }) => `${name} ${values[i] === null ? '–' : index.format(values[i])}`).join(', ') + ` on ${day(times[i])}`;
+  const decimal = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const describe = i => lines.map(({ name, values }) => `${name} ${values[i] === null ? '–' : decimal.format(values[i])}`).join(', ') + ` on ${day(times[i])}`;
   const numbers = lines.map(({ name, color }, n) => {
     const value = node('b', { class: 'readout' });
-    const link = linkOf(compared[n].place).cloneNode(true);
+    const link = linkOf(compared[n].index).cloneNode(true);
     legend.append(node('li', {}, node('span', { class: `swatch line${color}` }), link, ' ', value));
     return { value, entry: legend.lastChild };
   });
   legend.replaceChildren(...numbers.map(({ entry }) => entry));
   chart(plot, {
-    times, lines, band: shownBand(), range: [-Infinity, Math.max(range[1], times[1])], base: 100, shape: 'wide', title: 'Compared, from 100', told: said,
-    point: i => numbers.forEach(({ value }, n) => { value.textContent = lines[n].values[i] === null ? '–' : index.format(lines[n].values[i]); }),
+    times, lines, band: shownBand(), range: [-Infinity, Math.max(range[1], times[1])], base: 100, shape: 'wide', title: 'Compared, from 100', describe,
+    point: i => numbers.forEach(({ value }, n) => { value.textContent = lines[n].values[i] === null ? '–' : decimal.format(lines[n].values[i]); }),
   });
 }
 
-// Every account's events stand in its section; here are those of the period, of all.
+// Lists the period's events of all accounts, copied from their sections.
 let events, shownEvents = EVENTS;
 function showEvents() {
-  events ??= sections.flatMap((section, place) => [...section.querySelectorAll('.events > li')].map(item => ({ place, time: Number(item.dataset.t), item })))
+  events ??= sections.flatMap((section, index) => [...section.querySelectorAll('.events > li')].map(item => ({ index, time: Number(item.dataset.t), item })))
     .sort((a, b) => b.time - a.time);
   const [from, to] = chosen.period === ROLL ? [stored().now - 30 * DAY, Infinity] : [chosen.period.from, chosen.period.to];
-  const found = events.filter(({ place, time }) => time >= from && time < to && hasTag(place));
+  const found = events.filter(({ index, time }) => time >= from && time < to && hasTag(index));
   const section = find('happened');
   section.querySelector('.empty').hidden = found.length > 0;
-  section.querySelector('.events').replaceChildren(...found.slice(0, shownEvents).map(({ place, item }) => {
+  section.querySelector('.events').replaceChildren(...found.slice(0, shownEvents).map(({ index, item }) => {
     const copy = item.cloneNode(true);
-    copy.querySelector('.what').before(linkOf(place).cloneNode(true), ' ');
+    copy.querySelector('.what').before(linkOf(index).cloneNode(true), ' ');
     return copy;
   }));
   const more = section.querySelector('.more');

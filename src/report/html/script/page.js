@@ -1,4 +1,4 @@
-// Puts the parts together, once the page is there.
+// Connects the parts once the page is loaded.
 
 function chooser(show) {
   const buttons = (id, name) => [...(find(id)?.querySelectorAll('button') ?? [])].map(button => ({ button, value: name(button) }));
@@ -38,9 +38,9 @@ function chooser(show) {
       earlier.disabled = within.first <= first;
       later.disabled = within.first >= last;
     }
-    const said = find('chosen');
-    said.textContent = [`Gains of ${text}`, ...(chosen.tags.length ? [`accounts with ${chosen.tags.join(' or ')}`] : [])].join('; ');
-    said.hidden = false;
+    const summary = find('chosen');
+    summary.textContent = [`Gains of ${text}`, ...(chosen.tags.length ? [`accounts with ${chosen.tags.join(' or ')}`] : [])].join('; ');
+    summary.hidden = false;
   };
 }
 
@@ -55,7 +55,7 @@ document.addEventListener('DOMContentLoaded', () => {
     root.dataset.ready = '';
     return;
   }
-  for (const row of table.tBodies[0].rows) rowsByPlace[Number(row.dataset.place)] = row;
+  for (const row of table.tBodies[0].rows) rowsByIndex[Number(row.dataset.index)] = row;
   sections.push(...document.querySelectorAll('.account'));
   ['accounts', 'trouble'].forEach(keepTile);
   readAddress();
@@ -66,7 +66,7 @@ document.addEventListener('DOMContentLoaded', () => {
       if (entry.isIntersecting && entry.target.open) build(entry.target);
     }
   }, { rootMargin: '400px' });
-  // Those in sight are drawn anew, the others when they come into sight.
+  // Redraws the sections in view at once, and the others when they scroll into view.
   const redraw = () => {
     for (const account of sections) {
       seen.unobserve(account);
@@ -82,7 +82,7 @@ document.addEventListener('DOMContentLoaded', () => {
   }
   show();
 
-  // `toggle` does not bubble, so it is caught on its way down.
+  // `toggle` does not bubble, so this listens in the capture phase.
   document.addEventListener('toggle', event => {
     const account = event.target.closest('.account');
     if (!account || !event.target.open) return;
@@ -104,7 +104,7 @@ document.addEventListener('DOMContentLoaded', () => {
     showEvents();
   });
 
-  // A link to an account opens it, and leaves what is chosen in the address.
+  // A link to an account opens its section and keeps the reader's choices in the address.
   function open(anchor) {
     const account = find(anchor);
     if (!account?.matches('.account')) return false;
@@ -139,7 +139,7 @@ document.addEventListener('DOMContentLoaded', () => {
       redraw();
     }, 150);
   });
-  // Printed are the accounts that are compared by choice, else those that are open.
+  // Prints the accounts chosen for comparison, or else the open ones.
   addEventListener('beforeprint', () => {
     isPrinting = true;
     showRows();

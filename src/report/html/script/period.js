@@ -11,7 +11,7 @@ function monthOf(time) {
   return date.getUTCFullYear() * 12 + date.getUTCMonth();
 }
 
-// ISO: a week is named by its Thursday.
+// An ISO week belongs to the year of its Thursday.
 function weekName(week) {
   const thursday = new Date((weekStart(week) + 3 * DAY) * 1000);
   const year = thursday.getUTCFullYear();
@@ -20,7 +20,7 @@ function weekName(week) {
 
 const ROLL = { unit: 'roll', key: '30d', label: 'the last 30 days', short: '30 days', within: 'in 30 days' };
 
-// The period of this unit that begins at this boundary.
+// Returns the period of a unit that begins at a boundary.
 function period(unit, boundary) {
   if (unit === 'roll') return ROLL;
   const steps = MONTHS_OF[unit];
@@ -34,12 +34,12 @@ function period(unit, boundary) {
   const label = unit === 'month' ? `${MONTHS[month]} ${year}` : unit === 'quarter' ? `Q${month / 3 + 1} ${year}` : `${year}`;
   return named({ unit, first: boundary, last: boundary + steps, from: monthStart(boundary), to: monthStart(boundary + steps), key, label, short: label });
 }
-function named(made) {
-  const isOver = made.to <= stored().now;
-  return { ...made, isOver, within: `in ${made.short}${isOver ? '' : ', so far'}` };
+function named(dates) {
+  const isOver = dates.to <= stored().now;
+  return { ...dates, isOver, within: `in ${dates.short}${isOver ? '' : ', so far'}` };
 }
 
-// The period that a key in the address names; null where it names none.
+// Returns the period that a key in the address names, or null if the key is invalid.
 function parsed(key) {
   let match;
   if (key === '30d') return ROLL;
@@ -53,7 +53,7 @@ function parsed(key) {
   return null;
 }
 
-// The newest period of a unit that is over; where no history is that long, the one that is not.
+// Returns the newest period of a unit that is over, or the current one if no history is that long.
 function newest(unit) {
   if (unit === 'roll') return ROLL;
   const [first, last] = bounds(unit);
@@ -61,37 +61,37 @@ function newest(unit) {
   return period(unit, over < first ? last : over);
 }
 
-// Where the first and the last period of a unit begin.
+// Returns the boundaries at which the first and the last period of a unit begin.
 function bounds(unit) {
   const { now } = stored();
   const kind = unit === 'week' ? 'week' : 'month';
   const steps = MONTHS_OF[unit] ?? 1;
-  const starts = everybody().filter(one => one[kind].values.length).map(one => one[kind].first);
+  const starts = allAccounts().filter(one => one[kind].values.length).map(one => one[kind].first);
   const today = kind === 'week' ? weekOf(now) : monthOf(now);
   const last = today - (today % steps);
   const first = starts.reduce((least, start) => Math.min(least, start), Infinity);
-  // The first that begins within a history.
+  // The first period that begins within a history.
   return [Math.min(last, Math.ceil(first / steps) * steps), last];
 }
 
-// What an account gained in a period: null where it is not known at both ends.
+// Returns an account's gain in a period, or null if its count is not known at both ends.
 function gain(one, { unit, first, last, isOver }) {
   if (unit === 'roll') return one.roll;
   const kind = one[unit === 'week' ? 'week' : 'month'];
   const from = at(kind, first);
   let end = at(kind, last);
-  // A period that is not over ends at the newest measurement.
+  // An unfinished period ends at the newest measurement.
   if (end === null && !isOver && from !== null) end = one.count;
   if (from === null || end === null) return null;
   const start = at(kind, first - (last - first));
   return { by: end - from, from, end, before: start === null ? null : from - start, rounding: one.rounding };
 }
 
-// Whether a gain may be nothing but rounding.
+// Returns whether a gain may be due to rounding alone.
 const isRough = gained => Math.abs(gained.by) < 2 * (gained.rounding ?? 0);
 const permille = gained => (gained.from > 0 && !isRough(gained) ? gained.by / gained.from : null);
 
-// A sum over accounts, like for like.
+// Returns the total over accounts, like for like.
 function total(accounts, chosen) {
   const gains = accounts.map(one => gain(one, chosen)).filter(Boolean);
   const sum = part => gains.reduce((n, gained) => n + part(gained), 0);

@@ -1,10 +1,10 @@
-// The table of all accounts: sorted, searched, narrowed by tags, and as CSV.
+// The table of all accounts, with sorting, searching, filtering by tag, and CSV download.
 
-// Laying out thousands of rows takes seconds. So many are in the page, and as many more each time its
-// end comes into sight, once all are asked for.
+// Laying out thousands of rows takes seconds. This many are shown at first. After "Show all", as
+// many more are added each time the end of the table scrolls into view.
 const ROWS = 100;
 
-// "José" is found by "jose", "Øre" by "ore", "Straße" by "strasse".
+// Searching for "jose" finds "José", "ore" finds "Øre", and "strasse" finds "Straße".
 const LETTERS = { ß: 'ss', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', æ: 'ae', œ: 'oe', ı: 'i' };
 const { compare } = new Intl.Collator('en', { numeric: true });
 const folded = text => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[ßøłđðþæœı]/g, letter => LETTERS[letter]);
@@ -30,13 +30,13 @@ function accountTable(table) {
 
   const shown = () => {
     const words = folded(chosen.search).split(/\s+/).filter(Boolean);
-    return row => hasTag(Number(row.dataset.place)) && words.every(word => nameIn(row).includes(word));
+    return row => hasTag(Number(row.dataset.index)) && words.every(word => nameIn(row).includes(word));
   };
   function show() {
     const isShown = shown();
     const found = rows.filter(row => {
       const isFound = isShown(row);
-      sections[Number(row.dataset.place)].hidden = !isFound;
+      sections[Number(row.dataset.index)].hidden = !isFound;
       return isFound;
     });
     body.replaceChildren(...found.slice(0, isPrinting ? Infinity : limit));
@@ -56,20 +56,20 @@ function accountTable(table) {
     limit += ROWS;
     show();
   }, { rootMargin: '1000px' });
-  // The gains of the period, in the table and over the sections.
+  // Shows the gains of the period, in the table and in the headings of the sections.
   function showGains() {
-    for (const one of everybody().filter(({ place }) => rowsByPlace[place])) {
+    for (const one of allAccounts().filter(({ index }) => rowsByIndex[index])) {
       const gained = gain(one, chosen.period);
-      const [by, share] = [gainColumn, gainColumn + 1].map(n => rowsByPlace[one.place].cells[n]);
+      const [by, share] = [gainColumn, gainColumn + 1].map(n => rowsByIndex[one.index].cells[n]);
       const isSure = gained && !isRough(gained);
       const text = !gained ? '–' : isSure ? change(gained.by) : '≈';
       cellText(by, text, gained ? gained.by : null, isSure ? toned(gained.by) : 'soft');
       const part = gained ? permille(gained) : null;
       cellText(share, part === null ? '–' : percent(part), part, 'soft');
-      const said = sections[one.place].querySelector('.gained');
-      said.kept ??= { text: said.textContent, tone: said.className };
-      said.className = chosen.period === ROLL ? said.kept.tone : `sub gained ${isSure ? toned(gained.by) : 'soft'}`;
-      said.textContent = chosen.period === ROLL ? said.kept.text : gained ? `${text} ${chosen.period.within}` : '';
+      const label = sections[one.index].querySelector('.gained');
+      label.original ??= { text: label.textContent, tone: label.className };
+      label.className = chosen.period === ROLL ? label.original.tone : `sub gained ${isSure ? toned(gained.by) : 'soft'}`;
+      label.textContent = chosen.period === ROLL ? label.original.text : gained ? `${text} ${chosen.period.within}` : '';
     }
     const sorted = heads.find(head => head.hasAttribute('aria-sort'));
     if (sorted && [gainColumn, gainColumn + 1].includes(sorted.cellIndex)) sort(sorted, sorted.getAttribute('aria-sort') === 'ascending');
@@ -85,7 +85,7 @@ function accountTable(table) {
     const keyed = rows.map(row => [key(row), row]);
     keyed.sort(([a], [b]) => {
       const [first, second] = isRising ? [a, b] : [b, a];
-      // What is not known stays at the end, whichever way.
+      // Unknown values come last in either order.
       return isText ? compare(first, second) : Number.isNaN(a) - Number.isNaN(b) || first - second;
     });
     rows = keyed.map(([, row]) => row);
@@ -109,10 +109,10 @@ function accountTable(table) {
     showAgain();
   });
   for (const row of rows) {
-    const place = Number(row.dataset.place);
-    const box = node('input', { type: 'checkbox', 'aria-label': `Compare ${nameOf(place)}` });
+    const index = Number(row.dataset.index);
+    const box = node('input', { type: 'checkbox', 'aria-label': `Compare ${nameOf(index)}` });
     box.addEventListener('change', () => {
-      const id = anchorOf(place).slice(2);
+      const id = anchorOf(index).slice(2);
       chosen.compare = chosen.compare.filter(other => other !== id);
       if (box.checked) chosen.compare.push(id);
       writeAddress();
@@ -124,7 +124,7 @@ function accountTable(table) {
   function showPicks() {
     for (const row of rows) {
       const box = row.cells[0].firstChild;
-      box.checked = chosen.compare.includes(anchorOf(Number(row.dataset.place)).slice(2));
+      box.checked = chosen.compare.includes(anchorOf(Number(row.dataset.index)).slice(2));
       box.disabled = !box.checked && chosen.compare.length >= MOST_COMPARED;
     }
   }
@@ -143,26 +143,26 @@ function accountTable(table) {
   return { showTable, showRows: show };
 }
 
-// A text that a spreadsheet would run as a formula has a ' before it.
+// Quotes a cell, and prefixes a text that a spreadsheet would run as a formula with '.
 function quotedCell(value) {
   const text = typeof value === 'number' ? String(value) : /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// The rows that are shown, whole: plain numbers, as the table is sorted.
+// Returns the matching rows as CSV, in the table's order, with unformatted numbers.
 function csv(rows, columns) {
   const hasState = columns > 9;
   const head = ['account', 'username', 'platform', ...(hasState ? ['account_id', 'tags'] : []), 'followers', 'period', 'gained', 'percent', 'likes',
     'engagement_rate', 'measured', ...(hasState ? ['state'] : [])];
   const lines = rows.map(row => {
-    const place = Number(row.dataset.place);
+    const index = Number(row.dataset.index);
     const value = n => (row.cells[n].dataset.v === undefined ? '' : Number(row.cells[n].dataset.v));
     const byline = row.cells[1].querySelector('.sub');
     const handle = byline.querySelector('bdi')?.textContent.slice(1) ?? '';
     const platform = [...byline.childNodes].filter(child => child.nodeType === 3).map(child => child.data.trim()).join('');
     const share = value(4);
     const measured = value(8);
-    return [nameOf(place), handle, platform, ...(hasState ? [anchorOf(place).slice(2), tagsOf(place).join(' ')] : []), value(2), chosen.period.key, value(3),
+    return [nameOf(index), handle, platform, ...(hasState ? [anchorOf(index).slice(2), tagsOf(index).join(' ')] : []), value(2), chosen.period.key, value(3),
       share === '' ? '' : Number((share * 100).toFixed(4)), value(6), value(7), measured === '' ? '' : new Date(measured * 1000).toISOString().slice(0, 10),
       ...(hasState ? [row.cells[9].textContent] : [])];
   });
