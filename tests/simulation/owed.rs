@@ -422,7 +422,10 @@ impl Owed {
 
     /// The names that what is open may go by: slots since the last number.
     fn open_names(&self, old: &Entry, now: i64) -> Vec<i64> {
-        let last = self.measured.range(..=now).next_back().copied().unwrap_or(self.active_since);
+        // In the order of the refreshes: a number of a clock that was ahead may lie in between.
+        let newest = self.newest.filter(|newest| *newest <= now);
+        let last = newest.or(self.measured.range(..=now).next_back().copied());
+        let last = last.unwrap_or(self.active_since);
         let slots = std::iter::successors(Some(old.calendar.at_or_before(now)), |slot| {
             Some(old.calendar.at_or_before(slot - 1))
         });
