@@ -1,4 +1,4 @@
-//! Where log lines go and how they look.
+//! The destination and the format of the log.
 
 use std::io;
 use std::os::unix::fs::MetadataExt;

@@ -153,8 +153,8 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Changes the bar, where whoever reads it holds nothing up.
-    fn show_bar(&self, change: impl FnOnce(&ProgressBar) + Send + 'static) {
+    /// Updates the bar from the printer's thread, so that a stalled terminal blocks nothing.
+    fn update_bar(&self, change: impl FnOnce(&ProgressBar) + Send + 'static) {
         let bar = self.bar.clone();
         self.output.print(move |_| {
             change(&bar);
@@ -179,7 +179,7 @@ impl<'a> Watch<'a> {
                 },
             }
         }
-        self.show_bar(ProgressBar::finish_and_clear);
+        self.update_bar(ProgressBar::finish_and_clear);
         let end = source.end();
         tokio::pin!(end);
         loop {
@@ -196,12 +196,12 @@ impl<'a> Watch<'a> {
             Progress::Selected { accounts } => {
                 self.selected = *accounts;
                 let length = u64::try_from(*accounts).unwrap_or(u64::MAX);
-                self.show_bar(move |bar| bar.set_length(length));
+                self.update_bar(move |bar| bar.set_length(length));
                 return;
             }
             Progress::Started { .. } => return,
             Progress::Settled { account_id, outcome, followers, error, .. } => {
-                self.show_bar(|bar| bar.inc(1));
+                self.update_bar(|bar| bar.inc(1));
                 let name = self.name(account_id);
                 if *outcome == Outcome::Ok.as_str() {
                     self.ok += 1;
@@ -218,7 +218,7 @@ impl<'a> Watch<'a> {
             }
             Progress::Declined { account_id, error } => {
                 self.declined += 1;
-                self.show_bar(|bar| bar.inc(1));
+                self.update_bar(|bar| bar.inc(1));
                 format!("not done {}  {}", self.name(account_id), Printable(error))
             }
         };

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_duration_is_shown_in_the_largest_fitting_unit() {
         let now = Time(1_000_000);
-        for (seconds, told) in [
+        for (seconds, expected) in [
             (0, "now"),
             (5, "in 5 s"),
             (119, "in 119 s"),
@@ -66,7 +66,7 @@ mod tests {
             (7200, "in 2 h"),
             (172_800, "in 2 d"),
         ] {
-            assert_eq!(TimeUntil { time: now.plus(seconds), now }.to_string(), told);
+            assert_eq!(TimeUntil { time: now.plus(seconds), now }.to_string(), expected);
         }
         assert_eq!(TimeAgo { time: now.plus(-7200), now }.to_string(), "2 h ago");
     }

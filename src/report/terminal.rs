@@ -51,7 +51,7 @@ pub fn warning(out: &mut impl Write, word: &str, text: impl Display) -> io::Resu
     }
 }
 
-/// Wraps a text between words if standard output is a terminal, which would break lines anywhere. All
+/// Wraps a text between words if standard output is a terminal, which would otherwise break words. All
 /// lines but the first are indented by `margin`.
 pub fn paragraph(text: &str, margin: usize) -> String {
     match io::stdout().is_terminal() {
