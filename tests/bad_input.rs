@@ -186,7 +186,7 @@ fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
     text.write("growth.db", "not a database, but long enough to be taken for one at first");
     for place in [somebodys, text] {
         let before = fs::read(place.file("growth.db")).expect("a file");
-        let words = ["growth.db is not a growthd database", "name another [database] path"];
+        let words = ["growth.db is not a growthd database", "set another [database] path"];
         refused(&vendor, &place, 74, &words);
         place.growthd(&["status"]).with_code(74);
         let checked = place.growthd(&["check"]).with_code(1);
@@ -305,7 +305,7 @@ fn a_folder_of_another_user_is_not_written() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     chown(place.path(), Some(NOBODY), None).expect("root may");
-    refused(&vendor, &place, 74, &["belongs to user nobody", "this is user root", "sudo -u"]);
+    refused(&vendor, &place, 74, &["belongs to user nobody", "as user root", "sudo -u"]);
     assert!(!place.has("growth.db"));
 }
 
@@ -329,8 +329,8 @@ fn a_database_that_root_left_is_named_with_what_to_type() {
             Ok(output) => {
                 let line = last_line(&Ended::from(output).with_code(74));
                 let (whose, advice) = (
-                    format!("{name} belongs to user root, and user nobody cannot write it"),
-                    format!("; give it back: chown 'nobody' '{name}'"),
+                    format!("{name} belongs to user root, and user nobody cannot write to it"),
+                    format!("; change its owner: chown 'nobody' '{name}'"),
                 );
                 assert!(line.contains(&whose) && line.ends_with(&advice), "{line}");
             }

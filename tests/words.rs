@@ -212,10 +212,10 @@ fn errors_say_what_to_do() {
     growthd: the key file api-key can be read by every user of this machine: run chmod o-rwx,g-w api-key
     [exit 78]
     $ growthd run
-    growthd: growth.db is not a growthd database; name another [database] path
+    growthd: growth.db is not a growthd database; set another [database] path
     [exit 74]
     $ growthd run
-    growthd: cannot use absent: No such file or directory (os error 2); the database needs a folder that this user can write: make it so, or name another [database] path
+    growthd: cannot access absent: No such file or directory (os error 2); make sure that this user can write to its folder, or set another [database] path
     [exit 74]
     "#);
 }

@@ -26,7 +26,7 @@ use crate::daemon::process;
 use crate::engine::{Breaker, Event};
 use crate::store::{
     BudgetUse, LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, free_space,
-    journal_size,
+    wal_size,
 };
 
 /// A worker that has made no turn for so long is stuck: twice its longest sleep.
@@ -286,7 +286,7 @@ struct DatabaseState {
     budget: Option<BudgetUse>,
     last_backup: Option<Time>,
     database_bytes: u64,
-    journal_bytes: u64,
+    wal_bytes: u64,
 }
 
 impl DatabaseState {
@@ -303,7 +303,7 @@ impl DatabaseState {
             budget: look.budget_use(budget, now)?,
             last_backup: LastBackup::read(database).map(|backup| backup.time),
             database_bytes: fs::metadata(database).map_or(0, |file| file.len()),
-            journal_bytes: journal_size(database),
+            wal_bytes: wal_size(database),
         })
     }
 
@@ -329,7 +329,7 @@ impl DatabaseState {
         let help = "Size of the database file";
         registry.register_with_unit("database", help, Unit::Bytes, gauge(self.database_bytes));
         let help = "Size of the write-ahead log beside the database";
-        registry.register_with_unit("journal", help, Unit::Bytes, gauge(self.journal_bytes));
+        registry.register_with_unit("journal", help, Unit::Bytes, gauge(self.wal_bytes));
         if let Some(used) = self.budget {
             let (refreshes, left) = (used.budget.refreshes, used.left());
             registry.register("budget_refreshes", "The budget of the period", gauge(refreshes));

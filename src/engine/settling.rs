@@ -110,7 +110,7 @@ impl Settling<'_, '_> {
     /// trouble but the account's, whose allowance they count against.
     pub(super) fn settle_left_pending(&mut self) -> Result<(), StoreError> {
         let left = self.tx.left_pending()?;
-        let lookups = self.tx.give_up_lookups(LEFT_PENDING, self.now)?;
+        let lookups = self.tx.settle_lost_lookups(LEFT_PENDING, self.now)?;
         let count = left.len() + lookups;
         let response = ClassifiedResponse {
             kind: ResponseKind::Unknown,

@@ -92,7 +92,7 @@ impl Engine {
                 }
             }
         }
-        for id in &diff.gone {
+        for id in &diff.removed {
             if let Some(account) = tx.account_by_id(id)? {
                 editing.remove(account)?;
                 changes.removed += 1;

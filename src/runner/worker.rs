@@ -15,7 +15,7 @@ use crate::runner::error::RunnerError;
 use crate::runner::handle::{Input, Reconfiguration};
 use crate::runner::notice::{Notice, Observer};
 use crate::runner::subscribers::Subscribers;
-use crate::store::{StoreError, journal_size};
+use crate::store::{StoreError, wal_size};
 
 /// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
 /// timer beside the heartbeat, and wakes the engine if that fails.
@@ -306,7 +306,7 @@ impl Worker {
                 (self.observer)(Notice::NotCheckpointed(&error));
             }
         }
-        let size = journal_size(self.engine.store().path());
+        let size = wal_size(self.engine.store().path());
         let is_overgrown = size > OVERGROWN;
         if is_overgrown && !self.is_overgrown {
             (self.observer)(Notice::JournalHeld(size));

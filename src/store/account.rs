@@ -1,4 +1,4 @@
-//! An account's row: what the watchlist says of it, and where it stands.
+//! An account's row: its watchlist entry and its state.
 
 use rusqlite::{Row, params};
 
@@ -8,28 +8,28 @@ use crate::schedule::{InvalidSchedule, ScheduleCache, SlotWindow, spread_offset}
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
-/// What an account owes, as its row has it. `engine::AccountState` says which combinations there
-/// are, and what they mean.
+/// What an account owes, as stored. `engine::AccountState` defines which combinations are valid,
+/// and their meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StateRow {
-    /// The code of what it owes.
+    /// The code of the kind of debt, as in `_account.phase`.
     pub phase: i64,
-    /// When it is due; `None` while it is not watched.
+    /// When the next call is due; `None` while the account is not watched.
     pub next_due: Option<Time>,
-    /// The last slot that needs no call any more.
+    /// The last slot that needs no further call.
     pub settled_slot: Option<Time>,
     /// The slot that is owed.
     pub open_slot: Option<Time>,
     /// Failed calls for what is owed.
     pub tries: u32,
-    /// Those that may have cost a credit.
+    /// Those of the failed calls that may have cost a credit.
     pub paid: u32,
-    /// Those that were refused.
+    /// Those of the failed calls that were refused.
     pub refusals: u32,
 }
 
 impl StateRow {
-    /// Reads the seven columns from `first` on.
+    /// Reads the seven columns starting at `first`.
     pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<StateRow> {
         Ok(StateRow {
             phase: row.get(first)?,
@@ -43,17 +43,17 @@ impl StateRow {
     }
 }
 
-/// The failed calls of an account since its last ok, as ledger lines.
+/// An account's failed calls since its last ok, as ledger lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FailureRow {
     pub first: Option<RefreshId>,
     pub last: Option<RefreshId>,
-    /// Whether a slot was given up since, or the account was refused.
+    /// Whether a slot was given up since the last ok, or the account was refused.
     pub is_failing: bool,
 }
 
 impl FailureRow {
-    /// Reads the three columns from `first` on.
+    /// Reads the three columns starting at `first`.
     pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<FailureRow> {
         Ok(FailureRow {
             first: row.get(first)?,
@@ -62,7 +62,7 @@ impl FailureRow {
         })
     }
 
-    /// One more failed call.
+    /// Adds a failed call.
     #[must_use]
     pub fn failed(self, refresh: RefreshId, is_failing: bool) -> FailureRow {
         FailureRow {
@@ -72,43 +72,40 @@ impl FailureRow {
         }
     }
 
-    /// The slot that it failed for was replaced unserved, which is as good as given up.
+    /// Records that a slot was replaced unserved, which counts as given up if a call for it failed.
     #[must_use]
     pub fn replaced(self) -> FailureRow {
         FailureRow { is_failing: self.is_failing || self.first.is_some(), ..self }
     }
 }
 
-/// An account's row.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Account {
     pub key: AccountKey,
     pub id: AccountId,
     pub cron: String,
     pub timezone: String,
-    /// The window that it is placed in, in seconds.
+    /// The length of the window that slots are spread over, in seconds.
     pub spread: i64,
-    /// Since when it is watched without a break.
+    /// Since when the account has been watched without interruption.
     pub active: Time,
-    /// What it owes.
     pub state: StateRow,
-    /// Its failed calls since its last ok.
     pub failure: FailureRow,
-    /// From the slot that is owed, or comes next, to the one after it, in seconds.
+    /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
     pub last_refresh: Option<RefreshId>,
 }
 
 impl Account {
-    /// Whether the watchlist has it, enabled.
+    /// Returns whether the account is in the watchlist and enabled.
     pub fn is_watched(&self) -> bool {
         self.state.next_due.is_some()
     }
 
-    /// Its slots around `time`.
+    /// Returns the slots around `time`.
     ///
     /// # Errors
-    /// A stored schedule that does not parse.
+    /// Returns [`StoreError::Schedule`] if the stored schedule is invalid.
     pub fn window(
         &self,
         schedules: &mut ScheduleCache,
@@ -119,19 +116,19 @@ impl Account {
             .map_err(|source| self.schedule_error(source))
     }
 
-    /// Its slots after `after`, up to `until`, the newest `most` of them.
+    /// Returns the newest `limit` slots after `after` and up to `until`.
     ///
     /// # Errors
-    /// A stored schedule that does not parse.
+    /// Returns [`StoreError::Schedule`] if the stored schedule is invalid.
     pub fn slots_between(
         &self,
         schedules: &mut ScheduleCache,
         after: Time,
         until: Time,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Time>, StoreError> {
         schedules
-            .slots_between(&self.cron, &self.timezone, self.offset(), after, until, most)
+            .slots_between(&self.cron, &self.timezone, self.offset(), after, until, limit)
             .map_err(|source| self.schedule_error(source))
     }
 
@@ -144,8 +141,8 @@ impl Account {
     }
 }
 
-/// The rows of accounts, as [`account`] reads them. A literal, since nearly every statement of a
-/// turn is one: it is found in the cache by its text.
+/// A query for account rows in the form that [`account`] reads. A string literal, because most
+/// statements of an engine turn are this one, and the statement cache looks them up by their text.
 macro_rules! accounts {
     ($filter:literal) => {
         concat!(
@@ -158,7 +155,7 @@ macro_rules! accounts {
     };
 }
 
-/// An id from the database, which growthd itself once accepted.
+/// Parses an account id from the database, which growthd accepted when it was stored.
 pub(super) fn account_id(text: String) -> Result<AccountId, StoreError> {
     text.parse().map_err(|_| StoreError::AccountId(text))
 }
@@ -186,7 +183,7 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
     })
 }
 
-/// What a call may be made for now: due, and not in flight. For a query over `_account a`.
+/// A query over `_account a` for the accounts that can be called now: due and not in flight.
 macro_rules! due_accounts {
     ($columns:literal, $rest:literal) => {
         concat!(
@@ -199,21 +196,20 @@ macro_rules! due_accounts {
 }
 
 impl ReadTx<'_> {
-    /// The row of `key`; `None` if the database was replaced by one without it.
+    /// Returns the row of `key`; `None` if the database was replaced by one without it.
     pub fn account(&self, key: AccountKey) -> Result<Option<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!("a.account = ?1"))?;
         let mut rows = statement.query([key.0])?;
         rows.next()?.map(account).transpose()
     }
 
-    /// The row of the account with this id.
     pub fn account_by_id(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!("a.account_id = ?1"))?;
         let mut rows = statement.query([id.as_str()])?;
         rows.next()?.map(account).transpose()
     }
 
-    /// The id of the account with this name, and whether it is in the watchlist.
+    /// Returns the id of the account with this handle, and whether it is in the watchlist.
     pub fn find_handle(&self, handle: &Handle) -> Result<Option<(AccountId, bool)>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT a.account_id, a.removed_time IS NULL FROM _profile p
@@ -226,8 +222,8 @@ impl ReadTx<'_> {
         Ok(Some((account_id(row.get(0)?)?, row.get(1)?)))
     }
 
-    /// Up to `limit` accounts due at `now` and not in flight: those that have not failed since
-    /// their last ok before those that have, and the longest without a snapshot first.
+    /// Returns up to `limit` accounts that are due at `now` and not in flight. Accounts without a
+    /// failure since their last ok come first, and among these the longest without a snapshot.
     pub(crate) fn due(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(due_accounts!(
             "a.account",
@@ -237,8 +233,8 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Up to `limit` due accounts that have not failed since their last ok, the longest without a
-    /// snapshot first.
+    /// Returns up to `limit` due accounts without a failure since their last ok, the longest
+    /// without a snapshot first.
     pub(crate) fn due_fresh(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(due_accounts!(
             "a.account",
@@ -248,7 +244,7 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The key of the account with this id, removed ones included.
+    /// Returns the key of the account with this id, whether it is watched, disabled or removed.
     pub(crate) fn key_of(&self, id: &AccountId) -> Result<Option<AccountKey>, StoreError> {
         let mut statement =
             self.tx.prepare_cached("SELECT account FROM _account WHERE account_id = ?1")?;
@@ -256,7 +252,7 @@ impl ReadTx<'_> {
         Ok(rows.next().transpose()?)
     }
 
-    /// Every watched account.
+    /// Returns every watched account.
     pub(crate) fn watched(&self) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account, account_id FROM _account WHERE next_due IS NOT NULL ORDER BY account",
@@ -264,7 +260,7 @@ impl ReadTx<'_> {
         keys_and_ids(statement.query([])?)
     }
 
-    /// The accounts due at `now`, those in flight included.
+    /// Returns the accounts due at `now`, including those in flight.
     pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account, account_id FROM _account WHERE next_due <= ?1
@@ -273,8 +269,8 @@ impl ReadTx<'_> {
         keys_and_ids(statement.query([now])?)
     }
 
-    /// Up to `limit` due accounts that have failed since their last ok, those after `last` first,
-    /// in an order that goes round.
+    /// Returns up to `limit` due accounts with a failure since their last ok, in round-robin order
+    /// starting after `last`.
     pub(crate) fn due_failed(
         &self,
         now: Time,
@@ -289,8 +285,8 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Up to `limit` due accounts after `last`, by their keys, that were due before `before`:
-    /// whose open slot the next may have replaced meanwhile.
+    /// Returns up to `limit` accounts with keys above `last` that were due at `before`. Their open
+    /// slot may have been replaced by the next one since.
     pub(crate) fn due_since(
         &self,
         before: Time,
@@ -310,9 +306,9 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    /// How many accounts there are to ask, counted up to `most`: the watched ones, but for those
-    /// that were failing before the present run of troubles.
-    pub(crate) fn askable(&self, most: usize) -> Result<usize, StoreError> {
+    /// Counts the accounts that can be probed, up to `limit`: the watched ones, except those that
+    /// were failing before the present run of troubles.
+    pub(crate) fn askable(&self, limit: usize) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT count(*) FROM (
                SELECT 1 FROM _account a
@@ -321,16 +317,16 @@ impl ReadTx<'_> {
                       OR EXISTS (SELECT 1 FROM _troubled t WHERE t.account = a.account))
                LIMIT ?1)",
         )?;
-        Ok(statement.query_row([most], |row| row.get(0))?)
+        Ok(statement.query_row([limit], |row| row.get(0))?)
     }
 
-    /// How many other accounts had an ok in a call after `since`, counted up to `most`. An answer
-    /// whose date contradicts our clock has an error in its line, and is none.
+    /// Counts the other accounts that had an ok in a call after `since`, up to `limit`. A response
+    /// whose date contradicts our clock has an error in its line and does not count.
     pub(crate) fn others_ok_since(
         &self,
         account: AccountKey,
         since: RefreshId,
-        most: usize,
+        limit: usize,
     ) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT count(*) FROM (
@@ -339,10 +335,10 @@ impl ReadTx<'_> {
                  AND account IS NOT NULL AND account <> ?1
                LIMIT ?3)",
         )?;
-        Ok(statement.query_row(params![account, since, most], |row| row.get(0))?)
+        Ok(statement.query_row(params![account, since, limit], |row| row.get(0))?)
     }
 
-    /// Whether another watched account has not had an ok since it failed.
+    /// Returns whether another watched account has a failure since its last ok.
     pub(crate) fn others_failed(&self, account: AccountKey) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT 1 FROM _account
@@ -351,8 +347,8 @@ impl ReadTx<'_> {
         Ok(statement.exists([account])?)
     }
 
-    /// Every watched account whose last settled or open slot lies after `now`, or whose next
-    /// try lies after `horizon`: what a clock that stepped back may have left behind.
+    /// Returns every watched account whose last settled or open slot is after `now`, or whose next
+    /// call is due after `horizon`, as may be the case after the clock was set back.
     pub(crate) fn ahead_of(&self, now: Time, horizon: Time) -> Result<Vec<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!(
             "a.next_due IS NOT NULL
@@ -366,12 +362,12 @@ impl ReadTx<'_> {
         Ok(found)
     }
 
-    /// When the next account falls due that is not in flight.
+    /// Returns when the next account that is not in flight is due.
     pub(crate) fn next_due(&self) -> Result<Option<Time>, StoreError> {
         self.first_due(Time(i64::MIN))
     }
 
-    /// When the next account falls due after `time` that is not in flight.
+    /// Returns when the first account that is not in flight is due after `after`.
     pub(crate) fn first_due(&self, after: Time) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT a.next_due FROM _account a
@@ -385,7 +381,7 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Writes what an account owes, with its failures and its newest snapshot.
+    /// Writes an account's state, failures and newest snapshot.
     pub(crate) fn save(&self, account: &Account) -> Result<(), StoreError> {
         let Account { key, state, failure, interval, last_refresh, .. } = account;
         let mut statement = self.tx.prepare_cached(

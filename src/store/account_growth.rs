@@ -1,4 +1,4 @@
-//! Who grew: every account of a selection against its own past, over a period.
+//! Each account's growth over a period.
 
 use std::sync::LazyLock;
 
@@ -10,54 +10,54 @@ use crate::selection::Selection;
 use crate::store::ledger::AccountKey;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// An account, and what it gained in a period.
+/// An account's growth over a period.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountGrowth {
     pub key: AccountKey,
     pub id: String,
     /// The label, else the display name, else the handle, else the id.
     pub name: String,
-    /// What the person calls it.
+    /// The label from the watchlist.
     pub label: Option<String>,
     pub username: Option<String>,
     pub platform: Option<String>,
     /// When its followers were last measured.
     pub newest: Option<Time>,
-    /// When they were first.
+    /// When its followers were first measured.
     pub oldest: Option<Time>,
-    /// Its followers at the period's end.
+    /// Its followers at the end of the period.
     pub followers: Option<i64>,
-    /// How many more than at its beginning, where both are known.
+    /// The change of its followers over the period; `None` unless both ends are known.
     pub gained: Option<i64>,
-    /// How many it had gained in the period before, as long.
+    /// The change over the preceding period of the same length.
     pub gained_before: Option<i64>,
-    /// What one step in the last digit of its followers is worth; 0 where they are exact.
+    /// The value of one unit in the last digit to which the followers are rounded; 0 if exact.
     pub rounding: i64,
 }
 
 impl AccountGrowth {
-    /// What it had at the beginning.
+    /// Returns the followers at the beginning of the period.
     pub fn base(&self) -> Option<i64> {
         Some(self.followers? - self.gained?)
     }
 
-    /// The gain in percent of that.
+    /// Returns the change in percent of [`AccountGrowth::base`].
     #[expect(clippy::cast_precision_loss, reason = "a percentage is shown with two digits")]
     pub fn percent(&self) -> Option<f64> {
         let base = self.base().filter(|base| *base > 0)?;
         Some(self.gained? as f64 * 100.0 / base as f64)
     }
 
-    /// Whether the gain is less than twice what rounding makes of nothing.
+    /// Returns whether rounding alone could account for the change, which is below twice its unit.
     pub fn is_rough(&self) -> bool {
         self.gained.is_some_and(|gained| gained.abs() < 2 * self.rounding)
     }
 }
 
-/// n is the newest measured value, o the oldest; e, s and b lie at the end of the period, at its
-/// beginning, and at the beginning of the one before.
+/// n is the newest measured value, o the oldest. e, s and b lie at the end of the period, at its
+/// beginning, and at the beginning of the preceding one.
 static GROWTH: LazyLock<String> = LazyLock::new(|| {
-    schema::question(
+    schema::query(
         "SELECT account, account_id, name, label, username, platform, newest, oldest,
        at_end, at_end - at_begin AS gained, at_begin - at_before,
        rounding!(platform, at_end)
@@ -75,17 +75,17 @@ FROM (
   neighbours!(e, followers, a.account, ifnull(:until, n.time), n.refresh_id, n)
   neighbours!(s, followers, a.account, ifnull(:from, ifnull(:until, n.time) - :back), n.refresh_id, n)
   neighbours!(b, followers, a.account, before!(), n.refresh_id, n)
-  WHERE (:ever OR :until IS NOT NULL OR a.removed_time IS NULL) AND selected!(:tags, :platform)
+  WHERE (:include_removed OR :until IS NOT NULL OR a.removed_time IS NULL) AND selected!(:tags, :platform)
 )
-WHERE :ever OR removed_time IS NULL OR gained IS NOT NULL
+WHERE :include_removed OR removed_time IS NULL OR gained IS NOT NULL
 ORDER BY gained DESC NULLS LAST, name, account_id\n",
     )
 });
 
 impl ReadTx<'_> {
-    /// What every account of the list gained in a period, the greatest gain first; ties are in
-    /// the order of names, and those whose gain is not known come last. To a period that is over
-    /// belongs also who was taken off the list after it, as in the views.
+    /// Returns the growth of each account in the list, largest first. Equal ones are sorted by
+    /// name, and unknown ones come last. A period with an end also includes accounts that were
+    /// removed from the list, as the views do.
     pub fn growth(
         &self,
         selection: &Selection,
@@ -94,7 +94,7 @@ impl ReadTx<'_> {
         self.growth_of(selection, period, false)
     }
 
-    /// The same, of those that were taken off the list too.
+    /// As [`ReadTx::growth`], but always includes accounts that were removed from the list.
     pub fn growth_of_all(
         &self,
         selection: &Selection,
@@ -107,7 +107,7 @@ impl ReadTx<'_> {
         &self,
         selection: &Selection,
         period: &Period,
-        ever: bool,
+        include_removed: bool,
     ) -> Result<Vec<AccountGrowth>, StoreError> {
         let (from, back) = match period.from {
             Beginning::At(at) => (Some(at.0), None),
@@ -116,7 +116,7 @@ impl ReadTx<'_> {
         };
         let mut statement = self.tx.prepare_cached(&GROWTH)?;
         let mut rows = statement.query(named_params! {
-            ":ever": ever,
+            ":include_removed": include_removed,
             ":before": period.before.map(|time| time.0),
             ":from": from,
             ":back": back,
@@ -124,10 +124,10 @@ impl ReadTx<'_> {
             ":tags": selection.tags_json(),
             ":platform": selection.platform,
         })?;
-        let mut found = Vec::new();
+        let mut accounts = Vec::new();
         while let Some(row) = rows.next()? {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
-            found.push(AccountGrowth {
+            accounts.push(AccountGrowth {
                 key: AccountKey(row.get(0)?),
                 id: row.get(1)?,
                 name: row.get(2)?,
@@ -142,10 +142,11 @@ impl ReadTx<'_> {
                 rounding: row.get(11)?,
             });
         }
-        Ok(found)
+        Ok(accounts)
     }
 
-    /// An account's measured followers from `since` on, and the last before it; oldest first.
+    /// Returns an account's measured followers from `since` on, and the last value before it,
+    /// oldest first.
     pub fn followers(
         &self,
         account: AccountKey,
@@ -165,7 +166,7 @@ impl ReadTx<'_> {
         Ok(values.collect::<Result<_, _>>()?)
     }
 
-    /// Every tag, and every platform, that an account of the list has.
+    /// Returns all tags and all platforms of accounts in the list.
     pub fn selectable(&self) -> Result<(Vec<String>, Vec<String>), StoreError> {
         let list = |sql: &str| -> Result<Vec<String>, StoreError> {
             let mut statement = self.tx.prepare_cached(sql)?;
@@ -180,7 +181,7 @@ impl ReadTx<'_> {
         ))
     }
 
-    /// When the first of all accounts' first snapshots was taken.
+    /// Returns when the oldest snapshot was taken.
     pub fn history_begins(&self) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT min((SELECT b.time FROM _snapshot b WHERE b.account = a.account

@@ -1,4 +1,4 @@
-//! A consistent copy of the database, taken beside whoever writes it.
+//! Copying the database while a daemon may be writing to it.
 
 use std::path::Path;
 
@@ -9,26 +9,27 @@ use crate::store::open::version;
 use crate::store::{Reader, StoreError};
 
 impl Reader {
-    /// Copies the database, as it is at this moment, into the empty file at `path`, and checks
-    /// the copy. It needs no journal beside it, so that it can be moved and read anywhere.
+    /// Copies the current state of the database into the empty file at `path`, and checks the copy.
+    /// The copy has no WAL, so that it can be moved and read anywhere.
     ///
     /// # Errors
-    /// What SQLite says, and [`StoreError::Corrupt`] where the copy is not sound.
+    /// Returns [`StoreError::Corrupt`] if the copy fails the check, and any error from SQLite.
     pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut copy = Connection::open_with_flags(path, flags)?;
         {
             let backup = Backup::new(&self.connection, &mut copy)?;
-            // All pages in one step: between two, a writer would make it begin anew, for ever.
+            // Copy all pages in one step. A write between two steps restarts the backup, and a busy
+            // writer could do so forever.
             match backup.step(-1)? {
                 StepResult::Done => {}
                 _ => return Err(busy()),
             }
         }
         copy.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
-        let said: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if said != "ok" {
-            let detail = said.lines().last().unwrap_or_default().to_owned();
+        let result: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if result != "ok" {
+            let detail = result.lines().last().unwrap_or_default().to_owned();
             return Err(StoreError::Corrupt { path: path.to_owned(), detail });
         }
         version(&copy, path)?;

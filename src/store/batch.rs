@@ -1,4 +1,4 @@
-//! One transaction, and the proofs that it gives out.
+//! Transactions, and the claims that a commit hands out.
 
 use std::ops::Deref;
 
@@ -7,21 +7,21 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::store::StoreError;
 use crate::store::ledger::Claim;
 
-/// One consistent look at the database. It cannot change anything, and so cannot claim.
+/// A read transaction: one consistent view of the database. It cannot change or claim anything.
 #[derive(Debug)]
 pub struct ReadTx<'store> {
     pub(super) tx: Transaction<'store>,
 }
 
-/// A transaction of the one writing connection. Dropped without [`WriteTx::commit`], it leaves
-/// nothing behind.
+/// A transaction of the only writing connection. Dropping it without [`WriteTx::commit`] rolls it
+/// back.
 #[derive(Debug)]
 pub struct WriteTx<'store> {
     read: ReadTx<'store>,
     pub(super) claims: Vec<Claim>,
 }
 
-/// What can be read can be read before it is committed, too.
+/// A write transaction can also read, and sees its own changes.
 impl<'store> Deref for WriteTx<'store> {
     type Target = ReadTx<'store>;
 
@@ -32,7 +32,6 @@ impl<'store> Deref for WriteTx<'store> {
 
 impl<'store> ReadTx<'store> {
     pub(super) fn begin(connection: &'store mut Connection) -> Result<ReadTx<'store>, StoreError> {
-        // It waits for no writer.
         let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
         Ok(ReadTx { tx })
     }
@@ -44,10 +43,10 @@ impl<'store> WriteTx<'store> {
         Ok(WriteTx { read: ReadTx { tx }, claims: Vec::new() })
     }
 
-    /// Makes everything of this batch last, and hands out the rights to make its calls.
+    /// Commits the transaction, and returns the right to make each of its calls.
     ///
     /// # Errors
-    /// What SQLite says; then nothing of the batch happened, and no call may be made.
+    /// If the commit fails, the transaction is rolled back, and none of its calls may be made.
     pub fn commit(self) -> Result<Vec<Claim>, StoreError> {
         self.read.tx.commit()?;
         Ok(self.claims)

@@ -1,4 +1,4 @@
-//! Followers where weeks and months begin: what every period of the page is reckoned from.
+//! Followers at the beginnings of weeks and months, from which the page calculates every period.
 
 use rusqlite::params;
 
@@ -7,7 +7,7 @@ use crate::selection::Selection;
 use crate::store::ledger::AccountKey;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// What time is divided into, in UTC.
+/// A division of time, in UTC.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Calendar {
     /// ISO weeks.
@@ -16,14 +16,14 @@ pub enum Calendar {
 }
 
 impl Calendar {
-    /// n is the newest measured value, o the oldest, v lies at the boundary: the same value of an
-    /// instant that the views `weekly` and `monthly` are made of.
-    fn question(self) -> String {
+    /// n is the newest measured value, o the oldest, and v lies at the boundary. The value at an
+    /// instant is the same as in the views `weekly` and `monthly`.
+    fn query(self) -> String {
         let table = match self {
             Calendar::Weeks => "_week",
             Calendar::Months => "_month",
         };
-        schema::question(&format!(
+        schema::query(&format!(
             "SELECT a.account, w.from_time, value!(v, followers, w.from_time)
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
@@ -41,15 +41,15 @@ impl Calendar {
 }
 
 impl ReadTx<'_> {
-    /// Hands over the followers of every selected account ever watched at every instant in its
-    /// history at which a week, or a month, begins: account by account, oldest first.
+    /// Calls `take` with the followers of every selected account ever watched, at the beginning of
+    /// each week or month in its history: account by account, oldest first.
     pub fn each_boundary(
         &self,
         selection: &Selection,
         calendar: Calendar,
         mut take: impl FnMut(AccountKey, Time, i64),
     ) -> Result<(), StoreError> {
-        let mut statement = self.tx.prepare_cached(&calendar.question())?;
+        let mut statement = self.tx.prepare_cached(&calendar.query())?;
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         while let Some(row) = rows.next()? {
             if let Some(followers) = row.get(2)? {

@@ -1,5 +1,5 @@
-//! What holds every call up, in the database so that a restart does not hammer: the open circuit
-//! breaker with the accounts whose trouble opened it, and the vendor's wish for a wait.
+//! The stored circuit breaker and wait, which hold back calls. They are in the database so that a
+//! restart does not lift them.
 
 use rusqlite::{Row, params};
 
@@ -8,53 +8,50 @@ use crate::store::account::{FailureRow, StateRow};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
-/// The open breaker's row. `engine::Breaker` says what it means.
+/// The row of an open breaker. `engine::Breaker` defines its meaning.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BreakerRow {
-    /// Since when it is open.
     pub since: Time,
     /// The code of the latest trouble.
     pub trouble: i64,
-    /// For a person.
+    /// The reason, for people.
     pub reason: String,
-    /// The newest call when it opened.
+    /// The newest ledger line when the breaker opened.
     pub opened_after: RefreshId,
-    /// How many probes left.
+    /// Probes sent since it opened.
     pub probes: u32,
-    /// When the last did.
+    /// When the last probe was sent.
     pub probe: Time,
-    /// How many of them were of accounts that had not failed before.
+    /// Those of the probes that were for accounts that had not failed before.
     pub fresh_probes: u32,
-    /// When the last of those left.
+    /// When the last of those was sent.
     pub fresh_probe: Time,
-    /// Who was asked last.
+    /// The account that was probed last.
     pub last_account: AccountKey,
-    /// Whether a probe is wanted before its time.
+    /// Whether to send a probe without waiting for the next regular one.
     pub is_half_open_wanted: bool,
-    /// When the last such probe left.
+    /// When the last such probe was sent.
     pub half_open: Option<Time>,
 }
 
-/// The vendor asked for a while without calls.
+/// A pause of all calls that the vendor asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wait {
     pub until: Time,
-    /// For a person.
+    /// The reason, for people.
     pub reason: String,
 }
 
-/// An account of the present run of troubles, as it was before it.
+/// An account in the present run of troubles, with its state before the run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BeforeTrouble {
     pub account: AccountKey,
-    /// What it owed.
     pub state: StateRow,
-    /// How it was failing.
     pub failure: FailureRow,
 }
 
 impl ReadTx<'_> {
-    /// The breaker's row; `None` while it is closed.
+    /// Returns the breaker's row; `None` while it is closed.
     pub(crate) fn breaker(&self) -> Result<Option<BreakerRow>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT since_time, trouble, reason, opened_after, probes, probe_time, fresh_probes,
@@ -79,7 +76,7 @@ impl ReadTx<'_> {
         Ok(rows.next().transpose()?)
     }
 
-    /// The accounts of the present run of troubles.
+    /// Returns the accounts in the present run of troubles.
     pub(crate) fn troubled(&self) -> Result<Vec<BeforeTrouble>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account, phase, next_due, settled_slot, open_slot, tries, paid, refusals,
@@ -96,12 +93,12 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether the last settled calls are a run of troubles.
+    /// Returns whether a run of troubles is in progress.
     pub(crate) fn has_troubled(&self) -> Result<bool, StoreError> {
         Ok(self.tx.prepare_cached("SELECT 1 FROM _troubled")?.exists([])?)
     }
 
-    /// The wait, if there is one; it may be over.
+    /// Returns the stored wait, which may be over.
     pub(crate) fn wait(&self) -> Result<Option<Wait>, StoreError> {
         let mut statement = self.tx.prepare_cached("SELECT until_time, reason FROM _wait")?;
         let wait = |row: &Row<'_>| Ok(Wait { until: row.get(0)?, reason: row.get(1)? });
@@ -111,7 +108,7 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Writes the open breaker's row, or with `None` closes it.
+    /// Stores the open breaker; `None` closes it.
     pub(crate) fn set_breaker(&self, row: Option<&BreakerRow>) -> Result<(), StoreError> {
         let Some(row) = row else {
             self.tx.prepare_cached("DELETE FROM _breaker")?.execute([])?;
@@ -136,8 +133,8 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Notes that an account takes part in the present run of troubles; what is known of it from
-    /// before its first trouble in the run stays.
+    /// Adds an account to the present run of troubles. Keeps the earlier state if the account is in
+    /// the run already.
     pub(crate) fn add_troubled(&self, before: &BeforeTrouble) -> Result<(), StoreError> {
         let BeforeTrouble { account, state, failure } = before;
         let mut statement = self.tx.prepare_cached(
@@ -159,19 +156,19 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// What is known of the account from before its first trouble in the run no longer holds.
+    /// Removes an account from the run, because its state before the run no longer applies.
     pub(crate) fn forget_troubled(&self, account: AccountKey) -> Result<(), StoreError> {
         self.tx.prepare_cached("DELETE FROM _troubled WHERE account = ?1")?.execute([account])?;
         Ok(())
     }
 
-    /// The run of troubles is over.
+    /// Ends the run of troubles.
     pub(crate) fn clear_troubled(&self) -> Result<(), StoreError> {
         self.tx.prepare_cached("DELETE FROM _troubled")?.execute([])?;
         Ok(())
     }
 
-    /// Begins a wait, or with `None` ends it.
+    /// Stores a wait; `None` ends it.
     pub(crate) fn set_wait(&self, wait: Option<&Wait>) -> Result<(), StoreError> {
         match wait {
             Some(wait) => self

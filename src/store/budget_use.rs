@@ -1,43 +1,40 @@
-//! What of the budget is used.
+//! How much of the budget is used.
 
 use crate::clock::Time;
 use crate::config::Budget;
 use crate::store::{ReadTx, StoreError};
 
-/// What of a budget is used in its period around a moment.
+/// How much of a budget is used in its current period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct BudgetUse {
     pub budget: Budget,
-    /// What may have cost a credit, whoever asked for it.
+    /// Credits that may have been spent, on scheduled and manual refreshes.
     pub spent: u64,
-    /// How much of that people asked for.
+    /// The part of `spent` that went to manual refreshes.
     pub manual_spent: u64,
     /// When the next period begins.
     pub until: Time,
 }
 
 impl BudgetUse {
-    /// How many more calls may be made.
+    /// Returns how many more calls may be made.
     pub fn left(&self) -> u64 {
         self.budget.room(self.spent)
     }
 
-    /// How many more calls people may ask for.
+    /// Returns how many more manual refreshes may be made.
     pub fn manual_left(&self) -> u64 {
         self.budget.manual.map_or(u64::MAX, |manual| manual.saturating_sub(self.manual_spent))
     }
 
-    /// The period's name, as the configuration writes it.
+    /// Returns the period's name, as in the configuration.
     pub fn per(&self) -> &'static str {
         self.budget.per.as_str()
     }
 }
 
 impl ReadTx<'_> {
-    /// What of `budget` is used around `now`; `None` where nothing is capped.
-    ///
-    /// # Errors
-    /// What SQLite says.
+    /// Returns the use of `budget` in the period that contains `now`; `None` if there is no budget.
     pub fn budget_use(
         &self,
         budget: Option<&Budget>,

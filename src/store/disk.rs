@@ -1,4 +1,4 @@
-//! Whether the database's file system can take what is to be recorded.
+//! Whether the database's file system has room for the next transaction.
 
 use std::path::Path;
 
@@ -6,10 +6,11 @@ use rustix::fs::{StatVfs, StatVfsMountFlags};
 
 use crate::paths::folder_of;
 
-/// Room that a turn's transaction may need, in bytes: the journal grows by its pages.
+/// Free space, in bytes, that one engine turn may need: its pages are appended to the WAL.
 const ROOM: u64 = 1 << 20;
 
-/// How many bytes the file system of the database at `path` has left; `None` where it does not say.
+/// Returns the free space, in bytes, on the file system of the database at `path`; `None` if it
+/// cannot be read.
 pub fn free_space(path: &Path) -> Option<u64> {
     rustix::fs::statvfs(folder_of(path)).ok().map(|disk| free_bytes(&disk))
 }
@@ -18,8 +19,8 @@ fn free_bytes(disk: &StatVfs) -> u64 {
     disk.f_bavail.saturating_mul(disk.f_frsize)
 }
 
-/// What will keep the next refresh from being recorded, in a few words; `None` if nothing does,
-/// as far as the file system tells.
+/// Describes what will keep the next refresh from being recorded; `None` if the file system reports
+/// no problem.
 pub fn disk_trouble(database: &Path) -> Option<String> {
     let folder = folder_of(database);
     let disk = rustix::fs::statvfs(folder).ok()?;

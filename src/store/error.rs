@@ -1,12 +1,12 @@
-//! What can be wrong with the database, each with what to do about it.
+//! Errors of the store. Each message says what to do.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why the store cannot be used, or could not be just now.
+/// Why the store cannot be used at all, or not at the moment.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A verb that only reads found no database.
+    /// A command that does not create a database found none.
     #[error("there is no database at {}; `growthd run` creates it", .0.display())]
     Missing(PathBuf),
     /// The file is no longer the one that was opened.
@@ -14,30 +14,29 @@ pub enum StoreError {
         "the database file {} was removed or replaced while in use; nothing is refreshed until it is put back", .0.display()
     )]
     Replaced(PathBuf),
-    /// The journal's name is gone, and what it holds cannot be brought into the database.
+    /// The WAL file was removed, and its content cannot be checkpointed.
     #[error(
-        "the journal beside {} (-wal, -shm) was removed while in use, and a program that reads the database keeps it from being made anew; end that program", .0.display()
+        "the write-ahead log beside {} (-wal, -shm) was removed while in use, and a program that reads the database keeps it from being recreated; end that program", .0.display()
     )]
-    JournalRemoved(PathBuf),
-    /// A directory, device or FIFO stands there.
-    #[error("{} is not a regular file; name another [database] path", .0.display())]
+    WalRemoved(PathBuf),
+    /// The path is a directory, device or FIFO.
+    #[error("{} is not a regular file; set another [database] path", .0.display())]
     NotAFile(PathBuf),
-    /// A file of something else.
-    #[error("{} is not a growthd database; name another [database] path", .0.display())]
+    /// The file is of another kind, or another application's database.
+    #[error("{} is not a growthd database; set another [database] path", .0.display())]
     NotOurs(PathBuf),
-    /// Made by a growthd from before the first release.
+    /// The database was written before growthd's first release.
     #[error(
-        "{} was written by a growthd from before its first release, whose databases are not read; move it away, and `growthd run` begins a new one", .0.display()
+        "{} was written by a growthd from before its first release, which is not supported; move it away, and `growthd run` will create a new one", .0.display()
     )]
     PreRelease(PathBuf),
-    /// Made by a newer growthd.
     #[error(
-        "{} was written by a newer growthd (schema {found}, this one knows {known}); upgrade growthd", path.display()
+        "{} was written by a newer growthd (schema {found}, this one supports {known}); upgrade growthd", path.display()
     )]
     Newer {
         path: PathBuf,
         found: i64,
-        /// The newest schema this version knows.
+        /// The newest schema version that this growthd supports.
         known: i64,
     },
     #[error(
@@ -45,72 +44,73 @@ pub enum StoreError {
     )]
     Corrupt {
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's message.
         detail: String,
     },
-    /// Another growthd writes it.
+    /// Another growthd holds the lock.
     #[error("another growthd is using {}; stop it first", .0.display())]
     Held(PathBuf),
-    /// Somebody who is no growthd holds a lock on it.
+    /// A program other than growthd holds a shared lock on the file.
     #[error(
         "another program holds a shared lock on {}, which keeps growthd out; end that program", .0.display()
     )]
     Shared(PathBuf),
-    /// Written as this user, the file would lock its owner out.
+    /// Files written by this user would lock out the folder's owner.
     #[error(
-        "{} belongs to user {owner}, and this is user {user}; run this as its owner: sudo -u '{owner}' growthd …", folder.display()
+        "{} belongs to user {owner}, but this process runs as user {user}; run it as the owner: sudo -u '{owner}' growthd …", folder.display()
     )]
     WrongUser {
         /// The database's folder.
         folder: PathBuf,
-        /// Its owner, by name where known.
+        /// The folder's owner, by name if it is known.
         owner: String,
-        /// Who runs this.
+        /// The user running this process.
         user: String,
     },
-    /// The file is another user's, and cannot be written.
+    /// The file belongs to another user, and this one cannot write to it.
     #[error(
-        "{} belongs to user {owner}, and user {user} cannot write it; give it back: chown '{user}' '{}'",
+        "{} belongs to user {owner}, and user {user} cannot write to it; change its owner: chown '{user}' '{}'",
         path.display(), path.display()
     )]
     WrongOwner {
         path: PathBuf,
-        /// Its owner, by name where known.
+        /// The file's owner, by name if it is known.
         owner: String,
-        /// Who runs this.
+        /// The user running this process.
         user: String,
     },
     /// A file or folder could not be opened, created or locked.
     #[error(
-        "cannot use {}: {source}; the database needs a folder that this user can write: make it so, or name another [database] path", path.display()
+        "cannot access {}: {source}; make sure that this user can write to its folder, or set another [database] path", path.display()
     )]
     File { path: PathBuf, source: io::Error },
-    /// A value that no version of growthd wrote, or a newer one did.
-    #[error("the database holds {code} in {column}, which this growthd does not know")]
+    /// A code that this version does not know, written by a newer growthd or by another program.
+    #[error(
+        "the database contains the unknown code {code} in {column}; upgrade growthd, or restore a backup"
+    )]
     Unknown {
-        /// Table and column.
+        /// The table and column.
         column: &'static str,
         code: i64,
     },
     /// An account id that growthd would not have accepted.
-    #[error("the database holds {0:?} as an account id, which is not one")]
+    #[error("the database contains the invalid account id {0:?}; restore a backup")]
     AccountId(String),
-    /// An account's schedule in the database does not parse any more.
-    #[error("the schedule stored for account {account}: {source}")]
+    /// A stored schedule that is no longer valid.
+    #[error("the stored schedule of account {account} is invalid: {source}")]
     Schedule { account: String, source: crate::schedule::InvalidSchedule },
-    /// What SQLite says.
-    #[error("the database: {}", explain(.0))]
+    #[error("database error: {}", explain(.0))]
     Sqlite(#[from] rusqlite::Error),
 }
 
 impl StoreError {
-    /// Whether a disk has no room.
+    /// Returns whether the disk is full.
     pub fn is_full(&self) -> bool {
         let full = Some(rusqlite::ErrorCode::DiskFull);
         matches!(self, StoreError::Sqlite(error) if error.sqlite_error_code() == full)
     }
 
-    /// Whether others hold the database for a moment, so that trying again may help.
+    /// Returns whether another process holds a lock for the moment, so that trying again may help.
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode;
         match self {
@@ -124,23 +124,23 @@ impl StoreError {
     }
 }
 
-/// SQLite's own words, with what a person can do where SQLite's code says it.
+/// Returns SQLite's message, with advice if its error code allows some.
 fn explain(error: &rusqlite::Error) -> String {
     use rusqlite::ErrorCode;
     let advice = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => "free space on its disk",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another process is holding a write lock on it; end that"
+            "another process is holding a write lock on it; end that process"
         }
         Some(ErrorCode::ReadOnly) => "make its disk, folder and file writable for this user",
-        Some(ErrorCode::SystemIoFailure) => "look at its disk",
-        Some(ErrorCode::CannotOpen) => "look at the permissions of the file and its folder",
+        Some(ErrorCode::SystemIoFailure) => "check its disk",
+        Some(ErrorCode::CannotOpen) => "check the permissions of the file and its folder",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged: restore a backup"
         }
-        // Nothing of growthd's takes as long.
+        // No statement of growthd's own takes long enough to reach the limit.
         Some(ErrorCode::OperationInterrupted) => {
-            "reading it did not end: somebody changed its views; restore a backup"
+            "a query did not end: its views were changed by another program; restore a backup"
         }
         _ => return error.to_string(),
     };

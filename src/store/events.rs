@@ -1,4 +1,4 @@
-//! What happened to the accounts of a selection between two instants, beside growing.
+//! Notable events of the selected accounts within a period, other than growth itself.
 
 use rusqlite::{Row, named_params};
 
@@ -6,101 +6,100 @@ use crate::clock::Time;
 use crate::selection::Selection;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// From an instant on, and up to another. What a measurement tells happened since the one before
-/// it: the first one at or after the end still tells of the time between, as in the gains, and the
-/// first one after the beginning tells of the time before.
+/// A period. An event seen in a measurement happened at some time since the previous measurement.
+/// So the first measurement at or after the end still shows events of this period, as it does for
+/// gains, and the first measurement after the beginning shows events from before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Between {
-    /// The first instant that is in it.
+pub struct EventPeriod {
+    /// The first instant of the period.
     pub from: Time,
-    /// The first that is not.
+    /// The first instant after the period.
     pub until: Time,
 }
 
-/// An account reached a round number.
+/// An account that passed a round number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Milestone {
     pub id: String,
-    /// What people call it.
+    /// The display name of the account.
     pub name: String,
-    /// When it was first measured there.
+    /// When the count was first measured at or above the milestone.
     pub time: Time,
     /// `followers`, `likes` or `videos`.
     pub count: String,
-    /// The greatest round number that it reached in that step.
+    /// The largest round number passed in that step.
     pub milestone: i64,
 }
 
-/// An account's count took a step unlike those before.
+/// A step in a count that is unusual for the account.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Unusual {
     pub id: String,
-    /// What people call it.
+    /// The display name of the account.
     pub name: String,
-    /// When it was measured.
+    /// When the step was measured.
     pub time: Time,
     /// `followers`, `likes` or `videos`.
     pub count: String,
     pub delta: i64,
-    /// The step as that of 7 days.
+    /// The step's rate per 7 days.
     pub per_7d: f64,
-    /// What is usual in 7 days.
+    /// The account's usual rate per 7 days.
     pub usual_per_7d: f64,
 }
 
-/// A field of an account's profile changed.
+/// A changed field of an account's profile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProfileChange {
     pub id: String,
-    /// What people call it.
+    /// The display name of the account.
     pub name: String,
-    /// When that was seen.
+    /// When the change was first seen.
     pub time: Time,
-    /// The field's name.
+    /// The field's name, as in the view `profile_changes`.
     pub field: String,
-    /// What it was.
     pub old: Option<String>,
-    /// What it is.
     pub new: Option<String>,
 }
 
-/// An account that was not measured for longer than its schedule has it.
+/// An account that has not been measured for longer than its schedule allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Silence {
     pub id: String,
-    /// What people call it.
+    /// The display name of the account.
     pub name: String,
-    /// When it was last measured; `None`: never.
+    /// When it was last measured; `None` if never.
     pub since: Option<Time>,
 }
 
-/// Whose events are asked for: who was taken off the list later is in the period all the same.
+/// Selects the accounts. One that was removed from the list only later belongs to the period.
 const SELECTED: &str = "account_id IN (
     SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
     WHERE (a.removed_time IS NULL OR a.removed_time >= :until) AND selected!(:tags, :platform))";
 
-/// Which events happened then: those told of by any but the first measurement in the period, and
-/// by the first one after it. What nothing tells of for as long again is news of a later time.
-const HAPPENED: &str = "time >= :from AND time < 2 * :until - :from
+/// Selects the events of a period: those seen in its measurements other than the first one, and in
+/// the first measurement after it. An event seen only after as much time again as the period lasts
+/// counts for a later period.
+const IN_PERIOD: &str = "time >= :from AND time < 2 * :until - :from
   AND (SELECT CASE WHEN e.time < :until THEN b.time >= :from ELSE b.time < :until END
        FROM _account a JOIN _snapshot b ON b.account = a.account
        WHERE a.account_id = e.account_id AND b.refresh_id < e.refresh_id AND b.suspect < 2
        ORDER BY b.refresh_id DESC LIMIT 1)";
 
 impl ReadTx<'_> {
-    /// The milestones that were reached, the greatest first; of several in one step the greatest.
+    /// Returns the milestones passed, largest first. If a step passes several, returns the largest.
     pub fn milestones(
         &self,
         selection: &Selection,
-        between: Between,
+        period: EventPeriod,
     ) -> Result<Vec<Milestone>, StoreError> {
         let sql = format!(
             "SELECT account_id, name, time, count, max(milestone) AS milestone FROM milestones e
-             WHERE {HAPPENED} AND {SELECTED}
+             WHERE {IN_PERIOD} AND {SELECTED}
              GROUP BY account_id, count, time
              ORDER BY count <> 'followers', milestone DESC, name, account_id, count"
         );
-        self.happened(&sql, selection, between, |row| {
+        self.events(&sql, selection, period, |row| {
             Ok(Milestone {
                 id: row.get(0)?,
                 name: row.get(1)?,
@@ -111,18 +110,18 @@ impl ReadTx<'_> {
         })
     }
 
-    /// The unusual steps, the first first.
+    /// Returns the unusual steps, oldest first.
     pub fn unusual(
         &self,
         selection: &Selection,
-        between: Between,
+        period: EventPeriod,
     ) -> Result<Vec<Unusual>, StoreError> {
         let sql = format!(
             "SELECT account_id, name, time, count, delta, per_7d, usual_per_7d FROM unusual e
-             WHERE {HAPPENED} AND {SELECTED}
+             WHERE {IN_PERIOD} AND {SELECTED}
              ORDER BY time, name, account_id, count"
         );
-        self.happened(&sql, selection, between, |row| {
+        self.events(&sql, selection, period, |row| {
             Ok(Unusual {
                 id: row.get(0)?,
                 name: row.get(1)?,
@@ -135,21 +134,21 @@ impl ReadTx<'_> {
         })
     }
 
-    /// The changes of profiles, the first first. An address that changed is none: the vendor's
-    /// are made anew for every picture.
+    /// Returns the profile changes, oldest first. Changed URLs are left out, because the vendor
+    /// generates new ones for every picture.
     pub fn profile_changes(
         &self,
         selection: &Selection,
-        between: Between,
+        period: EventPeriod,
     ) -> Result<Vec<ProfileChange>, StoreError> {
         let sql = format!(
             "SELECT account_id, name, time, field, CAST(old AS TEXT), CAST(new AS TEXT)
              FROM profile_changes e
-             WHERE {HAPPENED} AND field NOT IN ('avatar_url', 'profile_url')
+             WHERE {IN_PERIOD} AND field NOT IN ('avatar_url', 'profile_url')
                AND {SELECTED}
              ORDER BY time, name, account_id, field"
         );
-        self.happened(&sql, selection, between, |row| {
+        self.events(&sql, selection, period, |row| {
             Ok(ProfileChange {
                 id: row.get(0)?,
                 name: row.get(1)?,
@@ -161,12 +160,12 @@ impl ReadTx<'_> {
         })
     }
 
-    /// The watched accounts without a measurement in between, for longer than half as much again
-    /// as the interval of their schedule, or without any at all; the longest silence first.
+    /// Returns the watched accounts that have no measurement in the period and have not been
+    /// measured for more than 1.5 times their schedule's interval, or never; longest silence first.
     pub fn silent(
         &self,
         selection: &Selection,
-        between: Between,
+        period: EventPeriod,
     ) -> Result<Vec<Silence>, StoreError> {
         let sql = format!(
             "SELECT account_id, name, last FROM (
@@ -180,23 +179,23 @@ impl ReadTx<'_> {
                AND {SELECTED}
              ORDER BY last IS NOT NULL, last, name, account_id"
         );
-        self.happened(&sql, selection, between, |row| {
+        self.events(&sql, selection, period, |row| {
             let since = row.get::<_, Option<i64>>(2)?.map(Time);
             Ok(Silence { id: row.get(0)?, name: row.get(1)?, since })
         })
     }
 
-    fn happened<T>(
+    fn events<T>(
         &self,
         sql: &str,
         selection: &Selection,
-        between: Between,
+        period: EventPeriod,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.tx.prepare_cached(&schema::question(sql))?;
+        let mut statement = self.tx.prepare_cached(&schema::query(sql))?;
         let values = named_params! {
-            ":from": between.from.0,
-            ":until": between.until.0,
+            ":from": period.from.0,
+            ":until": period.until.0,
             ":tags": selection.tags_json(),
             ":platform": selection.platform,
         };

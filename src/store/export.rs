@@ -1,4 +1,4 @@
-//! Any view, a row at a time.
+//! Reading any view, one row at a time.
 
 use rusqlite::named_params;
 use rusqlite::types::ValueRef;
@@ -7,40 +7,39 @@ use crate::clock::Time;
 use crate::selection::Selection;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// Which rows of a view.
+/// A selection of a view's rows.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rows {
     pub view: String,
-    /// Those at this instant or later.
+    /// Only rows at this instant or later.
     pub from: Option<Time>,
-    /// Those before this instant.
+    /// Only rows before this instant.
     pub until: Option<Time>,
-    /// Those about these accounts.
+    /// Only rows about these accounts.
     pub selection: Selection,
 }
 
-/// A question for some rows of a view.
+/// A validated query for some rows of a view.
 #[derive(Debug)]
 pub struct Query<'r> {
     rows: &'r Rows,
-    /// The view's, in order.
+    /// The names of the view's columns, in order.
     pub columns: Vec<String>,
     sql: String,
 }
 
-/// What a view's rows cannot be chosen by.
+/// A selection that a view does not support.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Unsupported {
-    /// They have no time.
+    /// Its rows have no time.
     Period,
-    /// They are about no account's tag.
+    /// Its rows are not about an account or a tag.
     Tag,
-    /// They are about no account's platform.
+    /// Its rows are not about an account.
     Platform,
 }
 
 impl ReadTx<'_> {
-    /// The names of the views.
     pub fn views(&self) -> Result<Vec<String>, StoreError> {
         let mut statement =
             self.tx.prepare_cached("SELECT DISTINCT view FROM columns ORDER BY view")?;
@@ -53,20 +52,17 @@ impl ReadTx<'_> {
         Ok(statement.column_names().map(str::to_owned).collect())
     }
 
-    /// Finds out whether a view can be narrowed so, before anything is written of it.
-    ///
-    /// # Errors
-    /// What SQLite says.
+    /// Prepares a query for the rows, so that an unsupported selection is found before any output.
     pub fn query<'r>(&self, rows: &'r Rows) -> Result<Result<Query<'r>, Unsupported>, StoreError> {
         let columns = self.columns(&rows.view)?;
-        Ok(question(rows, &columns).map(|sql| Query { rows, columns, sql }))
+        Ok(build_query(rows, &columns).map(|sql| Query { rows, columns, sql }))
     }
 
-    /// Hands every one of the rows to `take`, with its values in the order of the columns. Only
-    /// one is in memory at a time.
+    /// Calls `take` for each of the rows, with its values in the order of the query's columns. Only
+    /// one row is in memory at a time.
     ///
     /// # Errors
-    /// What SQLite says, and the first error of `take`.
+    /// Returns the first error from SQLite or from `take`.
     pub fn each_row<E: From<StoreError>>(
         &self,
         query: &Query<'_>,
@@ -94,12 +90,12 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The question for some rows of a view. Every parameter stands in it, asked for or not.
-fn question(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
+/// Returns the query for the rows. It contains every parameter, including those that are not used.
+fn build_query(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
     let has = |name: &str| columns.iter().any(|column| column == name);
     let mut conditions = Vec::new();
-    // A week or a month lies in the period, and a hole reaches into it; what has one time is before
-    // the end.
+    // A week or month must lie within the period, and a gap must overlap it. A row with a single
+    // time must lie before the end.
     let (begin, end) = match () {
         () if rows.view == "gaps" => ("to_time > :from", "from_time < :until"),
         () if has("time") => ("time >= :from", "time < :until"),
@@ -131,14 +127,14 @@ fn question(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
         };
         conditions.push(condition.to_owned());
     }
-    // The order of the history; elsewhere a view's own is as good.
+    // Sort in the order of the history if there is one; the view's own order is fine otherwise.
     let order = if has("refresh_id") { " ORDER BY refresh_id" } else { "" };
     let condition = match conditions.is_empty() {
         true => String::new(),
         false => format!(" AND {}", conditions.join(" AND ")),
     };
     let view = quoted(&rows.view);
-    Ok(schema::question(&format!(
+    Ok(schema::query(&format!(
         "SELECT * FROM {view} WHERE coalesce(:from, :until, :tags, :platform, 1) IS NOT NULL{condition}{order}\n"
     )))
 }

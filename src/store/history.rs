@@ -1,4 +1,4 @@
-//! Reading the history: whose it is, its points, its holes.
+//! Reading an account's history: finding the account, its snapshots, and its gaps.
 
 use rusqlite::{OptionalExtension, Row};
 
@@ -8,31 +8,31 @@ use crate::selection::nearest;
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, schema};
 
-/// An account whose history may be asked for.
+/// An account, for reading its history.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AccountRef {
     pub key: AccountKey,
     pub id: String,
     /// The label, else the display name, else the handle, else the id.
     pub name: String,
-    /// What the person calls it.
+    /// The label from the watchlist.
     pub label: Option<String>,
     pub username: Option<String>,
     pub platform: Option<String>,
-    /// When it is tried next; `None` while it is not watched.
+    /// When the next call is due; `None` if the account is not watched.
     pub next_due: Option<Time>,
 }
 
-/// Why a name means no account.
+/// Why a name does not identify an account.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum UnknownName {
     #[error("no account is named; `growthd status` lists them")]
     Empty,
     #[error("{} names {} accounts; say which by its id: {}", Printable(name), ids.len(), ids.join(", "))]
     Ambiguous { name: String, ids: Vec<String> },
-    /// With the nearest name there is.
+    /// `nearest` is the most similar known name.
     #[error("there is no account {}; {}", Printable(name), advice(nearest.as_deref()))]
-    Nobody { name: String, nearest: Option<String> },
+    NotFound { name: String, nearest: Option<String> },
 }
 
 fn advice(nearest: Option<&str>) -> String {
@@ -42,56 +42,54 @@ fn advice(nearest: Option<&str>) -> String {
     }
 }
 
-/// A count, against what was measured before it.
+/// A count in a snapshot, compared with the last measured value before it.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Change {
     pub value: Option<i64>,
-    /// How much more than the last measured one.
+    /// The difference from the last measured value.
     pub delta: Option<i64>,
-    /// The same for seven days.
+    /// The difference per seven days.
     pub per_7d: Option<f64>,
-    /// The same in percent of the last measured one.
+    /// The difference per seven days, in percent of the last measured value.
     pub pct_per_7d: Option<f64>,
-    /// Whether the count is measured.
     pub is_measured: bool,
 }
 
-/// A snapshot in an account's series.
+/// A snapshot in an account's history.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Point {
-    /// Its line in the ledger.
     pub refresh: RefreshId,
-    /// When it was taken.
+    /// When the snapshot was taken.
     pub time: Time,
-    /// Days since the snapshot before it.
+    /// Days since the measured snapshot before it.
     pub gap_days: Option<f64>,
     pub followers: Change,
     pub likes: Change,
     pub videos: Change,
-    /// The vendor's engagement rate.
+    /// The engagement rate, as reported by the vendor.
     pub engagement_rate: Option<f64>,
-    /// What speaks against it: `zero`, `cached`, `clock`.
+    /// Why the snapshot is suspect: `zero`, `cached` or `clock`.
     pub suspect: Option<String>,
 }
 
-/// A hole in a series.
+/// A gap in an account's history.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Gap {
-    /// The snapshot before it.
+    /// When the snapshot before it was taken.
     pub from: Time,
-    /// The snapshot after it.
+    /// When the snapshot after it was taken.
     pub to: Time,
     pub days: f64,
 }
 
-const SUBJECT: &str = "SELECT a.account, who!(), a.next_due
+const ACCOUNT: &str = "SELECT a.account, who!(), a.next_due
     FROM _account a LEFT JOIN _profile p ON p.account = a.account";
 
-/// Whose handle it was.
-const FORMER: &str = "a.account IN (
+/// The condition that an account once had this handle.
+const FORMER_USERNAME: &str = "a.account IN (
     SELECT c.account FROM _profile_change c WHERE c.field = 'username' AND c.old = ?1)";
 
-fn subject(row: &Row<'_>) -> rusqlite::Result<AccountRef> {
+fn account_ref(row: &Row<'_>) -> rusqlite::Result<AccountRef> {
     Ok(AccountRef {
         key: AccountKey(row.get(0)?),
         id: row.get(1)?,
@@ -114,8 +112,8 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
 }
 
 impl ReadTx<'_> {
-    /// The account that `name` means: its id, else its label, else its username (with or without
-    /// an `@`), else one that it had before.
+    /// Finds the account with this id, else this label, else this username (with or without `@`),
+    /// else this former username.
     pub fn named(&self, name: &str) -> Result<Result<AccountRef, UnknownName>, StoreError> {
         if name.is_empty() {
             return Ok(Err(UnknownName::Empty));
@@ -124,21 +122,21 @@ impl ReadTx<'_> {
         let by_id = self
             .tx
             .query_row(
-                &schema::question(&format!("{SUBJECT} WHERE a.account_id = ?1\n")),
+                &schema::query(&format!("{ACCOUNT} WHERE a.account_id = ?1\n")),
                 [name],
-                subject,
+                account_ref,
             )
             .optional()?;
         if let Some(found) = by_id {
             return Ok(Ok(found));
         }
-        for (is_meant, text) in
-            [("a.label = ?1", name), ("p.username = ?1", handle), (FORMER, handle)]
+        for (condition, text) in
+            [("a.label = ?1", name), ("p.username = ?1", handle), (FORMER_USERNAME, handle)]
         {
-            let sql = format!("{SUBJECT} WHERE {is_meant} ORDER BY a.account\n");
-            let sql = schema::question(&sql);
+            let sql = format!("{ACCOUNT} WHERE {condition} ORDER BY a.account\n");
+            let sql = schema::query(&sql);
             let mut found: Vec<AccountRef> =
-                self.tx.prepare(&sql)?.query_map([text], subject)?.collect::<Result<_, _>>()?;
+                self.tx.prepare(&sql)?.query_map([text], account_ref)?.collect::<Result<_, _>>()?;
             match (found.pop(), found.is_empty()) {
                 (None, _) => {}
                 (Some(only), true) => return Ok(Ok(only)),
@@ -148,10 +146,10 @@ impl ReadTx<'_> {
                 }
             }
         }
-        Ok(Err(UnknownName::Nobody { name: name.to_owned(), nearest: self.nearest(handle)? }))
+        Ok(Err(UnknownName::NotFound { name: name.to_owned(), nearest: self.nearest(handle)? }))
     }
 
-    /// The id, label or username that is written most like `name`, if any is.
+    /// Returns the id, label or username most similar to `name`, if any is similar.
     fn nearest(&self, name: &str) -> Result<Option<String>, StoreError> {
         let mut statement = self.tx.prepare(
             "SELECT account_id FROM _account
@@ -163,7 +161,7 @@ impl ReadTx<'_> {
         Ok(nearest(name, &known))
     }
 
-    /// An account's snapshots from `since` on, oldest first.
+    /// Returns an account's snapshots from `since` on, oldest first.
     pub fn points(&self, account_id: &str, since: Time) -> Result<Vec<Point>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT g.refresh_id, g.time, g.gap_days,
@@ -194,7 +192,7 @@ impl ReadTx<'_> {
         Ok(points.collect::<Result<_, _>>()?)
     }
 
-    /// The holes in an account's series that end after `since`, oldest first.
+    /// Returns the gaps in an account's history that end after `since`, oldest first.
     pub fn gaps(&self, account_id: &str, since: Time) -> Result<Vec<Gap>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT from_time, to_time, days FROM gaps

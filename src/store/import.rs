@@ -1,4 +1,4 @@
-//! Older history from elsewhere, before an account's first snapshot.
+//! Importing older history from elsewhere, before an account's first snapshot.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -10,7 +10,7 @@ use crate::store::suspicion::{Known, suspicion};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 impl ReadTx<'_> {
-    /// When the account's first snapshot was taken, imported or not.
+    /// Returns when the account's first snapshot was taken, imported or not.
     pub fn first_snapshot(&self, account: AccountKey) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT time FROM _snapshot WHERE account = ?1 ORDER BY refresh_id LIMIT 1",
@@ -20,9 +20,9 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Puts snapshots, oldest first, before the account's first one. Each has a ledger line below
-    /// 0: the order of a history is that of its lines, and a line of none that was called counts
-    /// for no budget.
+    /// Inserts snapshots, oldest first, before the account's first one. Each gets a ledger line
+    /// with an id below 0, because a history is sorted by its ledger lines. These lines are not
+    /// calls, and do not count towards the budget.
     pub fn import(
         &self,
         account: AccountKey,
@@ -42,17 +42,22 @@ impl WriteTx<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL, NULL, NULL, ?8, NULL)",
         )?;
         let mut known = Known::default();
-        for (refresh, (time, told)) in (first..).zip(rows) {
-            let suspect = suspicion(told, &known, false);
+        for (refresh, (time, measurement)) in (first..).zip(rows) {
+            let suspect = suspicion(measurement, &known, false);
             let (cause, outcome) = (Cause::Manual.code(), Outcome::Skipped.code());
             line.execute(params![refresh, account, cause, outcome, time])?;
-            let counts = [told.followers, told.following, told.videos, told.likes];
+            let counts = [
+                measurement.followers,
+                measurement.following,
+                measurement.videos,
+                measurement.likes,
+            ];
             let [followers, following, videos, likes] = counts;
             snapshot.execute(params![
                 account, refresh, time, followers, following, videos, likes, suspect
             ])?;
             known = Known {
-                last: Some(Previous::from(told)),
+                last: Some(Previous::from(measurement)),
                 followers: followers.filter(|n| *n > 0).or(known.followers),
                 likes: likes.filter(|n| *n > 0).or(known.likes),
             };

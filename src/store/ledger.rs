@@ -1,50 +1,48 @@
-//! The ledger's words, and the proof that a call may be made.
+//! The ledger's types, and the proof that a call may be made.
 
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::config::Watched;
 use crate::store::StoreError;
 
-/// A line of the ledger.
+/// The id of a ledger line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RefreshId(pub i64);
 
-/// An account's row: the small key that other rows use in place of its id.
+/// An account's row id, which other rows use in place of the vendor's id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct AccountKey(pub i64);
 
-/// Why a refresh was made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cause {
-    /// The account's baseline: it was never refreshed before.
+    /// The account's first refresh, which is its baseline.
     First,
     Schedule,
-    /// Its slot had passed while nobody could serve it.
+    /// The slot passed while it could not be served.
     CatchUp,
-    /// The slot was tried before.
+    /// An earlier call for the slot failed.
     Retry,
-    /// A person asked.
+    /// Requested by a person.
     Manual,
-    /// A person added the account by name.
+    /// Made to add an account by its name.
     Add,
 }
 
-/// How a line of the ledger stands.
+/// The state of a ledger line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// The call may be on its way.
+    /// The call may be in flight.
     Pending,
-    /// Answered, and a snapshot stored.
+    /// Answered, and the snapshot stored.
     Ok,
-    /// Answered otherwise, or refused before anything was sent.
+    /// Answered with anything else, or nothing was sent.
     Failed,
-    /// Nobody knows what became of it.
+    /// Whether the vendor served the call is not known.
     Unknown,
-    /// No call was made.
     Skipped,
 }
 
-/// Text and code of each word; the codes are those of the schema.
+/// Each value with its name in the views. The index is its code in the schema.
 const CAUSES: [(Cause, &str); 6] = [
     (Cause::First, "first"),
     (Cause::Schedule, "schedule"),
@@ -62,24 +60,24 @@ const OUTCOMES: [(Outcome, &str); 5] = [
 ];
 
 impl Cause {
-    /// The word in the `refreshes` view.
+    /// Returns the name in the `refreshes` view.
     pub fn as_str(self) -> &'static str {
-        word(&CAUSES, self)
+        name(&CAUSES, self)
     }
 
     pub(super) fn code(self) -> i64 {
         self as i64
     }
 
-    /// The cause a code stands for.
+    /// Decodes a stored code.
     ///
     /// # Errors
-    /// A code this version does not know.
+    /// Returns [`StoreError::Unknown`] if this version does not know the code.
     pub fn from_code(code: i64) -> Result<Cause, StoreError> {
         decode(&CAUSES, code, "_refresh.cause")
     }
 
-    /// Whether this is an account's owed slot, rather than a person's wish.
+    /// Returns whether the refresh is for an owed slot rather than requested by a person.
     pub fn is_scheduled(self) -> bool {
         match self {
             Cause::First | Cause::Schedule | Cause::CatchUp | Cause::Retry => true,
@@ -89,67 +87,66 @@ impl Cause {
 }
 
 impl Outcome {
-    /// The word in the `refreshes` view.
+    /// Returns the name in the `refreshes` view.
     pub fn as_str(self) -> &'static str {
-        word(&OUTCOMES, self)
+        name(&OUTCOMES, self)
     }
 
     pub(super) fn code(self) -> i64 {
         self as i64
     }
 
-    /// The outcome a code stands for.
+    /// Decodes a stored code.
     ///
     /// # Errors
-    /// A code this version does not know.
+    /// Returns [`StoreError::Unknown`] if this version does not know the code.
     pub fn from_code(code: i64) -> Result<Outcome, StoreError> {
         decode(&OUTCOMES, code, "_refresh.outcome")
     }
 }
 
-fn word<T: PartialEq>(words: &[(T, &'static str)], value: T) -> &'static str {
-    words.iter().find(|(known, _)| *known == value).map_or("", |(_, word)| word)
+fn name<T: PartialEq>(names: &[(T, &'static str)], value: T) -> &'static str {
+    names.iter().find(|(known, _)| *known == value).map_or("", |(_, name)| name)
 }
 
-fn decode<T: Copy>(words: &[(T, &str)], code: i64, column: &'static str) -> Result<T, StoreError> {
-    let place = usize::try_from(code).ok();
-    let found = place.and_then(|place| words.get(place));
+fn decode<T: Copy>(names: &[(T, &str)], code: i64, column: &'static str) -> Result<T, StoreError> {
+    let index = usize::try_from(code).ok();
+    let found = index.and_then(|index| names.get(index));
     found.map(|(value, _)| *value).ok_or(StoreError::Unknown { column, code })
 }
 
-/// Whom a call is about.
+/// The account that a call is about.
 #[derive(Clone, PartialEq, Debug)]
 pub enum CallTarget {
-    /// An account of the watchlist.
+    /// A known account.
     Account(AccountKey, AccountId),
-    /// Somebody known by name, whose id the answer will tell.
+    /// An account known by its name only, whose id the response will contain.
     Lookup(Box<AccountLookup>),
 }
 
-/// Somebody who shall be watched, known by name.
+/// An account to be added, known by its name.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountLookup {
     pub handle: Handle,
-    /// The entry it will have in the watchlist, but for the id.
+    /// The account's future watchlist entry, complete except for the id.
     pub entry: Watched,
 }
 
-/// A line of the ledger whose call has not been settled.
+/// A ledger line whose call has not been settled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PendingLine {
     pub refresh: RefreshId,
-    /// Why the call was made.
     pub cause: Cause,
-    /// The slot it serves; `None` for a baseline and what a person asked for.
+    /// The slot it serves; `None` for a baseline and for a manual refresh.
     pub slot: Option<Time>,
-    /// When it was claimed.
+    /// When the call was claimed.
     pub started: Time,
 }
 
 /// The right to make one paid call, and the duty to settle it.
 ///
-/// Its ledger line is committed: the only way to get one is [`super::WriteTx::commit`]. It is not
-/// `Clone`, so a call cannot be made twice on one line.
+/// Its ledger line is committed: a claim can only be obtained from [`super::WriteTx::commit`]. It
+/// is not `Clone`, so that a line cannot be used for two calls.
 #[derive(Debug)]
 pub struct Claim {
     pub(super) line: PendingLine,
@@ -157,17 +154,15 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Its line in the ledger.
     pub fn line(&self) -> PendingLine {
         self.line
     }
 
-    /// The line's number.
     pub fn refresh(&self) -> RefreshId {
         self.line.refresh
     }
 
-    /// The account of the watchlist that it is about; `None` for a lookup.
+    /// Returns the account's id; `None` for a lookup.
     pub fn account_id(&self) -> Option<&AccountId> {
         match &self.target {
             CallTarget::Account(_, id) => Some(id),
@@ -175,22 +170,20 @@ impl Claim {
         }
     }
 
-    /// Whom to ask for.
     pub fn target(&self) -> &CallTarget {
         &self.target
     }
 
-    /// Why.
     pub fn cause(&self) -> Cause {
         self.line.cause
     }
 
-    /// The slot it serves; `None` for a baseline and what a person asked for.
+    /// Returns the slot it serves; `None` for a baseline and for a manual refresh.
     pub fn slot(&self) -> Option<Time> {
         self.line.slot
     }
 
-    /// When it was claimed.
+    /// Returns when the call was claimed.
     pub fn started(&self) -> Time {
         self.line.started
     }
@@ -202,17 +195,17 @@ mod tests {
     use crate::store::schema;
 
     #[test]
-    fn codes_and_words_are_those_of_the_view() {
+    fn codes_and_names_match_the_view() {
         let connection = rusqlite::Connection::open_in_memory().expect("a database");
         connection.pragma_update(None, "foreign_keys", false).expect("a pragma");
-        schema::make_tables(&connection).expect("the tables");
-        schema::make_views(&connection).expect("the views");
-        let word_of = |column: &str, code: usize| -> String {
+        schema::create_tables(&connection).expect("the tables");
+        schema::create_views(&connection).expect("the views");
+        let name_of = |column: &str, code: usize| -> String {
             let sql = format!(
                 "SELECT {column} FROM refreshes WHERE refresh_id = \
                  (SELECT max(refresh_id) FROM _refresh WHERE {column} = {code})"
             );
-            connection.query_row(&sql, [], |row| row.get(0)).expect("a word")
+            connection.query_row(&sql, [], |row| row.get(0)).expect("a name")
         };
         let insert = |cause: usize, outcome: usize| {
             connection
@@ -223,14 +216,14 @@ mod tests {
                 .map(|_| ())
         };
         connection.execute_batch("PRAGMA ignore_check_constraints = ON").expect("a pragma");
-        for (code, (cause, word)) in CAUSES.iter().enumerate() {
+        for (code, (cause, name)) in CAUSES.iter().enumerate() {
             insert(code, 1).expect("a line");
-            assert_eq!(word_of("cause", code), *word);
+            assert_eq!(name_of("cause", code), *name);
             assert_eq!(Cause::from_code(cause.code()).expect("known"), *cause);
         }
-        for (code, (outcome, word)) in OUTCOMES.iter().enumerate() {
+        for (code, (outcome, name)) in OUTCOMES.iter().enumerate() {
             insert(5, code).expect("a line");
-            assert_eq!(word_of("outcome", code), *word);
+            assert_eq!(name_of("outcome", code), *name);
             assert_eq!(Outcome::from_code(outcome.code()).expect("known"), *outcome);
         }
         assert!(Cause::from_code(6).is_err() && Outcome::from_code(-1).is_err());

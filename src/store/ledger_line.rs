@@ -1,4 +1,4 @@
-//! The ledger's lines: what a transaction reads of them, claims and settles.
+//! The ledger's lines: reading, claiming and settling them.
 
 use rusqlite::params;
 
@@ -13,37 +13,34 @@ use crate::store::ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
 
-/// A ledger line's last state.
+/// The final state of a ledger line.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdict {
-    /// What became of the call.
     pub outcome: Outcome,
-    /// Whether it may have cost a credit.
+    /// Whether the call may have cost a credit.
     pub spent: bool,
-    /// The HTTP status, if an answer came.
+    /// The HTTP status, if there was a response.
     pub http_status: Option<u16>,
-    /// What went wrong, for a person.
+    /// The error message, for people.
     pub error: Option<String>,
-    /// The beginning of an answer that could not be used.
+    /// The beginning of a response that could not be used.
     pub answer: Option<String>,
-    /// Whether the line names the slot that it was for: numbers whose date contradicts our clock
-    /// serve none, and the slot of a line that is ok counts as bought.
+    /// Whether the settled line keeps its slot. The slot of an ok line counts as bought, so a response
+    /// whose date contradicts our clock must not keep it.
     pub names_slot: bool,
 }
 
-/// An account's call whose process ended without settling it. It is no [`Claim`]: nothing may be
-/// sent for it.
+/// A call for an account whose process ended without settling it. It is not a [`Claim`]: nothing
+/// may be sent for it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LeftPending {
     pub line: PendingLine,
-    /// Whose it is.
     pub account: AccountKey,
-    /// Whose it is, by id.
     pub id: AccountId,
 }
 
 impl ReadTx<'_> {
-    /// The calls of accounts whose process ended without settling them.
+    /// Returns the calls for accounts whose process ended without settling them.
     pub(crate) fn left_pending(&self) -> Result<Vec<LeftPending>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT r.refresh_id, r.cause, r.slot, r.started_time, r.account, a.account_id
@@ -64,7 +61,7 @@ impl ReadTx<'_> {
         Ok(left)
     }
 
-    /// Whether a line for this slot is paid for, or on its way.
+    /// Returns whether a call for this slot is pending or has succeeded.
     pub fn is_bought(&self, account: AccountKey, slot: Time) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT 1 FROM _refresh
@@ -73,8 +70,8 @@ impl ReadTx<'_> {
         Ok(statement.exists([account.0, slot.0])?)
     }
 
-    /// The slot that the account's last call in vain was for. Numbers whose date contradicted our
-    /// clock were for the latest when they were asked for: their line names none.
+    /// Returns the slot of the account's last failed call. If that call's response contradicted our
+    /// clock, its line has no slot, and this is the latest slot at the time of the claim.
     pub fn tried_slot(
         &self,
         account: &Account,
@@ -93,21 +90,21 @@ impl ReadTx<'_> {
         }
     }
 
-    /// Whether a call for this account is on its way.
+    /// Returns whether a call for this account is in flight.
     pub fn is_in_flight(&self, account: AccountKey) -> Result<bool, StoreError> {
         let mut statement =
             self.tx.prepare_cached("SELECT 1 FROM _refresh WHERE account = ?1 AND outcome = 0")?;
         Ok(statement.exists([account.0])?)
     }
 
-    /// The newest line of the ledger.
+    /// Returns the ledger's newest line.
     pub(crate) fn newest_line(&self) -> Result<RefreshId, StoreError> {
         let mut statement =
             self.tx.prepare_cached("SELECT coalesce(max(refresh_id), 0) FROM _refresh")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 
-    /// When the newest call was claimed.
+    /// Returns when the newest call was claimed.
     pub fn last_claim(&self) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT started_time FROM _refresh WHERE outcome <> 4 ORDER BY refresh_id DESC LIMIT 1",
@@ -116,7 +113,7 @@ impl ReadTx<'_> {
         Ok(rows.next().transpose()?)
     }
 
-    /// What was spent on the days of a period, and the part of it that people asked for.
+    /// Returns the credits spent on the days of a period, and how many of them on manual refreshes.
     pub(super) fn spent(&self, days: Days1970) -> Result<(u64, u64), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT coalesce(sum(spent), 0), coalesce(sum(manual), 0) FROM _spend
@@ -128,9 +125,9 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Writes the ledger line of a call to be made. The right to make it comes with
-    /// [`WriteTx::commit`]. Answers the line; `None` if the slot is bought already or the account
-    /// is in flight.
+    /// Writes the ledger line of a call, and returns its id. The right to make the call comes with
+    /// [`WriteTx::commit`]. Returns `None` if the slot is already bought or the account is in
+    /// flight.
     pub fn claim(
         &mut self,
         account: &Account,
@@ -162,7 +159,7 @@ impl WriteTx<'_> {
         Ok(Some(refresh))
     }
 
-    /// Writes the ledger line of a call that looks an account up by its name.
+    /// Writes the ledger line of a call that looks up an account by its name.
     pub(crate) fn claim_lookup(
         &mut self,
         lookup: &AccountLookup,
@@ -180,23 +177,24 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Marks the look-ups by name whose process ended without settling them. Answers how many.
-    pub fn give_up_lookups(&self, why: &str, now: Time) -> Result<usize, StoreError> {
+    /// Settles as unknown the lookups whose process ended before settling them. Returns their
+    /// number.
+    pub fn settle_lost_lookups(&self, reason: &str, now: Time) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _refresh SET outcome = 3, took = ?1 - started_time, error = ?2
              WHERE outcome = 0 AND account IS NULL",
         )?;
-        Ok(statement.execute(params![now.0, why])?)
+        Ok(statement.execute(params![now.0, reason])?)
     }
 
-    /// Writes that a slot was passed over without a call.
+    /// Records that a slot passed without a call.
     pub fn skip(
         &self,
         account: &Account,
         cause: Cause,
         slot: Time,
         interval: i64,
-        why: &str,
+        reason: &str,
         now: Time,
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
@@ -204,12 +202,13 @@ impl WriteTx<'_> {
                (account, cause, outcome, spent, slot, interval, started_time, took, error)
              VALUES (?1, ?2, 4, 0, ?3, ?4, ?5, 0, ?6)",
         )?;
-        statement.execute(params![account.key, cause.code(), slot, interval, now, why])?;
+        statement.execute(params![account.key, cause.code(), slot, interval, now, reason])?;
         Ok(())
     }
 
-    /// Settles a line, for the row that `account` is now. Where the line is gone, because the file
-    /// was replaced by an older copy, the whole line is written anew: what was paid for is kept.
+    /// Settles a line for `account`, which is the account's row now. If the line is gone because
+    /// the file was replaced by an older copy, inserts a complete new line: what was paid for is
+    /// kept.
     pub fn settle(
         &self,
         line: &PendingLine,
@@ -217,7 +216,7 @@ impl WriteTx<'_> {
         verdict: &Verdict,
         now: Time,
     ) -> Result<RefreshId, StoreError> {
-        // An ok is a 200, which its line says without it.
+        // The status of an ok is always 200, and is not stored.
         let status = verdict.http_status.filter(|_| verdict.outcome != Outcome::Ok);
         let mut statement = self.tx.prepare_cached(
             "UPDATE _refresh SET outcome = ?3, spent = ?4, took = ?5 - started_time, status = ?6,

@@ -1,24 +1,25 @@
-//! The SQLite file: the ledger, the history, and where every account stands.
+//! The SQLite file: the ledger, the history, and every account's state.
 //!
 //! # Responsibility
-//! [`Store`] owns the one connection that writes. Every change is made in a [`WriteTx`], which is
-//! one transaction; what a batch claims may be called only after it is committed, and the type
-//! [`Claim`] is the proof of that.
+//! [`Store`] owns the only connection that writes. Every change is made in a [`WriteTx`], which is
+//! one transaction. A call may be sent only after the transaction that claimed it has been
+//! committed; the type [`Claim`] is the proof of that.
 //!
 //! # Locking
-//! A lock on the file itself is held as long as the store is open: one writing growthd a database,
-//! whatever name it is reached by.
-//! Readers need no lock (WAL). The journal is kept after a clean stop, since without it a reader
-//! that may not write the folder cannot open the file.
+//! The store holds a lock on the file itself for as long as it is open, so a database has at most
+//! one writing growthd, whatever name the file is opened by. Readers need no lock (WAL). The WAL
+//! file is kept after a clean stop, because without it a reader that cannot write to the folder
+//! cannot open the database.
 //!
 //! # Compatibility
-//! Tables begin with `_` and are private; the views are the interface and grow by addition.
-//! The views hold no data, and are made anew whenever their text differs. What changes a table is a
-//! numbered step, appended, and never edited once released; a copy is kept before one is taken.
+//! Tables begin with `_` and are private. The views are the interface and only ever grow. They hold
+//! no data, and are recreated whenever their SQL differs from this version's. Tables are changed by
+//! numbered steps, which are appended and never edited once released; the file is copied before the
+//! first missing step is applied.
 //!
 //! # Durability
-//! `synchronous=FULL`: a committed line survives a power cut. One commit serves a whole turn of
-//! the engine, so its cost is shared by everything that the turn settles and claims.
+//! `synchronous=FULL`: a committed line survives a power cut. Each turn of the engine commits once,
+//! so everything that it settles and claims shares the cost of one commit.
 
 mod account;
 mod account_growth;
@@ -34,7 +35,7 @@ mod export;
 mod file_lock;
 mod history;
 mod import;
-mod journal;
+
 mod last_backup;
 mod ledger;
 mod ledger_line;
@@ -49,6 +50,7 @@ mod snapshot;
 mod sql_types;
 mod suspicion;
 mod upgrade;
+mod wal;
 mod watchlist;
 
 pub use account::{Account, FailureRow, StateRow};
@@ -59,10 +61,9 @@ pub use breaker::{BeforeTrouble, BreakerRow, Wait};
 pub use budget_use::BudgetUse;
 pub use disk::{disk_trouble, free_space};
 pub use error::StoreError;
-pub use events::{Between, Milestone, ProfileChange, Silence, Unusual};
+pub use events::{EventPeriod, Milestone, ProfileChange, Silence, Unusual};
 pub use export::{Query, Rows, Unsupported};
 pub use history::{AccountRef, Change, Gap, Point, UnknownName};
-pub use journal::journal_size;
 pub use last_backup::LastBackup;
 pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
@@ -74,4 +75,5 @@ pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount};
 pub use schema::SCHEMA_VERSION;
 pub use suspicion::Suspicion;
+pub use wal::wal_size;
 pub use watchlist::{StoredEntry, WatchlistDiff};

@@ -1,4 +1,4 @@
-//! Opening the file: whose it is, what it is, and that nobody else writes it.
+//! Opening the database file for writing: checks its type, its owner, its schema and its lock.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -16,57 +16,57 @@ use crate::store::schema::{APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION, STEPS}
 use crate::store::upgrade::upgrade;
 use crate::store::{ReadTx, StoreError, WriteTx};
 
-/// How long a writer waits for another's lock before it says so. Readers never block it.
+/// How long to wait for another connection's write lock. Readers never block a writer.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Below this size the whole file is checked at start; it takes well under a second.
-const CHECKED_WHOLE: u64 = 64 << 20;
+/// Files below this size, in bytes, are checked completely at start, in well under a second.
+const CHECKED_COMPLETELY: u64 = 64 << 20;
 
-/// At how many pages the journal is brought into the file while there is work: 16 MB. What is
-/// written again and again until then goes into the file once.
-const CHECKPOINT: i64 = 4096;
+/// The WAL size, in pages, at which it is checkpointed during operation: 16 MB. A page that is
+/// rewritten often until then is copied into the database only once.
+const CHECKPOINT_PAGES: i64 = 4096;
 
-/// What is left of a journal that grew beyond it, in bytes.
-const JOURNAL_LIMIT: i64 = 64 << 20;
+/// The size, in bytes, to which a larger WAL file is truncated.
+const WAL_LIMIT: i64 = 64 << 20;
 
-/// Below this much room on the disk, in bytes, the journal is kept small: otherwise it alone could
-/// fill a disk on which the history has room still, and nothing could be brought into the file.
+/// Free disk space, in bytes, below which the WAL is kept small. Otherwise the WAL alone could fill
+/// a disk that still has room for the history, and could then no longer be checkpointed.
 const TIGHT: u64 = 64 << 20;
 
-/// The same two on such a disk.
-const TIGHT_CHECKPOINT: i64 = 32;
-const TIGHT_JOURNAL_LIMIT: i64 = 256 << 10;
+/// The same two limits below [`TIGHT`].
+const TIGHT_CHECKPOINT_PAGES: i64 = 32;
+const TIGHT_WAL_LIMIT: i64 = 256 << 10;
 
-/// Whether opening may make a database that is not there.
+/// Whether opening may create a missing database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Creation {
     Allowed,
-    /// Say that there is none.
+    /// Return [`StoreError::Missing`].
     Refused,
 }
 
-/// The journal and its index, which SQLite keeps open whatever becomes of their names.
+/// The WAL and its index, which SQLite keeps open even if the files are removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Journal([Inode; 2]);
+struct WalFiles([Inode; 2]);
 
-impl Journal {
-    fn of(database: &Path) -> Journal {
+impl WalFiles {
+    fn of(database: &Path) -> WalFiles {
         let inode = |suffix| Inode::of(&beside(database, suffix)).unwrap_or(Inode::NONE);
-        Journal(["-wal", "-shm"].map(inode))
+        WalFiles(["-wal", "-shm"].map(inode))
     }
 }
 
-/// The one writing connection, and the lock that makes it the only one.
+/// The only writing connection, and the lock that makes it the only one.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     path: PathBuf,
     inode: Inode,
-    journal: Journal,
-    /// The file itself, held for its lock. After the connection, since closing any descriptor of
-    /// a file drops what other locks the process has on it.
+    wal_files: WalFiles,
+    /// The open database file, which holds the lock. Declared after the connection, so that it is
+    /// dropped after it: closing any descriptor of a file drops the process's other locks on it.
     lock: FileLock,
-    /// Whether the journal is kept small.
+    /// Whether the WAL is kept small because the disk is nearly full.
     is_tight: bool,
 }
 
@@ -74,7 +74,8 @@ impl Store {
     /// Opens `path` for writing, and brings its schema up to date.
     ///
     /// # Errors
-    /// Every [`StoreError`]; nothing was changed unless it is ours and up to date.
+    /// Returns any [`StoreError`]. A file that is not a growthd database of a known schema is left
+    /// unchanged.
     pub fn open(path: &Path, creation: Creation) -> Result<Store, StoreError> {
         let exists = check_file(path)?;
         if !exists && creation == Creation::Refused {
@@ -87,46 +88,46 @@ impl Store {
         }
         let lock = FileLock::take(path)?;
         let (connection, inode) = connect(path)?;
-        let journal = Journal::of(path);
-        Ok(Store { connection, path: path.to_owned(), inode, journal, lock, is_tight: false })
+        let wal_files = WalFiles::of(path);
+        Ok(Store { connection, path: path.to_owned(), inode, wal_files, lock, is_tight: false })
     }
 
-    /// Begins a batch: one transaction, holding SQLite's write lock from its first statement.
+    /// Begins a write transaction, which holds SQLite's write lock from its first statement.
     ///
     /// # Errors
-    /// [`StoreError::Replaced`] when the file is not the one that was opened: what is committed
-    /// to a removed file is lost, so nothing may be bought on it.
+    /// Returns [`StoreError::Replaced`] if the file is no longer the one that was opened. What is
+    /// committed to a removed file is lost, so nothing may be bought on it.
     pub fn begin(&mut self) -> Result<WriteTx<'_>, StoreError> {
-        self.check_in_place()?;
-        self.keep_journal()?;
-        self.mind_the_disk()?;
+        self.check_not_replaced()?;
+        self.replace_removed_wal()?;
+        self.adapt_to_free_space()?;
         WriteTx::begin(&mut self.connection)
     }
 
-    /// Begins a batch that only looks: it waits for no writer.
+    /// Begins a read transaction, which does not wait for writers.
     pub fn look(&mut self) -> Result<ReadTx<'_>, StoreError> {
-        self.check_in_place()?;
+        self.check_not_replaced()?;
         ReadTx::begin(&mut self.connection)
     }
 
-    /// Opens the file anew where it was replaced by another database of ours.
+    /// Reopens the file after it was replaced by another growthd database.
     ///
     /// # Errors
-    /// As [`Store::open`] with [`Creation::Refused`]; to be tried again then.
+    /// As [`Store::open`] with [`Creation::Refused`]. The caller should then try again later.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         if !check_file(&self.path)? {
             return Err(StoreError::Replaced(self.path.clone()));
         }
-        // The journal is found by its name. What it holds is the old file's, wherever that is
-        // now, and SQLite would lay it over the new one.
-        if !self.empty_journal()? {
+        // SQLite finds the WAL by its name. If the old file's WAL were left there, wherever that
+        // file is now, SQLite would apply it to the new file.
+        if !self.truncate_wal()? {
             return Err(StoreError::Replaced(self.path.clone()));
         }
         self.reconnect()
     }
 
-    /// Brings the whole journal into the file; answers whether it could, or a reader is in the way.
-    fn empty_journal(&self) -> Result<bool, StoreError> {
+    /// Checkpoints and truncates the WAL. Returns whether it could; a reader may prevent it.
+    fn truncate_wal(&self) -> Result<bool, StoreError> {
         if self.inode == Inode::NONE {
             return Ok(true);
         }
@@ -135,11 +136,11 @@ impl Store {
     }
 
     fn reconnect(&mut self) -> Result<(), StoreError> {
-        // Closed before the new one is opened: both would lock the same journal index, and a
-        // process that closes a file gives up all its locks on it.
+        // Close the old connection before opening the new one: both would lock the same WAL index
+        // (`-shm`), and closing a file drops all of the process's locks on it.
         self.connection = Connection::open_in_memory()?;
         self.inode = Inode::NONE;
-        // The file that was moved away may be back: its lock is held still.
+        // The file that was moved away may be back, and its lock is still held.
         let lock = match self.lock.is_on(&self.path) {
             true => None,
             false => Some(FileLock::take(&self.path)?),
@@ -148,76 +149,70 @@ impl Store {
         self.connection = connection;
         self.is_tight = false;
         self.inode = inode;
-        self.journal = Journal::of(&self.path);
+        self.wal_files = WalFiles::of(&self.path);
         if let Some(lock) = lock {
             self.lock = lock;
         }
         Ok(())
     }
 
-    /// The file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Brings the journal into the file, as far as no reader is in the way, so that a plain
-    /// copy of the file alone is nearly whole; and gives back the memory that holds its pages.
+    /// Checkpoints the WAL as far as readers allow, so that a plain copy of the database file alone
+    /// is nearly complete, and frees SQLite's page cache.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(self.connection.execute_batch("PRAGMA shrink_memory")?)
     }
 
-    /// Trades durability for speed, and waits for no lock: for simulations, whose files nobody
-    /// keeps and whose time does not pass by itself.
-    ///
-    /// # Errors
-    /// What SQLite says.
+    /// Trades durability for speed, and makes the connection wait for no lock. For simulations,
+    /// whose files are discarded and whose clock does not advance by itself.
     pub fn make_volatile(&self) -> Result<(), StoreError> {
         self.connection.busy_timeout(Duration::ZERO)?;
         Ok(self.connection.pragma_update(None, "synchronous", "OFF")?)
     }
 
-    /// Bounds the file to `pages` pages (0: no bound): a full disk, for simulations.
-    ///
-    /// # Errors
-    /// What SQLite says.
-    pub fn bound_pages(&self, pages: u32) -> Result<(), StoreError> {
+    /// Limits the file to `pages` pages (0: no limit), to simulate a full disk.
+    pub fn limit_pages(&self, pages: u32) -> Result<(), StoreError> {
         let pages = if pages == 0 { u32::MAX - 1 } else { pages };
         Ok(self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
     }
 
-    /// Keeps the journal as small as the disk asks for.
-    fn mind_the_disk(&mut self) -> Result<(), StoreError> {
+    /// Switches between the normal and the tight WAL limits as the free space requires.
+    fn adapt_to_free_space(&mut self) -> Result<(), StoreError> {
         let is_tight = free_space(&self.path).is_some_and(|free| free < TIGHT);
         if is_tight == self.is_tight {
             return Ok(());
         }
-        bound_journal(&self.connection, is_tight)?;
+        limit_wal(&self.connection, is_tight)?;
         if is_tight {
-            // What it holds by now. A reader may be in the way, or the disk full already.
+            // Shrink what the WAL holds already. This fails if a reader is active or the disk is
+            // full.
             self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).ok();
         }
         self.is_tight = is_tight;
         Ok(())
     }
 
-    /// Goes on with a new journal where the old one was removed: what that holds has no name any
-    /// more, and would be lost with the process.
-    fn keep_journal(&mut self) -> Result<(), StoreError> {
-        if Journal::of(&self.path) == self.journal {
+    /// Continues with a new WAL if its file was removed: its content has no name any more, and would
+    /// be lost with the process.
+    fn replace_removed_wal(&mut self) -> Result<(), StoreError> {
+        if WalFiles::of(&self.path) == self.wal_files {
             return Ok(());
         }
-        if !self.empty_journal()? {
-            return Err(StoreError::JournalRemoved(self.path.clone()));
+        if !self.truncate_wal()? {
+            return Err(StoreError::WalRemoved(self.path.clone()));
         }
         tracing::warn!(
-            "the journal beside the database (-wal, -shm) was removed by another program; going on \
-             with a new one"
+            "the write-ahead log beside the database (-wal, -shm) was removed by another program; \
+             continuing with a new one"
         );
         self.reconnect()
     }
 
-    fn check_in_place(&self) -> Result<(), StoreError> {
+    fn check_not_replaced(&self) -> Result<(), StoreError> {
         match Inode::of(&self.path) {
             Ok(inode) if inode == self.inode => Ok(()),
             _ => Err(StoreError::Replaced(self.path.clone())),
@@ -225,7 +220,7 @@ impl Store {
     }
 }
 
-/// Whether a regular file is there.
+/// Returns whether `path` exists; an error if it is not a regular file.
 pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(true),
@@ -235,8 +230,9 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// A file left behind by root would lock the service's own user out. What somebody leaves in a
-/// folder of root's that they may write, as a container's volume, locks nobody out.
+/// Refuses to create files that the folder's owner could not write: files left by root would lock
+/// out the service's own user. A user other than root may write in a folder of root's, such as a
+/// container's volume, since this locks nobody out.
 fn check_owner(path: &Path) -> Result<(), StoreError> {
     const ROOT: u32 = 0;
     let folder = folder_of(path);
@@ -245,18 +241,18 @@ fn check_owner(path: &Path) -> Result<(), StoreError> {
         Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
     };
     let user = rustix::process::geteuid().as_raw();
-    let of_folder = owner(folder)?;
-    if ![user, ROOT].contains(&of_folder) {
+    let folder_owner = owner(folder)?;
+    if ![user, ROOT].contains(&folder_owner) {
         return Err(StoreError::WrongUser {
             folder: folder.to_owned(),
-            owner: user_name(of_folder),
+            owner: user_name(folder_owner),
             user: user_name(user),
         });
     }
-    // As after a restore by root, or a look at the file that was restored so.
+    // Another owner, as after root has restored the file or has opened a restored one.
     for file in [path, &beside(path, "-wal"), &beside(path, "-shm")] {
         let access = rustix::fs::access(file, rustix::fs::Access::WRITE_OK);
-        // What else is wrong is told where it is opened.
+        // Any other problem is reported when the file is opened.
         if access == Err(rustix::io::Errno::ACCESS) && owner(file)? != user {
             return Err(StoreError::WrongOwner {
                 path: file.to_owned(),
@@ -268,7 +264,7 @@ fn check_owner(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A user's name, from the file that lists the local ones; `#UID`, as sudo takes it, otherwise.
+/// Returns the user's name from `/etc/passwd`, or `#UID`, which `sudo -u` accepts as well.
 fn user_name(uid: u32) -> String {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = users.lines().find_map(|line| {
@@ -279,7 +275,7 @@ fn user_name(uid: u32) -> String {
     named.unwrap_or_else(|| format!("#{uid}"))
 }
 
-/// The file that `path` leads to, where it is a link; else as it was given.
+/// Resolves `path` if it is a symbolic link.
 pub fn real_path(path: &Path) -> PathBuf {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_symlink() => {
@@ -289,11 +285,11 @@ pub fn real_path(path: &Path) -> PathBuf {
     }
 }
 
-/// Makes the empty file first, since the journal's files take their mode from it.
+/// Creates the empty file before SQLite opens it, because `-wal` and `-shm` inherit its mode.
 fn create(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().create_new(true).write(true).mode(GROUP_READABLE).open(path) {
         Ok(_) => Ok(()),
-        // Another start made it meanwhile; the lock says whose it is.
+        // Another process has just created it; the lock decides which of the two may use it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
     }
@@ -304,7 +300,7 @@ fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
     let mut connection = Connection::open_with_flags(path, flags)?;
     let inode =
         Inode::of(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
-    let refuse = |error| refused(path, error);
+    let refuse = |error| convert_error(path, error);
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let version = version(&connection, path)?;
     configure(&connection).map_err(refuse)?;
@@ -313,10 +309,10 @@ fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
     Ok((connection, inode))
 }
 
-/// The schema of a database of ours, 0 for an empty one; refuses every other.
+/// Returns the file's schema version, or 0 if it is empty. Refuses any other file.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let refuse = |error| refused(path, error);
+    let refuse = |error| convert_error(path, error);
     let application = pragma("application_id").map_err(refuse)?;
     let found = pragma("user_version").map_err(refuse)?;
     let pages = pragma("page_count").map_err(refuse)?;
@@ -331,7 +327,7 @@ pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, Store
     }
 }
 
-fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
+fn convert_error(path: &Path, error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::NotOurs(path.to_owned()),
@@ -345,41 +341,41 @@ fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    bound_journal(connection, false)?;
+    limit_wal(connection, false)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    // A plan that looked at a parameter's value, as each with `LIMIT ?` does, is compiled anew for
-    // every use: that was half of a turn's work.
+    // Without QPSG, SQLite recompiles a plan that depends on a parameter's value, such as any with
+    // `LIMIT ?`, at every use. That took half the time of an engine turn.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     let mut keep = 1;
     connection.file_control(None::<&str>, FileControl::PersistWal(&mut keep))
 }
 
-/// Says when the journal is brought into the file, and what is left of it then.
-fn bound_journal(connection: &Connection, is_tight: bool) -> rusqlite::Result<()> {
+/// Sets the WAL size at which it is checkpointed, and the size to which it is truncated.
+fn limit_wal(connection: &Connection, is_tight: bool) -> rusqlite::Result<()> {
     let (checkpoint, limit) = match is_tight {
-        true => (TIGHT_CHECKPOINT, TIGHT_JOURNAL_LIMIT),
-        false => (CHECKPOINT, JOURNAL_LIMIT),
+        true => (TIGHT_CHECKPOINT_PAGES, TIGHT_WAL_LIMIT),
+        false => (CHECKPOINT_PAGES, WAL_LIMIT),
     };
-    // With a limit, the journal that is kept after a clean stop is empty: a backup copied over
-    // the file is then not overlaid with what the old one had in its journal.
+    // With a limit, the WAL that is kept after a clean stop is empty. If a backup is then copied
+    // over the database file, no pages of the old one are applied to it.
     connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", checkpoint, |_| Ok(()))
 }
 
 fn check_health(connection: &Connection, path: &Path) -> rusqlite::Result<Result<(), StoreError>> {
     let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
-    if size == 0 || size > CHECKED_WHOLE {
+    if size == 0 || size > CHECKED_COMPLETELY {
         return Ok(Ok(()));
     }
-    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    Ok(match said.as_str() {
+    let result: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok(match result.as_str() {
         "ok" => Ok(()),
         _ => Err(StoreError::Corrupt {
             path: path.to_owned(),
-            detail: said.lines().last().unwrap_or_default().to_owned(),
+            detail: result.lines().last().unwrap_or_default().to_owned(),
         }),
     })
 }

@@ -1,33 +1,32 @@
-//! The watchlist in a few numbers, at a price that does not grow with the history.
+//! The watchlist's state in a few numbers, at a cost that does not grow with the history.
 
 use crate::clock::Time;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// How the watchlist stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Overview {
-    /// Accounts that are refreshed.
+    /// Enabled accounts.
     pub watched: u64,
-    /// When the next one falls due.
+    /// When the next account is due.
     pub next_due: Option<Time>,
-    /// Accounts whose slot is open for too long.
+    /// Accounts whose refresh is overdue.
     pub overdue: u64,
-    /// Accounts given up in their slot.
+    /// Accounts that are failing.
     pub failing: u64,
     /// When the newest snapshot was taken.
     pub last_snapshot: Option<Time>,
 }
 
-/// When the newest snapshot was taken: when the newest ok was settled. The lines after that are
-/// few, since what fails for everybody pauses; the snapshots themselves lie by account.
+/// When the newest snapshot was taken, read from the newest ok in the ledger: the snapshots are
+/// stored by account. Few lines follow that ok, since calls pause when every account fails.
 pub(super) const NEWEST_SNAPSHOT: &str =
     "(SELECT finished_time FROM _refresh WHERE outcome = 1 ORDER BY refresh_id DESC LIMIT 1)";
 
 impl ReadTx<'_> {
-    /// How the watchlist stands at `now`. What is overdue is what
-    /// [`crate::store::AccountStatus::is_overdue`] says.
+    /// Returns the state at `now`. Uses the same definition of overdue as
+    /// [`crate::store::AccountStatus::is_overdue`].
     pub fn overview(&self, now: Time) -> Result<Overview, StoreError> {
-        let mut statement = self.tx.prepare_cached(&schema::question(&format!(
+        let mut statement = self.tx.prepare_cached(&schema::query(&format!(
             "SELECT (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM _account a

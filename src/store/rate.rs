@@ -1,11 +1,12 @@
-//! A rate of the vendor's, as it is stored.
+//! The stored form of a rate.
 
 use rusqlite::types::Value;
 
-/// In whole thousandths, two or three bytes for what vendors tell, where that is the same number;
-/// else the eight bytes that it is. The table's own columns read both.
+/// Encodes a rate as an integer of thousandths if that is exact, which takes two or three bytes for
+/// the usual rates, and as an eight-byte real otherwise. Generated columns of `_snapshot` decode
+/// both.
 pub(super) fn stored(rate: f64) -> Value {
-    #[expect(clippy::cast_possible_truncation, reason = "what it became is held against it")]
+    #[expect(clippy::cast_possible_truncation, reason = "the result is compared with the rate")]
     let thousandths = (rate * 1000.0).round() as i32;
     match f64::from(thousandths) / 1000.0 == rate {
         true => Value::Integer(thousandths.into()),
@@ -28,7 +29,7 @@ mod tests {
     use crate::store::{Cause, Creation, Store};
 
     #[test]
-    fn thousandths_are_whole_and_nothing_else_is() {
+    fn only_exact_thousandths_are_stored_as_integers() {
         for (rate, thousandths) in [
             (12.8, 12_800),
             (0.0, 0),
@@ -44,8 +45,8 @@ mod tests {
         }
     }
 
-    /// Numbers with up to three decimals, their neighbours, and any others but NaN, which JSON cannot
-    /// say, and -0.0, which is 0.0 to an INTEGER and to a REAL.
+    /// Rates with up to three decimals, their neighbours, and any other number, except NaN, which
+    /// JSON cannot represent, and -0.0, which SQLite stores as 0.0.
     fn rate() -> impl Strategy<Value = f64> {
         let thousandths = any::<i32>().prop_map(|number| f64::from(number) / 1000.0);
         let few = (-100_000..100_000_i32).prop_map(|number| f64::from(number) / 1000.0);
@@ -61,14 +62,14 @@ mod tests {
         ]
     }
 
-    /// What RFC 3339 can say, and beyond: the calendar ends within 263,000 years of 1970.
+    /// Times within and beyond RFC 3339's range: the calendar ends within 263,000 years of 1970.
     fn time() -> impl Strategy<Value = i64> {
         const YEARS: i64 = 263_000 * 31_557_600;
         prop_oneof![1_700_000_000..1_900_000_000_i64, -YEARS..YEARS]
     }
 
     #[test]
-    fn any_rate_and_time_is_read_as_it_was_told_to_the_last_bit() {
+    fn rates_and_times_are_read_back_exactly() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("growth.db");
         let store = Store::open(&path, Creation::Allowed).expect("a database");
@@ -87,23 +88,23 @@ mod tests {
                 spread: 0,
                 enabled: true,
             };
-            let told = Measurement {
+            let measurement = Measurement {
                 engagement_rate: Some(rates[0]),
                 virality_score: Some(rates[1]),
                 analyzed: Some(Time(analyzed)),
                 ..Measurement::default()
             };
             let mut batch = store.begin().expect("a batch");
-            let away = crate::engine::AccountState::unwatched().into();
-            let key = batch.add_unwatched(&entry, &away, Time(time)).expect("added");
+            let unwatched = crate::engine::AccountState::unwatched().into();
+            let key = batch.add_unwatched(&entry, &unwatched, Time(time)).expect("added");
             let account = batch.account(key).expect("read").expect("there");
             let claimed = batch.claim(&account, Cause::Manual, None, 0, Time(time)).expect("claimed");
             let refresh = claimed.expect("a line");
-            batch.append(refresh, key, Time(time), &told, false).expect("appended");
+            batch.append(refresh, key, Time(time), &measurement, false).expect("appended");
             let read = batch.last_answer(key).expect("read").expect("there");
             batch.commit().expect("committed");
 
-            let shown: (f64, f64, i64) = reader
+            let view: (f64, f64, i64) = reader
                 .query_row(
                     "SELECT engagement_rate, virality_score, analyzed_time FROM snapshots
                      WHERE refresh_id = ?1",
@@ -112,9 +113,9 @@ mod tests {
                 )
                 .expect("a snapshot");
             let bits = |rates: [f64; 2]| rates.map(f64::to_bits);
-            prop_assert_eq!(bits([shown.0, shown.1]), bits(rates));
+            prop_assert_eq!(bits([view.0, view.1]), bits(rates));
             prop_assert_eq!(bits(read.rates.map(|rate| rate.expect("a rate"))), bits(rates));
-            prop_assert_eq!((shown.2, read.analyzed), (analyzed, Some(Time(analyzed))));
+            prop_assert_eq!((view.2, read.analyzed), (analyzed, Some(Time(analyzed))));
         });
     }
 }

@@ -1,4 +1,4 @@
-//! Reading beside the daemon: a connection that cannot write and waits for nobody.
+//! Reading while the daemon runs: a connection that cannot write and does not wait for writers.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,18 +16,19 @@ use crate::store::open_reader::open_reader;
 use crate::store::overview::NEWEST_SNAPSHOT;
 use crate::store::{ReadTx, SCHEMA_VERSION, StoreError, schema};
 
-/// A connection that only reads.
+/// A read-only connection.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) connection: Connection,
 }
 
 impl Reader {
-    /// Opens the database at `path`. Where its views are another version's, this connection has
-    /// its own: what only reads changes nothing.
+    /// Opens the database at `path`. If its views are another version's, creates this version's
+    /// views as temporary ones, since a reader must not change the file.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] where there is none, and whatever makes it unreadable.
+    /// Returns [`StoreError::Missing`] if there is no database, and another [`StoreError`] if it
+    /// cannot be read.
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
         if !check_file(path)? {
             return Err(StoreError::Missing(path.to_owned()));
@@ -35,102 +36,94 @@ impl Reader {
         let connection = open_reader(path)?;
         match version(&connection, path)? {
             0 => return Err(StoreError::Missing(path.to_owned())),
-            SCHEMA_VERSION if !schema::has_views_of_now(&connection)? => {
-                schema::make_own_views(&connection)?;
+            SCHEMA_VERSION if !schema::has_current_views(&connection)? => {
+                schema::create_temp_views(&connection)?;
             }
             _ => {}
         }
         Ok(Reader { connection })
     }
 
-    /// The database's schema, which may be an earlier one than this version writes.
-    ///
-    /// # Errors
-    /// What SQLite says.
+    /// Returns the database's schema version, which may be older than [`SCHEMA_VERSION`].
     pub fn schema(&self) -> Result<i64, StoreError> {
         Ok(self.connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
     }
 
-    /// One consistent look at everything.
-    ///
-    /// # Errors
-    /// What SQLite says.
+    /// Begins a read transaction: one consistent view of the database.
     pub fn look(&mut self) -> Result<ReadTx<'_>, StoreError> {
         ReadTx::begin(&mut self.connection)
     }
 }
 
-/// Whether a growthd process holds the database at `path` for writing now.
+/// Returns whether a growthd process has the database at `path` open for writing.
 pub fn is_in_use(path: &Path) -> bool {
     FileLock::is_held(path)
 }
 
-/// How an account of the watchlist stands, for people.
+/// The status of a watchlist account, as shown to people.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountStatus {
     pub id: AccountId,
-    /// What the person calls it.
+    /// The label from the watchlist.
     pub label: Option<String>,
-    /// Its handle, as the vendor told it.
+    /// The handle, as last reported by the vendor.
     pub username: Option<String>,
     pub cron: String,
     pub timezone: String,
-    /// Its window, in seconds.
+    /// The length of the window that slots are spread over, in seconds.
     pub spread: i64,
-    /// When its newest snapshot was taken.
+    /// When the newest snapshot was taken.
     pub last: Option<Time>,
-    /// The followers in it.
+    /// The followers in the newest snapshot.
     pub followers: Option<i64>,
-    /// When it is tried next; `None`: disabled.
+    /// When the next call is due; `None` if the account is disabled.
     pub next_due: Option<Time>,
-    /// Since when something is owed.
+    /// Since when a refresh is owed; `None` if none is.
     pub owed_since: Option<Time>,
-    /// Whether a call is on its way.
     pub is_in_flight: bool,
-    /// Failed tries of what is open.
+    /// Failed calls for the open slot or baseline.
     pub tries: u32,
-    /// Since when its slot is given up.
+    /// When the first failure since the last ok was settled; `None` unless the account is failing.
     pub failing_since: Option<Time>,
-    /// What went wrong last.
+    /// The error of the last failed call since the last ok.
     pub last_error: Option<String>,
-    /// Longest distance between its slots, in seconds.
+    /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
 }
 
 impl AccountStatus {
-    /// Whether it is due, and not asked for.
+    /// Returns whether the account is due and not in flight.
     pub fn is_waiting(&self, now: Time) -> bool {
         !self.is_in_flight && self.next_due.is_some_and(|due| due <= now)
     }
 
-    /// Whether what it owes is later than a call may be that is on time.
+    /// Returns whether a refresh has been owed for longer than an on-time call may take.
     pub fn is_overdue(&self, now: Time) -> bool {
         self.owed_since.is_some_and(|since| now.since(since) > on_time(self.interval))
     }
 }
 
-/// What of the list there is to read.
+/// Which accounts of the watchlist to read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extent {
-    /// Every account of the watchlist.
     All,
-    /// Those with something to look at: open, failing, tried in vain.
+    /// Those that may need attention: due, failing, or with a failed call since the last ok.
     Attention,
 }
 
-/// The list in numbers.
+/// Totals of the watchlist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Totals {
-    /// In the watchlist.
+    /// Accounts in the watchlist.
     pub listed: u64,
-    /// Of those, enabled.
+    /// Enabled accounts in the watchlist.
     pub watched: u64,
-    /// Calls on their way.
+    /// Calls in flight.
     pub in_flight: u64,
     pub snapshots: u64,
-    /// When the newest was taken.
+    /// When the newest snapshot was taken.
     pub last_snapshot: Option<Time>,
-    /// When the next account falls due.
+    /// When the next account is due.
     pub next_due: Option<Time>,
 }
 
@@ -147,7 +140,8 @@ fn totals(row: &Row<'_>) -> rusqlite::Result<Totals> {
 }
 
 impl ReadTx<'_> {
-    /// How the selected accounts of the watchlist stand at `now`, in the order they were added.
+    /// Returns the status at `now` of each selected watchlist account, in the order they were
+    /// added.
     pub fn statuses(
         &self,
         selection: &Selection,
@@ -158,7 +152,7 @@ impl ReadTx<'_> {
             Extent::All => "",
             Extent::Attention => "AND a.account IN owing!(?1)",
         };
-        let sql = schema::question(&format!(
+        let sql = schema::query(&format!(
             "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, s.followers,
                     a.next_due, a.open_slot, a.tries, a.active_time, a.interval,
                     EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account),
@@ -174,10 +168,10 @@ impl ReadTx<'_> {
         let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows =
             statement.query(params![now.0, selection.tags_json(), selection.platform])?;
-        let mut found = Vec::new();
+        let mut statuses = Vec::new();
         while let Some(row) = rows.next()? {
             let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
-            found.push(AccountStatus {
+            statuses.push(AccountStatus {
                 id: account_id(row.get(0)?)?,
                 label: row.get(1)?,
                 username: row.get(2)?,
@@ -195,15 +189,16 @@ impl ReadTx<'_> {
                 owed_since: time(16)?,
             });
         }
-        Ok(found)
+        Ok(statuses)
     }
 
-    /// The selected accounts in numbers; those of the whole list cost no look at the history.
+    /// Returns the totals of the selected accounts. For the whole list, this does not read the
+    /// history.
     pub fn totals_of(&self, selection: &Selection) -> Result<Totals, StoreError> {
         if selection.is_everything() {
             return self.totals();
         }
-        let mut statement = self.tx.prepare_cached(&schema::question(
+        let mut statement = self.tx.prepare_cached(&schema::query(
             "WITH chosen AS (
                SELECT a.account, a.next_due, a.last_refresh
                FROM _account a LEFT JOIN _profile p ON p.account = a.account
@@ -220,7 +215,7 @@ impl ReadTx<'_> {
         Ok(statement.query_row(params![selection.tags_json(), selection.platform], totals)?)
     }
 
-    /// The list in numbers.
+    /// Returns the totals of the whole list.
     pub fn totals(&self) -> Result<Totals, StoreError> {
         let mut statement = self.tx.prepare_cached(&format!(
             "SELECT (SELECT count(*) FROM _account WHERE removed_time IS NULL),
@@ -234,13 +229,13 @@ impl ReadTx<'_> {
         Ok(statement.query_row([], totals)?)
     }
 
-    /// The platforms of the accounts ever watched, by the accounts' ids, where they are known.
+    /// Returns the known platforms of all accounts ever watched, by account id.
     pub fn platforms(&self) -> Result<HashMap<String, String>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT a.account_id, p.platform FROM _account a
              JOIN _profile p ON p.account = a.account WHERE p.platform IS NOT NULL",
         )?;
-        let known = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(known.collect::<Result<_, _>>()?)
+        let platforms = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(platforms.collect::<Result<_, _>>()?)
     }
 }

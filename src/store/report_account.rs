@@ -1,4 +1,4 @@
-//! Everything that a page about the whole list shows: every account, every number, every credit.
+//! The data for the report page about the whole list: accounts, snapshots and credits.
 
 use rusqlite::params;
 use rusqlite::types::Value;
@@ -10,67 +10,64 @@ use crate::store::account::account_id;
 use crate::store::ledger::AccountKey;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// An account ever watched, as it was seen last.
+/// An account ever watched, with its current profile.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReportAccount {
     pub key: AccountKey,
     pub id: AccountId,
-    /// What the person calls it.
+    /// The label from the watchlist.
     pub label: Option<String>,
-    /// The person's tags, as a JSON array.
+    /// The tags from the watchlist, as a JSON array.
     pub tags: String,
-    /// `tiktok`, `youtube`.
+    /// `tiktok` or `youtube`.
     pub platform: Option<String>,
     pub username: Option<String>,
-    /// The name it shows.
     pub display_name: Option<String>,
-    /// Where it lies on its platform, as the vendor says.
+    /// Its page on the platform, as reported by the vendor.
     pub profile_url: Option<String>,
-    /// Whether the platform vouches for it.
     pub is_verified: bool,
-    /// Whether it was taken out of the watchlist.
+    /// Whether the account was removed from the watchlist.
     pub is_removed: bool,
-    /// Longest distance between its slots now, in seconds.
+    /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
-    /// When its newest snapshot was taken.
+    /// When the newest snapshot was taken.
     pub last: Option<Time>,
-    /// Videos published, as newest measured.
+    /// The newest measured number of published videos.
     pub videos: Option<i64>,
-    /// Average views of a video, as newest measured.
+    /// The newest measured average views per video.
     pub avg_views: Option<f64>,
 }
 
-/// The numbers of a snapshot that are drawn.
+/// The numbers of a snapshot that are charted.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Reading {
-    /// When it was taken.
+    /// When the snapshot was taken.
     pub time: Time,
     pub followers: Option<i64>,
-    /// Likes, unless they alone fell to 0.
+    /// Likes; `None` if they alone are suspect.
     pub likes: Option<i64>,
-    /// The vendor's engagement rate.
+    /// The engagement rate, as reported by the vendor.
     pub engagement: Option<f64>,
-    /// Whether something speaks against it as a whole.
+    /// Whether the snapshot as a whole is suspect.
     pub is_suspect: bool,
-    /// Longest distance between the account's slots then, in seconds.
+    /// The schedule's interval when the call was claimed, in seconds.
     pub interval: Option<i64>,
 }
 
-/// What a UTC day cost.
+/// The calls and credits of a UTC day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DailySpend {
-    /// Since 1970.
+    /// Days since 1970-01-01.
     pub day: i64,
-    /// Calls made.
     pub calls: i64,
-    /// Credits that they may have cost.
+    /// Credits that the calls may have cost.
     pub spent: i64,
 }
 
 impl ReadTx<'_> {
-    /// Every selected account ever watched, in the order they were added.
+    /// Returns every selected account ever watched, in the order they were added.
     pub fn report_accounts(&self, selection: &Selection) -> Result<Vec<ReportAccount>, StoreError> {
-        let mut statement = self.tx.prepare_cached(&schema::question(
+        let mut statement = self.tx.prepare_cached(&schema::query(
             "SELECT a.account, a.account_id, a.label, a.tags, p.platform, p.username, p.display_name,
                     p.profile_url, coalesce(p.is_verified, 0), a.removed_time IS NOT NULL, a.interval,
                     s.time, v.measured_videos, (
@@ -87,9 +84,9 @@ impl ReadTx<'_> {
              ORDER BY a.account\n",
         ))?;
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
-        let mut found = Vec::new();
+        let mut accounts = Vec::new();
         while let Some(row) = rows.next()? {
-            found.push(ReportAccount {
+            accounts.push(ReportAccount {
                 key: AccountKey(row.get(0)?),
                 id: account_id(row.get(1)?)?,
                 label: row.get(2)?,
@@ -111,17 +108,17 @@ impl ReadTx<'_> {
                 },
             });
         }
-        Ok(found)
+        Ok(accounts)
     }
 
-    /// Hands over the numbers of every snapshot of theirs, account by account in the order of
-    /// [`ReadTx::report_accounts`], and each account's in the order of its refreshes.
+    /// Calls `take` with each snapshot of the selected accounts, account by account in the order of
+    /// [`ReadTx::report_accounts`], and oldest first within an account.
     pub fn each_reading(
         &self,
         selection: &Selection,
         mut take: impl FnMut(AccountKey, Reading),
     ) -> Result<(), StoreError> {
-        // Of everybody the history is gone through as it lies.
+        // Without a selection, read the table in its own order.
         let selected = match selection.is_everything() {
             true => "?1 IS NOT NULL AND ?2 IS NULL",
             false => {
@@ -130,7 +127,7 @@ impl ReadTx<'_> {
                                WHERE selected!(?1, ?2))"
             }
         };
-        let mut statement = self.tx.prepare_cached(&schema::question(&format!(
+        let mut statement = self.tx.prepare_cached(&schema::query(&format!(
             "SELECT s.account, s.time, s.followers,
                     CASE WHEN s.suspect & 1 = 0 THEN s.likes END, s.engagement_rate, s.suspect >= 2, r.interval
              FROM _snapshot s JOIN _refresh r ON r.refresh_id = s.refresh_id
@@ -152,7 +149,7 @@ impl ReadTx<'_> {
         Ok(())
     }
 
-    /// What each day cost on which something was called, oldest first.
+    /// Returns the calls and credits of each day that had calls, oldest first.
     pub fn daily_spend(&self) -> Result<Vec<DailySpend>, StoreError> {
         let mut statement =
             self.tx.prepare_cached("SELECT day, calls, spent FROM _spend ORDER BY day")?;

@@ -1,4 +1,4 @@
-//! Snapshots: appended, never changed. The profile beside them: kept when it changes.
+//! Snapshots, which are appended and never changed, and profiles, whose changes are kept.
 
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params};
@@ -33,7 +33,7 @@ fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
 }
 
 impl ReadTx<'_> {
-    /// What the account's next answer is held against.
+    /// Returns the values that the account's next response is compared with.
     fn known(&self, account: AccountKey) -> Result<Known, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT followers, following, videos, likes, engagement_rate, virality_score,
@@ -45,7 +45,7 @@ impl ReadTx<'_> {
         else {
             return Ok(Known::default());
         };
-        // Only where the last answer lacks one is there anything to look for beyond it.
+        // Search further back only for a count that the last snapshot does not have measured.
         let followers = match followers {
             None => self.last_measured(account, "measured_followers")?,
             followers => followers,
@@ -70,7 +70,7 @@ impl ReadTx<'_> {
         Ok(statement.query_row([account.0], |row| row.get(0)).optional()?)
     }
 
-    /// When the account's newest snapshot was taken against which as a whole nothing speaks.
+    /// Returns when the account's newest snapshot that is not suspect as a whole was taken.
     pub fn last_measured_time(&self, account: AccountKey) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT time FROM _snapshot WHERE account = ?1 AND suspect < 2
@@ -79,7 +79,7 @@ impl ReadTx<'_> {
         Ok(statement.query_row([account.0], |row| row.get(0).map(Time)).optional()?)
     }
 
-    /// Whether a measured snapshot of the account was taken after `from` and not after `to`.
+    /// Returns whether the account was measured after `from` and no later than `to`.
     pub(crate) fn has_measured(
         &self,
         account: AccountKey,
@@ -104,7 +104,7 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Appends a snapshot, with what speaks against it. Answers that.
+    /// Appends a snapshot, and returns why it is suspect, if it is.
     pub fn append(
         &self,
         refresh: RefreshId,
@@ -135,8 +135,8 @@ impl WriteTx<'_> {
         Ok(suspect)
     }
 
-    /// Stores what `told` says that is new of the account's profile, with a line in the profile
-    /// history for each field that had another value. The first profile is no change.
+    /// Updates the account's stored profile, and appends a line to the profile history for each
+    /// changed field. The first profile is not a change.
     pub fn keep_profile(
         &self,
         refresh: RefreshId,
@@ -182,7 +182,8 @@ impl WriteTx<'_> {
     }
 }
 
-/// The profile's columns in the table's order, by the names that `profile_changes` shows.
+/// Returns the profile's values in the order of the table's columns, with the field names that
+/// `profile_changes` shows.
 fn fields(profile: &Profile) -> [(&'static str, Field<Value>); 7] {
     let text = |told: &Field<String>| match told {
         Field::Nothing => Field::Nothing,

@@ -1,4 +1,4 @@
-//! Our own types as SQLite's values.
+//! Conversions of growthd's types to and from SQLite values.
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 

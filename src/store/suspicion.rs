@@ -1,4 +1,4 @@
-//! What speaks against the numbers of an answer, count by count.
+//! Reasons to distrust the counts of a response.
 
 use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
@@ -6,22 +6,21 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 use crate::clock::Time;
 use crate::measurement::{Measurement, Number};
 
-/// The reasons not to take an answer's counts for measured. They are stored, so that a count is
-/// measured or not for good, whatever comes later.
+/// The reasons why a response's counts are not measured. They are stored with the snapshot, so that
+/// whether a count is measured never changes afterwards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Suspicion(u8);
 
 impl Suspicion {
-    /// Likes fell to 0. It speaks against them alone.
+    /// Likes fell to 0. This makes only the likes suspect.
     const LIKES: Suspicion = Suspicion(1);
-    /// Followers fell to 0.
     const ZERO: Suspicion = Suspicion(2);
-    /// It is the last answer once more.
+    /// The response repeats the one before it.
     const CACHED: Suspicion = Suspicion(4);
     /// The vendor's clock contradicts ours.
     const CLOCK: Suspicion = Suspicion(8);
 
-    /// Whether nothing speaks against the answer as a whole.
+    /// Returns whether the response as a whole is not suspect.
     pub fn is_measured(self) -> bool {
         self.0 < Suspicion::ZERO.0
     }
@@ -43,49 +42,50 @@ impl FromSql for Suspicion {
     }
 }
 
-/// The numbers of a stored snapshot, to hold a new one against.
+/// The numbers of a stored snapshot, to compare a new response with.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Previous {
-    /// Followers, following, videos, likes.
     pub counts: [Option<i64>; 4],
     /// Engagement rate and virality score.
     pub rates: [Option<f64>; 2],
-    /// Average views.
     pub avg_views: Option<Number>,
-    /// When the vendor had scraped the platform.
+    /// When the vendor read the platform.
     pub analyzed: Option<Time>,
 }
 
 impl From<&Measurement> for Previous {
-    fn from(told: &Measurement) -> Previous {
+    fn from(measurement: &Measurement) -> Previous {
         Previous {
-            counts: told.counts(),
-            rates: [told.engagement_rate, told.virality_score],
-            avg_views: told.avg_views,
-            analyzed: told.analyzed,
+            counts: measurement.counts(),
+            rates: [measurement.engagement_rate, measurement.virality_score],
+            avg_views: measurement.avg_views,
+            analyzed: measurement.analyzed,
         }
     }
 }
 
-/// What an answer is held against.
+/// What a new response is compared with.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(super) struct Known {
-    /// The answer before it, measured or not.
+    /// The snapshot before it, measured or not.
     pub last: Option<Previous>,
-    /// The last measured followers.
     pub followers: Option<i64>,
-    /// The last measured likes.
     pub likes: Option<i64>,
 }
 
-/// What speaks against an answer. A count that fell to 0 is held against the last *measured* one,
-/// so that a stretch of zeros is suspect to its end, however long.
-pub(super) fn suspicion(told: &Measurement, known: &Known, clock_contradicts: bool) -> Suspicion {
+/// Returns why a response is suspect. A count of 0 is compared with the last *measured* value, so
+/// that every response of a run of zeros is suspect, however long the run.
+pub(super) fn suspicion(
+    measurement: &Measurement,
+    known: &Known,
+    clock_contradicts: bool,
+) -> Suspicion {
     let fell = |now: Option<i64>, then: Option<i64>| now == Some(0) && then.is_some_and(|n| n > 0);
-    let is_cached = told.analyzed.is_some() && known.last == Some(Previous::from(told));
+    let is_cached =
+        measurement.analyzed.is_some() && known.last == Some(Previous::from(measurement));
     Suspicion::default()
-        .with(Suspicion::LIKES, fell(told.likes, known.likes))
-        .with(Suspicion::ZERO, fell(told.followers, known.followers))
+        .with(Suspicion::LIKES, fell(measurement.likes, known.likes))
+        .with(Suspicion::ZERO, fell(measurement.followers, known.followers))
         .with(Suspicion::CACHED, is_cached)
         .with(Suspicion::CLOCK, clock_contradicts)
 }
@@ -95,7 +95,11 @@ mod tests {
     use super::*;
     use crate::clock::Time;
 
-    fn told(followers: Option<i64>, likes: Option<i64>, analyzed: Option<i64>) -> Measurement {
+    fn measurement(
+        followers: Option<i64>,
+        likes: Option<i64>,
+        analyzed: Option<i64>,
+    ) -> Measurement {
         Measurement {
             followers,
             likes,
@@ -118,7 +122,7 @@ mod tests {
             ((None, None), (Some(1010), Some(5)), 0),
             ((Some(1), None), (Some(1010), Some(5)), 0),
         ] {
-            let found = suspicion(&told(now.0, now.1, None), &known(then.0, then.1), false);
+            let found = suspicion(&measurement(now.0, now.1, None), &known(then.0, then.1), false);
             assert_eq!(found, Suspicion(expected), "{now:?} after {then:?}");
             assert_eq!(found.is_measured(), expected < 2);
         }
@@ -131,7 +135,7 @@ mod tests {
             likes: last.likes,
             last: Some(Previous::from(&last)),
         };
-        let of = |followers, analyzed| told(Some(followers), None, analyzed);
+        let of = |followers, analyzed| measurement(Some(followers), None, analyzed);
         for (now, then, expected) in [
             (of(5, Some(1)), of(5, Some(1)), Suspicion::CACHED),
             (of(5, Some(2)), of(5, Some(1)), Suspicion::default()),

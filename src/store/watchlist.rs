@@ -1,4 +1,4 @@
-//! The watchlist as the database has it, and its changes.
+//! The stored watchlist, and changing it.
 
 use std::collections::HashMap;
 
@@ -11,33 +11,35 @@ use crate::store::account::{Account, StateRow, account_id};
 use crate::store::ledger::AccountKey;
 use crate::store::{ReadTx, StoreError, WriteTx};
 
-/// An account as the database has it, to hold its entry in the watchlist against.
+/// A stored account, compared with its watchlist entry.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredEntry {
     pub account: Account,
-    /// Whether its schedule is the entry's.
+    /// Whether the stored schedule equals the entry's.
     pub has_same_schedule: bool,
-    /// Whether all that the entry says is so already.
+    /// Whether everything stored equals the entry.
     pub is_same: bool,
-    /// Whether it was taken out of the watchlist.
+    /// Whether the account was removed from the watchlist.
     pub removed: bool,
 }
 
-/// What of a watchlist the database does not have so.
+/// The differences between a watchlist and the stored one.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct WatchlistDiff {
-    /// New accounts, and those whose entry reads differently, in the order of the list.
+    /// New accounts and those with a changed entry, in the order of the list.
     pub entries: Vec<Watched>,
     /// Accounts that are no longer in the list.
-    pub gone: Vec<AccountId>,
+    pub removed: Vec<AccountId>,
 }
 
-/// What a row says of the schedule, and of all that a person wrote.
-const WORDS: &str = "cron, timezone, spread, enabled, label, tags, removed_time IS NOT NULL";
+/// The columns that hold a watchlist entry; the first four are its schedule.
+const ENTRY_COLUMNS: &str =
+    "cron, timezone, spread, enabled, label, tags, removed_time IS NOT NULL";
 
-/// Whether a row that begins with [`WORDS`] has the entry's schedule, and whether it says all that
-/// the entry says. Nothing is copied: a long list is gone through with it.
-fn same(row: &Row<'_>, entry: &Watched) -> rusqlite::Result<(bool, bool)> {
+/// Compares a row that begins with [`ENTRY_COLUMNS`] with an entry: whether the schedule is the
+/// same, and whether everything is. Copies nothing, since it is called for each account of a long
+/// list.
+fn compare(row: &Row<'_>, entry: &Watched) -> rusqlite::Result<(bool, bool)> {
     let text = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
     let has_same_schedule = text(0)? == Some(&*entry.cron)
         && text(1)? == Some(&*entry.timezone)
@@ -51,49 +53,49 @@ fn same(row: &Row<'_>, entry: &Watched) -> rusqlite::Result<(bool, bool)> {
     Ok((has_same_schedule, is_same))
 }
 
-/// An entry's tags as the database stores them.
 fn tags_json(tags: &[String]) -> String {
     serde_json::Value::from(tags).to_string()
 }
 
 impl ReadTx<'_> {
-    /// What of `list` is not so yet.
+    /// Returns the differences between `list` and the stored watchlist.
     pub fn diff(&self, list: &[Watched]) -> Result<WatchlistDiff, StoreError> {
-        let places: HashMap<&str, usize> =
-            list.iter().enumerate().map(|(place, entry)| (entry.id.as_str(), place)).collect();
+        let indices: HashMap<&str, usize> =
+            list.iter().enumerate().map(|(index, entry)| (entry.id.as_str(), index)).collect();
         let mut differs = vec![true; list.len()];
-        let mut gone = Vec::new();
+        let mut removed = Vec::new();
         let mut statement = self.tx.prepare_cached(&format!(
-            "SELECT {WORDS}, account_id FROM _account ORDER BY account"
+            "SELECT {ENTRY_COLUMNS}, account_id FROM _account ORDER BY account"
         ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let id = row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?;
-            match places.get(id) {
-                Some(&place) => differs[place] = !same(row, &list[place])?.1,
+            match indices.get(id) {
+                Some(&index) => differs[index] = !compare(row, &list[index])?.1,
                 None if row.get(6)? => {}
-                None => gone.push(account_id(id.to_owned())?),
+                None => removed.push(account_id(id.to_owned())?),
             }
         }
         let differing = list.iter().zip(differs).filter(|(_, differs)| *differs);
-        Ok(WatchlistDiff { entries: differing.map(|(entry, _)| entry.clone()).collect(), gone })
+        Ok(WatchlistDiff { entries: differing.map(|(entry, _)| entry.clone()).collect(), removed })
     }
 
-    /// The account of an entry; `None` if it was never watched.
+    /// Compares an entry with its stored account; `None` if the account was never watched.
     pub(crate) fn stored_entry(&self, entry: &Watched) -> Result<Option<StoredEntry>, StoreError> {
         let Some(account) = self.account_by_id(&entry.id)? else { return Ok(None) };
-        let mut statement =
-            self.tx.prepare_cached(&format!("SELECT {WORDS} FROM _account WHERE account = ?1"))?;
+        let mut statement = self
+            .tx
+            .prepare_cached(&format!("SELECT {ENTRY_COLUMNS} FROM _account WHERE account = ?1"))?;
         let mut rows = statement.query([account.key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let (has_same_schedule, is_same) = same(row, entry)?;
+        let (has_same_schedule, is_same) = compare(row, entry)?;
         let removed = row.get(6)?;
         Ok(Some(StoredEntry { account, has_same_schedule, is_same, removed }))
     }
 }
 
 impl WriteTx<'_> {
-    /// Adds an account that was never watched before.
+    /// Adds an account that has never been watched.
     pub(crate) fn add(
         &self,
         entry: &Watched,
@@ -122,8 +124,8 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Adds an account that is not in the watchlist yet: what was answered can be stored, and
-    /// once it is in the list its baseline need not be bought again.
+    /// Adds an account that is not in the watchlist yet, so that its response can be stored and its
+    /// baseline need not be bought again once it is in the list.
     pub(crate) fn add_unwatched(
         &self,
         entry: &Watched,
@@ -146,8 +148,8 @@ impl WriteTx<'_> {
         Ok(AccountKey(self.tx.last_insert_rowid()))
     }
 
-    /// Brings an account's row in line with its entry, and writes what it owes then, with its
-    /// failures and since when it is watched, as `account` says.
+    /// Updates an account's row to its entry, and stores the state, failures and `active` time from
+    /// `account`.
     pub(crate) fn change(&self, account: &Account, entry: &Watched) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _account SET label = ?2, tags = ?3, cron = ?4, timezone = ?5, spread = ?6,
@@ -182,7 +184,8 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Takes an account out of the watchlist. Its history stays. `account` says what it owed.
+    /// Removes an account from the watchlist, and stores the state from `account`. Its history
+    /// stays.
     pub(crate) fn remove(&self, account: &Account, now: Time) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _account SET removed_time = ?2, phase = ?3, next_due = NULL,

@@ -126,6 +126,6 @@ impl Process {
 
     /// Bounds the file, as a full disk would; 0 is no bound.
     pub fn bound_pages(&mut self, pages: u32) {
-        self.engine.store().bound_pages(pages).expect("a bound");
+        self.engine.store().limit_pages(pages).expect("a bound");
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::{Breaker, OpenBreaker};
 use crate::period::{Beginning, Period};
 use crate::selection::Selection;
 use crate::store::{
-    AccountGrowth, AccountStatus, Between, Extent, Milestone, ProfileChange, ReadTx, Silence,
+    AccountGrowth, AccountStatus, EventPeriod, Extent, Milestone, ProfileChange, ReadTx, Silence,
     StoreError, Unusual,
 };
 
@@ -67,7 +67,7 @@ impl Digest {
     ) -> Result<Digest, StoreError> {
         let accounts = look.growth(&selection, &period)?;
         let newest = accounts.iter().filter_map(|account| account.newest).max().unwrap_or(now);
-        let between = Between {
+        let between = EventPeriod {
             from: period.begin(newest),
             // Includes measurements of this second.
             until: period.until.unwrap_or(now.plus(1)),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::clock::Time;
 use crate::report::{Grouped, Signed};
 use crate::selection::Selection;
-use crate::store::{Between, ProfileChange, ReadTx, StoreError, Unusual};
+use crate::store::{EventPeriod, ProfileChange, ReadTx, StoreError, Unusual};
 
 const DAY: i64 = 86_400;
 
@@ -56,7 +56,7 @@ pub(super) fn read(
     selection: &Selection,
     now: Time,
 ) -> Result<HashMap<String, Vec<Event>>, StoreError> {
-    let ever = Between { from: Time(0), until: now.plus(DAY) };
+    let ever = EventPeriod { from: Time(0), until: now.plus(DAY) };
     let mut events: HashMap<String, Vec<Event>> = HashMap::new();
     let mut push = |id: String, time, kind, text| {
         events.entry(id).or_default().push(Event { time, kind, text });

@@ -1,6 +1,6 @@
--- The macros of views.sql, and of the questions that Rust asks (src/store/account_growth.rs).
+-- The macros of views.sql and of the queries in Rust, such as src/store/account_growth.rs.
 
--- The head of every view about accounts, of _account a and _profile p.
+-- The first columns of every view about accounts, from _account a and _profile p.
 macro who()
 a.account_id,
        CAST(coalesce(a.label, p.display_name, p.username, a.account_id) AS TEXT) AS name,
@@ -11,8 +11,8 @@ macro utc(time)
 CAST(strftime('%Y-%m-%dT%H:%M:%SZ', $time, 'unixepoch') AS TEXT)
 end
 
--- Since when account `a` owes something at an instant: an open slot, a baseline tried in vain, or
--- what next_due says. NULL: nothing.
+-- Since when account `a` owes something at the given time: an open slot, a baseline whose calls
+-- failed, or what next_due says. NULL: it owes nothing.
 macro owed_since(a, now)
 CASE WHEN $a.next_due IS NULL THEN NULL
          WHEN $a.phase = 2 THEN $a.open_slot
@@ -20,19 +20,19 @@ CASE WHEN $a.next_due IS NULL THEN NULL
          WHEN $a.next_due <= $now THEN $a.next_due END
 end
 
--- The accounts that may owe something at an instant, by the indexes that know.
+-- The accounts that may owe something at the given time, found by index.
 macro owing(now)
 (SELECT account FROM _account WHERE next_due <= $now
   UNION SELECT account FROM _account WHERE last_failure IS NOT NULL)
 end
 
--- For how many seconds account `a` may owe something before that is overdue: on_time() in
+-- How many seconds account `a` may owe something before it is overdue. The same as on_time() in
 -- src/schedule/mod.rs.
 macro tolerance(a)
 max(3600, $a.interval / 50)
 end
 
--- Joins as `row` the account's newest snapshot in which the count is measured.
+-- Joins the account's newest snapshot in which the count is measured, as `row`.
 macro newest(row, count, account)
 LEFT JOIN _snapshot $row ON $row.account = $account AND $row.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
@@ -40,9 +40,9 @@ LEFT JOIN _snapshot $row ON $row.account = $account AND $row.refresh_id = (
   ORDER BY b.refresh_id DESC LIMIT 1)
 end
 
--- Joins the account's measured neighbours of an instant: as `at`_l the last at or before it, and
--- as `at`_u the next after that. `limit` is a refresh_id that the first cannot lie beyond, and
--- `newest` the row of newest!(): what the count never had is not looked for.
+-- Joins the account's measured neighbours of an instant: the last one at or before it as `at`_l,
+-- and the next one as `at`_u. `limit` is an upper bound for the refresh_id of the first. `newest`
+-- is the row of newest!(), which keeps a count that was never measured from being searched for.
 macro neighbours(at, count, account, instant, limit, newest)
 LEFT JOIN _snapshot $at_l ON $at_l.account = $account AND $at_l.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
@@ -57,8 +57,8 @@ LEFT JOIN _snapshot $at_u ON $at_u.account = $account AND $at_u.refresh_id = (
   ORDER BY b.refresh_id LIMIT 1)
 end
 
--- The value at an instant: interpolated between its neighbours; the first value where the history
--- starts up to 12 hours (43200 s) after it; NULL where it starts later, or ends before.
+-- The value at an instant: interpolated between its neighbours, or the first value if the history
+-- starts up to 12 hours (43200 s) after the instant. NULL if it starts later, or ends before it.
 macro value(at, count, instant)
 CASE
          WHEN $at_l.time = $instant THEN $at_l.measured_$count
@@ -70,7 +70,7 @@ CASE
 end
 
 -- Joins the neighbours of an instant for all counts at once: the snapshots measured as a whole.
--- Mostly they have every count, and then they are each count's own (see value_of!()).
+-- These usually have every count, and are then the neighbours of each (see value_of!()).
 macro all_neighbours(at, instant, limit)
 LEFT JOIN _snapshot $at_l ON $at_l.account = a.account AND $at_l.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
@@ -84,8 +84,8 @@ LEFT JOIN _snapshot $at_u ON $at_u.account = a.account AND $at_u.refresh_id = (
   ORDER BY b.refresh_id LIMIT 1)
 end
 
--- The value at an instant whose neighbours all_neighbours!() joined; where they lack the count, its
--- own are looked for, unless it was never measured (then there is no row `newest`).
+-- The value at an instant, from the rows joined by all_neighbours!(). If these lack the count,
+-- searches for its own neighbours, unless it was never measured (then there is no row `newest`).
 macro value_of(at, count, instant, newest)
 CASE
          WHEN ($at_l.time IS NULL OR $at_l.measured_$count IS NOT NULL)
@@ -97,7 +97,7 @@ CASE
        END
 end
 
--- The newest measured value of a column, before the snapshot l.
+-- The newest measured value of a column before snapshot l.
 macro last_measured(column)
 (
          SELECT b.$column FROM _snapshot b
@@ -106,8 +106,8 @@ macro last_measured(column)
          ORDER BY b.refresh_id DESC LIMIT 1)
 end
 
--- An account's weeks or months that were over at its newest measurement n; o is its oldest, and e
--- and s lie at the end and the start of the period.
+-- An account's weeks or months that had ended by its newest measurement n. o is its oldest
+-- measurement, e and s lie at the end and the start of the period.
 macro periods(calendar, period)
 SELECT who!(),
        w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
@@ -137,9 +137,9 @@ all_neighbours!(e, w.to_time, n.refresh_id)
 all_neighbours!(s, w.from_time, e_l.refresh_id)
 end
 
--- Like for like: of each count the accounts whose value is known at both ends. total() and not
--- sum(), which fails where a sum is beyond 2^63; it is exact to 2^53. The tags come first: only
--- the accounts of those that are asked for are looked at.
+-- Like for like: each sum covers the accounts whose count is known at both ends. Uses total(),
+-- which is exact up to 2^53, because sum() fails above 2^63. The tags come first, so that only the
+-- accounts with the requested tags are read.
 macro tag_periods(view, period)
 SELECT t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
        CAST(count(w.followers_delta) AS INTEGER) AS accounts,
@@ -175,19 +175,19 @@ JOIN _snapshot s ON s.account = iif(m.value, a.account, NULL) AND s.refresh_id =
   ORDER BY b.refresh_id LIMIT 1)
 end
 
--- What one step in the last digit of a count is worth: YouTube tells three significant digits of
--- its subscribers. 0 where the count is exact.
+-- The value of one unit in the last digit to which a count is rounded: YouTube reports subscribers
+-- with three significant digits. 0 if the count is exact.
 macro rounding(platform, value)
 CASE WHEN $platform = 'youtube' AND $value >= 1000
             AND $value % CAST('1' || substr('000000000000000000', 1, length($value) - 3) AS INTEGER) = 0
        THEN CAST('1' || substr('000000000000000000', 1, length($value) - 3) AS INTEGER) ELSE 0 END
 end
 
--- A step whose rate lies outside of the fences around the account's last dozen of them: their
--- quartiles, and beyond these three times the quartiles' distance (Tukey's outer fences), but at
--- least as much as is usual itself, and 1 % of the count, and two steps of a rounded one. `rates`
--- are those of the steps before, in order; there have to be six at least. They are the one row of a
--- table-valued function, so that they are looked up once and not wherever they are named.
+-- Steps whose rates lie outside of the fences around the rates of the account's last twelve steps.
+-- A fence lies beyond a quartile by three times the interquartile range (Tukey's outer fences), but
+-- at least by the usual rate, by 1 % of the count, and by two units of a rounded count. `rates` are
+-- those of the earlier steps, sorted; at least six are required. They are joined as the only row of
+-- a table-valued function, so that they are calculated once rather than wherever they are used.
 macro unusual(count, rounding)
 SELECT who!(),
        s.time, s.time_utc, CAST('$count' AS TEXT) AS count,
@@ -236,13 +236,13 @@ WHERE abs(s.delta) >= 2 * $rounding
     OR s.rate < s.low - max(3 * (s.high - s.low), abs(s.usual), s.value * 6048.0 / s.span, $rounding * 1209600.0 / s.span))
 end
 
--- Where the period before one begins, in the questions about any period.
+-- The beginning of the period before the requested one.
 macro before()
 ifnull(:before, 2 * ifnull(:from, ifnull(:until, n.time) - :back) - ifnull(:until, n.time))
 end
 
--- Whether an account has any of the tags (a JSON array, empty: whatever it has), and is of the
--- platform (NULL: whichever it is).
+-- Whether an account has any of the tags (a JSON array; if it is empty, every account matches), and
+-- belongs to the platform (NULL: any).
 macro selected(tags, platform)
 ($tags = '[]' OR EXISTS (
     SELECT 1 FROM json_each(a.tags) t CROSS JOIN json_each($tags) w WHERE w.value = t.value))

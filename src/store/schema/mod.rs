@@ -11,29 +11,29 @@ const VIEWS: &str = include_str!("views.sql");
 const MACROS: &str = include_str!("macros.sql");
 const COLUMNS: &str = include_str!("columns.txt");
 
-/// "grow", read as a big-endian number: how `file(1)` and growthd tell the file.
+/// "grow" as a big-endian number, by which `file(1)` and growthd recognise the file.
 pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 
-/// The schema of `tables.sql`. Below it are the versions that were never released.
+/// The version of `tables.sql`. Lower versions were never released.
 pub(super) const FIRST_VERSION: i64 = 10;
 
-/// What leads from each version to the next, in order. Appended to, and never edited once
-/// released; `tables.sql` is what a new database has after all of them.
+/// The steps from each version to the next, in order. Append only: a released step is never edited.
+/// `tables.sql` creates a new database in the state after all steps.
 pub(super) const STEPS: &[&str] = &[];
 
-/// The schema this version writes.
-#[expect(clippy::cast_possible_wrap, reason = "a handful")]
+/// The schema version that this growthd writes.
+#[expect(clippy::cast_possible_wrap, reason = "there are few steps")]
 pub const SCHEMA_VERSION: i64 = FIRST_VERSION + STEPS.len() as i64;
 
-/// A view, as SQLite keeps it.
+/// A view, as in `sqlite_schema`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct View {
     name: String,
-    /// `CREATE VIEW …`, without what ends it.
+    /// The `CREATE VIEW` statement, without its semicolon.
     sql: String,
 }
 
-static VIEWS_OF_NOW: LazyLock<Vec<View>> = LazyLock::new(|| {
+static CURRENT_VIEWS: LazyLock<Vec<View>> = LazyLock::new(|| {
     let text = template::expand(VIEWS, MACROS);
     let statements = text.split(";\n").map(str::trim).filter(|sql| !sql.is_empty());
     let mut views: Vec<View> = statements.map(|sql| view(sql.to_owned())).collect();
@@ -47,25 +47,24 @@ fn view(sql: String) -> View {
     View { name, sql }
 }
 
-/// A question of ours, with the macros of the views replaced.
-pub(super) fn question(sql: &str) -> String {
+/// Expands the macros of `macros.sql` in a query.
+pub(super) fn query(sql: &str) -> String {
     template::expand(sql, MACROS)
 }
 
-/// Makes the tables in an empty database.
-pub(super) fn make_tables(connection: &Connection) -> rusqlite::Result<()> {
+/// Creates the tables in an empty database.
+pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(TABLES)
 }
 
-/// Whether the database's views are those of this version.
-pub(super) fn has_views_of_now(connection: &Connection) -> rusqlite::Result<bool> {
+/// Returns whether the database's views are those of this version.
+pub(super) fn has_current_views(connection: &Connection) -> rusqlite::Result<bool> {
     let mut statement = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY name")?;
     let views = statement.query_map([], |row| Ok(View { name: row.get(0)?, sql: row.get(1)? }))?;
-    Ok(views.collect::<Result<Vec<_>, _>>()? == *VIEWS_OF_NOW)
+    Ok(views.collect::<Result<Vec<_>, _>>()? == *CURRENT_VIEWS)
 }
 
-/// Drops every view.
 pub(super) fn drop_views(connection: &Connection) -> rusqlite::Result<()> {
     let mut statement = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'")?;
     let names: Vec<String> =
@@ -76,20 +75,21 @@ pub(super) fn drop_views(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Makes this version's views.
-pub(super) fn make_views(connection: &Connection) -> rusqlite::Result<()> {
-    VIEWS_OF_NOW.iter().try_for_each(|view| connection.execute_batch(&view.sql))
+/// Creates this version's views.
+pub(super) fn create_views(connection: &Connection) -> rusqlite::Result<()> {
+    CURRENT_VIEWS.iter().try_for_each(|view| connection.execute_batch(&view.sql))
 }
 
-/// Makes this version's views for this connection alone, before those that the database has.
-pub(super) fn make_own_views(connection: &Connection) -> rusqlite::Result<()> {
+/// Creates this version's views for this connection only, where they take precedence over those of
+/// the database.
+pub(super) fn create_temp_views(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    VIEWS_OF_NOW.iter().try_for_each(|view| {
+    CURRENT_VIEWS.iter().try_for_each(|view| {
         connection.execute_batch(&view.sql.replacen("CREATE VIEW", "CREATE TEMP VIEW", 1))
     })
 }
 
-/// The view `columns`, from the table of descriptions.
+/// Returns the view `columns`, generated from `columns.txt`.
 fn columns() -> String {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let mut common: Vec<(&str, &str, &str)> = Vec::new();
@@ -102,13 +102,13 @@ fn columns() -> String {
         }
         let mut words = line.splitn(3, ' ');
         let name = words.next().unwrap_or_default();
-        let told = words.next().zip(words.next());
+        let described = words.next().zip(words.next());
         if view == "any" {
-            common.extend(told.map(|(kind, text)| (name, kind, text)));
+            common.extend(described.map(|(kind, text)| (name, kind, text)));
             continue;
         }
         let shared = || common.iter().find(|known| known.0 == name).map(|known| (known.1, known.2));
-        let (kind, text) = told.or_else(shared).unwrap_or_default();
+        let (kind, text) = described.or_else(shared).unwrap_or_default();
         let row = [view, name, kind, text].map(quoted).join(", ");
         rows.push(format!("({row})"));
     }

@@ -1,7 +1,7 @@
--- The private tables (underscored) and the views that are the interface.
+-- The private tables, whose names begin with an underscore.
 -- Codes: cause 0 first, 1 schedule, 2 catch_up, 3 retry, 4 manual, 5 add;
 --        outcome 0 pending, 1 ok, 2 failed, 3 unknown, 4 skipped.
--- The engine's own names for them stand in src/store/ledger.rs, held to these by a test.
+-- src/store/ledger.rs has the same codes; a test compares the two.
 
 CREATE TABLE _account (
   account         INTEGER PRIMARY KEY,
@@ -14,27 +14,28 @@ CREATE TABLE _account (
   enabled         INTEGER NOT NULL CHECK (enabled IN (0, 1)),
   added_time      INTEGER NOT NULL,
   removed_time    INTEGER,
-  -- Since when the account is watched without a break: what lies before is nobody's debt.
+  -- Since when the account has been watched without interruption. Nothing is owed for earlier
+  -- slots.
   active_time     INTEGER NOT NULL,
   -- The account is due when next_due <= now, and for no other reason. NULL: not watched.
   next_due        INTEGER,
-  -- What it owes: 0 its first snapshot, 1 nothing before next_due, 2 open_slot. What the columns
-  -- mean together, and how they change, says src/engine/account_state.rs.
+  -- What the account owes: 0 its first snapshot, 1 nothing before next_due, 2 open_slot. The
+  -- meaning of these columns together, and their transitions, are in src/engine/account_state.rs.
   phase           INTEGER NOT NULL CHECK (phase BETWEEN 0 AND 2),
-  -- The last slot that needs no call any more.
+  -- The last slot that needs no further call.
   settled_slot    INTEGER,
   open_slot       INTEGER,
   -- Failed calls for what is owed: all, those that may have cost a credit, those refused.
   tries           INTEGER NOT NULL DEFAULT 0,
   paid            INTEGER NOT NULL DEFAULT 0,
   refusals        INTEGER NOT NULL DEFAULT 0,
-  -- From the slot that is owed, or comes next, to the one after it, in seconds.
+  -- The time from the slot that is owed, or comes next, to the one after it, in seconds.
   interval        INTEGER NOT NULL,
-  -- Ledger lines: the first and the last failed call since the last ok; the last ok.
+  -- Ledger lines: the first and the last failed call since the last ok, and the last ok.
   first_failure   INTEGER,
   last_failure    INTEGER,
   last_refresh    INTEGER,
-  -- Given up in a slot, or refused, and not ok since.
+  -- Whether a slot was given up since the last ok, or the account was refused.
   is_failing      INTEGER NOT NULL DEFAULT 0 CHECK (is_failing IN (0, 1)),
   CHECK ((removed_time IS NULL AND enabled = 1) = (next_due IS NOT NULL)),
   CHECK ((phase = 2) = (open_slot IS NOT NULL)),
@@ -70,10 +71,10 @@ CREATE TABLE _profile_change (
   PRIMARY KEY (account, refresh_id, field)
 ) STRICT, WITHOUT ROWID;
 
--- The ledger: a row for every paid call, committed before the call leaves.
+-- The ledger: a row for every paid call, committed before the call is sent.
 CREATE TABLE _refresh (
   refresh_id    INTEGER PRIMARY KEY,
-  -- NULL only for an `add` whose answer did not say which account it is.
+  -- NULL only for an `add` whose response did not identify the account.
   account       INTEGER REFERENCES _account CHECK (account IS NOT NULL OR cause = 5),
   cause         INTEGER NOT NULL CHECK (cause BETWEEN 0 AND 5),
   outcome       INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 4),
@@ -81,11 +82,11 @@ CREATE TABLE _refresh (
   slot          INTEGER,
   interval      INTEGER,
   started_time  INTEGER NOT NULL,
-  -- Seconds until it was settled, below 0 where the clock was set back meanwhile. While it is
-  -- pending this means nothing, but takes the byte that most answers need (2 to 127 s): a line
-  -- that settling makes longer finds no room on its page, and splits it.
+  -- Seconds until the call was settled; negative if the clock was set back meanwhile. The default
+  -- is meaningless, but takes one byte, as most durations do (2 to 127 s). If settling made a row
+  -- longer, it would no longer fit on its page, which would be split.
   took          INTEGER NOT NULL DEFAULT 99,
-  -- NULL for an ok, which is a 200 always.
+  -- NULL for an ok, whose status is always 200.
   status        INTEGER CHECK (status IS NULL OR outcome <> 1),
   error         TEXT,
   answer        TEXT,
@@ -93,33 +94,35 @@ CREATE TABLE _refresh (
   http_status   INTEGER AS (CASE outcome WHEN 1 THEN 200 ELSE status END)
 ) STRICT;
 
--- No slot is bought twice, and no account is asked twice at once: the database says so.
+-- Enforces that no slot is bought twice, and that an account has at most one call in flight.
 CREATE UNIQUE INDEX _refresh_slot ON _refresh (account, slot) WHERE slot IS NOT NULL AND outcome IN (0, 1);
 
 CREATE UNIQUE INDEX _refresh_pending ON _refresh (account) WHERE outcome = 0;
 
--- By account, so that one's history is a page or two, and needs no index beside it. The order of
--- a history is that of its refresh_ids. Generated columns are not stored, and cost no byte: they
--- decode what is stored in fewer bytes than it had, and give the views' columns their types.
+-- Clustered by account, so that an account's history takes only a page or two and needs no separate
+-- index. A history is ordered by refresh_id. The generated columns are not stored and take no
+-- space. They decode values stored in a compact form, and give the views' columns their declared
+-- types.
 CREATE TABLE _snapshot (
   account         INTEGER NOT NULL REFERENCES _account,
-  -- Below 0: imported. Its ledger line is of no call (skipped, nothing spent) and is not shown.
+  -- Negative: imported. Such a ledger line is not a call (skipped, nothing spent), and is not
+  -- shown.
   refresh_id      INTEGER NOT NULL REFERENCES _refresh,
   time            INTEGER NOT NULL,
   followers       INTEGER,
   following       INTEGER,
   videos          INTEGER,
   likes           INTEGER,
-  -- An INTEGER of thousandths where that is exact, else the REAL itself (src/store/rate.rs).
-  -- Not `IN` the three types it may be: SQLite would build a table of them at each insertion.
+  -- An INTEGER of thousandths if that is exact, else the REAL itself (src/store/rate.rs). The CHECK
+  -- does not use `IN`, for which SQLite would build a temporary table at every insertion.
   engagement      ANY CHECK (typeof(engagement) <> 'text' AND typeof(engagement) <> 'blob'),
   virality        ANY CHECK (typeof(virality) <> 'text' AND typeof(virality) <> 'blob'),
-  -- An average may have a fraction; a whole one is stored, and shown, as it came.
+  -- An average may have a fraction. A whole number is stored and shown as one.
   avg_views       ANY CHECK (typeof(avg_views) <> 'text' AND typeof(avg_views) <> 'blob'),
-  -- How many seconds before `time` the vendor had looked.
+  -- How many seconds before `time` the vendor read the platform.
   analyzed_ago    INTEGER,
-  -- What speaks against it (src/store/suspicion.rs): 1 likes fell to 0; and against the whole
-  -- answer 2 followers fell to 0, 4 cached, 8 a clock that contradicts ours.
+  -- Why the snapshot is suspect (src/store/suspicion.rs). Likes only: 1 likes fell to 0. The whole
+  -- response: 2 followers fell to 0, 4 cached, 8 its clock contradicts ours.
   suspect         INTEGER NOT NULL CHECK (suspect BETWEEN 0 AND 15),
   extra           TEXT,
   engagement_rate REAL AS (CASE typeof(engagement) WHEN 'integer' THEN engagement / 1000.0 ELSE engagement END),
@@ -131,7 +134,7 @@ CREATE TABLE _snapshot (
   -- What speaks against likes alone comes last: whoever reads another reason knows that nothing is measured.
   reason          TEXT AS (CASE WHEN suspect & 2 THEN 'zero' WHEN suspect & 4 THEN 'cached' WHEN suspect & 8 THEN 'clock' WHEN suspect THEN 'zero' END),
   source          TEXT AS (CASE WHEN refresh_id < 0 THEN 'import' ELSE 'refresh' END),
-  -- A count, where it is measured: what every statement about growth is made from.
+  -- The measured counts, which everything about growth is calculated from.
   measured_followers INTEGER AS (CASE WHEN suspect < 2 THEN followers END),
   measured_videos    INTEGER AS (CASE WHEN suspect < 2 THEN videos END),
   measured_likes     INTEGER AS (CASE WHEN suspect = 0 THEN likes END),
@@ -144,10 +147,11 @@ BEGIN SELECT raise(ABORT, 'a snapshot never changes'); END;
 CREATE TRIGGER _snapshot_remains BEFORE DELETE ON _snapshot
 BEGIN SELECT raise(ABORT, 'a snapshot is never removed'); END;
 
--- What the budget counts, by the UTC day (since 1970) of the claim. Kept by the triggers below, so
--- that it cannot differ from the ledger. `manual` is the part of `spent` that people asked for,
--- `failed` the calls that ended without a snapshot: an ok, the usual end, writes nothing here, and
--- spares each refresh a page.
+-- The calls and credits of each UTC day (since 1970), by the time of the claim, for the budget. The
+-- triggers below maintain it, so that it cannot differ from the ledger. `manual` is the part of
+-- `spent` for manual refreshes, and `failed` counts the calls that ended without a snapshot.
+-- Settling an ok, the usual result, does not change this table, which saves each refresh a page
+-- write.
 CREATE TABLE _spend (
   day    INTEGER PRIMARY KEY,
   calls  INTEGER NOT NULL,
@@ -173,7 +177,7 @@ BEGIN
   WHERE day = new.started_time / 86400;
 END;
 
--- Why only probes are sent; no row while the circuit breaker is closed
+-- The open circuit breaker, as long as only probes are sent; no row while it is closed
 -- (src/engine/breaker.rs).
 CREATE TABLE _breaker (
   breaker          INTEGER PRIMARY KEY CHECK (breaker = 1),
@@ -190,8 +194,8 @@ CREATE TABLE _breaker (
   half_open_time   INTEGER
 ) STRICT;
 
--- The accounts whose calls ended in trouble since the last ok, each as it was before: the vendor's
--- trouble is not theirs.
+-- The accounts whose calls ended in trouble since the last ok, with their earlier states, which are
+-- restored if the trouble turns out to be the vendor's.
 CREATE TABLE _troubled (
   account       INTEGER PRIMARY KEY REFERENCES _account,
   phase         INTEGER NOT NULL,
@@ -206,15 +210,15 @@ CREATE TABLE _troubled (
   is_failing    INTEGER NOT NULL
 ) STRICT;
 
--- At most one row: the vendor asked for a while without calls.
+-- At most one row: a pause of all calls that the vendor asked for.
 CREATE TABLE _wait (
   id         INTEGER PRIMARY KEY CHECK (id = 1),
   until_time INTEGER NOT NULL,
   reason     TEXT    NOT NULL
 ) STRICT;
 
--- The calendar of the views that count by ISO weeks and by months, in UTC: SQLite before 3.46 has
--- no %G and %V, and no view could go through the weeks of one account alone without a table.
+-- The weeks and months, in UTC, for the views that count by them. SQLite before 3.46 lacks %G and
+-- %V, and without a table a view could not list the weeks of one account only.
 CREATE TABLE _week (
   from_time INTEGER PRIMARY KEY,
   to_time   INTEGER NOT NULL,
@@ -231,8 +235,8 @@ CREATE TABLE _month (
   to_utc    TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', to_time, 'unixepoch'))
 ) STRICT;
 
--- From Monday 2000-01-03 to the end of 2099. A week is named by its Thursday, 259200 s after its
--- beginning.
+-- From Monday 2000-01-03 to the end of 2099. The year and number of an ISO week are those of its
+-- Thursday, 259200 s after its beginning.
 INSERT INTO _week
 WITH RECURSIVE monday(time) AS (
   VALUES (946857600) UNION ALL SELECT time + 604800 FROM monday WHERE time < 4101580800)

@@ -1,10 +1,11 @@
-//! The macros of `views.sql`: so little of a language that a value at an instant is written once.
+//! The macros of `views.sql`: just enough of a template language to define a value at an instant
+//! once.
 //!
-//! `name!(a, b)` stands for the body of `macro name(p, q)` in `macros.sql`, with `$p` and `$q` in
-//! it replaced. Lines between `-- each` and `-- end` are repeated for every count, with `{X}` and
-//! `{x}` replaced. What is not known is left as it stands, for SQLite to refuse.
+//! `name!(a, b)` is replaced by the body of `macro name(p, q)` in `macros.sql`, with `a` for `$p`
+//! and `b` for `$q`. Lines between `-- each` and `-- end` are repeated for each count, with `{X}`
+//! and `{x}` replaced. A call of an unknown macro is left unchanged, and SQLite rejects it.
 
-/// The counts that grow, each with a letter for aliases.
+/// The counts that growth is calculated for, each with a letter for table aliases.
 const COUNTS: [(&str, &str); 3] = [("followers", "f"), ("likes", "k"), ("videos", "v")];
 
 struct Macro<'a> {
@@ -13,12 +14,12 @@ struct Macro<'a> {
     body: String,
 }
 
-/// SQL with every macro replaced, and without comments.
+/// Expands every macro, and removes comments.
 pub(super) fn expand(sql: &str, macros: &str) -> String {
     let macros = parse(macros);
     let mut text = without_comments(sql);
     loop {
-        let next = replaced(&repeated(&text), &macros);
+        let next = replace_calls(&repeat_blocks(&text), &macros);
         if next == text {
             return text;
         }
@@ -56,8 +57,8 @@ fn parse(text: &str) -> Vec<Macro<'_>> {
     macros
 }
 
-/// With the lines between `-- each` and `-- end` once for every count.
-fn repeated(sql: &str) -> String {
+/// Repeats the lines between `-- each` and `-- end` for each count.
+fn repeat_blocks(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut block: Option<String> = None;
     for line in sql.lines() {
@@ -76,8 +77,9 @@ fn repeated(sql: &str) -> String {
     out
 }
 
-/// With each macro that is called replaced by its body; what the body calls is still to be.
-fn replaced(sql: &str, macros: &[Macro<'_>]) -> String {
+/// Replaces each macro call by the macro's body once; calls within the body are left for the next
+/// pass.
+fn replace_calls(sql: &str, macros: &[Macro<'_>]) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some(at) = rest.find("!(") {
@@ -88,7 +90,7 @@ fn replaced(sql: &str, macros: &[Macro<'_>]) -> String {
         match called.zip(arguments(&rest[at + 2..])) {
             Some((called, (arguments, length))) => {
                 out.push_str(&rest[..begin]);
-                out.push_str(&called.with(&arguments));
+                out.push_str(&called.expand_with(&arguments));
                 rest = &rest[at + 2 + length..];
             }
             None => {
@@ -101,20 +103,20 @@ fn replaced(sql: &str, macros: &[Macro<'_>]) -> String {
     out
 }
 
-/// The arguments up to the closing parenthesis, and how much of the text they take with it.
+/// Parses the arguments up to the closing parenthesis. Also returns the length of the parsed text.
 fn arguments(text: &str) -> Option<(Vec<&str>, usize)> {
     let (mut found, mut begin, mut depth) = (Vec::new(), 0, 0_u32);
-    for (place, letter) in text.char_indices() {
+    for (index, letter) in text.char_indices() {
         match letter {
             '(' => depth += 1,
             ')' if depth > 0 => depth -= 1,
             ',' if depth == 0 => {
-                found.push(text[begin..place].trim());
-                begin = place + 1;
+                found.push(text[begin..index].trim());
+                begin = index + 1;
             }
             ')' => {
-                found.push(text[begin..place].trim());
-                return Some((found, place + 1));
+                found.push(text[begin..index].trim());
+                return Some((found, index + 1));
             }
             _ => {}
         }
@@ -123,7 +125,7 @@ fn arguments(text: &str) -> Option<(Vec<&str>, usize)> {
 }
 
 impl Macro<'_> {
-    fn with(&self, arguments: &[&str]) -> String {
+    fn expand_with(&self, arguments: &[&str]) -> String {
         let named = self.parameters.iter().zip(arguments);
         named
             .fold(self.body.clone(), |body, (name, value)| body.replace(&format!("${name}"), value))
@@ -135,7 +137,7 @@ mod tests {
     use super::expand;
 
     #[test]
-    fn a_macro_may_call_others_and_stands_for_each_count() {
+    fn macros_may_be_nested_and_repeated_for_each_count() {
         let macros = "-- What it is for.\nmacro sum(of)\nsum($of_all)\nend\n\
                       macro both(a, b)\n-- each\nsum!($a.{X}) + max($b, {x}),\n-- end\nend\n";
         let sql = "-- A comment with sum!(x).\nSELECT\nboth!(t, min(1, 2))\n1;\n";

@@ -1,17 +1,18 @@
--- The views: the interface. They hold no data, and are made anew whenever this text differs from
--- what a database has.
+-- The views, which are the interface. They hold no data, and are recreated whenever their SQL
+-- differs from what a database has.
 --
--- This is SQL with a few macros (src/store/schema/template.rs), so that a value at an instant is
--- defined once: who!() is the head of every view about accounts, newest!() and neighbours!() look
--- up rows of an account's history, value!() is what lies between them. Lines between `-- each`
--- and `-- end` stand for followers, likes and videos: {X} is the count, {x} a letter for it.
+-- This is SQL with a few macros (src/store/schema/template.rs), so that the value at an instant is
+-- defined once: who!() is the first columns of every view about accounts, newest!() and
+-- neighbours!() join rows of an account's history, value!() interpolates between them. Lines
+-- between `-- each` and `-- end` are repeated for followers, likes and videos: {X} is the count,
+-- {x} a letter for it.
 --
--- No window functions: with one, a view is computed whole unless the filter is on its partition.
--- Each look into a history is a seek in _snapshot, by account and refresh_id, that stops at the
--- first hit; "before" is a smaller refresh_id of the same account. The + in `= +a.account` leaves
--- one way only: from an account to its history, and not through all of the history. (A CROSS JOIN
--- would pin the order of whatever the view is joined with, too.)
--- A column that is computed is CAST, since it has no declared type.
+-- There are no window functions: a view with one is computed as a whole unless the filter is on its
+-- partition key. Each lookup in a history is a seek in _snapshot by account and refresh_id that
+-- stops at the first match; "before" means a smaller refresh_id of the same account. The + in `=
+-- +a.account` leaves the planner only one way, from an account to its history, and not a scan of
+-- all histories. (A CROSS JOIN would also fix the order of any join that the view is used in.)
+-- Computed columns are CAST, because they have no declared type.
 
 CREATE VIEW accounts AS
 SELECT who!(),
@@ -32,8 +33,8 @@ FROM _account a
 LEFT JOIN _profile p ON p.account = a.account
 JOIN json_each(a.tags) t;
 
--- Every snapshot has its ledger line, which is joined for its key: from a refresh_id it leads to
--- the account that the history lies by, and it can be gone through in the order of refreshes.
+-- The ledger line of each snapshot is joined for its key: it leads from a refresh_id to the account
+-- that the history is stored by, and allows reading in the order of refreshes.
 CREATE VIEW snapshots AS
 SELECT who!(),
        s.time, s.time_utc, s.followers, s.following, s.videos, s.likes,
@@ -44,9 +45,9 @@ JOIN _refresh r ON r.account = s.account AND r.refresh_id = s.refresh_id
 JOIN _account a ON a.account = s.account
 LEFT JOIN _profile p ON p.account = s.account;
 
--- l is the last measured snapshot before, and mostly has all counts; beyond it is looked only for
--- those it lacks, and not at all where the row itself has none, so that a count the platform
--- never tells costs nothing.
+-- l is the last measured snapshot before s, and usually has all counts. Earlier snapshots are
+-- searched only for counts that l lacks and s has, so that a count the platform never reports costs
+-- nothing.
 CREATE VIEW growth AS
 SELECT who!(),
        s.time, s.time_utc, CAST(round((s.time - l.time) / 86400.0, 3) AS REAL) AS gap_days,
@@ -128,8 +129,8 @@ tag_periods!(weekly, week);
 CREATE VIEW tag_monthly AS
 tag_periods!(monthly, month);
 
--- The first measured value at or over a milestone, of an account whose first one was below it.
--- o is the oldest measured value, t the greatest.
+-- The first measured value at or above a milestone, if the account's first value was below it. o is
+-- the oldest measured value, t the largest.
 CREATE VIEW milestones AS
 SELECT who!(), CAST('followers' AS TEXT) AS count, milestone!(followers)
 UNION ALL
@@ -150,7 +151,7 @@ FROM _profile_change c
 JOIN _account a ON a.account = c.account
 LEFT JOIN _profile p ON p.account = c.account;
 
--- Below 0 are the lines of imported snapshots, which were no calls.
+-- Lines with a negative id belong to imported snapshots, which were not calls.
 CREATE VIEW refreshes AS
 SELECT who!(), r.refresh_id,
        CAST(CASE r.cause WHEN 0 THEN 'first' WHEN 1 THEN 'schedule' WHEN 2 THEN 'catch_up'
@@ -172,8 +173,8 @@ SELECT CAST(strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS TEXT) AS day, call
                               WHERE outcome = 0 AND started_time / 86400 = day) AS INTEGER) AS snapshots
 FROM _spend;
 
--- The interval is the one that was to follow the snapshot before the hole, as its schedule was
--- then: a weekend without slots is no hole. A line that has none takes the next one's.
+-- The interval is the one stored with the snapshot before the gap, which follows the schedule of
+-- that time: a weekend without slots is not a gap. If that line has none, the next one's is used.
 CREATE VIEW gaps AS
 SELECT who!(),
        b.time AS from_time, b.time_utc AS from_utc, s.time AS to_time, s.time_utc AS to_utc,
@@ -189,7 +190,6 @@ LEFT JOIN _refresh r ON r.refresh_id = s.refresh_id
 LEFT JOIN _refresh q ON q.refresh_id = b.refresh_id
 WHERE s.suspect < 2 AND (s.time - b.time) * 2 > 3 * coalesce(q.interval, r.interval);
 
--- What is owed since when.
 CREATE VIEW overdue AS
 SELECT who!(),
        a.due_time, utc!(a.due_time) AS due_utc,
