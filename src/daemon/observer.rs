@@ -44,7 +44,7 @@ pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>
         Notice::NotCheckpointed(error) => {
             warn!("the write-ahead log could not be checkpointed: {error}");
         }
-        Notice::JournalHeld(bytes) => warn!(
+        Notice::WalHeld(bytes) => warn!(
             megabytes = bytes >> 20,
             "the journal beside the database grows with every refresh, as long as some program \
              goes on reading the state it once began with; end that program, or its transaction"

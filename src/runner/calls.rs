@@ -1,5 +1,5 @@
-//! The paid calls. Each is made under a [`Claim`] and no other way; its answer is understood on
-//! the runtime, and settled by the engine, which alone writes.
+//! Making the paid calls. Each needs a [`Claim`]. Its response is classified on the runtime and
+//! settled by the engine, which is the only writer.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::engine::CompletedCall;
 use crate::runner::handle::{Handle, Input};
 use crate::store::Claim;
 
-/// The claims of one turn, with the client that was in place when they were claimed.
+/// The claims of one turn, with the client in use when they were claimed.
 #[derive(Debug)]
 pub(super) struct Claims {
     pub(super) client: Client,
     pub(super) claims: Vec<Claim>,
 }
 
-/// Makes every call that `claimed` yields, until it is closed. No call is given up or cut short by
-/// a shutdown.
+/// Makes a call for each claim that `claimed` yields, until it is closed. A shutdown does not
+/// interrupt calls.
 pub(super) async fn make_calls(
     mut claimed: UnboundedReceiver<Claims>,
     handle: Handle,
@@ -34,7 +34,8 @@ pub(super) async fn make_calls(
     }
 }
 
-/// A call on its way. Whatever becomes of it, its claim goes back: a panic drops it.
+/// A call in flight. Its claim always returns to the engine: if the call panics, dropping it sends
+/// the claim back.
 struct Call {
     claim: Option<Claim>,
     handle: Handle,
@@ -65,8 +66,8 @@ impl Call {
     }
 
     fn send(&self, completed: CompletedCall, took: Duration) {
-        // The worker outlives every call it has claimed; without it there is no ledger to settle
-        // in, and the next start marks the line unknown.
+        // The worker outlives every call that it has claimed. If it has died nevertheless, there is
+        // no ledger to settle in, and the next start marks the line as unknown.
         self.handle.send(Input::Completed(Box::new(completed), took));
     }
 }
@@ -108,12 +109,12 @@ mod tests {
         let call = Call { claim, handle: Handle { inbox }, clock: Clock::system() };
         let ended = tokio::spawn(async move {
             let _call = call;
-            panic!("as below a call");
+            panic!("as during a call");
         });
         assert!(ended.await.is_err());
         let Ok(Input::Completed(completed, _)) = received.recv_timeout(Duration::from_secs(5))
         else {
-            panic!("nothing came back")
+            panic!("no completed call")
         };
         assert!(completed.response.spent && completed.response.status.is_none());
         engine.take(*completed);

@@ -1,4 +1,4 @@
-//! How to reach a running engine, and what comes of what is asked of it.
+//! The handle to a running engine, and the progress of requests sent through it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -12,24 +12,24 @@ use crate::engine::{Changes, CompletedCall, EngineConfig, RequesterId, Selection
 use crate::runner::progress::{Lookup, Progress};
 use crate::store::{AccountLookup, StoreError, WatchlistDiff};
 
-/// What reaches the engine's thread.
+/// A message to the engine's thread.
 #[derive(Debug)]
 pub(super) enum Input {
-    /// A call came back.
+    /// A call completed, after this duration.
     Completed(Box<CompletedCall>, Duration),
-    /// It may be time.
+    /// Something may be due.
     Wake,
-    /// The journal may be brought into the database.
+    /// Checkpoint the WAL.
     Checkpoint,
-    /// What is new in the watchlist and the configuration, with the client for it.
+    /// Replace the watchlist, the configuration and the client.
     Reconfigure(Box<Reconfiguration>),
-    /// Somebody wants accounts refreshed, and to hear of it.
+    /// Refresh accounts, and report the progress.
     Refresh(RequesterId, Selection, Reply<Progress>),
-    /// Somebody wants accounts looked up by name, and to hear of it.
+    /// Look up accounts by name, and report the results.
     LookUp(RequesterId, Vec<AccountLookup>, Reply<Lookup>),
-    /// Somebody no longer wants what they asked for.
+    /// Cancel what the requester asked for.
     Cancel(RequesterId),
-    /// Start nothing more, and end when nothing is on its way.
+    /// Start no more calls, and end when none is in flight.
     Stop,
 }
 
@@ -41,34 +41,34 @@ pub(super) struct Reconfiguration {
     pub(super) reply: oneshot::Sender<Result<Changes, StoreError>>,
 }
 
-/// How to reach a running engine. Cheap to clone. Where the engine has ended, what is asked of it
-/// comes to nothing.
+/// A handle to a running engine. Cheap to clone. Once the engine has ended, requests have no
+/// effect.
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) inbox: Sender<Input>,
 }
 
 impl Handle {
-    /// It may be time to look whether something is due.
+    /// Makes the engine check whether anything is due.
     pub fn wake(&self) {
         self.send(Input::Wake);
     }
 
-    /// Brings the journal into the database.
+    /// Checkpoints the WAL.
     pub fn checkpoint(&self) {
         self.send(Input::Checkpoint);
     }
 
-    /// Starts nothing more, and ends when nothing is on its way.
+    /// Makes the engine start no more calls, and end when none is in flight.
     pub fn stop(&self) {
         self.send(Input::Stop);
     }
 
-    /// Takes what is new in the watchlist and the configuration, and the client for it, in one
-    /// step.
+    /// Replaces the watchlist, the configuration and the client in one step. Returns `None` if the
+    /// engine has ended.
     ///
     /// # Errors
-    /// The store's; then all is as it was. `None` where the engine has ended.
+    /// Returns the store's error; nothing was changed then.
     pub async fn reconfigure(
         &self,
         diff: WatchlistDiff,
@@ -80,26 +80,26 @@ impl Handle {
         answered.await.ok()
     }
 
-    /// Asks for refreshes. What is not claimed yet when the answer is dropped is not claimed.
+    /// Requests refreshes. Dropping the result cancels those that are not yet claimed.
     pub fn refresh(&self, selection: Selection) -> Refreshes {
         Refreshes::ask(self, |requester, reply| Input::Refresh(requester, selection, reply))
     }
 
-    /// Asks for accounts by their names. As [`Handle::refresh`].
+    /// Requests lookups by name. Dropping the result cancels those that are not yet claimed.
     pub fn look_up(&self, lookups: Vec<AccountLookup>) -> Lookups {
         Lookups::ask(self, |requester, reply| Input::LookUp(requester, lookups, reply))
     }
 
     pub(super) fn send(&self, input: Input) {
-        // Where the thread has ended there is nobody to tell, and nothing to do.
+        // If the thread has ended, there is nothing left to do.
         self.inbox.send(input).ok();
     }
 }
 
-/// Where an answer goes. What it takes in memory is bounded by what was asked for.
+/// The sender for a request's progress. Its queue is bounded by the size of the request.
 pub(super) type Reply<T> = UnboundedSender<T>;
 
-/// What comes of a request, step by step. Dropped, it is cancelled: no further call starts for it.
+/// The progress of a request. Dropping it cancels the request: no further call starts for it.
 #[derive(Debug)]
 pub struct Answers<T> {
     steps: UnboundedReceiver<T>,
@@ -108,10 +108,8 @@ pub struct Answers<T> {
     is_detached: bool,
 }
 
-/// What comes of refreshes.
 pub type Refreshes = Answers<Progress>;
 
-/// What comes of lookups.
 pub type Lookups = Answers<Lookup>;
 
 impl<T> Answers<T> {
@@ -123,17 +121,17 @@ impl<T> Answers<T> {
         Answers { steps, requester, handle: handle.clone(), is_detached: false }
     }
 
-    /// The next step; `None` when all is done, or the engine has ended.
+    /// Returns the next step; `None` when the request is complete or the engine has ended.
     pub async fn next(&mut self) -> Option<T> {
         self.steps.recv().await
     }
 
-    /// Ends what was asked for: no further call starts. What is on its way is still told.
+    /// Cancels the request: no further call starts. Calls in flight are still reported.
     pub fn cancel(&self) {
         self.handle.send(Input::Cancel(self.requester));
     }
 
-    /// Hears no more; what was asked for is done all the same.
+    /// Stops following the request without cancelling it.
     pub fn detach(mut self) {
         self.is_detached = true;
     }

@@ -1,14 +1,14 @@
-//! A running engine: its thread, and the calls it makes, as one value.
+//! A running engine: its thread and the calls it makes, as one value.
 //!
-//! The engine is synchronous and waits for the disk; so it lives on a thread of its own, and
-//! everything reaches it through one inbox. The calls live on the async runtime; each puts its
-//! answer into the inbox. Nothing else is shared. `run`, `refresh`, `add` and `demo` start and end
-//! the same [`Runner`]; what they log, count or show, they learn from one callback.
+//! The engine is synchronous and waits for the disk, so it runs on its own thread, and all input
+//! reaches it through one channel. The calls run on the async runtime and send their responses to
+//! that channel. Nothing else is shared. `run`, `refresh`, `add` and `demo` all start and end a
+//! [`Runner`]; what they log, count or display comes from one callback.
 //!
 //! # A reload
-//! The client that makes the calls goes with the engine's configuration: both are replaced between
-//! two turns, and each turn's claims are handed out together with the client of that turn. So no
-//! call leaves with a key, or for a host, that was replaced before it was claimed.
+//! The client and the engine's configuration are replaced together between two turns, and each
+//! turn's claims are handed out together with that turn's client. So no call is sent with a key or
+//! to a host that was replaced before the call was claimed.
 
 mod calls;
 mod error;
@@ -36,7 +36,6 @@ pub use notice::{Notice, Observer};
 pub use progress::{Lookup, Progress};
 pub use worker::Work;
 
-/// A running engine.
 #[derive(Debug)]
 pub struct Runner {
     handle: Handle,
@@ -44,10 +43,10 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Starts an engine, on a runtime that outlives it.
+    /// Starts an engine on the current runtime, which must outlive it.
     ///
     /// # Errors
-    /// [`RunnerError::Thread`].
+    /// Returns [`RunnerError::Thread`] if the thread cannot be started.
     pub fn start(
         engine: Engine,
         client: Client,
@@ -58,8 +57,8 @@ impl Runner {
         Runner::prepare(engine, client, work, clock, observer).start()
     }
 
-    /// The same in two steps, for a run that ends when it has nothing to do: what is asked of the
-    /// handle before the start is done.
+    /// Prepares an engine to be started later. A one-shot run ends when it has nothing to do, so
+    /// its requests are sent to the handle before it starts.
     pub fn prepare(
         engine: Engine,
         client: Client,
@@ -75,15 +74,14 @@ impl Runner {
         Prepared { handle, worker }
     }
 
-    /// How to reach it.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Waits until it has ended.
+    /// Waits until the engine has ended.
     ///
     /// # Errors
-    /// What it could not record.
+    /// Returns [`RunnerError::Store`] if completed calls could not be recorded.
     pub async fn ended(&mut self) -> Result<(), RunnerError> {
         match (&mut self.ended).await {
             Ok(result) => result,
@@ -100,21 +98,20 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// How to reach it.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Starts it.
+    /// Starts the engine.
     ///
     /// # Errors
-    /// [`RunnerError::Thread`].
+    /// Returns [`RunnerError::Thread`] if the thread cannot be started.
     pub fn start(self) -> Result<Runner, RunnerError> {
         let (ends, ended) = oneshot::channel();
         let worker = self.worker;
         thread::Builder::new()
             .name("engine".to_owned())
-            // Whoever waited may have gone.
+            // The receiver may have been dropped.
             .spawn(move || ends.send(worker.run()).ok())
             .map_err(RunnerError::Thread)?;
         Ok(Runner { handle: self.handle, ended })

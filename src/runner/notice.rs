@@ -1,4 +1,4 @@
-//! What a runner tells whoever started it.
+//! What a runner reports to its observer.
 
 use std::time::Duration;
 
@@ -6,36 +6,36 @@ use crate::clock::Now;
 use crate::engine::Event;
 use crate::store::StoreError;
 
-/// What a runner tells whoever started it, on its own thread: it waits for the answer.
+/// A report to the observer. The observer is called on the engine's thread, which it blocks.
 #[derive(Debug)]
 pub enum Notice<'a> {
-    /// Something happened in a turn.
     Event(&'a Event),
-    /// A turn was committed, with so many calls on their way.
+    /// A turn was committed.
     Turned {
+        /// Calls in flight.
         in_flight: usize,
-        /// When the next turn has something to do, unless a call comes back before.
+        /// When the next turn is needed, unless a call completes earlier.
         wake: Option<Now>,
     },
-    /// The store failed; nothing is refreshed until it can commit.
+    /// The store failed. Nothing is refreshed until it can commit again.
     StoreFailed {
-        /// What it says.
         error: &'a StoreError,
-        /// Whether it says so for the first time.
+        /// Whether the error differs from the previous one.
         is_new: bool,
     },
-    /// The store can commit again, after so long.
+    /// The store can commit again, after failing for this long.
     StoreRecovered(Duration),
+    /// The machine was suspended.
     Slept,
-    /// Another database took the file's place, and may need its watchlist.
+    /// The file was replaced by another database, whose watchlist may be out of date.
     Replaced,
-    /// The journal could not be brought into the database.
+    /// The WAL could not be checkpointed.
     NotCheckpointed(&'a StoreError),
-    /// A reader keeps the journal from being brought into the database: it has so many bytes.
-    JournalHeld(u64),
-    /// A call came back after so long.
+    /// A reader keeps the WAL from being checkpointed; it has this size, in bytes.
+    WalHeld(u64),
+    /// A call completed, after this duration.
     Took(Duration),
 }
 
-/// What a runner tells, and to whom.
+/// The callback that receives a runner's notices.
 pub type Observer = Box<dyn FnMut(Notice<'_>) + Send>;

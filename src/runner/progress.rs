@@ -1,62 +1,52 @@
-//! What somebody who waits for refreshes hears: in this process, or over the control socket.
+//! The progress of a request, in this process or over the control socket.
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::Handle;
 use crate::engine::Event;
 
-/// A step towards what was asked for.
+/// A step of a refresh request.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Progress {
-    /// So many accounts are meant.
+    /// The request covers this many accounts.
     Selected { accounts: usize },
-    /// A call left.
+    /// A call was started.
     Started { account_id: String },
     /// A call was settled.
     Settled {
         account_id: String,
-        /// Its line in the ledger.
+        /// The call's ledger line.
         refresh_id: i64,
         /// `ok`, `failed` or `unknown`.
         outcome: String,
         followers: Option<i64>,
-        /// What went wrong.
         error: Option<String>,
     },
-    /// No call was made.
+    /// No call was made for the account.
     Declined { account_id: String, error: String },
 }
 
-/// What came of a look-up by name.
+/// The result of a lookup by name.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Lookup {
-    /// It has this id.
     Found {
-        /// The name that was looked up.
         username: String,
         account_id: String,
-        /// The followers measured; `None` also where no call was needed.
+        /// The measured followers; also `None` if no call was needed.
         followers: Option<i64>,
-        /// Whether the watchlist has it already.
+        /// Whether the account is already in the watchlist.
         is_watched: bool,
-        /// Whether a call was made.
         was_called: bool,
     },
-    /// It has none, or nobody was asked.
-    NotFound {
-        /// The name that was looked up.
-        username: String,
-        error: String,
-        /// Whether a call was made.
-        was_called: bool,
-    },
+    /// The account was not found, or could not be looked up.
+    NotFound { username: String, error: String, was_called: bool },
 }
 
 impl Lookup {
-    /// What an event means to somebody who waits for a lookup, and of which name; `None` if
-    /// nothing.
+    /// Converts an event to the result of a lookup, with the name looked up; `None` if it is about
+    /// no lookup.
     pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {
         Some(match event {
             Event::Found { handle, id, followers, is_watched, call } => (
@@ -83,7 +73,7 @@ impl Lookup {
 }
 
 impl Progress {
-    /// What an event means to somebody who waits; `None` if nothing.
+    /// Converts an event to a step of a refresh; `None` if it is not one.
     pub fn of(event: &Event) -> Option<Progress> {
         Some(match event {
             Event::Started { id, .. } => Progress::Started { account_id: id.to_string() },

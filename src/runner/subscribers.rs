@@ -1,4 +1,4 @@
-//! Who asked for what, and hears of it.
+//! The requests in progress, and reporting their progress.
 
 use std::collections::HashSet;
 
@@ -7,23 +7,21 @@ use crate::engine::{Engine, Event, RequesterId};
 use crate::runner::handle::Reply;
 use crate::runner::progress::{Lookup, Progress};
 
-/// Who waits for refreshes.
 #[derive(Debug)]
 struct RefreshWaiter {
     requester: RequesterId,
-    waits_for: HashSet<AccountId>,
+    pending: HashSet<AccountId>,
     reply: Reply<Progress>,
 }
 
-/// Who waits for lookups.
 #[derive(Debug)]
 struct LookupWaiter {
     requester: RequesterId,
-    waits_for: Vec<AccountHandle>,
+    pending: Vec<AccountHandle>,
     reply: Reply<Lookup>,
 }
 
-/// Everybody who waits for something.
+/// All requests in progress.
 #[derive(Debug, Default)]
 pub(super) struct Subscribers {
     refreshes: Vec<RefreshWaiter>,
@@ -37,52 +35,52 @@ impl Subscribers {
         ids: Vec<AccountId>,
         reply: Reply<Progress>,
     ) {
-        let waits_for: HashSet<AccountId> = ids.into_iter().collect();
-        // Whoever asked may have gone; a send that fails is no error anywhere here.
-        reply.send(Progress::Selected { accounts: waits_for.len() }).ok();
-        if !waits_for.is_empty() {
-            self.refreshes.push(RefreshWaiter { requester, waits_for, reply });
+        let pending: HashSet<AccountId> = ids.into_iter().collect();
+        // The requester may have gone; sending to it then fails, which is no error here or below.
+        reply.send(Progress::Selected { accounts: pending.len() }).ok();
+        if !pending.is_empty() {
+            self.refreshes.push(RefreshWaiter { requester, pending, reply });
         }
     }
 
     pub(super) fn wait_for_lookups(
         &mut self,
         requester: RequesterId,
-        waits_for: Vec<AccountHandle>,
+        pending: Vec<AccountHandle>,
         reply: Reply<Lookup>,
     ) {
-        self.lookups.push(LookupWaiter { requester, waits_for, reply });
+        self.lookups.push(LookupWaiter { requester, pending, reply });
     }
 
-    /// Who cancelled hears only of what is on its way.
+    /// Keeps only the requester's calls in flight, whose results are still reported.
     pub(super) fn cancel(&mut self, requester: RequesterId, engine: &Engine) {
         self.refreshes.retain_mut(|waiter| {
             if waiter.requester == requester {
-                waiter.waits_for.retain(|id| engine.is_flying(id));
+                waiter.pending.retain(|id| engine.is_flying(id));
             }
-            !waiter.waits_for.is_empty()
+            !waiter.pending.is_empty()
         });
         self.lookups.retain_mut(|waiter| {
             if waiter.requester == requester {
-                waiter.waits_for.retain(|handle| engine.is_looking_up(handle));
+                waiter.pending.retain(|handle| engine.is_looking_up(handle));
             }
-            !waiter.waits_for.is_empty()
+            !waiter.pending.is_empty()
         });
     }
 
-    /// Tells whoever waits for what an event is about.
-    pub(super) fn tell(&mut self, event: &Event) {
+    /// Reports an event to the requesters concerned.
+    pub(super) fn report(&mut self, event: &Event) {
         if let Some((handle, lookup)) = Lookup::of(event) {
             self.lookups.retain_mut(|waiter| {
-                let before = waiter.waits_for.len();
-                waiter.waits_for.retain(|waits_for| waits_for != handle);
-                if waiter.waits_for.len() < before {
+                let before = waiter.pending.len();
+                waiter.pending.retain(|pending| pending != handle);
+                if waiter.pending.len() < before {
                     waiter.reply.send(lookup.clone()).ok();
                 }
-                !waiter.waits_for.is_empty()
+                !waiter.pending.is_empty()
             });
         }
-        let (id, is_last) = match event {
+        let (id, is_final) = match event {
             Event::Settled { id, .. } | Event::Declined { id, .. } => (id, true),
             Event::Started { id, .. } => (id, false),
             _ => return,
@@ -92,14 +90,14 @@ impl Subscribers {
         }
         let Some(progress) = Progress::of(event) else { return };
         self.refreshes.retain_mut(|waiter| {
-            let is_for = match is_last {
-                true => waiter.waits_for.remove(id),
-                false => waiter.waits_for.contains(id),
+            let is_concerned = match is_final {
+                true => waiter.pending.remove(id),
+                false => waiter.pending.contains(id),
             };
-            if is_for {
+            if is_concerned {
                 waiter.reply.send(progress.clone()).ok();
             }
-            !waiter.waits_for.is_empty()
+            !waiter.pending.is_empty()
         });
     }
 }

@@ -1,5 +1,3 @@
-//! The thread that owns the engine.
-
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -17,42 +15,42 @@ use crate::runner::notice::{Notice, Observer};
 use crate::runner::subscribers::Subscribers;
 use crate::store::{StoreError, wal_size};
 
-/// The longest the worker sleeps: how late a machine that slept is noticed. It is the monotonic
-/// timer beside the heartbeat, and wakes the engine if that fails.
+/// The longest sleep, and so the longest delay before a suspended machine is noticed. This
+/// monotonic timer also wakes the engine if the heartbeat fails.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// By how much the clock that counts sleep may outrun the one that does not before the machine
-/// counts as having slept, in milliseconds.
-const SLEPT: i64 = 60_000;
+/// If the clock that counts suspended time has advanced by this much more than the one that does
+/// not, in milliseconds, the machine was suspended.
+const SUSPENDED: i64 = 60_000;
 
-/// How soon a store that failed is tried again, at first and at most.
+/// The first and the longest delay before a failed store is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(15);
 
 /// How long a stop waits for a store that cannot commit.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
-/// A one-shot run does not wait longer than this for the breaker, a wait or the budget.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest time that a one-shot run waits for the breaker, a pause or the budget.
+const ONE_SHOT_WAIT: Duration = Duration::from_secs(120);
 
-/// How long nothing is on its way before the journal is brought into the database: that writes its
-/// pages a second time, which a list that is refreshed one account after the other shares so.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long no call must have been active before the WAL is checkpointed. A checkpoint writes each
+/// changed page a second time; waiting lets refreshes that follow each other share it.
+const CHECKPOINT_DELAY: Duration = Duration::from_secs(30);
 
-/// A journal larger than this after it was brought into the file is held by a reader, and worth
-/// a word, in bytes.
-const OVERGROWN: u64 = 256 << 20;
+/// The size, in bytes, of a WAL after a checkpoint above which some reader must be holding it, and
+/// is reported.
+const LARGE_WAL: u64 = 256 << 20;
 
-/// For how long a runner works.
+/// When a runner ends by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Work {
-    /// Until it is told to stop.
+    /// Never; only when it is stopped.
     Daemon,
-    /// Until nothing is left that can be done soon.
+    /// When nothing is left that can be done soon.
     OneShot,
 }
 
-/// The engine's thread, as a value.
+/// The thread that owns the engine.
 pub(super) struct Worker {
     engine: Engine,
     client: Client,
@@ -65,9 +63,9 @@ pub(super) struct Worker {
     trouble: Option<StoreTrouble>,
     stopping: Option<Instant>,
     last_seen: Option<(Moment, Instant)>,
-    /// When to leave the file nearly whole and the process small, if nothing is on its way then.
+    /// When to checkpoint and to release memory, if no call is in flight then.
     checkpoint_due: Option<Instant>,
-    is_overgrown: bool,
+    is_wal_large: bool,
 }
 
 impl fmt::Debug for Worker {
@@ -76,10 +74,10 @@ impl fmt::Debug for Worker {
     }
 }
 
-/// A store that failed.
+/// An ongoing failure of the store.
 #[derive(Debug)]
 struct StoreTrouble {
-    said: String,
+    message: String,
     since: Instant,
     retry: Duration,
 }
@@ -107,20 +105,20 @@ impl Worker {
             stopping: None,
             last_seen: None,
             checkpoint_due: Some(clock::monotonic()),
-            is_overgrown: false,
+            is_wal_large: false,
         }
     }
 
-    /// Works until it is stopped or done. Blocks its thread.
+    /// Runs until it is stopped or done. Blocks its thread.
     pub(super) fn run(mut self) -> Result<(), RunnerError> {
-        // What a one-shot run was asked for must be known before it finds nothing to do.
+        // Take a one-shot run's requests before a turn can find nothing to do.
         loop {
             while let Ok(input) = self.inbox.try_recv() {
                 self.take(input);
             }
             let sleep = match self.turn() {
-                Ok(turn) => self.after(turn),
-                Err(error) => self.in_trouble(error)?,
+                Ok(turn) => self.finish(turn),
+                Err(error) => self.retry_after(error)?,
             };
             let Some(sleep) = sleep else { return Ok(()) };
             self.wait(sleep);
@@ -133,7 +131,7 @@ impl Worker {
             && self.clock.is_system()
         {
             let awake = i64::try_from(instant.duration_since(before).as_millis());
-            if moment.machine - then.machine - awake.unwrap_or(i64::MAX) > SLEPT {
+            if moment.machine - then.machine - awake.unwrap_or(i64::MAX) > SUSPENDED {
                 (self.observer)(Notice::Slept);
                 self.engine.resumed(moment);
             }
@@ -142,11 +140,12 @@ impl Worker {
         self.engine.turn(moment)
     }
 
-    /// Hands out what a turn claimed and told; answers how long to sleep, `None` at the end.
-    fn after(&mut self, turn: Turn) -> Option<Duration> {
+    /// Hands out a turn's claims and reports its events. Returns how long to sleep, or `None` at
+    /// the end.
+    fn finish(&mut self, turn: Turn) -> Option<Duration> {
         if !turn.claims.is_empty() {
-            // All at once, and before anything is told: each send may have to wake a thread. The
-            // receiving end lives as long as the runtime, which outlives this thread.
+            // Send all claims at once and before reporting any events, since each send may have to
+            // wake a thread. The receiver lives as long as the runtime, which outlives this thread.
             self.claims.send(Claims { client: self.client.clone(), claims: turn.claims }).ok();
         }
         if let Some(trouble) = self.trouble.take() {
@@ -154,11 +153,11 @@ impl Worker {
             (self.observer)(Notice::StoreRecovered(lasted));
         }
         if !turn.events.is_empty() {
-            self.checkpoint_due = Some(clock::monotonic() + IDLE);
+            self.checkpoint_due = Some(clock::monotonic() + CHECKPOINT_DELAY);
         }
         for event in &turn.events {
             (self.observer)(Notice::Event(event));
-            self.subscribers.tell(event);
+            self.subscribers.report(event);
         }
         let in_flight = self.engine.in_flight();
         (self.observer)(Notice::Turned { in_flight, wake: turn.wake });
@@ -176,48 +175,49 @@ impl Worker {
         if self.stopping.is_some() {
             return true;
         }
-        let is_far = wake.is_none_or(|wake| self.clock.now().until(wake) > PATIENCE);
+        let is_far = wake.is_none_or(|wake| self.clock.now().until(wake) > ONE_SHOT_WAIT);
         self.work == Work::OneShot && is_far
     }
 
-    /// Answers how long to wait before the store is tried again, `None` at the end.
-    fn in_trouble(&mut self, error: StoreError) -> Result<Option<Duration>, RunnerError> {
+    /// Returns how long to wait before the store is tried again, or `None` at the end.
+    fn retry_after(&mut self, error: StoreError) -> Result<Option<Duration>, RunnerError> {
         let now = clock::monotonic();
         if let StoreError::Replaced(_) = error
             && let Ok(()) = self.engine.reopen()
         {
-            // The watchlist in it may be another; whoever has the right one brings it.
+            // The new file may have another watchlist; the observer has to supply the current one.
             (self.observer)(Notice::Replaced);
             return Ok(Some(Duration::ZERO));
         }
         if self.stopping.is_some() && self.engine.in_flight() == 0 {
             return Ok(None);
         }
-        let is_patience_over = match self.stopping {
+        let has_given_up = match self.stopping {
             Some(stopping) => now.duration_since(stopping) > STOP_GRACE,
             None => self.work == Work::OneShot && self.engine.in_flight() == 0,
         };
-        if is_patience_over {
+        if has_given_up {
             return Err(RunnerError::Store(error, self.engine.in_flight()));
         }
-        let said = error.to_string();
+        let message = error.to_string();
         let trouble = self.trouble.get_or_insert(StoreTrouble {
-            said: String::new(),
+            message: String::new(),
             since: now,
             retry: FIRST_RETRY,
         });
-        let is_new = trouble.said != said;
-        trouble.said = said;
+        let is_new = trouble.message != message;
+        trouble.message = message;
         let retry = trouble.retry;
         trouble.retry = (retry * 2).min(LAST_RETRY);
-        // A restart would mend no full disk, and lose the answers that wait to be recorded.
+        // Do not exit: a restart would not free a full disk, and would lose the completed calls
+        // that wait to be recorded.
         (self.observer)(Notice::StoreFailed { error: &error, is_new });
         Ok(Some(retry))
     }
 
-    /// Sleeps until something comes.
+    /// Sleeps until there is input or the time is up.
     fn wait(&mut self, sleep: Duration) {
-        // Where the clock is set by hand, the next slot may be no time away.
+        // On a simulated clock the next slot may be due without any real delay.
         let is_quiet = sleep > Duration::from_secs(1) && self.clock.is_system();
         let mut sleep = sleep;
         if let Some(due) = self.checkpoint_due
@@ -232,7 +232,7 @@ impl Worker {
         match self.inbox.recv_timeout(sleep) {
             Ok(input) => self.take(input),
             Err(RecvTimeoutError::Timeout) => {}
-            // Whoever could stop this thread is gone.
+            // Nobody is left who could stop this thread.
             Err(RecvTimeoutError::Disconnected) => self.take(Input::Stop),
         }
     }
@@ -246,8 +246,8 @@ impl Worker {
             Input::Wake => {}
             Input::Checkpoint => self.checkpoint(),
             Input::Reconfigure(new) => self.reconfigure(*new),
-            // Whoever asks one that is stopping hears at once that nothing comes of it: the reply
-            // is dropped.
+            // A stopping runner drops the reply, which tells the requester that nothing will be
+            // done.
             Input::Refresh(..) | Input::LookUp(..) if self.stopping.is_some() => {}
             Input::Refresh(requester, selection, reply) => {
                 match self.request(requester, &selection) {
@@ -284,34 +284,33 @@ impl Worker {
         self.engine.request(requester, selection, moment)
     }
 
-    /// The client is replaced with the configuration or not at all.
     fn reconfigure(&mut self, new: Reconfiguration) {
         let Reconfiguration { diff, config, client, reply } = new;
-        // A reload takes the memory of a whole list.
+        // A reload has loaded a whole list, whose memory can be released.
         self.checkpoint_due = Some(clock::monotonic());
         let result = self.engine.amend(&diff, config, self.clock.moment());
         if result.is_ok() {
             self.client = client;
         }
-        // Whoever asked may have gone; the list is taken all the same.
+        // The requester may have gone; the new list is in effect all the same.
         reply.send(result).ok();
     }
 
-    /// For when nothing is on its way: leaves the file nearly whole, and the process small.
+    /// Checkpoints the WAL and releases unused memory. For when no call is in flight.
     fn checkpoint(&mut self) {
         match self.engine.store().checkpoint() {
             Ok(()) => self.checkpoint_due = None,
             Err(error) => {
-                self.checkpoint_due = Some(clock::monotonic() + IDLE);
+                self.checkpoint_due = Some(clock::monotonic() + CHECKPOINT_DELAY);
                 (self.observer)(Notice::NotCheckpointed(&error));
             }
         }
         let size = wal_size(self.engine.store().path());
-        let is_overgrown = size > OVERGROWN;
-        if is_overgrown && !self.is_overgrown {
-            (self.observer)(Notice::JournalHeld(size));
+        let is_wal_large = size > LARGE_WAL;
+        if is_wal_large && !self.is_wal_large {
+            (self.observer)(Notice::WalHeld(size));
         }
-        self.is_overgrown = is_overgrown;
+        self.is_wal_large = is_wal_large;
         memory::release();
     }
 }
@@ -331,7 +330,7 @@ mod tests {
     use crate::store::{Creation, Store};
 
     #[test]
-    fn what_an_idle_daemon_recorded_is_in_the_file_itself_and_not_written_twice_before() {
+    fn the_wal_is_checkpointed_only_when_idle() {
         let folder = tempfile::tempdir().expect("a folder");
         let now = clock::moment();
         let text = b"[[account]]\nid = 'a'";
@@ -350,7 +349,7 @@ mod tests {
             Worker::new(engine, client, received, claims, Work::Daemon, clock, observer);
         let turn = |worker: &mut Worker| {
             let turn = worker.turn().expect("a turn");
-            worker.after(turn);
+            worker.finish(turn);
         };
         let refreshes_in_a_plain_copy = || {
             let copy = folder.path().join("copy.db");
@@ -359,7 +358,7 @@ mod tests {
             let count = copy.query_row("SELECT count(*) FROM _refresh", [], |row| row.get(0));
             count.unwrap_or(0_i64)
         };
-        // Nothing that a wait has to wait for.
+        // Waits without any input to wait for.
         let wait = |worker: &mut Worker| {
             inbox.send(Input::Wake).expect("a worker");
             worker.wait(LONGEST_SLEEP);
@@ -367,7 +366,7 @@ mod tests {
 
         turn(&mut worker);
         wait(&mut worker);
-        assert_eq!(refreshes_in_a_plain_copy(), 0, "a call is on its way");
+        assert_eq!(refreshes_in_a_plain_copy(), 0, "a call is in flight");
         let claim = claimed.try_recv().expect("claims").claims.pop().expect("a claim");
         let answer = Answer::Unknown("cut".to_owned());
         worker.engine.take(CompletedCall::new(claim, answer, clock::now().time()));
@@ -375,7 +374,7 @@ mod tests {
         wait(&mut worker);
         assert_eq!(refreshes_in_a_plain_copy(), 0, "the next call may be a second away");
         let due = worker.checkpoint_due.expect("a checkpoint to come");
-        assert!(due.saturating_duration_since(clock::monotonic()) <= IDLE);
+        assert!(due.saturating_duration_since(clock::monotonic()) <= CHECKPOINT_DELAY);
         worker.checkpoint_due = Some(clock::monotonic());
         wait(&mut worker);
         assert_eq!(refreshes_in_a_plain_copy(), 1);
