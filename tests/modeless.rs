@@ -142,7 +142,7 @@ fn what_would_be_open_to_strangers_is_not_used_and_the_rest_works() {
     let place = watched(&modeless, &vendor);
     let mut daemon = Daemon::start(with_umask("000", &place.command(&["run"])));
     let line = daemon.until("no control socket at ");
-    assert!(line.contains("every user of this machine could write it"), "{line}");
+    assert!(line.contains("every user of this machine could write to it"), "{line}");
     daemon.until("refreshed account=a");
     assert!(!place.has("growth.db.sock"));
     daemon.stop();

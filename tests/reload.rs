@@ -70,7 +70,7 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
     let mut problems = Vec::new();
     loop {
         let line = daemon.until("ERROR");
-        if line.contains("was not reloaded; going on with the old one") {
+        if line.contains("was not reloaded; keeping the old one") {
             break;
         }
         problems.push(line);

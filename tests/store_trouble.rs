@@ -137,7 +137,7 @@ fn an_older_copy_in_its_place_is_gone_on_with() {
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 4);
     fs::rename(&copy, place.file("growth.db")).expect("a rename");
-    daemon.until("the database file was replaced; going on with the new one");
+    daemon.until("the database file was replaced; continuing with the new one");
     // The copy may know another watchlist.
     daemon.until("reloaded: ");
     let calls = vendor.call_count();
@@ -183,11 +183,11 @@ fn a_journal_that_a_reader_holds_is_told_of_once() {
     for _ in 0..2 {
         place.growthd(&["refresh", "a"]);
     }
-    let line = daemon.until("the journal beside the database grows");
+    let line = daemon.until("the write-ahead log grows with every refresh");
     assert!(line.contains("megabytes=300"), "{line}");
     drop(reader);
     let log = daemon.stop();
-    assert_eq!(log.matches("the journal beside the database").count(), 1, "{log}");
+    assert_eq!(log.matches("the write-ahead log grows").count(), 1, "{log}");
     place.database().is_sound();
 }
 

@@ -1,13 +1,14 @@
-//! What paid calls are made with, by the daemon and by a verb in its place.
+//! The API client of the daemon, or of a command that runs the engine itself.
 
 use crate::api::Client;
 use crate::config::{ApiKey, Config, KeySource};
 use crate::daemon::error::RunError;
 
-/// The client for a configuration and its key, and where that was found.
+/// Creates the client for a configuration. Also returns where its API key was found.
 ///
 /// # Errors
-/// [`RunError::Key`], [`RunError::Client`].
+/// Returns [`RunError::Key`] if there is no usable key, and [`RunError::Client`] if the client
+/// cannot be built.
 pub fn client(config: &Config) -> Result<(Client, KeySource), RunError> {
     let (key, source) = ApiKey::find(config, |name| std::env::var_os(name))?;
     Ok((Client::new(&config.api, key)?, source))

@@ -1,8 +1,8 @@
-//! How many may be connected at once. Who has asked nothing yet gives way to newcomers.
+//! A limit on concurrent connections, under which idle clients give way to new ones.
 //!
-//! A connection on which nothing is said costs a descriptor, and in a bounded number holds up
-//! whoever comes after it. So where there is no room, the one that has been silent for longest is
-//! shown out; whoever has asked is answered.
+//! A connection without a request takes a file descriptor, and a limited number of them could keep
+//! everyone else out. So when the limit is reached, the client that has been idle longest is
+//! disconnected. A client that has sent a request is always answered.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,95 +13,95 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::clock;
 
-/// How long a client may be silent where others wait: long enough for a question that was sent at
-/// once to be read.
+/// How long a client may stay idle while others wait: long enough to read a request that was sent
+/// immediately.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// So many places.
+/// A limited number of connections.
 pub(super) struct Connections {
     permits: Arc<Semaphore>,
-    silent: Arc<Silent>,
+    idle: Arc<IdleClients>,
 }
 
-/// Those that have asked nothing yet, the longest silent one first.
+/// The clients that have not sent a request yet, the longest idle first.
 #[derive(Default)]
-struct Silent(Mutex<VecDeque<Guest>>);
+struct IdleClients(Mutex<VecDeque<IdleClient>>);
 
 #[derive(Clone)]
-struct Guest {
+struct IdleClient {
     since: Instant,
-    shown_out: Arc<Notify>,
+    evicted: Arc<Notify>,
 }
 
-/// A place, until it is dropped.
+/// An admitted connection, which counts towards the limit until it is dropped.
 pub(super) struct Connection {
-    guest: Guest,
-    silent: Arc<Silent>,
+    client: IdleClient,
+    idle: Arc<IdleClients>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Connections {
-    pub(super) fn new(most: usize) -> Connections {
-        Connections { permits: Arc::new(Semaphore::new(most)), silent: Arc::default() }
+    pub(super) fn new(limit: usize) -> Connections {
+        Connections { permits: Arc::new(Semaphore::new(limit)), idle: Arc::default() }
     }
 
-    /// Waits for a place for somebody who has come, and makes one if it has to.
+    /// Waits until a new connection is within the limit, disconnecting an idle client if necessary.
     pub(super) async fn admit(&self) -> Connection {
         let permit = Arc::clone(&self.permits).acquire_owned();
         tokio::pin!(permit);
         let permit = tokio::select! {
             biased;
             permit = &mut permit => permit,
-            () = self.silent.show_one_out() => permit.await,
+            () = self.idle.evict_longest_idle() => permit.await,
         };
-        let guest = Guest { since: clock::monotonic(), shown_out: Arc::default() };
-        self.silent.lock().push_back(guest.clone());
-        // Nobody closes the semaphore.
-        Connection { guest, silent: Arc::clone(&self.silent), _permit: permit.ok() }
+        let client = IdleClient { since: clock::monotonic(), evicted: Arc::default() };
+        self.idle.lock().push_back(client.clone());
+        // The semaphore is never closed.
+        Connection { client, idle: Arc::clone(&self.idle), _permit: permit.ok() }
     }
 }
 
-impl Silent {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Guest>> {
+impl IdleClients {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<IdleClient>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shows the longest silent one out, once it has had its time. Where all have asked there is
-    /// nobody to wait for but them.
-    async fn show_one_out(&self) {
+    /// Disconnects the client that has been idle longest, once it has had its grace period. If no
+    /// client is idle, waits forever: a busy one will finish.
+    async fn evict_longest_idle(&self) {
         loop {
             let Some(oldest) = self.lock().front().cloned() else {
                 return std::future::pending().await;
             };
-            let silence = clock::monotonic().duration_since(oldest.since);
-            match GRACE.checked_sub(silence) {
+            let idle_time = clock::monotonic().duration_since(oldest.since);
+            match GRACE.checked_sub(idle_time) {
                 Some(left) if !left.is_zero() => tokio::time::sleep(left).await,
-                _ => return oldest.shown_out.notify_one(),
+                _ => return oldest.evicted.notify_one(),
             }
         }
     }
 }
 
 impl Connection {
-    /// What `work` brings; `None` where the client is shown out meanwhile.
-    pub(super) async fn unless_shown_out<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs `work`. Returns `None` if the client is disconnected in the meantime.
+    pub(super) async fn unless_evicted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
-            () = self.guest.shown_out.notified() => None,
+            () = self.client.evicted.notified() => None,
             done = work => Some(done),
         }
     }
 
-    /// The client has asked something, and stays until it is answered.
-    pub(super) fn asked(&self) {
-        let is_it = |guest: &Guest| Arc::ptr_eq(&guest.shown_out, &self.guest.shown_out);
-        self.silent.lock().retain(|guest| !is_it(guest));
+    /// Records that the client has sent a request, after which it is not disconnected any more.
+    pub(super) fn mark_busy(&self) {
+        let is_this = |client: &IdleClient| Arc::ptr_eq(&client.evicted, &self.client.evicted);
+        self.idle.lock().retain(|client| !is_this(client));
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.asked();
+        self.mark_busy();
     }
 }
 
@@ -110,20 +110,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_longest_silent_gives_way_and_whoever_has_asked_stays() {
+    async fn the_longest_idle_client_is_evicted_and_busy_ones_stay() {
         let connections = Connections::new(2);
-        let (asking, silent) = (connections.admit().await, connections.admit().await);
-        asking.asked();
-        let shown_out = async {
-            let end = silent.unless_shown_out(std::future::pending::<()>()).await;
-            drop(silent);
+        let (busy, idle) = (connections.admit().await, connections.admit().await);
+        busy.mark_busy();
+        let evicted = async {
+            let end = idle.unless_evicted(std::future::pending::<()>()).await;
+            drop(idle);
             end
         };
-        let (admitted, end) = tokio::join!(connections.admit(), shown_out);
+        let (admitted, end) = tokio::join!(connections.admit(), evicted);
         assert_eq!(end, None);
-        assert_eq!(asking.unless_shown_out(std::future::ready(7)).await, Some(7));
-        // Where all have asked, one that is answered makes room.
-        admitted.asked();
-        let (_last, ()) = tokio::join!(connections.admit(), async { drop(asking) });
+        assert_eq!(busy.unless_evicted(std::future::ready(7)).await, Some(7));
+        // When every client has sent a request, the first one to finish makes room.
+        admitted.mark_busy();
+        let (_last, ()) = tokio::join!(connections.admit(), async { drop(busy) });
     }
 }

@@ -1,13 +1,14 @@
-//! The control socket: how a verb reaches the daemon that holds the database.
+//! The control socket, over which commands reach the daemon that holds the database.
 //!
-//! A line of JSON asks, lines of JSON answer ([`Progress`]) until all is done and the daemon
-//! closes. Whoever may write the socket (its owner and group) may spend credits within the budget,
-//! as whoever may edit the watchlist can. Nothing that comes over it is trusted beyond that: it is
-//! bounded in length, time and number, and goes through the same types as the configuration.
+//! A request is one line of JSON, which is answered by lines of JSON ([`Progress`]) until it is
+//! complete and the daemon closes the connection. Anyone who can write to the socket (its owner and
+//! group) can spend credits within the budget, as can anyone who can edit the watchlist. Requests
+//! are not trusted beyond that: their length, duration and number are limited, and they are parsed
+//! by the same types as the configuration.
 //!
-//! Whoever closes their side no longer wants what they asked for: no further call starts for them,
-//! and they still hear of those on their way. Whoever only reads too slowly is told no more, and
-//! what they asked for is done.
+//! A client that closes its side cancels its request: no further call starts for it, and it is
+//! still sent the results of its calls in flight. A client that merely reads too slowly is
+//! disconnected, and its request is completed.
 
 use std::fs;
 use std::io;
@@ -36,45 +37,46 @@ use crate::runner::{Answers, Handle, Lookup, Progress};
 use crate::schedule::Schedule;
 use crate::store::AccountLookup;
 
-/// Stands for the id of an account whose id is not known yet.
+/// The placeholder for the id of an account whose id is not known yet.
 const PLACEHOLDER: &str = "unknown";
 
-/// The longest request read, in bytes: some hundred thousand ids.
-const LONGEST_REQUEST: u64 = 8 << 20;
+/// The maximum length of a request, in bytes: a few hundred thousand ids.
+const MAX_REQUEST_BYTES: u64 = 8 << 20;
 
-/// How many may be connected at once.
-const CONNECTIONS: usize = 16;
+/// The maximum number of concurrent connections.
+const MAX_CONNECTIONS: usize = 16;
 
-/// How long a request may take to arrive, and each line of an answer to be taken.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to send its request, and to accept each line of the response.
+const IO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The bit of a mode that lets every user connect.
-const OTHERS_WRITE: u32 = 0o002;
+/// The mode bit that lets every user connect.
+const WORLD_WRITABLE: u32 = 0o002;
 
-/// The longest text in a lookup, in bytes: beyond what any platform or schedule needs.
-const LONGEST_TEXT: usize = 200;
+/// The maximum length of a text in a lookup, in bytes, which is more than any platform or schedule
+/// needs.
+const MAX_TEXT_BYTES: usize = 200;
 
-/// The longest spread taken over the socket, in seconds.
-const LONGEST_SPREAD: i64 = 366 * 86_400;
+/// The maximum spread in a lookup, in seconds.
+const MAX_SPREAD: i64 = 366 * 86_400;
 
-/// The most accounts named in one request: for a longer list there is `--all`.
-const MOST_IDS: usize = 100_000;
+/// The maximum number of accounts named in one request; `--all` serves longer lists.
+const MAX_IDS: usize = 100_000;
 
-/// The most names looked up in one request.
-const MOST_LOOKUPS: usize = 1000;
+/// The maximum number of names looked up in one request.
+const MAX_LOOKUPS: usize = 1000;
 
-/// What may be asked.
+/// A request as received.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum RawRequest {
     Refresh(Selected),
-    /// Look accounts up by name.
-    Add(Vec<Wanted>),
-    /// Tell how the daemon is: one line, at once.
+    /// Look up accounts by name.
+    Add(Vec<RawLookup>),
+    /// Report the daemon's health in one line, immediately.
     Health,
 }
 
-/// Whom to refresh.
+/// The accounts to refresh.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Selected {
@@ -96,26 +98,24 @@ impl Selected {
 
     fn selection(&self) -> io::Result<Selection> {
         Ok(match self {
-            Selected::Ids(ids) | Selected::DueOf(ids) if ids.len() > MOST_IDS => {
-                return Err(invalid(
-                    "too many accounts at once: ask for at most 100,000, or for all",
-                ));
+            Selected::Ids(ids) | Selected::DueOf(ids) if ids.len() > MAX_IDS => {
+                return Err(invalid("too many accounts: name at most 100,000, or request all"));
             }
-            Selected::Ids(ids) => Selection::Ids(parsed(ids)?),
-            Selected::DueOf(ids) => Selection::DueOf(parsed(ids)?),
+            Selected::Ids(ids) => Selection::Ids(parse_ids(ids)?),
+            Selected::DueOf(ids) => Selection::DueOf(parse_ids(ids)?),
             Selected::All => Selection::All,
             Selected::Due => Selection::Due,
         })
     }
 }
 
-fn parsed(ids: &[String]) -> io::Result<Vec<AccountId>> {
+fn parse_ids(ids: &[String]) -> io::Result<Vec<AccountId>> {
     ids.iter().map(|id| id.parse().map_err(invalid)).collect()
 }
 
-/// Somebody to look up, and the schedule that they will have.
+/// An account to look up, with its future schedule.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct Wanted {
+struct RawLookup {
     username: String,
     platform: String,
     cron: String,
@@ -123,10 +123,10 @@ struct Wanted {
     spread: i64,
 }
 
-impl Wanted {
-    fn of(lookup: &AccountLookup) -> Wanted {
+impl RawLookup {
+    fn of(lookup: &AccountLookup) -> RawLookup {
         let AccountLookup { handle, entry } = lookup;
-        Wanted {
+        RawLookup {
             username: handle.username().to_owned(),
             platform: handle.platform().to_owned(),
             cron: entry.cron.to_string(),
@@ -136,18 +136,18 @@ impl Wanted {
     }
 
     fn lookup(self) -> io::Result<AccountLookup> {
-        let is_long = |text: &String| text.len() > LONGEST_TEXT;
+        let is_long = |text: &String| text.len() > MAX_TEXT_BYTES;
         if [&self.username, &self.platform, &self.cron, &self.timezone].into_iter().any(is_long) {
-            return Err(invalid("a text is too long"));
+            return Err(invalid("a value is too long"));
         }
         let handle = AccountHandle::new(&self.username, &self.platform)
-            .map_err(|error| invalid(format!("what was to be looked up {error}")))?;
-        if !(0..=LONGEST_SPREAD).contains(&self.spread) {
-            return Err(invalid("not a spread"));
+            .map_err(|error| invalid(format!("the name to look up {error}")))?;
+        if !(0..=MAX_SPREAD).contains(&self.spread) {
+            return Err(invalid("invalid spread"));
         }
         Schedule::parse(&self.cron, &self.timezone, clock::now().time()).map_err(invalid)?;
         let entry = Watched {
-            // The vendor tells it.
+            // Replaced by the id that the vendor returns.
             id: PLACEHOLDER.parse().map_err(invalid)?,
             label: None,
             tags: Vec::new(),
@@ -164,34 +164,34 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// Serves the socket until it is dropped. The caller holds the database's lock, so a socket
-/// that is there already is a dead process's.
+/// Creates the socket and listens on it. The caller holds the database's lock, so an existing
+/// socket was left by a process that has ended.
 ///
 /// # Errors
-/// The socket cannot be made, as where its path is longer than a socket's may be; or cannot be
-/// kept from strangers.
+/// Returns an error if the socket cannot be created, such as when its path is too long, or if
+/// other users could connect to it.
 pub fn listen(database: &Path) -> io::Result<UnixListener> {
     let path = socket_path(database);
-    // Bound where nobody else can reach it, so that it has its mode from its first moment.
+    // Bind it in a private folder, so that it already has its mode when it becomes reachable.
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let private = tempfile::Builder::new()
         .prefix(".growthd-")
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(folder)?;
-    let inside = private.path().join("s");
-    let listener = UnixListener::bind(&inside)?;
-    // A file system without modes refuses, or says nothing and does not.
-    fs::set_permissions(&inside, fs::Permissions::from_mode(0o660)).ok();
-    if fs::metadata(&inside)?.permissions().mode() & OTHERS_WRITE != 0 {
-        return Err(io::Error::other("every user of this machine could write it"));
+    let private_path = private.path().join("s");
+    let listener = UnixListener::bind(&private_path)?;
+    // A file system without modes returns an error, or silently ignores the mode.
+    fs::set_permissions(&private_path, fs::Permissions::from_mode(0o660)).ok();
+    if fs::metadata(&private_path)?.permissions().mode() & WORLD_WRITABLE != 0 {
+        return Err(io::Error::other("every user of this machine could write to it"));
     }
-    fs::rename(&inside, &path)?;
+    fs::rename(&private_path, &path)?;
     Ok(listener)
 }
 
-/// Answers everybody who connects, each at their own pace.
+/// Serves all connections concurrently.
 pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
-    let connections = Connections::new(CONNECTIONS);
+    let connections = Connections::new(MAX_CONNECTIONS);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
@@ -203,7 +203,7 @@ pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
                     }
                 });
             }
-            // Out of file descriptors, most likely: those of running calls will come back.
+            // Most likely there are no file descriptors left until running calls end.
             Err(error) => {
                 debug!("a control connection could not be accepted: {error}");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -219,22 +219,24 @@ async fn answer(
     served: Served,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut reader = BufReader::new(reader.take(LONGEST_REQUEST));
+    let mut reader = BufReader::new(reader.take(MAX_REQUEST_BYTES));
     let mut line = Vec::new();
-    let read = timeout(PATIENCE, reader.read_until(b'\n', &mut line));
-    match connection.unless_shown_out(read).await {
+    let read = timeout(IO_TIMEOUT, reader.read_until(b'\n', &mut line));
+    match connection.unless_evicted(read).await {
         Some(read) => read??,
-        None => return Err(invalid("it asked nothing")),
+        None => return Err(invalid("no request was sent")),
     };
-    connection.asked();
+    connection.mark_busy();
     let wanted = Request::of(&line);
     drop(line);
     let reader = reader.into_inner().into_inner();
     match wanted {
-        Ok(Request::Refresh(selection)) => pass_on(handle.refresh(selection), reader, writer).await,
-        Ok(Request::LookUp(lookups)) => pass_on(handle.look_up(lookups), reader, writer).await,
+        Ok(Request::Refresh(selection)) => {
+            stream_steps(handle.refresh(selection), reader, writer).await
+        }
+        Ok(Request::LookUp(lookups)) => stream_steps(handle.look_up(lookups), reader, writer).await,
         Ok(Request::Health) => {
-            // The file system is asked, which may hang.
+            // Checking the file system may block.
             let health = tokio::task::spawn_blocking(move || Health::of(&served));
             write(&mut writer, &Line::Step(health.await.map_err(io::Error::other)?)).await?;
             writer.shutdown().await
@@ -247,7 +249,7 @@ async fn answer(
     }
 }
 
-/// A request that holds to every bound.
+/// A validated request.
 enum Request {
     Refresh(Selection),
     LookUp(Vec<AccountLookup>),
@@ -257,55 +259,57 @@ enum Request {
 impl Request {
     fn of(line: &[u8]) -> io::Result<Request> {
         if !line.ends_with(b"\n") {
-            return Err(invalid("the request has no end, or is too long"));
+            return Err(invalid("the request does not end with a newline, or is too long"));
         }
-        match serde_json::from_slice(line).map_err(|_| invalid("this is no request"))? {
+        match serde_json::from_slice(line).map_err(|_| invalid("not a valid request"))? {
             RawRequest::Refresh(selected) => Ok(Request::Refresh(selected.selection()?)),
             RawRequest::Health => Ok(Request::Health),
-            RawRequest::Add(wanted) if wanted.len() > MOST_LOOKUPS => {
-                Err(invalid("too many names at once: ask for at most 1,000"))
+            RawRequest::Add(wanted) if wanted.len() > MAX_LOOKUPS => {
+                Err(invalid("too many names: look up at most 1,000 at once"))
             }
             RawRequest::Add(wanted) => {
-                let lookups = wanted.into_iter().map(Wanted::lookup).collect::<io::Result<_>>()?;
+                let lookups =
+                    wanted.into_iter().map(RawLookup::lookup).collect::<io::Result<_>>()?;
                 Ok(Request::LookUp(lookups))
             }
         }
     }
 }
 
-/// A line of an answer.
+/// A line of a response.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line<T> {
-    /// Nothing comes of the request.
+    /// The request was refused.
     Refused {
         refused: String,
     },
     Step(T),
 }
 
-/// Writes a line for each step, and cancels the request when the other side is closed.
-async fn pass_on<T: Serialize>(
-    mut answers: Answers<T>,
+/// Writes a line for each step, and cancels the request when the client closes its side.
+async fn stream_steps<T: Serialize>(
+    mut steps: Answers<T>,
     mut reader: OwnedReadHalf,
     mut writer: OwnedWriteHalf,
 ) -> io::Result<()> {
     let mut byte = [0];
-    let mut is_wanted = true;
+    let mut is_open = true;
     loop {
         let step = tokio::select! {
-            step = answers.next() => step,
-            // Nothing more is said on that side; its end is the end of interest.
-            _ = reader.read(&mut byte), if is_wanted => {
-                answers.cancel();
-                is_wanted = false;
+            step = steps.next() => step,
+            // The client sends nothing after its request, so any read means that it has closed its
+            // side.
+            _ = reader.read(&mut byte), if is_open => {
+                steps.cancel();
+                is_open = false;
                 continue;
             }
         };
         let Some(step) = step else { break };
         if let Err(error) = write(&mut writer, &Line::Step(step)).await {
             if error.kind() == io::ErrorKind::TimedOut {
-                answers.detach();
+                steps.detach();
             }
             return Err(error);
         }
@@ -316,48 +320,48 @@ async fn pass_on<T: Serialize>(
 async fn write<T: Serialize>(writer: &mut OwnedWriteHalf, line: &Line<T>) -> io::Result<()> {
     let mut line = serde_json::to_vec(line)?;
     line.push(b'\n');
-    timeout(PATIENCE, writer.write_all(&line)).await?
+    timeout(IO_TIMEOUT, writer.write_all(&line)).await?
 }
 
-/// What a daemon answers; it ends when all is done.
+/// The response of a daemon, which ends when the request is complete.
 #[derive(Debug)]
 pub struct Remote<T> {
     steps: UnboundedReceiver<Result<T, Refused>>,
-    /// Its end cancels what was asked for.
+    /// Closing it cancels the request.
     writer: Option<OwnedWriteHalf>,
 }
 
-/// The daemon refuses a request.
+/// The daemon refused the request.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the running daemon refused it: {0}")]
+#[error("the running daemon refused the request: {0}")]
 pub struct Refused(String);
 
 impl<T> Remote<T> {
-    /// The next step; `None` when all is done, or the daemon has ended.
+    /// Returns the next step; `None` when the request is complete or the daemon has ended.
     pub async fn next(&mut self) -> Option<Result<T, Refused>> {
         self.steps.recv().await
     }
 
-    /// Ends what was asked for: no further call starts. What is on its way is still told.
+    /// Cancels the request: no further call starts. Calls in flight are still reported.
     pub fn cancel(&mut self) {
         self.writer = None;
     }
 }
 
-/// Asks the daemon of `database` for refreshes.
+/// Requests refreshes from the daemon of `database`.
 ///
 /// # Errors
-/// There is no daemon, or it does not listen.
+/// Returns an error if no daemon is listening.
 pub async fn ask(database: &Path, selection: &Selection) -> io::Result<Remote<Progress>> {
     request(database, &RawRequest::Refresh(Selected::of(selection))).await
 }
 
-/// Asks the daemon of `database` to look accounts up by name.
+/// Requests lookups by name from the daemon of `database`.
 ///
 /// # Errors
-/// As [`ask`].
+/// Returns an error if no daemon is listening.
 pub async fn ask_to_add(database: &Path, lookups: &[AccountLookup]) -> io::Result<Remote<Lookup>> {
-    request(database, &RawRequest::Add(lookups.iter().map(Wanted::of).collect())).await
+    request(database, &RawRequest::Add(lookups.iter().map(RawLookup::of).collect())).await
 }
 
 async fn request<T: DeserializeOwned + Send + 'static>(
@@ -368,7 +372,7 @@ async fn request<T: DeserializeOwned + Send + 'static>(
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     writer.write_all(&line).await?;
-    let (tells, steps) = unbounded_channel();
+    let (sender, steps) = unbounded_channel();
     tokio::spawn(async move {
         let mut lines = BufReader::new(reader).lines();
         while let Ok(Some(line)) = lines.next_line().await {
@@ -377,7 +381,7 @@ async fn request<T: DeserializeOwned + Send + 'static>(
                 Ok(Line::Refused { refused }) => Err(Refused(refused)),
                 Err(_) => return,
             };
-            if tells.send(step).is_err() {
+            if sender.send(step).is_err() {
                 return;
             }
         }

@@ -1,4 +1,4 @@
-//! Why the daemon did not start, or ended.
+//! Why the daemon could not start, or stopped.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::descriptors::TooFewDescriptors;
 use crate::runner::RunnerError;
 use crate::store::StoreError;
 
-/// Why the daemon did not start, or ended.
+/// Why the daemon could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
@@ -21,14 +21,10 @@ pub enum RunError {
     Client(#[from] ClientError),
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    /// The system does not carry as many calls as are configured.
+    /// The file descriptor limit is too low for the configured number of concurrent calls.
     #[error("{}: {source}", path.display())]
-    Descriptors {
-        path: PathBuf,
-        /// What is missing.
-        source: TooFewDescriptors,
-    },
-    /// A thread, a signal handler or the heartbeat could not be had.
+    Descriptors { path: PathBuf, source: TooFewDescriptors },
+    /// A thread, a signal handler or the heartbeat could not be started.
     #[error("cannot start: {0}")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -1,21 +1,21 @@
-//! The two text formats in which metrics are told.
+//! The two text formats for metrics.
 //!
-//! The registry writes OpenMetrics, which Prometheus asks for. Others know the older format
-//! alone, in which a counter's family bears the name of its samples and there are no units.
+//! The registry writes OpenMetrics, which Prometheus requests. Other scrapers may only support the
+//! older format, in which a counter's family has the name of its samples, and which has no units.
 
 use hyper::header::HeaderValue;
 
-/// How metrics are written.
+/// A text format for metrics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Exposition {
-    /// What Prometheus asks for.
+    /// The format that Prometheus requests.
     OpenMetrics,
-    /// What everybody can read.
+    /// The older format, which every scraper supports.
     Classic,
 }
 
 impl Exposition {
-    /// What a client that sends this `Accept` can read.
+    /// Returns the best format for a client that sends this `Accept` header.
     pub fn accepted(accept: Option<&HeaderValue>) -> Exposition {
         let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
         match accept.contains("application/openmetrics-text") {
@@ -24,7 +24,6 @@ impl Exposition {
         }
     }
 
-    /// Its media type.
     pub fn content_type(self) -> &'static str {
         match self {
             Exposition::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -32,7 +31,7 @@ impl Exposition {
         }
     }
 
-    /// Takes what the registry wrote into this format.
+    /// Converts the registry's output to this format.
     pub fn write(self, open_metrics: String) -> String {
         match self {
             Exposition::OpenMetrics => open_metrics,
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prometheus_gets_what_it_asks_for_and_others_what_they_know() {
+    fn open_metrics_is_used_only_if_requested() {
         for (accept, format) in [
             (None, Exposition::Classic),
             (Some("*/*"), Exposition::Classic),
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_format_names_a_counter_as_its_samples() {
+    fn the_classic_format_names_a_counter_like_its_samples() {
         let open_metrics = "# HELP calls Calls made.\n# TYPE calls counter\ncalls_total{a=\"b c\"} 1\n\
              # HELP age_seconds Age.\n# TYPE age_seconds gauge\n# UNIT age_seconds seconds\n\
              age_seconds 2\n# HELP build B.\n# TYPE build info\nbuild_info{v=\"1\"} 1\n# EOF\n";

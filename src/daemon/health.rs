@@ -1,5 +1,5 @@
-//! What a running daemon knows of itself and its database does not: asked over the control
-//! socket by `growthd status`.
+//! The daemon's health as far as its database does not show it, which `growthd status` requests
+//! over the control socket.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -12,28 +12,25 @@ use crate::daemon::http::Served;
 use crate::daemon::socket::socket_path;
 use crate::store::disk_trouble;
 
-/// What [`Health::ask`] sends.
 const HEALTH_REQUEST: &str = "\"health\"";
 
-/// How long a daemon may take over its answer, which needs no database.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a daemon may take to respond, which does not involve the database.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a daemon is.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Health {
     /// Why nothing is refreshed: the store fails, or the sweep does not run.
     pub trouble: Option<String>,
-    /// What will keep the next refresh from being recorded. Whoever asks may see the same file
-    /// system otherwise: a service's sandbox makes it read-only.
+    /// What will keep the next refresh from being recorded. The client cannot check this itself,
+    /// because it may see the file system differently: a service's sandbox can make it read-only.
     pub disk: Option<String>,
-    /// Why nothing listens on the address of `[http]`, which is tried again.
+    /// Why nothing listens on the address in `[http]`, which is retried.
     pub not_listening: Option<String>,
-    /// Whether the configuration as it is now was refused, and the one before it is in force.
+    /// Whether the current configuration was refused, so that the previous one is still in use.
     pub is_edit_refused: bool,
 }
 
 impl Health {
-    /// Of the daemon that serves this.
     pub(crate) fn of(served: &Served) -> Health {
         let Served { metrics, database, .. } = served;
         Health {
@@ -44,12 +41,12 @@ impl Health {
         }
     }
 
-    /// Asks the daemon of `database`. `None` if none answers: none runs, it is another user's, or
-    /// a verb holds the database.
+    /// Requests the health of the daemon of `database`. Returns `None` if there is no response: no
+    /// daemon runs, it belongs to another user, or a command holds the database.
     pub fn ask(database: &Path) -> Option<Health> {
         let mut stream = UnixStream::connect(socket_path(database)).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        stream.set_write_timeout(Some(PATIENCE)).ok()?;
+        stream.set_read_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
+        stream.set_write_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
         writeln!(stream, "{HEALTH_REQUEST}").ok()?;
         let mut line = String::new();
         BufReader::new(stream).read_line(&mut line).ok()?;

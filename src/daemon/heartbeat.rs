@@ -1,7 +1,7 @@
-//! The heartbeat: a few fixed jobs that wake the engine and keep its file in order.
+//! The heartbeat: a few fixed jobs that wake the engine and checkpoint its database.
 //!
-//! The jobs decide nothing. What is due stands in the database; were a beat lost, or all of
-//! them, the worker's own timer finds the same.
+//! The jobs decide nothing. Whether an account is due is in the database; if beats are lost, the
+//! worker's own timer notices what is due.
 
 use std::time::Duration;
 
@@ -9,16 +9,13 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::runner::Handle;
 
-/// Every ten seconds: a machine that wakes from sleep, or whose clock is set, is noticed soon.
+/// Every ten seconds, so that a resumed machine or a changed clock is noticed soon.
 const WAKE: &str = "*/10 * * * * *";
 
-/// Hourly, away from the full hour, when most schedules fall due.
+/// Hourly, away from the full hour, when most schedules fire.
 const CHECKPOINT: &str = "0 41 * * * *";
 
-/// Starts the heartbeat; it beats as long as the answer is kept.
-///
-/// # Errors
-/// What the scheduler says.
+/// Starts the heartbeat, which stops when the returned scheduler is dropped.
 pub async fn start(handle: &Handle) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new().await?;
     for (pattern, beat) in [(WAKE, Handle::wake as fn(&Handle)), (CHECKPOINT, Handle::checkpoint)] {
@@ -30,7 +27,7 @@ pub async fn start(handle: &Handle) -> Result<JobScheduler, JobSchedulerError> {
     Ok(scheduler)
 }
 
-/// Wakes the engine so often that a watchdog hears of it in time.
+/// Wakes the engine often enough for it to notify a watchdog in time.
 pub async fn wake_every(interval: Duration, handle: Handle) {
     loop {
         tokio::time::sleep(interval).await;

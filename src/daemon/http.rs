@@ -1,4 +1,4 @@
-//! `[http]`: metrics and health, for whoever asks on that address.
+//! The HTTP server of `[http]`, for metrics and health.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,50 +22,49 @@ use crate::daemon::connections::Connections;
 use crate::daemon::exposition::Exposition;
 use crate::daemon::metrics::Metrics;
 
-/// How many may be connected at a time. Each takes a descriptor, of which the calls need theirs.
-pub const HTTP_CONNECTIONS: u32 = 32;
+/// The maximum number of concurrent connections. Each takes a file descriptor, of which calls need
+/// theirs.
+pub const MAX_HTTP_CONNECTIONS: u32 = 32;
 
-/// How many may have the database read for them at a time.
-const CONCURRENT_SCRAPES: usize = 2;
+/// The maximum number of requests that wait for the database or read it.
+const MAX_CONCURRENT_SCRAPES: usize = 2;
 
-/// How long a client may take over its headers, and over everything.
+/// How long a client may take to send its headers, and how long a connection may take in total.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a client may send, and what is buffered of an answer, in bytes.
-const LARGEST_HEAD: usize = 16 << 10;
+/// The maximum size of a request's head, and of buffered output, in bytes.
+const MAX_HEAD_BYTES: usize = 16 << 10;
 
-/// The pause after a connection that could not be taken: no descriptor is left.
+/// The pause after a failed accept, which usually means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Of the time, at most one part in so many goes into reading for scrapes.
-const SHARE: u32 = 50;
+/// At most one part in this many of the time is spent reading the database for scrapes.
+const MAX_SHARE: u32 = 50;
 
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
-/// What is needed to answer.
+/// The sources of the responses.
 #[derive(Clone, Debug)]
 pub struct Served {
-    /// What is counted.
     pub metrics: Metrics,
-    /// Where the rest is read.
     pub database: PathBuf,
     /// The budget as of the last reload.
     pub budget: watch::Receiver<Option<Budget>>,
 }
 
-/// Begins to listen.
+/// Starts listening.
 ///
 /// # Errors
-/// The address is in use, or not this machine's.
+/// Returns an error if the address is in use, or does not belong to this machine.
 pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Answers everybody who connects, so many at a time; the others wait in the system's queue.
+/// Serves a limited number of connections at a time. Others wait in the kernel's queue.
 pub async fn serve(listener: TcpListener, served: Served) {
     let scrapes = Arc::new(Scrapes::of(served));
-    let connections = Connections::new(HTTP_CONNECTIONS as usize);
+    let connections = Connections::new(MAX_HTTP_CONNECTIONS as usize);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -79,7 +78,7 @@ pub async fn serve(listener: TcpListener, served: Served) {
         let connection = connections.admit().await;
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                connection.asked();
+                connection.mark_busy();
                 answer(request, scrapes.clone())
             });
             let served = http1::Builder::new()
@@ -87,22 +86,22 @@ pub async fn serve(listener: TcpListener, served: Served) {
                 .half_close(true)
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
-                // One answer a connection: nothing idles, and nothing is asked for in advance.
+                // One request per connection, so that none idles and none is pipelined.
                 .keep_alive(false)
-                .max_buf_size(LARGEST_HEAD)
+                .max_buf_size(MAX_HEAD_BYTES)
                 .serve_connection(TokioIo::new(stream), service);
             let served = tokio::time::timeout(CONNECTION_TIMEOUT, served);
-            match connection.unless_shown_out(served).await {
+            match connection.unless_evicted(served).await {
                 Some(Ok(Ok(()))) => {}
                 Some(Ok(Err(error))) => debug!("an HTTP connection ended: {error}"),
                 Some(Err(_)) => debug!("an HTTP connection took too long"),
-                None => debug!("an HTTP connection asked nothing"),
+                None => debug!("an HTTP connection sent no request"),
             }
         });
     }
 }
 
-/// Reads the database for whoever scrapes: for few at a time, and not anew for each.
+/// Reads the database for scrapes: only a few at a time, and not again for every request.
 #[derive(Debug)]
 struct Scrapes {
     served: Served,
@@ -110,7 +109,7 @@ struct Scrapes {
     last: Mutex<Option<Scrape>>,
 }
 
-/// What was read, and when.
+/// The result of a read.
 #[derive(Debug)]
 struct Scrape {
     text: String,
@@ -122,12 +121,12 @@ impl Scrapes {
     fn of(served: Served) -> Scrapes {
         Scrapes {
             served,
-            permits: Arc::new(Semaphore::new(CONCURRENT_SCRAPES)),
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_SCRAPES)),
             last: Mutex::new(None),
         }
     }
 
-    /// Blocks while the database is read.
+    /// Returns the metrics. Blocks while the database is read.
     fn text(&self) -> String {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = clock::monotonic();
@@ -146,9 +145,9 @@ impl Scrapes {
 }
 
 impl Scrape {
-    /// Reading takes at most one part in so many of the time, however often it is asked for.
+    /// Returns whether the result may be reused, so that reading takes only its share of the time.
     fn is_fresh(&self, now: Instant) -> bool {
-        now.duration_since(self.read) < self.took * SHARE
+        now.duration_since(self.read) < self.took * MAX_SHARE
     }
 }
 
@@ -158,16 +157,16 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match request.uri().path() {
-        _ if !is_read => text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n"),
+        _ if !is_read => text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n"),
         "/metrics" => {
             let format = Exposition::accepted(request.headers().get(ACCEPT));
             metrics(scrapes, format).await
         }
         "/healthz" => match scrapes.served.metrics.trouble() {
             None => text(StatusCode::OK, "ok\n"),
-            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+            Some(trouble) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{trouble}\n")),
         },
-        _ => text(StatusCode::NOT_FOUND, "there are /metrics and /healthz\n"),
+        _ => text(StatusCode::NOT_FOUND, "not found; try /metrics or /healthz\n"),
     })
 }
 
@@ -178,7 +177,7 @@ async fn metrics(scrapes: Arc<Scrapes>, format: Exposition) -> Response<Full<Byt
         return response;
     };
     let read = tokio::task::spawn_blocking(move || {
-        // Held until it is read, also where whoever asked has left.
+        // Held until the read ends, even if the client has disconnected.
         let _permit = permit;
         scrapes.text()
     });

@@ -1,5 +1,5 @@
-//! Keeps `[http]` listening. An auxiliary port stops no refreshing: an address that is taken, or
-//! not this machine's yet (a VPN), is tried again until it can be had.
+//! Keeps `[http]` listening. A problem with this auxiliary port does not stop refreshes: if the
+//! address is in use, or does not belong to this machine yet (a VPN), listening is retried.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,24 +8,24 @@ use tracing::{info, warn};
 
 use crate::daemon::http::{self, Served};
 
-/// The pauses between two tries: from the first, doubling, to the longest.
+/// The first pause between two attempts, which then doubles, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Listens on `address` and answers, as long as the daemon runs.
+/// Listens on `address` and serves it until the daemon ends.
 pub async fn keep(address: SocketAddr, served: Served) {
     let mut pause = FIRST_PAUSE;
-    let mut told = None;
+    let mut last_logged = None;
     let listener = loop {
         match http::listen(address).await {
             Ok(listener) => break listener,
             Err(error) => {
                 let why = format!("cannot listen on {address}: {error}");
-                // Said once, and again when it is for another reason.
-                if told.as_ref() != Some(&why) {
-                    warn!("{why}; trying again, while refreshing goes on");
+                // Logged once, and again whenever the reason changes.
+                if last_logged.as_ref() != Some(&why) {
+                    warn!("{why}; retrying, while refreshes continue");
                     served.metrics.not_listening(Some(&why));
-                    told = Some(why);
+                    last_logged = Some(why);
                 }
             }
         }
@@ -33,7 +33,7 @@ pub async fn keep(address: SocketAddr, served: Served) {
         pause = (pause * 2).min(LONGEST_PAUSE);
     };
     served.metrics.not_listening(None);
-    if told.is_some() {
+    if last_logged.is_some() {
         info!("listening on {address} now");
     }
     http::serve(listener, served).await;
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::daemon::metrics::Metrics;
 
-    /// Waits until `metrics` has `condition`; the task under test runs meanwhile.
+    /// Waits until `condition` holds for `metrics`, while the task under test runs.
     async fn until(metrics: &Metrics, condition: impl Fn(&Option<String>) -> bool) {
         while !condition(&metrics.why_not_listening()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_taken_port_is_had_once_it_is_free() {
+    async fn a_port_in_use_is_listened_on_once_it_is_free() {
         let other = http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         let address = other.local_addr().expect("an address");
         let metrics = Metrics::default();

@@ -1,7 +1,7 @@
-//! What operators scrape, and whether the daemon is healthy.
+//! Metrics to be scraped, and whether the daemon is healthy.
 //!
-//! What happens is counted as it happens; how things stand is read from the database when it is
-//! asked for, so that it agrees with `growthd status`.
+//! Events are counted as they happen. Everything else is read from the database for each scrape, so
+//! that it agrees with `growthd status`.
 
 use std::fmt;
 use std::fs;
@@ -29,10 +29,10 @@ use crate::store::{
     wal_size,
 };
 
-/// A worker that has made no turn for so long is stuck: twice its longest sleep.
+/// A worker that has not completed a turn for this long is stuck. Twice its longest sleep.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// The outcomes that are counted: of what is settled.
+/// The outcomes that are counted: those of settled lines.
 const SETTLED: [Outcome; 4] = [Outcome::Ok, Outcome::Failed, Outcome::Unknown, Outcome::Skipped];
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
@@ -40,7 +40,7 @@ struct ByOutcome {
     outcome: Word,
 }
 
-/// A label's value out of a closed set.
+/// A label value from a closed set.
 #[derive(Clone, Copy, Hash, PartialEq, Eq, Debug)]
 struct Word(&'static str);
 
@@ -50,7 +50,7 @@ impl EncodeLabelValue for Word {
     }
 }
 
-/// Counts what happens. Cheap to clone; all clones count together.
+/// Counts events. Cheap to clone; clones share their counters.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Counted>);
 
@@ -69,7 +69,7 @@ struct Counted {
     last_turn: AtomicU64,
     trouble: Mutex<Option<String>>,
     not_listening: Mutex<Option<String>>,
-    /// How many log lines found no room.
+    /// Returns the number of dropped log lines.
     dropped_lines: fn() -> u64,
     began: Time,
 }
@@ -81,11 +81,13 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Nothing has happened yet; `dropped_lines` tells how many log lines were lost.
+    /// Creates the metrics with all counters at zero. `dropped_lines` returns the number of dropped
+    /// log lines.
     pub fn new(dropped_lines: fn() -> u64) -> Metrics {
         let refreshes = Family::<ByOutcome, Counter>::default();
         for outcome in SETTLED {
-            // From zero: what is not there before it first happens cannot be alerted on.
+            // Export every counter from zero on: no alert can be based on the first increment of a
+            // counter that did not exist before.
             drop(refreshes.get_or_create(&ByOutcome { outcome: Word(outcome.as_str()) }));
         }
         Metrics(Arc::new(Counted {
@@ -93,7 +95,7 @@ impl Metrics {
             spent: Counter::default(),
             kept_bytes: Counter::default(),
             in_flight: Gauge::default(),
-            // From an answer out of a cache to a scrape at the longest timeout, an hour.
+            // From a response out of the vendor's cache to one at the longest timeout, an hour.
             durations: Histogram::new(exponential_buckets(0.05, 2.0, 17)),
             store_errors: Counter::default(),
             reload_successful: Gauge::default(),
@@ -107,7 +109,6 @@ impl Metrics {
         }))
     }
 
-    /// Counts an event.
     pub fn count(&self, event: &Event) {
         let outcome = match event {
             Event::Settled { outcome, spent, kept_bytes, .. } => {
@@ -127,7 +128,7 @@ impl Metrics {
         self.0.refreshes.get_or_create(&label).inc();
     }
 
-    /// A turn was made, with so many calls on their way after it.
+    /// Records a committed turn, and the calls in flight after it.
     pub fn turned(&self, in_flight: usize) {
         let since = clock::monotonic().duration_since(self.0.started).as_millis();
         self.0.last_turn.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -135,19 +136,19 @@ impl Metrics {
         *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The store failed.
+    /// Records a failure of the store.
     pub fn store_failed(&self, error: &StoreError) {
         self.0.store_errors.inc();
         let mut trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         *trouble = Some(error.to_string());
     }
 
-    /// A call took so long.
+    /// Records the duration of a call.
     pub fn took(&self, duration: Duration) {
         self.0.durations.observe(duration.as_secs_f64());
     }
 
-    /// The configuration was read anew, or was not.
+    /// Records an attempt to load the configuration.
     pub fn reloaded(&self, succeeded: bool, now: Time) {
         self.0.reload_successful.set(i64::from(succeeded));
         if succeeded {
@@ -155,12 +156,12 @@ impl Metrics {
         }
     }
 
-    /// Whether the configuration was refused when it was last read.
+    /// Returns whether the last attempt to load the configuration failed.
     pub fn is_edit_refused(&self) -> bool {
         self.0.reload_successful.get() == 0
     }
 
-    /// Why the daemon is not healthy; `None` if it is: its sweep runs, and its store commits.
+    /// Returns why the daemon is not healthy; `None` if its sweep runs and its store commits.
     pub fn trouble(&self) -> Option<String> {
         let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let turned = Duration::from_millis(self.0.last_turn.load(Ordering::Relaxed));
@@ -171,33 +172,33 @@ impl Metrics {
         }
     }
 
-    /// Nothing listens on the address of `[http]`, or with `None` something does.
+    /// Records why nothing listens on the address in `[http]`; `None` if the daemon does.
     pub fn not_listening(&self, why: Option<&str>) {
-        let mut there = self.0.not_listening.lock().unwrap_or_else(PoisonError::into_inner);
-        *there = why.map(str::to_owned);
+        let mut current = self.0.not_listening.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = why.map(str::to_owned);
     }
 
-    /// Why nothing listens on the address of `[http]`; `None` if something does, or nothing is
-    /// to.
+    /// Returns why nothing listens on the address in `[http]`; `None` if the daemon does, or if
+    /// `[http]` is absent.
     pub fn why_not_listening(&self) -> Option<String> {
         self.0.not_listening.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Everything, as OpenMetrics. Where the database cannot be read, what it would tell is
-    /// left out, and `growthd_database_readable` says so.
+    /// Returns all metrics as OpenMetrics text. If the database cannot be read, its metrics are
+    /// omitted, and `growthd_database_readable` is 0.
     pub fn text(&self, database: &Path, budget: Option<&Budget>, now: Time) -> String {
         let mut registry = Registry::default();
         process::register(&mut registry, self.0.began);
         let ours = registry.sub_registry_with_prefix("growthd");
         self.register(ours);
         if let Some(free) = free_space(database) {
-            let help = "How much may still be written beside the database";
+            let help = "Free space on the file system of the database";
             ours.register_with_unit("disk_free", help, Unit::Bytes, gauge(free));
         }
         let state = DatabaseState::read(database, budget, now);
         ours.register(
             "database_readable",
-            "Whether the database could be read for this answer",
+            "Whether the database could be read for this scrape",
             gauge(u64::from(state.is_ok())),
         );
         match state {
@@ -205,7 +206,7 @@ impl Metrics {
             Err(error) => debug!("metrics without the database: {error}"),
         }
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         encode(&mut text, &registry).ok();
         text
     }
@@ -216,7 +217,7 @@ impl Metrics {
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("schema", SCHEMA_VERSION.to_string()),
         ]);
-        registry.register("build", "Version and schema", build);
+        registry.register("build", "Version and schema version", build);
         registry.register(
             "refreshes",
             "Refreshes settled since the start, by outcome",
@@ -229,42 +230,42 @@ impl Metrics {
         );
         registry.register_with_unit(
             "kept",
-            "What was kept of refreshes' answers since the start besides the numbers",
+            "Size of what was stored from responses since the start, other than the numbers",
             Unit::Bytes,
             counted.kept_bytes.clone(),
         );
-        registry.register("calls_in_flight", "Calls on their way", counted.in_flight.clone());
+        registry.register("calls_in_flight", "Calls in flight", counted.in_flight.clone());
         registry.register_with_unit(
             "call_duration",
-            "Duration of calls, up to the end of the body",
+            "Duration of calls, including the response body",
             Unit::Seconds,
             counted.durations.clone(),
         );
         registry.register(
             "store_failing",
-            "Whether nothing is refreshed because it could not be recorded, or the sweep is stuck",
+            "Whether refreshes have stopped because the store fails or the sweep is stuck",
             gauge(u64::from(self.trouble().is_some())),
         );
         let dropped = Counter::<u64>::default();
         dropped.inc_by((counted.dropped_lines)());
         registry.register(
             "log_lines_dropped",
-            "Log lines dropped because nobody read them in time",
+            "Log lines dropped because they were not read in time",
             dropped,
         );
         registry.register(
             "store_errors",
-            "Turns that the database could not record",
+            "Engine turns that could not be committed to the database",
             counted.store_errors.clone(),
         );
         registry.register(
             "config_last_reload_successful",
-            "Whether the configuration was valid when it was last read",
+            "Whether the last attempt to load the configuration succeeded",
             counted.reload_successful.clone(),
         );
         registry.register_with_unit(
             "config_last_reload_success_timestamp",
-            "When the configuration was last taken",
+            "When the configuration was last loaded successfully",
             Unit::Seconds,
             counted.reload_time.clone(),
         );
@@ -277,12 +278,11 @@ fn gauge(value: u64) -> Gauge<i64> {
     gauge
 }
 
-/// How things stand, as the database has it.
+/// The metrics that are read from the database.
 struct DatabaseState {
     overview: Overview,
-    /// Since when nobody but probes is asked.
+    /// Since when the circuit breaker is open.
     breaker: Option<Time>,
-    /// The cap, and what is left of it.
     budget: Option<BudgetUse>,
     last_backup: Option<Time>,
     database_bytes: u64,
@@ -309,17 +309,17 @@ impl DatabaseState {
 
     fn register(&self, registry: &mut Registry) {
         let Overview { watched, next_due, overdue, failing, last_snapshot } = self.overview;
-        registry.register("accounts", "Accounts that are watched", gauge(watched));
-        let help = "Accounts whose slot is open for too long";
+        registry.register("accounts", "Enabled accounts in the watchlist", gauge(watched));
+        let help = "Accounts whose refresh is overdue";
         registry.register("overdue", help, gauge(overdue));
-        registry.register("failing", "Accounts given up for their last slot", gauge(failing));
-        let help = "Whether only probes are sent, since several accounts failed in a row";
+        registry.register("failing", "Accounts that are failing", gauge(failing));
+        let help = "Whether the circuit breaker is open, so that only probes are sent";
         registry.register("breaker_open", help, gauge(u64::from(self.breaker.is_some())));
         for (name, help, time) in [
             ("last_snapshot_timestamp", "When the newest snapshot was taken", last_snapshot),
             ("next_due_timestamp", "When the next account is due", next_due),
-            ("breaker_open_since_timestamp", "Since when the breaker is open", self.breaker),
-            ("last_backup_timestamp", "When the last backup was finished", self.last_backup),
+            ("breaker_open_since_timestamp", "When the circuit breaker opened", self.breaker),
+            ("last_backup_timestamp", "When the last backup was completed", self.last_backup),
         ] {
             if let Some(time) = time {
                 let time = gauge(u64::try_from(time.0).unwrap_or(0));
@@ -332,7 +332,7 @@ impl DatabaseState {
         registry.register_with_unit("journal", help, Unit::Bytes, gauge(self.wal_bytes));
         if let Some(used) = self.budget {
             let (refreshes, left) = (used.budget.refreshes, used.left());
-            registry.register("budget_refreshes", "The budget of the period", gauge(refreshes));
+            registry.register("budget_refreshes", "The budget per period", gauge(refreshes));
             let help = "Budget left until it resets";
             registry.register("budget_left_refreshes", help, gauge(left));
         }
@@ -343,7 +343,7 @@ impl DatabaseState {
 mod tests {
     use super::*;
 
-    /// What is always there; the rest needs a database.
+    /// The metrics that need no database.
     const ALWAYS: [&str; 15] = [
         "growthd_build_info{version=\"0.1.0\",schema=",
         "growthd_refreshes_total{outcome=\"ok\"} 0",

@@ -1,14 +1,14 @@
-//! The daemon: an engine that runs for years, what wakes it, and how it is reached.
+//! The daemon: an engine that runs for years, with its wake-ups and interfaces.
 
 mod client;
 mod connections;
 pub mod control;
 mod error;
+mod event_log;
 mod exposition;
 mod health;
 mod heartbeat;
 mod http;
-mod journal;
 mod listening;
 mod metrics;
 mod notify;

@@ -1,4 +1,4 @@
-//! What systemd is told.
+//! Notifications to systemd.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tracing::debug;
 
 use crate::printable::Printable;
 
-/// Tells the service manager how things stand; does nothing where there is none.
+/// Notifies the service manager; does nothing if there is none.
 #[derive(Clone, Debug)]
 pub struct Notifier {
     watchdog: Option<Duration>,
@@ -17,67 +17,68 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Finds out what the service manager wants to hear.
+    /// Reads the service manager's requirements from the environment.
     pub fn from_env() -> Notifier {
         Notifier { watchdog: sd_notify::watchdog_enabled(), ..Notifier::silent() }
     }
 
-    /// Nobody is told anything: for runs that are no service.
+    /// Creates a notifier without a watchdog, for runs that are not a service.
     pub fn silent() -> Notifier {
         Notifier { watchdog: None, change: Arc::default() }
     }
 
-    /// Whether there is a service manager to tell.
-    pub fn is_heard(&self) -> bool {
+    /// Returns whether there is a service manager.
+    pub fn has_manager(&self) -> bool {
         std::env::var_os("NOTIFY_SOCKET").is_some()
     }
 
-    /// The service is up, or has reloaded.
+    /// Reports that the service is up, or has reloaded.
     pub fn ready(&self, status: &str) {
         send(&[NotifyState::Ready, NotifyState::Status(&Printable(status).to_string())]);
         self.changed();
     }
 
-    /// A reload begins.
+    /// Reports that a reload has begun.
     pub fn reloading(&self) {
-        // systemd matches the time with its own to know which reload is meant.
+        // systemd compares this time with its own, to know which reload request it belongs to.
         match NotifyState::monotonic_usec_now() {
             Ok(time) => send(&[NotifyState::Reloading, time]),
             Err(error) => debug!("no monotonic time for systemd: {error}"),
         }
     }
 
-    /// The service ends, and may take so long.
+    /// Reports that the service is stopping, which may take up to `longest`.
     pub fn stopping(&self, longest: Duration) {
         let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
         send(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(longest)]);
     }
 
-    /// The engine is well: it has made a turn, or says in an orderly way why it cannot.
+    /// Feeds the watchdog. Called when the engine has completed a turn or has reported why it
+    /// cannot.
     pub fn alive(&self) {
         if self.watchdog.is_some() {
             send(&[NotifyState::Watchdog]);
         }
     }
 
-    /// How long the engine may be silent; a third of what the watchdog waits, so that a busy
-    /// machine is not taken for a hung engine. `None` where nobody watches.
+    /// Returns how long the engine may go without a turn; `None` without a watchdog. It is a third
+    /// of the watchdog's timeout, so that a busy machine is not mistaken for a hung engine.
     pub fn longest_silence(&self) -> Option<Duration> {
         self.watchdog.map(|watchdog| watchdog / 3)
     }
 
-    /// One line on how things stand.
+    /// Sets the status line.
     pub fn status(&self, status: &str) {
-        // A line's end would begin another message.
+        // A newline would begin another message.
         send(&[NotifyState::Status(&Printable(status).to_string())]);
     }
 
-    /// Something has happened that the line on how things stand may tell.
+    /// Signals that the status line may have to change.
     pub fn changed(&self) {
         self.change.notify_one();
     }
 
-    /// Waits for the next [`Notifier::changed`], or returns at once where one was missed.
+    /// Waits for the next [`Notifier::changed`]. Returns immediately if one was missed.
     pub async fn change(&self) {
         self.change.notified().await;
     }
@@ -85,6 +86,6 @@ impl Notifier {
 
 fn send(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        debug!("systemd was not told: {error}");
+        debug!("systemd was not notified: {error}");
     }
 }

@@ -1,20 +1,20 @@
-//! What the daemon does with what its engine tells: the log, the metrics, and systemd.
+//! The daemon's observer of its engine: log, metrics and systemd notifications.
 
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use crate::daemon::journal::Journal;
+use crate::daemon::event_log::EventLog;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::runner::{Notice, Observer};
 
-/// Logs, counts and tells systemd. Where the database was replaced, `reload` is raised: the
-/// watchlist in the new one may be another.
+/// Logs and counts notices, and notifies systemd. Requests a reload if the database was replaced,
+/// because the new one may have another watchlist.
 pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>) -> Observer {
-    let mut journal = Journal::default();
+    let mut event_log = EventLog::default();
     Box::new(move |notice| match notice {
         Notice::Event(event) => {
-            journal.log(event);
+            event_log.log(event);
             metrics.count(event);
             notifier.changed();
         }
@@ -36,9 +36,9 @@ pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>
             info!(seconds = lasted.as_secs(), "the database can be written again");
             notifier.changed();
         }
-        Notice::Slept => info!("the machine slept"),
+        Notice::Slept => info!("the machine was suspended"),
         Notice::Replaced => {
-            warn!("the database file was replaced; going on with the new one");
+            warn!("the database file was replaced; continuing with the new one");
             reload.send_modify(|count| *count += 1);
         }
         Notice::NotCheckpointed(error) => {
@@ -46,8 +46,8 @@ pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>
         }
         Notice::WalHeld(bytes) => warn!(
             megabytes = bytes >> 20,
-            "the journal beside the database grows with every refresh, as long as some program \
-             goes on reading the state it once began with; end that program, or its transaction"
+            "the write-ahead log grows with every refresh, because some program keeps a read \
+             transaction open; end that program or its transaction"
         ),
     })
 }

@@ -1,9 +1,8 @@
-//! Taking the configuration anew, whole or not at all; and a valid one for good.
+//! Reloading the configuration: completely or not at all, and never losing a valid edit.
 //!
-//! A file that is wrong is refused, and the daemon goes on with the old one until the next edit.
-//! What only could not be taken just now (a database that is locked, a key file or a configuration
-//! that is away or not readable for a moment) is tried again until it is, or until there is a newer
-//! edit.
+//! An invalid configuration is refused, and the daemon keeps the old one until the next edit. If a
+//! configuration cannot be applied for the moment (the database is locked, or the key file or the
+//! configuration is missing or unreadable), it is retried until it can be, or until a newer edit.
 
 use std::time::Duration;
 
@@ -20,25 +19,25 @@ use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::engine::{Changes, EngineConfig};
 use crate::runner::Handle;
 
-/// How soon a configuration that could not be taken is tried again, at first and at most.
+/// The first and the longest delay before a configuration is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(15);
 
-/// The configuration in force, and whoever hears of another.
+/// The configuration in use, and everything to be updated by a reload.
 pub struct Reloader {
-    /// Without its accounts, of which nothing but the outline is in memory.
+    /// Without its accounts, of which only the outline is kept in memory.
     pub config: Config,
     pub outline: Outline,
     pub handle: Handle,
     pub budgets: watch::Sender<Option<Budget>>,
-    /// How long a call may take, and so a stop.
+    /// The API timeout, which bounds how long a stop may take.
     pub timeouts: watch::Sender<Duration>,
     pub notifier: Notifier,
     pub metrics: Metrics,
 }
 
-/// A configuration that was taken.
-struct Taken {
+/// A configuration that has been applied.
+struct Applied {
     config: Config,
     key: KeySource,
     outline: Outline,
@@ -47,7 +46,7 @@ struct Taken {
 }
 
 impl Reloader {
-    /// Reloads each time `wanted` changes, until its sender is gone.
+    /// Reloads each time `wanted` changes, until its sender is dropped.
     pub async fn run(mut self, mut wanted: watch::Receiver<u64>) {
         while wanted.changed().await.is_ok() {
             self.notifier.reloading();
@@ -57,38 +56,37 @@ impl Reloader {
 
     async fn reload(&mut self, wanted: &mut watch::Receiver<u64>) {
         let mut retry = FIRST_RETRY;
-        let mut said = String::new();
+        let mut last_logged = String::new();
         loop {
-            let taken = tokio::select! {
-                taken = self.take() => taken,
-                // A newer edit, or another try: what still waits for a file is given up.
+            let applied = tokio::select! {
+                applied = self.apply() => applied,
+                // A newer edit, or another request. Abandon this attempt, which may be waiting for
+                // a file.
                 Ok(()) = wanted.changed() => continue,
             };
-            let error = match taken {
-                Ok(taken) => return self.finish(taken),
+            let error = match applied {
+                Ok(applied) => return self.finish(applied),
                 Err(error) => error,
             };
             self.metrics.reloaded(false, clock::now().time());
-            let is_passing = is_passing(&error);
+            let is_transient = is_transient(&error);
             let text = error.to_string();
-            if text != said {
+            if text != last_logged {
                 for line in text.lines() {
                     error!("{line}");
                 }
-                match is_passing {
-                    true => warn!("the configuration could not be taken; trying again until it is"),
+                match is_transient {
+                    true => warn!("the configuration could not be applied; retrying"),
                     false => {
-                        error!("the configuration was not reloaded; going on with the old one");
+                        error!("the configuration was not reloaded; keeping the old one");
                     }
                 }
-                said = text;
+                last_logged = text;
             }
-            if !is_passing {
-                return self
-                    .notifier
-                    .ready("the configuration is wrong; going on with the old one");
+            if !is_transient {
+                return self.notifier.ready("the configuration is invalid; keeping the old one");
             }
-            self.notifier.ready("the configuration could not be taken yet; trying again");
+            self.notifier.ready("the configuration could not be applied yet; retrying");
             tokio::select! {
                 () = tokio::time::sleep(retry) => retry = (retry * 2).min(LAST_RETRY),
                 Ok(()) = wanted.changed() => retry = FIRST_RETRY,
@@ -96,7 +94,7 @@ impl Reloader {
         }
     }
 
-    async fn take(&self) -> Result<Taken, RunError> {
+    async fn apply(&self) -> Result<Applied, RunError> {
         let (path, database) = (self.config.path.clone(), self.config.database.clone());
         let load = move || {
             let config = Config::load(&path, clock::now().time())?;
@@ -108,20 +106,20 @@ impl Reloader {
             tokio::task::spawn_blocking(load).await.map_err(start_error)??;
         let (client, key) = client(&config)?;
         let Watchlist { diff, outline } = list;
-        // Once it is sent it is taken, whatever else happens meanwhile.
+        // Run it as a task, so that a newer reload cannot abandon the change once it was sent.
         let handle = self.handle.clone();
         let engine_config = EngineConfig::of(&config);
-        let taking =
+        let applying =
             tokio::spawn(async move { handle.reconfigure(diff, engine_config, client).await });
-        let changes = taking.await.map_err(start_error)?;
+        let changes = applying.await.map_err(start_error)?;
         let changes = changes.ok_or_else(|| RunError::Start("the engine ended".into()))??;
-        Ok(Taken { config, key, outline, changes, is_moved })
+        Ok(Applied { config, key, outline, changes, is_moved })
     }
 
-    fn finish(&mut self, taken: Taken) {
-        let Taken { config, key, outline, changes, is_moved } = taken;
+    fn finish(&mut self, applied: Applied) {
+        let Applied { config, key, outline, changes, is_moved } = applied;
         if is_moved || config.http != self.config.http {
-            warn!("a change of [database] or [http] takes effect at the next start");
+            warn!("a change to [database] or [http] takes effect at the next start");
         }
         let month = outline.refreshes_a_month - self.outline.refreshes_a_month;
         let budget = match &config.budget {
@@ -139,8 +137,8 @@ impl Reloader {
     }
 }
 
-/// Whether the same configuration may be taken a moment later.
-fn is_passing(error: &RunError) -> bool {
+/// Returns whether the same configuration may be accepted a moment later.
+fn is_transient(error: &RunError) -> bool {
     match error {
         RunError::Config(ConfigError::Invalid(_)) => false,
         RunError::Config(_) | RunError::Key(_) | RunError::Store(_) => true,

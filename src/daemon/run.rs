@@ -1,4 +1,4 @@
-//! The daemon's life: start, signals, stop.
+//! The daemon: starting, handling signals, and stopping.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, KeySource};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
-use crate::daemon::http::{HTTP_CONNECTIONS, Served};
+use crate::daemon::http::{MAX_HTTP_CONNECTIONS, Served};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
@@ -29,17 +29,17 @@ use crate::printable::Printable;
 use crate::runner::{Runner, Work};
 use crate::store::{Creation, Store};
 
-/// How long a stop may take beyond the slowest call: a store that cannot commit is tried for a
-/// while.
+/// How long a stop may take in addition to the slowest call, because a store that cannot commit is
+/// retried for a while.
 const STOP_MARGIN: Duration = Duration::from_secs(30);
 
-/// How long a process that ends at once waits for its last log line to be taken.
-const LAST_WORD: Duration = Duration::from_millis(500);
+/// How long an immediate exit waits for its last log line to be written.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How often a database that others hold for a moment is tried at the start.
+/// How often to retry opening a database that another process holds.
 const START_RETRY: Duration = Duration::from_secs(1);
 
-/// The signals that a daemon takes over.
+/// The signals that the daemon handles.
 #[derive(Debug)]
 pub struct Signals {
     stop: StopSignals,
@@ -47,10 +47,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes them over: to be called before anything that takes time.
-    ///
-    /// # Errors
-    /// What the system says.
+    /// Installs the signal handlers. Call it before anything that takes time.
     pub fn new() -> Result<Signals, RunError> {
         Ok(Signals {
             stop: StopSignals::new().map_err(start_error)?,
@@ -59,10 +56,11 @@ impl Signals {
     }
 }
 
-/// Runs until SIGTERM or SIGINT; reloads at SIGHUP, and when `file`, the configuration's, changes.
+/// Runs until SIGTERM or SIGINT. Reloads on SIGHUP, and when the configuration files in `file`
+/// change.
 ///
 /// # Errors
-/// What keeps it from starting; a store that could not record the last answers.
+/// Returns an error if the daemon cannot start, or if the last responses could not be recorded.
 pub async fn run(
     path: PathBuf,
     mut signals: Signals,
@@ -76,7 +74,7 @@ pub async fn run(
     let Started { engine, client, key, config, outline, changes, breaker } = started;
     let metrics = Metrics::new(log_queue::dropped);
     metrics.reloaded(true, clock::now().time());
-    let (reload, wanted) = watch::channel(0);
+    let (reload, reload_requests) = watch::channel(0);
     let observer = observer(notifier.clone(), metrics.clone(), reload.clone());
     let prepared = Runner::prepare(engine, client, Work::Daemon, Clock::system(), observer);
     let handle = prepared.handle().clone();
@@ -91,7 +89,7 @@ pub async fn run(
     if let Some(interval) = notifier.longest_silence() {
         tokio::spawn(heartbeat::wake_every(interval, handle.clone()));
     }
-    // From here on calls may be on their way, and nothing but a stop ends the process.
+    // From here on calls may be in flight, and only a stop may end the process.
     let mut runner = prepared.start()?;
     match control::listen(&database) {
         Ok(listener) => {
@@ -109,7 +107,7 @@ pub async fn run(
     info!("the API key comes from {key}");
     announce(&config, outline, changes, breaker.as_open());
     notifier.ready(&outline.watching());
-    if notifier.is_heard() {
+    if notifier.has_manager() {
         tokio::spawn(status_line::keep(notifier.clone(), served));
     }
     let (timeouts, timeout) = watch::channel(config.api.timeout);
@@ -122,8 +120,8 @@ pub async fn run(
         notifier: notifier.clone(),
         metrics,
     };
-    tokio::spawn(reloader.run(wanted));
-    let want_reload = || reload.send_modify(|count| *count += 1);
+    tokio::spawn(reloader.run(reload_requests));
+    let request_reload = || reload.send_modify(|count| *count += 1);
     let mut is_stopping = false;
     loop {
         tokio::select! {
@@ -133,8 +131,8 @@ pub async fn run(
             }
             () = signals.stop.recv() => {
                 if is_stopping {
-                    warn!("stopped at once; the next start marks the calls in flight unknown");
-                    log_queue::flush(LAST_WORD);
+                    warn!("exiting immediately; the next start marks the calls in flight as unknown");
+                    log_queue::flush(LOG_FLUSH_TIMEOUT);
                     std::process::exit(EXIT_AT_ONCE);
                 }
                 is_stopping = true;
@@ -142,13 +140,13 @@ pub async fn run(
                 notifier.stopping(*timeout.borrow() + STOP_MARGIN);
                 handle.stop();
             }
-            _ = signals.hangup.recv() => want_reload(),
-            () = changed(&mut file) => want_reload(),
+            _ = signals.hangup.recv() => request_reload(),
+            () = changed(&mut file) => request_reload(),
         }
     }
 }
 
-/// What a start has made ready.
+/// The result of a start.
 struct Started {
     engine: Engine,
     client: Client,
@@ -159,10 +157,10 @@ struct Started {
     breaker: Breaker,
 }
 
-/// Reads the configuration and opens the database. One that others hold for a moment, to read or
-/// to copy it, is waited for.
+/// Reads the configuration and opens the database. If another process holds the database for the
+/// moment, to read or copy it, waits for it.
 async fn start(path: &Path) -> Result<Started, RunError> {
-    let mut said = String::new();
+    let mut last_logged = String::new();
     loop {
         let path = path.to_owned();
         let error = match tokio::task::spawn_blocking(move || try_start(&path)).await {
@@ -171,9 +169,9 @@ async fn start(path: &Path) -> Result<Started, RunError> {
             Ok(Err(error)) => return Err(error),
             Err(error) => return Err(start_error(error)),
         };
-        if error != said {
+        if error != last_logged {
             error!("waiting for the database: {error}");
-            said = error;
+            last_logged = error;
         }
         tokio::time::sleep(START_RETRY).await;
     }
@@ -182,7 +180,8 @@ async fn start(path: &Path) -> Result<Started, RunError> {
 fn try_start(path: &Path) -> Result<Started, RunError> {
     let config = Config::load(path, clock::now().time())?;
     check_descriptors(&config)?;
-    // Before the database, so that a start that lacks the key leaves nothing behind.
+    // Find the key before creating the database, so that a start without a key leaves nothing
+    // behind.
     let (client, key) = client(&config)?;
     let store = Store::open(&config.database.path, Creation::Allowed)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
@@ -192,12 +191,12 @@ fn try_start(path: &Path) -> Result<Started, RunError> {
     Ok(Started { engine, client, key, config, outline, changes, breaker })
 }
 
-/// Whether the system carries as many calls at a time as are configured.
+/// Checks that the process may open enough file descriptors for the configured concurrent calls.
 ///
 /// # Errors
-/// [`RunError::Descriptors`].
+/// Returns [`RunError::Descriptors`] if it may not.
 pub fn check_descriptors(config: &Config) -> Result<(), RunError> {
-    let connections = if config.http.is_some() { HTTP_CONNECTIONS } else { 0 };
+    let connections = if config.http.is_some() { MAX_HTTP_CONNECTIONS } else { 0 };
     descriptors::check(config.api.max_in_flight, connections)
         .map_err(|source| RunError::Descriptors { path: config.path.clone(), source })
 }
@@ -213,7 +212,7 @@ fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&Open
     );
     if let Some(open) = open {
         warn!(
-            "the vendor is in trouble since {}: {}; trying one account",
+            "the vendor has been in trouble since {}: {}; trying one account",
             open.since,
             Printable(&open.reason)
         );

@@ -1,11 +1,12 @@
-//! Where the control socket lies.
+//! The path of the control socket.
 
 use std::path::{Path, PathBuf};
 
 use crate::paths::beside;
 use crate::store::real_path;
 
-/// Where the socket of a database lies: beside the file itself, however it is reached.
+/// Returns the path of a database's control socket, which is beside the file itself even if
+/// `database` is a symbolic link.
 pub fn socket_path(database: &Path) -> PathBuf {
     beside(&real_path(database), ".sock")
 }

@@ -1,4 +1,4 @@
-//! How things stand, in the one line that `systemctl status` shows.
+//! The daemon's state in the one line that `systemctl status` shows.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,43 +13,43 @@ use crate::printable::Printable;
 use crate::report::{Grouped, TimeUntil, counted};
 use crate::store::{Overview, Reader, StoreError, disk_trouble};
 
-/// The shortest time between two lines, and the longest: "in 3 h" ages without an event.
-const SHORTEST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(60);
+/// The shortest and the longest time between two lines. The line also ages without events: "in 3
+/// h".
+const MIN_INTERVAL: Duration = Duration::from_secs(5);
+const MAX_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Of the time between two lines, at most one in so many parts goes into making one.
-const SHARE: u32 = 50;
+/// At most one part in this many of the time is spent on reading the state.
+const MAX_SHARE: u32 = 50;
 
-/// What a full disk leads to.
-const SOON: &str = "nothing is refreshed that could not be recorded";
-
-/// What the line tells.
+/// The content of the line.
 #[derive(Debug)]
 struct StatusLine {
     now: Time,
     /// Why nothing can be recorded.
     trouble: Option<String>,
-    /// What will keep a refresh from being recorded soon.
+    /// What will soon keep a refresh from being recorded.
     disk: Option<String>,
     is_edit_refused: bool,
     breaker: Option<OpenBreaker>,
     overview: Overview,
-    /// Spent, and the cap.
+    /// The spent credits and the budget.
     budget: Option<(u64, u64)>,
 }
 
-/// Keeps the line true as long as the daemon runs, and logs what nobody else notices: a disk that
-/// is full, while the journal's own room still takes what is answered.
+/// Keeps the line up to date until the daemon ends. Also logs a full disk, which nothing else
+/// notices as long as the WAL file has room for what is recorded.
 pub async fn keep(notifier: Notifier, served: Served) {
     let mut was_full = false;
     loop {
         let begun = clock::monotonic();
-        let looked = served.clone();
-        match tokio::task::spawn_blocking(move || StatusLine::read(&looked)).await {
+        let source = served.clone();
+        match tokio::task::spawn_blocking(move || StatusLine::read(&source)).await {
             Ok(Ok(line)) => {
                 match &line.disk {
-                    Some(disk) if !was_full => warn!("{disk}; make room: {SOON}"),
-                    None if was_full => info!("the disk has room again"),
+                    Some(disk) if !was_full => warn!(
+                        "{disk}; free some space: refreshes stop when they can no longer be recorded"
+                    ),
+                    None if was_full => info!("the disk has free space again"),
                     _ => {}
                 }
                 was_full = line.disk.is_some();
@@ -59,9 +59,9 @@ pub async fn keep(notifier: Notifier, served: Served) {
             Err(error) => debug!("no status line: {error}"),
         }
         let took = clock::monotonic().duration_since(begun);
-        tokio::time::sleep(SHORTEST.max(took * SHARE)).await;
-        // Without a change it is the time that passed.
-        tokio::time::timeout(LONGEST, notifier.change()).await.ok();
+        tokio::time::sleep(MIN_INTERVAL.max(took * MAX_SHARE)).await;
+        // Without a change, update the times in the line after a while.
+        tokio::time::timeout(MAX_INTERVAL, notifier.change()).await.ok();
     }
 }
 
@@ -143,22 +143,22 @@ mod tests {
     }
 
     #[test]
-    fn the_line_tells_how_things_stand() {
-        let told = line().to_string();
-        assert_eq!(told, "1,204 accounts, next in 3 h, 2 overdue, budget 310/1000");
+    fn the_line_shows_accounts_and_budget() {
+        let text = line().to_string();
+        assert_eq!(text, "1,204 accounts, next in 3 h, 2 overdue, budget 310/1000");
         let overview = Overview { watched: 1, ..Overview::default() };
         assert_eq!(StatusLine { overview, budget: None, ..line() }.to_string(), "1 account");
     }
 
     #[test]
-    fn what_is_wrong_comes_first() {
+    fn problems_come_first() {
         let trouble = Some("the disk\nis full".to_owned());
-        let told = StatusLine { trouble, is_edit_refused: true, ..line() }.to_string();
-        assert!(told.starts_with("nothing is refreshed: the disk"), "{told}");
-        assert!(!told.contains('\n'), "{told}");
-        assert!(told.contains("; the last edit of the configuration was refused; 1,204"), "{told}");
+        let text = StatusLine { trouble, is_edit_refused: true, ..line() }.to_string();
+        assert!(text.starts_with("nothing is refreshed: the disk"), "{text}");
+        assert!(!text.contains('\n'), "{text}");
+        assert!(text.contains("; the last edit of the configuration was refused; 1,204"), "{text}");
         let disk = Some("the disk of /d is full: 0 bytes free".to_owned());
-        let told = StatusLine { disk, ..line() }.to_string();
-        assert!(told.starts_with("the disk of /d is full: 0 bytes free; 1,204"), "{told}");
+        let text = StatusLine { disk, ..line() }.to_string();
+        assert!(text.starts_with("the disk of /d is full: 0 bytes free; 1,204"), "{text}");
     }
 }

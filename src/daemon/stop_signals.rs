@@ -1,4 +1,4 @@
-//! What asks growthd to end.
+//! The signals that ask growthd to stop.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,52 +7,50 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock;
 
-/// What a process that was told to end twice exits with: 128 and SIGINT, as shells say it.
+/// The exit status of a process that was asked to stop twice: 128 and SIGINT, as shells report it.
 pub const EXIT_AT_ONCE: i32 = 130;
 
-/// Signals within this time are one request. `timeout` and whoever else signals a process and then
-/// its group sends each process two, and the second would end it amid its paid calls.
-const ONE_REQUEST: Duration = Duration::from_millis(50);
+/// Signals within this time count as one request. `timeout`, for one, signals a process and then
+/// its group, so that the process gets two signals. The second would otherwise end it during its
+/// paid calls.
+const REQUEST_WINDOW: Duration = Duration::from_millis(50);
 
 /// SIGTERM and SIGINT, which no longer end the process by themselves.
 #[derive(Debug)]
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// When the request came that is not answered yet.
-    came: Option<Instant>,
+    /// When the request that is still being collected began.
+    began: Option<Instant>,
 }
 
 impl StopSignals {
-    /// Takes both over.
-    ///
-    /// # Errors
-    /// What the system says.
+    /// Installs the signal handlers.
     pub fn new() -> io::Result<StopSignals> {
         Ok(StopSignals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            came: None,
+            began: None,
         })
     }
 
-    /// Waits for the next request to end, and for what belongs to it. Nothing is lost where this
-    /// is dropped meanwhile.
+    /// Waits for the next request to stop, and for all signals that belong to it. Cancel safe.
     pub async fn recv(&mut self) {
-        let came = match self.came {
-            Some(came) => came,
+        let began = match self.began {
+            Some(began) => began,
             None => {
                 self.signal().await;
-                *self.came.insert(clock::monotonic())
+                *self.began.insert(clock::monotonic())
             }
         };
-        while let Some(left) = ONE_REQUEST.checked_sub(clock::monotonic().duration_since(came)) {
+        while let Some(left) = REQUEST_WINDOW.checked_sub(clock::monotonic().duration_since(began))
+        {
             tokio::select! {
                 () = tokio::time::sleep(left) => {}
                 () = self.signal() => {}
             }
         }
-        self.came = None;
+        self.began = None;
     }
 
     async fn signal(&mut self) {

@@ -1,14 +1,14 @@
-//! The configuration's files, looked at now and then: `run --watch`.
+//! Polling the configuration files, for `run --watch`.
 
 use std::path::Path;
 use std::time::Duration;
 
 use crate::config::{FileSet, Look};
 
-/// How often the files are looked at.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often the files are checked.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The files of a configuration, and how they were when they were last taken in.
+/// The files of a configuration, with their state when they were last loaded.
 #[derive(Debug)]
 pub struct WatchedFiles {
     files: FileSet,
@@ -16,20 +16,20 @@ pub struct WatchedFiles {
 }
 
 impl WatchedFiles {
-    /// The files as they are now. To be made before they are read, so that an edit in between is
-    /// noticed.
+    /// Records the current state of the files. Call it before they are read, so that an edit in
+    /// between is noticed.
     pub fn new(path: &Path) -> WatchedFiles {
         let mut files = FileSet::new(path);
         let seen = files.look();
         WatchedFiles { files, seen }
     }
 
-    /// Waits until a file has changed and all then stayed the same for one look: an editor may be
-    /// writing one. A file that is gone for a moment is one being replaced.
+    /// Waits until a file has changed and all files then stayed the same for one interval, since an
+    /// editor may still be writing. A file that is missing for a moment is being replaced.
     pub async fn changed(&mut self) {
         let mut pending = None;
         loop {
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(INTERVAL).await;
             let now = self.files.look();
             if now.is_incomplete() || now == self.seen {
                 continue;

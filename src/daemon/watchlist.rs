@@ -1,17 +1,17 @@
-//! The watchlist on its way from the configuration into the database.
+//! Comparing the configured watchlist with the stored one.
 
 use crate::clock;
 use crate::config::Config;
 use crate::forecast::per_month;
 use crate::store::{Reader, StoreError, WatchlistDiff};
 
-/// A watchlist, held against the database.
+/// The differences between a configured watchlist and the stored one.
 pub struct Watchlist {
     pub diff: WatchlistDiff,
     pub outline: Outline,
 }
 
-/// What stays in memory of a watchlist once the database has it.
+/// What is kept in memory of a watchlist once it is stored.
 #[derive(Clone, Copy)]
 pub struct Outline {
     pub listed: usize,
@@ -20,8 +20,8 @@ pub struct Outline {
 }
 
 impl Watchlist {
-    /// Takes the list out of a configuration. Blocks, for a long one; the engine need not wait
-    /// for it, since only it changes what is compared.
+    /// Takes the list out of a configuration and compares it. This blocks for a long list. The
+    /// engine may go on meanwhile, since only a reload changes the stored list.
     pub fn of(mut config: Config) -> Result<(Config, Watchlist), StoreError> {
         let accounts = std::mem::take(&mut config.accounts);
         let outline = Outline {

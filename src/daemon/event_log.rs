@@ -1,4 +1,4 @@
-//! What happened, as log lines: one a refresh, nothing repeated.
+//! Logging the engine's events.
 
 use tracing::{debug, error, info, warn};
 
@@ -6,46 +6,46 @@ use crate::engine::Event;
 use crate::printable::Printable;
 use crate::store::Outcome;
 
-/// So many equal failures in a row are logged one by one.
-const ONE_BY_ONE: u64 = 10;
+/// How many equal failures in a row are logged individually.
+const LOGGED_INDIVIDUALLY: u64 = 10;
 
-/// Writes the log. An outage with a long list fails at every moment, and always in the same way:
-/// of equal failures in a row only the first few are logged, then the 100th, the 1,000th ….
-/// All of them are in the ledger.
+/// Logs events. If the vendor is down, a long list fails constantly and always in the same way. Of
+/// equal failures in a row, only the first few are therefore logged, then the 100th, the 1,000th
+/// and so on. All of them are in the ledger.
 #[derive(Debug, Default)]
-pub struct Journal {
-    failure: Failure,
+pub struct EventLog {
+    failure: FailureSeries,
 }
 
-/// The failures in a row that are equal.
+/// A series of equal failures.
 #[derive(Debug, Default)]
-struct Failure {
+struct FailureSeries {
     error: Option<String>,
     count: u64,
 }
 
-impl Failure {
-    /// Counts one more; answers how many there are now.
-    fn again(&mut self, error: Option<&str>) -> u64 {
+impl FailureSeries {
+    /// Counts a failure, and returns its number in the series.
+    fn count(&mut self, error: Option<&str>) -> u64 {
         if self.count == 0 || self.error.as_deref() != error {
-            *self = Failure { error: error.map(str::to_owned), count: 0 };
+            *self = FailureSeries { error: error.map(str::to_owned), count: 0 };
         }
         self.count += 1;
         self.count
     }
 
-    /// Whether the last one is logged.
-    fn is_told(&self) -> bool {
+    /// Returns whether the last failure is to be logged.
+    fn is_logged(&self) -> bool {
         let mut rest = self.count;
-        while rest > ONE_BY_ONE && rest.is_multiple_of(10) {
+        while rest > LOGGED_INDIVIDUALLY && rest.is_multiple_of(10) {
             rest /= 10;
         }
-        self.count <= ONE_BY_ONE || rest == ONE_BY_ONE
+        self.count <= LOGGED_INDIVIDUALLY || rest == LOGGED_INDIVIDUALLY
     }
 }
 
-impl Journal {
-    /// Logs an event. Text from the vendor is shown without what could forge a line.
+impl EventLog {
+    /// Logs an event. Text from the vendor is made printable, so that it cannot forge log lines.
     pub fn log(&mut self, event: &Event) {
         let Event::Settled {
             id, cause, refresh, outcome, error, followers, next_due, took, ..
@@ -56,8 +56,8 @@ impl Journal {
         let next = next_due.map(|time| time.to_string());
         if *outcome == Outcome::Ok {
             let failures = std::mem::take(&mut self.failure).count;
-            if failures > ONE_BY_ONE {
-                info!(failures, "the first refresh after failures in a row");
+            if failures > LOGGED_INDIVIDUALLY {
+                info!(failures, "refreshing works again after consecutive failures");
             }
             info!(
                 account = %id, cause = cause.as_str(), refresh_id = refresh.0,
@@ -65,33 +65,33 @@ impl Journal {
             );
             return;
         }
-        let count = self.failure.again(error.as_deref());
+        let count = self.failure.count(error.as_deref());
         let error = error.as_deref().map(|error| Printable(error).to_string());
-        if !self.failure.is_told() {
-            debug!(account = %id, refresh_id = refresh.0, error, "not refreshed, as those before");
+        if !self.failure.is_logged() {
+            debug!(account = %id, refresh_id = refresh.0, error, "not refreshed, with the same error as before");
             return;
         }
         warn!(
             account = %id, cause = cause.as_str(), refresh_id = refresh.0,
             outcome = outcome.as_str(), error, took_seconds = took, next,
-            in_a_row = (count >= ONE_BY_ONE).then_some(count), "not refreshed"
+            in_a_row = (count >= LOGGED_INDIVIDUALLY).then_some(count), "not refreshed"
         );
-        if count == ONE_BY_ONE {
-            warn!("more failures like this one are logged at the 100th, the 1,000th …");
+        if count == LOGGED_INDIVIDUALLY {
+            warn!("of further failures like this one, the 100th, the 1,000th … are logged");
         }
     }
 }
 
-/// Logs what is no answer.
+/// Logs an event other than a settled refresh.
 fn log(event: &Event) {
     match event {
         Event::Started { id, cause, refresh } => {
             debug!(account = %id, cause = cause.as_str(), refresh_id = refresh.0, "refreshing");
         }
-        // Told above.
+        // Logged by the caller.
         Event::Settled { .. } => {}
         Event::Skipped { id, slot, why } => {
-            info!(account = %id, slot = %slot, why, "slot passed over");
+            info!(account = %id, slot = %slot, why, "slot skipped");
         }
         Event::Declined { id, why } => {
             warn!(account = %id, "not refreshed: {}", Printable(why));
@@ -111,13 +111,13 @@ fn log(event: &Event) {
             );
         }
         Event::BreakerClosed { since } => {
-            info!(since = %since, "the vendor answers again; refreshing what is due");
+            info!(since = %since, "the vendor answers count; refreshing what is due");
         }
         Event::Waiting(wait) => {
             warn!(until = %wait.until, "waiting, as the vendor asks: {}", Printable(&wait.reason));
         }
         Event::BudgetSpent(until) => {
-            warn!(until = %until, "the budget is spent; what is due waits and is caught up then");
+            warn!(until = %until, "the budget is spent; due refreshes wait until it resets");
         }
         Event::ClockSteppedBack(accounts) => {
             warn!(
@@ -126,7 +126,7 @@ fn log(event: &Event) {
             );
         }
         Event::ClockSet(seconds) => {
-            warn!(seconds, "the clock was set; one call at a time until an answer confirms it");
+            warn!(seconds, "the clock was set; one call at a time until a response confirms it");
         }
         Event::LeftPending(calls) => {
             warn!(
@@ -142,17 +142,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_failures_are_told_ever_more_seldom() {
-        let mut failure = Failure::default();
-        let told: Vec<u64> = (1..=2500)
+    fn equal_failures_are_logged_at_powers_of_ten() {
+        let mut failure = FailureSeries::default();
+        let logged: Vec<u64> = (1..=2500)
             .filter(|_| {
-                failure.again(Some("no network"));
-                failure.is_told()
+                failure.count(Some("no network"));
+                failure.is_logged()
             })
             .collect();
         let first: Vec<u64> = (1..=10).chain([100, 1000]).collect();
-        assert_eq!(told, first);
-        assert_eq!(failure.again(Some("HTTP 500")), 1, "another failure is told");
-        assert!(failure.is_told());
+        assert_eq!(logged, first);
+        assert_eq!(failure.count(Some("HTTP 500")), 1, "another failure starts a new series");
+        assert!(failure.is_logged());
     }
 }
