@@ -154,8 +154,8 @@ CROSS JOIN $view w ON w.account_id = t.account_id
 GROUP BY t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc
 end
 
--- The last join's iif() keeps it behind m: SQLite would join all of the account's snapshots first, and
--- go through the milestones at each.
+-- The iif() in the last join makes SQLite join s after m. Otherwise it would join all of the account's
+-- snapshots first, and scan the milestones for each.
 macro milestone(count)
 CAST(m.value AS INTEGER) AS milestone,
        s.time, s.time_utc, s.measured_$count AS value, s.refresh_id

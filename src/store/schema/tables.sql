@@ -131,7 +131,7 @@ CREATE TABLE _snapshot (
   analyzed_utc    TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time - analyzed_ago, 'unixepoch')),
   time_utc        TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch')),
   is_suspect      INTEGER AS (suspect <> 0),
-  -- What speaks against likes alone comes last: whoever reads another reason knows that nothing is measured.
+  -- The reason for suspect likes alone comes last: any other reason means that no count is measured.
   reason          TEXT AS (CASE WHEN suspect & 2 THEN 'zero' WHEN suspect & 4 THEN 'cached' WHEN suspect & 8 THEN 'clock' WHEN suspect THEN 'zero' END),
   source          TEXT AS (CASE WHEN refresh_id < 0 THEN 'import' ELSE 'refresh' END),
   -- The measured counts, which everything about growth is calculated from.
