@@ -1,23 +1,24 @@
-//! Whose turn it is, fetched many at a time.
+//! A queue of due accounts, fetched in batches.
 
 use std::collections::VecDeque;
 
 use crate::clock::Time;
 use crate::store::{AccountKey, ReadTx, StoreError};
 
-/// How many due accounts are fetched at a time, at least and at most. A fetch sorts everything
-/// that is due; so where many calls are made, many share one, and where few are, the order stays
-/// fresh.
-const FETCHED: (usize, usize) = (256, 65_536);
+/// The smallest and largest batch of due accounts. A fetch sorts everything that is due. At a high
+/// rate of calls, many calls share one fetch; at a low rate, batches are small, so that the order
+/// stays current.
+const BATCH_SIZE: (usize, usize) = (256, 65_536);
 
-/// In how many seconds a fetch is to be used up, for the next to be larger.
-const SOON: i64 = 60;
+/// If a batch is used up within this many seconds, the next one is larger.
+const QUICK: i64 = 60;
 
-/// Due accounts, in the order that was the fair one when they were fetched. Whether each is still
-/// due is looked at again when its turn comes.
+/// Due accounts, in the fair order as of when they were fetched. Whether an account is still due is
+/// checked again when it is taken.
 ///
-/// Each has its turn before there is another order: else one that fails, and is due again soon,
-/// would stay before those that wait, since it is the longest without a snapshot.
+/// A new batch is fetched only when the previous one is used up. Otherwise an account that fails
+/// and is soon due again would always precede those that wait, because it has been longest without
+/// a snapshot.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     keys: VecDeque<AccountKey>,
@@ -32,9 +33,9 @@ impl Candidates {
         now: Time,
     ) -> Result<Option<AccountKey>, StoreError> {
         if self.keys.is_empty() {
-            let (least, most) = FETCHED;
-            let is_soon = self.fetched.is_some_and(|then| (0..SOON).contains(&now.since(then)));
-            self.count = if is_soon { (self.count * 4).min(most) } else { least };
+            let (smallest, largest) = BATCH_SIZE;
+            let was_quick = self.fetched.is_some_and(|then| (0..QUICK).contains(&now.since(then)));
+            self.count = if was_quick { (self.count * 4).min(largest) } else { smallest };
             self.keys = tx.due(now, self.count)?.into();
             self.fetched = Some(now);
         }

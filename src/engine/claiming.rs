@@ -1,4 +1,4 @@
-//! Claiming: who is asked now, and for which slot.
+//! Claiming: which accounts are called now, and for which slots.
 
 use crate::clock::{Now, Time};
 use crate::engine::account_state::AccountState;
@@ -14,17 +14,16 @@ use crate::engine::{ClaimMode, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, AccountKey, AccountLookup, Cause, StoreError, WriteTx};
 
-/// How many accounts one turn looks at: a bound on how long a transaction lasts where thousands
-/// of slots are passed over at once.
-const LOOKED_AT: usize = 2048;
+/// The maximum number of accounts considered in a turn. It limits how long a transaction lasts if
+/// thousands of slots are skipped at once.
+const MAX_CONSIDERED: usize = 2048;
 
-/// How many accounts one turn looks at for whom to probe.
+/// The maximum number of accounts considered for a probe in a turn.
 const PROBE_CANDIDATES: usize = 256;
 
-/// How soon a turn looks again while the clock is in doubt, in milliseconds.
-const IN_DOUBT: i64 = 60_000;
+/// The delay before the next turn while the clock is in doubt, in milliseconds.
+const DOUBT_DELAY: i64 = 60_000;
 
-/// The part of a turn that claims.
 pub(super) struct Claiming<'a, 'store> {
     pub(super) tx: &'a mut WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
@@ -38,25 +37,26 @@ pub(super) struct Claiming<'a, 'store> {
     pub(super) in_flight: usize,
 }
 
-/// How many calls may still be claimed in this turn, and how many of them by hand.
+/// How many calls may still be claimed in this turn, and how many of them may be manual.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
     calls: usize,
     manual: usize,
 }
 
-/// What a turn's claiming leaves.
+/// The result of claiming.
 #[derive(Debug)]
 pub(super) struct Claimed {
-    /// How many of the requests are dealt with.
+    /// The number of requests that were handled.
     pub(super) requests: usize,
     /// When there is more to do.
     pub(super) wake: Option<Now>,
 }
 
 impl Claiming<'_, '_> {
-    /// Claims for what people asked for and for what is due, in turns where both wait: a list of
-    /// requests holds up no slot for long, nor the list of what is due a person.
+    /// Claims calls for requests and for due accounts. If both wait, they alternate, so that a list
+    /// of requests does not hold up a slot for long, and a list of due accounts does not hold up a
+    /// person.
     pub(super) fn claim(mut self, requests: &RequestQueue) -> Result<Claimed, StoreError> {
         let time = self.now.time();
         let mut gate = self.gate()?;
@@ -74,7 +74,7 @@ impl Claiming<'_, '_> {
             (false, true) => limit.div_ceil(2),
         };
         let mut allowance = Allowance { calls: share, manual: gate.manual_limit };
-        let mut done = 0;
+        let mut handled = 0;
         let mut granted = 0;
         for request in requests.iter() {
             let before = allowance.calls;
@@ -82,38 +82,38 @@ impl Claiming<'_, '_> {
             if holds_back || !self.grant(request, &gate, &mut allowance)? {
                 break;
             }
-            done += 1;
+            handled += 1;
             granted += before - allowance.calls;
         }
         allowance.calls = limit - granted;
-        let is_behind = self.claim_due(&gate, &mut allowance)?;
-        // Where nobody due could be called, it is the requests' turn.
+        let has_more = self.claim_due(&gate, &mut allowance)?;
+        // If no due account could be called, it is the requests' turn again.
         if limit > 0 {
             self.progress.was_request = granted > 0;
         }
-        if is_behind {
-            return Ok(Claimed { requests: done, wake: Some(self.now) });
+        if has_more {
+            return Ok(Claimed { requests: handled, wake: Some(self.now) });
         }
         let gate = self.gate()?;
         let due = match self.mode {
             ClaimMode::Due => self.tx.next_due()?,
             ClaimMode::Asked | ClaimMode::Nothing => None,
         };
-        gate.tell(due, time, self.progress, self.events);
-        let wake = match done < requests.len() {
+        gate.report_spent_budget(due, time, self.progress, self.events);
+        let wake = match handled < requests.len() {
             true => gate.wake(Some(time), None),
-            // What is left as it is until the clock is confirmed is no reason for another turn.
+            // Slots that are left alone until the clock is confirmed do not need an immediate turn.
             false
                 if self.progress.may_not_skip(self.now)
                     && self.in_flight == 0
                     && gate.is_open(self.now) =>
             {
-                Some(Now(self.now.0.saturating_add(IN_DOUBT)))
+                Some(Now(self.now.0.saturating_add(DOUBT_DELAY)))
             }
             false => gate.wake(due, self.later(&gate)?),
         };
         let wake = self.progress.sweep_wake(wake, due, self.now);
-        Ok(Claimed { requests: done, wake })
+        Ok(Claimed { requests: handled, wake })
     }
 
     fn gate(&self) -> Result<Gate, StoreError> {
@@ -127,15 +127,15 @@ impl Claiming<'_, '_> {
         }
     }
 
-    /// Whether one of the first requests can be granted as far as its account and people's part of
-    /// the budget go: only such a one may have the vendor probed before the time.
+    /// Returns whether the account and the manual budget of one of the first requests allow a call.
+    /// Only such a request justifies probing the vendor early.
     fn is_grantable(&self, requests: &RequestQueue, gate: &Gate) -> Result<bool, StoreError> {
         let is_affordable = gate.manual_limit > 0;
         let is_callable = |key| {
             let is_watched = self.tx.account(key)?.is_some_and(|account| account.is_watched());
             Ok::<_, StoreError>(is_watched && !self.tx.is_in_flight(key)?)
         };
-        for request in requests.iter().take(LOOKED_AT) {
+        for request in requests.iter().take(MAX_CONSIDERED) {
             let is_grantable = match request {
                 RefreshRequest::Lookup(lookup) => {
                     is_affordable && self.tx.find_handle(&lookup.handle)?.is_none()
@@ -150,7 +150,8 @@ impl Claiming<'_, '_> {
         Ok(false)
     }
 
-    /// For this turn alone: where it cannot be granted now, the request is declined.
+    /// Allows an early probe in this turn only. If the request cannot be granted now, it is
+    /// declined.
     fn want_half_open(&mut self) {
         if let Breaker::Open(open) = &self.breaker
             && !open.half_open.is_wanted
@@ -159,7 +160,8 @@ impl Claiming<'_, '_> {
         }
     }
 
-    /// Deals with one request, unless it has to wait for room.
+    /// Handles a request, and returns whether it is done. It is not if it has to wait for the
+    /// limits.
     fn grant(
         &mut self,
         request: &RefreshRequest,
@@ -178,11 +180,11 @@ impl Claiming<'_, '_> {
             self.events.push(decline(why.to_owned()));
             return Ok(true);
         }
-        // Whoever asked hears of the call that is on its way.
+        // The requester gets the result of the call in flight.
         if self.tx.is_in_flight(key)? {
             return Ok(true);
         }
-        // An open slot is the schedule's, whoever has it served.
+        // A call for an open slot counts as scheduled, whoever requests it.
         let is_manual = !is_open_slot;
         if allowance.calls == 0 || (is_manual && allowance.manual == 0) {
             let refusal = self.refusal(gate, is_manual);
@@ -192,7 +194,7 @@ impl Claiming<'_, '_> {
         }
         let before = allowance.calls;
         match is_open_slot {
-            true => self.look_at(key, allowance)?,
+            true => self.consider(key, allowance)?,
             false => {
                 let window = account.window(self.schedules, self.now.time())?;
                 self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
@@ -205,7 +207,7 @@ impl Claiming<'_, '_> {
         Ok(true)
     }
 
-    /// Claims a lookup's call, unless the name is known or there is no room.
+    /// Claims a lookup, unless the account is known or the limits do not allow it.
     fn grant_lookup(
         &mut self,
         lookup: &AccountLookup,
@@ -213,7 +215,7 @@ impl Claiming<'_, '_> {
         allowance: &mut Allowance,
     ) -> Result<bool, StoreError> {
         let handle = lookup.handle.clone();
-        // Whoever was ever refreshed is known by id: that costs nothing.
+        // An account that was ever refreshed is known by its id, which costs nothing.
         if let Some((id, is_watched)) = self.tx.find_handle(&handle)? {
             self.events.push(Event::Found { handle, id, followers: None, is_watched, call: None });
             return Ok(true);
@@ -226,17 +228,18 @@ impl Claiming<'_, '_> {
         }
         self.tx.claim_lookup(lookup, self.now.time())?;
         allowance.manual -= 1;
-        self.called(NOBODY, Candidate::Fresh, allowance).map(|()| true)
+        self.record_claim(NOBODY, Candidate::Fresh, allowance).map(|()| true)
     }
 
-    /// Why a request is declined rather than kept waiting; `None` while there may be room soon.
+    /// Returns why a request is declined rather than kept waiting; `None` if the limits may soon
+    /// allow it.
     fn refusal(&self, gate: &Gate, is_manual: bool) -> Option<String> {
-        let is_standing_still = !gate.is_open(self.now) && self.in_flight == 0;
-        let standing_still = || gate.refusal().filter(|_| is_standing_still);
-        gate.manual_refusal().filter(|_| is_manual).or_else(standing_still)
+        let is_blocked = !gate.is_open(self.now) && self.in_flight == 0;
+        let blocked = || gate.refusal().filter(|_| is_blocked);
+        gate.manual_refusal().filter(|_| is_manual).or_else(blocked)
     }
 
-    /// Claims for due accounts; answers whether there were more than one turn should look at.
+    /// Claims calls for due accounts. Returns whether there were more than a turn may consider.
     fn claim_due(&mut self, gate: &Gate, allowance: &mut Allowance) -> Result<bool, StoreError> {
         if self.mode != ClaimMode::Due || allowance.calls == 0 {
             return Ok(false);
@@ -244,20 +247,20 @@ impl Claiming<'_, '_> {
         if let Some(open) = &gate.breaker {
             return self.claim_probe(open, allowance);
         }
-        for _ in 0..LOOKED_AT {
+        for _ in 0..MAX_CONSIDERED {
             if allowance.calls == 0 {
                 return Ok(false);
             }
             let time = self.now.time();
             let Some(key) = self.candidates.next(self.tx, time)? else { return Ok(false) };
-            self.look_at(key, allowance)?;
+            self.consider(key, allowance)?;
         }
-        // What is left as it is by a clock in doubt would be looked at for ever.
+        // Accounts that are left alone because the clock is in doubt would be considered forever.
         Ok(!self.progress.may_not_skip(self.now))
     }
 
-    /// Claims a probe: of a fresh account if one is due, else of another one each time. Some may
-    /// only be passed over.
+    /// Claims a probe: for a fresh account if one is due, otherwise for a different failed one each
+    /// time. Some candidates may only need to be skipped.
     fn claim_probe(
         &mut self,
         open: &OpenBreaker,
@@ -265,7 +268,7 @@ impl Claiming<'_, '_> {
     ) -> Result<bool, StoreError> {
         let time = self.now.time();
         let mut keys = self.tx.due_fresh(time, PROBE_CANDIDATES)?;
-        let is_behind = keys.len() == PROBE_CANDIDATES;
+        let has_more = keys.len() == PROBE_CANDIDATES;
         if open.probe_time(Candidate::Failed, time) <= time {
             keys.extend(self.tx.due_failed(time, open.last_account, PROBE_CANDIDATES)?);
         }
@@ -273,12 +276,12 @@ impl Claiming<'_, '_> {
             if allowance.calls == 0 {
                 return Ok(false);
             }
-            self.look_at(key, allowance)?;
+            self.consider(key, allowance)?;
         }
-        Ok(is_behind && !self.progress.may_not_skip(self.now))
+        Ok(has_more && !self.progress.may_not_skip(self.now))
     }
 
-    fn look_at(&mut self, key: AccountKey, allowance: &mut Allowance) -> Result<(), StoreError> {
+    fn consider(&mut self, key: AccountKey, allowance: &mut Allowance) -> Result<(), StoreError> {
         let time = self.now.time();
         let Some(mut account) = self.tx.account(key)? else { return Ok(()) };
         let is_due = account.state.next_due.is_some_and(|due| due <= time);
@@ -295,7 +298,7 @@ impl Claiming<'_, '_> {
                 step = Step::Skip(cause, slot, "fresh: a snapshot was taken just before");
             }
         }
-        // What a clock that may be wrong would pass over is left for one that is confirmed.
+        // What a doubtful clock would skip is left until the clock is confirmed.
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
             return Ok(());
         }
@@ -308,9 +311,9 @@ impl Claiming<'_, '_> {
             }
             Step::Skip(cause, slot, why) => {
                 self.skip(&account, cause, slot, window.interval(), why)?;
-                self.pass(&mut account, due.state, window)
+                self.settle(&mut account, due.state, window)
             }
-            Step::Served => self.pass(&mut account, due.state, window),
+            Step::Served => self.settle(&mut account, due.state, window),
         }
     }
 
@@ -324,8 +327,8 @@ impl Claiming<'_, '_> {
         })
     }
 
-    /// Nothing is owed up to now.
-    fn pass(
+    /// Settles everything up to now.
+    fn settle(
         &mut self,
         account: &mut Account,
         state: AccountState,
@@ -335,24 +338,25 @@ impl Claiming<'_, '_> {
         self.tx.save(account)
     }
 
-    /// Whether a measured snapshot was taken so shortly before the slot that it would buy the
-    /// same numbers twice, or since.
+    /// Returns whether a measured snapshot was taken since the slot, or so shortly before it that a
+    /// call would buy the same numbers again.
     ///
-    /// Measured by the distance to the slot before: by the longest interval, the second slot of
-    /// a day in a pattern such as `0 9,17 * * MON` would never be served.
+    /// "Shortly" is relative to the distance from the previous slot. Relative to the longest
+    /// interval, the second slot of a day in a schedule such as `0 9,17 * * MON` would never be
+    /// served.
     fn is_fresh(&mut self, account: &Account, slot: Time) -> Result<bool, StoreError> {
         let before = account.window(self.schedules, slot.plus(-1))?.slot;
         let from = slot.plus(-slot.since(before) / 10);
         let now = self.now.time();
         match self.tx.last_measured_time(account.key)? {
             Some(last) if last <= now => Ok(last > from),
-            // The newest was taken under a clock that was ahead.
+            // The newest snapshot was taken under a clock that was ahead.
             Some(_) => self.tx.has_measured(account.key, from, now),
             None => Ok(false),
         }
     }
 
-    /// Where the account's open slot was replaced unserved, says so in the ledger and in its row.
+    /// If the account's open slot was replaced unserved, records that in the ledger and in its row.
     fn replace(&mut self, account: &mut Account, due: &mut Due) -> Result<(), StoreError> {
         let now = self.now.time();
         let alive = self.progress.alive.unwrap_or(now);
@@ -366,8 +370,7 @@ impl Claiming<'_, '_> {
         self.tx.save(account)
     }
 
-    /// Now and then, and at a stop, writes what [`Claiming::sweep_replaced`] writes, some accounts
-    /// a turn.
+    /// Runs [`Claiming::sweep_replaced`] on some accounts per turn, periodically and at a stop.
     pub(super) fn sweep(&mut self) -> Result<(), StoreError> {
         let is_wanted = match self.mode {
             ClaimMode::Due => self.progress.is_sweep_due(self.now),
@@ -389,12 +392,12 @@ impl Claiming<'_, '_> {
         Ok(())
     }
 
-    /// Writes the lines of slots that were replaced unserved, for accounts after `after` whose
-    /// turn has not come: so that they are there even if the process ends before. Answers the
-    /// last account looked at, if there may be more.
+    /// Writes the ledger lines of replaced slots for waiting accounts with keys above `after`, so
+    /// that the lines exist even if the process ends before they are called. Returns the last
+    /// account considered, if there may be more.
     fn sweep_replaced(&mut self, after: AccountKey) -> Result<Option<AccountKey>, StoreError> {
         let time = self.now.time();
-        let mut accounts = self.tx.due_since(time, after, LOOKED_AT)?;
+        let mut accounts = self.tx.due_since(time, after, MAX_CONSIDERED)?;
         for account in &mut accounts {
             let window = account.window(self.schedules, time)?;
             let next = &mut self.progress.next_replacement;
@@ -402,7 +405,7 @@ impl Claiming<'_, '_> {
             let mut due = self.due(account, window)?;
             self.replace(account, &mut due)?;
         }
-        Ok(accounts.last().map(|last| last.key).filter(|_| accounts.len() == LOOKED_AT))
+        Ok(accounts.last().map(|last| last.key).filter(|_| accounts.len() == MAX_CONSIDERED))
     }
 
     fn skip(
@@ -437,11 +440,11 @@ impl Claiming<'_, '_> {
             Some(_) => Candidate::Failed,
         };
         debug_assert!(self.breaker.as_open().is_none() || allowance.calls <= 1);
-        self.called(account.key, candidate, allowance)
+        self.record_claim(account.key, candidate, allowance)
     }
 
-    /// Notes that a call was claimed.
-    fn called(
+    /// Records that a call was claimed.
+    fn record_claim(
         &mut self,
         account: AccountKey,
         candidate: Candidate,

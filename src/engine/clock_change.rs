@@ -1,4 +1,4 @@
-//! What the clocks did between two turns.
+//! Changes of the clock between two turns.
 
 use crate::clock::{Moment, Now, Time};
 use crate::engine::EngineConfig;
@@ -7,28 +7,28 @@ use crate::engine::progress::Progress;
 use crate::engine::settling::{Settling, change_before_trouble, set_state};
 use crate::store::StoreError;
 
-/// How far the wall clock may move against the machine's own before it counts as set, in
+/// How far the wall clock must move relative to the machine's monotonic clock to count as set, in
 /// milliseconds.
-const SET: i64 = 3_600_000;
+const SET_THRESHOLD: i64 = 3_600_000;
 
-/// The longest distance to a next try that any back-off sets, in seconds, whatever the
-/// configuration says: the last wait of an account that was refused.
-const LONGEST_DELAY: i64 = 24 * 3600;
+/// The longest delay that any back-off can set regardless of the configuration, in seconds: the
+/// last one of an account that was refused.
+const MAX_FIXED_DELAY: i64 = 24 * 3600;
 
-/// No back-off that was set under the present clock is after this.
+/// Returns the latest time that a back-off set under the present clock can have.
 pub(super) fn horizon(config: &EngineConfig, now: Time) -> Time {
-    now.plus(config.retry.max_delay.max(LONGEST_DELAY))
+    now.plus(config.retry.max_delay.max(MAX_FIXED_DELAY))
 }
 
-/// What the clocks did between two turns.
+/// A change of the clock between two turns.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct ClockChange {
-    /// Whether the wall clock is behind what it was.
+    /// Whether the wall clock went back.
     pub(super) stepped_back: bool,
-    /// By how many seconds it moved against the machine's own clock, if that is so much that
-    /// somebody must have set it.
+    /// By how many seconds the wall clock moved relative to the machine's monotonic clock, if that
+    /// is enough to count as set.
     pub(super) set_by: Option<i64>,
-    /// What the wall clock would say now, had nobody set it.
+    /// The wall clock's time now if it had not been set.
     unset: Now,
 }
 
@@ -42,19 +42,19 @@ impl ClockChange {
         let moved = wall.saturating_sub(machine);
         ClockChange {
             stepped_back: wall < 0,
-            set_by: (moved.saturating_abs() > SET).then_some(moved / 1000),
+            set_by: (moved.saturating_abs() > SET_THRESHOLD).then_some(moved / 1000),
             unset: Now(now.wall.0.saturating_sub(moved)),
         }
     }
 
     pub(super) fn apply(self, progress: &mut Progress, now: Now) {
         let time = now.time();
-        // No later than now: else every slot up to a clock that was ahead would count as late, and
-        // with `catch_up = "never"` be passed over.
+        // Not after now: otherwise every slot up to the time of a clock that was ahead would count
+        // as late, and would be skipped with `catch_up = "never"`.
         progress.up = progress.up.min(Some(time));
         progress.alive = progress.alive.min(Some(time));
         if self.stepped_back {
-            // Else the next would always be a step after now, until the old time is reached.
+            // Otherwise the pace would hold back the next claim until the old time is reached.
             progress.last_claim = progress.last_claim.map(|last| last.min(now));
         }
         if self.set_by.is_some() {
@@ -67,11 +67,12 @@ impl ClockChange {
 }
 
 impl Settling<'_, '_> {
-    /// Brings accounts back that a clock left in its future, and forgets a pause that was over by
-    /// that clock, or is longer than any. Answers how many accounts.
+    /// Corrects accounts whose times lie in the future because the clock was ahead. Also drops a
+    /// pause that would be over by that clock, or is longer than any pause may be. Returns the
+    /// number of accounts corrected.
     ///
-    /// The latest slot is owed then, unless the ledger or a snapshot shows at its claim that it
-    /// was served.
+    /// Such an account then owes the latest slot, unless the ledger or a snapshot shows when it is
+    /// claimed that the slot was served.
     pub(super) fn step_back(&mut self, change: ClockChange) -> Result<usize, StoreError> {
         let longest = self.now.plus(self.config.retry.max_delay.max(1));
         let is_over = |until: Time| until > longest || until <= change.unset.time();
@@ -80,7 +81,7 @@ impl Settling<'_, '_> {
         }
         let horizon = horizon(self.config, self.now);
         let mut count = 0;
-        // What an open breaker would restore may be another clock's too.
+        // The states that an open breaker would restore may also be from another clock.
         for before in self.tx.troubled()? {
             let Some(account) = self.tx.account(before.account)? else { continue };
             let window = account.window(self.schedules, self.now)?;

@@ -1,23 +1,23 @@
-//! A call that came back.
+//! A call whose response has arrived.
 
 use crate::api::{Answer, BodyPermit, ClassifiedResponse, classify};
 use crate::clock::Time;
 use crate::store::Claim;
 
-/// A call that came back.
+/// A call whose response has arrived.
 #[derive(Debug)]
 pub struct CompletedCall {
-    /// The right under which it was made.
     pub claim: Claim,
-    /// What came back, understood: that is no work for the engine's thread.
+    /// The response, already classified, so that the engine's thread need not do it.
     pub response: ClassifiedResponse,
     pub arrived: Time,
-    /// What is kept of a large answer takes as much memory as the answer did.
+    /// Held until settled, because what is kept of a large response takes as much memory as the
+    /// response did.
     pub permit: BodyPermit,
 }
 
 impl CompletedCall {
-    /// What a call brought back, understood here.
+    /// Classifies a response.
     pub fn new(claim: Claim, answer: Answer, arrived: Time) -> CompletedCall {
         let response = classify(&answer, claim.account_id(), arrived);
         CompletedCall { claim, response, arrived, permit: answer.into_body_permit() }

@@ -1,23 +1,21 @@
-//! What the engine's decisions are a function of, beside the store and the time.
+//! The part of the configuration that the engine needs.
 
 use crate::config::{Budget, CatchUp, Config, Retry};
 
-/// The part of the configuration that the engine's decisions are a function of.
+/// The part of the configuration that the engine's decisions depend on.
 #[derive(Clone, PartialEq, Debug)]
 pub struct EngineConfig {
-    /// How often and how soon a slot is tried again.
     pub retry: Retry,
     pub budget: Option<Budget>,
-    /// How many calls may be on their way.
+    /// The maximum number of calls in flight.
     pub max_in_flight: usize,
-    /// The pace; 0 is none.
+    /// The pace of calls; 0 means unlimited.
     pub requests_per_minute: u32,
-    /// How late a slot is still worth it.
+    /// How late a missed slot may be served.
     pub catch_up: CatchUp,
 }
 
 impl EngineConfig {
-    /// The engine's part of `config`.
     pub fn of(config: &Config) -> EngineConfig {
         EngineConfig {
             retry: config.retry,
@@ -29,13 +27,13 @@ impl EngineConfig {
     }
 }
 
-/// What the engine claims of its own accord.
+/// What the engine claims.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ClaimMode {
-    /// Everything due, for as long as it runs: the daemon.
+    /// Everything due, and requests: the daemon.
     Due,
-    /// Nothing but what it is asked for: `refresh`.
+    /// Only requests: `refresh`.
     Asked,
-    /// Nothing more: it is stopping.
+    /// Nothing: the engine is stopping.
     Nothing,
 }

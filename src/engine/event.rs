@@ -1,80 +1,70 @@
-//! What happened in a turn.
+//! The events of a turn.
 
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::engine::breaker::OpenBreaker;
 use crate::store::{Cause, Outcome, RefreshId, Wait};
 
-/// What happened in a turn, for the log and for whoever waits for it.
+/// An event in a turn, for the log and for requesters.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// A call left.
-    Started {
-        id: AccountId,
-        cause: Cause,
-        /// Its line in the ledger.
-        refresh: RefreshId,
-    },
+    /// A call was claimed.
+    Started { id: AccountId, cause: Cause, refresh: RefreshId },
     /// A call was settled.
     Settled {
         id: AccountId,
-        /// Why it was made.
         cause: Cause,
-        /// Its line in the ledger.
         refresh: RefreshId,
-        /// What became of it.
         outcome: Outcome,
-        /// Whether it may have cost a credit.
+        /// Whether the call may have cost a credit.
         spent: bool,
-        /// What went wrong.
         error: Option<String>,
         followers: Option<i64>,
-        /// How many bytes are kept of the answer besides its numbers.
+        /// The stored bytes of the response, other than its numbers.
         kept_bytes: usize,
-        /// When it is due again.
+        /// When the account is due next; `None` if it is not watched.
         next_due: Option<Time>,
-        /// From claim to answer, in seconds.
+        /// Seconds from the claim to the response.
         took: i64,
     },
-    /// A slot was passed over without a call.
+    /// A slot passed without a call.
     Skipped { id: AccountId, slot: Time, why: String },
-    /// A request cannot be granted.
+    /// A request was declined.
     Declined { id: AccountId, why: String },
-    /// Somebody looked up by name was found, or known already.
+    /// A lookup found the account, or it was known already.
     Found {
         handle: Handle,
         id: AccountId,
-        /// The followers measured; `None` also where no call was needed.
+        /// The measured followers; also `None` if no call was needed.
         followers: Option<i64>,
-        /// Whether the watchlist has the account already.
+        /// Whether the account is already in the watchlist.
         is_watched: bool,
-        /// What became of the call, and whether it may have cost a credit; `None` where none
-        /// was needed.
+        /// The call's outcome, and whether it may have cost a credit; `None` if no call was needed.
         call: Option<(Outcome, bool)>,
     },
-    /// Somebody looked up by name was not found, or not looked up.
+    /// A lookup did not find the account, or was declined.
     NotFound {
         handle: Handle,
         why: String,
-        /// As for those found.
+        /// As in [`Event::Found`].
         call: Option<(Outcome, bool)>,
     },
-    /// The vendor is in trouble: only probes are sent.
+    /// The circuit breaker opened: only probes are sent.
     BreakerOpened(OpenBreaker),
-    /// It no longer is.
+    /// The circuit breaker closed.
     BreakerClosed {
-        /// Since when it was.
+        /// When it had opened.
         since: Time,
     },
-    /// The vendor asked for a while without calls.
+    /// The vendor asked for a pause of all calls.
     Waiting(Wait),
-    /// The budget is spent, and something is due: until then it waits.
+    /// The budget is spent while something is due, which waits until this time.
     BudgetSpent(Time),
-    /// The clock stepped back, and so many accounts were brought back with it.
+    /// The clock stepped back, and this many accounts were corrected.
     ClockSteppedBack(usize),
-    /// The clock was set by so many seconds against the machine's own: one call at a time, until
-    /// an answer confirms it.
+    /// The clock was set by this many seconds, relative to the machine's monotonic clock. Only one
+    /// call is made at a time, until a response confirms the clock.
     ClockSet(i64),
-    /// So many calls of a process that ended are marked `unknown`.
+    /// This many calls of an earlier process were marked `unknown`.
     LeftPending(usize),
 }

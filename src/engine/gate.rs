@@ -1,4 +1,4 @@
-//! The gate: what stands between a due account and its call.
+//! The limits on claiming: calls in flight, breaker, pause, pace and budget.
 
 use crate::clock::{Now, Time};
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
@@ -6,20 +6,20 @@ use crate::engine::progress::Progress;
 use crate::engine::{EngineConfig, Event};
 use crate::store::{ReadTx, StoreError, Wait};
 
-/// What stands between a due account and its call.
+/// The limits on claiming at a moment.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// When it opens; `None`: not before a call comes back.
+    /// When the gate opens; `None`: not before a call completes.
     opens: Option<Now>,
-    /// How many may pass at once when it is open.
+    /// How many calls may be claimed at once when it is open.
     pub(super) limit: usize,
-    /// How many of them may be what people asked for.
+    /// How many of them may be manual.
     pub(super) manual_limit: usize,
-    /// The open breaker; whoever passes is its probe.
+    /// The open breaker; each call is then a probe.
     pub(super) breaker: Option<OpenBreaker>,
     /// Until when the budget is spent.
     spent_until: Option<Time>,
-    /// Until when people's part of the budget is spent.
+    /// Until when the manual part of the budget is spent.
     manual_until: Option<Time>,
 }
 
@@ -91,42 +91,42 @@ impl Gate {
         self.opens.is_some_and(|opens| opens <= now)
     }
 
-    /// When a turn has something to claim, if something is due at `due`, and (for a probe) first
-    /// falls due after now at `later`.
+    /// Returns when a turn has something to claim, given that something is due at `due`. `later` is
+    /// when the first account falls due after now, which matters for probes.
     pub(super) fn wake(&self, due: Option<Time>, later: Option<Time>) -> Option<Now> {
         let opens = self.opens?;
         let due = due.map(|due| opens.max(due.into()));
-        // Whoever falls due later may be one that can be asked at once.
+        // An account that falls due later may be one that can be probed immediately.
         let later = later.filter(|_| self.breaker.is_some()).map(Now::from);
         due.into_iter().chain(later).min()
     }
 
-    /// Says once that the budget is spent while something waits for it.
-    pub(super) fn tell(
+    /// Reports, once, that the budget is spent while something waits for it.
+    pub(super) fn report_spent_budget(
         &self,
         due: Option<Time>,
         now: Time,
         progress: &mut Progress,
         events: &mut Vec<Event>,
     ) {
-        let waits = due.is_some_and(|due| due <= now);
+        let is_waiting = due.is_some_and(|due| due <= now);
         match self.spent_until {
-            Some(until) if waits && !progress.said_spent => {
-                progress.said_spent = true;
+            Some(until) if is_waiting && !progress.reported_spent => {
+                progress.reported_spent = true;
                 events.push(Event::BudgetSpent(until));
             }
             Some(_) => {}
-            None => progress.said_spent = false,
+            None => progress.reported_spent = false,
         }
     }
 
-    /// Why nothing more is done in this period of what people ask for beside the schedule.
+    /// Returns why manual refreshes are declined for the rest of the period.
     pub(super) fn manual_refusal(&self) -> Option<String> {
         let until = self.manual_until.filter(|_| self.spent_until.is_none())?;
         Some(format!("[budget] manual is spent until {until}"))
     }
 
-    /// Why what a person asks for is not even kept waiting.
+    /// Returns why a request is declined rather than kept waiting.
     pub(super) fn refusal(&self) -> Option<String> {
         if let Some(until) = self.spent_until {
             return Some(format!("the budget is spent until {until}"));

@@ -1,4 +1,4 @@
-//! Looking an account up by its name: one paid call that tells the id and is the baseline too.
+//! Looking up an account by its name: a paid call that returns the id and the baseline.
 
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::Time;
@@ -10,9 +10,9 @@ use crate::engine::{AccountLookup, Event};
 use crate::store::{Account, PendingLine, StoreError};
 
 impl Settling<'_, '_> {
-    /// Settles a lookup: its ledger line, and the snapshot that it is. That a name is not found
-    /// is a person's trouble, and says nothing about the vendor; a pause that is asked for and a
-    /// contradicted clock are everybody's.
+    /// Settles a lookup: its ledger line, and the snapshot in its response. A name that is not
+    /// found is the requester's trouble, and says nothing about the vendor. A requested pause or a
+    /// contradicted clock concerns every account.
     pub(super) fn settle_lookup(
         &mut self,
         line: &PendingLine,
@@ -36,9 +36,9 @@ impl Settling<'_, '_> {
             }
             return Ok(());
         };
-        let known = self.tx.account_by_id(id)?;
-        let is_watched = known.as_ref().is_some_and(Account::is_watched);
-        let account = match known {
+        let stored = self.tx.account_by_id(id)?;
+        let is_watched = stored.as_ref().is_some_and(Account::is_watched);
+        let account = match stored {
             Some(account) => Some(account),
             None => {
                 let entry = Watched { id: id.clone(), ..lookup.entry.clone() };

@@ -1,26 +1,26 @@
 //! The engine: settle and claim.
 //!
 //! # Responsibility
-//! [`Engine`] owns the store. Each [`Engine::turn`] is one transaction: it settles the calls
-//! that have come back, claims as many due accounts as there is room for, and commits. Only
-//! then does it hand out the [`Claim`]s, so the ledger line always precedes the request, and
-//! one fsync serves the whole turn. Schedule, retries, catch-up and what people ask for take this
-//! one path; nothing else writes.
+//! [`Engine`] owns the store. Each [`Engine::turn`] is one transaction: it settles the completed
+//! calls, claims as many due accounts as the limits allow, and commits. Only then does it hand out
+//! the [`Claim`]s, so the ledger line always precedes the request, and one fsync serves the whole
+//! turn. Schedule, retries, catch-up and people's requests all take this path; nothing else writes.
 //!
 //! # Whose trouble it is
-//! What an answer *is* says [`crate::api::classify()`]. Whose trouble it is, is decided where it is
-//! settled: the vendor's once [`Breaker`] is open, else the account's own. What an account owes
-//! is an [`AccountState`], and changes only by that type's transitions.
+//! [`crate::api::classify()`] decides what a response *is*. Settling decides whose trouble it is:
+//! the vendor's while [`Breaker`] is open, otherwise the account's own. What an account owes is an
+//! [`AccountState`], which is changed only by that type's transitions.
 //!
 //! # Races
-//! There are none inside: a turn is synchronous, and a function of the store, what came back,
-//! and `now`. What a turn could not commit stays in the engine and is tried in the next, so an
-//! answer that was paid for is lost only with the process; then its line is pending, and the
-//! next start marks it `unknown`.
+//! There are none inside the engine: a turn is synchronous, and a function of the store, the
+//! completed calls and `now`. What a turn could not commit stays in the engine and is retried in
+//! the next one. A paid response is therefore lost only if the process ends; its line is then
+//! pending, and the next start marks it `unknown`.
 //!
 //! # What is in memory
-//! Answers not yet settled, requests not yet claimed, and how many calls are on their way. All
-//! else (what is due, the breaker, the budget, the pace) is read from the store in each turn.
+//! Completed calls that are not settled yet, requests that are not claimed yet, and the calls in
+//! flight. Everything else (what is due, the breaker, the budget, the pace) is read from the store
+//! in each turn.
 
 mod account_state;
 mod breaker;
@@ -65,17 +65,17 @@ pub use event::Event;
 pub use requests::{RequesterId, Selection};
 pub use watchlist::Changes;
 
-/// What a turn leaves to its caller.
+/// The result of a turn.
 #[derive(Debug, Default)]
 pub struct Turn {
     /// The calls to make now.
     pub claims: Vec<Claim>,
     pub events: Vec<Event>,
-    /// When the next turn has something to do, unless something comes back before.
+    /// When the next turn is needed, unless a call completes earlier.
     pub wake: Option<Now>,
 }
 
-/// The one owner of the store.
+/// The engine, which is the only owner of the store.
 #[derive(Debug)]
 pub struct Engine {
     store: Store,
@@ -85,15 +85,14 @@ pub struct Engine {
     completed: Vec<CompletedCall>,
     requests: RequestQueue,
     candidates: Candidates,
-    /// Whom the calls that are on their way, or not settled yet, are about.
-    flying: HashMap<RefreshId, CallTarget>,
+    /// The targets of the calls that are in flight or not settled yet.
+    in_flight: HashMap<RefreshId, CallTarget>,
     progress: Progress,
-    /// What happened between turns; the next tells it.
+    /// Events from between turns, which the next turn reports.
     events: Vec<Event>,
 }
 
 impl Engine {
-    /// An engine on `store`.
     pub fn new(store: Store, config: EngineConfig, mode: ClaimMode) -> Engine {
         Engine {
             store,
@@ -103,22 +102,23 @@ impl Engine {
             completed: Vec::new(),
             requests: RequestQueue::default(),
             candidates: Candidates::default(),
-            flying: HashMap::new(),
+            in_flight: HashMap::new(),
             progress: Progress::new(),
             events: Vec::new(),
         }
     }
 
-    /// Takes what a call brought back; the next turn settles it.
+    /// Takes a completed call, which the next turn settles.
     pub fn take(&mut self, completed: CompletedCall) {
         self.completed.push(completed);
     }
 
-    /// Asks for refreshes as soon as there is room; twice for one account is once. Answers whom
-    /// an event will tell of: those called, and those declined.
+    /// Requests refreshes as soon as the limits allow. An account that is already requested is not
+    /// requested again. Returns the accounts that will get an event, whether they are called or
+    /// declined.
     ///
     /// # Errors
-    /// What SQLite says; then nothing is asked for.
+    /// Returns the store's error; nothing is requested then.
     pub fn request(
         &mut self,
         requester: RequesterId,
@@ -128,8 +128,8 @@ impl Engine {
         let tx = self.store.look()?;
         let (mut ids, mut known, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
         match selection {
-            Selection::Ids(asked) => {
-                for id in asked {
+            Selection::Ids(requested) => {
+                for id in requested {
                     match tx.key_of(id)? {
                         Some(key) => known.push(key),
                         None => unknown.push(id.clone()),
@@ -141,10 +141,10 @@ impl Engine {
             Selection::Due => {
                 (known, ids) = tx.due_ids(now.wall.time())?.into_iter().unzip();
             }
-            Selection::DueOf(asked) => {
-                let asked: HashSet<&AccountId> = asked.iter().collect();
+            Selection::DueOf(requested) => {
+                let requested: HashSet<&AccountId> = requested.iter().collect();
                 let due = tx.due_ids(now.wall.time())?.into_iter();
-                (known, ids) = due.filter(|(_, id)| asked.contains(id)).unzip();
+                (known, ids) = due.filter(|(_, id)| requested.contains(id)).unzip();
             }
         }
         drop(tx);
@@ -165,67 +165,67 @@ impl Engine {
         Ok(ids)
     }
 
-    /// Asks for the id of an account known by name. Whoever asks for one that is being looked up
-    /// hears of the call that is on its way.
+    /// Requests a lookup by name. If the name is being looked up already, the requester gets the
+    /// result of that call.
     pub fn look_up(&mut self, requester: RequesterId, lookup: AccountLookup) {
         if self.mode != ClaimMode::Nothing && !self.is_looking_up(&lookup.handle) {
             self.requests.push(requester, RefreshRequest::Lookup(Box::new(lookup)));
         }
     }
 
-    /// Drops what `requester` asked for, is not claimed yet, and nobody else wants. Answers how
-    /// much that was.
+    /// Drops the requests of `requester` that are not claimed yet and that no one else has made.
+    /// Returns their number.
     pub fn cancel(&mut self, requester: RequesterId) -> usize {
         self.requests.cancel(requester)
     }
 
-    /// Notes that the machine slept until `now`: what fell due meanwhile is late.
+    /// Records that the machine was suspended until `now`, so that what fell due meanwhile is late.
     pub fn resumed(&mut self, now: Moment) {
         self.progress.up = Some(now.wall.time());
         self.progress.alive = Some(now.wall.time());
     }
 
-    /// Starts nothing more, asked for or not; what is on its way is still settled.
+    /// Stops claiming, whether on schedule or by request. Calls in flight are still settled.
     pub fn stop(&mut self) {
         self.mode = ClaimMode::Nothing;
         self.requests.clear();
     }
 
-    /// Whether nothing is on its way, unsettled or asked for.
+    /// Returns whether no call is in flight or unsettled, and no request is waiting.
     pub fn is_idle(&self) -> bool {
-        self.flying.is_empty() && self.requests.is_empty()
+        self.in_flight.is_empty() && self.requests.is_empty()
     }
 
-    /// How many calls are on their way or not settled yet.
+    /// Returns the number of calls that are in flight or not settled yet.
     pub fn in_flight(&self) -> usize {
-        self.flying.len()
+        self.in_flight.len()
     }
 
-    /// Whether a call for this account is on its way, or not settled yet.
-    pub fn is_flying(&self, id: &AccountId) -> bool {
-        let is_it =
-            |target: &CallTarget| matches!(target, CallTarget::Account(_, flying) if flying == id);
-        self.flying.values().any(is_it)
+    /// Returns whether a call for this account is in flight or not settled yet.
+    pub fn is_in_flight(&self, id: &AccountId) -> bool {
+        let is_match =
+            |target: &CallTarget| matches!(target, CallTarget::Account(_, target) if target == id);
+        self.in_flight.values().any(is_match)
     }
 
-    /// Whether a lookup of this name is on its way, or not settled yet.
+    /// Returns whether a lookup of this name is in flight or not settled yet.
     pub fn is_looking_up(&self, handle: &Handle) -> bool {
-        let is_it = |target: &CallTarget| matches!(target, CallTarget::Lookup(lookup) if lookup.handle == *handle);
-        self.flying.values().any(is_it)
+        let is_match = |target: &CallTarget| matches!(target, CallTarget::Lookup(lookup) if lookup.handle == *handle);
+        self.in_flight.values().any(is_match)
     }
 
-    /// The store, to look at and to keep in order between turns.
+    /// Returns the store, for reading and maintenance between turns.
     pub fn store(&mut self) -> &mut Store {
         &mut self.store
     }
 
-    /// Goes on with the database that was put into the file's place, as a start would: calls
-    /// pending in it are nobody's, and would keep their accounts from ever being asked again.
-    /// What is on its way is still settled, on a line of its own. Its watchlist may be another:
-    /// [`Engine::watch`] comes next.
+    /// Reopens the database after its file was replaced, and continues as after a start: calls
+    /// pending in the new file belong to no process, and would otherwise keep their accounts from
+    /// being called. Calls in flight are still settled, on new lines. The new file's watchlist may
+    /// differ, so the caller must follow up with [`Engine::watch`].
     ///
     /// # Errors
-    /// As [`Store::reopen`]; then all is as it was.
+    /// As [`Store::reopen`]; nothing was changed then.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         self.store.reopen()?;
         self.candidates = Candidates::default();
@@ -233,8 +233,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether nothing but the time can have changed since the last turn.
-    fn has_nothing_new(
+    /// Returns whether nothing but the time can have changed since the last turn.
+    fn is_idle_turn(
         &self,
         progress: &Progress,
         is_start: bool,
@@ -250,15 +250,15 @@ impl Engine {
             && !progress.is_sweep_due(now)
     }
 
-    /// Settles what came back and claims what is due, in one transaction.
+    /// Settles completed calls and claims due accounts, in one transaction.
     ///
     /// # Errors
-    /// The store's; then nothing happened, no call may be made, and what came back is kept for
-    /// the next turn.
+    /// Returns the store's error. Nothing was changed then, no call may be made, and the completed
+    /// calls are kept for the next turn.
     pub fn turn(&mut self, moment: Moment) -> Result<Turn, StoreError> {
         let now = moment.wall;
         let time = now.time();
-        // Kept even if this turn fails: a process whose disk is full is up all the same, and what
+        // Kept even if this turn fails: a process with a full disk is up all the same, and what
         // falls due meanwhile is not late.
         self.progress.up.get_or_insert(time);
         self.progress.alive.get_or_insert(time);
@@ -275,14 +275,15 @@ impl Engine {
         if !self.completed.is_empty() || clock.stepped_back {
             progress.next_replacement = None;
         }
-        if self.has_nothing_new(&progress, is_start, clock, now) {
+        if self.is_idle_turn(&progress, is_start, clock, now) {
             let tx = self.store.look()?;
             let breaker = Breaker::read(&tx)?;
-            let gate = Gate::read(&tx, &self.config, &progress, &breaker, self.flying.len(), now)?;
+            let gate =
+                Gate::read(&tx, &self.config, &progress, &breaker, self.in_flight.len(), now)?;
             let due = tx.next_due()?;
             if !gate.is_open(now) || due.is_none_or(|due| due > time) {
                 let later = if gate.breaker.is_some() { tx.first_due(time)? } else { None };
-                gate.tell(due, time, &mut progress, &mut events);
+                gate.report_spent_budget(due, time, &mut progress, &mut events);
                 self.progress = progress;
                 self.events.clear();
                 let wake = progress.sweep_wake(gate.wake(due, later), due, now);
@@ -301,7 +302,7 @@ impl Engine {
             }
         }
         if is_start {
-            // The ledger knows the second; the call may have left at its end.
+            // The ledger has a resolution of a second, and the call may have been sent at its end.
             progress.last_claim =
                 tx.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
         }
@@ -322,8 +323,8 @@ impl Engine {
             }
             settling.settle_left_pending()?;
         }
-        // A start does not know what clock the last process had, and the ledger need not say:
-        // an edited schedule leaves no line in it.
+        // A start does not know the last process's clock, and the ledger may not show it: an edited
+        // schedule leaves no line there.
         if is_start || clock.stepped_back {
             let count = settling.step_back(clock)?;
             if count > 0 || clock.stepped_back {
@@ -333,7 +334,7 @@ impl Engine {
         for completed in &self.completed {
             settling.settle(completed)?;
         }
-        let in_flight = self.flying.len().saturating_sub(self.completed.len());
+        let in_flight = self.in_flight.len().saturating_sub(self.completed.len());
         let mut claiming = Claiming {
             tx: &mut tx,
             schedules: &mut self.schedules,
@@ -351,10 +352,10 @@ impl Engine {
         let claims = tx.commit()?;
 
         for completed in self.completed.drain(..) {
-            self.flying.remove(&completed.claim.refresh());
+            self.in_flight.remove(&completed.claim.refresh());
         }
         let targets = claims.iter().map(|claim| (claim.refresh(), claim.target().clone()));
-        self.flying.extend(targets);
+        self.in_flight.extend(targets);
         self.events.clear();
         self.requests.drop_first(requests);
         self.progress = progress;

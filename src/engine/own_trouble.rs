@@ -1,29 +1,29 @@
-//! What follows for an account whose trouble is its own. Pure.
+//! The consequence of a failed call if the trouble is the account's own. Pure.
 
 use crate::config::{OnUnknown, Retry};
 use crate::engine::account_state::{Attempt, RetryState};
 use crate::engine::breaker::Trouble;
 
-/// How long after each refusal an account is asked again, in seconds: a momentary 404 costs no
-/// week. After the last, its slot is given up.
-const AFTER_REFUSAL: [i64; 3] = [3600, 6 * 3600, 24 * 3600];
+/// The delay after each refusal before the account is called again, in seconds, so that a momentary
+/// 404 costs no week. After the last of them, the slot is given up.
+const REFUSAL_DELAYS: [i64; 3] = [3600, 6 * 3600, 24 * 3600];
 
-/// What follows for the slot of a call that ended in trouble.
+/// The consequence of a failed call for its slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Consequence {
-    /// It is tried again.
+    /// The slot is tried again.
     TryAgain {
-        /// In so many seconds, unless the next slot comes before.
+        /// The delay in seconds, unless the next slot comes earlier.
         delay: i64,
-        /// What the call adds to the retry state.
+        /// How the call counts in the retry state.
         attempt: Attempt,
     },
-    /// It is not tried again.
+    /// The slot is given up.
     GiveUp,
 }
 
-/// What follows for a slot in `state` after `trouble`. `least` is the vendor's `Retry-After`, in
-/// seconds; `seed` decides the jitter, so that it can be replayed.
+/// Returns the consequence of `trouble` for a slot in `state`. `least` is the vendor's
+/// `Retry-After`, in seconds. `seed` determines the jitter, so that a run can be replayed.
 pub fn own_trouble(
     trouble: Trouble,
     least: Option<i64>,
@@ -46,7 +46,7 @@ pub fn own_trouble(
         }
         Trouble::Refused | Trouble::Unauthorised => {
             let refusals = usize::try_from(state.refusals).unwrap_or(usize::MAX);
-            match AFTER_REFUSAL.get(refusals) {
+            match REFUSAL_DELAYS.get(refusals) {
                 Some(&delay) => Consequence::TryAgain { delay, attempt: Attempt::Refused },
                 None => Consequence::GiveUp,
             }
@@ -54,7 +54,7 @@ pub fn own_trouble(
     }
 }
 
-/// What an account that is throttled alone waits before its next try, in seconds.
+/// Returns the consequence for an account that is the only one throttled.
 pub fn throttled_alone(
     least: Option<i64>,
     state: RetryState,
@@ -64,16 +64,16 @@ pub fn throttled_alone(
     own_trouble(Trouble::Busy, least, state, retry, seed)
 }
 
-/// The back-off before the try after `tries` failures, in seconds: doubling from `first_delay`
-/// up to `max_delay`, spread by up to a quarter either way so that accounts that failed together
-/// do not come back together.
+/// Returns the back-off after `tries` failures, in seconds. It doubles from `first_delay` up to
+/// `max_delay`, with a jitter of up to a quarter either way, so that accounts that failed together
+/// do not retry together.
 fn back_off(retry: &Retry, tries: u32, seed: u64) -> i64 {
     let doubled =
         retry.first_delay.saturating_mul(1_i64.checked_shl(tries).unwrap_or(i64::MAX).max(1));
     let full = if tries >= 62 { retry.max_delay } else { doubled.min(retry.max_delay) };
     let quarter = full / 4;
-    let spread = i64::try_from(seed % 1024).unwrap_or(0) * 2 * quarter / 1023 - quarter;
-    (full + spread).clamp(1, retry.max_delay.max(1))
+    let jitter = i64::try_from(seed % 1024).unwrap_or(0) * 2 * quarter / 1023 - quarter;
+    (full + jitter).clamp(1, retry.max_delay.max(1))
 }
 
 #[cfg(test)]
@@ -120,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_fate_is_not_tried_again_where_the_configuration_says_so() {
+    fn an_unknown_result_is_not_retried_if_configured_so() {
         let skip = Retry { unknown: OnUnknown::Skip, ..RETRY };
-        let follows = own_trouble(Trouble::Unknown, None, RetryState::default(), &skip, 0);
-        assert_eq!(follows, Consequence::GiveUp);
+        let consequence = own_trouble(Trouble::Unknown, None, RetryState::default(), &skip, 0);
+        assert_eq!(consequence, Consequence::GiveUp);
     }
 
     #[test]
-    fn retry_after_is_the_least_distance() {
+    fn retry_after_is_the_minimum_delay() {
         for (least, expected) in
             [(None, 30), (Some(7), 30), (Some(900), 900), (Some(i64::MAX), 21_600)]
         {

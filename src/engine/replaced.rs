@@ -1,4 +1,4 @@
-//! Slots that the next one replaced unserved: each has its line in the ledger.
+//! Slots that were replaced unserved by the next one, each of which gets a ledger line.
 
 use crate::clock::Time;
 use crate::engine::Event;
@@ -6,23 +6,24 @@ use crate::engine::account_state::AccountState;
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, Cause, StoreError, WriteTx};
 
-/// How many lines are written at once for one account: a schedule of every second that nobody
-/// served for a week would fill the disk with them.
-const AT_ONCE: usize = 1000;
+/// The maximum number of lines written at once for an account. A schedule that fires every second
+/// and was not served for a week would otherwise fill the disk.
+const MAX_LINES: usize = 1000;
 
-/// Where lines are written of slots that were replaced unserved.
+/// Writes the ledger lines of slots that were replaced unserved.
 pub(super) struct ReplacedSlots<'a, 'store> {
     pub(super) tx: &'a WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
     pub(super) events: &'a mut Vec<Event>,
-    /// Since when the process is up: what passed before is nobody's, but for what was tried.
+    /// Since when the process is up. Slots from before are not recorded, unless a call was made for
+    /// them.
     pub(super) alive: Time,
     pub(super) now: Time,
 }
 
 impl ReplacedSlots<'_, '_> {
-    /// Writes a line for each slot of an account in `state` that was replaced while the process
-    /// was up. Answers the slot that is open now, if it replaced one.
+    /// Writes a line for each slot of an account in `state` that was replaced while the process was
+    /// up. Returns the slot that is open now, if it replaced another.
     pub(super) fn write(
         self,
         account: &Account,
@@ -37,14 +38,14 @@ impl ReplacedSlots<'_, '_> {
         }
         // After an edit, the new schedule's slots up to the settled one were never owed.
         let from = open.max(alive).plus(-1).max(state.settled().unwrap_or(open.plus(-1)));
-        slots.extend(account.slots_between(schedules, from, by.plus(-1), AT_ONCE)?);
+        slots.extend(account.slots_between(schedules, from, by.plus(-1), MAX_LINES)?);
         if open >= alive && slots.first() != Some(&open) {
-            // It was another schedule's.
+            // The open slot belonged to another schedule.
             slots.insert(0, open);
         }
         let ends = slots.iter().skip(1).copied().chain([by]).collect::<Vec<_>>();
         for (slot, end) in slots.into_iter().zip(ends) {
-            // Under a clock that was set back it may come again.
+            // After the clock was set back, the slot may come again.
             if tx.is_bought(account.key, slot)? {
                 continue;
             }

@@ -1,63 +1,63 @@
-//! What people ask for, until it is claimed: a queue in which everything stands once. Pure.
+//! The queue of people's requests, without duplicates. Pure.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::account::{AccountId, Handle};
 use crate::store::{AccountKey, AccountLookup};
 
-/// Somebody who asked for something, and waits for it.
+/// The id of someone who made requests and is waiting for the results.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RequesterId(pub u64);
 
-/// Which accounts somebody wants refreshed.
+/// The accounts requested.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Selection {
     Ids(Vec<AccountId>),
-    /// Every watched one.
+    /// All watched accounts.
     All,
-    /// Those due now, for their open slots.
+    /// The accounts due now, for their open slots.
     Due,
-    /// Of these, those due now, for their open slots.
+    /// Those of these accounts that are due now, for their open slots.
     DueOf(Vec<AccountId>),
 }
 
-/// One thing that was asked for.
+/// A single request.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum RefreshRequest {
-    /// A refresh, whatever the schedule says.
+    /// A refresh regardless of the schedule.
     Now(AccountKey),
-    /// The account's open slot, if one is open.
+    /// A refresh for the account's open slot, if it has one.
     OpenSlot(AccountKey),
-    /// The id and the baseline of an account known by name.
+    /// A lookup by name, for the id and the baseline.
     Lookup(Box<AccountLookup>),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Subject {
+enum Target {
     Account(AccountKey),
     Handle(Handle),
 }
 
 impl RefreshRequest {
-    fn subject(&self) -> Subject {
+    fn target(&self) -> Target {
         match self {
-            RefreshRequest::Now(key) | RefreshRequest::OpenSlot(key) => Subject::Account(*key),
-            RefreshRequest::Lookup(lookup) => Subject::Handle(lookup.handle.clone()),
+            RefreshRequest::Now(key) | RefreshRequest::OpenSlot(key) => Target::Account(*key),
+            RefreshRequest::Lookup(lookup) => Target::Handle(lookup.handle.clone()),
         }
     }
 }
 
-/// The requests that are not claimed yet, in their order.
+/// The requests that are not claimed yet, in order.
 #[derive(Debug, Default)]
 pub(super) struct RequestQueue {
     order: VecDeque<RefreshRequest>,
-    requesters: HashMap<Subject, Vec<RequesterId>>,
+    requesters: HashMap<Target, Vec<RequesterId>>,
 }
 
 impl RequestQueue {
-    /// Asks for something; twice for one account is once, for two people.
+    /// Adds a request, or another requester to an equal one.
     pub(super) fn push(&mut self, requester: RequesterId, request: RefreshRequest) {
-        let requesters = self.requesters.entry(request.subject()).or_default();
+        let requesters = self.requesters.entry(request.target()).or_default();
         if requesters.is_empty() {
             self.order.push_back(request);
         }
@@ -66,21 +66,21 @@ impl RequestQueue {
         }
     }
 
-    /// Drops what nobody but `requester` still wants. Answers what that was.
+    /// Drops the requests that only `requester` has made. Returns their number.
     pub(super) fn cancel(&mut self, requester: RequesterId) -> usize {
         let before = self.order.len();
         self.requesters.retain(|_, requesters| {
             requesters.retain(|known| *known != requester);
             !requesters.is_empty()
         });
-        self.order.retain(|request| self.requesters.contains_key(&request.subject()));
+        self.order.retain(|request| self.requesters.contains_key(&request.target()));
         before - self.order.len()
     }
 
-    /// Forgets the first `count`: they are dealt with.
+    /// Removes the first `count` requests, which have been handled.
     pub(super) fn drop_first(&mut self, count: usize) {
         for request in self.order.drain(..count) {
-            self.requesters.remove(&request.subject());
+            self.requesters.remove(&request.target());
         }
     }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_people_want_is_asked_once_and_kept_for_the_other() {
+    fn a_request_of_two_requesters_is_queued_once_and_kept_for_the_other() {
         let (one, two) = (RequesterId(1), RequesterId(2));
         let mut queue = RequestQueue::default();
         for (who, key) in [(one, 5), (one, 6), (two, 5), (one, 5), (two, 7)] {

@@ -1,4 +1,4 @@
-//! What to do about a due account, as a function of what it owes. Pure.
+//! Deciding what to do about a due account. Pure.
 
 use crate::clock::Time;
 use crate::config::CatchUp;
@@ -9,31 +9,30 @@ use crate::store::Cause;
 /// What to do about a due account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
-    /// Call, for this slot (`None`: the baseline).
+    /// Call the account for this slot (`None`: its baseline).
     Call(Cause, Option<Time>),
-    /// Pass over this slot.
+    /// Skip this slot.
     Skip(Cause, Time, &'static str),
-    /// Nothing is owed any more.
+    /// Do nothing, because nothing is owed any more.
     Served,
 }
 
-/// What is known of a due account, before its snapshots are looked at.
+/// The facts about a due account that do not depend on its snapshots.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
-    /// What it owes.
     pub state: AccountState,
-    /// Its slots around now.
+    /// The slots around now.
     pub window: SlotWindow,
-    /// Whether a call failed since its last ok.
+    /// Whether a call has failed since the last ok.
     pub has_failed: bool,
-    /// The slot of the last call that failed.
+    /// The slot of the last failed call.
     pub tried: Option<Time>,
-    /// Since when it is watched without a break.
+    /// Since when the account has been watched without interruption.
     pub active: Time,
 }
 
 impl Due {
-    /// The step, when calls are possible since `up`.
+    /// Returns the step, where calls have been possible since `up`.
     pub(super) fn step(&self, up: Time, catch_up: CatchUp) -> Step {
         let slot = match self.state {
             AccountState::Away(_) => return Step::Served,
@@ -43,7 +42,7 @@ impl Due {
             AccountState::Baseline { .. } if self.window.slot <= self.active => {
                 return Step::Call(Cause::Retry, None);
             }
-            // A slot has come since: it takes the place of the baseline.
+            // A slot has come since, and takes the place of the baseline.
             AccountState::Baseline { .. } => self.window.slot,
             AccountState::Settled { settled, .. } if self.window.slot <= settled => {
                 return Step::Served;
@@ -58,12 +57,12 @@ impl Due {
         if lateness <= on_time(self.window.interval()) {
             return Step::Call(Cause::Schedule, Some(slot));
         }
-        let is_worth_it = match catch_up {
+        let is_within_limit = match catch_up {
             CatchUp::Always => true,
             CatchUp::Never => false,
             CatchUp::Within(seconds) => lateness <= seconds,
         };
-        match is_worth_it {
+        match is_within_limit {
             true => Step::Call(Cause::CatchUp, Some(slot)),
             false => Step::Skip(Cause::CatchUp, slot, "too late for schedule.catch_up"),
         }

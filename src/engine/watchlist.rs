@@ -1,4 +1,4 @@
-//! Bringing the database in line with the watchlist: one transaction, only changed rows.
+//! Updating the stored watchlist in one transaction that writes only changed rows.
 
 use std::fmt;
 
@@ -13,19 +13,18 @@ use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::{Account, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx};
 
-/// What a watchlist changed.
+/// The number of changes to a watchlist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Changes {
-    /// Accounts that were not watched before.
+    /// Accounts that were not in the watchlist before.
     pub added: usize,
-    /// Accounts that no longer are.
+    /// Accounts that are no longer in the watchlist.
     pub removed: usize,
-    /// Accounts whose entry reads differently.
+    /// Accounts whose entry has changed.
     pub changed: usize,
 }
 
 impl Changes {
-    /// Whether there are none.
     pub fn is_none(self) -> bool {
         self == Changes::default()
     }
@@ -38,11 +37,11 @@ impl fmt::Display for Changes {
 }
 
 impl Engine {
-    /// Takes a new watchlist and a new configuration, both or neither. An open breaker is probed
-    /// soon: whoever reloads may have mended its cause.
+    /// Applies a new watchlist and a new configuration, both or neither. An open breaker is probed
+    /// soon, since the reload may be due to a fix of its cause.
     ///
     /// # Errors
-    /// The store's; then all is as it was.
+    /// Returns the store's error; nothing was changed then.
     pub fn watch(
         &mut self,
         accounts: &[Watched],
@@ -53,13 +52,12 @@ impl Engine {
         self.amend(&diff, config, now)
     }
 
-    /// The same, where it is known what is new in the list: a long one is compared with the
-    /// database beside the engine, which goes on meanwhile.
-    ///
-    /// What is so already changes nothing.
+    /// Applies the differences between a new watchlist and the stored one, and a new configuration.
+    /// For a long list the caller computes the differences in parallel to the engine. A difference
+    /// that no longer exists changes nothing.
     ///
     /// # Errors
-    /// The store's; then all is as it was.
+    /// Returns the store's error; nothing was changed then.
     pub fn amend(
         &mut self,
         diff: &WatchlistDiff,
@@ -84,11 +82,11 @@ impl Engine {
                     editing.add(entry)?;
                     changes.added += 1;
                 }
-                Some(known) if known.is_same => {}
-                Some(known) => {
-                    changes.added += usize::from(known.removed);
-                    changes.changed += usize::from(!known.removed);
-                    editing.change(entry, known)?;
+                Some(stored) if stored.is_same => {}
+                Some(stored) => {
+                    changes.added += usize::from(stored.removed);
+                    changes.changed += usize::from(!stored.removed);
+                    editing.change(entry, stored)?;
                 }
             }
         }
@@ -103,7 +101,7 @@ impl Engine {
         self.config = config;
         self.candidates = Candidates::default();
         self.progress.wants_half_open = true;
-        self.progress.said_spent = false;
+        self.progress.reported_spent = false;
         self.progress.next_replacement = None;
         Ok(changes)
     }
@@ -113,15 +111,14 @@ struct Editing<'a, 'store> {
     tx: &'a WriteTx<'store>,
     schedules: &'a mut ScheduleCache,
     events: &'a mut Vec<Event>,
-    /// Since when the process is up.
     alive: Time,
     now: Time,
-    /// No back-off that was set under the present clock is after this.
+    /// The latest time that a back-off set under the present clock can have.
     horizon: Time,
 }
 
 impl Editing<'_, '_> {
-    /// An account that was never watched: its baseline is due at once.
+    /// Adds an account that was never watched. Its baseline is due immediately.
     fn add(&mut self, entry: &Watched) -> Result<(), StoreError> {
         let window = self.window(entry)?;
         let state = match AccountState::new(self.now) {
@@ -131,25 +128,25 @@ impl Editing<'_, '_> {
         self.tx.add(entry, &state.into(), window.interval(), self.now)
     }
 
-    fn change(&mut self, entry: &Watched, known: StoredEntry) -> Result<(), StoreError> {
-        let StoredEntry { mut account, has_same_schedule, removed, .. } = known;
+    fn change(&mut self, entry: &Watched, stored: StoredEntry) -> Result<(), StoreError> {
+        let StoredEntry { mut account, has_same_schedule, removed, .. } = stored;
         let window = self.window(entry)?;
         let state = self.state(&account)?;
-        let is_away = matches!(state, AccountState::Away(_));
+        let is_unwatched = matches!(state, AccountState::Away(_));
         if !entry.enabled {
-            if !is_away {
+            if !is_unwatched {
                 self.leave(&mut account, "disabled")?;
             }
-        } else if is_away {
-            let back = state.come_back(window, self.now);
-            if matches!(back, AccountState::Settled { .. }) {
+        } else if is_unwatched {
+            let restored = state.come_back(window, self.now);
+            if matches!(restored, AccountState::Settled { .. }) {
                 account.failure = FailureRow::default();
             }
             account.active = self.now;
             change_before_trouble(self.tx, account.key, |before| {
                 before.come_back(window, self.now)
             })?;
-            set_state(&mut account, back, window);
+            set_state(&mut account, restored, window);
         } else if !has_same_schedule {
             let old = account.window(self.schedules, self.now)?;
             let state = self.replace(&mut account, state, old)?;
@@ -166,7 +163,7 @@ impl Editing<'_, '_> {
             change_before_trouble(self.tx, account.key, |before| before.reschedule(&edit))?;
             set_state(&mut account, state.reschedule(&edit), window);
         }
-        debug_assert!(!removed || is_away);
+        debug_assert!(!removed || is_unwatched);
         self.tx.change(&account, entry)
     }
 
@@ -177,12 +174,12 @@ impl Editing<'_, '_> {
         self.tx.remove(&account, self.now)
     }
 
-    /// Settles what is open without a call. Nothing is due any more.
+    /// Settles what is open without a call, so that nothing is due any more.
     fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
         let state = self.state(account)?;
         let state = self.replace(account, state, window)?;
-        // A call that is on its way serves the slot.
+        // A call in flight serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
             && !self.tx.is_in_flight(account.key)?
         {
@@ -195,22 +192,22 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
-    /// What the account owes. An edit may come before the turn that sees that the clock stepped
-    /// back: what it left in its future is not owed.
+    /// Returns what the account owes. An edit may precede the turn that notices that the clock went
+    /// back, so what a clock that was ahead left behind is corrected here.
     fn state(&mut self, account: &Account) -> Result<AccountState, StoreError> {
         let state = AccountState::try_from(account.state)?;
         let window = account.window(self.schedules, self.now)?;
-        let back = state.step_back(window, account.active, self.now, self.horizon);
-        Ok(back.unwrap_or(state))
+        let restored = state.step_back(window, account.active, self.now, self.horizon);
+        Ok(restored.unwrap_or(state))
     }
 
-    /// Whether the open slot was bought before it came, under a clock that was ahead.
+    /// Returns whether the open slot was already bought, under a clock that was ahead.
     fn is_served(&self, account: &Account, slot: Time) -> Result<bool, StoreError> {
         Ok(self.tx.is_bought(account.key, slot)? && !self.tx.is_in_flight(account.key)?)
     }
 
-    /// Where the open slot was replaced unserved by now, writes its lines; nothing was tried for
-    /// the one that is open instead.
+    /// If the open slot was replaced unserved, writes the ledger lines. The new open slot starts
+    /// without failed attempts.
     fn replace(
         &mut self,
         account: &mut Account,

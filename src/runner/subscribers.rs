@@ -56,7 +56,7 @@ impl Subscribers {
     pub(super) fn cancel(&mut self, requester: RequesterId, engine: &Engine) {
         self.refreshes.retain_mut(|waiter| {
             if waiter.requester == requester {
-                waiter.pending.retain(|id| engine.is_flying(id));
+                waiter.pending.retain(|id| engine.is_in_flight(id));
             }
             !waiter.pending.is_empty()
         });
