@@ -1,8 +1,8 @@
-//! What an account owes: a state machine on one page, pure.
+//! What an account owes, as a pure state machine.
 //!
 //! An account owes its *baseline* (the first snapshot), or a *slot* (an occurrence of its
-//! schedule), or nothing until its next slot. Every change of that is one of the transitions
-//! below; nothing else, and no SQL, builds an [`AccountState`].
+//! schedule), or nothing until its next slot. An [`AccountState`] is changed only by the
+//! transitions below, and never by SQL.
 
 use crate::clock::Time;
 use crate::schedule::SlotWindow;
@@ -13,58 +13,58 @@ use crate::store::{StateRow, StoreError};
 pub enum AccountState {
     /// Watched, and owes its first snapshot.
     Baseline {
-        /// When it is asked next.
+        /// When the next call is due.
         due: Time,
-        /// What was tried in vain.
+        /// The failed attempts so far.
         retry: RetryState,
     },
     /// Watched, and owes nothing before `next`.
     Settled {
-        /// The last slot that needs no call any more.
+        /// The last slot that needs no further call.
         settled: Time,
-        /// The next slot, which is also when it is due.
+        /// The next slot, which is also when the next call is due.
         next: Time,
     },
     /// Watched, and owes `slot`, which could not be served when it came.
     Open {
-        /// The last slot that needs no call any more; `None` if its baseline was never served.
-        /// Not before the open one where the schedule was edited since.
+        /// The last slot that needs no further call; `None` if the baseline was never served. It
+        /// may be later than the open slot if the schedule was edited.
         settled: Option<Time>,
         slot: Time,
-        /// When it is asked next.
+        /// When the next call is due.
         due: Time,
-        /// What was tried in vain for this slot.
+        /// The failed attempts for this slot.
         retry: RetryState,
     },
-    /// Disabled or removed: nothing is due. What it owed when it left counts again only if it
-    /// comes back within the same slot.
+    /// Disabled or removed, so nothing is due. What the account owed when it left counts again only
+    /// if it returns within the same slot.
     Away(Owed),
 }
 
-/// What an account that left the watchlist owed at that moment.
+/// What an account owed when it left the watchlist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owed {
     Baseline(RetryState),
-    /// Nothing; the last slot that needed no call any more.
+    /// Nothing. This is the last slot that needed no further call.
     Nothing(Time),
     Slot(Option<Time>, Time, RetryState),
 }
 
-/// What was tried in vain for what is owed now.
+/// The failed attempts for what is owed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct RetryState {
-    /// Failed calls: the exponent of the back-off.
+    /// Failed calls; the exponent of the back-off.
     pub tries: u32,
-    /// Those that count towards `retry.max_paid_attempts`.
+    /// Those of the failed calls that count towards `retry.max_paid_attempts`.
     pub paid: u32,
-    /// Those that the vendor refused.
+    /// Those of the failed calls that the vendor refused.
     pub refusals: u32,
 }
 
-/// What a failed call adds to a [`RetryState`].
+/// How a failed call counts in a [`RetryState`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Attempt {
-    /// Nothing was spent, nor refused.
+    /// It cost nothing, and was not refused.
     Free,
     /// It may have cost a credit.
     Paid,
@@ -74,7 +74,7 @@ pub enum Attempt {
 
 impl RetryState {
     fn after(self, attempt: Attempt) -> RetryState {
-        let add = |count: u32, is_it: bool| count.saturating_add(u32::from(is_it));
+        let add = |count: u32, applies: bool| count.saturating_add(u32::from(applies));
         RetryState {
             tries: self.tries.saturating_add(1),
             paid: add(self.paid, attempt == Attempt::Paid),
@@ -83,31 +83,30 @@ impl RetryState {
     }
 }
 
-/// Where time stands for an account whose schedule was edited.
+/// The circumstances of an edited schedule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Edit {
     /// The old schedule's slots around now.
     pub old: SlotWindow,
-    /// The new schedule's.
+    /// The new schedule's slots around now.
     pub new: SlotWindow,
     /// When the newest measured snapshot was taken.
     pub last_measured: Option<Time>,
-    /// The moment of the edit.
     pub now: Time,
 }
 
 impl AccountState {
-    /// An account that was never watched: its baseline is due at once.
+    /// Returns the state of an account that was never watched, whose baseline is due immediately.
     pub fn new(now: Time) -> AccountState {
         AccountState::Baseline { due: now, retry: RetryState::default() }
     }
 
-    /// An account that is known, but not in the watchlist.
+    /// Returns the state of an account that is stored but not in the watchlist.
     pub fn unwatched() -> AccountState {
         AccountState::Away(Owed::Baseline(RetryState::default()))
     }
 
-    /// When it is due; `None` while it is not watched.
+    /// Returns when the next call is due; `None` while the account is not watched.
     pub fn due(self) -> Option<Time> {
         match self {
             AccountState::Baseline { due, .. } | AccountState::Open { due, .. } => Some(due),
@@ -116,7 +115,7 @@ impl AccountState {
         }
     }
 
-    /// What was tried in vain for `slot` (`None`: the baseline).
+    /// Returns the failed attempts for `slot` (`None`: the baseline).
     pub fn retry_of(self, slot: Option<Time>) -> RetryState {
         match (self, slot) {
             (AccountState::Open { slot: open, retry, .. }, Some(slot)) if open == slot => retry,
@@ -125,7 +124,7 @@ impl AccountState {
         }
     }
 
-    /// The last slot that needs no call any more.
+    /// Returns the last slot that needs no further call.
     pub fn settled(self) -> Option<Time> {
         match self {
             AccountState::Settled { settled, .. } => Some(settled),
@@ -136,7 +135,7 @@ impl AccountState {
         }
     }
 
-    /// The slot that is open at `now`, when `window` holds the schedule's slots around it.
+    /// Returns the slot that is open at `now`, given the schedule's slots around it.
     pub fn open_slot(self, window: SlotWindow, now: Time) -> Option<Time> {
         match self {
             AccountState::Open { settled, slot, .. } => Some(owed_slot(settled, slot, window)),
@@ -148,7 +147,7 @@ impl AccountState {
         }
     }
 
-    /// The first slot that was open, and the one that has replaced it by `now`.
+    /// Returns the first slot that was open, and the one that has replaced it by `now`.
     pub fn replaced(self, window: SlotWindow, now: Time) -> Option<(Time, Time)> {
         let by = self.open_slot(window, now)?;
         let first = match self {
@@ -159,9 +158,9 @@ impl AccountState {
         (first < by).then_some((first, by))
     }
 
-    /// What was owed is served, passed over or given up: nothing is owed before the slot after
-    /// `window`. `served` is the slot that a call was made for: a clock that has stepped back
-    /// since the call may have it after the window's.
+    /// Records that what was owed was served, skipped or given up, so that nothing is owed before
+    /// the slot after `window`. `served` is the slot that the call was for. It may be after the
+    /// window's slot if the clock has been set back since the call.
     #[must_use]
     pub fn settle(self, window: SlotWindow, served: Option<Time>) -> AccountState {
         let served = served.filter(|slot| *slot <= window.next);
@@ -172,7 +171,7 @@ impl AccountState {
         }
     }
 
-    /// Its open slot was not served before `slot` came, which replaces it.
+    /// Records that the open slot was replaced unserved by `slot`.
     #[must_use]
     pub fn replace(self, slot: Time) -> AccountState {
         let retry = RetryState::default();
@@ -184,7 +183,7 @@ impl AccountState {
         }
     }
 
-    /// A call for `slot` (`None`: the baseline) failed; it is tried again at `due`.
+    /// Records that a call for `slot` (`None`: the baseline) failed, and is retried at `due`.
     #[must_use]
     pub fn back_off(self, slot: Option<Time>, due: Time, attempt: Attempt) -> AccountState {
         let retry = self.retry_of(slot).after(attempt);
@@ -196,7 +195,7 @@ impl AccountState {
         }
     }
 
-    /// The account left the watchlist.
+    /// Records that the account left the watchlist.
     #[must_use]
     pub fn leave(self, window: SlotWindow, now: Time) -> AccountState {
         let owed = match self {
@@ -213,8 +212,8 @@ impl AccountState {
         AccountState::Away(owed)
     }
 
-    /// The account is in the watchlist again. Time spent away is nobody's debt; a slot that is to
-    /// come (the clock stepped back meanwhile) is not owed before.
+    /// Records that the account is in the watchlist again. Nothing is owed for the time in between.
+    /// A slot that is still to come, because the clock was set back meanwhile, is not owed yet.
     #[must_use]
     pub fn come_back(self, window: SlotWindow, now: Time) -> AccountState {
         match self {
@@ -231,9 +230,10 @@ impl AccountState {
         }
     }
 
-    /// Its schedule changed. What was open stays open, until the new schedule's next slot replaces
-    /// it; else it waits for that one, unless that would make the time without a snapshot longer
-    /// than the longer of the two intervals: then the new schedule's latest slot is due now.
+    /// Records that the schedule changed. An open slot stays open until the new schedule's next
+    /// slot replaces it. Otherwise the account waits for that next slot, unless this would make the
+    /// time without a snapshot longer than the longer of the two intervals. In that case the new
+    /// schedule's latest slot is due now.
     #[must_use]
     pub fn reschedule(self, edit: &Edit) -> AccountState {
         let Edit { old, new, last_measured, now } = *edit;
@@ -257,7 +257,8 @@ impl AccountState {
                 if let Some(slot) = self.open_slot(old, now) {
                     return open(settled.max(new.slot), slot);
                 }
-                // A slot to come, settled under a clock that was ahead, settles the old schedule's.
+                // A settled slot that is still to come was settled under a clock that was ahead. It
+                // settles only slots of the old schedule.
                 let settled = settled.min(now);
                 let longest = old.interval().max(new.interval());
                 let since = last_measured.unwrap_or(settled);
@@ -270,11 +271,11 @@ impl AccountState {
         }
     }
 
-    /// The clock stepped back and left the account in its future. What certainly was another
-    /// clock's is forgotten: a settled slot beyond the next one after now, a try for a slot that
-    /// has not come, a distance to the next try that is longer than any (`horizon`). `None` where
-    /// nothing has to change. `active`: what lies before is nobody's debt, unless that was another
-    /// clock's too.
+    /// Corrects the state after the clock went back, and returns `None` if nothing has to change.
+    /// Drops what certainly comes from a clock that was ahead: a settled slot beyond the next one
+    /// after now, an open slot that is still to come, and a retry after `horizon`, the latest one
+    /// possible. Slots before `active` are not owed, unless `active` comes from the other clock as
+    /// well.
     pub fn step_back(
         self,
         window: SlotWindow,
@@ -290,7 +291,7 @@ impl AccountState {
                 false => AccountState::Settled { settled: slot, next: window.next },
             }
         };
-        // The latest slot is not settled.
+        // With this, the latest slot is not settled.
         let clamped = window.slot.plus(-1);
         match self {
             AccountState::Settled { settled, .. } if settled > window.next => {
@@ -314,8 +315,8 @@ impl AccountState {
     }
 }
 
-/// What is owed where `slot` is open: the schedule's latest slot, if that is later and not one up
-/// to which nothing more is owed.
+/// Returns the slot that is owed if `slot` is open: the schedule's latest slot if that is later,
+/// unless it needs no call.
 pub(super) fn owed_slot(settled: Option<Time>, slot: Time, window: SlotWindow) -> Time {
     match Some(window.slot) <= settled {
         true => slot,
@@ -323,7 +324,7 @@ pub(super) fn owed_slot(settled: Option<Time>, slot: Time, window: SlotWindow) -
     }
 }
 
-/// The phases' codes in the database.
+/// The codes of the phases in the database.
 const BASELINE: i64 = 0;
 const SETTLED: i64 = 1;
 const OPEN: i64 = 2;
@@ -362,7 +363,7 @@ impl From<AccountState> for StateRow {
 impl TryFrom<StateRow> for AccountState {
     type Error = StoreError;
 
-    /// A half-set row is an error, never a guess.
+    /// Decodes a row. An inconsistent row is an error.
     fn try_from(row: StateRow) -> Result<AccountState, StoreError> {
         let retry = RetryState { tries: row.tries, paid: row.paid, refusals: row.refusals };
         Ok(match (row.phase, row.next_due, row.settled_slot, row.open_slot) {
@@ -391,7 +392,7 @@ mod tests {
 
     const WEEK: i64 = 7 * 86_400;
 
-    /// The slots of a weekly schedule, `offset` seconds into each week.
+    /// Returns the slots of a weekly schedule, `offset` seconds into each week.
     fn weekly(now: i64, offset: i64) -> SlotWindow {
         let slot = (now - offset).div_euclid(WEEK) * WEEK + offset;
         SlotWindow { slot: Time(slot), next: Time(slot + WEEK), after: Time(slot + 2 * WEEK) }
@@ -409,7 +410,7 @@ mod tests {
         (0..40 * WEEK).prop_map(Time)
     }
 
-    /// Every state an account may be in.
+    /// Generates any state that an account may be in.
     fn state() -> impl Strategy<Value = AccountState> {
         let owed = prop_oneof![
             retry().prop_map(Owed::Baseline),
@@ -447,7 +448,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_open_is_open_again_within_the_same_slot(state in state(), now in time(), offset in 0..WEEK) {
+        fn an_open_slot_is_open_again_after_a_return_within_the_slot(state in state(), now in time(), offset in 0..WEEK) {
             let window = weekly(now.0, offset);
             let later = Time(now.0 + 60);
             prop_assume!(state.due().is_some() && later < window.next);
@@ -466,7 +467,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_settled_is_not_owed_before_the_next_slot(state in state(), now in time(), offset in 0..WEEK) {
+        fn nothing_is_owed_between_settling_and_the_next_slot(state in state(), now in time(), offset in 0..WEEK) {
             let window = weekly(now.0, offset);
             let settled = state.settle(window, None);
             prop_assert_eq!(settled.open_slot(window, now), None);
@@ -492,7 +493,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_set_row_is_an_error() {
+    fn an_inconsistent_row_is_an_error() {
         let row = StateRow::from(AccountState::new(Time(5)));
         for broken in [
             StateRow { phase: 3, ..row },
@@ -507,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_those_of_the_slot() {
+    fn attempts_are_counted_per_slot() {
         let slot = Time(1000);
         let state = AccountState::Settled { settled: Time(500), next: slot };
         let once = state.back_off(Some(slot), Time(1030), Attempt::Paid);
@@ -524,7 +525,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_settled_ahead_of_the_clock_settles_none_of_another_schedule() {
+    fn a_slot_settled_ahead_of_the_clock_settles_no_slot_of_a_new_schedule() {
         let now = 10 * WEEK + 3600;
         let (old, new) = (weekly(now, 0), weekly(now, 2 * 86_400));
         let state = AccountState::Settled { settled: old.next, next: old.after };
@@ -534,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_back_forgets_what_was_certainly_another_clocks() {
+    fn a_step_back_drops_what_was_certainly_from_another_clock() {
         let now = 10 * WEEK + 3600;
         let window = weekly(now, 0);
         let (now, active, horizon) = (Time(now), Time(0), Time(now + 86_400));
@@ -550,7 +551,8 @@ mod tests {
             retry: RetryState::default(),
         };
         assert_eq!(back(settled(window.next.plus(1))), Some(reopened));
-        // However often it steps back, an account that had its baseline owes none.
+        // However often the clock goes back, an account that had its baseline does not owe it
+        // again.
         let again = reopened.step_back(weekly(now.0 - WEEK, 0), active, now.plus(-WEEK), horizon);
         assert!(!matches!(again, Some(AccountState::Baseline { .. })), "{again:?}");
         let young = settled(window.next.plus(1)).step_back(window, now, now, horizon);

@@ -1,54 +1,55 @@
-//! The circuit breaker before the vendor: a state machine on one page, pure.
+//! The circuit breaker for calls to the vendor, as a pure state machine.
 //!
-//! *Closed*, calls pass. When the last settled calls, without an ok between them, are troubles of
-//! three different accounts (or of all there are to ask), the trouble is the vendor's, whatever
-//! its shape: the breaker *opens*, and only probes are sent, one call at a time, at
-//! growing distance. An ok closes it. *Half-open*, one probe leaves at once: after a start, a
-//! reload, a clock that was set, and for a person's request; at most one a minute.
+//! While it is *closed*, all calls are allowed. When the last settled calls, without an ok among
+//! them, are troubles of three different accounts (or of all that can be called), the trouble is
+//! considered the vendor's, whatever its kind. The breaker then *opens*, and only probes are sent,
+//! one call at a time, at growing intervals. An ok closes it. When it is *half-open*, one probe is
+//! sent immediately: after a start, a reload or a change of the clock, and for a person's request,
+//! at most once a minute.
 //!
-//! Two series of probes are told apart. An account that failed since its last ok has said what it
-//! can say, and is asked again at the distance of all probes so far. A *fresh* one, which did not
-//! fail, says something new, and waits only for the probes of fresh accounts before it: so three
-//! dead accounts at the end of a list do not hold up the whole list a week later.
+//! There are two series of probes. An account that has failed since its last ok has nothing new to
+//! say, and is probed at the interval of all probes so far. A *fresh* account, which has not
+//! failed, is new evidence, and waits only for earlier probes of fresh accounts. Thus three dead
+//! accounts at the end of a list do not hold up the whole list a week later.
 
 use crate::clock::Time;
 use crate::store::{AccountKey, BreakerRow, ReadTx, RefreshId, StoreError};
 
-/// Troubles of so many different accounts in a row are the vendor's.
-pub const ACCOUNTS: usize = 3;
+/// The number of different accounts with troubles in a row that makes the trouble the vendor's.
+pub const ACCOUNTS_TO_OPEN: usize = 3;
 
-/// The least distance between two half-open probes, in seconds.
-const HALF_OPEN: i64 = 60;
+/// The shortest interval between two half-open probes, in seconds.
+const HALF_OPEN_INTERVAL: i64 = 60;
 
-/// The first and the longest distance between probes, in seconds, where a failed call is free.
-const FREE: (i64, i64) = (10, 3600);
+/// The first and the longest interval between probes if a failed call is free, in seconds.
+const FREE_INTERVALS: (i64, i64) = (10, 3600);
 
-/// The same where a failed call may cost a credit.
-const PAID: (i64, i64) = (60, 6 * 3600);
+/// The same if a failed call may cost a credit.
+const PAID_INTERVALS: (i64, i64) = (60, 6 * 3600);
 
-/// What is wrong with an answer.
+/// The kind of a failed call.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Trouble {
-    /// Nothing could be sent.
+    /// Nothing was sent.
     Unreachable,
-    /// The fate of the call is unknown.
+    /// Whether the vendor served the call is not known.
     Unknown,
-    /// A success that cannot be used.
+    /// A successful status, but a response that cannot be used.
     Unusable,
     /// The vendor's server failed.
     Broken,
-    /// The key, the credits or the subscription are refused.
+    /// The key, the credits or the subscription were refused.
     Unauthorised,
-    /// The same request may be right later.
+    /// The same request may succeed later.
     Busy,
-    /// The request is refused.
+    /// The request was refused.
     Refused,
-    /// The answer's date contradicts our clock.
+    /// The response's date contradicts our clock.
     Clock,
 }
 
 impl Trouble {
-    /// All of them; a trouble's place here is its code in the database.
+    /// All troubles. The index is the code in the database.
     pub const ALL: [Trouble; 8] = [
         Trouble::Unreachable,
         Trouble::Unknown,
@@ -60,7 +61,7 @@ impl Trouble {
         Trouble::Clock,
     ];
 
-    /// Its name in the status and the metrics.
+    /// Returns the name shown in the status and the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Trouble::Unreachable => "unreachable",
@@ -74,7 +75,7 @@ impl Trouble {
         }
     }
 
-    /// Whether a call that ends so may have cost a credit.
+    /// Returns whether such a call may have cost a credit.
     fn may_cost(self) -> bool {
         match self {
             Trouble::Unknown | Trouble::Unusable | Trouble::Broken | Trouble::Clock => true,
@@ -85,74 +86,70 @@ impl Trouble {
     }
 }
 
-/// The distance before the probe after `probes` failed ones, in seconds.
-fn distance(trouble: Trouble, probes: u32) -> i64 {
-    let (first, longest) = if trouble.may_cost() { PAID } else { FREE };
+/// Returns the interval before the probe that follows `probes` failed ones, in seconds.
+fn interval(trouble: Trouble, probes: u32) -> i64 {
+    let (first, longest) = if trouble.may_cost() { PAID_INTERVALS } else { FREE_INTERVALS };
     first.saturating_mul(1 << probes.min(20)).min(longest)
 }
 
-/// Whether the vendor is asked.
+/// Whether calls to the vendor are allowed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Breaker {
     Closed,
-    /// Nobody is, but by probes.
+    /// Only probes are.
     Open(OpenBreaker),
 }
 
-/// Why nobody is asked, and what is known since.
+/// The state of an open breaker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OpenBreaker {
     pub since: Time,
     pub trouble: Trouble,
-    /// For a person: the latest error, and what to do.
+    /// The latest error and advice, for people.
     pub reason: String,
-    /// The newest call when it opened: only later ones can close it.
+    /// The newest ledger line when the breaker opened. Only a later call can close it.
     pub opened_after: RefreshId,
-    /// The probes of any account, and when the last left (when it opened, if none did).
+    /// The probes of all accounts.
     pub probes: Series,
-    /// Those of accounts that had not failed since their last ok.
+    /// The probes of accounts that had not failed since their last ok.
     pub fresh: Series,
-    /// Who was asked last.
+    /// The account that was called last.
     pub last_account: AccountKey,
-    /// Whether a probe may leave before its time.
     pub half_open: HalfOpen,
 }
 
-/// How many probes left, and when the last.
+/// A series of probes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Series {
     pub count: u32,
-    /// When the last left; when the breaker opened, if none did.
+    /// When the last probe was sent; when the breaker opened, if there was none.
     pub last: Time,
 }
 
-/// Whether a probe may leave before its time.
+/// Whether a probe may be sent before its regular time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct HalfOpen {
-    /// Whether there is a reason: a start, a reload, a clock that was set, a person's request.
+    /// Whether one is wanted, after a start, a reload or a change of the clock, or for a request.
     pub is_wanted: bool,
-    /// When the last such probe left.
+    /// When the last such probe was sent.
     pub last: Option<Time>,
 }
 
 /// Whether an account has failed since its last ok.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Candidate {
-    /// It has not: its answer says something new.
+    /// It has not, so its response is new evidence.
     Fresh,
     Failed,
 }
 
 impl Breaker {
-    /// What the database says.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Reads the breaker from the database.
     pub fn read(tx: &ReadTx<'_>) -> Result<Breaker, StoreError> {
         tx.breaker()?.try_into()
     }
 
-    /// Nobody is asked from now on. `newest` is the newest call that has left.
+    /// Opens the breaker. `newest` is the newest ledger line.
     pub fn open(
         trouble: Trouble,
         reason: String,
@@ -173,13 +170,13 @@ impl Breaker {
         }
     }
 
-    /// Whether troubles of `troubled` accounts in a row, of `askable` there are to ask, are the
-    /// vendor's.
+    /// Returns whether troubles of `troubled` accounts in a row are the vendor's, if `askable`
+    /// accounts can be called.
     pub fn is_due_to_open(troubled: usize, askable: usize) -> bool {
-        troubled >= ACCOUNTS.min(askable.max(1))
+        troubled >= ACCOUNTS_TO_OPEN.min(askable.max(1))
     }
 
-    /// What is known while it is open.
+    /// Returns the state of the breaker if it is open.
     pub fn as_open(&self) -> Option<&OpenBreaker> {
         match self {
             Breaker::Open(open) => Some(open),
@@ -189,53 +186,55 @@ impl Breaker {
 }
 
 impl OpenBreaker {
-    /// Whether the end of the call `refresh` says anything about the vendor now.
+    /// Returns whether the result of the call `refresh` says anything about the vendor's present
+    /// state.
     pub fn is_probe(&self, refresh: RefreshId) -> bool {
         refresh > self.opened_after
     }
 
-    /// A call ended in trouble while it is open: that is the latest reason.
+    /// Records that a call ended in trouble while the breaker is open, which becomes its reason.
     #[must_use]
     pub fn troubled(self, trouble: Trouble, reason: String) -> OpenBreaker {
         OpenBreaker { trouble, reason, ..self }
     }
 
-    /// A start, a reload, a clock that was set, or a person's request: the next call may tell.
+    /// Allows a probe to be sent early.
     #[must_use]
     pub fn want_half_open(self) -> OpenBreaker {
         OpenBreaker { half_open: HalfOpen { is_wanted: true, ..self.half_open }, ..self }
     }
 
-    /// When a probe of such an account may leave, in seconds since 1970. A time in the future of
-    /// a clock that has stepped back since holds nothing up.
+    /// Returns when a probe of such an account may be sent. A time in the future, left by a clock
+    /// that has since been set back, does not hold it up.
     pub fn probe_time(&self, candidate: Candidate, now: Time) -> Time {
         let series = match candidate {
             Candidate::Fresh => self.fresh,
             Candidate::Failed => self.probes,
         };
-        let by_distance = match series.last > now {
+        let regular = match series.last > now {
             true => now,
-            false => series.last.plus(distance(self.trouble, series.count)),
+            false => series.last.plus(interval(self.trouble, series.count)),
         };
         match self.half_open_time(now) {
-            Some(half_open) => by_distance.min(half_open),
-            None => by_distance,
+            Some(half_open) => regular.min(half_open),
+            None => regular,
         }
     }
 
-    /// When the next probe leaves at the latest, if anybody is due then.
+    /// Returns when the next probe is sent at the latest, if an account is due then.
     pub fn next_probe(&self, now: Time) -> Time {
         self.probe_time(Candidate::Failed, now)
     }
 
-    /// When a half-open probe may leave, if one is wanted.
+    /// Returns when a half-open probe may be sent, if one is wanted.
     fn half_open_time(&self, now: Time) -> Option<Time> {
         let HalfOpen { is_wanted, last } = self.half_open;
         let last = last.filter(|last| *last <= now);
-        is_wanted.then(|| last.map_or(now, |last| last.plus(HALF_OPEN)))
+        is_wanted.then(|| last.map_or(now, |last| last.plus(HALF_OPEN_INTERVAL)))
     }
 
-    /// A probe left. A half-open one neither counts nor lengthens the distance.
+    /// Records that a probe was sent. A half-open probe does not count, and does not lengthen the
+    /// interval.
     #[must_use]
     pub fn probed(self, account: AccountKey, candidate: Candidate, now: Time) -> OpenBreaker {
         let last_account = account;
@@ -251,7 +250,8 @@ impl OpenBreaker {
         OpenBreaker { probes: next(self.probes), fresh, last_account, ..self }
     }
 
-    /// Whether the next call will tell, soon: there is nothing to alarm anybody about before.
+    /// Returns whether the next call will soon show the vendor's state, so that there is no reason
+    /// for an alarm before.
     pub fn is_about_to_tell(&self) -> bool {
         self.half_open.is_wanted
     }
@@ -281,7 +281,7 @@ impl TryFrom<Option<BreakerRow>> for Breaker {
     fn try_from(row: Option<BreakerRow>) -> Result<Breaker, StoreError> {
         let Some(row) = row else { return Ok(Breaker::Closed) };
         let code = row.trouble;
-        let trouble = usize::try_from(code).ok().and_then(|place| Trouble::ALL.get(place));
+        let trouble = usize::try_from(code).ok().and_then(|index| Trouble::ALL.get(index));
         Ok(Breaker::Open(OpenBreaker {
             since: row.since,
             trouble: *trouble.ok_or(StoreError::Unknown { column: "_breaker.trouble", code })?,
@@ -307,21 +307,21 @@ mod tests {
         Breaker::open(trouble, "why".to_owned(), AccountKey(1), RefreshId(10), NOW)
     }
 
-    /// The distances between the probes of one candidate, each sent as soon as it may be.
-    fn distances(trouble: Trouble, candidate: Candidate, count: usize) -> Vec<i64> {
+    /// Returns the intervals between the probes of one candidate, each sent as early as allowed.
+    fn intervals(trouble: Trouble, candidate: Candidate, count: usize) -> Vec<i64> {
         let (mut breaker, mut now) = (open(trouble), NOW);
-        let mut distances = Vec::new();
+        let mut intervals = Vec::new();
         for _ in 0..count {
             let time = breaker.probe_time(candidate, now);
-            distances.push(time.since(now));
+            intervals.push(time.since(now));
             now = time;
             breaker = breaker.probed(AccountKey(2), candidate, now);
         }
-        distances
+        intervals
     }
 
     #[test]
-    fn distances_grow_to_an_hour_where_a_call_is_free_and_to_six_where_it_may_cost() {
+    fn intervals_grow_to_an_hour_if_a_call_is_free_and_to_six_if_it_may_cost() {
         for trouble in Trouble::ALL {
             let (first, second, last) = match trouble {
                 Trouble::Unknown | Trouble::Unusable | Trouble::Broken | Trouble::Clock => {
@@ -332,16 +332,16 @@ mod tests {
                 }
             };
             for candidate in [Candidate::Fresh, Candidate::Failed] {
-                let distances = distances(trouble, candidate, 40);
-                assert_eq!(distances[..2], [first, second], "{trouble:?}");
-                assert_eq!(distances[39], last, "{trouble:?}");
-                assert!(distances.is_sorted());
+                let intervals = intervals(trouble, candidate, 40);
+                assert_eq!(intervals[..2], [first, second], "{trouble:?}");
+                assert_eq!(intervals[39], last, "{trouble:?}");
+                assert!(intervals.is_sorted());
             }
         }
     }
 
     #[test]
-    fn three_accounts_or_all_there_are_open_it() {
+    fn three_accounts_or_all_that_can_be_called_open_it() {
         for (troubled, askable, opens) in
             [(1, 1, true), (1, 2, false), (2, 2, true), (2, 3, false), (3, 3, true), (1, 0, true)]
         {
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_account_waits_only_for_fresh_ones_before_it() {
+    fn a_fresh_account_waits_only_for_earlier_fresh_ones() {
         let mut breaker = open(Trouble::Broken);
         let mut now = NOW;
         for _ in 0..20 {
@@ -385,7 +385,7 @@ mod tests {
         let probes = (breaker.probes.count, breaker.probes.last, breaker.last_account);
         assert_eq!(probes, (0, NOW, AccountKey(2)));
         assert_eq!(breaker.probe_time(Candidate::Fresh, NOW.plus(8)), regular);
-        // Not before the regular one, a minute later again.
+        // Another minute later, but not before the regular probe.
         assert_eq!(breaker.probe_time(Candidate::Failed, NOW.plus(200)), regular);
     }
 
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_call_that_left_later_can_close_it() {
+    fn only_a_later_call_can_close_it() {
         let breaker = open(Trouble::Refused);
         assert!(!breaker.is_probe(RefreshId(10)) && breaker.is_probe(RefreshId(11)));
     }
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_that_is_not_known_is_an_error() {
+    fn an_unknown_trouble_is_an_error() {
         for code in [-1, 8] {
             let row = BreakerRow { trouble: code, ..BreakerRow::from(&open(Trouble::Busy)) };
             assert!(Breaker::try_from(Some(row)).is_err());

@@ -1,15 +1,16 @@
-//! Settling: a completed call is written to the ledger, the history and its account's row.
+//! Settling: writing a completed call to the ledger, the history and its account's row.
 //!
-//! Whose trouble a failed call is, is decided here, in one place: while the breaker is open it is
-//! the vendor's, and the account's row stays as it was; while it is closed it is the account's
-//! own, until a run of such troubles opens the breaker, which restores every account of the run.
+//! This is the only place that decides whose trouble a failed call is. While the breaker is open,
+//! it is the vendor's, and the account's row stays as it was. While it is closed, it is the
+//! account's own, until a run of such troubles opens the breaker, which restores every account of
+//! the run.
 
 use crate::account::AccountId;
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::{Now, Time};
 use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
-use crate::engine::breaker::{ACCOUNTS, Breaker, Trouble};
+use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
 use crate::engine::own_trouble::{Consequence, own_trouble, throttled_alone};
 use crate::engine::progress::Progress;
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
@@ -20,44 +21,43 @@ use crate::store::{
     StoreError, Verdict, Wait, WriteTx,
 };
 
-/// No account's key: whom a lookup's answer is about.
+/// The key of no account, for the call of a lookup.
 pub(super) const NOBODY: AccountKey = AccountKey(0);
 
-/// How long everybody waits where the vendor says "too fast" and not for how long, in seconds.
+/// The pause of all calls if the vendor throttles without saying for how long, in seconds.
 const DEFAULT_WAIT: i64 = 60;
 
-/// The error of a call whose process ended before its answer came.
-const LEFT_PENDING: &str = "growthd ended before the answer came";
+/// The error of a call whose process ended before the response arrived.
+const LEFT_PENDING: &str = "growthd ended before the response arrived";
 
-/// The part of a turn that settles.
 pub(super) struct Settling<'a, 'store> {
     pub(super) tx: &'a WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
     pub(super) config: &'a EngineConfig,
     pub(super) breaker: &'a mut Breaker,
-    /// Whether the last settled calls are a run of troubles.
+    /// Whether a run of troubles is in progress.
     pub(super) has_run: bool,
     pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) now: Time,
 }
 
-/// What a response means for the engine.
 pub(super) enum Meaning {
     Ok,
-    /// Our clock is off by so many seconds. What the answer is beside that counts where it says
-    /// nothing of our clock: `None` for numbers.
+    /// Our clock differs from the vendor's by this many seconds. The trouble is that of the response
+    /// otherwise (`None` for numbers), and counts if the date turns out to say nothing about our
+    /// clock.
     ClockContradicted(i64, Option<(Trouble, Option<i64>)>),
-    /// The vendor asks for a pause of so many seconds.
+    /// The vendor asks for a pause, of this many seconds if it says so.
     Throttled(Option<i64>),
-    /// With the vendor's `Retry-After`, in seconds.
+    /// A trouble, with the vendor's `Retry-After` in seconds.
     Trouble(Trouble, Option<i64>),
 }
 
 impl Meaning {
     pub(super) fn of(response: &ClassifiedResponse) -> Meaning {
         let trouble = match &response.kind {
-            // Whatever the date says, a pause that is asked for is obeyed.
+            // A requested pause is obeyed even if the date contradicts our clock.
             ResponseKind::Throttled { retry_after } => return Meaning::Throttled(*retry_after),
             ResponseKind::Ok(..) => None,
             ResponseKind::Broken { retry_after } => Some((Trouble::Broken, *retry_after)),
@@ -76,7 +76,7 @@ impl Meaning {
     }
 }
 
-/// A failed call of an account.
+/// A failed call for an account.
 struct Failed<'a> {
     line: &'a PendingLine,
     refresh: RefreshId,
@@ -87,11 +87,10 @@ struct Failed<'a> {
 }
 
 impl Settling<'_, '_> {
-    /// Settles one call.
     pub(super) fn settle(&mut self, call: &CompletedCall) -> Result<(), StoreError> {
         let CompletedCall { claim, response, arrived, .. } = call;
         let is_confirmed = response.status.is_some() && response.clock_off.is_none();
-        // An answer that came before the clock was set says nothing of what it was set to.
+        // A response that arrived before the clock was set does not confirm the new time.
         let is_since = |set: Now| set.time() <= *arrived && *arrived <= self.now;
         if is_confirmed && self.progress.clock_doubted_since.is_some_and(is_since) {
             self.progress.clock_doubted_since = None;
@@ -106,8 +105,8 @@ impl Settling<'_, '_> {
         }
     }
 
-    /// Settles the calls of a process that ended before their answers came. That is nobody's
-    /// trouble but the account's, whose allowance they count against.
+    /// Settles the calls of a process that ended before their responses arrived. They count against
+    /// the account's attempts, and say nothing about the vendor.
     pub(super) fn settle_left_pending(&mut self) -> Result<(), StoreError> {
         let left = self.tx.left_pending()?;
         let lookups = self.tx.settle_lost_lookups(LEFT_PENDING, self.now)?;
@@ -132,7 +131,7 @@ impl Settling<'_, '_> {
             };
             self.fail(&mut account, &failed)?;
             if self.config.retry.unknown == OnUnknown::Skip {
-                // Nor does an open breaker give back what is spent for good.
+                // An open breaker must not restore a slot that stays settled for good.
                 let state = AccountState::try_from(account.state)?;
                 change_before_trouble(self.tx, account.key, |_| state)?;
             }
@@ -154,20 +153,20 @@ impl Settling<'_, '_> {
         arrived: Time,
     ) -> Result<(), StoreError> {
         let Some(mut account) = self.account(key, id)? else {
-            // Another database took the file's place, one that never knew the account.
-            let why = "its row is gone from the database; the answer is lost".to_owned();
+            // The file was replaced by a database that has never contained the account.
+            let why = "its row is gone from the database; the response is lost".to_owned();
             self.events.push(Event::Declined { id: id.clone(), why });
             return Ok(());
         };
         let refresh = self.tx.settle(line, Some(account.key), &verdict(response), arrived)?;
-        let place = self.events.len();
+        let index = self.events.len();
         self.apply(&mut account, line, refresh, response, arrived)?;
-        // What came back is told before what follows from it.
-        self.events.insert(place, settled(&account, line, refresh, response, arrived));
+        // Report the call before its consequences.
+        self.events.insert(index, settled(&account, line, refresh, response, arrived));
         Ok(())
     }
 
-    /// Writes what follows from a settled call for its account, and for everybody.
+    /// Writes the consequences of a settled call, for its account and for all.
     pub(super) fn apply(
         &mut self,
         account: &mut Account,
@@ -187,7 +186,8 @@ impl Settling<'_, '_> {
             }
             Meaning::ClockContradicted(seconds, trouble) => {
                 let error = clock_reason(seconds);
-                // A server that caches one account's answer for ever says nothing of our clock.
+                // If a server caches one account's response forever, its date says nothing about
+                // our clock.
                 let is_own = account.failure.first.is_some() || !self.may_be_vendors(account)?;
                 if is_own && self.breaker.as_open().is_none() {
                     let (trouble, least) = trouble.unwrap_or((Trouble::Clock, None));
@@ -205,7 +205,7 @@ impl Settling<'_, '_> {
             Meaning::Trouble(trouble, least) => {
                 let error = response.error.clone().unwrap_or_default();
                 self.trouble(account, &Failed { line, refresh, trouble, least, error })?;
-                // The breaker may have opened, and restored the row.
+                // The breaker may have opened and restored the row.
                 if let Some(current) = self.tx.account(account.key)? {
                     *account = current;
                 }
@@ -214,7 +214,7 @@ impl Settling<'_, '_> {
         }
     }
 
-    /// The account's row, found by its id where the key is another's now.
+    /// Returns the account's row. Finds it by its id if the key now belongs to another account.
     fn account(&self, key: AccountKey, id: &AccountId) -> Result<Option<Account>, StoreError> {
         match self.tx.account(key)? {
             Some(account) if account.id == *id => Ok(Some(account)),
@@ -236,15 +236,16 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// The account has what it was owed.
+    /// Records that the account got what it was owed.
     fn serve(
         &mut self,
         account: &mut Account,
         line: &PendingLine,
         arrived: Time,
     ) -> Result<(), StoreError> {
-        // As of the answer, not of the turn: a store that could not commit for days must not
-        // pass over the slots since. A clock that stepped back since is the one to believe.
+        // Settle as of the response and not of the turn: a store that could not commit for days
+        // must not skip the slots since. If the clock has been set back since, believe the new
+        // time.
         let window = account.window(self.schedules, arrived.min(self.now))?;
         let state = AccountState::try_from(account.state)?.settle(window, line.slot);
         set_state(account, state, window);
@@ -252,8 +253,8 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// An ok: the run of troubles is over, and so is the vendor's trouble, if the call left after
-    /// that was known.
+    /// Handles an ok, which ends the run of troubles. It also closes the breaker, if the call was
+    /// sent after the breaker had opened.
     pub(super) fn vendor_answered(&mut self, refresh: RefreshId) -> Result<(), StoreError> {
         match &self.breaker {
             Breaker::Open(open) if open.is_probe(refresh) => {
@@ -273,7 +274,7 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// The vendor's trouble: opens the breaker, or is its latest reason.
+    /// Handles trouble of the vendor: opens the breaker, or updates its reason.
     pub(super) fn vendor_troubled(
         &mut self,
         account: AccountKey,
@@ -299,7 +300,7 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// Every account of the run that opened the breaker owes what it owed before, with as many
+    /// Restores every account of the run that opened the breaker: what it owed and its number of
     /// attempts.
     fn restore(&mut self) -> Result<(), StoreError> {
         for before in self.tx.troubled()? {
@@ -314,9 +315,9 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// A call ended in trouble.
+    /// Handles a call that ended in trouble.
     fn trouble(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
-        let is_vendors = self.may_be_vendors(account)?;
+        let is_evidence = self.may_be_vendors(account)?;
         let is_spent_for_good =
             failed.trouble == Trouble::Unknown && self.config.retry.unknown == OnUnknown::Skip;
         let mut before =
@@ -328,16 +329,16 @@ impl Settling<'_, '_> {
         }
         self.tx.save(account)?;
         if is_open {
-            if is_vendors {
+            if is_evidence {
                 self.wait_at_least(failed)?;
             }
             return self.vendor_troubled(account.key, failed.trouble, reason(failed));
         }
-        if !is_vendors {
+        if !is_evidence {
             return Ok(());
         }
         if is_spent_for_good {
-            // Whatever it was before the run, it stays settled.
+            // The slot stays settled, whatever its state was before the run.
             self.tx.forget_troubled(account.key)?;
             before.state = account.state;
             before.failure = account.failure;
@@ -345,25 +346,26 @@ impl Settling<'_, '_> {
         self.tx.add_troubled(&before)?;
         self.has_run = true;
         let troubled = self.tx.troubled()?.len();
-        if Breaker::is_due_to_open(troubled, self.tx.askable(ACCOUNTS)?) {
+        if Breaker::is_due_to_open(troubled, self.tx.askable(ACCOUNTS_TO_OPEN)?) {
             self.vendor_troubled(account.key, failed.trouble, reason(failed))?;
             self.wait_at_least(failed)?;
         }
         Ok(())
     }
 
-    /// Whether an account's trouble says anything about the vendor. It does not where the account
-    /// failed before, and enough others have had an ok since.
+    /// Returns whether the account's trouble says anything about the vendor. It does not if the
+    /// account had failed before and enough others have had an ok since.
     fn may_be_vendors(&self, account: &Account) -> Result<bool, StoreError> {
-        // Where an open breaker restored it, only its last failure is known.
+        // If an open breaker restored the account, only its last failure is known.
         let FailureRow { first, last, .. } = account.failure;
         let Some(since) = first.or(last) else { return Ok(true) };
-        let others = self.tx.others_ok_since(account.key, since, ACCOUNTS)?;
-        let is_own = others >= ACCOUNTS || (others > 0 && !self.tx.others_failed(account.key)?);
+        let others = self.tx.others_ok_since(account.key, since, ACCOUNTS_TO_OPEN)?;
+        let is_own =
+            others >= ACCOUNTS_TO_OPEN || (others > 0 && !self.tx.others_failed(account.key)?);
         Ok(!is_own)
     }
 
-    /// The trouble is the account's own.
+    /// Handles trouble of the account itself.
     fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let line = failed.line;
         let consequence = self.owed_retry(account, line, failed.refresh)?.map(|(retry, seed)| {
@@ -383,10 +385,9 @@ impl Settling<'_, '_> {
         }
     }
 
-    /// How far the retries of what the account owes have come, and the seed of the next one's
-    /// delay; `None` if nothing follows from a failure: what a person asked for in vain owes
-    /// nothing more, nor does an account that left, nor a slot that a clock which has stepped back
-    /// since was ahead to.
+    /// Returns the retry state of what the account owes, and the seed of the next delay. Returns
+    /// `None` if the failure has no consequence: for a manual refresh, for an account that is no
+    /// longer watched, and for a slot that is in the future because the clock was set back.
     fn owed_retry(
         &mut self,
         account: &Account,
@@ -412,7 +413,7 @@ impl Settling<'_, '_> {
         consequence: Consequence,
     ) -> Result<(), StoreError> {
         let state = AccountState::try_from(account.state)?;
-        // Slots up to the settled one are not owed: the next is the first after both.
+        // Slots up to the settled one are not owed, so the next slot is the first one after both.
         let from = line.slot.unwrap_or(line.started);
         let window = account.window(self.schedules, from.max(state.settled().unwrap_or(from)))?;
         let state = match consequence {
@@ -425,10 +426,11 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// The vendor asks for a pause: everybody's, unless others have had an ok since this account
-    /// began to fail, whatever its failures were: one that is throttled now and then would hold
-    /// everybody up each time. Since its last failure would not do: its retries come when nobody
-    /// else is asked, and each would hold up the slots that fall due in its pause.
+    /// Handles a requested pause. It applies to every account, unless others have had an ok since
+    /// this account began to fail, in whatever way: otherwise an account that is throttled now and
+    /// then would stop all the others each time. The account's last failure would be too late a
+    /// start: its retries come when no one else is called, and each would hold up the slots that
+    /// fall due during its pause.
     fn throttle(
         &mut self,
         account: &mut Account,
@@ -456,24 +458,24 @@ impl Settling<'_, '_> {
         }
     }
 
-    /// Nobody is asked for so many seconds.
+    /// Pauses all calls for this many seconds.
     pub(super) fn wait(&mut self, seconds: Option<i64>, reason: String) -> Result<(), StoreError> {
         let longest = self.config.retry.max_delay.max(1);
         let seconds = seconds.unwrap_or(DEFAULT_WAIT).clamp(1, longest);
         let until = self.now.plus(seconds);
-        let known = self.tx.wait()?.filter(|known| known.until > self.now);
-        if known.as_ref().is_some_and(|known| known.until >= until) {
+        let current = self.tx.wait()?.filter(|current| current.until > self.now);
+        if current.as_ref().is_some_and(|current| current.until >= until) {
             return Ok(());
         }
         let wait = Wait { until, reason };
         self.tx.set_wait(Some(&wait))?;
-        if known.is_none() {
+        if current.is_none() {
             self.events.push(Event::Waiting(wait));
         }
         Ok(())
     }
 
-    /// A vendor that is down and says when to come back is not probed before.
+    /// Pauses all calls if a vendor that is down says when to come back.
     fn wait_at_least(&mut self, failed: &Failed<'_>) -> Result<(), StoreError> {
         match failed.least {
             Some(seconds) if seconds > 0 => self.wait(Some(seconds), failed.error.clone()),
@@ -508,7 +510,7 @@ fn settled(
     }
 }
 
-/// Writes what an account owes into its row, with the interval of the slot that it is about.
+/// Writes what an account owes into its row, with the interval of the slot concerned.
 pub(super) fn set_state(account: &mut Account, state: AccountState, window: SlotWindow) {
     account.state = state.into();
     account.interval = match state {
@@ -519,8 +521,9 @@ pub(super) fn set_state(account: &mut Account, state: AccountState, window: Slot
     };
 }
 
-/// What an open breaker would restore changes as what the account owes does: an edit, a while away
-/// and a replaced slot are no ok, and end no account's part in the run of troubles.
+/// Applies a change to the state that an open breaker would restore. An edit, an absence and a
+/// replaced slot change what the account owes, but are no ok: the account stays in the run of
+/// troubles.
 pub(super) fn change_before_trouble(
     tx: &WriteTx<'_>,
     account: AccountKey,
@@ -570,13 +573,13 @@ pub(super) fn clock_reason(seconds: i64) -> String {
     format!("this machine's clock is {hours} h {direction} the vendor's; set it right")
 }
 
-/// What a person reads about the vendor's trouble: the latest error, and what can be done.
+/// Returns the reason shown to people: the latest error, with advice.
 fn reason(failed: &Failed<'_>) -> String {
     let advice = match failed.trouble {
-        // What to check, its error says.
+        // The error already says what to check.
         Trouble::Unauthorised => ", then reload growthd",
         Trouble::Refused => {
-            "; if that is wrong, check [api] base_url and the key, then reload growthd"
+            "; if this is unexpected, check [api] base_url and the key, then reload growthd"
         }
         Trouble::Unreachable
         | Trouble::Unknown
