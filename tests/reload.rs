@@ -89,7 +89,7 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
     std::fs::remove_file(place.file("api-key")).expect("a key");
     daemon.signal(Signal::HUP);
     assert!(daemon.until("ERROR").contains("there is no API key"));
-    daemon.until("trying again until it is");
+    daemon.until("could not be applied; retrying");
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 2);
 

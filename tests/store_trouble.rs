@@ -95,7 +95,7 @@ fn a_journal_that_is_removed_is_made_anew_and_nothing_it_held_is_lost() {
     let (place, mut daemon) = busy_daemon(&vendor);
     for removed in ["growth.db-wal", "growth.db-shm"] {
         fs::remove_file(place.file(removed)).expect(removed);
-        daemon.until("was removed by another program; going on with a new one");
+        daemon.until("was removed by another program; continuing with a new one");
         daemon.until("refreshed account=a");
     }
     let log = daemon.log();
@@ -116,7 +116,7 @@ fn a_file_that_is_lost_is_not_bought_for() {
     let calls = vendor.call_count();
     place.write("growth.db", "something else entirely");
     daemon.signal(rustix::process::Signal::HUP);
-    daemon.until("trying again until it is");
+    daemon.until("could not be applied; retrying");
     assert_eq!(vendor.call_count(), calls);
     daemon.signal(rustix::process::Signal::TERM);
     // At once, or after ten seconds if an answer came that it cannot record.

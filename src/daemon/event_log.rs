@@ -111,7 +111,7 @@ fn log(event: &Event) {
             );
         }
         Event::BreakerClosed { since } => {
-            info!(since = %since, "the vendor answers count; refreshing what is due");
+            info!(since = %since, "the vendor answers again; refreshing what is due");
         }
         Event::Waiting(wait) => {
             warn!(until = %wait.until, "waiting, as the vendor asks: {}", Printable(&wait.reason));
