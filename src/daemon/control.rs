@@ -33,7 +33,7 @@ use crate::daemon::health::Health;
 use crate::daemon::http::Served;
 use crate::daemon::socket::socket_path;
 use crate::engine::Selection;
-use crate::runner::{Answers, Handle, Lookup, Progress};
+use crate::runner::{Handle, Lookup, Progress, Steps};
 use crate::schedule::Schedule;
 use crate::store::AccountLookup;
 
@@ -289,7 +289,7 @@ enum Line<T> {
 
 /// Writes a line for each step, and cancels the request when the client closes its side.
 async fn stream_steps<T: Serialize>(
-    mut steps: Answers<T>,
+    mut steps: Steps<T>,
     mut reader: OwnedReadHalf,
     mut writer: OwnedWriteHalf,
 ) -> io::Result<()> {

@@ -82,12 +82,12 @@ impl Handle {
 
     /// Requests refreshes. Dropping the result cancels those that are not yet claimed.
     pub fn refresh(&self, selection: Selection) -> Refreshes {
-        Refreshes::ask(self, |requester, reply| Input::Refresh(requester, selection, reply))
+        Refreshes::send(self, |requester, reply| Input::Refresh(requester, selection, reply))
     }
 
     /// Requests lookups by name. Dropping the result cancels those that are not yet claimed.
     pub fn look_up(&self, lookups: Vec<AccountLookup>) -> Lookups {
-        Lookups::ask(self, |requester, reply| Input::LookUp(requester, lookups, reply))
+        Lookups::send(self, |requester, reply| Input::LookUp(requester, lookups, reply))
     }
 
     pub(super) fn send(&self, input: Input) {
@@ -101,24 +101,24 @@ pub(super) type Reply<T> = UnboundedSender<T>;
 
 /// The progress of a request. Dropping it cancels the request: no further call starts for it.
 #[derive(Debug)]
-pub struct Answers<T> {
+pub struct Steps<T> {
     steps: UnboundedReceiver<T>,
     requester: RequesterId,
     handle: Handle,
     is_detached: bool,
 }
 
-pub type Refreshes = Answers<Progress>;
+pub type Refreshes = Steps<Progress>;
 
-pub type Lookups = Answers<Lookup>;
+pub type Lookups = Steps<Lookup>;
 
-impl<T> Answers<T> {
-    fn ask(handle: &Handle, input: impl FnOnce(RequesterId, Reply<T>) -> Input) -> Answers<T> {
+impl<T> Steps<T> {
+    fn send(handle: &Handle, input: impl FnOnce(RequesterId, Reply<T>) -> Input) -> Steps<T> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let requester = RequesterId(NEXT.fetch_add(1, Ordering::Relaxed));
         let (reply, steps) = unbounded_channel();
         handle.send(input(requester, reply));
-        Answers { steps, requester, handle: handle.clone(), is_detached: false }
+        Steps { steps, requester, handle: handle.clone(), is_detached: false }
     }
 
     /// Returns the next step; `None` when the request is complete or the engine has ended.
@@ -137,7 +137,7 @@ impl<T> Answers<T> {
     }
 }
 
-impl<T> Drop for Answers<T> {
+impl<T> Drop for Steps<T> {
     fn drop(&mut self) {
         if !self.is_detached {
             self.cancel();

@@ -31,7 +31,7 @@ use crate::engine::Engine;
 use worker::Worker;
 
 pub use error::RunnerError;
-pub use handle::{Answers, Handle, Lookups, Refreshes};
+pub use handle::{Handle, Lookups, Refreshes, Steps};
 pub use notice::{Notice, Observer};
 pub use progress::{Lookup, Progress};
 pub use worker::Work;
