@@ -82,7 +82,7 @@ pub async fn serve(listener: TcpListener, served: Served) {
                 answer(request, scrapes.clone())
             });
             let served = http1::Builder::new()
-                // Whoever says that nothing follows, as `nc` does, waits for an answer all the same.
+                // A client that closes its sending side, as `nc` does, still waits for a response.
                 .half_close(true)
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
