@@ -153,7 +153,7 @@ fn an_answer_that_is_of_no_use_is_kept_and_tried_again() {
     let other = serde_json::json!({"id": "somebody-else"});
     vendor.queue("a", [Behaviour::Raw(b"<html>oops".to_vec()), Behaviour::Patch(other)]);
     let mut daemon = place.run();
-    daemon.until("the response is not JSON");
+    daemon.until("the response is not a JSON object");
     daemon.until("the response is for another account");
     daemon.until(" refreshed account=a");
     daemon.stop();

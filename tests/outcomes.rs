@@ -46,7 +46,7 @@ fn each_answer_has_its_line_in_the_ledger() {
         (Behaviour::CutMidBody, "unknown|-|1", "the connection broke"),
         (Behaviour::BigHeaders, "unknown|-|1", "the connection broke"),
         (Behaviour::Flood, "failed|200|1", "the response is too large"),
-        (Behaviour::Raw(Vec::new()), "failed|200|1", "the response is not JSON"),
+        (Behaviour::Raw(Vec::new()), "failed|200|1", "the response is not a JSON object"),
         (
             Behaviour::Patch(json!({"id": "other"})),
             "failed|200|1",

@@ -160,6 +160,7 @@ fn advice(kind: &ResponseKind, answer: &HttpAnswer) -> Option<String> {
         (ResponseKind::Refused, 403) => {
             "check whether the account is yours and what the key may do"
         }
+        (ResponseKind::Unusable(kept), _) if kept.is_empty() => return None,
         (ResponseKind::Unusable(_), _) => "its beginning is kept: see `answer` in `refreshes`",
         _ => return None,
     };
@@ -313,10 +314,12 @@ mod tests {
             ),
             (503, r#"{"error":"plain"}"#, "HTTP 503: plain"),
             (409, "", "HTTP 409"),
+            (200, "", "HTTP 200: the response is not a JSON object"),
+            (204, "", "HTTP 204"),
             (
                 200,
                 "<html>",
-                "HTTP 200: the response is not JSON; its beginning is kept: see `answer` in `refreshes`",
+                "HTTP 200: the response is not a JSON object; its beginning is kept: see `answer` in `refreshes`",
             ),
         ] {
             assert_eq!(classified(answer(status, body)).error.as_deref(), Some(error));

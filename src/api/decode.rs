@@ -15,7 +15,7 @@ use crate::measurement::{Field, Measurement, Number, Profile};
 /// Why a 2xx response is not a measurement of the requested account.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unusable {
-    #[error("the response is not JSON")]
+    #[error("the response is not a JSON object")]
     NotJson,
     #[error("the response reports a failure")]
     NoSuccess,
