@@ -1,5 +1,5 @@
-//! What is wrong with the folder growthd is started in: one line that says what to do, the exit
-//! code that scripts go by, and nothing lost.
+//! Problems of the folder that growthd is started in: each is one line that says what to do, with
+//! the documented exit code, and nothing is lost.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -13,17 +13,19 @@ use crate::scripted_api::Behaviour;
 
 const NOBODY: u32 = 65_534;
 
-/// The last line of the error, which must be growthd's own, after nothing but a log.
+/// Returns the last line on stderr, which must be growthd's own and preceded only by logs, and by the
+/// cost that `add` announces.
 #[track_caller]
 fn last_line(ended: &Ended) -> String {
     assert!(!ended.err.contains("panicked") && !ended.err.contains(KEY), "{ended:#?}");
-    let own: Vec<_> = ended.err.lines().filter(|line| !line.contains(" INFO ")).collect();
+    let is_error = |line: &&str| !line.contains(" INFO ") && !line.ends_with(" cost a credit.");
+    let own: Vec<_> = ended.err.lines().filter(is_error).collect();
     assert_eq!(own.len(), 1, "one line: {ended:#?}");
     assert!(own[0].starts_with("growthd: "), "{ended:#?}");
     own[0].to_owned()
 }
 
-/// Both verbs that spend end with this code and say this, and no call is made.
+/// Asserts that `run` and `refresh` end with this code and message, and make no call.
 #[track_caller]
 fn refused(vendor: &Vendor, place: &Setup, code: i32, words: &[&str]) {
     for verb in [&["run"][..], &["refresh", "a"]] {
@@ -37,7 +39,7 @@ fn refused(vendor: &Vendor, place: &Setup, code: i32, words: &[&str]) {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_is_named_with_the_way_out() {
+fn a_configuration_that_cannot_be_read_is_reported_with_what_to_do() {
     let place = Setup::empty();
     fs::create_dir(place.file("folder")).expect("a folder");
     for name in ["absent.toml", "folder", "absent/config.toml"] {
@@ -55,7 +57,7 @@ fn a_configuration_that_cannot_be_read_is_named_with_the_way_out() {
 }
 
 #[test]
-fn a_terminal_shows_the_lines_but_never_one_that_may_hold_a_key() {
+fn a_terminal_shows_source_lines_but_never_one_that_may_contain_a_key() {
     let place = Setup::empty();
     place.write(
         "config.toml",
@@ -63,7 +65,7 @@ fn a_terminal_shows_the_lines_but_never_one_that_may_hold_a_key() {
             "[api]\ntimeot = \"{KEY}\"\n[schedule]\nlabel = '日本', cron\n[http]\ntoken = '{KEY}'\n"
         ),
     );
-    // `script` gives it a terminal.
+    // `script` provides a terminal.
     let mut command = std::process::Command::new("script");
     command.args(["-qec", concat!(env!("CARGO_BIN_EXE_growthd"), " check"), "/dev/null"]);
     let Ok(output) = command.current_dir(place.path()).env_remove("GROWTHD_CONFIG").output() else {
@@ -76,7 +78,7 @@ fn a_terminal_shows_the_lines_but_never_one_that_may_hold_a_key() {
 }
 
 #[test]
-fn a_configuration_of_another_user_is_named() {
+fn a_configuration_of_another_user_is_reported() {
     if !is_root() {
         println!("skipped: only root can take the part of another user");
         return;
@@ -96,13 +98,13 @@ fn a_configuration_of_another_user_is_named() {
 }
 
 #[test]
-fn without_a_key_the_three_places_are_named_and_nothing_is_made() {
+fn without_a_key_the_three_sources_are_listed_and_nothing_is_created() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     fs::remove_file(place.file("api-key")).expect("a key");
     let places = ["systemd credential `api-key`", "api_key_file", "$GROWTHD_API_KEY", "0600"];
     refused(&vendor, &place, 78, &places);
-    // The service may have a credential that whoever checks has not.
+    // The service may have a credential that the user of `check` cannot read.
     let checked = place.growthd(&["check"]).with_code(0);
     assert!(checked.out.contains("there is no API key"), "{checked:?}");
 
@@ -146,7 +148,7 @@ fn an_api_that_cannot_be_reached_leaves_the_slot_open() {
 }
 
 #[test]
-fn an_answer_that_is_of_no_use_is_kept_and_tried_again() {
+fn an_unusable_response_is_kept_and_the_call_is_retried() {
     let vendor = Vendor::start();
     let retry = "first_delay = \"1s\"";
     let place = Setup::new(&vendor, &Settings { retry, ..Settings::weekly(&["a", "b"]) });
@@ -176,7 +178,7 @@ fn sqlite(path: &Path, sql: &str) {
 }
 
 #[test]
-fn a_database_that_is_not_ours_to_write_is_left_as_it_is() {
+fn a_database_of_another_program_is_left_as_it_is() {
     let vendor = Vendor::start();
     let place = || Setup::new(&vendor, &Settings::weekly(&["a"]));
 
@@ -225,7 +227,7 @@ fn a_database_of_another_version_is_refused_by_every_verb_and_left_as_it_is() {
         );
         let state = || {
             let files = fs::read_dir(place.path()).expect("a folder").flatten();
-            // A reader keeps SQLite's own files beside it.
+            // A reader keeps SQLite's own files beside the database.
             let names = files.map(|file| file.file_name().into_string().expect("a name"));
             let mut names: Vec<_> = names.filter(|name| !name.contains("db-")).collect();
             names.sort();
@@ -233,7 +235,7 @@ fn a_database_of_another_version_is_refused_by_every_verb_and_left_as_it_is() {
         };
         let before = state();
         for (verb, code) in [
-            // 78, and not 74: systemd is not to start it again and again.
+            // 78 and not 74, so that systemd does not restart it again and again.
             ("run", 78),
             ("plan", 74),
             ("refresh --all", 74),
@@ -260,7 +262,7 @@ fn a_database_of_another_version_is_refused_by_every_verb_and_left_as_it_is() {
 }
 
 #[test]
-fn a_key_that_is_no_file_is_refused_and_not_waited_for() {
+fn a_key_file_that_is_not_a_regular_file_is_refused_without_blocking() {
     let vendor = Vendor::start();
     let key = Setup::new(&vendor, &Settings::weekly(&["a"]));
     fs::remove_file(key.file("api-key")).expect("a key");
@@ -276,7 +278,7 @@ fn a_damaged_database_is_refused_with_what_to_do() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["b"]));
     place.growthd(&["refresh", "stranger"]).with_code(1);
-    // The file alone, as a copy is made of it, and then a page of it overwritten.
+    // A copy of only the database file, with one page overwritten.
     sqlite(&place.file("growth.db"), "PRAGMA wal_checkpoint(TRUNCATE)");
     let file = fs::OpenOptions::new().write(true).open(place.file("growth.db")).expect("a file");
     for page in 1..4 {
@@ -288,7 +290,7 @@ fn a_damaged_database_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_named() {
+fn a_missing_folder_is_reported() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let text = fs::read_to_string(place.file("config.toml")).expect("a file");
@@ -309,9 +311,9 @@ fn a_folder_of_another_user_is_not_written() {
     assert!(!place.has("growth.db"));
 }
 
-/// As after `cp` by root, who restores a backup.
+/// As after a backup was restored with `cp` by root.
 #[test]
-fn a_database_that_root_left_is_named_with_what_to_type() {
+fn a_database_left_by_root_is_reported_with_the_command_to_run() {
     if !is_root() {
         println!("skipped: only root leaves what others cannot write");
         return;
@@ -341,7 +343,7 @@ fn a_database_that_root_left_is_named_with_what_to_type() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named() {
+fn a_read_only_folder_is_reported() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     for name in ["", "config.toml", "api-key"] {
@@ -366,7 +368,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_log_filter_that_is_none_is_a_usage_error() {
+fn an_invalid_log_filter_is_a_usage_error() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut command = place.command(&["run"]);
