@@ -1,4 +1,4 @@
-//! From a name to an entry in the watchlist: one paid call, with its line in the ledger.
+//! `growthd add`: a name becomes an entry in the watchlist by one paid call, with its ledger row.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -59,14 +59,14 @@ fn through_a_daemon_it_is_the_daemons_ledger() {
 }
 
 #[test]
-fn who_is_known_costs_nothing() {
+fn a_known_account_costs_nothing() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["clx123abc"]));
     place.growthd(&["refresh", "--all"]).with_code(0);
     let ended = place.growthd(&ADD).with_code(1);
     assert_eq!(ended.out, "@fitnessguru on tiktok is already in the watchlist, as clx123abc\n");
     assert_eq!(vendor.call_count(), 1);
-    // Taken out and put back: the id is known.
+    // Removed and added again, its id is known.
     place.configure(&vendor, &Settings::weekly(&["a"]));
     place.growthd(&["refresh", "a"]).with_code(0);
     let ended = place.growthd(&ADD).with_code(0);
@@ -89,7 +89,7 @@ fn what_cannot_be_added_changes_no_file() {
     assert_eq!(config(&place), before);
     assert_eq!(place.database().rows(LEDGER), ["-|add|failed|0"]);
 
-    // A budget that is spent refuses it before it leaves.
+    // A spent budget refuses the lookup before it is sent.
     let budget = "[budget]\nrefreshes = 0".to_owned();
     place.configure(&vendor, &Settings { tables: budget, ..Settings::weekly(&["a"]) });
     let ended = place.growthd(&ADD).with_code(1);
@@ -98,7 +98,7 @@ fn what_cannot_be_added_changes_no_file() {
 }
 
 #[test]
-fn a_list_that_takes_no_entry_is_said_before_anything_is_spent() {
+fn a_list_that_cannot_take_an_entry_is_reported_before_anything_is_spent() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&[]));
     let inline = config(&place).replacen("[api]", "account = [{ id = \"a\" }]\n[api]", 1);
@@ -117,7 +117,7 @@ fn an_included_file_takes_the_entry_with_its_own_defaults() {
     fs::create_dir(place.file("watchlist.d")).expect("a folder");
     let acme = "[defaults]\ntags = [\"acme\"] # theirs\n";
     place.write("watchlist.d/acme.toml", acme);
-    // One that is not included, whether it is there or not, costs nothing.
+    // A file that is not included costs nothing, whether or not it exists.
     place.write("other.toml", "");
     for other in ["other.toml", "watchlist.d/none.toml"] {
         let ended = place.growthd(&[&ADD[..], &["--to", other]].concat()).with_code(2);
@@ -136,10 +136,10 @@ fn an_included_file_takes_the_entry_with_its_own_defaults() {
     daemon.stop();
     let tag: String = place.database().one("SELECT tag FROM account_tags");
     assert_eq!(tag, "acme");
-    // It is known now, in whichever file.
+    // The account is known now, in whichever file.
     place.growthd(&ADD).with_code(1);
     assert_eq!(vendor.call_count(), 2);
-    // A list that takes no entry is said before anything is spent, of this file.
+    // A file that cannot take an entry is reported before anything is spent.
     place.write("watchlist.d/acme.toml", "account = [{ id = \"b\" }]\n");
     let ended = place.growthd(&to_acme).with_code(78);
     assert!(ended.err.contains("watchlist.d/acme.toml would not be valid"), "{ended:?}");
@@ -157,7 +157,7 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     assert_eq!(ended.err, "Looking up @fitnessguru on tiktok may cost a credit.\n");
     assert_eq!(vendor.call_count(), 1);
     vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
-    // A list of names; the one that is known costs nothing, and one wrong name stops all.
+    // In a list of names, a known one costs nothing, and an invalid one stops all.
     place.write("names", "# ours\n@fitnessguru  # the first\n\nhttps://tiktok.com/@nobody\n");
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(1);
     assert!(ended.out.contains("is already in the watchlist, as clx123abc"), "{ended:?}");
@@ -172,7 +172,7 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
 }
 
 #[test]
-fn two_who_add_one_name_at_once_pay_once() {
+fn a_name_added_twice_at_once_is_paid_once() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
@@ -191,7 +191,7 @@ fn two_who_add_one_name_at_once_pay_once() {
 }
 
 #[test]
-fn a_daemon_that_is_told_to_end_looks_nobody_up_any_more() {
+fn a_daemon_that_is_stopping_starts_no_lookup() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     vendor.queue("a", [Behaviour::After(Duration::from_secs(2), Box::new(Behaviour::Answer))]);
@@ -205,9 +205,9 @@ fn a_daemon_that_is_told_to_end_looks_nobody_up_any_more() {
     assert_eq!(vendor.call_count(), 1);
 }
 
-/// As in a container that has its configuration from outside.
+/// As in a container with a mounted configuration.
 #[test]
-fn a_watchlist_that_is_mounted_read_only_is_found_out_before_anything_is_paid() {
+fn a_read_only_watchlist_is_detected_before_anything_is_paid() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut unshare = Command::new("unshare");

@@ -19,10 +19,10 @@ fn history() -> Past {
 }
 
 #[test]
-fn a_copy_is_whole_while_the_daemon_holds_the_database_and_writes() {
+fn a_copy_is_complete_while_the_daemon_writes() {
     let past = history();
     let held = Store::open(&past.path(), Creation::Refused).expect("the lock");
-    // A transaction that is open is not in it, and does not hold it up.
+    // An open transaction is not included, and does not delay the backup.
     past.run("BEGIN IMMEDIATE; UPDATE _account SET label = 'half done'");
     assert_eq!(past.told(&["backup", "copy.db"]), "copy.db: 2 snapshots, checked\n");
     past.run("COMMIT");
@@ -37,13 +37,13 @@ fn a_copy_is_whole_while_the_daemon_holds_the_database_and_writes() {
     for beside in ["copy.db-wal", "copy.db-shm", "copy.db-journal"] {
         assert!(!past.file(beside).exists(), "{beside}");
     }
-    // It is a database of growthd's like any other.
+    // The copy is a growthd database like any other.
     Reader::open(&copy).expect("to read");
     Store::open(&copy, Creation::Refused).expect("to write");
 }
 
 #[test]
-fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
+fn a_copy_is_consistent_whatever_is_written_meanwhile() {
     let past = history();
     let path = past.path();
     let stop = Arc::new(AtomicBool::new(false));
@@ -55,7 +55,7 @@ fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
             let mut written = 0;
             while !stop.load(Ordering::Relaxed) {
                 written += 1;
-                // A line and its snapshot, in one transaction, as the daemon does.
+                // A ledger row and its snapshot in one transaction, as the daemon writes them.
                 connection
                     .execute_batch(
                         "BEGIN IMMEDIATE;
@@ -83,7 +83,7 @@ fn a_copy_is_of_one_moment_whatever_is_written_meanwhile() {
 }
 
 #[test]
-fn a_file_that_is_there_stays_without_force() {
+fn an_existing_file_stays_without_force() {
     let past = history();
     fs::write(past.file("copy.db"), "mine").expect("a file");
     let (code, told) = past.refused(&["backup", "copy.db"]);
@@ -113,7 +113,7 @@ fn a_database_is_never_replaced() {
 }
 
 #[test]
-fn what_cannot_be_copied_leaves_nothing() {
+fn a_failed_copy_leaves_nothing() {
     let past = history();
     let (code, told) = past.refused(&["backup", "nowhere/copy.db"]);
     assert_eq!(code, Some(74));

@@ -1,4 +1,4 @@
-//! What people may spend of the budget: `[budget] manual` leaves the schedule's slots their share.
+//! `[budget] manual`: what may be spent by hand, so that the schedules keep their share.
 
 use growthd::clock::Time;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::{Ended, Settings, Setup, Socket, Then, Vendor, at};
 use crate::scripted_api::Behaviour;
 
-/// What `refresh --json` says of one account: its outcome, and why.
+/// Returns an account's outcome and error in the output of `refresh --json`.
 #[track_caller]
 fn told(ended: &Ended) -> (String, String) {
     let json = ended.json();
@@ -24,7 +24,7 @@ fn is_declined(ended: Ended) {
 }
 
 #[test]
-fn what_people_ask_a_daemon_for_leaves_the_schedule_its_share() {
+fn refreshes_by_hand_through_a_daemon_leave_the_schedule_its_share() {
     let vendor = Vendor::start();
     let tables = "[budget]\nrefreshes = 8\nmanual = 2".to_owned();
     let weekly = Settings { tables, ..Settings::weekly(&["a", "b"]) };
@@ -68,10 +68,10 @@ fn what_people_ask_a_daemon_for_leaves_the_schedule_its_share() {
     place.database().is_sound();
 }
 
-/// As somebody has it who calls `refresh --due` from a timer of their own.
+/// As with a timer that calls `refresh --due`.
 #[test]
-fn without_a_daemon_people_have_their_part_anew_each_period_and_open_slots_are_the_schedules() {
-    // Without a Date, which would contradict the clock.
+fn without_a_daemon_the_manual_share_starts_again_each_period_and_due_slots_do_not_count() {
+    // Without a `Date`, which would contradict the clock.
     let body = r#"{"success":true,"data":{"account":{"id":"a","stats":{"followers":7}}}}"#;
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
     let vendor = Socket::saying(format!("{head}{body}"), Then::Close);
@@ -105,7 +105,7 @@ fn without_a_daemon_people_have_their_part_anew_each_period_and_open_slots_are_t
 }
 
 #[test]
-fn a_request_that_is_not_granted_has_no_vendor_in_trouble_asked() {
+fn a_request_that_is_not_granted_sends_no_probe() {
     let vendor = Vendor::start();
     vendor.everywhere(Some(Behaviour::refusal(500, "DOWN", "Down")));
     let tables = "[budget]\nrefreshes = 100\nmanual = 0".to_owned();

@@ -1,4 +1,4 @@
-//! What comes over the control socket is as untrusted as the configuration, and holds nobody up.
+//! The control socket: requests are untrusted, and delay no one else.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -15,10 +15,10 @@ fn connect(place: &Setup) -> UnixStream {
     stream
 }
 
-/// What is answered to these bytes, after which nothing more is said.
+/// Returns the response to `bytes`, after which nothing more is sent.
 fn answer(place: &Setup, request: &[u8]) -> String {
     let mut stream = connect(place);
-    // A request that is too long is not read to its end.
+    // A request that is too long is not read completely.
     stream.write_all(request).ok();
     stream.shutdown(Shutdown::Write).ok();
     let mut answer = Vec::new();
@@ -32,7 +32,7 @@ fn lookup(username: &str, platform: &str, cron: &str, timezone: &str, spread: i6
     format!("{}\n", serde_json::json!({"add": [wanted]})).into_bytes()
 }
 
-/// A daemon that has nothing to do for days.
+/// Returns a daemon that has nothing to do for days.
 fn started() -> (Vendor, Setup, Daemon) {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
@@ -42,7 +42,7 @@ fn started() -> (Vendor, Setup, Daemon) {
 }
 
 #[test]
-fn nonsense_is_refused_and_nothing_is_bought_for_it() {
+fn an_invalid_request_is_refused_and_costs_nothing() {
     let (vendor, place, daemon) = started();
     let weekly = "0 6 * * MON";
     let many = |item: &str, count: usize| vec![item; count].join(",");
@@ -71,7 +71,7 @@ fn nonsense_is_refused_and_nothing_is_bought_for_it() {
         let answer = answer(&place, &request);
         let request = String::from_utf8_lossy(&request[..request.len().min(80)]).into_owned();
         assert!(answer.contains(words), "{request}: {answer}");
-        // Whoever is cut off while still writing may hear nothing.
+        // A client that is cut off while it writes may not receive a response.
         assert!(answer.is_empty() || answer.starts_with("{\"refused\":"), "{request}: {answer}");
     }
     daemon.stop();
@@ -79,7 +79,7 @@ fn nonsense_is_refused_and_nothing_is_bought_for_it() {
 }
 
 #[test]
-fn whoever_says_nothing_holds_nobody_up() {
+fn a_silent_client_delays_no_other() {
     let (_vendor, place, daemon) = started();
     let silent: Vec<UnixStream> = (0..300).map(|_| connect(&place)).collect();
     let begun = monotonic();

@@ -1,4 +1,4 @@
-//! `kill -9` at any moment: what was sent is in the ledger, what was bought is not bought again.
+//! `kill -9` at any moment: every call is in the ledger, and no slot is bought twice.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn a_ledger_survives_kills_at_any_moment() {
     }
     for round in 0..ROUNDS {
         let daemon = place.run();
-        // Somewhere else in a batch each time: from the first call to a second's worth.
+        // At another point of a batch each time, from the first call to those of a second.
         let more = usize::try_from(growthd::schedule::stable_hash(&round.to_le_bytes()) % 120);
         vendor.wait_for_calls(vendor.call_count() + 1 + more.expect("few"));
         daemon.kill();

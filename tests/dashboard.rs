@@ -1,4 +1,4 @@
-//! The Grafana dashboard asks for metrics and columns that exist.
+//! The Grafana dashboard uses only metrics and columns that exist.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use crate::harness::{Settings, Setup, Vendor};
 
 const DASHBOARD: &str = include_str!("../docs/grafana.json");
 
-/// The text of every member of this name, wherever it stands.
+/// Returns the text of every member of this name, at any depth.
 fn texts(json: &Value, name: &str, found: &mut Vec<String>) {
     match json {
         Value::Object(members) => {
@@ -36,7 +36,7 @@ fn scrape(port: u16) -> String {
 }
 
 #[test]
-fn the_dashboard_asks_for_what_there_is() {
+fn the_dashboard_uses_only_what_exists() {
     let dashboard: Value = serde_json::from_str(DASHBOARD).expect("JSON");
     let vendor = Vendor::start();
     let port = {

@@ -1,10 +1,10 @@
-//! `growthd demo`: what somebody sees first.
+//! `growthd demo`.
 
 use rustix::process::Signal;
 
 use crate::harness::{Daemon, Database, Setup, poll};
 
-/// Everything that a year brings, by the words with which it is told.
+/// What every year shows.
 const TOLD: [&str; 16] = [
     "11 accounts have their first snapshot",
     "calls itself @sourdough.robotics",
@@ -24,7 +24,7 @@ const TOLD: [&str; 16] = [
     "month: ",
 ];
 
-/// What must have rows, and some things that must be true of a year.
+/// Views that must have rows, and queries that must be true of a year.
 const HOLDS: [&str; 13] = [
     "SELECT count(*) = 12 AND min(snapshots) > 1 FROM
        (SELECT count(*) AS snapshots FROM snapshots GROUP BY account_id)",
@@ -36,7 +36,8 @@ const HOLDS: [&str; 13] = [
     "SELECT count(*) = 1 FROM profile_changes WHERE field = 'username'",
     "SELECT count(*) = 1 FROM snapshots WHERE is_suspect AND suspect LIKE '%zero%'",
     "SELECT count(DISTINCT account_id) >= 11 FROM gaps WHERE days BETWEEN 21 AND 28",
-    // One for each, however long the machine was off; the budget's month has its own.
+    // One for each account, however long the machine was off. The month whose budget was spent has
+    // catch-ups of its own, which the range of days leaves out.
     "SELECT max(calls) = 1 AND count(*) >= 11 FROM (SELECT count(*) AS calls FROM refreshes
        JOIN gaps USING (account_id) WHERE cause = 'catch_up' AND days BETWEEN 21 AND 28
        AND started_time BETWEEN from_time AND to_time + 3600 GROUP BY account_id)",
@@ -47,7 +48,7 @@ const HOLDS: [&str; 13] = [
        AND (likes IS NOT NULL OR followers % (CASE WHEN followers < 100000 THEN 100 ELSE 1000 END))",
 ];
 
-/// The words of a command as a shell reads it.
+/// Splits a command into words as a shell does.
 fn words(command: &str) -> Vec<&str> {
     let parts = command.split('\'').enumerate();
     let words = parts.flat_map(|(place, part)| match place % 2 {
@@ -58,7 +59,7 @@ fn words(command: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_demo_lives_through_a_year_and_what_it_says_to_type_answers() {
+fn the_demo_simulates_a_year_and_the_commands_it_suggests_work() {
     let place = Setup::empty();
     let ended = place.growthd(&["demo"]).with_code(0);
     assert_eq!(ended.err, "");
@@ -76,7 +77,7 @@ fn the_demo_lives_through_a_year_and_what_it_says_to_type_answers() {
     let commands = ended.out.lines().filter_map(|line| Some(&line[line.find("--config ")?..]));
     let answers: Vec<_> = commands.map(|command| place.growthd(&words(command))).collect();
     let [status, growth, history, plan] = answers.as_slice() else { panic!("{answers:?}") };
-    // One account is gone, and that is what it says.
+    // One account no longer exists, and needs attention.
     assert_eq!(
         (status.code, growth.code, history.code, plan.code),
         (Some(1), Some(0), Some(0), Some(0))
@@ -92,12 +93,12 @@ fn the_demo_lives_through_a_year_and_what_it_says_to_type_answers() {
 }
 
 #[test]
-fn the_demo_writes_over_itself_and_ends_when_it_is_told_to() {
+fn the_demo_overwrites_an_earlier_one_and_ends_when_interrupted() {
     let place = Setup::empty();
     let path = place.file("growthd-demo/growth.db");
     for round in 0..2 {
         if round == 1 {
-            // So that what is found is the new one's.
+            // So that the file found below is the new one.
             std::fs::write(&path, "").expect("an empty file");
         }
         let mut demo = Daemon::start(place.command(&["demo"]));
@@ -115,7 +116,7 @@ fn the_demo_writes_over_itself_and_ends_when_it_is_told_to() {
 }
 
 #[test]
-fn the_demo_leaves_somebodys_folder_alone() {
+fn the_demo_leaves_other_folders_alone() {
     let place = Setup::empty();
     std::fs::create_dir(place.file("growthd-demo")).expect("a folder");
     place.write("growthd-demo/config.toml", "mine");

@@ -18,7 +18,7 @@ fn list() -> Past {
     };
     tag(past.series("clx1", "Guru", "guru", &weekly(9_500, 70)), r#"["client-a"]"#);
     tag(past.series("clx2", "Shrinking", "less", &weekly(5_000, -14)), r#"["client-b"]"#);
-    // +70 a week, and then 7,000 at once.
+    // 70 a week, and then 7,000 at once.
     let mut viral = weekly(20_000, 70);
     viral[8].1 += 7_000;
     tag(past.series("clx3", "Viral", "viral", &viral), r#"["client-b"]"#);
@@ -41,7 +41,7 @@ fn list() -> Past {
 }
 
 #[test]
-fn a_week_is_told_in_about_twenty_lines() {
+fn a_week_takes_about_twenty_lines() {
     let told = list().told(&["digest", "--week", "2026-W09"]);
     insta::assert_snapshot!(told, @r"
         Growth in 2026-W09
@@ -81,7 +81,7 @@ fn a_week_is_told_in_about_twenty_lines() {
 }
 
 #[test]
-fn a_tag_is_told_of_alone_and_nothing_in_a_line() {
+fn a_tag_has_its_own_digest_and_an_empty_one_is_a_line() {
     let past = list();
     let told = past.told(&["digest", "--week", "2026-W06", "--tag", "client-b"]);
     insta::assert_snapshot!(told, @r"
@@ -130,7 +130,7 @@ fn json(past: &Past, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn programs_get_all_of_it() {
+fn json_contains_everything() {
     let told = json(&list(), &["--month", "2026-02"]);
     let ids = |part: &str| -> Vec<String> {
         let part = told[part].as_array().expect("an array").iter();
@@ -150,7 +150,7 @@ fn programs_get_all_of_it() {
 }
 
 #[test]
-fn an_open_breaker_and_a_budget_that_holds_back_are_told() {
+fn an_open_breaker_and_a_spent_budget_are_shown() {
     let past = list();
     past.run(&format!(
         "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, {START}, 0, {START}, 1, 0, NULL);
@@ -210,7 +210,7 @@ fn without_a_period_it_is_the_last_week_that_is_over() {
 }
 
 #[test]
-fn bad_input_and_nothing_at_all() {
+fn bad_input_is_refused_and_an_empty_digest_is_shown() {
     let past = list();
     for (arguments, expected) in [
         (&["--tag", "cleint-a"][..], "no account has the tag cleint-a; did you mean client-a?"),

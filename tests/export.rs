@@ -57,7 +57,7 @@ fn since_includes_its_own_instant() {
 }
 
 #[test]
-fn a_file_is_there_whole_or_not_at_all() {
+fn a_file_is_written_completely_or_not_at_all() {
     let past = history();
     let whole = past.told(&["export"]);
     fs::write(past.file("out.csv"), "old").expect("a file");
@@ -79,7 +79,7 @@ fn a_file_is_there_whole_or_not_at_all() {
     assert_eq!(past.ask("PRAGMA quick_check"), ["ok"]);
 }
 
-/// `refused` holds that nothing was written, and one line was said.
+/// `refused` asserts that there is one line of error, and no output.
 #[test]
 fn what_a_view_cannot_answer_is_said_before_anything_is_written() {
     let past = history();
@@ -99,7 +99,7 @@ fn what_a_view_cannot_answer_is_said_before_anything_is_written() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let past = history();
     past.run(
         "WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
@@ -125,9 +125,9 @@ fn a_closed_pipe_is_no_error() {
     }
 }
 
-/// From week 1 to week 4, across the end of January.
+/// The gap is from week 1 to week 4, across the end of January.
 #[test]
-fn a_hole_is_of_every_period_that_it_reaches_into() {
+fn a_gap_belongs_to_every_period_that_it_overlaps() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, 1), (7, 2), (28, 3)]);
     for (period, holes) in [

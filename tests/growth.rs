@@ -2,7 +2,7 @@
 
 use crate::past::{DAY, Field, Past, START};
 
-/// The newest measurement is of day 28, 2026-02-02T06:00:00Z.
+/// The newest measurement is on day 28, 2026-02-02T06:00:00Z.
 fn list() -> Past {
     let past = Past::new();
     past.series(
@@ -29,7 +29,7 @@ fn list() -> Past {
 }
 
 #[test]
-fn a_person_sees_winners_losers_and_who_is_not_known() {
+fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
     insta::assert_snapshot!(list().told(&["growth", "--since", "2026-01-06"]), @r"
         Followers gained since 2026-01-06T00:00:00Z
 
@@ -49,7 +49,7 @@ fn a_person_sees_winners_losers_and_who_is_not_known() {
 }
 
 #[test]
-fn top_bounds_both_ends() {
+fn top_limits_both_lists() {
     let past = list();
     let ids = |arguments: &[&str]| {
         let told = past.told(&[&["growth", "--since", "2026-01-06", "--csv"], arguments].concat());
@@ -96,7 +96,7 @@ fn the_gain_is_that_of_the_view() {
         past.snapshot(account, START + day * DAY, Field::followers(followers));
     }
     let gained = past.ask("SELECT followers_gained_30d FROM latest");
-    // Day 10 is one of 29 from 1100 to 900.
+    // Day 10 is one of the 29 days from 1100 to 900.
     assert_eq!(gained, ["141"]);
     let told = past.told(&["growth", "--csv", "--since", "2026-01-15T06:00:00Z"]);
     assert!(told.contains(",1234,141,"), "{told}");
@@ -109,7 +109,7 @@ fn an_empty_list_says_so() {
     assert_eq!(past.told(&["growth", "--csv"]).lines().count(), 1);
 }
 
-/// Weekly on Mondays, 70 a week, for three months, and an account of YouTube's.
+/// Three months of weekly snapshots on Mondays with a gain of 70 a week, and a YouTube account.
 fn clients() -> Past {
     let past = Past::new();
     for (id, label, tags, step) in [
@@ -139,8 +139,8 @@ fn gains(past: &Past, arguments: &[&str]) -> Vec<String> {
 #[test]
 fn a_period_is_named_in_many_ways_and_has_one_answer() {
     let past = clients();
-    // February has four weeks: 280, as January's last four. The 5th of January is its first
-    // measurement, so that January itself has no beginning.
+    // February has four weeks and so 280, like the last four of January. January itself has no
+    // value at its start, since the first measurement is on the 5th.
     let of_february = ["clx2 560 ", "clx1 280 ", "clx4 10000 ", "clx3 -28 "];
     let mut expected = of_february.map(str::to_owned);
     expected.sort();
@@ -172,7 +172,7 @@ fn a_gain_that_rounding_may_have_made_is_roughly_nothing() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_told() {
+fn an_invalid_period_is_reported() {
     let past = clients();
     for (arguments, expected) in [
         (&["--tag", "cleint-a"][..], "no account has the tag cleint-a; did you mean client-a?"),

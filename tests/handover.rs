@@ -1,4 +1,4 @@
-//! A person beside the daemon: what they ask for goes through it, and is paid for once.
+//! `refresh` beside a daemon: it goes through the daemon, and is paid once.
 
 use std::process::Command;
 use std::thread::{self, JoinHandle};
@@ -15,7 +15,7 @@ fn start(command: Command) -> JoinHandle<Ended> {
     thread::spawn(|| Ended::of(command))
 }
 
-/// A daemon that has its baselines.
+/// Starts a daemon, and waits for its baselines.
 fn settled(place: &Setup, accounts: usize) -> Daemon {
     let mut daemon = place.run();
     for _ in 0..accounts {
@@ -25,7 +25,7 @@ fn settled(place: &Setup, accounts: usize) -> Daemon {
 }
 
 #[test]
-fn a_refresh_beside_the_daemon_is_one_line_of_its_ledger() {
+fn a_refresh_beside_the_daemon_is_one_row_of_its_ledger() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a\nlabel = \"Ann\"", "b"]));
     let daemon = settled(&place, 2);
@@ -48,7 +48,7 @@ fn a_refresh_beside_the_daemon_is_one_line_of_its_ledger() {
 }
 
 #[test]
-fn two_who_ask_for_one_account_at_once_spend_once() {
+fn two_concurrent_requests_for_one_account_spend_once() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let daemon = settled(&place, 1);
@@ -65,7 +65,7 @@ fn two_who_ask_for_one_account_at_once_spend_once() {
 }
 
 #[test]
-fn a_refresh_of_what_the_daemon_is_refreshing_waits_for_that() {
+fn a_refresh_of_an_account_in_flight_waits_for_that_call() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     vendor.always("a", Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer)));
@@ -78,7 +78,7 @@ fn a_refresh_of_what_the_daemon_is_refreshing_waits_for_that() {
 }
 
 #[test]
-fn what_is_no_request_does_the_daemon_no_harm() {
+fn an_invalid_request_does_not_harm_the_daemon() {
     use std::io::{Read, Write};
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
@@ -116,7 +116,7 @@ fn what_is_no_request_does_the_daemon_no_harm() {
     assert_eq!(vendor.call_count(), 2);
 }
 
-/// A daemon that takes its time, one call after the other.
+/// Starts a daemon with slow calls, one after the other.
 fn slow(vendor: &Vendor, accounts: &[&str]) -> (Setup, Daemon) {
     let api = "max_in_flight = 1".to_owned();
     let place = Setup::new(vendor, &Settings { api, ..Settings::weekly(accounts) });
@@ -129,14 +129,14 @@ fn slow(vendor: &Vendor, accounts: &[&str]) -> (Setup, Daemon) {
 }
 
 #[test]
-fn who_asked_and_ends_it_buys_nothing_more() {
+fn an_interrupted_request_buys_nothing_more() {
     let vendor = Vendor::start();
     let (place, daemon) = slow(&vendor, &["a", "b", "c", "d"]);
     let mut asking = Daemon::start(place.command(&["refresh", "--all"]));
     vendor.wait_for_calls(5);
     asking.signal(Signal::INT);
     assert_eq!(asking.end(), Some(1), "{}", asking.log());
-    // What comes after it is served at once.
+    // The next request is served at once.
     place.growthd(&["refresh", "d"]).with_code(0);
     daemon.stop();
     assert_eq!(vendor.call_count(), 6);
@@ -144,7 +144,7 @@ fn who_asked_and_ends_it_buys_nothing_more() {
 }
 
 #[test]
-fn who_ends_what_two_asked_for_ends_it_for_themselves() {
+fn interrupting_one_of_two_requests_does_not_end_the_other() {
     let vendor = Vendor::start();
     let (place, daemon) = slow(&vendor, &["a", "b", "c"]);
     let mut first = Daemon::start(place.command(&["refresh", "a", "b", "c"]));

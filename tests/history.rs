@@ -26,7 +26,7 @@ fn guru() -> Past {
 }
 
 #[test]
-fn a_person_sees_charts_with_gaps_and_a_table() {
+fn a_terminal_shows_charts_with_gaps_and_a_table() {
     insta::assert_snapshot!(guru().told(&["history", "clx1"]), @r"
         Fitness Guru 🏋 (clx1)  @guru on tiktok
 
@@ -77,7 +77,7 @@ fn an_account_is_named_by_id_label_or_username() {
 }
 
 #[test]
-fn an_unknown_name_is_told_with_the_nearest() {
+fn an_unknown_name_is_reported_with_the_nearest() {
     let past = guru();
     for (name, nearest) in [
         ("guro", "there is no account guro; did you mean guru?"),
@@ -91,19 +91,19 @@ fn an_unknown_name_is_told_with_the_nearest() {
 }
 
 #[test]
-fn a_label_of_two_accounts_says_which_there_are() {
+fn an_ambiguous_label_lists_its_accounts() {
     let past = Past::new();
     past.series("clx1", "Guru", "one", &[(0, 1)]);
     past.series("clx2", "Guru", "two", &[(0, 2)]);
     let told = "growthd: Guru names 2 accounts; say which by its id: clx1, clx2\n";
     assert_eq!(past.refused(&["history", "Guru"]), (Some(2), told.to_owned()));
-    // An id is an id, even where it is another's label.
+    // An id takes precedence over another account's label.
     past.series("Guru", "x", "y", &[(0, 3)]);
     assert!(past.told(&["history", "Guru", "--csv"]).contains(",3,"));
 }
 
 #[test]
-fn since_bounds_the_series() {
+fn since_limits_the_series() {
     let past = guru();
     let rows = |since: &str| {
         past.told(&["history", "clx1", "--csv", "--since", since]).lines().count() - 1
@@ -119,7 +119,7 @@ fn since_bounds_the_series() {
 }
 
 #[test]
-fn nothing_and_one_snapshot_are_told() {
+fn an_account_with_one_snapshot_or_none_is_shown() {
     let past = Past::new();
     past.account("clx1", None, None);
     past.series("clx2", "New", "new", &[(0, 15_200)]);
@@ -162,14 +162,14 @@ fn programs_get_one_json_value() {
     assert_eq!(value["snapshots"].as_array().expect("an array").len(), 3);
     assert_eq!(value["snapshots"][0]["is_suspect"], true);
     assert_eq!(value["snapshots"][1]["followers_delta"], 1400);
-    // 1400 over the four weeks since the last measured one.
+    // 1400 over the four weeks since the last measurement.
     assert_eq!(value["snapshots"][1]["followers_per_7d"], 350.0);
     assert_eq!(value["gaps"][0]["days"], 28.0);
     assert_eq!(value["gaps"][0]["to_utc"], "2026-02-16T06:00:00Z");
 }
 
 #[test]
-fn without_a_database_it_says_so() {
+fn a_missing_database_is_reported() {
     let past = Past::new();
     std::fs::remove_file(past.path()).expect("removed");
     for verb in [&["history", "x"][..], &["growth"], &["export"], &["backup", "copy.db"]] {
@@ -193,7 +193,7 @@ fn a_former_handle_still_names_its_account() {
 }
 
 #[test]
-fn of_a_daily_account_the_newest_are_listed_and_all_on_demand() {
+fn a_daily_account_lists_its_newest_snapshots_and_all_on_request() {
     let past = Past::new();
     let days: Vec<(i64, i64)> = (0..90).map(|day| (day, 1000 + day)).collect();
     past.series("clx1", "Daily", "daily", &days);

@@ -1,5 +1,5 @@
-//! Answers that no documentation has: what each costs, what of it is kept, and that none takes
-//! more than its share of memory.
+//! Undocumented responses: what each costs, what is kept of it, and that none takes more than its
+//! share of memory.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -22,7 +22,7 @@ fn with_length(body: impl AsRef<[u8]>) -> Vec<u8> {
     answer(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()), body)
 }
 
-/// The documented shape with this inside the account.
+/// Returns a response in the documented shape with these members in the account.
 fn account(members: &str) -> Vec<u8> {
     let body = format!(
         r#"{{"success":true,"data":{{"account":{{"id":"a","stats":{{"followers":7}},{members}}}}}}}"#
@@ -30,8 +30,8 @@ fn account(members: &str) -> Vec<u8> {
     with_length(body)
 }
 
-/// gzip of the good answer, in a block that is stored and not compressed: it would be read if
-/// anything inflated it.
+/// Returns the good response as gzip, in a stored block: it would be understood if anything
+/// inflated it.
 fn gzipped() -> Vec<u8> {
     let length = u16::try_from(GOOD.len()).expect("short");
     let mut body = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01".to_vec();
@@ -43,7 +43,7 @@ fn gzipped() -> Vec<u8> {
 }
 
 #[test]
-fn each_answer_has_one_meaning_and_its_good_part_is_kept() {
+fn each_response_has_one_kind_and_its_valid_part_is_kept() {
     let status = |line: &str, rest: &str| format!("HTTP/1.1 {line}\r\n{rest}\r\n").into_bytes();
     let chunk = format!("{:x}\r\n{GOOD}\r\n", GOOD.len());
     let chunked = |text: &str| answer("transfer-encoding: chunked\r\n", text);
@@ -156,14 +156,14 @@ fn ledger(place: &Setup) -> Vec<String> {
 }
 
 #[test]
-fn an_answer_that_was_told_to_its_end_is_kept_though_the_server_goes_on_waiting() {
+fn a_complete_response_is_kept_although_the_server_keeps_the_connection() {
     let socket = Socket::saying(answer("content-length: 500\r\n", GOOD), Then::Silence);
     let (place, code) = refresh(&socket, "1s");
     assert_eq!((code, ledger(&place)), (Some(0), vec!["ok|200|1|7".to_owned()]));
 }
 
 #[test]
-fn a_request_without_a_body_says_so() {
+fn a_request_without_a_body_has_a_content_length() {
     let socket = Socket::saying(with_length(GOOD), Then::Close);
     refresh(&socket, "10s");
     let request = &socket.requests()[0];
@@ -172,10 +172,10 @@ fn a_request_without_a_body_says_so() {
 }
 
 #[test]
-fn no_part_of_the_key_is_kept_of_an_answer_that_is_too_large() {
+fn no_part_of_the_key_is_kept_of_a_response_that_is_too_large() {
     let escaped: String = KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
-    // At the end of what is kept, and at the end of what is read to keep it, after keys that
-    // take less when they are taken out.
+    // The key at the end of what is kept, and at the end of what is read for that, after keys whose
+    // redaction is shorter.
     let rows = [
         (4096 - KEY.len() / 2, KEY.to_owned()),
         (4096 - escaped.len() / 2, escaped.clone()),
@@ -196,7 +196,7 @@ fn no_part_of_the_key_is_kept_of_an_answer_that_is_too_large() {
 }
 
 #[test]
-fn what_is_kept_of_an_answer_is_bounded_and_sqlite_reads_it() {
+fn what_is_kept_of_a_response_is_bounded_and_readable_by_sqlite() {
     let nested = |depth| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
     let flood = |count: usize| (0..count).map(|n| format!("\"f{n}\":0,")).collect::<String>();
     let texts = format!(r#""bio":"{0}","displayName":"{0}""#, "x".repeat(50_000));
@@ -232,7 +232,7 @@ fn what_is_kept_of_an_answer_is_bounded_and_sqlite_reads_it() {
 }
 
 #[test]
-fn what_is_no_utf8_costs_its_own_letters_alone() {
+fn invalid_utf8_costs_only_its_own_characters() {
     let mut bytes = with_length(GOOD);
     let at = bytes.windows(3).position(|text| text == b"\"x\"").expect("the bio");
     bytes[at + 1] = 0xff;
@@ -243,7 +243,7 @@ fn what_is_no_utf8_costs_its_own_letters_alone() {
     assert_eq!(told, ["7|\u{fffd}"]);
 }
 
-/// Bodies of the largest size that is read, each the worst of its kind.
+/// Returns bodies of the largest size that is read, each the worst of its kind.
 fn heaviest() -> Vec<Behaviour> {
     let largest = (1 << 20) - 200;
     let filled = |beginning: &str, piece: &str, end: &str| {
@@ -272,7 +272,7 @@ fn heaviest() -> Vec<Behaviour> {
 }
 
 #[test]
-fn the_worst_answers_at_once_fit_into_150_megabytes() {
+fn the_worst_responses_at_once_fit_into_150_megabytes() {
     const AT_ONCE: usize = 64;
     let vendor = Vendor::start();
     let ids: Vec<String> = (0..AT_ONCE).map(|n| format!("a{n}")).collect();
@@ -284,7 +284,7 @@ fn the_worst_answers_at_once_fit_into_150_megabytes() {
         vendor.always(id, behaviour.clone());
     }
     let daemon = place.run();
-    // All at a time; then the breaker is open.
+    // All at once; then the breaker is open.
     place.database_when_made().until(
         "SELECT count(*) >= 64 AND count(*) FILTER (WHERE outcome = 'pending') = 0 FROM refreshes",
     );

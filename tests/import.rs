@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::past::{DAY, Field, Past, START};
 
-/// Guru has snapshots from 2026-01-05T06:00:00Z on, of 1000 and then 1070; Newcomer has none.
+/// Guru has snapshots with 1000 and 1070 followers, from 2026-01-05T06:00:00Z on; Newcomer has
+/// none.
 fn past() -> Past {
     let past = Past::new();
     let guru = past.account("clx1", Some("Guru"), Some("guru"));
@@ -28,7 +29,7 @@ const OLD: &str = "\u{feff}Account,Date,Followers,Likes\r\n\
                    clx1,2025-12-29T06:00:00Z,930,40\r\n";
 
 #[test]
-fn nothing_is_written_without_being_asked_for() {
+fn nothing_is_written_without_write() {
     let past = past();
     let (code, told, errors) = import(&past, OLD, &[]);
     assert_eq!((code, &*errors), (Some(0), ""));
@@ -42,7 +43,7 @@ fn nothing_is_written_without_being_asked_for() {
 }
 
 #[test]
-fn what_is_imported_comes_first_and_takes_part() {
+fn imported_snapshots_come_first_and_count() {
     let past = past();
     let before = past.ask("SELECT * FROM spend");
     let (code, told, _) = import(&past, OLD, &["--write"]);
@@ -56,12 +57,12 @@ fn what_is_imported_comes_first_and_takes_part() {
             "2026-01-12T06:00:00Z|1070|70|refresh",
         ]
     );
-    // Ten a day from the 29th on, and 9.91 before: the month begins with the first measurement.
+    // 10 a day from the 29th on, and 9.91 before: the month begins with the first measurement.
     assert_eq!(
         past.ask("SELECT followers, followers_delta FROM monthly WHERE label = 'Guru' AND month = '2025-12'"),
         ["958|308"]
     );
-    // It was no call.
+    // An import is not a call.
     assert_eq!(past.ask("SELECT * FROM spend"), before);
     assert_eq!(past.ask("SELECT count(*) FROM refreshes"), ["2"]);
     assert_eq!(past.ask("SELECT followers FROM latest WHERE account_id = 'clx2'"), ["5"]);
@@ -74,7 +75,7 @@ fn what_is_imported_comes_first_and_takes_part() {
 }
 
 #[test]
-fn every_problem_is_told_with_its_line() {
+fn every_problem_is_reported_with_its_line() {
     let past = past();
     let csv = "label,time,followers\n\
                Guro,2025-12-01,1\n\
@@ -100,7 +101,7 @@ fn every_problem_is_told_with_its_line() {
         "old.csv:11: 2999-01-01T00:00:00Z is in the future",
         "old.csv:12: it has 2 cells, and 3 headings",
     ];
-    // As a person types it, and as a spreadsheet writes it.
+    // As typed by hand, and as a spreadsheet writes it.
     for csv in [csv.to_owned(), format!("\u{feff}{}", csv.replace('\n', "\r\n"))] {
         let (code, told, errors) = import(&past, &csv, &["--write"]);
         assert_eq!((code, &*told), (Some(2), ""));
@@ -126,7 +127,7 @@ fn every_problem_is_told_with_its_line() {
 }
 
 #[test]
-fn a_spreadsheets_separators_and_further_columns_are_read() {
+fn the_separators_and_further_columns_of_spreadsheets_are_accepted() {
     for csv in [
         "Datum;Label;date;followers\n1;Guru;2025-12-01;650\n",
         "label\tdate\tfollowers\tDatum\nGuru\t2025-12-01\t650.0\t\n",
@@ -144,7 +145,7 @@ fn a_spreadsheets_separators_and_further_columns_are_read() {
 }
 
 #[test]
-fn what_was_exported_comes_in_elsewhere() {
+fn an_export_can_be_imported_elsewhere() {
     let from = past();
     let exported = from.told(&["export"]);
     let to = Past::new();
@@ -155,7 +156,7 @@ fn what_was_exported_comes_in_elsewhere() {
 }
 
 #[test]
-fn what_is_no_utf_8_is_told() {
+fn invalid_utf_8_is_reported() {
     let past = past();
     fs::write(past.file("old.csv"), b"label,date,followers\nL\xe9a,2025-12-01,1\n")
         .expect("a file");

@@ -1,13 +1,12 @@
-//! A file of `src` uses only what stands below it: followed through what each folder hands on, no
-//! import leads back to where it began. The compiler would not mind; a reader who has to know a
-//! file before its parts does.
+//! A file of `src` uses only what is below it: imports, resolved through re-exports, are acyclic.
+//! The compiler does not require that, but it lets a file be understood before those that use it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Each file's module, as `store::schema`, and its code without comments and tests. The crate's own
-/// files are left out: they name all others.
+/// Returns each file's module, such as `store::schema`, and its code without comments and tests.
+/// Omits the crate's roots, which name all others.
 fn modules(folder: &Path, prefix: &str, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -27,7 +26,7 @@ fn modules(folder: &Path, prefix: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The paths that a `use` names: `a::{b, c::{d, e}}` are three.
+/// Returns the paths that a `use` names, of which `a::{b, c::{d, e}}` has three.
 fn paths(tree: &str) -> Vec<String> {
     let tree = tree.trim();
     let Some((prefix, rest)) = tree.split_once('{') else {
@@ -42,7 +41,7 @@ fn paths(tree: &str) -> Vec<String> {
     parts.flat_map(paths).map(|part| format!("{}{part}", prefix.trim())).collect()
 }
 
-/// A path from the crate's root, if it is not another crate's.
+/// Returns a path from the crate's root; `None` if it is in another crate.
 fn absolute(path: &str, module: &str, modules: &BTreeMap<String, String>) -> Option<String> {
     let mut base: Vec<&str> = module.split("::").collect();
     let mut rest: Vec<&str> = path.split("::").collect();
@@ -63,7 +62,7 @@ fn absolute(path: &str, module: &str, modules: &BTreeMap<String, String>) -> Opt
     Some(base.join("::"))
 }
 
-/// What a file imports, and what of that it hands on.
+/// The imports of a file, and which of them are re-exports.
 struct Imports {
     used: Vec<String>,
     handed_on: Vec<String>,
@@ -99,7 +98,7 @@ fn imports(module: &str, modules: &BTreeMap<String, String>) -> Imports {
     imports
 }
 
-/// The file in which what `path` names is written.
+/// Returns the file that defines what `path` names.
 fn home(
     path: &str,
     handed_on: &BTreeMap<String, String>,
@@ -110,7 +109,7 @@ fn home(
         let parts: Vec<&str> = path.split("::").collect();
         (1..=parts.len()).rev().map(|count| parts[..count].join("::")).collect::<Vec<_>>()
     };
-    // A file and what it is named after may have one name; then the file is meant.
+    // A file may have the name of an item in it; then the file is meant.
     let is_handed_on =
         |prefix: &String| handed_on.contains_key(prefix) && !modules.contains_key(prefix);
     while let Some(known) = prefixes(&path).into_iter().find(is_handed_on) {
@@ -120,7 +119,7 @@ fn home(
 }
 
 #[test]
-fn no_file_imports_in_a_circle() {
+fn imports_are_acyclic() {
     let mut modules = BTreeMap::new();
     self::modules(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut modules);
     let imports: BTreeMap<&str, Imports> =
@@ -138,14 +137,15 @@ fn no_file_imports_in_a_circle() {
         below.insert(module, files.filter(|file| file != module).collect());
     }
     assert!(below.values().map(BTreeSet::len).sum::<usize>() > modules.len(), "{below:#?}");
-    // What stands on nothing that is left is read, and taken away; what then remains goes round.
+    // Repeatedly removes files that import none of those left. Any that remain are cyclic, or
+    // import a cycle.
     while let Some(read) = below.iter().find(|(_, files)| files.is_empty()).map(|(file, _)| *file) {
         below.remove(read);
         for files in below.values_mut() {
             files.remove(read);
         }
     }
-    // Whatever only stands on a circle is no part of one.
+    // Removes files that only import a cycle.
     let mut stood_on: BTreeSet<String> = below.values().flatten().cloned().collect();
     while let Some(top) = below.keys().find(|file| !stood_on.contains(**file)).copied() {
         below.remove(top);

@@ -1,4 +1,4 @@
-//! The daemon's life: baselines at once, slots as they come, and nothing bought again by a
+//! The daemon's life: baselines at once, slots when they are due, and nothing bought again after a
 //! restart.
 
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn a_baseline_is_bought_at_once_and_a_restart_buys_nothing_again() {
     assert!(!place.has("growth.db.sock"), "the socket goes with the daemon");
 }
 
-/// Removes the columns from `row`, which must be a time and its UTC text.
+/// Removes the columns of a time and its UTC twin from `row`, and checks that they agree.
 #[track_caller]
 fn take_twins(row: &mut Vec<(String, Value)>, name: &str) -> Time {
     let mut take = |name: &str| {
@@ -63,7 +63,7 @@ fn text(text: &str) -> Value {
 }
 
 #[test]
-fn the_documented_answer_lands_in_its_columns_to_the_letter() {
+fn the_documented_response_is_stored_in_its_columns() {
     use Value::{Integer, Null, Real};
     let vendor = Vendor::start();
     let account = "clx123abc\nlabel = \"Fitness Guru\"\ntags = [\"client-a\", \"fit\"]";
@@ -156,7 +156,7 @@ fn the_documented_answer_lands_in_its_columns_to_the_letter() {
 }
 
 #[test]
-fn slots_are_served_as_they_come() {
+fn slots_are_served_when_they_are_due() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::each_second(&["a"]));
     let daemon = place.run();

@@ -1,4 +1,4 @@
-//! The log may be lost. It stops no call, no answer and no end.
+//! Losing the log blocks no call, no response and no shutdown.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read};
@@ -14,12 +14,12 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{PATIENCE, Settings, Setup, Vendor, can_mount, full_pipe, poll};
 
-/// How long an end may take that waits for nobody but the log.
+/// The longest that a shutdown may take if only the log delays it.
 const SOON: Duration = Duration::from_secs(8);
 
 const WAITS_FOR_NOBODY: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
-/// A daemon whose standard error is the test's to misuse; killed when dropped.
+/// A daemon whose standard error the test controls; killed when dropped.
 struct Running(Child);
 
 impl Running {
@@ -28,7 +28,7 @@ impl Running {
         Running(command.spawn().expect("growthd can be run"))
     }
 
-    /// Ends it, and checks that it ends well and soon.
+    /// Stops the daemon, and checks that it ends soon and with 0.
     #[track_caller]
     fn ends_soon(mut self) {
         let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process");
@@ -42,13 +42,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         self.0.kill().ok();
         self.0.wait().ok();
     }
 }
 
-/// A log that says much, each second.
+/// Returns a daemon that logs much each second.
 fn talkative(vendor: &Vendor) -> (Setup, Command) {
     let place = Setup::new(vendor, &Settings::each_second(&["a", "b"]));
     let mut command = place.command(&["run"]);
@@ -66,7 +66,7 @@ fn goes_on(vendor: &Vendor, place: &Setup, running: Running) {
     database.is_sound();
 }
 
-/// Fills a journal's socket, which takes not an entry more then.
+/// Fills a journal's socket, so that it accepts no more entries.
 fn fill(socket: &Path) {
     let sender = UnixDatagram::unbound().expect("a socket");
     sender.set_nonblocking(true).expect("a flag");
@@ -74,7 +74,7 @@ fn fill(socket: &Path) {
 }
 
 #[test]
-fn a_reader_that_leaves_after_the_first_line_is_not_missed() {
+fn a_reader_that_leaves_after_the_first_line_is_harmless() {
     let vendor = Vendor::start();
     let (place, command) = talkative(&vendor);
     let mut running = Running::start(command, Stdio::piped());
@@ -85,7 +85,7 @@ fn a_reader_that_leaves_after_the_first_line_is_not_missed() {
 }
 
 #[test]
-fn a_pipe_that_nobody_reads_holds_nothing_up() {
+fn a_pipe_that_is_not_read_blocks_nothing() {
     let vendor = Vendor::start();
     let (place, command) = talkative(&vendor);
     let (reader, writer) = full_pipe();
@@ -95,7 +95,7 @@ fn a_pipe_that_nobody_reads_holds_nothing_up() {
 }
 
 #[test]
-fn a_full_disk_and_a_closed_descriptor_cost_nothing_but_lines() {
+fn a_full_disk_or_a_closed_descriptor_costs_only_lines() {
     for stderr in [">/dev/full", ">&-"] {
         let vendor = Vendor::start();
         let (place, command) = talkative(&vendor);
@@ -108,14 +108,14 @@ fn a_full_disk_and_a_closed_descriptor_cost_nothing_but_lines() {
 }
 
 #[test]
-fn what_was_lost_is_said_when_somebody_reads_again() {
+fn lost_lines_are_reported_once_the_log_is_read_again() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::each_second(&["a", "b"]));
     let pipe = place.file("log");
     let made = Command::new("mkfifo").arg(&pipe).status();
     assert!(made.expect("mkfifo").success());
     let open = |options: &mut OpenOptions| options.open(&pipe).expect("a pipe");
-    // Without a reader a named pipe's other end fails, and does so no more when one has come.
+    // Writing to a named pipe fails without a reader, and succeeds once there is one.
     let reader = open(OpenOptions::new().read(true).custom_flags(WAITS_FOR_NOBODY));
     let writer = open(OpenOptions::new().write(true));
     drop(reader);
@@ -134,7 +134,7 @@ fn what_was_lost_is_said_when_somebody_reads_again() {
 }
 
 #[test]
-fn the_last_words_wait_for_nobody() {
+fn shutdown_does_not_wait_for_the_last_lines() {
     let place = Setup::empty();
     place.write("config.toml", "no toml");
     let (_reader, writer) = full_pipe();
@@ -146,7 +146,7 @@ fn the_last_words_wait_for_nobody() {
 }
 
 #[test]
-fn every_line_is_json_where_that_is_asked_for() {
+fn every_line_is_json_on_request() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut running =
@@ -163,7 +163,7 @@ fn every_line_is_json_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_journal_that_stalls_holds_nothing_up() {
+fn a_stalled_journal_blocks_nothing() {
     if !can_mount() {
         println!("skipped: nothing can be mounted here");
         return;
@@ -183,7 +183,7 @@ fn a_journal_that_stalls_holds_nothing_up() {
     let stderr = std::fs::File::create(place.file("stderr")).expect("a file");
     goes_on(&vendor, &place, Running::start(unshare, stderr));
     assert_eq!(std::fs::read_to_string(place.file("stderr")).expect("a file"), "");
-    // What was there before is all that ever got through.
+    // Nothing was written after what was there before.
     journal.set_nonblocking(true).expect("a flag");
     let mut entry = [0; 64];
     while let Ok(length) = journal.recv(&mut entry) {
@@ -191,7 +191,7 @@ fn a_journal_that_stalls_holds_nothing_up() {
     }
 }
 
-/// Its writes fail, and it gets SIGHUP, as after a terminal's window was closed.
+/// Its writes fail and it gets SIGHUP, as after a terminal's window was closed.
 #[test]
 fn a_terminal_that_is_gone_ends_no_daemon() {
     let vendor = Vendor::start();

@@ -1,13 +1,12 @@
-//! growthd from outside: the real binary, a real file, and the simulated API over loopback; and
-//! its engine over simulated years.
+//! Tests growthd from outside, with the real binary, a real file and the simulated API over
+//! loopback; and its engine over simulated years.
 //!
-//! The modules are a guide to what growthd promises; `harness` and `scripted_api` are what they
-//! are written with.
+//! Each module covers a part of what growthd promises; `harness` and `scripted_api` are shared.
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test ends at the first surprise; clippy sees that only inside #[test] functions"
+    reason = "tests may panic; clippy allows that by itself only inside #[test] functions"
 )]
 
 mod harness;

@@ -1,5 +1,5 @@
-//! Which answers count, from the vendor's socket to the sums that are quoted. Every number here
-//! was worked out by hand.
+//! Which responses count as measured, from the vendor's socket to the totals. Every number here was
+//! calculated by hand.
 
 use growthd::clock::{Clock, Now, Time};
 use growthd::simulated_api::Account;
@@ -9,8 +9,8 @@ use crate::harness::{Ended, KEY, Settings, Setup, Vendor, at};
 use crate::past::{DAY, START, WEEK};
 use crate::scripted_api::{Behaviour, World};
 
-/// What `odd` answers on Mondays at six. Counted are 1010, 1030 three weeks later, and 1070 after
-/// four more.
+/// The responses for `odd` on Mondays at six. Measured are 1010, 1030 three weeks later, and 1070
+/// after four more.
 fn odd(week: i64, now: Time) -> Behaviour {
     let with = |followers: serde_json::Value, analyzed: Time| {
         let patch =
@@ -20,9 +20,9 @@ fn odd(week: i64, now: Time) -> Behaviour {
     match week {
         0 => with(json!(1010), now),
         1 | 2 => with(json!(0), now),
-        // The fourth is the third once more: analysed when that was.
+        // The fourth repeats the third, with the same `lastAnalyzed`.
         3 | 4 => with(json!(1030), Time(START + 3 * WEEK)),
-        // Its likes are 0 too, which alone would leave its followers measured.
+        // Its likes are 0 too, which by itself would leave its followers measured.
         5 => {
             let stats = json!({"stats": {"followers": 9000, "likes": 0}});
             let then = Box::new(Behaviour::Patch(stats));
@@ -33,13 +33,13 @@ fn odd(week: i64, now: Time) -> Behaviour {
     }
 }
 
-/// What `plain` has then.
+/// The responses for `plain` at the same times.
 fn plain(week: i64) -> Behaviour {
     Behaviour::Patch(json!({"stats": {"followers": 2000 + 100 * week}}))
 }
 
 #[test]
-fn what_is_no_measurement_is_stored_and_counts_for_nothing() {
+fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
     let (clock, hand) = Clock::by_hand(Time(START));
     let vendor =
         Vendor::of(World::with_any_account(KEY).and("odd", Account::documented()).on(clock));
@@ -112,7 +112,7 @@ fn what_is_no_measurement_is_stored_and_counts_for_nothing() {
         ]
     );
     let latest = "SELECT followers, followers_gained_7d, followers_gained_30d FROM latest";
-    // 30 days before the newest it had had 19 of the 21 days' share of the first 20.
+    // 30 days before the newest, 19 of the 21 days over which it gained the first 20 had passed.
     assert_eq!(rows(&format!("{latest} WHERE label = 'Odd'")), ["1070|10|42"]);
     for (arguments, expected) in [
         (&["growth", "--since", "7d", "--csv"][..], ",1070,10,"),

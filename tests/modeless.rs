@@ -1,5 +1,5 @@
-//! On a file system that has no modes, as a memory card's or a share of another system's has none:
-//! it refuses to set one, and shows every file with the same.
+//! File systems without modes, such as a memory card's or a share of another system: setting one
+//! fails, and every file shows the same.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,14 +11,14 @@ use tempfile::TempDir;
 
 use crate::harness::{Daemon, Database, Ended, KEY, Settings, Setup, Vendor, is_root, poll};
 
-/// Such a file system; gone when it is dropped.
+/// A mounted file system without modes; unmounted when dropped.
 struct Modeless {
     server: Child,
     folder: TempDir,
 }
 
 impl Modeless {
-    /// On which every file and folder has this mode; `None` where none can be had.
+    /// Mounts one on which every file and folder has this mode; `None` if that is not possible.
     fn with_mode(mode: u32) -> Option<Modeless> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name| folder.path().join(name);
@@ -55,14 +55,14 @@ impl Modeless {
 
 impl Drop for Modeless {
     fn drop(&mut self) {
-        // Told so, it takes the mount away. It may have ended by itself.
+        // It unmounts when it is signalled. It may have ended already.
         let pid = i32::try_from(self.server.id()).ok().and_then(Pid::from_raw);
         pid.map(|pid| kill_process(pid, Signal::TERM).ok());
         self.server.wait().ok();
     }
 }
 
-/// The same command with the key in its environment, and with this umask.
+/// Returns the command with the key in its environment, and with this umask.
 fn with_umask(umask: &str, command: &Command) -> Command {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")]);
@@ -79,7 +79,7 @@ fn watched(modeless: &Modeless, vendor: &Vendor) -> Setup {
 }
 
 #[test]
-fn everything_is_written_where_no_mode_can_be_set() {
+fn everything_is_written_without_modes() {
     let Some(modeless) = Modeless::with_mode(0o755) else { return };
     let vendor = Vendor::start();
     let place = watched(&modeless, &vendor);
@@ -106,7 +106,7 @@ fn everything_is_written_where_no_mode_can_be_set() {
     }
     let log = daemon.stop();
     assert!(!log.contains(" WARN ") && !log.contains("ERROR"), "{log}");
-    // Without the daemon too.
+    // Also without the daemon.
     verb(&["refresh", "a"]).with_code(0);
     verb(&["add", "another", "--platform", "tiktok"]).with_code(0);
 
@@ -136,7 +136,7 @@ fn everything_is_written_where_no_mode_can_be_set() {
 }
 
 #[test]
-fn what_would_be_open_to_strangers_is_not_used_and_the_rest_works() {
+fn files_open_to_other_users_are_not_used_and_the_rest_works() {
     let Some(modeless) = Modeless::with_mode(0o777) else { return };
     let vendor = Vendor::start();
     let place = watched(&modeless, &vendor);
@@ -153,7 +153,7 @@ fn what_would_be_open_to_strangers_is_not_used_and_the_rest_works() {
 }
 
 #[test]
-fn the_demo_runs_where_no_mode_can_be_set() {
+fn the_demo_runs_without_modes() {
     let Some(modeless) = Modeless::with_mode(0o755) else { return };
     let place = Setup::within(&modeless.mount());
     let mut demo = Daemon::start(with_umask("022", &place.command(&["demo"])));

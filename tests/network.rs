@@ -1,5 +1,5 @@
-//! The way to the vendor: connections that are never made, TLS, proxies, and a process that was
-//! stopped while the answer came.
+//! The connection to the vendor: connections that fail, TLS, proxies, and a process that is stopped
+//! while the response arrives.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{Ended, KEY, Settings, Setup, Socket, Then, poll};
 
-/// A certificate authority that vouches for nobody. Its key was not kept.
+/// The certificate of an authority that has signed nothing. Its key was not kept.
 const AUTHORITY: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBhjCCASugAwIBAgIUWtzsEEyxl1jWGUb8gzPZ+jBufHwwCgYIKoZIzj0EAwIw
@@ -31,7 +31,7 @@ const GOOD: &str = r#"{"success":true,"data":{"account":{"id":"a","stats":{"foll
 
 const PASSWORD: &str = "hunter2@proxy";
 
-/// One account, and these lines of `[api]`.
+/// Returns a setup with one account and these lines of `[api]`.
 fn place(base_url: &str, api: &str) -> Setup {
     let place = Setup::empty();
     place.write_key();
@@ -42,7 +42,7 @@ fn place(base_url: &str, api: &str) -> Setup {
     place
 }
 
-/// The program with the certificates of this file alone.
+/// Returns the program with only the certificates in this file.
 fn trusting(place: &Setup, file: &str, arguments: &[&str]) -> Command {
     let mut command = place.command(arguments);
     command.env("SSL_CERT_FILE", place.file(file)).env_remove("SSL_CERT_DIR");
@@ -59,7 +59,7 @@ fn good_answer() -> String {
 
 #[test]
 fn a_connection_that_is_never_made_is_not_spent_whatever_the_timeout() {
-    // Nobody takes the connections: once the queue is full, no more are made.
+    // Connections are not accepted: once the queue is full, no more can be made.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     let mut held = Vec::new();
@@ -73,7 +73,7 @@ fn a_connection_that_is_never_made_is_not_spent_whatever_the_timeout() {
 
 #[test]
 fn a_handshake_that_is_never_answered_is_not_spent() {
-    // Its queue takes the connection, and nobody says anything.
+    // The queue takes the connection, but nothing is sent.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     let place = place(&format!("https://{address}"), "timeout = \"1s\"");
@@ -82,7 +82,7 @@ fn a_handshake_that_is_never_answered_is_not_spent() {
 }
 
 #[test]
-fn an_answer_that_came_while_the_process_was_stopped_counts() {
+fn a_response_that_arrived_while_the_process_was_stopped_counts() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     let place = place(&format!("http://{address}"), "timeout = \"2s\"");
@@ -104,7 +104,7 @@ fn an_answer_that_came_while_the_process_was_stopped_counts() {
         stat.rsplit(')').next()?.trim_start().starts_with('T').then_some(())
     });
     stream.write_all(good_answer().as_bytes()).expect("it waits");
-    // Past its timeout: nothing but time can be waited for.
+    // Waits past the timeout, for which there is no condition to await.
     thread::sleep(Duration::from_secs(3));
     kill_process(pid, Signal::CONT).expect("it runs");
     assert_eq!(child.wait().expect("a child").code(), Some(0));
@@ -112,7 +112,7 @@ fn an_answer_that_came_while_the_process_was_stopped_counts() {
 }
 
 #[test]
-fn without_certificate_authorities_it_is_said_what_to_install_where_https_needs_them() {
+fn without_certificate_authorities_an_error_says_what_to_install_if_https_needs_them() {
     let https = place("https://127.0.0.1:1", "");
     let ended = Ended::of(trusting(&https, "nothing.pem", &["check"])).with_code(1);
     assert!(ended.out.contains("apt install ca-certificates"), "{ended:?}");
@@ -141,13 +141,13 @@ fn check_online_says_how_far_it_gets_and_sends_no_key() {
         assert!(requests[0].starts_with("head / "), "{requests:?}");
         assert!(requests.iter().all(|request| !request.contains("x-api-key")), "{requests:?}");
     }
-    // Answers a greeting of TLS with something else.
+    // Responds to a TLS greeting with something else.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
-            // To the end: what is left unread would reset the connection.
+            // Reads to the end, since unread data would reset the connection.
             stream.read_to_end(&mut Vec::new()).ok();
         }
     });
@@ -166,7 +166,7 @@ fn check_online_says_how_far_it_gets_and_sends_no_key() {
 }
 
 #[test]
-fn calls_go_through_the_configured_proxy_alone_and_its_password_is_shown_nowhere() {
+fn calls_go_only_through_the_configured_proxy_and_its_password_is_not_shown() {
     let proxy = Socket::saying(good_answer(), Then::Close);
     let environments = Socket::saying(good_answer(), Then::Close);
     let through = proxy.base_url().replace("http://", "http://me:hunter2%40proxy@");
@@ -183,7 +183,7 @@ fn calls_go_through_the_configured_proxy_alone_and_its_password_is_shown_nowhere
     assert_eq!((ledger(&place), environments.call_count()), (vec!["ok|200|1".to_owned()], 0));
     let requests = proxy.requests();
     assert!(requests[0].starts_with("post http://127.0.0.1:9/v1/social/account/a/refresh "));
-    // The two of them in base64, in lower case.
+    // User name and password in base64, in lower case.
     assert!(requests[0].contains("proxy-authorization: basic bwu6ahvudgvymkbwcm94eq==\r\n"));
     for shown in ended.iter().flat_map(|ended| [&ended.out, &ended.err]) {
         assert!(!shown.contains("hunter2") && !shown.contains("bWU6aHVudGVyMkBwcm94eQ"), "{shown}");
@@ -192,7 +192,7 @@ fn calls_go_through_the_configured_proxy_alone_and_its_password_is_shown_nowhere
 }
 
 #[test]
-fn what_a_proxy_repeats_of_its_password_is_taken_out() {
+fn a_password_that_a_proxy_echoes_is_redacted() {
     let said = format!("HTTP/1.1 200 OK\r\n\r\n{PASSWORD} bWU6aHVudGVyMkBwcm94eQ== {KEY}");
     let proxy = Socket::saying(said, Then::Close);
     let through = proxy.base_url().replace("http://", "http://me:hunter2%40proxy@");
@@ -202,7 +202,7 @@ fn what_a_proxy_repeats_of_its_password_is_taken_out() {
 }
 
 #[test]
-fn a_proxy_that_makes_no_tunnel_costs_nothing_and_sees_no_key() {
+fn a_proxy_that_refuses_the_tunnel_costs_nothing_and_receives_no_key() {
     let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
     let proxy = Socket::saying(refusal, Then::Close);
     let place = place("https://growthd.invalid", &format!("proxy = \"{}\"", proxy.base_url()));

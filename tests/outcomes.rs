@@ -1,4 +1,4 @@
-//! What each answer leads to, end to end: the ledger, the exit code, and what comes next.
+//! The consequences of each kind of response, end to end: ledger, exit code, and next attempt.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ fn redirect(to: &str) -> Behaviour {
 }
 
 #[test]
-fn each_answer_has_its_line_in_the_ledger() {
+fn each_response_has_its_row_in_the_ledger() {
     let slow_drip = Behaviour::Drip { every: Duration::from_millis(50) };
     let credits = Behaviour::Raw(br#"{"success":false,"message":"Not enough credits"}"#.to_vec());
-    // An account of its own each, so that none pauses what follows for everybody.
+    // One account for each, so that none pauses those that follow.
     let rows = [
         (
             Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "x"),
@@ -77,7 +77,7 @@ fn each_answer_has_its_line_in_the_ledger() {
 }
 
 #[test]
-fn a_wait_is_kept_and_the_slot_served_after_it() {
+fn a_retry_after_is_honoured_and_the_slot_served_after_it() {
     let vendor = Vendor::start();
     let place = Setup::new(
         &vendor,
@@ -100,7 +100,7 @@ fn a_wait_is_kept_and_the_slot_served_after_it() {
 }
 
 #[test]
-fn a_refused_key_opens_the_breaker_until_it_is_mended() {
+fn a_refused_key_opens_the_breaker_until_it_is_replaced() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c"]));
     vendor.everywhere(Some(Behaviour::refusal(401, "INVALID_API_KEY", "no such key")));
@@ -124,14 +124,14 @@ fn a_refused_key_opens_the_breaker_until_it_is_mended() {
     let log = daemon.stop();
     assert_eq!(log.matches("the vendor is in trouble").count(), 1, "{log}");
 
-    // One probe for the start; what a person asks for within the same minute is declined.
+    // One probe after the start; a request within the same minute is declined.
     let mut daemon = place.run().once_up();
     daemon.until("not refreshed");
     place.growthd(&["refresh", "a"]).with_code(1);
     assert_eq!(vendor.call_count(), 4);
 
     vendor.everywhere(None);
-    // The next probe comes within half a minute by itself.
+    // The next probe is sent within half a minute.
     daemon.until("the vendor answers again");
     vendor.wait_for_calls(7);
     daemon.stop();
@@ -161,7 +161,7 @@ fn a_redirect_is_not_followed_and_the_key_stays() {
 }
 
 #[test]
-fn one_that_is_not_found_holds_nobody_up_and_is_not_asked_again() {
+fn an_account_that_is_not_found_delays_no_other_and_is_not_retried_at_once() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["gone\nlabel = \"Gone\"", "b"]));
     vendor.always("gone", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"));
@@ -176,9 +176,10 @@ fn one_that_is_not_found_holds_nobody_up_and_is_not_asked_again() {
     assert_eq!(vendor.call_count(), 2);
 }
 
-/// Whatever everybody is answered for some seconds, nobody loses the slot, and few credits go.
+/// Whatever failure all accounts share for some seconds, none loses its slot, and few credits are
+/// spent.
 #[test]
-fn trouble_of_everybody_takes_nobodys_slot() {
+fn a_shared_failure_costs_no_slot() {
     let refusal = |status| Behaviour::refusal(status, "X", "x");
     let headers = vec![("retry-after".to_owned(), "1".to_owned())];
     let down = Behaviour::Response { status: 503, headers, body: Vec::new() };
@@ -218,7 +219,8 @@ fn trouble_of_everybody_takes_nobodys_slot() {
                 for id in &ids {
                     vendor.always(id, Behaviour::Answer);
                 }
-                // Where a probe may cost a credit, the next is a minute away without it.
+                // Without a reload, the next probe would be a minute away where it may cost a
+                // credit.
                 daemon.signal(Signal::HUP);
                 database.until("SELECT count(*) = 12 FROM latest");
                 daemon.stop();
@@ -229,9 +231,9 @@ fn trouble_of_everybody_takes_nobodys_slot() {
     });
 }
 
-/// The same without anybody's hand, where a failed call is free.
+/// The same without a reload, for failures that cost nothing.
 #[test]
-fn trouble_that_is_over_is_noticed_by_itself() {
+fn the_end_of_a_shared_failure_is_noticed() {
     let kinds = [
         (Behaviour::refusal(404, "NOT_FOUND", "x"), "the vendor is in trouble"),
         (Behaviour::rate_limited(Some(1)), "waiting, as the vendor asks"),
@@ -258,7 +260,7 @@ fn trouble_that_is_over_is_noticed_by_itself() {
 }
 
 #[test]
-fn a_name_in_a_text_stops_nobody() {
+fn a_name_in_a_message_decides_nothing() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c", "d", "e"]));
     let text = "Account @credit.queen with an api key and a subscription not found";
@@ -317,7 +319,7 @@ fn a_call_of_unknown_fate_is_repeated_within_its_allowance() {
 }
 
 #[test]
-fn nobody_waits_for_one_that_hangs() {
+fn a_call_that_hangs_delays_no_other() {
     let vendor = Vendor::start();
     let api = "timeout = \"1s\"\nmax_in_flight = 2".to_owned();
     let place = Setup::new(&vendor, &Settings { api, ..Settings::each_second(&["sick", "b"]) });

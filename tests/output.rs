@@ -1,5 +1,4 @@
-//! What verbs write: to readers that leave, to disks that are full, and never over what growthd
-//! lives on.
+//! The output of verbs: to readers that leave, to full disks, and never over growthd's own files.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -16,7 +15,7 @@ fn history() -> Past {
     past
 }
 
-/// Verbs that only look.
+/// Verbs that only read.
 const READING: [&[&str]; 11] = [
     &["status"],
     &["status", "--json"],
@@ -40,18 +39,18 @@ fn through_shell(past: &Past, arguments: &[&str], redirection: &str) -> Ended {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_reader_that_leaves_is_not_an_error() {
     let past = history();
     for verb in READING {
         let ended = through_shell(&past, verb, "| true; exit ${PIPESTATUS[0]}");
-        // With something to attend to, or without: it is what the verb itself says.
+        // 0 or 1, as the verb itself has it.
         assert!(matches!(ended.code, Some(0 | 1)), "{verb:?}: {ended:?}");
         assert_eq!(ended.err, "", "{verb:?}");
     }
 }
 
 #[test]
-fn a_full_disk_is_said_in_one_line() {
+fn a_full_disk_is_reported_in_one_line() {
     let past = history();
     for verb in READING {
         let ended = through_shell(&past, verb, ">/dev/full").with_code(74);
@@ -60,12 +59,12 @@ fn a_full_disk_is_said_in_one_line() {
     let ended = through_shell(&past, &["backup", "copy.db"], ">/dev/full").with_code(74);
     assert!(ended.line().contains("No space left"), "{ended:?}");
     assert!(past.file("copy.db").exists(), "it was made all the same");
-    // Nobody is left to tell.
+    // Nothing is reported, since stderr is closed too.
     assert_eq!(through_shell(&past, &["export"], ">/dev/full 2>&1").code, Some(74));
 }
 
 #[test]
-fn nothing_replaces_what_growthd_lives_on_by_whatever_name() {
+fn no_output_replaces_growthds_own_files_by_any_name() {
     let past = history();
     fs::write(past.file("api-key"), "hk_live").expect("a file");
     fs::set_permissions(past.file("api-key"), fs::Permissions::from_mode(0o600)).expect("a mode");
@@ -125,7 +124,7 @@ fn nothing_replaces_what_growthd_lives_on_by_whatever_name() {
 }
 
 #[test]
-fn a_replaced_file_keeps_what_it_had() {
+fn a_replaced_file_keeps_its_mode_and_owner() {
     let past = history();
     let path = past.file("history.csv");
     fs::write(&path, "old").expect("a file");
@@ -143,9 +142,9 @@ fn a_replaced_file_keeps_what_it_had() {
     assert!(fs::read_to_string(&path).expect("a file").starts_with("account_id,"));
 }
 
-/// As in a container that has but the one file from outside.
+/// As in a container into which a single file is mounted.
 #[test]
-fn a_file_that_is_mounted_by_itself_is_written_in_place() {
+fn a_file_that_is_a_mount_point_is_written_in_place() {
     let past = history();
     fs::write(past.file("outside.csv"), "longer than nothing").expect("a file");
     fs::write(past.file("history.csv"), "").expect("a file");
@@ -165,7 +164,7 @@ fn a_file_that_is_mounted_by_itself_is_written_in_place() {
 }
 
 #[test]
-fn a_backup_that_was_killed_is_gone_after_the_next() {
+fn the_leftovers_of_a_killed_backup_are_removed_by_the_next() {
     let past = history();
     for left in [".growthd-killed.tmp", ".growthd-killed.tmp-journal"] {
         fs::write(past.file(left), "half").expect("a file");
@@ -181,7 +180,7 @@ fn a_backup_that_was_killed_is_gone_after_the_next() {
 }
 
 #[test]
-fn a_backup_that_does_not_fit_leaves_nothing() {
+fn a_backup_on_a_full_disk_leaves_nothing() {
     if !can_mount() {
         println!("skipped: nothing can be mounted here");
         return;
@@ -198,7 +197,7 @@ fn a_backup_that_does_not_fit_leaves_nothing() {
 }
 
 #[test]
-fn more_calls_than_the_descriptors_carry_are_refused() {
+fn more_calls_than_the_descriptors_allow_are_refused() {
     let past = history();
     let text = fs::read_to_string(past.file("config.toml")).expect("a file");
     let text = format!("[api]\nmax_in_flight = 100\n{text}");
@@ -210,7 +209,7 @@ fn more_calls_than_the_descriptors_carry_are_refused() {
     assert!(ended.line().contains("max_in_flight = 100 needs about 296 open files"), "{ended:?}");
 }
 
-/// What growthd prints on a terminal of so many columns, one of `script`'s; `None` without one.
+/// Returns the output on a terminal of so many columns, from `script`; `None` without that program.
 fn on_a_terminal(
     past: &Past,
     columns: usize,
@@ -232,7 +231,7 @@ fn on_a_terminal(
 }
 
 #[test]
-fn a_terminal_is_sent_no_escape_sequences_of_the_vendors() {
+fn no_escape_sequences_of_the_vendor_reach_a_terminal() {
     let past = Past::new();
     past.series("clx1", "Guru", "a\u{1b}]0;owned\u{7}b", &[(0, 1000)]);
     let raw = past.told(&["export"]);
@@ -243,12 +242,12 @@ fn a_terminal_is_sent_no_escape_sequences_of_the_vendors() {
     assert!(shown.contains("a\\u001b]0;owned\\u0007b"), "{shown:?}");
 }
 
-/// Words in colour, which begin with this and end with the next.
+/// The escape sequences that begin and end coloured text.
 const COLOUR: &str = "\u{1b}[1;31m";
 const PLAIN: &str = "\u{1b}[0m";
 
 #[test]
-fn what_is_for_people_fits_the_terminal_and_is_in_colour_where_it_may_be() {
+fn text_output_fits_the_terminal_and_is_coloured_if_allowed() {
     let past = Past::new();
     let ids = ["clx1234567890123456789012", "clx2234567890123456789012"];
     let days: Vec<(i64, i64)> = (0..60).map(|day| (day, 6_000_000 + 10_000 * day)).collect();

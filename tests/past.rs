@@ -1,4 +1,4 @@
-//! A known history: a database with the rows that a test says, and its configuration.
+//! A known history: a database with the rows of a test, and its configuration.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub struct Past {
     connection: Connection,
 }
 
-/// A snapshot's numbers; what is not said is NULL.
+/// The numbers of a snapshot; by default NULL.
 #[derive(Clone, Copy, Default)]
 pub struct Field {
     pub followers: Option<i64>,
@@ -28,7 +28,7 @@ pub struct Field {
     pub videos: Option<i64>,
     pub engagement: Option<f64>,
     pub suspect: bool,
-    /// The interval of its ledger line: a week where it is not said.
+    /// The interval of its ledger row; by default a week.
     pub interval: Option<i64>,
 }
 
@@ -47,7 +47,7 @@ impl Past {
         Past::made_by(|path| drop(Store::open(path, Creation::Allowed).expect("a database")))
     }
 
-    /// The database that `make` leaves at the path it is given.
+    /// Uses the database that `make` creates at the path it is given.
     pub fn made_by(make: impl FnOnce(&Path)) -> Past {
         let folder = TempDir::new().expect("a folder");
         let path = folder.path().join("growth.db");
@@ -73,12 +73,12 @@ impl Past {
         self.folder.path().join(name)
     }
 
-    /// Runs SQL as it stands, for what the other functions do not say.
+    /// Runs SQL, for what the other functions do not cover.
     pub fn run(&self, sql: &str) {
         self.connection.execute_batch(sql).expect(sql);
     }
 
-    /// Adds an account, watched weekly.
+    /// Adds an account that is watched weekly.
     pub fn account(&self, id: &str, label: Option<&str>, username: Option<&str>) -> i64 {
         self.connection
             .execute(
@@ -98,7 +98,7 @@ impl Past {
         account
     }
 
-    /// Adds the account's next snapshot. Answers its line.
+    /// Adds the account's next snapshot. Returns its refresh id.
     pub fn snapshot(&self, account: i64, time: i64, told: Field) -> i64 {
         self.connection
             .execute(
@@ -119,7 +119,7 @@ impl Past {
                     told.videos,
                     told.likes,
                     told.engagement,
-                    // What speaks against it as a whole: followers that fell to 0.
+                    // Followers that fell to 0 make the whole snapshot suspect.
                     2 * i64::from(told.suspect)
                 ],
             )
@@ -130,7 +130,7 @@ impl Past {
         refresh
     }
 
-    /// An account with snapshots of these followers, at these days after the start.
+    /// Adds an account with snapshots of these followers, at these days after the start.
     pub fn series(&self, id: &str, label: &str, username: &str, days: &[(i64, i64)]) -> i64 {
         let account = self.account(id, Some(label), Some(username));
         for (day, followers) in days {
@@ -139,8 +139,8 @@ impl Past {
         account
     }
 
-    /// The rows that a query answers, their cells between `|`; the same with the bundled SQLite
-    /// and with the system's, where there is one.
+    /// Returns the rows of a query, with `|` between their cells. Checks that the system's SQLite,
+    /// if there is one, returns the same as the bundled one.
     pub fn ask(&self, sql: &str) -> Vec<String> {
         let bundled = self.ask_bundled(sql);
         if let Some(systems) = self.ask_system(sql) {
@@ -149,7 +149,7 @@ impl Past {
         bundled
     }
 
-    /// As [`Past::ask`] with the bundled SQLite alone, which shows a REAL to its last bit.
+    /// Like [`Past::ask`], but only with the bundled SQLite, which shows a REAL to its last bit.
     pub fn ask_bundled(&self, sql: &str) -> Vec<String> {
         let mut statement = self.connection.prepare(sql).expect(sql);
         let columns = statement.column_count();
@@ -184,7 +184,7 @@ impl Past {
         Some(text.lines().map(str::to_owned).collect())
     }
 
-    /// How SQLite goes about a query, by the bundled one and by the system's.
+    /// Returns the query plans of the bundled and of the system's SQLite.
     pub fn plans(&self, sql: &str) -> Vec<String> {
         let sql = format!("EXPLAIN QUERY PLAN {sql}");
         let bundled = self.ask_bundled(&sql);
@@ -203,7 +203,7 @@ impl Past {
             .expect("growthd runs")
     }
 
-    /// What growthd prints, where it does what it is told.
+    /// Returns the output of a verb that succeeds.
     pub fn told(&self, arguments: &[&str]) -> String {
         let out = self.growthd(arguments);
         let errors = String::from_utf8_lossy(&out.stderr);
@@ -211,7 +211,7 @@ impl Past {
         String::from_utf8(out.stdout).expect("UTF-8")
     }
 
-    /// What growthd says on stderr, and how it exits, where it does not.
+    /// Returns the error and the exit code of a verb that fails.
     pub fn refused(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let out = self.growthd(arguments);
         assert_eq!(String::from_utf8_lossy(&out.stdout), "", "{arguments:?}");

@@ -1,5 +1,5 @@
-//! The history is anybody's to read whom the file's mode lets, while the daemon writes it and
-//! afterwards, and nobody else's.
+//! Everyone whom the file's mode permits can read the history, while the daemon writes and
+//! afterwards, and no one else can.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -11,13 +11,13 @@ use rusqlite::Connection;
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, is_root, poll};
 use crate::past::Past;
 
-/// Asks Debian's `sqlite3`, as a user who can read the folder and not write it; `None` where
-/// there is no such program.
+/// Runs a query with Debian's `sqlite3` as a user who can read the folder but not write it; `None`
+/// if that program is missing.
 fn ask(place: &Setup, sql: &str) -> Option<Ended> {
     let mut command = Command::new("sqlite3");
     command.current_dir(place.path()).args(["file:growth.db?mode=ro", sql]);
     if is_root() {
-        // The database's group, and no owner.
+        // A user in the database's group who is not its owner.
         command.uid(65_534).gid(fs::metadata(place.path()).expect("a folder").gid());
     }
     match command.output() {
@@ -60,7 +60,7 @@ fn it_is_read_while_the_daemon_writes_and_after_it_stopped() {
 }
 
 #[test]
-fn nobody_else_may_read_it_whatever_the_umask() {
+fn no_other_user_can_read_it_whatever_the_umask() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut shell = Command::new("sh");
@@ -84,9 +84,9 @@ fn nobody_else_may_read_it_whatever_the_umask() {
     }
 }
 
-/// Whoever may write the file could put views into it that never end. growthd asks its own.
+/// Whoever can write the file could add views that never end. growthd uses only its own.
 #[test]
-fn views_that_somebody_planted_are_not_asked() {
+fn views_planted_by_others_are_not_used() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, 1000), (7, 1070)]);
     let planted = Connection::open(past.path()).expect("a database");

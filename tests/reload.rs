@@ -1,4 +1,4 @@
-//! The watchlist edited under a running daemon: taken whole, or not at all.
+//! Edits of the watchlist under a running daemon, which are applied completely or not at all.
 
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
@@ -15,7 +15,7 @@ fn budget() -> String {
 }
 
 #[test]
-fn what_changed_is_taken_and_what_it_costs_is_said() {
+fn an_edit_is_applied_and_its_cost_is_logged() {
     let vendor = Vendor::start();
     let list = |accounts: &[&str]| Settings { tables: budget(), ..Settings::weekly(accounts) };
     let place = Setup::new(&vendor, &list(&["a", "b", "gone"]));
@@ -23,7 +23,7 @@ fn what_changed_is_taken_and_what_it_costs_is_said() {
     for _ in 0..3 {
         daemon.until("refreshed account=");
     }
-    // In another order, with another label, without one and with two more.
+    // In another order, with another label, without one account and with two more.
     place.configure(&vendor, &list(&["c", "b\nlabel = \"Bob\"", "a", "d"]));
     daemon.signal(Signal::HUP);
     let line = daemon.until("reloaded: ");
@@ -44,7 +44,7 @@ fn what_changed_is_taken_and_what_it_costs_is_said() {
     let snapshots = "SELECT count(*) FROM snapshots WHERE account_id = 'gone'";
     assert_eq!(database.one::<i64>(snapshots), 1, "its history stays");
 
-    // Put back, it has its place in the schedule, and no second baseline.
+    // Back in the list, it keeps its schedule and gets no second baseline.
     place.configure(&vendor, &list(&["a", "b", "c", "d", "gone"]));
     daemon.signal(Signal::HUP);
     let line = daemon.until("reloaded: ");
@@ -55,7 +55,7 @@ fn what_changed_is_taken_and_what_it_costs_is_said() {
 }
 
 #[test]
-fn a_broken_edit_changes_nothing_and_names_every_problem() {
+fn an_invalid_edit_changes_nothing_and_every_problem_is_reported() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::each_second(&["a"]));
     let mut daemon = place.run();
@@ -84,7 +84,7 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 2);
 
-    // The key is part of it.
+    // The key is part of the configuration.
     place.write("config.toml", &text);
     std::fs::remove_file(place.file("api-key")).expect("a key");
     daemon.signal(Signal::HUP);
@@ -93,14 +93,14 @@ fn a_broken_edit_changes_nothing_and_names_every_problem() {
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 2);
 
-    // A good edit is taken as soon as it can be, without another signal.
+    // A valid edit is applied as soon as possible, without another signal.
     place.write_key();
     daemon.until("reloaded: ");
     daemon.stop();
 }
 
 #[test]
-fn an_edit_is_noticed_where_that_was_asked_for() {
+fn an_edit_is_noticed_with_watch() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = crate::harness::Daemon::start(place.command(&["run", "--watch"])).once_up();
@@ -108,7 +108,7 @@ fn an_edit_is_noticed_where_that_was_asked_for() {
     place.configure(&vendor, &Settings::weekly(&["a", "b"]));
     daemon.until("reloaded: +1 accounts, -0, 0 changed");
     vendor.wait_for_calls(2);
-    // As editors do it: a new file in the place of the old.
+    // As editors do it: a new file replaces the old one.
     let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
     place.write("config.toml.new", &(text + "[[account]]\nid = \"c\"\n"));
     std::fs::rename(place.file("config.toml.new"), place.file("config.toml")).expect("a rename");
@@ -118,9 +118,9 @@ fn an_edit_is_noticed_where_that_was_asked_for() {
 }
 
 /// As Kubernetes mounts a ConfigMap: the files are links into a folder that is itself a link, and
-/// that link alone is replaced, for all of them at once.
+/// only that link is replaced, for all of them at once.
 #[test]
-fn a_folder_that_is_swapped_by_its_link_is_an_edit() {
+fn replacing_the_link_to_a_folder_is_an_edit() {
     let vendor = Vendor::start();
     let include = "include = [\"clients.toml\"]\n";
     let place = Setup::new(&vendor, &Settings::weekly(&[]));
@@ -170,7 +170,7 @@ fn a_disabled_account_costs_nothing() {
 }
 
 #[test]
-fn a_new_key_and_a_new_address_are_used_from_then_on() {
+fn a_new_key_and_a_new_address_are_used_after_a_reload() {
     let old = Vendor::start();
     let new = Vendor::of(World::with_any_account("another-key-0815"));
     let place = Setup::new(&old, &Settings::each_second(&["a"]));
@@ -190,7 +190,7 @@ fn a_new_key_and_a_new_address_are_used_from_then_on() {
 }
 
 #[test]
-fn the_call_after_a_mended_key_carries_the_new_one() {
+fn the_first_call_after_a_key_was_replaced_has_the_new_one() {
     for _ in 0..12 {
         let vendor = Vendor::start();
         let place = Setup::new(&vendor, &Settings::weekly(&["a", "b", "c", "d"]));
@@ -211,7 +211,7 @@ fn the_call_after_a_mended_key_carries_the_new_one() {
 }
 
 #[test]
-fn no_call_goes_to_an_address_that_was_replaced_before_it_was_claimed() {
+fn no_call_claimed_after_a_reload_goes_to_the_old_address() {
     let (one, two) = (Vendor::start(), Vendor::start());
     let place = Setup::new(&one, &Settings::each_second(&["a", "b", "c"]));
     let mut daemon = place.run();
@@ -221,7 +221,7 @@ fn no_call_goes_to_an_address_that_was_replaced_before_it_was_claimed() {
         place.configure(new, &Settings::each_second(&["a", "b", "c"]));
         daemon.signal(Signal::HUP);
         daemon.until("reloaded: ");
-        // What was claimed before is settled; nothing is claimed for the old one any more.
+        // Earlier claims are settled; none is made for the old address any more.
         poll("the end of the old calls", || (old.in_flight() == 0).then_some(()));
         let calls = old.call_count();
         new.wait_for_calls(new.call_count() + 2);
@@ -233,14 +233,14 @@ fn no_call_goes_to_an_address_that_was_replaced_before_it_was_claimed() {
     daemon.stop();
 }
 
-/// Whether some process waits for a writer of the pipe.
+/// Returns whether a process has the pipe open for reading.
 fn has_reader(pipe: &Path) -> Option<fs::File> {
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(pipe).ok()
 }
 
 #[test]
-fn a_stop_is_heard_while_a_reload_waits_for_its_file() {
+fn a_stop_is_handled_while_a_reload_waits_for_its_file() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run().once_up();

@@ -1,4 +1,4 @@
-//! `[http]` answers whoever asks, and starves nobody.
+//! The `[http]` server: metrics, health, and bounded use of resources.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use crate::scripted_api::Behaviour;
 
 const GET: &str = "GET /metrics HTTP/1.1\r\nHost: growthd\r\n\r\n";
 
-/// An address that was free a moment ago.
+/// Returns an address that was free a moment ago.
 fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").to_string()
@@ -40,7 +40,7 @@ fn listening() -> (Vendor, Setup, String) {
 }
 
 #[test]
-fn one_question_a_connection_however_many_are_sent_ahead() {
+fn a_connection_serves_one_request_however_many_are_pipelined() {
     let (_vendor, place, address) = listening();
     let daemon = place.run().once_up();
     let stream = connect(&address);
@@ -48,7 +48,7 @@ fn one_question_a_connection_however_many_are_sent_ahead() {
     let mut first = [0; 15];
     (&stream).read_exact(&mut first).expect("an answer");
     assert_eq!(&first, b"HTTP/1.1 200 OK");
-    // The rest of the questions may reset the connection before the rest of the answer is read.
+    // The unread requests may reset the connection before the rest of the response is read.
     let mut rest = Vec::new();
     (&stream).read_to_end(&mut rest).ok();
     assert!(!String::from_utf8_lossy(&rest).contains("HTTP/1.1"), "one answer");
@@ -69,7 +69,7 @@ fn whoever_says_that_nothing_follows_is_answered() {
 }
 
 #[test]
-fn connections_that_say_nothing_take_no_descriptor_from_the_calls() {
+fn silent_connections_take_no_descriptors_from_the_calls() {
     let (vendor, place, address) = listening();
     let daemon = place.run().once_up();
     let silent: Vec<TcpStream> = (0..300).map(|_| connect(&address)).collect();
@@ -79,7 +79,7 @@ fn connections_that_say_nothing_take_no_descriptor_from_the_calls() {
     };
     assert!(descriptors() < 100, "{}", descriptors());
     vendor.wait_for_calls(vendor.call_count() + 2);
-    // Whoever asks is answered all the same.
+    // Other clients are still served.
     let begun = monotonic();
     let stream = connect(&address);
     stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a timeout");
@@ -91,7 +91,7 @@ fn connections_that_say_nothing_take_no_descriptor_from_the_calls() {
 }
 
 #[test]
-fn as_many_descriptors_are_had_as_may_be() {
+fn the_limit_on_descriptors_is_raised() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut shell = Command::new("sh");
@@ -118,7 +118,7 @@ fn a_start_without_descriptors_says_so_and_may_be_tried_again() {
             shell.arg(env!("CARGO_BIN_EXE_growthd")).args(verb);
             let ended = Ended::of(shell);
             assert!(ended.line().starts_with("growthd: "), "{files} {verb:?}: {ended:?}");
-            // By then enough to say how many it would take.
+            // Enough to calculate how many connections it would take.
             let is_counted = ended.err.contains("max_in_flight = 4 needs about ");
             assert_eq!(ended.code, Some(if is_counted { 78 } else { 74 }), "{files} {verb:?}");
         }
@@ -127,7 +127,7 @@ fn a_start_without_descriptors_says_so_and_may_be_tried_again() {
 }
 
 #[test]
-fn what_answers_take_of_the_disk_is_counted() {
+fn the_disk_space_of_responses_is_counted() {
     let (vendor, place, address) = listening();
     let note = serde_json::json!({"note": "x".repeat(50_000)});
     vendor.queue("a", [Behaviour::Patch(note)]);
@@ -145,7 +145,7 @@ fn what_answers_take_of_the_disk_is_counted() {
 }
 
 #[test]
-fn a_hundred_at_once_are_answered_or_told_to_come_back() {
+fn a_hundred_concurrent_requests_are_served_or_told_to_retry() {
     let (vendor, place, address) = listening();
     let daemon = place.run().once_up();
     let ask = |_| {

@@ -1,4 +1,5 @@
-//! The scripted API itself, over the wire, as a client sees it: raw requests, so that nothing mends what is broken.
+//! Tests of the scripted API itself with raw requests, so that no client library repairs what is
+//! malformed.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -34,7 +35,7 @@ async fn begin(api: &ScriptedApi, method: &str, path: &str, key: &str, body: &st
     stream
 }
 
-/// Everything that comes until the connection is closed, split into head and body.
+/// Reads until the connection is closed, and splits the response into head and body.
 async fn rest(mut stream: TcpStream) -> (String, String) {
     let mut text = Vec::new();
     let read = stream.read_to_end(&mut text);
@@ -52,7 +53,7 @@ async fn refresh(api: &ScriptedApi) -> (String, String) {
     call(api, "POST", REFRESH, "k").await
 }
 
-/// The account in the answer to a refresh under this behaviour.
+/// Returns the account in the response to a refresh under this behaviour.
 async fn account_under(api: &ScriptedApi, behaviour: Behaviour) -> Value {
     api.queue(ID, [behaviour]);
     let (head, body) = refresh(api).await;
@@ -71,7 +72,7 @@ fn documented_body() -> String {
 }
 
 #[tokio::test]
-async fn a_refresh_is_answered_as_documented_and_written_down() {
+async fn a_refresh_gets_the_documented_response_and_is_recorded() {
     let api = documented().await;
     let (head, body) = refresh(&api).await;
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
@@ -105,7 +106,7 @@ async fn one_connection_serves_many_calls() {
 }
 
 #[tokio::test]
-async fn without_the_right_key_there_is_no_answer() {
+async fn a_wrong_key_is_refused() {
     let api = documented().await;
     api.always(ID, Behaviour::Raw(b"not reached".to_vec()));
     let (head, body) = call(&api, "POST", REFRESH, "").await;
@@ -122,7 +123,7 @@ async fn without_the_right_key_there_is_no_answer() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_404_and_what_is_no_post_405() {
+async fn an_unknown_path_is_404_and_another_method_405() {
     let api = documented().await;
     for path in
         ["/", "/v1/social/account/x/refresh", "/v1/social/account//refresh", "/v1/a/b/refresh"]
@@ -192,7 +193,7 @@ async fn the_nearest_script_wins() {
 }
 
 #[tokio::test]
-async fn a_reply_is_sent_as_it_is() {
+async fn a_scripted_reply_is_sent_verbatim() {
     let api = documented().await;
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let headers = vec![header("location", "http://127.0.0.1:1/"), header("x-a", "1")];
@@ -211,7 +212,7 @@ async fn a_reply_is_sent_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_call_that_hangs_is_seen_and_in_flight_until_the_client_leaves() {
+async fn a_call_that_hangs_is_recorded_and_in_flight_until_the_client_leaves() {
     let api = documented().await;
     api.everywhere(Some(Behaviour::Hang));
     let waiting = tokio::spawn({
@@ -233,7 +234,7 @@ async fn a_call_that_hangs_is_seen_and_in_flight_until_the_client_leaves() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_waits() {
+async fn a_slow_response_is_delayed() {
     let api = documented().await;
     let slow = Duration::from_millis(80);
     api.queue(ID, [Behaviour::After(slow, Box::new(Behaviour::Answer))]);
@@ -243,7 +244,7 @@ async fn a_slow_answer_waits() {
 }
 
 #[tokio::test]
-async fn a_cut_connection_leaves_nothing_or_half() {
+async fn a_cut_connection_sends_nothing_or_half() {
     let api = documented().await;
     api.queue(ID, [Behaviour::Cut, Behaviour::CutMidBody]);
     assert_eq!(refresh(&api).await, (String::new(), String::new()));
@@ -256,7 +257,7 @@ async fn a_cut_connection_leaves_nothing_or_half() {
 }
 
 #[tokio::test]
-async fn a_dripped_answer_is_whole_in_the_end() {
+async fn a_dripped_response_is_complete_in_the_end() {
     let api = documented().await;
     let every = Duration::from_millis(1);
     api.queue(ID, [Behaviour::Drip { every }]);
@@ -277,7 +278,7 @@ async fn a_flood_does_not_end() {
 }
 
 #[tokio::test]
-async fn headers_may_be_of_megabytes() {
+async fn headers_may_take_megabytes() {
     let api = documented().await;
     api.queue(ID, [Behaviour::BigHeaders]);
     let (head, body) = refresh(&api).await;
@@ -286,7 +287,7 @@ async fn headers_may_be_of_megabytes() {
 }
 
 #[tokio::test]
-async fn an_answer_is_edited_field_by_field() {
+async fn a_response_is_edited_field_by_field() {
     let api = documented().await;
     let plain = account_under(&api, Behaviour::Answer).await;
     let patch = json!({"bio": null, "stats": {"likes": "many"}, "extra": [1]});
@@ -303,7 +304,7 @@ async fn an_answer_is_edited_field_by_field() {
 }
 
 #[tokio::test]
-async fn the_server_may_have_another_time() {
+async fn the_server_may_have_another_clock() {
     let api = documented().await;
     let date = |head: &str| {
         let value = head.lines().find_map(|line| line.strip_prefix("date: ")).expect("a date");
@@ -338,7 +339,7 @@ async fn an_account_is_a_step_older_with_each_scrape_alone() {
 }
 
 #[tokio::test]
-async fn the_last_handle_dropped_stops_it() {
+async fn dropping_the_last_handle_stops_it() {
     let api = documented().await;
     api.everywhere(Some(Behaviour::Hang));
     let stream = begin(&api, "POST", REFRESH, "k", "").await;
@@ -350,7 +351,7 @@ async fn the_last_handle_dropped_stops_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_may_take_the_place_of_one_that_was_stopped() {
+async fn another_may_use_the_address_of_one_that_was_stopped() {
     let api = documented().await;
     refresh(&api).await;
     api.stop().await;
@@ -361,7 +362,7 @@ async fn another_may_take_the_place_of_one_that_was_stopped() {
 }
 
 #[test]
-fn a_handle_goes_anywhere() {
+fn a_handle_is_clone_send_and_sync() {
     fn is_handle<T: Clone + Send + Sync + 'static>() {}
     is_handle::<ScriptedApi>();
 }
@@ -371,7 +372,7 @@ fn followers(id: &str, account: &Account, growth: Growth) -> Vec<u64> {
 }
 
 #[test]
-fn who_grows_never_falls_and_who_shrinks_never_rises() {
+fn a_growing_account_never_falls_and_a_shrinking_one_never_rises() {
     for number in 0..200 {
         let id = format!("a{number}");
         let (account, growth) = invented(&id);
@@ -409,7 +410,7 @@ fn a_patch_merges_and_its_null_sets_null() {
 }
 
 #[test]
-fn what_is_removed_is_absent() {
+fn a_removed_field_is_absent() {
     let mut account = json!({"bio": "b", "stats": {"likes": 1, "videos": 2}});
     for pointer in ["/bio", "/stats/likes", "/nothing", "/bio/deeper", "bio"] {
         remove(&mut account, pointer);
@@ -418,7 +419,7 @@ fn what_is_removed_is_absent() {
 }
 
 #[test]
-fn delays_add_up_and_the_nearest_date_holds() {
+fn delays_add_up_and_the_innermost_date_is_used() {
     let second = Duration::from_secs(1);
     let inner = Behaviour::After(second, Box::new(Behaviour::Hang));
     let dated = Behaviour::ServerDate { offset: -7200, then: Box::new(inner) };

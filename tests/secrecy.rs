@@ -1,4 +1,4 @@
-//! The key goes to the vendor, and appears nowhere else.
+//! The key is sent to the vendor, and appears nowhere else.
 
 use std::fs;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::harness::{Daemon, KEY, Settings, Setup, Vendor};
 use crate::scripted_api::Behaviour;
 
-/// Whether the bytes hold the key, as it is or as the vendor may write it.
+/// Returns whether the bytes contain the key, verbatim or in an encoding that a vendor might use.
 fn holds_the_key(bytes: &[u8]) -> bool {
     let holds = |key: &str| bytes.windows(key.len()).any(|window| window == key.as_bytes());
     let written = [escaped_key(), escaped_twice(), in_base64(), in_hexadecimal(), in_html()];
@@ -29,17 +29,17 @@ fn in_base64() -> String {
     BASE64_STANDARD.encode(KEY).trim_end_matches('=').to_owned()
 }
 
-/// The key in JSON that is a text in other JSON.
+/// Returns the key as in JSON nested in a JSON string.
 fn escaped_twice() -> String {
     escaped_key().replace('\\', "\\\\")
 }
 
-/// The key as a careful JSON writer may write it.
+/// Returns the key with JSON escapes.
 fn escaped_key() -> String {
     KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect()
 }
 
-/// The vendor's worst days, each of which gives the key back where it can.
+/// Failures of the vendor, each of which echoes the key if it can.
 fn bad_days(second: &Vendor) -> Vec<Behaviour> {
     let echo = |status: u16, location: Option<String>| {
         let mut headers = vec![
@@ -88,7 +88,7 @@ fn the_key_is_in_no_log_no_file_and_no_process_list() {
 
     let mut shown = Vec::new();
     for (id, day) in ids.iter().zip(days) {
-        // As a person meets it, one account at a time.
+        // As with a refresh by hand, one account at a time.
         let mut command = place.command(&["refresh", id]);
         command.env("GROWTHD_LOG", "trace");
         let output = command.output().expect("growthd can be run");

@@ -1,11 +1,11 @@
-//! `--tag` and `--platform`, on the verbs that are not about growth.
+//! `--tag` and `--platform`, for the verbs that are not about growth.
 
 use serde_json::Value;
 
 use crate::harness::{Settings, Setup, Vendor};
 use crate::past::Past;
 
-/// Two clients, and an account of both platforms for the first.
+/// Two clients, the first of which has an account on each platform.
 fn clients() -> Past {
     let past = Past::new();
     for (id, label, tags, platform) in [
@@ -26,7 +26,7 @@ fn ids(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn plan_and_status_are_of_whom_is_asked_for() {
+fn plan_and_status_show_only_the_selected_accounts() {
     let past = clients();
     for (arguments, expected) in [
         (&[][..], &["clx1", "clx2", "clx3"][..]),
@@ -49,7 +49,7 @@ fn plan_and_status_are_of_whom_is_asked_for() {
 }
 
 #[test]
-fn a_tag_of_nobody_is_refused_with_the_nearest() {
+fn an_unknown_tag_is_refused_with_the_nearest() {
     let past = clients();
     for verb in ["plan", "status"] {
         let (code, told) = past.refused(&[verb, "--tag", "cleint-a"]);

@@ -1,4 +1,5 @@
-//! Told to end: what is on its way is awaited and recorded, unless told twice.
+//! Signals: calls in flight are awaited and recorded before the end, unless there is a second
+//! signal.
 
 use std::io::Read;
 use std::time::Duration;
@@ -29,7 +30,7 @@ fn a_call_in_flight_is_recorded_before_the_end() {
     }
 }
 
-/// `timeout`, and whoever else signals a process and then its group, sends two.
+/// `timeout` sends two, as does anything that signals a process and then its group.
 #[test]
 fn signals_at_the_same_moment_are_one_request() {
     for verb in [&["run"][..], &["refresh", "--all"]] {
@@ -47,7 +48,7 @@ fn signals_at_the_same_moment_are_one_request() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once_and_the_next_start_marks_the_line_unknown() {
+fn a_second_signal_ends_at_once_and_the_next_start_marks_the_row_unknown() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     vendor.queue("a", [Behaviour::Hang]);
@@ -69,7 +70,7 @@ fn a_second_signal_ends_at_once_and_the_next_start_marks_the_line_unknown() {
 }
 
 #[test]
-fn a_stop_starts_nothing_more_that_a_person_asked_for() {
+fn no_requested_call_starts_after_a_stop() {
     let vendor = Vendor::start();
     let api = "max_in_flight = 1".to_owned();
     let settings = Settings { api, ..Settings::weekly(&["a", "b", "c", "d"]) };
@@ -93,7 +94,7 @@ fn a_stop_starts_nothing_more_that_a_person_asked_for() {
 }
 
 #[test]
-fn a_refresh_that_is_told_to_end_records_what_is_on_its_way() {
+fn an_interrupted_refresh_records_calls_in_flight() {
     for signal in [Signal::TERM, Signal::INT] {
         let vendor = Vendor::start();
         let api = "max_in_flight = 1".to_owned();
@@ -124,7 +125,7 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
     daemon.stop();
 }
 
-/// Looking whether a daemon runs takes the same lock for a moment.
+/// Checking whether a daemon runs takes the same lock for a moment.
 #[test]
 fn a_status_at_the_same_moment_does_not_keep_a_daemon_from_starting() {
     let vendor = Vendor::start();
@@ -167,14 +168,14 @@ fn another_name_of_the_database_lets_no_second_daemon_in() {
         let line = ended.err.lines().last().unwrap_or_default();
         assert!(line.starts_with("growthd: another growthd is using "), "{line}");
     }
-    // By a symbolic link the daemon itself is reached.
+    // Through a symbolic link, the daemon itself is reached.
     soft.growthd(&["refresh", "a"]).with_code(0);
     daemon.stop();
     assert_eq!(vendor.call_count(), 2);
 }
 
 #[test]
-fn a_start_waits_for_whoever_holds_the_database_for_a_moment() {
+fn a_start_waits_while_the_database_is_locked_for_a_moment() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.growthd(&["refresh", "--all"]).with_code(0);
@@ -190,7 +191,7 @@ fn a_start_waits_for_whoever_holds_the_database_for_a_moment() {
     writer.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("a lock");
     let mut daemon = place.run();
     daemon.until("waiting for the database");
-    // It can be told to end meanwhile.
+    // It can be stopped meanwhile.
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
     let mut daemon = place.run();
@@ -201,7 +202,7 @@ fn a_start_waits_for_whoever_holds_the_database_for_a_moment() {
 }
 
 #[test]
-fn a_refresh_that_nobody_listens_to_records_all_the_same() {
+fn a_refresh_without_a_reader_still_records_everything() {
     type Prepare = fn(&mut std::process::Command);
     let full: Prepare = |command| {
         let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
@@ -212,7 +213,7 @@ fn a_refresh_that_nobody_listens_to_records_all_the_same() {
         drop(reader);
         command.stderr(writer.try_clone().expect("a pipe")).stdout(writer);
     };
-    // Who closes the pipe has read enough; a disk that is full is worth a word.
+    // A closed pipe is not an error; a full disk is reported.
     for (prepare, code) in [(full, 74), (closed, 0)] {
         for form in [&["refresh", "--all"][..], &["refresh", "--all", "--json"]] {
             let vendor = Vendor::start();
@@ -227,9 +228,9 @@ fn a_refresh_that_nobody_listens_to_records_all_the_same() {
     }
 }
 
-/// As below a pager, or in a terminal that was told to stop (Ctrl-S).
+/// As with a pager, or a terminal that was stopped with Ctrl-S.
 #[test]
-fn a_reader_that_stalls_holds_up_no_call_no_lock_and_no_stop() {
+fn a_stalled_reader_blocks_no_call_no_lock_and_no_stop() {
     for (verb, calls) in [
         (&["refresh", "--all"][..], 3),
         (&["refresh", "--all", "--json"], 3),
@@ -269,7 +270,7 @@ fn a_terminal_that_goes_away_ends_no_refresh() {
     assert_eq!(place.database().one::<i64>(ok), 2);
 }
 
-/// Whether a process has taken a signal over.
+/// Returns whether a process handles a signal.
 fn is_caught(pid: u32, signal: Signal) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:\t")).expect("a mask");
@@ -277,9 +278,9 @@ fn is_caught(pid: u32, signal: Signal) -> bool {
     mask >> (signal.as_raw() - 1) & 1 == 1
 }
 
-/// What it prints for `--help` is held up, and with it the reading of the command line.
+/// The output of `--help` is blocked, and with it the parsing of the command line.
 #[test]
-fn a_hangup_ends_no_daemon_that_has_not_even_read_its_command_line() {
+fn a_hangup_before_the_command_line_is_parsed_ends_no_daemon() {
     let (mut reader, writer) = full_pipe();
     let mut command = Setup::empty().command(&["run", "--help"]);
     let mut child = command.stdout(writer).current_dir("/").spawn().expect("growthd can be run");
@@ -297,7 +298,7 @@ fn a_hangup_ends_no_daemon_that_has_not_even_read_its_command_line() {
 }
 
 #[test]
-fn a_hangup_before_it_watches_is_a_reload_or_nothing() {
+fn a_hangup_during_the_start_is_a_reload_or_nothing() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     for _ in 0..5 {

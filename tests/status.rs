@@ -1,4 +1,4 @@
-//! `growthd status` means what it says: whoever's check passes need not look.
+//! `growthd status`: if it exits 0, nothing needs attention.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
 
-/// The names of what needs attention, and the whole summary.
+/// Returns the names of what needs attention, and the whole summary.
 fn attention(place: &Setup, arguments: &[&str]) -> (Vec<String>, serde_json::Value) {
     let arguments = [&["status", "--json", "--quiet"], arguments].concat();
     let ended = place.growthd(&arguments);
@@ -25,7 +25,7 @@ fn attention(place: &Setup, arguments: &[&str]) -> (Vec<String>, serde_json::Val
 }
 
 #[test]
-fn a_daemon_that_does_not_run_is_not_well_unless_none_is_meant_to() {
+fn a_missing_daemon_needs_attention_unless_no_daemon_is_given() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     place.growthd(&["refresh", "a"]).with_code(0);
@@ -47,7 +47,7 @@ fn a_daemon_that_does_not_run_is_not_well_unless_none_is_meant_to() {
 }
 
 #[test]
-fn a_budget_that_holds_accounts_back_is_not_well() {
+fn a_budget_that_holds_accounts_back_needs_attention() {
     let vendor = Vendor::start();
     let tables = "[budget]\nrefreshes = 1".to_owned();
     let settings = Settings { tables, ..Settings::weekly(&["a", "b", "c"]) };
@@ -67,7 +67,7 @@ fn a_budget_that_holds_accounts_back_is_not_well() {
 }
 
 #[test]
-fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
+fn a_port_in_use_stops_no_refresh_and_is_reported() {
     let vendor = Vendor::start();
     let other = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = other.local_addr().expect("an address");
@@ -98,12 +98,12 @@ fn a_port_that_is_taken_stops_no_refresh_and_is_said() {
 
 /// As with a VPN that is not up yet.
 #[test]
-fn an_address_that_comes_later_is_listened_on_then() {
+fn an_address_that_appears_later_is_listened_on() {
     let vendor = Vendor::start();
     let tables = "[http]\nlisten = \"198.51.100.7:9464\"".to_owned();
     let off = Settings { tables, ..Settings::weekly(&["a\nenabled = false"]) };
     let place = Setup::new(&vendor, &off);
-    // In a network of its own.
+    // In its own network namespace.
     let in_network = |of: &[&str], script: &str| {
         let mut command = Command::new(of[0]);
         command.args(&of[1..]).args(["-n", "bash", "-c", script, env!("CARGO_BIN_EXE_growthd")]);
@@ -138,7 +138,7 @@ fn an_address_that_comes_later_is_listened_on_then() {
 }
 
 #[test]
-fn an_edit_that_was_refused_and_a_late_backup_are_not_well() {
+fn a_refused_edit_and_a_late_backup_need_attention() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
@@ -153,7 +153,7 @@ fn an_edit_that_was_refused_and_a_late_backup_are_not_well() {
     let earlier = note.replace(&time.to_string(), &(time - 2 * 86_400).to_string());
     place.write("growth.db.backup", &earlier);
     assert_eq!(attention(&place, &[]).0, ["backup"]);
-    // Any backup keeps the promise.
+    // Any later backup fulfils it.
     place.growthd(&["backup", "two.db"]).with_code(0);
     assert!(attention(&place, &[]).0.is_empty());
 
@@ -161,7 +161,8 @@ fn an_edit_that_was_refused_and_a_late_backup_are_not_well() {
     place.write("config.toml", "nonsense = 1\n");
     daemon.signal(rustix::process::Signal::HUP);
     daemon.until("the configuration was not reloaded");
-    // The verb reads the file too, and says so at once; here it is mended, and not yet taken.
+    // The verb reads the file too, and would report it at once; here it is fixed but not reloaded
+    // yet.
     place.growthd(&["status"]).with_code(78);
     place.write("config.toml", &list);
     assert_eq!(attention(&place, &[]).0, ["edit_refused"]);

@@ -1,5 +1,5 @@
-//! The store in trouble: no call leaves that cannot be recorded, and growthd goes on by itself
-//! when the trouble is over.
+//! Failures of the store: no call is sent that cannot be recorded, and growthd continues when the
+//! store works again.
 
 use std::fs;
 use std::process::Command;
@@ -9,9 +9,9 @@ use rustix::fs::FlockOperation;
 
 use crate::harness::{Daemon, Database, Settings, Setup, Vendor, can_mount, poll};
 
-/// Every call the vendor saw has its line in what `database` is now.
+/// Asserts that every call that the vendor received has a ledger row in `database`.
 #[track_caller]
-fn every_call_has_its_line(vendor: &Vendor, database: &Database) {
+fn every_call_has_its_row(vendor: &Vendor, database: &Database) {
     let calls = i64::try_from(vendor.call_count()).expect("few");
     let sql = "SELECT count(*) FROM refreshes WHERE outcome <> 'skipped'";
     assert_eq!(database.one::<i64>(sql), calls);
@@ -34,27 +34,27 @@ fn a_database_that_another_process_locks_is_waited_for() {
     locker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     let line = daemon.until("nothing is refreshed until it can be recorded");
     assert!(line.contains("another process is holding a write lock"), "{line}");
-    every_call_has_its_line(&vendor, &place.database());
+    every_call_has_its_row(&vendor, &place.database());
     let status = place.growthd(&["status"]).with_code(1);
     assert!(
         status.out.starts_with("growthd needs attention: nothing is refreshed: "),
         "{status:?}"
     );
     assert!(status.out.contains("\ndaemon     running\n"), "{status:?}");
-    every_call_has_its_line(&vendor, &place.database());
+    every_call_has_its_row(&vendor, &place.database());
     let calls = vendor.call_count();
     locker.execute_batch("ROLLBACK").expect("the lock");
     daemon.until("the database can be written again");
     vendor.wait_for_calls(calls + 2);
     let log = daemon.stop();
     assert_eq!(log.matches("nothing is refreshed until").count(), 1, "said once: {log}");
-    every_call_has_its_line(&vendor, &place.database());
+    every_call_has_its_row(&vendor, &place.database());
     place.database().is_sound();
 }
 
-/// Whoever may read the database must be able to lock its index, and so can keep writers out.
+/// Everyone who can read the database can lock its index, and so block writers.
 #[test]
-fn a_reader_that_locks_the_index_of_the_journal_is_waited_for() {
+fn a_reader_that_locks_the_index_of_the_wal_is_waited_for() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
     let index = fs::File::open(place.file("growth.db-shm")).expect("the index");
@@ -67,12 +67,12 @@ fn a_reader_that_locks_the_index_of_the_journal_is_waited_for() {
     daemon.until("the database can be written again");
     vendor.wait_for_calls(calls + 2);
     daemon.stop();
-    every_call_has_its_line(&vendor, &place.database());
+    every_call_has_its_row(&vendor, &place.database());
     place.database().is_sound();
 }
 
 #[test]
-fn a_file_that_is_taken_away_is_missed_until_it_is_back() {
+fn a_missing_database_stops_calls_until_it_is_back() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
     fs::rename(place.file("growth.db"), place.file("away.db")).expect("a rename");
@@ -84,13 +84,13 @@ fn a_file_that_is_taken_away_is_missed_until_it_is_back() {
     daemon.until("the database can be written again");
     vendor.wait_for_calls(calls + 2);
     daemon.stop();
-    every_call_has_its_line(&vendor, &place.database());
+    every_call_has_its_row(&vendor, &place.database());
     place.database().is_sound();
 }
 
-/// What the journal held is in no file with a name then: a crash would lose it.
+/// The content of the WAL is then in no named file, and a crash would lose it.
 #[test]
-fn a_journal_that_is_removed_is_made_anew_and_nothing_it_held_is_lost() {
+fn a_removed_wal_is_restored_without_losing_its_content() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
     for removed in ["growth.db-wal", "growth.db-shm"] {
@@ -101,17 +101,17 @@ fn a_journal_that_is_removed_is_made_anew_and_nothing_it_held_is_lost() {
     let log = daemon.log();
     assert!(!log.contains("nothing is refreshed") && !log.contains("unknown"), "{log}");
     daemon.kill();
-    every_call_has_its_line(&vendor, &place.database());
+    every_call_has_its_row(&vendor, &place.database());
     place.database().is_sound();
 }
 
 #[test]
-fn a_file_that_is_lost_is_not_bought_for() {
+fn no_call_is_made_for_a_lost_database() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
     fs::remove_file(place.file("growth.db")).expect("a file");
     daemon.until("nothing is refreshed until it can be recorded");
-    // Calls that had left by then have arrived when the vendor has answered them.
+    // Calls sent by then have arrived once the vendor has responded.
     crate::harness::poll("the end of the last call", || (vendor.in_flight() == 0).then_some(()));
     let calls = vendor.call_count();
     place.write("growth.db", "something else entirely");
@@ -119,7 +119,7 @@ fn a_file_that_is_lost_is_not_bought_for() {
     daemon.until("could not be applied; retrying");
     assert_eq!(vendor.call_count(), calls);
     daemon.signal(rustix::process::Signal::TERM);
-    // At once, or after ten seconds if an answer came that it cannot record.
+    // At once, or after ten seconds if a response arrived that it cannot record.
     let code = daemon.end();
     assert!([Some(0), Some(74)].contains(&code), "{}", daemon.log());
     let text = fs::read(place.file("growth.db")).expect("a file");
@@ -127,7 +127,7 @@ fn a_file_that_is_lost_is_not_bought_for() {
 }
 
 #[test]
-fn an_older_copy_in_its_place_is_gone_on_with() {
+fn an_older_copy_in_its_place_is_used() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
     let copy = place.file("copy.db");
@@ -138,7 +138,7 @@ fn an_older_copy_in_its_place_is_gone_on_with() {
     vendor.wait_for_calls(calls + 4);
     fs::rename(&copy, place.file("growth.db")).expect("a rename");
     daemon.until("the database file was replaced; continuing with the new one");
-    // The copy may know another watchlist.
+    // The copy may have another watchlist.
     daemon.until("reloaded: ");
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 4);
@@ -147,7 +147,7 @@ fn an_older_copy_in_its_place_is_gone_on_with() {
 }
 
 #[test]
-fn a_backup_put_back_after_a_stop_is_what_growthd_starts_with() {
+fn a_backup_restored_after_a_stop_is_used_at_the_next_start() {
     let vendor = Vendor::start();
     let (place, daemon) = busy_daemon(&vendor);
     let copy = place.file("copy.db");
@@ -160,7 +160,7 @@ fn a_backup_put_back_after_a_stop_is_what_growthd_starts_with() {
     daemon.stop();
     let before: i64 = place.database().one("SELECT count(*) FROM snapshots");
     assert!(before > snapshots);
-    // As a person does it, who thinks of the one file alone.
+    // As people do it who copy only the one file.
     fs::copy(&copy, place.file("growth.db")).expect("a copy");
     assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), snapshots);
     place.run().once_up().stop();
@@ -168,16 +168,16 @@ fn a_backup_put_back_after_a_stop_is_what_growthd_starts_with() {
 }
 
 #[test]
-fn a_journal_that_a_reader_holds_is_told_of_once() {
+fn a_wal_that_a_reader_holds_is_logged_once() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let reader = Connection::open(place.file("growth.db")).expect("a database");
     reader.execute_batch("BEGIN; SELECT * FROM snapshots").expect("an open transaction");
-    // Where the reader reads from the file alone, the journal may be begun anew once more.
+    // While the reader reads only from the database file, the WAL may be restarted once more.
     place.growthd(&["refresh", "a"]);
-    // As after many thousand refreshes: SQLite reads no further than what it wrote.
+    // As large as after thousands of refreshes: SQLite reads only as far as it has written.
     let journal = fs::OpenOptions::new().write(true).open(place.file("growth.db-wal"));
     journal.and_then(|journal| journal.set_len(300 << 20)).expect("a long journal");
     for _ in 0..2 {
@@ -191,9 +191,9 @@ fn a_journal_that_a_reader_holds_is_told_of_once() {
     place.database().is_sound();
 }
 
-/// The journal alone would fill it, long before the history does.
+/// The WAL alone would fill it, long before the history does.
 #[test]
-fn a_small_disk_is_not_filled_by_the_journal() {
+fn a_small_disk_is_not_filled_by_the_wal() {
     if !can_mount() {
         println!("skipped: nothing can be mounted here");
         return;

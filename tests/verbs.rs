@@ -1,5 +1,5 @@
-//! The verbs that a person types, without a daemon: what they answer, what they exit with, and
-//! that none of them makes a database that nobody asked for.
+//! Verbs without a daemon: their output and exit codes, and that none creates a database it should
+//! not.
 
 use crate::harness::{Settings, Setup, Vendor};
 use crate::scripted_api::Behaviour;
@@ -7,7 +7,7 @@ use crate::scripted_api::Behaviour;
 const LEDGER: &str = "SELECT account_id, cause, outcome, spent FROM refreshes ORDER BY refresh_id";
 
 #[test]
-fn without_a_database_reading_says_so_and_makes_none() {
+fn verbs_that_read_report_a_missing_database_and_create_none() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     for arguments in [
@@ -31,7 +31,7 @@ fn without_a_database_reading_says_so_and_makes_none() {
 }
 
 #[test]
-fn refresh_makes_a_database_only_where_the_configuration_names_it() {
+fn refresh_creates_a_database_only_if_the_configuration_names_it() {
     let vendor = Vendor::start();
     let place = Setup::empty();
     place.write_key();
@@ -53,7 +53,7 @@ fn refresh_makes_a_database_only_where_the_configuration_names_it() {
 }
 
 #[test]
-fn refresh_takes_what_it_is_told_and_nothing_else() {
+fn refresh_takes_only_the_given_accounts() {
     let vendor = Vendor::start();
     let settings = Settings::weekly(&["a\nlabel = \"Ann\"", "b", "off\nenabled = false"]);
     let place = Setup::new(&vendor, &settings);
@@ -95,7 +95,7 @@ fn refresh_takes_what_it_is_told_and_nothing_else() {
 
 /// For a log or a script; a terminal shows the usage too.
 #[test]
-fn what_is_wrong_with_a_command_line_is_one_line() {
+fn an_invalid_command_line_is_reported_in_one_line() {
     let place = Setup::empty();
     for (arguments, words) in [
         (
@@ -117,7 +117,7 @@ fn what_is_wrong_with_a_command_line_is_one_line() {
 }
 
 #[test]
-fn refresh_due_buys_what_is_owed_once() {
+fn refresh_due_serves_each_due_slot_once() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a", "b"]));
     let ended = place.growthd(&["refresh", "--due"]).with_code(0);
@@ -125,13 +125,13 @@ fn refresh_due_buys_what_is_owed_once() {
     let ended = place.growthd(&["refresh", "--due"]).with_code(0);
     assert_eq!(ended.out, "nothing to refresh\n");
     assert_eq!(place.database().rows(LEDGER), ["a|first|ok|1", "b|first|ok|1"]);
-    // A daemon finds nothing left to do.
+    // Nothing is left to do for a daemon.
     place.run().once_up().stop();
     assert_eq!(vendor.call_count(), 2);
 }
 
 #[test]
-fn refresh_says_how_the_api_refused() {
+fn refresh_shows_why_the_api_refused() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a", "b"]));
     vendor.always("a", Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"));
@@ -152,7 +152,7 @@ fn refresh_says_how_the_api_refused() {
 }
 
 #[test]
-fn a_spent_budget_refuses_a_person_too() {
+fn a_spent_budget_refuses_a_refresh_by_hand_too() {
     let vendor = Vendor::start();
     let tables = "[budget]\nrefreshes = 2\nper = \"day\"".to_owned();
     let place = Setup::new(&vendor, &Settings { tables, ..Settings::weekly(&["a", "b", "c"]) });
@@ -166,7 +166,7 @@ fn a_spent_budget_refuses_a_person_too() {
 }
 
 #[test]
-fn check_says_whether_the_forecast_fits() {
+fn check_reports_whether_the_forecast_fits_the_budget() {
     let vendor = Vendor::start();
     let budget = |refreshes: u32| Settings {
         tables: format!("[budget]\nrefreshes = {refreshes}"),
@@ -182,7 +182,7 @@ fn check_says_whether_the_forecast_fits() {
 }
 
 #[test]
-fn a_pipe_that_is_closed_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut command = place.command(&["check"]);

@@ -1,17 +1,16 @@
-//! What people read, to the letter; times and places aside.
+//! Snapshots of what people read, without times and paths.
 
 use std::fmt::Write as _;
 
 use crate::harness::{Ended, Settings, Setup, Vendor};
 use crate::scripted_api::Behaviour;
 
-/// What a terminal would hold.
+/// Returns what a terminal would show.
 fn shown(ended: &Ended) -> String {
     format!("{}{}[exit {}]", ended.out, ended.err, ended.code.unwrap_or(-1))
 }
 
-/// Compares with times, and how long ago or in how long they are, taken out; columns are as wide
-/// as what is in them.
+/// Compares after replacing absolute and relative times. Column widths depend on their content.
 macro_rules! assert_shown {
     ($text:expr, @$expected:literal) => {
         insta::with_settings!({filters => vec![
@@ -34,7 +33,7 @@ fn example() -> Settings {
 }
 
 #[test]
-fn check_shows_what_will_be() {
+fn check_shows_the_plan() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &example());
     assert_shown!(shown(&place.growthd(&["check"])), @r#"
@@ -53,7 +52,7 @@ fn check_shows_what_will_be() {
 }
 
 #[test]
-fn check_names_every_problem_at_its_place() {
+fn check_reports_every_problem_at_its_position() {
     let place = Setup::empty();
     place.write(
         "config.toml",
@@ -101,7 +100,7 @@ id = "clx123abc"
 }
 
 #[test]
-fn status_shows_how_things_stand() {
+fn status_shows_the_state_of_everything() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &example());
     vendor.always(
@@ -143,7 +142,7 @@ fn status_shows_how_things_stand() {
 }
 
 #[test]
-fn refresh_shows_what_came_of_it() {
+fn refresh_shows_the_outcomes() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &example());
     vendor.always(
@@ -153,7 +152,7 @@ fn refresh_shows_what_came_of_it() {
     let arguments = ["refresh", "clx123abc", "clx456def", "clx789ghi", "stranger"];
     let ended = place.growthd(&arguments);
     let mut lines: Vec<&str> = ended.out.lines().collect();
-    // The order of the answers is chance.
+    // The order of the responses is random.
     let count = lines.len() - 1;
     lines[..count].sort_unstable();
     assert_shown!(lines.join("\n"), @r#"

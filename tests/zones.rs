@@ -1,16 +1,16 @@
-//! Whose time zones count, and what `check` says about schedules.
+//! Time zones come from the system, and `check` explains schedules.
 
 use std::fs;
 use std::path::Path;
 
 use crate::harness::{Ended, Settings, Setup, Vendor};
 
-/// A zone seven hours ahead of UTC, as zoneinfo folders hold it (RFC 8536).
+/// Returns a zone seven hours ahead of UTC in the format of zoneinfo files (RFC 8536).
 fn seven_ahead() -> Vec<u8> {
     let block = |version_2: bool| {
         let mut block = b"TZif2".to_vec();
         block.extend([0; 15]);
-        // Of its six lists one has an entry, and the names have four bytes.
+        // Only one of its six lists has an entry; the names take four bytes.
         for count in [0u32, 0, 0, 0, 1, 4] {
             block.extend(count.to_be_bytes());
         }
@@ -32,7 +32,7 @@ fn check(place: &Setup, zones: &Path) -> Ended {
 }
 
 #[test]
-fn zones_are_those_of_the_system() {
+fn zones_come_from_the_system() {
     let vendor = Vendor::start();
     let account = |zone: &str| format!("a\ncron = \"0 6 * * *\"\ntimezone = \"{zone}\"");
     let zones = tempfile::tempdir().expect("a folder");
@@ -46,7 +46,7 @@ fn zones_are_those_of_the_system() {
     let place = Setup::new(&vendor, &Settings::weekly(&[&account("Asia/Tokyo")]));
     let ended = check(&place, zones.path()).with_code(78);
     assert!(ended.err.contains("there is no time zone \"Asia/Tokyo\""), "{ended:#?}");
-    // A folder without a zone in it is none.
+    // An empty folder does not count.
     let empty = tempfile::tempdir().expect("a folder");
     let ended = check(&place, empty.path()).with_code(0);
     assert!(ended.out.contains("T21:00:00Z"), "{ended:#?}");
@@ -63,7 +63,7 @@ fn a_zone_of_twenty_megabytes_is_refused_in_a_line() {
 }
 
 #[test]
-fn check_says_where_a_pattern_means_either_day() {
+fn check_warns_where_a_pattern_means_either_day() {
     let vendor = Vendor::start();
     let settings = Settings::weekly(&[
         "a\ncron = \"0 6 1 * MON\"",

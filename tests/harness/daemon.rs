@@ -1,4 +1,4 @@
-//! A running daemon, its log, and its end.
+//! A running daemon and its log.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
@@ -10,11 +10,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, poll};
 
-/// A daemon; killed when dropped.
+/// A running daemon, killed when dropped.
 pub struct Daemon {
     child: Child,
     log: Arc<Log>,
-    /// How many lines were looked at.
+    /// How many lines have been searched.
     read: usize,
 }
 
@@ -47,7 +47,7 @@ impl Daemon {
         Daemon { child, log, read: 0 }
     }
 
-    /// Waits for a line of the log that holds `words`, after the last that was waited for.
+    /// Waits for a line of the log that contains `words`, after the last one that was waited for.
     #[track_caller]
     pub fn until(&mut self, words: &str) -> String {
         let begun = monotonic();
@@ -68,8 +68,8 @@ impl Daemon {
         }
     }
 
-    /// Waits for a line for each of `words`, in whatever order they come, after the last that was
-    /// waited for. What comes next is looked for after the last of them.
+    /// Waits for a line for each of `words`, in any order, after the last one that was waited for.
+    /// The next search starts after all of them.
     #[track_caller]
     pub fn until_all(&mut self, words: &[&str]) {
         let begin = self.read;
@@ -82,7 +82,7 @@ impl Daemon {
         self.read = end;
     }
 
-    /// Waits until it says that it watches: from then on it can be signalled.
+    /// Waits until the daemon has started, after which it can be signalled.
     pub fn once_up(mut self) -> Daemon {
         self.until(" started (");
         self
@@ -102,14 +102,14 @@ impl Daemon {
         kill_process(pid, signal).expect("it runs");
     }
 
-    /// Waits for the end, and answers how it ended; `None` where a signal ended it.
+    /// Waits for the end, and returns the exit code; `None` if a signal ended it.
     #[track_caller]
     pub fn end(&mut self) -> Option<i32> {
         let child = &mut self.child;
         poll("the daemon's end", || child.try_wait().expect("a child")).code()
     }
 
-    /// Stops it in the usual way, and answers its whole log.
+    /// Stops the daemon with SIGTERM, and returns its whole log.
     #[track_caller]
     pub fn stop(mut self) -> String {
         self.signal(Signal::TERM);
@@ -118,7 +118,7 @@ impl Daemon {
         self.log()
     }
 
-    /// Ends it as a power cut would.
+    /// Kills the daemon.
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("a child");
@@ -127,7 +127,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
     }

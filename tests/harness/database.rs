@@ -1,4 +1,4 @@
-//! The database as a person reads it: read-only, through the views.
+//! The database as users read it: read-only, through the views.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +22,7 @@ impl Database {
         Database { connection, path: path.to_owned() }
     }
 
-    /// The database, once growthd has put its schema there.
+    /// Opens the database if growthd has created its schema.
     pub fn of_growthd(path: &Path) -> Option<Database> {
         let database = path.exists().then(|| Database::open(path))?;
         let version =
@@ -30,7 +30,7 @@ impl Database {
         (version.unwrap_or(0_i64) > 0).then_some(database)
     }
 
-    /// The one value of a query.
+    /// Returns the only value of a query.
     #[track_caller]
     pub fn one<T: FromSql>(&self, sql: &str) -> T {
         match self.connection.query_row(sql, [], |row| row.get(0)) {
@@ -39,7 +39,7 @@ impl Database {
         }
     }
 
-    /// The one row of a query, by column.
+    /// Returns the only row of a query, by column.
     #[track_caller]
     pub fn row(&self, sql: &str) -> Vec<(String, Value)> {
         let mut statement = self.connection.prepare(sql).expect(sql);
@@ -49,7 +49,7 @@ impl Database {
         names.into_iter().zip(row).collect()
     }
 
-    /// Every row of a query, each as text with `|` between its values.
+    /// Returns the rows of a query, each as text with `|` between its values.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<String> {
         let mut statement = self.connection.prepare(sql).expect(sql);
@@ -61,13 +61,13 @@ impl Database {
         rows.expect(sql).collect::<Result<_, _>>().expect(sql)
     }
 
-    /// Waits until the query's one value is true. Its file may be replaced meanwhile.
+    /// Waits until the query's only value is true. The database file may be replaced meanwhile.
     #[track_caller]
     pub fn until(&self, sql: &str) {
         poll(sql, || self.one::<bool>(sql).then_some(()));
     }
 
-    /// What must hold of every database at every time.
+    /// Asserts what must hold for every database at any time.
     #[track_caller]
     pub fn is_sound(&self) {
         assert_eq!(self.one::<String>("PRAGMA integrity_check"), "ok", "{}", self.path.display());

@@ -1,5 +1,5 @@
-//! What the tests are written with: a folder of growthd's own, the vendor, the daemon, its verbs
-//! and its database. Whatever a value starts or makes, it ends or removes when it is dropped.
+//! Shared by the tests: a folder for growthd, the vendor, the daemon, the verbs and the database.
+//! Whatever a value starts or creates, it ends or removes when dropped.
 
 mod daemon;
 mod database;
@@ -20,19 +20,19 @@ pub use setup::{Settings, Setup};
 pub use socket::{Socket, Then};
 pub use vendor::Vendor;
 
-/// How long anything is waited for: far longer than it takes, since a machine may be busy.
+/// The longest wait for anything: far longer than it takes, since the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 
-/// The key that the simulated vendor accepts. Unlike anything else that could be in a log.
+/// The key that the simulated vendor accepts. It resembles nothing else in a log.
 pub const KEY: &str = "hk_test_4711_kept_secret";
 
-/// A schedule that no test sees a second slot of.
+/// A schedule whose second slot is beyond the end of any test.
 pub const WEEKLY: &str = "cron = \"0 6 * * MON\"";
 
 /// A slot every second.
 pub const EACH_SECOND: &str = "cron = \"*/1 * * * * *\"\nallow_frequent = true";
 
-/// Looks until `found` finds something: for what says nothing by itself.
+/// Polls until `found` returns something, where there is no event to await.
 pub fn poll<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let begun = growthd::clock::monotonic();
     loop {
@@ -44,13 +44,13 @@ pub fn poll<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Makes a named pipe, with the mode of a key.
+/// Creates a named pipe with the mode of a key file.
 pub fn make_pipe(path: &std::path::Path) {
     let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status();
     assert!(made.expect("mkfifo").success());
 }
 
-/// A pipe that takes not a byte more.
+/// Returns a pipe that is full.
 pub fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     fcntl_setfl(&writer, OFlags::NONBLOCK).expect("flags");

@@ -1,11 +1,11 @@
-//! The program itself, away from whatever the environment of the tests would tell it.
+//! The program itself, isolated from the environment of the tests.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use growthd::clock::Time;
 
-/// The program, to be run in `folder`.
+/// Returns the program, to be run in `folder`.
 pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_growthd"));
     command.args(arguments).current_dir(folder).stdin(Stdio::null());
@@ -24,20 +24,19 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Whether these tests may take the part of other users.
+/// Returns whether the tests can act as other users.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Whether these tests may mount something where only they see it.
+/// Returns whether the tests can mount something in a namespace of their own.
 pub fn can_mount() -> bool {
     let script = "mount -t tmpfs none /mnt";
     let output = Command::new("unshare").args(["-m", "sh", "-c", script]).output();
     output.is_ok_and(|output| output.status.success())
 }
 
-/// The same command under a clock that shows `now` as it starts, in UTC; `None` where the clock
-/// cannot be told.
+/// Returns the command under a clock that starts at `now`, in UTC; `None` without faketime.
 pub fn at(now: Time, command: &Command) -> Option<Command> {
     if let Err(error) = Command::new("faketime").arg("--version").output() {
         println!("skipped: faketime cannot be run: {error}");
@@ -57,7 +56,7 @@ pub fn at(now: Time, command: &Command) -> Option<Command> {
     Some(under)
 }
 
-/// How a verb ended.
+/// The result of a verb.
 #[derive(Debug)]
 pub struct Ended {
     pub code: Option<i32>,
@@ -70,7 +69,7 @@ impl Ended {
         Ended::from(command.output().expect("growthd can be run"))
     }
 
-    /// The output, after a look at how it ended.
+    /// Asserts the exit code and that nothing panicked, and returns the result.
     #[track_caller]
     pub fn with_code(self, code: i32) -> Ended {
         assert_eq!(self.code, Some(code), "{self:#?}");
@@ -78,7 +77,7 @@ impl Ended {
         self
     }
 
-    /// The one line of the error.
+    /// Asserts that there is only an error of one line, and returns it.
     #[track_caller]
     pub fn line(&self) -> &str {
         let mut lines = self.err.lines();

@@ -1,4 +1,4 @@
-//! A folder with a configuration and a key in it.
+//! A folder with a configuration and a key.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +10,10 @@ use tempfile::TempDir;
 use super::program::{self, Ended};
 use super::{Daemon, Database, EACH_SECOND, KEY, Vendor, WEEKLY, poll};
 
-/// What a configuration says beyond where the vendor is. The database is named.
+/// The content of a configuration, other than the vendor's URL and the database's path.
 #[derive(Clone)]
 pub struct Settings {
-    /// Lines of `[api]`; calls are not paced.
+    /// Lines of `[api]`. Calls have no rate limit.
     pub api: String,
     /// Lines of `[retry]`.
     pub retry: &'static str,
@@ -21,12 +21,12 @@ pub struct Settings {
     pub schedule: &'static str,
     /// Whole tables.
     pub tables: String,
-    /// Ids, each of which may be followed by lines of its `[[account]]`.
+    /// Ids, each optionally followed by lines of its `[[account]]`.
     pub accounts: Vec<String>,
 }
 
 impl Settings {
-    /// These accounts, refreshed weekly.
+    /// Refreshes these accounts weekly.
     pub fn weekly(accounts: &[&str]) -> Settings {
         Settings {
             api: String::new(),
@@ -37,7 +37,7 @@ impl Settings {
         }
     }
 
-    /// These accounts, refreshed each second.
+    /// Refreshes these accounts each second.
     pub fn each_second(accounts: &[&str]) -> Settings {
         Settings { schedule: EACH_SECOND, ..Settings::weekly(accounts) }
     }
@@ -56,26 +56,26 @@ impl Settings {
     }
 }
 
-/// A folder of growthd's own.
+/// A temporary folder for growthd.
 pub struct Setup {
     folder: TempDir,
 }
 
 impl Setup {
-    /// With nothing in it.
+    /// Creates an empty folder.
     pub fn empty() -> Setup {
         let folder = tempfile::tempdir().expect("a folder");
-        // So that another user can be let in to read.
+        // So that a test can let another user read.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
         Setup { folder }
     }
 
-    /// With nothing in it, somewhere in this folder.
+    /// Creates an empty folder in `parent`.
     pub fn within(parent: &Path) -> Setup {
         Setup { folder: tempfile::tempdir_in(parent).expect("a folder") }
     }
 
-    /// With a key and this configuration.
+    /// Creates a folder with a key and this configuration.
     pub fn new(vendor: &Vendor, settings: &Settings) -> Setup {
         let place = Setup::empty();
         place.write_key();
@@ -120,13 +120,13 @@ impl Setup {
         Database::open(&self.file("growth.db"))
     }
 
-    /// The database of a daemon that was just started.
+    /// Waits for the database of a daemon that was just started, and opens it.
     pub fn database_when_made(&self) -> Database {
         let path = self.file("growth.db");
         poll("a database", || Database::of_growthd(&path))
     }
 
-    /// The program with these arguments, to be run in this folder.
+    /// Returns the program with these arguments, to be run in this folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
         program::command(self.path(), arguments)
     }

@@ -1,22 +1,22 @@
-//! A server that says what it is told to, letter by letter, where a real one would not.
+//! A server that sends fixed bytes, for responses that a real one would not send.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// What follows the last letter.
+/// What follows the last byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Then {
-    /// The connection ends.
+    /// Closes the connection.
     Close,
-    /// The connection stays, and nothing more is said.
+    /// Keeps the connection open, and sends nothing more.
     Silence,
 }
 
 type Requests = Arc<Mutex<Vec<String>>>;
 
-/// Answers every call with the same bytes. Its threads end with the test's process.
+/// Responds to every call with the same bytes. Its threads end with the test's process.
 pub struct Socket {
     address: String,
     requests: Requests,
@@ -45,7 +45,7 @@ impl Socket {
         self.requests().len()
     }
 
-    /// What was asked so far: the heads of the requests, in lower case.
+    /// Returns the heads of the requests so far, in lower case.
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -62,7 +62,7 @@ fn say(mut stream: TcpStream, bytes: &[u8], then: Then, requests: &Mutex<Vec<Str
     }
     let head = String::from_utf8_lossy(&heard).to_lowercase();
     requests.lock().unwrap_or_else(PoisonError::into_inner).push(head);
-    // It may have hung up already.
+    // The client may have disconnected already.
     stream.write_all(bytes).ok();
     if then == Then::Silence {
         while stream.read(&mut buffer).is_ok_and(|read| read > 0) {}

@@ -1,4 +1,4 @@
-//! The scripted API on a runtime of its own, so that tests can be plain functions.
+//! The scripted API on its own runtime, so that tests need not be async.
 
 use std::ops::Deref;
 
@@ -10,7 +10,7 @@ use crate::scripted_api::{ScriptedApi, World};
 
 /// A vendor that knows every account, and `clx123abc` as documented.
 pub struct Vendor {
-    // Before the runtime, which the last handle needs to stop.
+    // Dropped before the runtime, which the last handle needs to stop.
     api: ScriptedApi,
     runtime: Runtime,
 }
@@ -27,7 +27,7 @@ impl Vendor {
         Vendor { api, runtime }
     }
 
-    /// Waits until so many calls have arrived.
+    /// Waits until `count` calls have arrived.
     pub fn wait_for_calls(&self, count: usize) {
         let arrived = self.runtime.block_on(async {
             tokio::time::timeout(PATIENCE, self.api.wait_for_calls(count)).await
@@ -35,7 +35,7 @@ impl Vendor {
         assert!(arrived.is_ok(), "{count} calls, of which {} arrived", self.api.call_count());
     }
 
-    /// An address at which nobody listens (any more).
+    /// Returns an address at which nothing listens any more.
     pub fn gone(self) -> String {
         self.runtime.block_on(self.api.stop());
         self.api.base_url()

@@ -1,39 +1,39 @@
-//! Invented accounts, and how they grow from one refresh to the next.
+//! Invented accounts and their growth.
 
 use growthd::clock::Time;
 use growthd::schedule::stable_hash;
 use growthd::simulated_api::{Account, Analytics, Platform, Stats};
 
-/// What changes from one refresh to the next.
+/// The changes from one refresh to the next.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Growth {
-    /// Percent a refresh, over -100.
+    /// In percent per refresh, over -100.
     pub followers: f64,
-    /// Percent a refresh.
+    /// In percent per refresh.
     pub likes: f64,
-    /// Videos a refresh.
+    /// Per refresh.
     pub videos: u64,
 }
 
 impl Growth {
-    /// Every answer is the first one again.
+    /// Makes every response the same as the first.
     pub const NONE: Growth = Growth { followers: 0.0, likes: 0.0, videos: 0 };
 
-    /// Followers by this percentage a refresh. Likes follow but never shrink, and there are
+    /// Grows followers by this percentage per refresh. Likes follow but never shrink, and there are
     /// three new videos a week.
     pub fn percent(followers: f64) -> Growth {
         Growth { followers, likes: (followers * 0.8).max(0.2), videos: 3 }
     }
 
-    /// The account after `step` refreshes. Its counts go by the first ones and the number of the
-    /// refresh alone, so that any run over the same world sees the same numbers.
+    /// Returns the account after `step` refreshes. Its counts depend only on the first ones and on
+    /// `step`, so that any run over the same world has the same numbers.
     pub fn age(self, id: &str, account: Account, step: u32) -> Account {
         let shift = match step {
             0 => 0.0,
             _ => share(noise(id, step.into())) - 0.5,
         };
-        // Noise moves an answer along its own curve by under half a refresh, so that one that
-        // grows never falls.
+        // Noise moves the counts along their curve by under half a refresh, so that a growing
+        // account never falls.
         let weeks = f64::from(step) + 0.8 * shift;
         let grown = |start, percent: f64| scaled(start, (1.0 + percent / 100.0).powf(weeks));
         let restless = if self == Growth::NONE { 0.0 } else { shift };
@@ -56,8 +56,8 @@ impl Growth {
     }
 }
 
-/// An invented account for an id, the same each time: named like the id, on YouTube if
-/// the id begins with `yt`, between a thousand and three million followers, growing.
+/// Returns an invented account for an id, always the same: named like the id, on YouTube if the id
+/// begins with `yt`, growing, with between a thousand and three million followers.
 pub fn invented(id: &str) -> (Account, Growth) {
     let hash = noise(id, 0);
     let followers = count(10_f64.powf(3.0 + 3.5 * share(hash)));
@@ -90,13 +90,13 @@ pub fn invented(id: &str) -> (Account, Growth) {
     (account, Growth::percent(tenths(0.3 + 3.0 * share(noise(id, 3)))))
 }
 
-/// A number that looks random, the same for an id and a place at all times.
+/// Returns a pseudorandom number that depends only on an id and a place.
 fn noise(id: &str, place: u64) -> u64 {
     let [id, place] = [stable_hash(id.as_bytes()), place].map(u64::to_le_bytes);
     stable_hash([id, place].as_flattened())
 }
 
-/// A hash as a number from 0 to 1.
+/// Scales a hash to a number from 0 to 1.
 fn share(hash: u64) -> f64 {
     let upper = u32::try_from(hash >> 32).unwrap_or(u32::MAX);
     f64::from(upper) / f64::from(u32::MAX)

@@ -1,4 +1,4 @@
-//! What the scripted API answers to a call, and what it comes to.
+//! The scripted API's responses to calls.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -19,7 +19,7 @@ use super::world::World;
 
 type Answer = content::Answer<Ticket>;
 
-/// What every connection shares.
+/// The state shared by all connections.
 pub struct Answering {
     world: World,
     vendor: Vendor,
@@ -27,14 +27,14 @@ pub struct Answering {
     pub log: Log,
 }
 
-/// What to do with the calls to come.
+/// The behaviours for further calls.
 #[derive(Default)]
 pub struct Script {
     accounts: HashMap<String, Scripted>,
     pub everywhere: Option<Behaviour>,
 }
 
-/// The same for one account, and how often it was scraped.
+/// The behaviours for one account, and how often it was scraped.
 #[derive(Default)]
 pub struct Scripted {
     scrapes: u32,
@@ -59,12 +59,12 @@ impl Answering {
         self.world.clock.now()
     }
 
-    /// The behaviour that is next for this account, and how many scrapes of it went before.
+    /// Returns the next behaviour for an account, and how many scrapes of it came before.
     fn next(&self, id: Option<&str>, exists: bool) -> (Behaviour, u32) {
         let mut script = lock(&self.script);
         let Script { accounts, everywhere } = &mut *script;
         let fallback = || everywhere.clone().unwrap_or(Behaviour::Answer);
-        // Ids that do not exist leave no trace here: there is no end to them.
+        // Ids that do not exist are not stored: there is no limit to them.
         let mut unscripted = Scripted::default();
         let account = match id {
             Some(id) if exists => accounts.entry(id.to_owned()).or_default(),
@@ -83,7 +83,7 @@ impl Answering {
     }
 }
 
-/// Answers one request.
+/// Responds to one request.
 pub async fn answer(
     answering: Arc<Answering>,
     request: Request<Incoming>,
@@ -108,7 +108,7 @@ pub async fn answer(
     Ok(answering.vendor.dated(response))
 }
 
-/// Does what the script says for a call that is allowed.
+/// Applies the behaviour for a valid call.
 async fn carry_out(
     answering: &Answering,
     ticket: Ticket,
@@ -162,7 +162,7 @@ async fn carry_out(
             big_headers = true;
             documented().map(Content::whole)
         }
-        // The wrappers are off by now.
+        // The wrappers have been removed.
         Behaviour::Answer | Behaviour::After(..) | Behaviour::ServerDate { .. } => {
             documented().map(Content::whole)
         }
@@ -182,7 +182,7 @@ async fn carry_out(
     Ok(shifted(response, date_offset, answering))
 }
 
-/// A documented answer.
+/// Returns a documented response.
 fn respond(ticket: Ticket, mut reply: Reply) -> Response<Answer> {
     ticket.answered(reply.status.as_u16());
     let body = std::mem::take(&mut reply.body);
@@ -197,7 +197,7 @@ fn send(ticket: Ticket, status: StatusCode, content: Content) -> Response<Answer
     response
 }
 
-/// A scripted reply; 500 that says so for one that HTTP cannot express.
+/// Returns a scripted reply, or a 500 for one that HTTP cannot express.
 fn scripted(
     ticket: Ticket,
     status: u16,

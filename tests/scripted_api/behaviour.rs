@@ -1,62 +1,62 @@
-//! What the scripted API does with a call.
+//! Behaviours of the scripted API.
 
 use std::time::Duration;
 
 use growthd::simulated_api::{JSON, error_body, refusal_body};
 use serde_json::Value;
 
-/// How a call that carries the right key is answered.
+/// The response to a call with the right key.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
-    /// The documented answer, or 404 for an account that does not exist.
+    /// The documented response, or 404 for an account that does not exist.
     Answer,
-    /// Exactly this. hyper sends no final status below 200 and no body with 204 and 304, and
-    /// sets the length itself: headers that frame the body do not belong here.
+    /// Exactly this response. hyper sends no final status below 200 and no body with 204 and 304,
+    /// and sets the length itself, so headers that frame the body do not belong here.
     Response {
         /// 200 to 999.
         status: u16,
-        /// As sent, a name may repeat; there is no content type unless given here.
+        /// Sent verbatim. A name may repeat; there is no default content type.
         headers: Vec<(String, String)>,
         /// As sent.
         body: Vec<u8>,
     },
-    /// The other behaviour, begun this much later.
+    /// Another behaviour after a delay.
     After(Duration, Box<Behaviour>),
-    /// Never answers; the call is in flight until the client closes the connection.
+    /// No response; the call is in flight until the client closes the connection.
     Hang,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Cut,
-    /// Announces the documented answer's length, sends its first half, closes the connection.
+    /// Sends the documented response's length and first half, and closes the connection.
     CutMidBody,
-    /// The documented answer, a byte at a time.
+    /// Sends the documented response one byte at a time.
     Drip {
-        /// Before each byte; tokio's timer is no finer than a millisecond.
+        /// The delay before each byte; tokio's timer has a resolution of a millisecond.
         every: Duration,
     },
-    /// 200 and an unending body: the beginning of an answer whose `message` does not end.
+    /// 200 with an endless body: the beginning of a response whose `message` does not end.
     Flood,
-    /// The documented answer under two megabytes of headers.
+    /// The documented response with two megabytes of headers.
     BigHeaders,
-    /// The documented answer with this merged into `data.account` as RFC 7396 says, but for
-    /// one thing: a null in the patch sets null, for that is what an answer may hold.
-    /// [`Behaviour::Without`] removes. The fields come in alphabetical order.
+    /// The documented response with this merged into `data.account` as in RFC 7396, except that a
+    /// null in the patch sets null, as a response may have. [`Behaviour::Without`] removes fields.
+    /// The fields are in alphabetical order.
     Patch(Value),
-    /// The documented answer without these fields of `data.account`, written as JSON
-    /// pointers: `/bio`, `/stats/likes`. The fields come in alphabetical order.
+    /// The documented response without these fields of `data.account`, given as JSON pointers such
+    /// as `/bio` or `/stats/likes`. The fields are in alphabetical order.
     Without(Vec<String>),
-    /// 200 with these bytes, said to be JSON.
+    /// 200 with these bytes, and the content type of JSON.
     Raw(Vec<u8>),
-    /// The other behaviour with a `Date` header this far from the clock.
+    /// Another behaviour with a `Date` header this far from the clock.
     ServerDate {
-        /// Seconds; negative is in the past.
+        /// In seconds; negative in the past.
         offset: i64,
-        /// What else is answered.
+        /// The other behaviour.
         then: Box<Behaviour>,
     },
 }
 
 impl Behaviour {
-    /// A refusal in the first documented shape, such as `(403, "FORBIDDEN", …)`.
+    /// Returns an error in the first documented shape, such as `(403, "FORBIDDEN", …)`.
     pub fn refusal(status: u16, code: &str, message: &str) -> Behaviour {
         Behaviour::Response {
             status,
@@ -65,7 +65,7 @@ impl Behaviour {
         }
     }
 
-    /// 429 in the second documented shape, with `Retry-After` in seconds if given.
+    /// Returns a 429 in the second documented shape, with `Retry-After` in seconds if given.
     pub fn rate_limited(retry_after: Option<u32>) -> Behaviour {
         let mut headers = vec![("content-type".to_owned(), JSON.to_owned())];
         headers.extend(retry_after.map(|s| ("retry-after".to_owned(), s.to_string())));
@@ -73,7 +73,7 @@ impl Behaviour {
         Behaviour::Response { status: 429, headers, body }
     }
 
-    /// Takes the delays and the shifted dates off a behaviour.
+    /// Separates the delays and shifted dates from a behaviour.
     pub fn unwrapped(self) -> Unwrapped {
         let mut unwrapped =
             Unwrapped { delay: Duration::ZERO, date_offset: None, core: Behaviour::Answer };
@@ -96,12 +96,12 @@ impl Behaviour {
         }
     }
 
-    /// Whether the vendor went to the platform for it, so that the account is a step older.
+    /// Returns whether the vendor scraped the platform for it, so that the account is a step older.
     pub fn scrapes(&self) -> bool {
         !matches!(self, Behaviour::Response { .. } | Behaviour::Raw(_))
     }
 
-    /// Whether a vendor that charges whenever it may would have taken a credit.
+    /// Returns whether the call is charged.
     pub fn charges(&self, account_exists: bool) -> bool {
         match self {
             Behaviour::Response { status, .. } => !(300..500).contains(status),
@@ -111,14 +111,14 @@ impl Behaviour {
     }
 }
 
-/// A behaviour that is neither `After` nor `ServerDate`, and what they had said.
+/// A behaviour that is neither `After` nor `ServerDate`, with their values.
 pub struct Unwrapped {
     pub delay: Duration,
     pub date_offset: Option<i64>,
     pub core: Behaviour,
 }
 
-/// Merges as [`Behaviour::Patch`] says.
+/// Merges as for [`Behaviour::Patch`].
 pub fn merge(target: &mut Value, patch: &Value) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => {
@@ -130,7 +130,7 @@ pub fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-/// Removes as [`Behaviour::Without`] says.
+/// Removes as for [`Behaviour::Without`].
 pub fn remove(target: &mut Value, pointer: &str) {
     if let Some((parent, name)) = pointer.rsplit_once('/')
         && let Some(Value::Object(fields)) = target.pointer_mut(parent)

@@ -1,4 +1,4 @@
-//! What the scripted API saw.
+//! The calls that the scripted API has received.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,44 +10,43 @@ use tokio::sync::futures::Notified;
 use super::answering::Answering;
 use super::lock;
 
-/// Whether a call carried an `x-api-key`.
+/// The `x-api-key` of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeySeen {
-    /// None.
+    /// There was none.
     Missing,
-    /// Not the world's.
+    /// It was wrong.
     Wrong,
-    /// The world's.
+    /// It was right.
     Right,
 }
 
-/// One request, written down when its head arrived and before anything was answered.
+/// One request, recorded when its head arrived and before any response.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Call {
-    /// As in the path of a refresh, whether or not it exists; for an analyze, once the
-    /// username was found.
+    /// The id in the path of a refresh, whether or not it exists; for an analyze, once the username
+    /// was found.
     pub account_id: Option<String>,
     /// The path, without the query.
     pub path: String,
-    /// The key's name only: keys are not kept.
+    /// Only whether the key was right: keys are not kept.
     pub key: KeySeen,
     /// When the head had arrived.
     pub received: Now,
-    /// The status handed to the connection; `None` until then, and for ever if it hangs or is
-    /// cut.
+    /// The status of the response; `None` before that, and always if the call hangs or is cut.
     pub status_sent: Option<u16>,
-    /// Whether a vendor that charges whenever it may would have taken a credit.
+    /// Whether the call was charged.
     pub charged: bool,
 }
 
 impl Call {
-    /// Whether it carried any key at all.
+    /// Returns whether the call had any key.
     pub fn has_key(&self) -> bool {
         self.key != KeySeen::Missing
     }
 }
 
-/// The counters of all calls, and the list of them where it is wanted.
+/// The counters of all calls, and the list of them if it is enabled.
 pub struct Log {
     list: Option<Mutex<Vec<Call>>>,
     count: AtomicUsize,
@@ -89,21 +88,21 @@ impl Log {
         self.most_in_flight.load(Ordering::SeqCst)
     }
 
-    /// Done when the next call arrives.
+    /// Notified when the next call arrives.
     pub fn arrival(&self) -> Notified<'_> {
         self.arrived.notified()
     }
 }
 
-/// A call in flight: until this is dropped with the answer's body or the connection.
+/// A call in flight, until this is dropped with the response's body or the connection.
 pub struct Ticket {
     answering: Arc<Answering>,
-    /// Its place in the list, if there is one.
+    /// Its index in the list, if that is enabled.
     place: Option<usize>,
 }
 
 impl Ticket {
-    /// Writes a call down.
+    /// Records a call.
     pub fn take(answering: &Arc<Answering>, path: &str, key: KeySeen, id: Option<&str>) -> Ticket {
         let log = &answering.log;
         let in_flight = log.in_flight.fetch_add(1, Ordering::SeqCst) + 1;

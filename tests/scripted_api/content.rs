@@ -1,4 +1,4 @@
-//! The bodies that the scripted API answers with.
+//! The bodies of the scripted API's responses.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::time::Sleep;
 
-/// A response body, and something to hold until it is sent or given up.
+/// A response body, with a value to hold until it is sent or given up.
 pub struct Answer<H> {
     pub content: Content,
-    /// Dropped with the body: before the last byte leaves, so that a client that has read an
-    /// answer never finds its call still in flight.
+    /// Dropped before the last byte is sent, so that a client which has read the response never
+    /// finds its call still in flight.
     pub _held: H,
 }
 
@@ -49,7 +49,7 @@ fn length(bytes: &Bytes) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// Why a connection ends early: because the script says so.
+/// The error that ends a connection early on purpose.
 #[derive(Debug)]
 pub struct Severed;
 
@@ -82,8 +82,8 @@ impl<H: Unpin> Body for Answer<H> {
                 if let Some(half) = rest.take() {
                     return data(half);
                 }
-                // hyper drops what it has not yet written when a body fails, and it writes
-                // when a body has nothing for it.
+                // When a body fails, hyper drops what it has not written yet; it writes when a body
+                // is pending.
                 if !*flushed {
                     *flushed = true;
                     context.waker().wake_by_ref();

@@ -1,8 +1,7 @@
-//! The simulated API with bad days: it misbehaves as it is told to while it runs, and writes down
-//! what it saw.
+//! A simulated API that misbehaves on demand while it runs, and records its calls.
 //!
-//! What the documentation leaves open is decided the expensive way: a call that is not refused
-//! (3xx, 4xx) takes a credit, even if its answer never arrives.
+//! Where the documentation leaves the cost open, it charges: a call that is not refused (3xx, 4xx)
+//! takes a credit, even if its response never arrives.
 #![allow(dead_code, unused_imports, reason = "the benchmarks and the example use parts of it")]
 
 pub mod account;
@@ -25,7 +24,7 @@ pub use world::World;
 
 use answering::{Answering, Script};
 
-/// A running API: a cheap handle, and the last one dropped stops it.
+/// A cheap handle to a running API, which stops when the last one is dropped.
 #[derive(Clone)]
 pub struct ScriptedApi {
     server: Arc<Server>,
@@ -38,7 +37,7 @@ impl ScriptedApi {
         ScriptedApi::start_at(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), world).await
     }
 
-    /// Listens there: an API that comes back where another was stopped.
+    /// Listens at `address`, as an API that comes back after another was stopped there.
     pub async fn start_at(address: SocketAddr, world: World) -> io::Result<ScriptedApi> {
         let answering = Arc::new(Answering::new(world));
         let service = {
@@ -49,13 +48,13 @@ impl ScriptedApi {
         Ok(ScriptedApi { server, answering })
     }
 
-    /// Stops listening and cuts every connection. What was seen can still be asked for, and
-    /// the address is free for [`ScriptedApi::start_at`].
+    /// Stops listening and cuts every connection. The recorded calls stay available, and the
+    /// address is free for [`ScriptedApi::start_at`].
     pub async fn stop(&self) {
         self.server.stop().await;
     }
 
-    /// What goes into `api.base_url`, without a slash at its end.
+    /// Returns the value for `api.base_url`, without a trailing slash.
     pub fn base_url(&self) -> String {
         self.server.base_url()
     }
@@ -65,23 +64,23 @@ impl ScriptedApi {
         self.server.address()
     }
 
-    /// Behaviours for the next calls for an account, one each, after those already queued.
-    /// A queued behaviour goes before [`ScriptedApi::always`], that before
-    /// [`ScriptedApi::everywhere`], and [`Behaviour::Answer`] is last.
+    /// Queues behaviours for the next calls for an account, one each. A queued behaviour takes
+    /// precedence over [`ScriptedApi::always`], that over [`ScriptedApi::everywhere`], and that
+    /// over the default, [`Behaviour::Answer`].
     pub fn queue(&self, id: &str, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.script(|script| {
             script.account(id).queue.extend(behaviours);
         });
     }
 
-    /// The behaviour for every call for an account from now on.
+    /// Sets the behaviour for every further call for an account.
     pub fn always(&self, id: &str, behaviour: Behaviour) {
         self.script(|script| {
             script.account(id).always = Some(Box::new(behaviour));
         });
     }
 
-    /// The behaviour for every call from now on, for whatever account; `None` ends it.
+    /// Sets the behaviour for every further call for any account, or with `None` resets it.
     pub fn everywhere(&self, behaviour: Option<Behaviour>) {
         self.script(|script| script.everywhere = behaviour);
     }
@@ -90,39 +89,39 @@ impl ScriptedApi {
         change(&mut lock(&self.answering.script));
     }
 
-    /// All calls in the order they arrived; empty under [`World::without_call_list`].
+    /// Returns all calls in the order of arrival; none with [`World::without_call_list`].
     pub fn calls(&self) -> Vec<Call> {
         self.answering.log.calls()
     }
 
-    /// The calls for one account; empty under [`World::without_call_list`].
+    /// Returns the calls for one account; none with [`World::without_call_list`].
     pub fn calls_for(&self, id: &str) -> Vec<Call> {
         let mut calls = self.calls();
         calls.retain(|call| call.account_id.as_deref() == Some(id));
         calls
     }
 
-    /// How many calls arrived, whatever they asked for.
+    /// Returns how many calls of any kind have arrived.
     pub fn call_count(&self) -> usize {
         self.answering.log.count()
     }
 
-    /// How many calls a vendor that charges whenever it may would have charged for.
+    /// Returns how many calls were charged.
     pub fn charged_count(&self) -> usize {
         self.answering.log.charged()
     }
 
-    /// How many calls are waiting for the end of their answer.
+    /// Returns how many calls are in flight.
     pub fn in_flight(&self) -> usize {
         self.answering.log.in_flight()
     }
 
-    /// The most calls that were ever in flight at once.
+    /// Returns the most calls that were in flight at once.
     pub fn most_in_flight(&self) -> usize {
         self.answering.log.most_in_flight()
     }
 
-    /// Waits until this many calls have arrived; they need not be answered yet.
+    /// Waits until `count` calls have arrived, whether or not they have a response.
     pub async fn wait_for_calls(&self, count: usize) {
         let log = &self.answering.log;
         let mut arrival = pin!(log.arrival());
@@ -137,7 +136,7 @@ impl ScriptedApi {
     }
 }
 
-/// The state is sound between any two statements, so a panic elsewhere does not spoil it.
+/// Locks the state. It is consistent between any two statements, so that poisoning can be ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Whom the scripted API knows.
+//! The accounts of the scripted API.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use growthd::simulated_api::{Account, Platform, Population};
 
 use super::account::{Growth, invented};
 
-/// Its key, its clock and its accounts.
+/// The API's key, clock and accounts.
 #[derive(Clone)]
 pub struct World {
     pub(super) key: String,
@@ -17,7 +17,7 @@ pub struct World {
     pub(super) residents: Residents,
 }
 
-/// The accounts, as their first refresh shows them.
+/// The accounts as of their first refresh.
 #[derive(Clone, Default)]
 pub struct Residents {
     known: HashMap<String, (Account, Growth)>,
@@ -25,7 +25,7 @@ pub struct Residents {
 }
 
 impl World {
-    /// Nobody yet; `key` is the one that is accepted.
+    /// Creates a world without accounts that accepts `key`.
     pub fn new(key: &str) -> World {
         World {
             key: key.to_owned(),
@@ -35,34 +35,34 @@ impl World {
         }
     }
 
-    /// Every id exists (invented unless added by [`World::and`]), and every username that could
-    /// be an id is that account's.
+    /// Creates a world in which every id exists (invented unless added by [`World::and`]), and
+    /// every username that could be an id is that account's.
     pub fn with_any_account(key: &str) -> World {
         let mut world = World::new(key);
         world.residents.has_any = true;
         world
     }
 
-    /// With this account too, which never changes.
+    /// Adds an account that never changes.
     #[must_use]
     pub fn and(self, id: &str, account: Account) -> World {
         self.and_growing(id, account, Growth::NONE)
     }
 
-    /// With an account that is a step older with each refresh.
+    /// Adds an account that is a step older with each refresh.
     #[must_use]
     pub fn and_growing(mut self, id: &str, account: Account, growth: Growth) -> World {
         self.residents.known.insert(id.to_owned(), (account, growth));
         self
     }
 
-    /// By this clock, in what it answers and in every `Date`.
+    /// Uses this clock for responses and for every `Date`.
     #[must_use]
     pub fn on(self, clock: Clock) -> World {
         World { clock, ..self }
     }
 
-    /// Calls are counted but not listed: for benches.
+    /// Counts calls without listing them, for benchmarks.
     #[must_use]
     pub fn without_call_list(mut self) -> World {
         self.lists_calls = false;
@@ -71,7 +71,7 @@ impl World {
 }
 
 impl Residents {
-    /// An account and how it grows.
+    /// Returns an account and its growth.
     pub(super) fn find(&self, id: &str) -> Option<(Account, Growth)> {
         match self.known.get(id) {
             Some(known) => Some(known.clone()),
