@@ -13,8 +13,8 @@ use crate::scripted_api::Behaviour;
 
 const NOBODY: u32 = 65_534;
 
-/// Returns the last line on stderr, which must be growthd's own and preceded only by logs, and by the
-/// cost that `add` announces.
+/// Returns the last line on stderr, which must be growthd's own and preceded only by logs, and by
+/// the cost that `add` announces.
 #[track_caller]
 fn last_line(ended: &Ended) -> String {
     assert!(!ended.err.contains("panicked") && !ended.err.contains(KEY), "{ended:#?}");

@@ -12,7 +12,7 @@ use crate::api::vendor_error::{VendorError, shortened};
 use crate::clock::Time;
 use crate::measurement::Measurement;
 
-/// How many seconds ours may differ from the vendor's clock before it counts as wrong.
+/// How many seconds our clock may differ from the vendor's before it counts as wrong.
 pub const CLOCK_TOLERANCE: i64 = 3600;
 
 #[derive(Clone, PartialEq, Debug)]

@@ -140,8 +140,8 @@ fn number(json: &str) -> Option<Number> {
     })
 }
 
-/// The whole number that a JSON number is to its last digit, such as `1.52e6`. By its digits, since
-/// the nearest `f64` to `0.99999999999999999` is 1.
+/// Returns the whole number that a JSON number such as `1.52e6` exactly is. Computed from its
+/// digits, since the nearest `f64` to `0.99999999999999999` is 1.
 fn whole(json: &str) -> Option<i64> {
     let (mantissa, exponent) = json.split_once(['e', 'E']).unwrap_or((json, "0"));
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -7,7 +7,7 @@ const ESCAPE: usize = 6;
 
 /// Returns the JSON with each NUL and each lone surrogate replaced by U+FFFD. For half of SQLite's
 /// functions a text ends at a NUL, and a lone surrogate is not valid Unicode: a parser that finds
-/// one in a name rejects the replaced response.
+/// one in a name rejects the whole response.
 pub(super) fn replaced(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
     let mut replaced = String::new();

@@ -1,4 +1,4 @@
-//! An answer means exactly one thing, and what is kept of it is what was told.
+//! A response has exactly one kind, and what is kept of it is what was received.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,15 +10,15 @@ use rusqlite::Connection;
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 
-/// When every answer arrives.
+/// When every response arrives.
 const NOW: Time = Time(1_767_225_600);
 
-/// More than half are the one status that can be good.
+/// More than half are 200, the only status that can be `ok`.
 const STATUSES: [u16; 16] =
     [200, 200, 200, 200, 200, 200, 200, 201, 204, 301, 401, 403, 404, 429, 500, 999];
 
-/// Whatever is answered to a refresh of `clx123abc`. The first two bytes choose the status,
-/// whether the body came whole, and the headers; the others are the body.
+/// Checks any response to a refresh of `clx123abc`. The first two bytes choose the status, whether
+/// the body is complete, and the headers; the others are the body.
 pub fn hold(input: &[u8]) {
     let [first, second, body @ ..] = input else { return };
     let asked: AccountId = "clx123abc".parse().expect("an id");
@@ -53,7 +53,7 @@ pub fn hold(input: &[u8]) {
     let is_measured = matches!(heard.kind, ResponseKind::Ok(..));
     assert_eq!(is_measured, status == 200 && is_whole && decoded.is_ok(), "{heard:?}");
     assert_eq!(is_measured, heard.error.is_none(), "{heard:?}");
-    // A sentence, however much the vendor says.
+    // One sentence, however long the vendor's text is.
     assert!(heard.error.is_none_or(|error| error.chars().count() <= 400));
     match heard.kind {
         ResponseKind::Unusable(kept) => assert!(kept.len() <= 4096),
@@ -77,7 +77,8 @@ fn assert_is_read_by_sqlite(json: &str) {
     assert!(texts.is_ok(), "{json}: {texts:?}");
 }
 
-/// JSON, an object, and no name in it twice: JSON's own functions would see one of them.
+/// Asserts that the text is a JSON object in which no name occurs twice: JSON functions would see
+/// only one of them.
 fn assert_is_one_object(json: &str) {
     struct Names;
     impl<'de> Visitor<'de> for Names {

@@ -1,12 +1,12 @@
-//! A configuration is read or refused, and what is shown of it acts on no terminal.
+//! A configuration is valid or refused, and no message about it can control a terminal.
 
 use std::path::Path;
 
 use growthd::clock::Time;
 use growthd::config::{Config, ConfigError};
 
-/// Whatever stands in the file: an account that is taken is one of its own endpoint, and a
-/// problem has a place that is in the file and takes one line.
+/// Checks any file: an accepted account addresses only its own endpoint, and a problem has a
+/// position in the file and takes one line.
 pub fn hold(bytes: &[u8]) {
     match Config::parse(Path::new("/etc/growthd/config.toml"), bytes, Time(1_767_225_600)) {
         Ok(config) => {
@@ -28,7 +28,7 @@ pub fn hold(bytes: &[u8]) {
             for shown in [format!("{problems}"), format!("{problems:#}")] {
                 assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
             }
-            // Scripts read a line a problem.
+            // Scripts rely on one line for each problem.
             let named = problems.iter().count();
             let told = named + usize::from(problems.count() > named);
             assert!(named > 0);

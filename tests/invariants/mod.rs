@@ -1,5 +1,5 @@
-//! What must hold of any bytes whatsoever. The property tests ask it of a few hundred on every
-//! run, the fuzzers under `tests/fuzz/` of millions.
+//! Invariants for arbitrary bytes. The property tests check them on a few hundred examples in every
+//! run, the fuzzers in `tests/fuzz/` on millions.
 
 pub mod answer;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Answers: what is understood of them, and that nothing of them is lost.
+//! Responses: how they are decoded, and that no part of them is lost.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::invariants;
 
-/// JSON values as a vendor may write them, in and out of place.
+/// JSON values that a vendor may send, in expected and unexpected places.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => any::<u64>().prop_map(|number| number.to_string()),
@@ -28,7 +28,7 @@ fn value() -> impl Strategy<Value = String> {
 
 const COUNTS: [&str; 4] = ["followers", "following", "videos", "likes"];
 
-/// An object of these names, each told at most once.
+/// An object with some of these names, each at most once.
 fn object(names: &'static [&'static str]) -> impl Strategy<Value = HashMap<&'static str, String>> {
     vec((select(names), value()), 0..8).prop_map(|members| members.into_iter().collect())
 }
@@ -38,7 +38,7 @@ fn written(members: &HashMap<&str, String>) -> String {
     members.iter().map(member).collect::<Vec<_>>().join(",")
 }
 
-/// As it is stored: what no text can be is replaced.
+/// Returns the JSON as it is stored, with what no text can contain replaced.
 fn stored(json: &str) -> String {
     json.replace("\\ud800", "\\ufffd").replace("\\u0000", "\\ufffd")
 }
@@ -85,7 +85,7 @@ proptest! {
         for (name, json) in &stats {
             let place = COUNTS.iter().position(|count| count == name);
             let count = place.and_then(|place| told.counts()[place]);
-            // A null told as a count is the count's own NULL.
+            // A count that is null is the column's NULL.
             let is_told = count.is_some() || (place.is_some() && json == "null");
             let original = kept.get(*name).map(|value| value.get());
             let expected = (!is_told).then(|| stored(json));

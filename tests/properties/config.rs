@@ -1,4 +1,4 @@
-//! Configurations: ids and whole files that nobody would type on purpose.
+//! Configurations: unusual ids, and unusual files.
 
 use std::path::Path;
 
@@ -38,7 +38,8 @@ proptest! {
         invariants::config::hold(pieces.concat().as_bytes());
     }
 
-    /// An id is taken exactly if it is one, however it is quoted; then its URL is its own.
+    /// An id is accepted exactly if it is valid, however it is quoted; then its URL is unique to
+    /// it.
     #[test]
     fn an_id_is_refused_or_leads_to_its_own_endpoint(
         id in "[a-z0-9._~-]{0,6}|[./%?#\\\\ ]{1,4}|[a-z./%?#]{1,8}|\\PC{1,6}|a[\u{0}-\u{20}]b|x{120,140}",

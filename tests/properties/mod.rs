@@ -1,4 +1,4 @@
-//! What must hold of whatever is typed, answered or shown, on generated examples of each.
+//! Properties of input, responses and output, on generated examples.
 
 mod answer;
 mod config;

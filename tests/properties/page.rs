@@ -1,11 +1,11 @@
-//! The report's page, whatever its accounts are called and have counted.
+//! The report's page, for any names and counts of accounts.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::report::{Snapshot, World, page_of};
 
-/// The names of a page's elements, in their order.
+/// Returns the names of a page's elements in order.
 fn elements(page: &str) -> Vec<&str> {
     let names = page.split('<').skip(1);
     names
@@ -29,7 +29,7 @@ fn written(name: &str, counts: &[Option<i64>]) -> String {
 }
 
 proptest! {
-    // A case is two databases.
+    // Each case takes two databases, so there are few.
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn no_name_and_no_number_changes_the_page(

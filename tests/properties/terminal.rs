@@ -1,4 +1,4 @@
-//! What is shown in a terminal, whoever wrote it.
+//! Output to a terminal, with text from anyone.
 
 use growthd::printable::Printable;
 use growthd::report::Table;
@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
 
-/// Text with more of what acts on a terminal than chance would have in it.
+/// Text with more control characters than random text would have.
 fn hostile() -> impl Strategy<Value = String> {
     let acting = prop::sample::select(
         &[
@@ -59,7 +59,7 @@ proptest! {
         }
     }
 
-    /// A column begins at the same place in every line, whatever stands before it.
+    /// A column begins at the same position in every line, whatever precedes it.
     #[test]
     fn columns_stay_columns(names in vec(hostile(), 1..6)) {
         const MARK: &str = "|mark";

@@ -1,4 +1,4 @@
-//! The page in a real Chromium, where there is one.
+//! The page in a real Chromium, if it is installed.
 
 use std::fs;
 use std::path::Path;
@@ -8,24 +8,24 @@ use super::history::{DAY, Snapshot, WEEK, World};
 use super::{HOSTILE, growthd};
 use crate::past::{Past, START};
 
-/// What a browser made of a page.
+/// A page as a browser has loaded it.
 struct Seen {
     dom: String,
-    /// What the page said on the console.
+    /// The console output of the page.
     console: Vec<String>,
-    /// Addresses that it asked for.
+    /// The addresses that the page requested.
     requests: Vec<String>,
 }
 
-/// Opens the folder's report, at this fragment; `None` where there is no Chromium.
+/// Opens the folder's report at a fragment; `None` without Chromium.
 fn browse(folder: &Path, fragment: &str) -> Option<Seen> {
     let output = growthd(folder, &["report"]);
     assert!(output.status.success(), "{output:?}");
     open(folder, fragment)
 }
 
-/// What `script` leaves in `told`, run in the folder's report once that is ready. The page's policy,
-/// which would not let it run, is taken off.
+/// Runs `script` in the folder's report once that is ready, and returns the value of its `told`.
+/// Removes the page's content security policy, which would not let the script run.
 fn driven(folder: &Path, arguments: &[&str], script: &str) -> Option<String> {
     let output = growthd(folder, &[&["report"], arguments].concat());
     assert!(output.status.success(), "{output:?}");
@@ -74,8 +74,8 @@ fn open(folder: &Path, fragment: &str) -> Option<Seen> {
     })
 }
 
-/// What a page from a file asked for, by a net log with an event a line. Its origin is opaque,
-/// which no request of the browser's own is.
+/// Returns the requests of a page from a file, from a net log with an event on each line. These
+/// have an opaque origin, unlike the browser's own requests.
 fn requests(log: &str) -> Vec<String> {
     let asked = log.lines().filter(|line| line.contains("\"initiator\":\"null\""));
     let url = |line: &str| Some(line.split_once("\"url\":\"")?.1.split_once('"')?.0.to_owned());
@@ -108,8 +108,8 @@ fn charts_are_drawn_with_their_gaps_and_a_hostile_name_is_text() {
     world.account("clxempty", None, &[]);
     let Some(seen) = browse(world.folder(), "") else { return };
     seen.is_calm();
-    // One account without likes, one with a rate besides, one with followers alone; the first two
-    // with their weeks. The sum, its weeks, and the comparison of those two.
+    // One account without likes, one that also has a rate, and one with only followers; the first
+    // two with their weeks. The total, its weeks, and the comparison of those two.
     assert_eq!(seen.charts(), 3 + 3 + 1 + 3);
     assert_eq!(seen.dom.matches("class=\"gap\"").count(), 1);
     assert_eq!(seen.dom.matches("class=\"suspect\"").count(), 1);
@@ -180,8 +180,8 @@ fn of_a_long_list_all_is_found_sorted_printed_and_saved() {
         ");
 }
 
-/// Two clients' accounts: one has a name with accents, one that a spreadsheet would run, one a history
-/// that begins later, and a new handle since.
+/// Two clients' accounts: one has a name with accents, one a name that a spreadsheet would run, and
+/// one a history that begins later and a new handle since.
 fn two_clients() -> Past {
     let past = Past::new();
     for (id, name, tag, days, step) in [
@@ -202,7 +202,7 @@ fn two_clients() -> Past {
     past
 }
 
-/// Goes to an address in the page, and says what stands where.
+/// Goes to an address in the page, and reports what it shows.
 const STEPS: &str = "
     const said = selector => [...document.querySelectorAll(selector)].map(one => one.textContent).join(' | ');
     const go = address => new Promise(done => {
@@ -217,7 +217,8 @@ const STEPS: &str = "
 #[test]
 fn a_chosen_period_has_the_numbers_of_the_views() {
     let past = two_clients();
-    // Who was taken off the list later is in the sums of before, also where a client does not see it.
+    // An account that was removed later counts in earlier totals, even where a client does not see
+    // it.
     let days: Vec<(i64, i64)> = (0..190).map(|day| (day, 500 + 7 * day)).collect();
     let gone = past.series("clxaaaa9", "Gone", "gone", &days);
     past.run(&format!(

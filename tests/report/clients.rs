@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::past::{DAY, Past, START, WEEK};
 
-/// Two clients that share an account, an account of nobody's, and trouble everywhere.
+/// Two clients that share an account, an account without a client, and problems everywhere.
 fn agency() -> Past {
     let past = Past::new();
     let weekly = |step: i64| -> Vec<(i64, i64)> {
@@ -44,7 +44,7 @@ fn agency() -> Past {
     past
 }
 
-/// What is in the page, and neither its style sheet nor its script.
+/// Returns the page without its style sheet and script.
 fn content(page: &str) -> &str {
     page.split_once("</head>").expect("a head").1
 }

@@ -2,7 +2,7 @@
 
 use crate::past::{DAY, Field, Past, START, WEEK};
 
-/// The rows of the page's table, as text.
+/// Returns the rows of the page's table as text.
 fn rows(past: &Past) -> Vec<String> {
     let page = past.told(&["report", "--output", "-"]);
     let (_, table) = page.split_once("id=\"list\"").expect("the table");

@@ -1,4 +1,4 @@
-//! Histories, with the rows that a daemon would have written.
+//! Histories with the rows that a daemon would have written.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub const DAY: i64 = 86_400;
 pub const WEEK: i64 = 7 * DAY;
 
-/// A snapshot of an account, so many seconds ago.
+/// A snapshot of an account at an age in seconds.
 #[derive(Clone)]
 pub struct Snapshot {
     pub ago: i64,
@@ -35,7 +35,7 @@ pub struct World {
 }
 
 impl World {
-    /// A world with so many weekly accounts of so many snapshots.
+    /// Creates a number of weekly accounts with a number of snapshots each.
     pub fn new(accounts: usize, snapshots: usize) -> World {
         let folder = tempfile::tempdir().expect("a folder");
         write_config(folder.path());
@@ -69,7 +69,7 @@ impl World {
         self.folder.path()
     }
 
-    /// Adds an account that calls itself so, with its snapshots in the order they were taken.
+    /// Adds an account with this display name, and its snapshots in order.
     pub fn account(&mut self, id: &str, name: Option<&str>, snapshots: &[Snapshot]) {
         let added = self.now.plus(-400 * DAY).0;
         let connection = self.connection.transaction().expect("a transaction");
@@ -129,7 +129,7 @@ impl World {
     }
 }
 
-/// A configuration that names `growth.db` beside it.
+/// Returns a configuration that uses `growth.db` beside it.
 pub fn write_config(folder: &Path) {
     let text = "[database]\npath = \"growth.db\"\n\n[[account]]\nid = \"clx00000\"\n";
     fs::write(folder.join("config.toml"), text).expect("written");

@@ -1,4 +1,4 @@
-//! `growthd report`, run for real over histories written through the store.
+//! `growthd report` on histories that were written through the store.
 
 mod browser;
 mod clients;
@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 use history::WEEK;
 pub use history::{Snapshot, World};
 
-/// A name that would break out of every place it stands in.
+/// A name that would break out of any unescaped context.
 const HOSTILE: &str = "</script><script>document.title='owned'</script>\"'&<img src=x>\u{202e}txt";
 
 fn growthd(folder: &Path, args: &[&str]) -> Output {
@@ -24,7 +24,7 @@ fn growthd(folder: &Path, args: &[&str]) -> Output {
         .expect("growthd runs")
 }
 
-/// The page of a world.
+/// Returns the page of a history.
 pub fn page_of(world: &World) -> String {
     let output = growthd(world.folder(), &["report"]);
     assert!(output.status.success(), "{output:?}");
@@ -131,7 +131,7 @@ fn without_a_database_it_says_so() {
     assert!(!folder.path().join("growthd-report.html").exists());
 }
 
-/// A count a week, the last one an hour ago.
+/// Weekly counts, the last one an hour ago.
 fn weekly(followers: &[i64]) -> Vec<Snapshot> {
     let steps = i64::try_from(followers.len()).expect("a few");
     (1..=steps)

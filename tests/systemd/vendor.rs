@@ -1,8 +1,8 @@
-//! The simulated API as a program, for trying growthd where no test harness runs: in the
-//! systemd test bed, or by hand.
+//! The simulated API as a program, for use without the test harness: in the systemd test bed, or by
+//! hand.
 //!
-//! `vendor ADDRESS KEY [DELAY]`: every account exists, and a call with KEY is answered after
-//! DELAY (milliseconds), for the accounts `hostile-…` each in a way of its own. Prints a line for
+//! `vendor ADDRESS KEY [DELAY]`: every account exists, and a call with KEY gets its response after
+//! DELAY (milliseconds); each of the accounts `hostile-…` has a different one. Prints a line for
 //! each call, until it is ended.
 
 use std::error::Error;
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// What no documentation has, an account for each.
+/// Undocumented responses, with an account for each.
 fn hostile(key: &str) -> [(&'static str, Behaviour); 11] {
     let largest = 1 << 20;
     let field = |number: u32| (format!("field{number}"), "x".repeat(100).into());

@@ -1,4 +1,4 @@
-//! The view `columns`: what every column of every view is.
+//! The view `columns`, which describes every column of every view.
 
 use crate::past::{Field, Past, START};
 
@@ -16,8 +16,8 @@ fn every_column_of_every_view_is_described_in_its_order() {
     assert_eq!(past.ask(bare), [""; 0]);
 }
 
-/// Where SQLite declares a type it is the one that is described; where it does not (an expression,
-/// before 3.41) the column is CAST, and its affinity is that type's.
+/// The described type is the one that SQLite declares. Where it declares none (for an expression,
+/// before 3.41) the column is CAST, and has that type's affinity.
 #[test]
 fn every_column_has_the_type_that_is_described() {
     let past = Past::new();
@@ -25,16 +25,16 @@ fn every_column_has_the_type_that_is_described() {
     for row in &described {
         let [view, column, kind] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
         let info = format!("SELECT type FROM pragma_table_info('{view}') WHERE name = '{column}'");
-        // What each SQLite calls the type of an expression.
+        // The type of an expression, as each SQLite names it.
         let declared = past.ask_bundled(&info).join("");
         let short = &kind[..kind.len().min(3)];
-        // A UNION ALL of expressions has but a number's.
+        // A UNION ALL of expressions has only numeric affinity.
         let is_number = declared == "NUM" && ["INTEGER", "REAL"].contains(&kind);
         let is_known = declared == kind || declared == short || is_number || kind == "ANY";
         assert!(is_known, "{row} is declared {declared:?}");
     }
-    // Affinity is what a comparison shows: text of digits equals a number only where the column
-    // has a number's.
+    // A comparison shows the affinity: text of digits equals a number only if the column's affinity
+    // is numeric.
     let account = past.account("clx1", Some("Guru"), Some("guru"));
     for week in 0..3 {
         let told = Field { likes: Some(5), videos: Some(7), ..Field::followers(1000) };

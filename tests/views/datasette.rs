@@ -6,7 +6,7 @@ use crate::past::Past;
 
 const METADATA: &str = include_str!("../../docs/datasette.json");
 
-/// It says of every column what the view `columns` says, and hides every private table.
+/// It describes every column as the view `columns` does, and hides every private table.
 #[test]
 fn it_describes_every_column_and_hides_every_table() {
     let told: Value = serde_json::from_str(METADATA).expect("JSON");

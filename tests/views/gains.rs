@@ -60,9 +60,9 @@ fn suspect_and_missing_values_take_no_part() {
     past.snapshot(account, START + 14 * DAY, Field::followers(1140));
     past.snapshot(account, START + 21 * DAY, likes(52));
     past.snapshot(account, START + 22 * DAY, Field::suspect(1_000_000));
-    // The newest row is suspect, and its numbers are not told. The newest measured followers are of
-    // day 14: 1140, a week before it 1070. The newest likes are of day 21: 52, a week before
-    // it two thirds of the way from 10 to 52: 38.
+    // The newest row is suspect, and its numbers are not shown. The newest measured followers are
+    // of day 14: 1140, a week before it 1070. The newest likes are of day 21: 52, a week before it
+    // two thirds of the way from 10 to 52: 38.
     assert_eq!(
         past.ask("SELECT followers, is_suspect, followers_gained_7d, likes_gained_7d, videos_gained_7d FROM latest"),
         ["1140|1|70|14|NULL"]

@@ -32,7 +32,7 @@ fn the_interval_is_that_of_its_time() {
     let past = Past::new();
     let daily = |followers| Field { interval: Some(DAY), ..Field::followers(followers) };
     let account = past.account("clx1", None, None);
-    // Daily with a hole of three days; the next day was to follow, and a week did; then weekly.
+    // Daily with a gap of three days; a gap of a week where a day was due; then weekly.
     past.snapshot(account, START, daily(1));
     past.snapshot(account, START + 3 * DAY, daily(2));
     past.snapshot(account, START + 10 * DAY, Field::followers(3));
@@ -43,10 +43,10 @@ fn the_interval_is_that_of_its_time() {
         "clx1|2026-01-08T06:00:00Z|2026-01-15T06:00:00Z|7.0",
     ];
     assert_eq!(past.ask(GAPS), holes);
-    // What the account's schedule is today is no matter.
+    // The account's current schedule does not matter.
     past.run("UPDATE _account SET interval = 60");
     assert_eq!(past.ask(GAPS), holes);
-    // A line without an interval takes the next one's: a day was to follow the fifteenth.
+    // A row without an interval takes the next one's: a day was due after the fifteenth.
     past.run("UPDATE _refresh SET interval = NULL WHERE refresh_id = 3");
     assert_eq!(past.ask(GAPS).len(), 3);
 }

@@ -111,7 +111,7 @@ fn the_order_is_that_of_the_refreshes_and_accounts_do_not_mix() {
     let other = past.account("clx2", None, None);
     past.snapshot(one, START + DAY, Field::followers(100));
     past.snapshot(other, START + DAY, Field::followers(5000));
-    // The clock was set back by ten minutes: later all the same, and no rate.
+    // The clock was set back by ten minutes: still later by refresh id, but without a rate.
     past.snapshot(one, START + DAY - 600, Field::followers(110));
     past.snapshot(one, START + 3 * DAY, Field::followers(130));
     assert_eq!(

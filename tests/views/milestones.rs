@@ -35,7 +35,7 @@ fn a_milestone_is_passed_once_and_by_who_began_below_it() {
     );
 }
 
-/// Weekly counts: what they were, and what is found unusual among them.
+/// Returns what is unusual in a series of weekly counts.
 fn unusual(platform: &str, counts: &[i64]) -> Vec<String> {
     let past = Past::new();
     let account = past.account("clx1", None, None);
@@ -60,7 +60,7 @@ fn a_step_far_outside_of_the_usual_ones_is_unusual() {
         *count -= 2000;
     }
     assert_eq!(unusual("tiktok", &loss), ["15|followers|-1902|-1902.0|101.0|-18.8"]);
-    // Six steps are needed to know what is usual.
+    // At least six steps are needed to determine what is usual.
     assert_eq!(unusual("tiktok", &[1000, 1010, 1020, 1030, 1040, 1050, 9000]), [""; 0]);
     assert_eq!(unusual("tiktok", &[1000, 1010, 1020, 1030, 1040, 1050, 1060, 9000]).len(), 1);
 }
@@ -86,7 +86,7 @@ fn a_hole_is_no_spike_and_a_wild_account_is_usual() {
     assert_eq!(unusual("tiktok", &wild), [""; 0]);
 }
 
-/// Three significant digits: the same followers, as `YouTube` would tell them.
+/// Rounds followers to three significant digits, as `YouTube` does.
 #[test]
 fn rounding_is_not_unusual() {
     let rounded: Vec<i64> =

@@ -1,4 +1,4 @@
-//! How SQLite goes about the usual filters: by an index, and never through all of the history.
+//! The query plans of usual filters: by an index, and never through the whole history.
 
 use crate::past::Past;
 
@@ -19,7 +19,7 @@ fn scans(past: &Past, sql: &str) -> Vec<String> {
     assert!(plan.iter().any(|line| line.contains("SEARCH")), "no plan was read: {plan:?}");
     plan.into_iter()
         .filter(|line| {
-            // What a macro or a json_each() lists is a list, and no history.
+            // A scan of a subquery or of json_each() is not a scan of the history.
             let is_list = ["VIRTUAL TABLE", "SCAN (", "CONSTANT ROW"];
             (line.contains("SCAN") && !is_list.iter().any(|list| line.contains(list)))
                 || line.contains("AUTOMATIC")
@@ -68,7 +68,7 @@ fn a_join_scans_nothing() {
     }
 }
 
-/// The history lies by account: a snapshot's ledger line says by which.
+/// Snapshots are stored by account, which the ledger row of a snapshot names.
 #[test]
 fn a_filter_on_the_refresh_scans_nothing() {
     const WITH_ONE: [&str; 3] = ["growth", "latest", "snapshots"];
@@ -123,7 +123,7 @@ fn a_milestone_is_looked_up_and_not_looked_for_at_each_snapshot() {
     }
 }
 
-/// As the export goes through all of it, and whoever asks for the newest, or for what is new.
+/// As for the export of everything, and for queries of the newest or of new rows.
 #[test]
 fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {
     let past = Past::new();
@@ -143,8 +143,8 @@ fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {
     }
 }
 
-/// There is no index on the time of all accounts: its 13 bytes a refresh are more than it is
-/// worth. Such a filter reads the history once, and looks back for the rows that it finds only.
+/// There is no index on time across accounts: it is not worth its 13 bytes per refresh. Such a
+/// filter reads the history once, and looks back only for the rows that it finds.
 #[test]
 fn a_filter_on_time_alone_goes_through_the_history_once() {
     let past = Past::new();

@@ -1,10 +1,10 @@
-//! The queries of the documentation, as they stand there, on a history whose answers are known.
+//! The queries in the documentation, verbatim, on a history whose results are known.
 
 use crate::past::{DAY, Field, Past, START};
 
 const DOCUMENTATION: &str = include_str!("../../docs/history.md");
 
-/// The query below a question.
+/// Returns the query below a question of the documentation.
 fn query(question: &str) -> &'static str {
     let (_, below) = DOCUMENTATION.split_once(&format!("\n{question}\n")).expect(question);
     let (_, query) = below.split_once("```sql\n").expect(question);
@@ -15,7 +15,7 @@ fn query(question: &str) -> &'static str {
 /// - Fitness Guru: weekly for 53 weeks, 1000 and then 10 more each week; weeks 20 and 21 missing;
 ///   engagement 4.
 /// - Chef Léa: four weeks, on the days 336 to 364: 2000, 2100, 2200, 2300, 2400; engagement 6.
-/// - Old Timer: on the days 329 to 364: 900 and then 30 fewer each week; no engagement told.
+/// - Old Timer: on the days 329 to 364: 900 and then 30 fewer each week; no engagement.
 fn known() -> Past {
     let past = Past::new();
     let guru = past.account("clx1", Some("Fitness Guru"), Some("guru"));
@@ -69,8 +69,8 @@ fn the_questions_about_growth_are_answered() {
 fn the_questions_about_months_are_answered() {
     let past = known();
     // December begins on day 329.75 and ends on day 360.75. Guru: 1470 + 10 * 0.75 / 7 = 1471.07,
-    // and 1510 + 10 * 3.75 / 7 = 1515.36. Old: 900 - 30 * 0.75 / 7 = 896.79, and 780 - 30 * 3.75 / 7
-    // = 763.93. Chef begins on day 336, and does not count.
+    // and 1510 + 10 * 3.75 / 7 = 1515.36. Old: 900 - 30 * 0.75 / 7 = 896.79, and 780 - 30 * 3.75 /
+    // 7 = 763.93. Chef begins on day 336, and does not count.
     answers(
         &past,
         "What did each client gain last month?",
@@ -95,7 +95,8 @@ fn the_questions_about_the_series_are_answered() {
     let past = known();
     let weeks = past.ask(query("How did one account do, week by week?"));
     assert_eq!(weeks.len(), 12);
-    // Day 371 after Monday of 2026-W02 is Monday of 2027-W02, since 2026 has 53 weeks: that week is not over.
+    // Day 371 after Monday of 2026-W02 is Monday of 2027-W02, since 2026 has 53 weeks: that week is
+    // not over.
     assert_eq!(weeks[..2], ["2027-W01|1530|10", "2026-W53|1520|10"]);
     // From week 19 to week 22: three weeks.
     answers(
@@ -115,14 +116,15 @@ fn the_questions_about_the_series_are_answered() {
 #[test]
 fn the_questions_about_the_list_are_answered() {
     let past = known();
-    // A gain that is not known adds nothing: food has none. vip has Guru's 43 and Old's -129.
+    // An unknown gain adds nothing: food has none. vip has Guru's 43 and Old's -129.
     answers(
         &past,
         "How is each client doing?",
         &["sport|1|1530|43", "vip|2|2280|-86", "food|1|2400|NULL"],
     );
     let months = past.ask(query("What did the credits buy?"));
-    // January has the Mondays 5, 12, 19 and 26, a call of unknown fate, and one that never left.
+    // January has the Mondays 5, 12, 19 and 26, a call of unknown fate, and one that was never
+    // sent.
     assert_eq!((months.len(), &*months[0]), (13, "2026-01|5|4|1"));
     // 52 of Guru, 5 of Chef, 6 of Old, and the one of unknown fate.
     assert_eq!(past.ask("SELECT sum(spent), sum(snapshots) FROM spend"), ["64|63"]);

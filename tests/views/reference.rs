@@ -1,5 +1,5 @@
-//! The views against a reference that is written from the contract's sentences, in whole numbers
-//! and from the raw snapshots, on random histories.
+//! Compares the views, on random histories, with a reference that follows the contract's sentences
+//! and calculates from the raw snapshots in whole numbers.
 
 use growthd::clock::Time;
 use growthd::period::{Period, Wanted};
@@ -9,15 +9,15 @@ use proptest::prelude::*;
 
 use crate::past::{DAY, HOUR, Past, START, WEEK};
 
-/// An answer as it came.
+/// A response as it was received.
 #[derive(Clone, Debug)]
 struct Answer {
-    /// Seconds after the one before it; clocks step back, and two answers may share a second.
+    /// Seconds after the one before it; clocks step back, and two responses may share a second.
     after: i64,
     followers: Option<i64>,
     likes: Option<i64>,
     videos: Option<i64>,
-    /// It is the one before it once more.
+    /// Whether it repeats the one before it.
     is_cached: bool,
     is_clock_off: bool,
 }
@@ -51,7 +51,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     )
 }
 
-/// A snapshot as the reference judges it: what was answered, what is measured of it, and why not.
+/// A snapshot with the reference's judgement: its values, which of them are measured, and why not.
 struct Judged {
     time: i64,
     told: [Option<i64>; 3],
@@ -94,7 +94,8 @@ fn judge(answers: &[Answer]) -> Vec<Judged> {
     judged
 }
 
-/// *A value at an instant*: between the last measured at or before it and the next after that.
+/// *A value at an instant*: interpolated between the last measured one at or before it and the
+/// next.
 fn value_at(history: &[Judged], count: usize, at: i64) -> Option<i64> {
     let measured = history.iter().filter_map(|judged| Some((judged.time, judged.measured[count]?)));
     let measured: Vec<(i64, i64)> = measured.collect();
@@ -109,7 +110,7 @@ fn value_at(history: &[Judged], count: usize, at: i64) -> Option<i64> {
     let (next_time, next) = *measured.get(before + 1)?;
     let (rise, part, whole) = (i128::from(next - value), at - time, next_time - time);
     let (amount, by) = (rise * i128::from(part), i128::from(whole));
-    // To the nearest, a half away from 0.
+    // Rounded to the nearest, with halves away from 0.
     let rounded = (2 * amount + by * amount.signum()) / (2 * by);
     Some(value + i64::try_from(rounded).expect("small"))
 }
@@ -126,7 +127,7 @@ fn minus(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     Some(a? - b?)
 }
 
-/// The reference's rows of a view of periods, given their bounds.
+/// Returns the reference's rows of a view of periods, given their bounds.
 fn periods(history: &[Judged], bounds: &[(i64, i64)]) -> Vec<String> {
     let mut measured = history.iter().filter(|judged| judged.is_measured());
     let Some(first) = measured.next() else { return Vec::new() };
@@ -145,7 +146,7 @@ fn periods(history: &[Judged], bounds: &[(i64, i64)]) -> Vec<String> {
     .collect()
 }
 
-/// A database with one account for each history, tagged by turns.
+/// Creates a database with one account for each history, tagged alternately.
 fn past(histories: &[Vec<Judged>]) -> Past {
     let past = Past::new();
     for (place, history) in histories.iter().enumerate() {
@@ -214,7 +215,7 @@ proptest! {
                 );
                 let found = past.ask(&sql);
                 prop_assert_eq!(&found, &periods(history, bounds), "{} of {}", view, id);
-                // Rows follow each other without a hole, so that the deltas add up.
+                // Periods are consecutive, so that the deltas add up.
                 let known: Vec<String> =
                     found.into_iter().filter(|row| row.split('|').nth(2) != Some("NULL")).collect();
                 if let (Some(first), Some(last)) = (known.first(), known.last()) {
@@ -242,7 +243,7 @@ proptest! {
             let expected = if history.is_empty() { Vec::new() } else { vec![expected.join("|")] };
             prop_assert_eq!(found, expected);
 
-            // The verb says what the views say.
+            // The verb agrees with the views.
             let of = |list: &[growthd::store::AccountGrowth]| {
                 list.iter().find(|growth| growth.id == id).expect("listed").gained
             };
@@ -252,7 +253,7 @@ proptest! {
             prop_assert_eq!(of(&by_month), expected);
         }
 
-        // Like for like: what a tag's accounts did that are known at both ends.
+        // Like for like: the sum over a tag's accounts that are known at both ends.
         for (view, period) in [("weekly", "week"), ("monthly", "month")] {
             let summed = past.ask(&format!(
                 "SELECT t.tag, w.{period}, count(w.followers_delta),

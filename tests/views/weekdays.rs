@@ -1,6 +1,6 @@
-//! The verbs as processes, on one database that the engine made, at five moments of one week: what
-//! they say of a period is the same. It holds two years with a leap day, in which accounts leave,
-//! come back and are renamed, and some answers are no measurements.
+//! Runs the verbs at five moments of one week, on one database that the engine wrote: their numbers
+//! about a period are the same. The history is two years with a leap day, in which accounts are
+//! removed, added again and renamed, and some snapshots are not measured.
 
 use std::process::Command;
 
@@ -16,7 +16,7 @@ const ACCOUNTS: u64 = 9;
 /// An hour before Monday's refresh, in the week 2028-W10.
 const MONDAY: i64 = START + 113 * WEEK;
 
-/// After that refresh, and until the week's last second.
+/// Moments after that refresh, up to the last second of the week.
 const ASKED: [i64; 5] =
     [2 * HOUR, DAY + 3 * HOUR, 2 * DAY + 18 * HOUR, 5 * DAY, 6 * DAY + 19 * HOUR - 1];
 
@@ -48,7 +48,7 @@ const TYPED: [&str; 25] = [
     "report --output -",
 ];
 
-/// The documented answers, of which some are no measurements, in weeks of their own.
+/// Returns documented responses, some of which, in different weeks, are not measured.
 fn answer(account: &AccountId, now: i64) -> String {
     let week = (now - START) / WEEK;
     let place = (0..ACCOUNTS).find(|&n| id(n) == *account).expect("an account of the list");
@@ -56,14 +56,14 @@ fn answer(account: &AccountId, now: i64) -> String {
         (4, 70..) => with(&documented(account, now), "username", "\"new_handle\""),
         (5, 50 | 112) => with(&documented(account, now), "followers", "null"),
         (6, 60..=62 | 111) => with(&documented(account, now), "followers", "0"),
-        // Analysed once, and answered in that week and in the next.
+        // A cached response, repeated in the next week.
         (7, 80 | 110) => documented(account, START + week * WEEK + HOUR),
         (7, 81 | 111) => documented(account, START + (week - 1) * WEEK + HOUR),
         _ => documented(account, now),
     }
 }
 
-/// The answer with another value for the first field of this name.
+/// Returns the response with another value for the first field of this name.
 fn with(answer: &str, name: &str, value: &str) -> String {
     let (before, rest) = answer.split_once(&format!("\"{name}\":")).expect(name);
     let end = rest.find([',', '}']).expect("an end");
@@ -87,7 +87,7 @@ fn two_years() -> Past {
     })
 }
 
-/// What growthd prints when the clock shows `now`; `None` where the clock cannot be told.
+/// Returns the output of growthd at `now`; `None` without faketime.
 fn told(past: &Past, now: Time, typed: &str) -> Option<String> {
     let mut growthd = Command::new(env!("CARGO_BIN_EXE_growthd"));
     growthd.args(typed.split(' ')).current_dir(past.folder());
@@ -96,7 +96,8 @@ fn told(past: &Past, now: Time, typed: &str) -> Option<String> {
     Some(if typed.starts_with("report") { numbers(&ended.out) } else { ended.out })
 }
 
-/// The numbers of a page: what its cells are sorted by, and what its charts and sums are of.
+/// Returns the numbers of a page: the sort keys of its cells, and the data of its charts and
+/// totals.
 fn numbers(page: &str) -> String {
     let cells = page.split(" data-v=\"").skip(1).filter_map(|rest| rest.split('"').next());
     let (_, data) = page.split_once("id=\"data\">{\"now\":").expect("the numbers");
@@ -127,7 +128,7 @@ fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_ste
     for (typed, days, accounts) in [
         ("growth --csv --week 2026-W53", 7, 9),
         ("growth --csv --week 2027-W01", 7, 9),
-        // Of the one that left, this month's end was not measured.
+        // The account that was removed was not measured at the end of this month.
         ("growth --csv --month 2027-09", 30, 8),
         ("growth --csv --month 2028-02", 29, 8),
         ("growth --csv --since 2028-02-29 --until 2028-03-01", 1, 8),
@@ -141,24 +142,24 @@ fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_ste
             let cells: Vec<&str> = line.split(',').collect();
             let gained: i64 = cells[7].parse().expect("a gain");
             let step = step(&cells[0].parse().expect("an id")).cast_signed();
-            // Answers come a few seconds later or sooner after six o'clock.
+            // Responses arrive at slightly different times after six o'clock.
             let (share, slack) = (step * days / 7, 2 + step / 5000);
             assert!((gained - share).abs() <= slack, "{typed}: {share} in {line}");
         }
     }
-    // A part of a month is not held against the whole one before.
+    // A part of a month is not compared with the whole one before.
     for (typed, unfinished, before) in [
         ("growth --month 2028-03", "It is not over before 2028-04-01", "BEFORE"),
         ("digest --month 2028-03", "Not over before 2028-04-01", "in the period"),
     ] {
         let Some(told) = told(&past, now, typed) else { return };
         assert!(told.contains(unfinished) && !told.contains(before), "{told}");
-        // Three gained nothing, which is no growth.
+        // Three gained nothing, which is not growth.
         assert!(!told.contains("+0.00%"), "{told}");
         let Some(whole) = self::told(&past, now, &typed.replace("03", "02")) else { return };
         assert!(!whole.contains("not over") && whole.contains(before), "{whole}");
     }
-    // Who left later is in a sum of before, in the verbs as in the views.
+    // An account that was removed later counts in earlier totals, in the verbs as in the views.
     let typed = "digest --month 2026-12 --tag client-8 --format json";
     let Some(told) = told(&past, now, typed) else { return };
     let total = "\"total\":{\"accounts\":1,\"followers\":622000,\"followers_gained\":0,";

@@ -64,7 +64,7 @@ fn the_calendar_is_that_of_iso_8601() {
 fn a_week_is_interpolated_at_both_ends_whatever_day_it_was_measured_on() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
-    // 70 a week, from a Wednesday on: 1000 at its midnight, so that a day is 10.
+    // 70 a week, and so 10 a day, from 1000 at midnight of a Wednesday.
     for week in 0..4 {
         let time = MONDAY + 2 * DAY + week * WEEK;
         past.snapshot(account, time, Field::followers(1000 + 70 * week));

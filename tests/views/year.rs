@@ -1,5 +1,5 @@
-//! A year that the engine itself lives through, in virtual time: what is said of a period does not
-//! depend on the day of the week on which it is asked.
+//! A year of the real engine in virtual time: the numbers about a period do not depend on the day
+//! of the week of the query.
 
 use growthd::clock::Time;
 use growthd::period::{Moment, Period, Wanted, Week};
@@ -15,7 +15,7 @@ pub mod harness;
 
 const ACCOUNTS: u64 = 9;
 
-/// Everything that is said of these periods at `now`.
+/// Returns all numbers about these periods at `now`.
 fn said(look: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
     let everybody = Selection::default();
     let wanted = |month: Option<&str>, week: Option<Week>, back: Option<i64>| {

@@ -1,4 +1,4 @@
-//! Zones, and what their clocks show, moment by moment.
+//! Zones, and the local times that their clocks show moment by moment.
 
 use growthd::clock::Time;
 use jiff::civil::DateTime;
@@ -15,12 +15,12 @@ pub struct Clocks {
     pub start: i64,
 }
 
-/// From when on offsets are whole minutes everywhere, and until when the future is likely.
+/// From when all offsets are whole minutes, and until when the rules are likely to hold.
 const YEARS: std::ops::Range<i64> = 157_766_400..2_145_916_800;
 
 const DAY: i64 = 24 * 3600;
 
-/// Zones whose clocks have done what clocks can do.
+/// Zones with every kind of clock change.
 const STRANGE: &[&str] = &[
     "Africa/Cairo",
     "Africa/Casablanca",
@@ -38,18 +38,18 @@ const STRANGE: &[&str] = &[
     "UTC",
 ];
 
-/// In a zoneinfo folder, but no place's.
+/// Files in a zoneinfo folder that are not zones.
 const NOT_ZONES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
 
 impl Clocks {
-    /// The clocks of this zone from `start` on.
+    /// Returns the clocks of this zone from `start` on.
     pub fn new(name: &str, start: i64) -> Clocks {
         let zone = tz::db().get(name).expect("a zone");
         Clocks { name: name.to_owned(), zone, start }
     }
 
-    /// The moments in the `length` seconds from the start, each `step` seconds, at which they
-    /// show a local time that `is_named` for the first time, or have just skipped one.
+    /// Returns the moments in the `length` seconds from the start, each `step` seconds, at which
+    /// the clocks show a local time that `is_named` for the first time, or have just skipped one.
     pub fn moments(
         &self,
         length: i64,
@@ -57,7 +57,7 @@ impl Clocks {
         is_named: impl Fn(DateTime) -> bool,
     ) -> Vec<Time> {
         let show = |time: i64| self.zone.to_datetime(Timestamp::from_second(time).expect("a time"));
-        // In these years no clock was set back by more than two hours.
+        // In these years, no clock went back by more than two hours.
         let before = (self.start - 4 * 3600..self.start).step_by(step.try_into().expect("small"));
         let mut shown = before.map(show).max().expect("it showed something");
         let mut moments = Vec::new();
@@ -76,7 +76,7 @@ impl Clocks {
     }
 }
 
-/// Any zone, from some time before a change of its clocks on, if there is one, or from any.
+/// Any zone, starting some time before a clock change, if it has one, or at any time.
 pub fn clocks(before_change: i64) -> impl Strategy<Value = Clocks> {
     let all: Vec<String> = tz::db()
         .available()
@@ -103,5 +103,5 @@ pub fn clocks(before_change: i64) -> impl Strategy<Value = Clocks> {
     })
 }
 
-/// In which a change a few days after its start lies.
+/// Clocks with a change a few days after their start.
 pub const SOME_DAYS: i64 = 8 * DAY;

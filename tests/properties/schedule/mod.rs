@@ -1,5 +1,5 @@
-//! Schedules: patterns that people may type, good and bad; and when they fire, against clocks
-//! that are watched moment by moment.
+//! Schedules: valid and invalid patterns, and when they fire compared with clocks that are observed
+//! moment by moment.
 
 mod clocks;
 mod pattern;
@@ -56,8 +56,8 @@ const ZONES: &[&str] =
     &["UTC", "Europe/London", "America/New_York", "Pacific/Apia", "", "Mars/X", "é"];
 
 proptest! {
-    /// Whatever is taken for a schedule fires again and again, and says so without a panic;
-    /// whatever is not is told about in one line.
+    /// An accepted schedule fires again and again without a panic, and one that is refused is
+    /// explained in one line.
     #[test]
     fn a_pattern_is_refused_in_a_line_or_fires(
         fields in vec(vec(select(PIECES), 1..3), 1..7),
@@ -88,7 +88,7 @@ proptest! {
     }
 }
 
-/// Holds what the program says against the moments at which `clocks` show what `pattern` names.
+/// Compares the program's slots with the moments at which `clocks` show times that match `pattern`.
 fn compare(
     pattern: &Pattern,
     clocks: &Clocks,
@@ -136,7 +136,7 @@ fn compare(
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// Each local time that a pattern names is a slot once, in any zone, whatever its clocks do.
+    /// Each local time that a pattern names is a slot once, in any zone, however its clocks change.
     #[test]
     fn each_local_time_is_a_slot_once(
         pattern in pattern::minutes(),
@@ -147,7 +147,7 @@ proptest! {
         compare(&pattern, &clocks, SOME_DAYS + 2 * 86_400, 60, offset, &probes)?;
     }
 
-    /// To the second, in the hours around a change.
+    /// With patterns of seconds, in the hours around a clock change.
     #[test]
     fn each_local_second_is_a_slot_once(
         pattern in pattern::seconds(),
@@ -157,7 +157,7 @@ proptest! {
         compare(&pattern, &clocks, 5 * 3600, 1, 0, &probes)?;
     }
 
-    /// So that a spread that is shorter never lets two slots meet.
+    /// A spread shorter than that never lets two slots coincide.
     #[test]
     fn the_shortest_interval_is_the_shortest(
         pattern in prop_oneof![pattern::minutes(), pattern::seconds()],
@@ -175,7 +175,8 @@ proptest! {
     }
 }
 
-/// A whole year, with both changes, of patterns that come often, seldom, and about the changes.
+/// A whole year with both clock changes, for patterns that fire often, seldom, and around the
+/// changes.
 #[test]
 fn each_local_time_of_a_year_is_a_slot_once() {
     const YEAR: i64 = 365 * 86_400;
@@ -191,7 +192,7 @@ fn each_local_time_of_a_year_is_a_slot_once() {
             let mut schedules = ScheduleCache::default();
             let slots = schedules.slots_between(cron, zone, 0, from, until, usize::MAX);
             assert_eq!(slots.as_ref(), Ok(&expected), "{cron} in {zone}");
-            // But for the hours, or the day, that one has more or less than another.
+            // Except for the hours, or the day, by which years differ.
             assert!(expected.len().abs_diff(count) <= 25, "{cron} in {zone}: {}", expected.len());
         }
     }
@@ -199,7 +200,7 @@ fn each_local_time_of_a_year_is_a_slot_once() {
 
 type Named = fn(jiff::civil::DateTime) -> bool;
 
-/// A pattern, how often it comes in a year, and what it names.
+/// A pattern, how often it fires in a year, and what it matches.
 fn patterns() -> [(&'static str, usize, Named); 4] {
     [
         ("0 * * * *", 8760, |time| time.minute() == 0),

@@ -1,11 +1,11 @@
-//! Cron patterns of which it is known what they name, without a parser.
+//! Generated cron patterns whose meaning is known without a parser.
 
 use jiff::Span;
 use jiff::civil::{Date, DateTime};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A field as it is typed, and the values that it means.
+/// A field as text, and the values that it means.
 #[derive(Clone, Debug)]
 struct Field {
     text: String,
@@ -22,7 +22,7 @@ impl Field {
     }
 }
 
-/// A pattern by its fields.
+/// A pattern as its fields.
 #[derive(Clone, Debug)]
 pub struct Pattern {
     second: Option<Field>,
@@ -59,8 +59,8 @@ impl Pattern {
         is_day && self.month.has(date.month())
     }
 
-    /// The least distance of two neighbouring times, within the 28 years in which the calendar
-    /// shows all that it has; by looking at every one.
+    /// Returns the least distance between two consecutive times, by comparing all within the 28
+    /// years after which the calendar repeats.
     pub fn shortest_interval(&self, from: Date) -> Option<i64> {
         let seconds = || (0..60).filter(|s| self.second.as_ref().map_or(*s == 0, |f| f.has(*s)));
         let minutes = || (0..60).filter(|minute| self.minute.has(*minute));
@@ -73,7 +73,7 @@ impl Pattern {
             })
             .collect();
         let days = (0..28 * 366).filter(|days| self.names_day(from + Span::new().days(*days)));
-        // What lies between the first and the last time of a day is the same on every day.
+        // The first and the last time of a day are the same on every matching day.
         let (first, last) = (*of_day.first()?, *of_day.last()?);
         let within = of_day.windows(2).map(|pair| pair[1] - pair[0]);
         let days: Vec<i64> = days.collect();
@@ -101,7 +101,7 @@ fn field(least: i8, most: i8) -> impl Strategy<Value = Field> {
     ]
 }
 
-/// Mostly all of a calendar's days, so that something happens in a week.
+/// Mostly every day, so that most patterns fire within a week.
 fn often_all(least: i8, most: i8) -> impl Strategy<Value = Field> {
     let all = Field { text: "*".to_owned(), values: (least..=most).collect() };
     prop_oneof![3 => Just(all), 1 => field(least, most)]
