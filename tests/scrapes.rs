@@ -55,9 +55,9 @@ fn a_connection_serves_one_request_however_many_are_pipelined() {
     daemon.stop();
 }
 
-/// As `nc` does.
+/// As `nc` does, the client closes its sending side after the request.
 #[test]
-fn whoever_says_that_nothing_follows_is_answered() {
+fn a_client_that_has_closed_its_sending_side_is_answered() {
     let (_vendor, place, address) = listening();
     let daemon = place.run().once_up();
     let stream = connect(&address);

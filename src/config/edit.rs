@@ -18,7 +18,7 @@ use crate::replacement::{Placed, Replace, Replacement};
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
-/// More than one `[[account]]` takes in the file, in bytes.
+/// An upper bound for the size of one `[[account]]` in the file, in bytes.
 const LARGEST_ENTRY: usize = 2048;
 
 /// A file of the watchlist, as it was when it was read.
@@ -93,8 +93,8 @@ impl WatchlistFile {
             .map_err(|_| EditError::Form(self.path.clone()))
     }
 
-    /// Checks that [`WatchlistFile::add`] could write the file with so many more accounts: the
-    /// folder may refuse, or the disk be full. To be called before paying for the accounts to add.
+    /// Checks that [`WatchlistFile::add`] could write the file with `entries` more accounts: the folder
+    /// may be read-only, or the disk full. To be called before paying for the accounts.
     pub fn check_writable(&self, entries: usize) -> Result<(), EditError> {
         let written = Replacement::begin(&self.path, GROUP_READABLE).and_then(|mut trial| {
             trial.file().write_all(self.text.as_bytes())?;
