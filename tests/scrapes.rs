@@ -111,10 +111,13 @@ fn a_start_without_descriptors_says_so_and_may_be_tried_again() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     for (verb, most) in [(&["run"][..], 16), (&["refresh", "a"], 12)] {
-        for files in 4..most {
+        for files in 5..most {
             let mut shell = Command::new("sh");
             shell.current_dir(place.path());
-            shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]);
+            // Without what the tests were started with.
+            let closed = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-";
+            let script = format!("{closed}; ulimit -n {files} && exec \"$0\" \"$@\"");
+            shell.args(["-c", &script]);
             shell.arg(env!("CARGO_BIN_EXE_growthd")).args(verb);
             let ended = Ended::of(shell);
             assert!(ended.line().starts_with("growthd: "), "{files} {verb:?}: {ended:?}");
