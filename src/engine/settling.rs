@@ -186,10 +186,7 @@ impl Settling<'_, '_> {
             }
             Meaning::ClockContradicted(seconds, trouble) => {
                 let error = clock_reason(seconds);
-                // If a server caches one account's response forever, its date says nothing about
-                // our clock.
-                let is_own = account.failure.first.is_some() || !self.may_be_vendors(account)?;
-                if is_own && self.breaker.as_open().is_none() {
+                if self.is_own_clock(account)? && self.breaker.as_open().is_none() {
                     let (trouble, least) = trouble.unwrap_or((Trouble::Clock, None));
                     self.fail(account, &Failed { line, refresh, trouble, least, error })?;
                     return self.tx.save(account);
@@ -199,8 +196,15 @@ impl Settling<'_, '_> {
                 self.vendor_troubled(account.key, Trouble::Clock, error)
             }
             Meaning::Throttled(least) => {
+                let is_own_clock = self.is_own_clock(account)?;
                 self.throttle(account, line, refresh, response, least)?;
-                self.tx.save(account)
+                self.tx.save(account)?;
+                match response.clock_off {
+                    Some(seconds) if !is_own_clock => {
+                        self.vendor_troubled(account.key, Trouble::Clock, clock_reason(seconds))
+                    }
+                    _ => Ok(()),
+                }
             }
             Meaning::Trouble(trouble, least) => {
                 let error = response.error.clone().unwrap_or_default();
@@ -212,6 +216,12 @@ impl Settling<'_, '_> {
                 Ok(())
             }
         }
+    }
+
+    /// Returns whether a date that contradicts our clock is the account's own trouble: if a server
+    /// caches one account's response forever, its date says nothing about our clock.
+    fn is_own_clock(&self, account: &Account) -> Result<bool, StoreError> {
+        Ok(account.failure.first.is_some() || !self.may_be_vendors(account)?)
     }
 
     /// Returns the account's row. Finds it by its id if the key now belongs to another account.

@@ -488,6 +488,21 @@ fn a_slot_that_was_tried_under_a_contradicted_clock_is_open_after_a_restart() {
 }
 
 #[test]
+fn a_contradicted_clock_opens_the_breaker_whatever_the_response_is() {
+    for kind in [Kind::Ok, Kind::Broken(502), Kind::Busy(409), Kind::Throttled(Some(30))] {
+        let mut bench = weekly(config());
+        bench.date_error = Some(17_000);
+        bench.everybody = kind;
+        bench.run(at("2026-01-05T06:00:10"));
+        assert_eq!(bench.number("SELECT count(*) FROM _breaker"), 1, "{kind:?}");
+        bench.date_error = None;
+        bench.everybody = Kind::Ok;
+        bench.run(at("2026-01-05T08:00:00"));
+        assert_eq!(bench.bought("2026-01-05T06:00:00"), 1, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_slot_is_owed_to_whoever_came_back_under_a_clock_that_was_ahead() {
     let mut bench = weekly(config());
     bench.set_clock(100 * DAY);
