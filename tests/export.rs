@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
+use crate::harness::hidden_files;
 use crate::past::{DAY, Field, Past, START};
 
 fn history() -> Past {
@@ -73,9 +74,7 @@ fn a_file_is_written_completely_or_not_at_all() {
         assert_eq!(code, Some(74));
         assert!(told.contains(why), "{told}");
     }
-    let left = fs::read_dir(past.file("")).expect("the folder").flatten();
-    let left = left.filter(|entry| entry.file_name().to_string_lossy().starts_with(".growthd-"));
-    assert_eq!(left.count(), 0);
+    assert_eq!(hidden_files(&past.file("")), [""; 0]);
     assert_eq!(past.ask("PRAGMA quick_check"), ["ok"]);
 }
 

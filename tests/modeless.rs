@@ -9,7 +9,9 @@ use std::process::{Child, Command, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::harness::{Daemon, Database, Ended, KEY, Settings, Setup, Vendor, is_root, poll};
+use crate::harness::{
+    Daemon, Database, Ended, KEY, Settings, Setup, Vendor, hidden_files, is_root, poll,
+};
 
 /// A mounted file system without modes; unmounted when dropped.
 struct Modeless {
@@ -127,12 +129,7 @@ fn everything_is_written_without_modes() {
     database.is_sound();
     assert_eq!(database.one::<i64>("SELECT count(*) FROM refreshes"), 5);
     assert_eq!(vendor.call_count(), 5);
-    let files = fs::read_dir(place.path()).expect("a folder").flatten();
-    let left: Vec<_> = files
-        .map(|file| file.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with('.'))
-        .collect();
-    assert_eq!(left, [""; 0]);
+    assert_eq!(hidden_files(place.path()), [""; 0]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::harness::{Ended, can_mount, is_root};
+use crate::harness::{Ended, can_mount, hidden_files, is_root};
 use crate::past::{Past, START, WEEK};
 
 fn history() -> Past {
@@ -170,19 +170,12 @@ fn the_leftovers_of_a_killed_backup_are_removed_by_the_next() {
         fs::write(past.file(left), "half").expect("a file");
     }
     past.told(&["backup", "copy.db"]);
-    let folder = past.path();
-    let left = fs::read_dir(folder.parent().expect("a folder")).expect("a folder").flatten();
-    let left: Vec<_> = left
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name.starts_with(".growthd-"))
-        .collect();
-    assert_eq!(left, [""; 0]);
+    assert_eq!(hidden_files(&past.file("")), [""; 0]);
 }
 
 #[test]
 fn a_backup_on_a_full_disk_leaves_nothing() {
     if !can_mount() {
-        println!("skipped: nothing can be mounted here");
         return;
     }
     let past = history();

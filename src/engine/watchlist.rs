@@ -130,8 +130,8 @@ impl Editing<'_, '_> {
 
     fn change(&mut self, entry: &Watched, stored: StoredEntry) -> Result<(), StoreError> {
         let StoredEntry { mut account, has_same_schedule, removed, .. } = stored;
-        let window = self.window(entry)?;
-        let state = self.state(&account)?;
+        let (window, old) = (self.window(entry)?, account.window(self.schedules, self.now)?);
+        let state = self.state(&account, old)?;
         let is_unwatched = matches!(state, AccountState::Away(_));
         if !entry.enabled {
             if !is_unwatched {
@@ -148,7 +148,6 @@ impl Editing<'_, '_> {
             })?;
             set_state(&mut account, restored, window);
         } else if !has_same_schedule {
-            let old = account.window(self.schedules, self.now)?;
             let state = self.replace(&mut account, state, old)?;
             let state = match state.open_slot(old, self.now) {
                 Some(slot) if self.is_served(&account, slot)? => state.settle(old, None),
@@ -177,7 +176,7 @@ impl Editing<'_, '_> {
     /// Settles what is open without a call, so that nothing is due any more.
     fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
-        let state = self.state(account)?;
+        let state = self.state(account, window)?;
         let state = self.replace(account, state, window)?;
         // A call in flight serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
@@ -192,11 +191,10 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
-    /// Returns what the account owes. An edit may precede the turn that notices that the clock went
+    /// Returns what the account owes, by its stored schedule's `window`. An edit may precede the turn that notices that the clock went
     /// back, so what a clock that was ahead left behind is corrected here.
-    fn state(&mut self, account: &Account) -> Result<AccountState, StoreError> {
+    fn state(&self, account: &Account, window: SlotWindow) -> Result<AccountState, StoreError> {
         let state = AccountState::try_from(account.state)?;
-        let window = account.window(self.schedules, self.now)?;
         let restored = state.step_back(window, account.active, self.now, self.horizon);
         Ok(restored.unwrap_or(state))
     }

@@ -44,6 +44,13 @@ pub fn poll<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// Returns the names of a folder's hidden files, such as temporary ones that were left behind.
+pub fn hidden_files(folder: &std::path::Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with('.')).collect()
+}
+
 /// Creates a named pipe with the mode of a key file.
 pub fn make_pipe(path: &std::path::Path) {
     let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(path).status();

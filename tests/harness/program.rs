@@ -29,11 +29,16 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Returns whether the tests can mount something in a namespace of their own.
+/// Returns whether the tests can mount something in a namespace of their own; prints that the test
+/// is skipped if not.
 pub fn can_mount() -> bool {
     let script = "mount -t tmpfs none /mnt";
     let output = Command::new("unshare").args(["-m", "sh", "-c", script]).output();
-    output.is_ok_and(|output| output.status.success())
+    let can_mount = output.is_ok_and(|output| output.status.success());
+    if !can_mount {
+        println!("skipped: nothing can be mounted here");
+    }
+    can_mount
 }
 
 /// Returns the command under a clock that starts at `now`, in UTC; `None` without faketime.
