@@ -350,8 +350,10 @@ impl ReadTx<'_> {
     /// Returns every watched account whose last settled or open slot is after `now`, or whose next
     /// call is due after `horizon`, as may be the case after the clock was set back.
     pub(crate) fn ahead_of(&self, now: Time, horizon: Time) -> Result<Vec<Account>, StoreError> {
+        // The `+` keeps SQLite from walking the index of due times, which reads the table's rows in
+        // random order: ten times as slow at a million accounts.
         let mut statement = self.tx.prepare_cached(accounts!(
-            "a.next_due IS NOT NULL
+            "+a.next_due IS NOT NULL
              AND (a.settled_slot > ?1 OR a.open_slot > ?1 OR (a.phase <> 1 AND a.next_due > ?2))"
         ))?;
         let mut rows = statement.query([now, horizon])?;
