@@ -27,12 +27,11 @@ impl Settling<'_, '_> {
             self.tx.settle(line, None, &settled, arrived)?;
             let why = settled.error.unwrap_or_default();
             self.events.push(Event::NotFound { handle, why: why.clone(), call });
-            match Meaning::of(response) {
-                Meaning::Throttled(least) => self.wait(least, why)?,
-                Meaning::ClockContradicted(seconds, _) => {
-                    self.vendor_troubled(NOBODY, Trouble::Clock, clock_reason(seconds))?;
-                }
-                Meaning::Ok | Meaning::Trouble(..) => {}
+            if let Meaning::Throttled(least) = Meaning::of(response) {
+                self.wait(least, why)?;
+            }
+            if let Some(seconds) = response.clock_off {
+                self.vendor_troubled(NOBODY, Trouble::Clock, clock_reason(seconds))?;
             }
             return Ok(());
         };

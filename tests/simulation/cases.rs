@@ -503,6 +503,19 @@ fn a_contradicted_clock_opens_the_breaker_whatever_the_response_is() {
 }
 
 #[test]
+fn a_lookup_under_a_contradicted_clock_opens_the_breaker_whatever_the_response_is() {
+    for kind in [Kind::Refused(404), Kind::Broken(502), Kind::Throttled(Some(30))] {
+        let mut bench = weekly(config());
+        bench.run(at("2026-01-04T12:00:00"));
+        bench.date_error = Some(17_000);
+        bench.everybody = kind;
+        bench.process().look_up(7, "somebody");
+        bench.run(at("2026-01-04T12:00:10"));
+        assert_eq!(bench.number("SELECT count(*) FROM _breaker"), 1, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_slot_is_owed_to_whoever_came_back_under_a_clock_that_was_ahead() {
     let mut bench = weekly(config());
     bench.set_clock(100 * DAY);

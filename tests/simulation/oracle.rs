@@ -85,8 +85,10 @@ pub struct Oracle {
     oks: u64,
     /// The newest lines with an ok, of two accounts.
     newest_oks: [(String, i64); 2],
-    /// What look-ups found.
+    /// When lookups found an account that was not in the list.
     found: HashMap<String, Vec<i64>>,
+    /// The last count of each account, and whether the last measured one was 0.
+    last_counts: HashMap<String, (bool, u64)>,
     seen: Seen,
     turns: usize,
     starts: usize,
@@ -125,6 +127,7 @@ impl Oracle {
             oks: 0,
             newest_oks: [(String::new(), 0), (String::new(), 0)],
             found: HashMap::new(),
+            last_counts: HashMap::new(),
             seen: Seen::default(),
             turns: 0,
             starts: 0,
@@ -446,26 +449,27 @@ impl Oracle {
         self.newest_oks = newest.try_into().expect("two");
         let is_suspect = self.ledger.is_suspect(line.id)?;
         let time = line.started + line.took;
+        let is_zero = heard.kind == Kind::Zero;
+        let last = self.last_counts.get(name).copied();
+        let is_measured = match last {
+            _ if heard.contradicts => false,
+            Some((was_zero, count)) => (was_zero || !is_zero) && count != heard.count,
+            None => true,
+        };
+        hold(is_suspect == Some(!is_measured), Promise::Verdict, || {
+            format!("suspect: {is_suspect:?}, for {heard:?} after {last:?}: {line:?}")
+        })?;
+        let was_zero = match last {
+            Some((was_zero, _)) if !is_measured => was_zero,
+            _ => is_zero,
+        };
+        self.last_counts.insert(name.to_owned(), (was_zero, heard.count));
         let Some(owed) = self.owed.get_mut(name) else {
             if !heard.contradicts {
                 self.found.entry(name.to_owned()).or_default().push(time);
             }
             return Ok(());
         };
-        let is_zero = heard.kind == Kind::Zero;
-        let is_measured = match owed.last_count {
-            _ if heard.contradicts => false,
-            Some((was_zero, count)) => (was_zero || !is_zero) && count != heard.count,
-            None => true,
-        };
-        hold(is_suspect == Some(!is_measured), Promise::Verdict, || {
-            format!("suspect: {is_suspect:?}, for {heard:?} after {:?}: {line:?}", owed.last_count)
-        })?;
-        let was_zero = match owed.last_count {
-            Some((was_zero, _)) if !is_measured => was_zero,
-            _ => is_zero,
-        };
-        owed.last_count = Some((was_zero, heard.count));
         if heard.contradicts {
             // Paid, and of no use.
             owed.last_ok = Some(false);

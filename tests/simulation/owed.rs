@@ -88,8 +88,6 @@ pub struct Owed {
     pub throttled: Option<(u64, i64)>,
     /// The line of its first call in vain since its last ok.
     pub first_failure: Option<i64>,
-    /// Whether its followers were 0, and the number in its last answer.
-    pub last_count: Option<(bool, u64)>,
     /// Until when something explains that it waits; the world's seconds.
     pub excuse: i64,
     pub in_flight: Option<i64>,
@@ -126,7 +124,6 @@ impl Owed {
             last_ok: None,
             throttled: None,
             first_failure: None,
-            last_count: None,
             excuse: at.world(),
             in_flight: None,
             took_part: false,
