@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use crate::account::AccountId;
 use crate::config::Span;
-use crate::period::{Moment, Month, Wanted, Week};
+use crate::period::{Moment, Month, PeriodOptions, Week};
 use crate::selection::Selection;
 
 const GLOBAL: &str = "Global options";
@@ -292,8 +292,8 @@ pub struct PeriodArgs {
 }
 
 impl PeriodArgs {
-    pub fn wanted(self) -> Wanted {
-        Wanted { since: self.since, until: self.until, month: self.month, week: self.week }
+    pub fn options(self) -> PeriodOptions {
+        PeriodOptions { since: self.since, until: self.until, month: self.month, week: self.week }
     }
 }
 

@@ -27,7 +27,7 @@
 //! - **An edit, from SIGHUP to a row**: the daemon's reloader loads the files off the engine's
 //!   thread, and hands the difference to [`runner::Handle::reconfigure`] with the new client;
 //!   between two turns the engine applies both, or neither.
-//! - **A response, from socket to view**: [`api::Client::call`] returns an [`api::Answer`] for a
+//! - **A response, from socket to view**: [`api::Client::call`] returns a [`api::CallResult`] for a
 //!   [`store::Claim`]; [`api::classify()`] assigns its kind; the engine's next turn settles the
 //!   claim's ledger row, appends the snapshot, and updates the account's state; the views show it.
 //!

@@ -124,7 +124,7 @@ impl FromStr for Week {
 
 /// The options that select a period, each named after its field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Wanted {
+pub struct PeriodOptions {
     pub since: Option<Moment>,
     pub until: Option<Moment>,
     pub month: Option<Month>,
@@ -173,10 +173,10 @@ pub enum InvalidPeriod {
     Backwards { from: Time, until: Time },
 }
 
-impl Wanted {
+impl PeriodOptions {
     /// Sets the start to `days` before the end, unless an option sets the start.
     #[must_use]
-    pub fn or_last_days(mut self, days: i64) -> Wanted {
+    pub fn or_last_days(mut self, days: i64) -> PeriodOptions {
         if self.since.is_none() && (self.month, self.week) == (None, None) {
             self.since = Some(Moment::Back(days * DAY));
         }
@@ -341,32 +341,35 @@ mod tests {
 
     #[test]
     fn a_period_is_named_bounded_and_compared_with_the_one_before() {
-        let wanted = |since: Option<&str>, until: Option<&str>| Wanted {
+        let options = |since: Option<&str>, until: Option<&str>| PeriodOptions {
             since: since.map(|text| text.parse().expect("a moment")),
             until: until.map(|text| text.parse().expect("a moment")),
-            ..Wanted::default()
+            ..PeriodOptions::default()
         };
-        let month = |text: &str| Wanted {
+        let month = |text: &str| PeriodOptions {
             month: Some(text.parse().expect("a month")),
-            ..Wanted::default()
+            ..PeriodOptions::default()
         };
-        let week = Wanted { week: Some("2026-W53".parse().expect("a week")), ..Wanted::default() };
+        let week = PeriodOptions {
+            week: Some("2026-W53".parse().expect("a week")),
+            ..PeriodOptions::default()
+        };
         let newest = at("2027-01-11T06:00:00Z");
-        for (wanted, begin, end, title) in [
+        for (options, begin, end, title) in [
             (
-                wanted(Some("30d"), None),
+                options(Some("30d"), None),
                 "2026-12-12T06:00:00Z",
                 "2027-01-11T06:00:00Z",
                 "in the last 30 days",
             ),
             (
-                wanted(Some("2026-12"), None),
+                options(Some("2026-12"), None),
                 "2026-12-01T00:00:00Z",
                 "2027-01-11T06:00:00Z",
                 "since 2026-12-01T00:00:00Z",
             ),
             (
-                wanted(Some("7d"), Some("2026-12")),
+                options(Some("7d"), Some("2026-12")),
                 "2026-11-24T00:00:00Z",
                 "2026-12-01T00:00:00Z",
                 "from 2026-11-24T00:00:00Z to 2026-12-01T00:00:00Z",
@@ -375,25 +378,25 @@ mod tests {
             (month("2027-01"), "2027-01-01T00:00:00Z", "2027-01-11T06:00:00Z", "in 2027-01"),
             (week, "2026-12-28T00:00:00Z", "2027-01-04T00:00:00Z", "in 2026-W53"),
         ] {
-            let period = wanted.period(NOW).expect("valid").expect("one");
+            let period = options.period(NOW).expect("valid").expect("one");
             assert_eq!((period.begin(newest), period.end(newest)), (at(begin), at(end)), "{title}");
             assert_eq!(period.to_string(), title);
         }
         let unfinished = month("2027-01").period(NOW).expect("valid").expect("one");
         assert_eq!(unfinished.unfinished, Some(at("2027-02-01T00:00:00Z")));
         assert_eq!(unfinished.before, Some(at("2026-12-01T00:00:00Z")));
-        assert_eq!(Wanted::default().period(NOW), Ok(None));
-        let refused = |wanted: Wanted| wanted.period(NOW).expect_err("none").to_string();
+        assert_eq!(PeriodOptions::default().period(NOW), Ok(None));
+        let refused = |options: PeriodOptions| options.period(NOW).expect_err("none").to_string();
         assert_eq!(
-            refused(wanted(Some("0d"), None)),
+            refused(options(Some("0d"), None)),
             "the period is empty: use a longer one, such as --since 30d for thirty days"
         );
-        for (wanted, begin) in [
-            (wanted(None, Some("2026-12")), "2026-11-24T00:00:00Z"),
-            (wanted(Some("2026-11"), Some("2026-12")), "2026-11-01T00:00:00Z"),
+        for (options, begin) in [
+            (options(None, Some("2026-12")), "2026-11-24T00:00:00Z"),
+            (options(Some("2026-11"), Some("2026-12")), "2026-11-01T00:00:00Z"),
             (month("2026-12"), "2026-12-01T00:00:00Z"),
         ] {
-            let period = wanted.or_last_days(7).period(NOW).expect("valid").expect("one");
+            let period = options.or_last_days(7).period(NOW).expect("valid").expect("one");
             assert_eq!(period.begin(newest), at(begin));
         }
         assert_eq!(
@@ -402,7 +405,7 @@ mod tests {
              choose one that has already started"
         );
         assert_eq!(
-            refused(wanted(Some("2026-12"), Some("2026-11"))),
+            refused(options(Some("2026-12"), Some("2026-11"))),
             "the period ends (2026-11-01T00:00:00Z) before it starts (2026-12-01T00:00:00Z): \
              --until must be after --since"
         );

@@ -32,7 +32,7 @@ pub enum Replace {
 
 /// How a file was put into place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Placed {
+pub enum Replaced {
     /// Atomically.
     Renamed,
     /// By overwriting the existing file, which could not be replaced: it is a mount point, or its
@@ -114,7 +114,7 @@ impl Replacement {
     /// # Errors
     /// Returns an error if the disk fails, or if `replace` is [`Replace::Refused`] and the target
     /// has been created meanwhile.
-    pub fn finish(self, replace: Replace) -> io::Result<Placed> {
+    pub fn finish(self, replace: Replace) -> io::Result<Replaced> {
         let Replacement { target, mut file, is_elsewhere, _beside } = self;
         file.as_file().sync_all()?;
         if is_elsewhere {
@@ -139,7 +139,7 @@ impl Replacement {
         if let Ok(folder) = File::open(folder_of(&target)) {
             folder.sync_all().ok();
         }
-        Ok(Placed::Renamed)
+        Ok(Replaced::Renamed)
     }
 }
 
@@ -261,13 +261,13 @@ fn copy_attributes(path: &Path, file: &File) {
 #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
 fn copy_attributes(_path: &Path, _file: &File) {}
 
-fn overwrite(target: &Path, file: &mut File) -> io::Result<Placed> {
+fn overwrite(target: &Path, file: &mut File) -> io::Result<Replaced> {
     file.rewind()?;
     let mut existing = OpenOptions::new().write(true).open(target)?;
     let written = io::copy(file, &mut existing)?;
     existing.set_len(written)?;
     existing.sync_all()?;
-    Ok(Placed::InPlace)
+    Ok(Replaced::InPlace)
 }
 
 #[cfg(test)]
@@ -277,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    fn write(path: &Path, text: &str) -> io::Result<Placed> {
+    fn write(path: &Path, text: &str) -> io::Result<Replaced> {
         let mut new = Replacement::begin(path, 0o640)?;
         new.file().write_all(text.as_bytes())?;
         new.finish(Replace::Allowed)
@@ -305,7 +305,7 @@ mod tests {
             rustix::fs::setxattr(&path, "user.note", b"kept", rustix::fs::XattrFlags::empty())
                 .is_ok();
         let before = fs::metadata(&path).expect("a file");
-        assert_eq!(write(&path, "new").expect("written"), Placed::Renamed);
+        assert_eq!(write(&path, "new").expect("written"), Replaced::Renamed);
         let after = fs::metadata(&path).expect("a file");
         assert_ne!(before.ino(), after.ino());
         let kept = |file: &Metadata| (file.mode(), file.uid(), file.gid());
@@ -366,7 +366,7 @@ mod tests {
         let inode = fs::metadata(&path).expect("a file").ino();
         let mut new = tempfile::tempfile().expect("a file");
         new.write_all(b"new").expect("written");
-        assert_eq!(overwrite(&path, &mut new).expect("written"), Placed::InPlace);
+        assert_eq!(overwrite(&path, &mut new).expect("written"), Replaced::InPlace);
         assert_eq!(fs::read_to_string(&path).expect("a file"), "new");
         assert_eq!(fs::metadata(&path).expect("a file").ino(), inode);
     }

@@ -4,7 +4,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use growthd::clock::{self, Time};
-use growthd::simulated_api::{Account, Question, Reply};
+use growthd::simulated_api::{Account, ApiRequest, Reply};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -63,7 +63,7 @@ async fn account_under(api: &ScriptedApi, behaviour: Behaviour) -> Value {
 }
 
 fn body_of(account: &Account) -> String {
-    let question = Question::Refresh { id: ID.to_owned() };
+    let question = ApiRequest::Refresh { id: ID.to_owned() };
     String::from_utf8(Reply::success(&question, ID, account, Time(0)).body).unwrap()
 }
 

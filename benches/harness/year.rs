@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use growthd::account::AccountId;
-use growthd::api::{Answer, HttpAnswer};
+use growthd::api::{CallResult, HttpResponse};
 use growthd::clock::{Moment, Time};
 use growthd::config::{CatchUp, OnUnknown, Retry, Watched};
 use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig};
@@ -92,13 +92,13 @@ impl Year {
         while self.now < end {
             let arrived = self.in_flight.split_off(&(self.now + 1, 0));
             for claim in std::mem::replace(&mut self.in_flight, arrived).into_values() {
-                let answer = HttpAnswer {
+                let answer = HttpResponse {
                     status: 200,
                     body: (self.answer)(claim.account_id().unwrap(), self.now).into_bytes(),
                     is_whole: true,
-                    ..HttpAnswer::default()
+                    ..HttpResponse::default()
                 };
-                let call = CompletedCall::new(claim, Answer::Http(answer), Time(self.now));
+                let call = CompletedCall::new(claim, CallResult::Http(answer), Time(self.now));
                 self.engine.take(call);
                 self.settled += 1;
             }

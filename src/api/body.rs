@@ -3,8 +3,8 @@
 use reqwest::Response;
 use serde_json::value::RawValue;
 
-use crate::api::answer::{KEPT, MAX_BODY};
 use crate::api::body_permit::{BodyPermit, BodyPermits, SMALL};
+use crate::api::call_result::{KEPT, MAX_BODY};
 use crate::api::deadline::Deadline;
 
 /// A body, as far as it was read.

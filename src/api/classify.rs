@@ -6,7 +6,7 @@
 //! name in one could otherwise stop the list.
 
 use crate::account::AccountId;
-use crate::api::answer::{Answer, HttpAnswer, KEPT};
+use crate::api::call_result::{CallResult, HttpResponse, KEPT};
 use crate::api::decode::decode;
 use crate::api::vendor_error::{VendorError, shortened};
 use crate::clock::Time;
@@ -80,53 +80,57 @@ impl ClassifiedResponse {
     }
 }
 
-/// Classifies `answer` to a refresh of `asked`, which arrived at `now`. With `None`, accepts any
-/// account, as for a lookup by name.
-pub fn classify(answer: &Answer, asked: Option<&AccountId>, now: Time) -> ClassifiedResponse {
-    match answer {
-        Answer::NotSent(error) => ClassifiedResponse::unreachable(error.clone()),
-        Answer::Unknown(error) => ClassifiedResponse::unknown(error.clone()),
-        Answer::Http(answer) => {
-            let (kind, error) = match kind(answer, asked, now) {
+/// Classifies the result of a refresh of `requested`, which arrived at `now`. With `None`, accepts
+/// any account, as for a lookup by name.
+pub fn classify(
+    result: &CallResult,
+    requested: Option<&AccountId>,
+    now: Time,
+) -> ClassifiedResponse {
+    match result {
+        CallResult::NotSent(error) => ClassifiedResponse::unreachable(error.clone()),
+        CallResult::Unknown(error) => ClassifiedResponse::unknown(error.clone()),
+        CallResult::Http(response) => {
+            let (kind, error) = match kind(response, requested, now) {
                 Ok(kind) => (kind, None),
                 Err((kind, error)) => (kind, Some(error)),
             };
             ClassifiedResponse {
                 kind,
-                spent: !(300..500).contains(&answer.status),
-                status: Some(answer.status),
+                spent: !(300..500).contains(&response.status),
+                status: Some(response.status),
                 error,
-                clock_off: clock_off(answer, now),
+                clock_off: clock_off(response, now),
             }
         }
     }
 }
 
-fn clock_off(answer: &HttpAnswer, now: Time) -> Option<i64> {
-    let off = answer.date?.since(now);
+fn clock_off(response: &HttpResponse, now: Time) -> Option<i64> {
+    let off = response.date?.since(now);
     (off.saturating_abs() > CLOCK_TOLERANCE).then_some(off)
 }
 
 /// Returns the kind of a response, together with an error message unless it is `Ok`.
 fn kind(
-    answer: &HttpAnswer,
-    asked: Option<&AccountId>,
+    response: &HttpResponse,
+    requested: Option<&AccountId>,
     now: Time,
 ) -> Result<ResponseKind, (ResponseKind, String)> {
     // Some servers begin with a byte-order mark.
-    let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+    let body = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
     let text = String::from_utf8_lossy(body);
-    let status = answer.status;
+    let status = response.status;
     let mut fault = None;
     if status == 200 {
-        fault = match decode(&text, asked) {
-            _ if !answer.is_whole => Some("the response is too large".to_owned()),
+        fault = match decode(&text, requested) {
+            _ if !response.is_whole => Some("the response is too large".to_owned()),
             Ok((id, measurement)) => return Ok(ResponseKind::Ok(id, Box::new(measurement))),
             Err(unusable) => Some(unusable.to_string()),
         };
     }
     let error = VendorError::parse(&text);
-    let retry_after = answer.retry_after.map(|after| after.seconds(now));
+    let retry_after = response.retry_after.map(|after| after.seconds(now));
     let kind = match status {
         200..300 => ResponseKind::Unusable(beginning(&text)),
         300..400 => ResponseKind::Refused,
@@ -143,7 +147,7 @@ fn kind(
     parts.extend(fault);
     parts.extend(error.parts().map(str::to_owned));
     let what = shortened(&parts.join(": "));
-    let message = match advice(&kind, answer) {
+    let message = match advice(&kind, response) {
         Some(advice) => format!("{what}; {advice}"),
         None => what,
     };
@@ -151,9 +155,9 @@ fn kind(
 }
 
 /// Returns what to do about a failure.
-fn advice(kind: &ResponseKind, answer: &HttpAnswer) -> Option<String> {
-    let fixed = match (kind, answer.status) {
-        (ResponseKind::Refused, 300..400) => return Some(redirect(answer.location.as_deref())),
+fn advice(kind: &ResponseKind, response: &HttpResponse) -> Option<String> {
+    let fixed = match (kind, response.status) {
+        (ResponseKind::Refused, 300..400) => return Some(redirect(response.location.as_deref())),
         (ResponseKind::Unauthorised, 401) => "check the API key",
         (ResponseKind::Unauthorised, 402) => "check the credits and the subscription",
         (ResponseKind::Unauthorised, _) => "check the API key, the credits and the subscription",
@@ -189,13 +193,13 @@ mod tests {
     const NOW: Time = Time(1_767_225_600);
     const GOOD: &str = r#"{"success":true,"data":{"account":{"id":"clx123abc"}}}"#;
 
-    fn answer(status: u16, body: &str) -> HttpAnswer {
-        HttpAnswer { status, body: body.into(), is_whole: true, ..Default::default() }
+    fn response(status: u16, body: &str) -> HttpResponse {
+        HttpResponse { status, body: body.into(), is_whole: true, ..Default::default() }
     }
 
-    fn classified(answer: HttpAnswer) -> ClassifiedResponse {
-        let asked = "clx123abc".parse().expect("an id");
-        classify(&Answer::Http(answer), Some(&asked), NOW)
+    fn classified(response: HttpResponse) -> ClassifiedResponse {
+        let requested = "clx123abc".parse().expect("an id");
+        classify(&CallResult::Http(response), Some(&requested), NOW)
     }
 
     fn broken(retry_after: Option<i64>) -> ResponseKind {
@@ -248,13 +252,13 @@ mod tests {
             (304, GOOD, ResponseKind::Refused, false),
             (307, code, ResponseKind::Refused, false),
         ] {
-            let response = classified(answer(status, body));
+            let response = classified(response(status, body));
             assert_eq!((response.kind, response.spent), (kind, spent), "{status} {body}");
             assert_eq!(response.status, Some(status));
             assert!(response.error.is_some_and(|error| error.contains(&status.to_string())));
         }
         for good in [GOOD, r#"{"data":{"account":{"id":"clx123abc"}}}"#] {
-            let response = classified(answer(200, good));
+            let response = classified(response(200, good));
             assert!(matches!(response.kind, ResponseKind::Ok(..)), "{good}");
             assert_eq!((response.spent, response.error), (true, None), "{good}");
         }
@@ -276,16 +280,16 @@ mod tests {
             (204, "", ResponseKind::Unusable(String::new())),
         ] {
             let retry_after = Some(RetryAfter::Seconds(7));
-            let response = classified(HttpAnswer { retry_after, ..answer(status, body) });
+            let response = classified(HttpResponse { retry_after, ..response(status, body) });
             assert_eq!(response.kind, kind, "{status}");
         }
     }
 
     #[test]
     fn a_call_without_a_response_is_spent_only_if_it_was_sent() {
-        let unreachable = classify(&Answer::NotSent("refused".into()), None, NOW);
+        let unreachable = classify(&CallResult::NotSent("refused".into()), None, NOW);
         assert_eq!((unreachable.kind, unreachable.spent), (ResponseKind::Unreachable, false));
-        let unknown = classify(&Answer::Unknown("timed out".into()), None, NOW);
+        let unknown = classify(&CallResult::Unknown("timed out".into()), None, NOW);
         assert_eq!((unknown.kind, unknown.spent), (ResponseKind::Unknown, true));
     }
 
@@ -293,10 +297,10 @@ mod tests {
     fn our_clock_is_off_if_a_date_is_over_an_hour_from_it() {
         for (date, off) in [(0, None), (3600, None), (3601, Some(3601)), (-3601, Some(-3601))] {
             let date = Some(NOW.plus(date));
-            let response = classified(HttpAnswer { date, ..answer(200, GOOD) });
+            let response = classified(HttpResponse { date, ..response(200, GOOD) });
             assert_eq!(response.clock_off, off, "{date:?}");
         }
-        assert_eq!(classified(answer(200, GOOD)).clock_off, None);
+        assert_eq!(classified(response(200, GOOD)).clock_off, None);
     }
 
     #[test]
@@ -322,10 +326,10 @@ mod tests {
                 "HTTP 200: the response is not a JSON object; its beginning is kept: see `answer` in `refreshes`",
             ),
         ] {
-            assert_eq!(classified(answer(status, body)).error.as_deref(), Some(error));
+            assert_eq!(classified(response(status, body)).error.as_deref(), Some(error));
         }
         let long = format!(r#"{{"message":"{}"}}"#, "ä".repeat(5000));
-        let error = classified(answer(404, &long)).error.expect("an error");
+        let error = classified(response(404, &long)).error.expect("an error");
         assert!(error.chars().count() < 400, "{error}");
     }
 
@@ -343,18 +347,19 @@ mod tests {
             (None, "HTTP 307; redirected to nowhere; check [api] base_url"),
         ] {
             let location = location.map(str::to_owned);
-            let response = classified(HttpAnswer { location, ..answer(307, "") });
+            let response = classified(HttpResponse { location, ..response(307, "") });
             assert_eq!(response.error.as_deref(), Some(expected));
         }
     }
 
     #[test]
     fn the_beginning_of_an_unusable_response_is_kept() {
-        let ResponseKind::Unusable(kept) = classified(answer(200, &"ä".repeat(5000))).kind else {
+        let ResponseKind::Unusable(kept) = classified(response(200, &"ä".repeat(5000))).kind
+        else {
             panic!("usable")
         };
         assert_eq!(kept.len(), 4096);
-        let response = classified(HttpAnswer { is_whole: false, ..answer(200, GOOD) });
+        let response = classified(HttpResponse { is_whole: false, ..response(200, GOOD) });
         assert!(matches!(response.kind, ResponseKind::Unusable(_)));
         assert!(response.error.is_some_and(|error| error.contains("too large")));
     }

@@ -8,9 +8,9 @@ use reqwest::header::{
 };
 use reqwest::{RequestBuilder, Response};
 
-use crate::api::answer::{Answer, HttpAnswer, RetryAfter, vendor_time};
 use crate::api::body::{Body, BodyEnd};
 use crate::api::body_permit::BodyPermits;
+use crate::api::call_result::{CallResult, HttpResponse, RetryAfter, vendor_time};
 use crate::api::deadline::Deadline;
 use crate::api::redaction::{Extent, Secrets};
 use crate::api::transport::{TransportError, innermost, transport};
@@ -59,7 +59,7 @@ impl Client {
 
     /// Makes the paid call that `claim` has recorded in the ledger. This is the only way to make
     /// one. It takes at most the configured timeout, including the body.
-    pub async fn call(&self, claim: &Claim) -> Answer {
+    pub async fn call(&self, claim: &Claim) -> CallResult {
         let request = match claim.target() {
             CallTarget::Account(_, id) => {
                 let url = self.api.url(["v1", "social", "account", id.as_str(), "refresh"]);
@@ -80,12 +80,12 @@ impl Client {
         self.exchange(request).await
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Answer {
+    async fn exchange(&self, request: RequestBuilder) -> CallResult {
         let mut deadline = Deadline::after(self.api.timeout);
         let mut response = match deadline.bound(request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                return Answer::NotSent(
+                return CallResult::NotSent(
                     self.clean(format!("cannot connect: {}", innermost(&error))),
                 );
             }
@@ -104,7 +104,7 @@ impl Client {
         let is_whole = matches!(end, BodyEnd::Whole);
         let extent = if is_whole { Extent::Whole } else { Extent::Cut };
         let header = |name| response.headers().get(name)?.to_str().ok();
-        Answer::Http(HttpAnswer {
+        CallResult::Http(HttpResponse {
             status: response.status().as_u16(),
             date: vendor_time(response.headers()),
             retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
@@ -119,13 +119,13 @@ impl Client {
         Body::read(response, &self.permits, deadline, self.secrets.longest()).await
     }
 
-    fn broken(&self, error: &reqwest::Error) -> Answer {
-        Answer::Unknown(self.clean(format!("the connection broke: {}", innermost(error))))
+    fn broken(&self, error: &reqwest::Error) -> CallResult {
+        CallResult::Unknown(self.clean(format!("the connection broke: {}", innermost(error))))
     }
 
-    fn timed_out(&self) -> Answer {
+    fn timed_out(&self) -> CallResult {
         let seconds = self.api.timeout.as_secs();
-        Answer::Unknown(format!("no response within the timeout of {seconds} s"))
+        CallResult::Unknown(format!("no response within the timeout of {seconds} s"))
     }
 
     /// Redacts a text that is to be shown.

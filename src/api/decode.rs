@@ -25,32 +25,35 @@ pub enum Unusable {
     OtherAccount(String),
 }
 
-/// Decodes the response to a refresh of `asked`. With `None`, accepts any account, as for a lookup
-/// by name. Returns the account's id and its measurement.
+/// Decodes the response to a refresh of `requested`. With `None`, accepts any account, as for a
+/// lookup by name. Returns the account's id and its measurement.
 ///
 /// # Errors
 /// Returns [`Unusable`] if the response is not a success, or not for the requested account.
-pub fn decode(json: &str, asked: Option<&AccountId>) -> Result<(AccountId, Measurement), Unusable> {
+pub fn decode(
+    json: &str,
+    requested: Option<&AccountId>,
+) -> Result<(AccountId, Measurement), Unusable> {
     let json = unstorable::replaced(json);
-    let mut answer = Object::parse(&json).ok_or(Unusable::NotJson)?;
+    let mut root = Object::parse(&json).ok_or(Unusable::NotJson)?;
     // A missing `success` does not count against the numbers.
-    if answer.has("success", "false") {
+    if root.has("success", "false") {
         return Err(Unusable::NoSuccess);
     }
-    answer.take("success", |json| (json == "true").then_some(()));
-    answer.take("message", |_| Some(()));
-    let mut data = answer.take("data", Object::parse).ok_or(Unusable::NoAccount)?;
+    root.take("success", |json| (json == "true").then_some(()));
+    root.take("message", |_| Some(()));
+    let mut data = root.take("data", Object::parse).ok_or(Unusable::NoAccount)?;
     let mut account = data.take("account", Object::parse).ok_or(Unusable::NoAccount)?;
     let raw_id = account.take("id", text).ok_or(Unusable::NoAccount)?;
-    let id = match (raw_id.parse::<AccountId>(), asked) {
-        (Ok(id), Some(asked)) if id == *asked => id,
+    let id = match (raw_id.parse::<AccountId>(), requested) {
+        (Ok(id), Some(requested)) if id == *requested => id,
         (Ok(id), None) => id,
         _ => return Err(Unusable::OtherAccount(raw_id)),
     };
-    Ok((id, measurement(account, &data, &answer)))
+    Ok((id, measurement(account, &data, &root)))
 }
 
-fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) -> Measurement {
+fn measurement(mut account: Object<'_>, data: &Object<'_>, root: &Object<'_>) -> Measurement {
     let mut allowance = Allowance::new();
     let mut field = |name| allowance.text(account.take_field(name, text));
     let profile = Profile {
@@ -81,7 +84,7 @@ fn measurement(mut account: Object<'_>, data: &Object<'_>, answer: &Object<'_>) 
                 ("stats", &stats),
                 ("analytics", &analytics),
                 ("_data", data),
-                ("_answer", answer),
+                ("_answer", root),
             ],
             allowance,
         ),
@@ -168,7 +171,7 @@ mod tests {
         "analytics":{"engagementRate":12.8,"viralityScore":79.1,"avgViews":920000},
         "lastAnalyzed":"2024-01-16T10:30:00Z","profileUrl":"https://www.tiktok.com/@fitnessguru"}}}"#;
 
-    fn asked() -> AccountId {
+    fn requested() -> AccountId {
         "clx123abc".parse().expect("an id")
     }
 
@@ -176,13 +179,13 @@ mod tests {
         let json = format!(
             r#"{{"success":true,"data":{{"account":{{"id":"clx123abc","stats":{{{members}}}}}}}}}"#
         );
-        decode(&json, Some(&asked())).expect("an answer").1
+        decode(&json, Some(&requested())).expect("an account").1
     }
 
     #[test]
     fn every_field_of_the_documented_response_is_decoded() {
-        let (id, measurement) = decode(DOCUMENTED, Some(&asked())).expect("an answer");
-        assert_eq!(id, asked());
+        let (id, measurement) = decode(DOCUMENTED, Some(&requested())).expect("an account");
+        assert_eq!(id, requested());
         let text = |text: &str| Field::Value(text.to_owned());
         assert_eq!(
             measurement,
@@ -256,7 +259,7 @@ mod tests {
             r#"{{"success":true,"credits":1.50,"data":{{"account":{{"id":"clx123abc","topHashtags":["a","b"],
                "stats":{{"shares":18446744073709551616}},"lastAnalyzed":"yesterday","deep":{deep}}},"cost":2}}}}"#
         );
-        let (_, decoded) = decode(&json, Some(&asked())).expect("an answer");
+        let (_, decoded) = decode(&json, Some(&requested())).expect("an account");
         let expected = format!(
             r#"{{"topHashtags":["a","b"],"lastAnalyzed":"yesterday","deep":{deep},"stats":{{"shares":18446744073709551616}},"_data":{{"cost":2}},"_answer":{{"credits":1.50}}}}"#
         );
@@ -266,7 +269,7 @@ mod tests {
     #[test]
     fn null_clears_a_bio_but_not_a_name() {
         let json = r#"{"success":true,"data":{"account":{"id":"clx123abc","username":null,"bio":null,"isVerified":"yes"}}}"#;
-        let (_, decoded) = decode(json, Some(&asked())).expect("an answer");
+        let (_, decoded) = decode(json, Some(&requested())).expect("an account");
         assert_eq!(decoded.profile.username, Field::Nothing);
         assert_eq!(decoded.profile.bio, Field::Null);
         assert_eq!(decoded.profile.is_verified, Field::Nothing);
@@ -295,14 +298,14 @@ mod tests {
                 Unusable::NoAccount,
             ),
         ] {
-            assert_eq!(decode(json, Some(&asked())).expect_err(json), why, "{json}");
+            assert_eq!(decode(json, Some(&requested())).expect_err(json), why, "{json}");
         }
     }
 
     #[test]
     fn a_field_named_like_one_of_ours_hides_nothing() {
         let json = r#"{"success":true,"cost":1,"data":{"account":{"id":"clx123abc","_answer":2,"stats":3}}}"#;
-        let (_, decoded) = decode(json, Some(&asked())).expect("an answer");
+        let (_, decoded) = decode(json, Some(&requested())).expect("an account");
         assert_eq!(decoded.extra.as_deref(), Some(r#"{"_answer":[2,{"cost":1}],"stats":3}"#));
     }
 
@@ -310,7 +313,7 @@ mod tests {
     fn a_lone_surrogate_or_a_nul_costs_nothing_else() {
         let json = r#"{"data":{"account":{"id":"clx123abc","bio":"a\ud800b","username":"\u0000",
             "\udc00":"\ud83d\ude00\u0000"}}}"#;
-        let (_, decoded) = decode(json, Some(&asked())).expect("an answer");
+        let (_, decoded) = decode(json, Some(&requested())).expect("an account");
         assert_eq!(decoded.profile.bio, Field::Value("a\u{fffd}b".to_owned()));
         assert_eq!(decoded.profile.username, Field::Value("\u{fffd}".to_owned()));
         let extra = "{\"\u{fffd}\":\"\\ud83d\\ude00\\ufffd\"}";
@@ -320,8 +323,8 @@ mod tests {
     #[test]
     fn a_million_brackets_are_harmless() {
         let json = "[".repeat(super::super::MAX_BODY);
-        assert_eq!(decode(&json, Some(&asked())), Err(Unusable::NotJson));
+        assert_eq!(decode(&json, Some(&requested())), Err(Unusable::NotJson));
         let json = format!(r#"{{"success":true,"data":{}"#, "{\"a\":".repeat(100_000));
-        assert_eq!(decode(&json, Some(&asked())), Err(Unusable::NotJson));
+        assert_eq!(decode(&json, Some(&requested())), Err(Unusable::NotJson));
     }
 }

@@ -1,12 +1,12 @@
 //! The vendor's API: requests, and the classification of responses.
 //!
 //! Only [`Client`] sends the key, only to the configured host, and only in a call for a committed
-//! [`crate::store::Claim`]. The result of a call is an [`Answer`]. Only [`classify()`] interprets
+//! [`crate::store::Claim`]. The result of a call is a [`CallResult`]. Only [`classify()`] interprets
 //! it; that is pure, so that the engine can be simulated without a network.
 
-mod answer;
 mod body;
 mod body_permit;
+mod call_result;
 mod classify;
 mod client;
 mod deadline;
@@ -19,8 +19,8 @@ mod transport;
 mod unstorable;
 mod vendor_error;
 
-pub use answer::{Answer, HttpAnswer, MAX_BODY, RetryAfter};
 pub use body_permit::BodyPermit;
+pub use call_result::{CallResult, HttpResponse, MAX_BODY, RetryAfter};
 pub use classify::{CLOCK_TOLERANCE, ClassifiedResponse, ResponseKind, classify};
 pub use client::{Client, ClientError};
 pub use decode::{Unusable, decode};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 
-use crate::api::answer::vendor_time;
+use crate::api::call_result::vendor_time;
 use crate::api::transport::{TransportError, innermost, transport};
 use crate::clock::Time;
 use crate::config::Api;
@@ -38,7 +38,7 @@ pub enum Unreached {
     )]
     Tls(String),
     #[error("no response: {0}; check [api] base_url and the proxy")]
-    Answer(String),
+    Response(String),
 }
 
 /// Sends a HEAD request to the host of `api`, through its proxy.
@@ -54,7 +54,7 @@ pub async fn reach(api: &Api) -> Result<Reached, Unreached> {
             () if error.is_dns() => Unreached::Name(message),
             () if is_tls(&error) => Unreached::Tls(message),
             () if error.is_connect() => Unreached::Connection(message),
-            () => Unreached::Answer(message),
+            () => Unreached::Response(message),
         }
     })?;
     let status = response.status().as_u16();

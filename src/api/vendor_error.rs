@@ -19,14 +19,14 @@ impl VendorError {
     /// Parses only the few members that matter: the tree of a hostile response would take a hundred
     /// times its size.
     pub(super) fn parse(json: &str) -> VendorError {
-        let Some(answer) = Object::parse(json) else {
+        let Some(object) = Object::parse(json) else {
             return VendorError::default();
         };
-        let error = answer.get("error");
+        let error = object.get("error");
         let inner = error.and_then(Object::parse);
         let field = |name: &str| {
             let inner = inner.as_ref().and_then(|inner| inner.get(name)).and_then(text);
-            inner.or_else(|| answer.get(name).and_then(text))
+            inner.or_else(|| object.get(name).and_then(text))
         };
         VendorError {
             code: field("code").unwrap_or_default(),

@@ -31,7 +31,7 @@ pub fn backup(
         false => error.into(),
     })?;
     target.finish(replace)?;
-    let snapshots = Reader::open(path)?.look()?.totals()?.snapshots;
+    let snapshots = Reader::open(path)?.begin_read()?.totals()?.snapshots;
     let noted = LastBackup::note(database, clock::now().time(), again_within.map(Span::seconds));
     if let Err(source) = noted {
         // A user with read-only access cannot record it. That matters only if a next one is due.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::{self, Time};
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
-use crate::config::{ApiKey, Budget, Config, FileSet, KeyError, Look, Span, Watched};
+use crate::config::{ApiKey, Budget, Config, FileSet, FileSetState, KeyError, Span, Watched};
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// and any problems to stderr. Ends when the reader of stdout does.
 pub fn watch(path: &Path) -> Result<Done, CommandError> {
     let mut files = FileSet::new(path);
-    let mut seen = files.look();
+    let mut seen = files.state();
     loop {
         let shown = path.display();
         let verdict = match Config::load(path, clock::now().time()) {
@@ -46,11 +46,11 @@ pub fn watch(path: &Path) -> Result<Done, CommandError> {
 
 /// Waits until the files have changed and then stayed the same for one poll, because an editor may
 /// still be writing them.
-fn next_edit(files: &mut FileSet, seen: &Look) -> Look {
+fn next_edit(files: &mut FileSet, seen: &FileSetState) -> FileSetState {
     let mut last = seen.clone();
     loop {
         thread::sleep(PAUSE);
-        let now = files.look();
+        let now = files.state();
         if now == last && now != *seen && !now.is_incomplete() {
             return now;
         }
@@ -157,7 +157,7 @@ fn check_listen(config: &Config, out: &mut impl Write) -> io::Result<()> {
     let Err(error) = TcpListener::bind(address) else {
         return entry(out, "http", address);
     };
-    let daemon = Health::ask(&config.database.path);
+    let daemon = Health::request(&config.database.path);
     if error.kind() == io::ErrorKind::AddrInUse
         && daemon.is_some_and(|daemon| daemon.not_listening.is_none())
     {

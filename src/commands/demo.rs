@@ -32,7 +32,7 @@ pub fn demo() -> Result<Done, CommandError> {
 }
 
 fn print_next_steps(config: &Config, folder: &Folder, now: Time) -> Result<(), CommandError> {
-    let totals = Reader::open(&config.database.path)?.look()?.totals()?;
+    let totals = Reader::open(&config.database.path)?.begin_read()?.totals()?;
     let month = measured_month(now).strftime("%Y-%m");
     // As typed, because a build that is not installed is not on the path.
     let program = std::env::args().next().unwrap_or_else(|| "growthd".to_owned());

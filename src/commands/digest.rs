@@ -7,7 +7,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
 use crate::commands::{CommandError, Done, open_up_to_date, print_json};
 use crate::config::Config;
-use crate::period::{Wanted, Week};
+use crate::period::{PeriodOptions, Week};
 use crate::report::digest::{Digest, HeldBack, Html, Text};
 use crate::report::terminal;
 use crate::selection::Selection;
@@ -17,23 +17,25 @@ use crate::store::{Extent, ReadTx};
 pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
-    let look = reader.look()?;
+    let tx = reader.begin_read()?;
     let selection = args.selection.selection();
-    check(&look, &selection)?;
-    let mut wanted = args.period.wanted();
-    if wanted.until.is_some() {
-        wanted = wanted.or_last_days(7);
+    check(&tx, &selection)?;
+    let mut options = args.period.options();
+    if options.until.is_some() {
+        options = options.or_last_days(7);
     }
-    let period = match period(&look, wanted, now)? {
+    let period = match period(&tx, options, now)? {
         Some(period) => period,
         // The default week may lie before the history begins, which is not an error: it is empty.
-        None => match (Wanted { week: Week::last_over(now), ..Wanted::default() }).period(now)? {
+        None => match (PeriodOptions { week: Week::last_over(now), ..PeriodOptions::default() })
+            .period(now)?
+        {
             Some(period) => period,
             None => return Err(CommandError::Usage("name a --week or a --month".to_owned())),
         },
     };
-    let held_back = held_back(config, &look, now)?;
-    let digest = Digest::read(&look, selection, period, held_back, now)?;
+    let held_back = held_back(config, &tx, now)?;
+    let digest = Digest::read(&tx, selection, period, held_back, now)?;
     let mut out = io::stdout().lock();
     match args.format {
         DigestFormat::Text => write!(out, "{}", Text::new(&digest, terminal::width()))?,
@@ -47,12 +49,12 @@ pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> 
 /// Returns how many due accounts wait because the budget is used up.
 fn held_back(
     config: &Config,
-    look: &ReadTx<'_>,
+    tx: &ReadTx<'_>,
     now: Time,
 ) -> Result<Option<HeldBack>, CommandError> {
-    let budget = look.budget_use(config.budget.as_ref(), now)?;
+    let budget = tx.budget_use(config.budget.as_ref(), now)?;
     let Some(budget) = budget.filter(|budget| budget.left() == 0) else { return Ok(None) };
-    let due = look.statuses(&Selection::default(), Extent::Attention, now)?;
+    let due = tx.statuses(&Selection::default(), Extent::Attention, now)?;
     let accounts = due.iter().filter(|account| account.is_waiting(now)).count();
     Ok((accounts > 0).then_some(HeldBack { accounts, until: budget.until }))
 }

@@ -30,16 +30,16 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
         return Err(CommandError::Usage(why.to_owned()));
     }
     let mut reader = open_up_to_date(database)?;
-    let look = reader.look()?;
-    let rows = rows(&look, args, now)?;
-    let query = look.query(&rows)?.map_err(|unsupported| refused(&rows.view, &unsupported))?;
+    let tx = reader.begin_read()?;
+    let rows = rows(&tx, args, now)?;
+    let query = tx.query(&rows)?.map_err(|unsupported| refused(&rows.view, &unsupported))?;
     let path = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let Some(path) = path else {
-        write(&look, &query, args, output::stdout())?;
+        write(&tx, &query, args, output::stdout())?;
         return Ok(Done::Well);
     };
     let mut target = Target::begin(path, config, Replace::Allowed)?;
-    let written = write(&look, &query, args, target.file());
+    let written = write(&tx, &query, args, target.file());
     written.map_err(|error| named(path, error))?;
     target.finish(Replace::Allowed)?;
     Ok(Done::Well)
@@ -47,8 +47,8 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
 
 /// Returns which rows to export. A duration goes back from now, because the rows belong to several
 /// accounts.
-fn rows(look: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandError> {
-    let views = look.views()?;
+fn rows(tx: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandError> {
+    let views = tx.views()?;
     if !views.contains(&args.view) {
         let hint = nearest(&args.view, &views);
         let hint = hint.map_or(String::new(), |view| format!("; did you mean {view}?"));
@@ -56,9 +56,9 @@ fn rows(look: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, Command
         return Err(CommandError::Usage(why));
     }
     let selection = args.selection.selection();
-    check(look, &selection)?;
+    check(tx, &selection)?;
     let mut rows = Rows { view: args.view.clone(), selection, ..Rows::default() };
-    if let Some(period) = period(look, args.period.wanted(), now)? {
+    if let Some(period) = period(tx, args.period.options(), now)? {
         rows.until = period.until;
         rows.from = match period.from {
             Beginning::History => None,
@@ -88,7 +88,7 @@ fn refused(view: &str, unsupported: &Unsupported) -> CommandError {
 }
 
 fn write(
-    look: &ReadTx<'_>,
+    tx: &ReadTx<'_>,
     query: &Query<'_>,
     args: &ExportArgs,
     out: impl Write,
@@ -100,7 +100,7 @@ fn write(
             let dialect = if args.for_excel { Dialect::Excel } else { Dialect::Plain };
             let headings: Vec<&str> = columns.iter().map(String::as_str).collect();
             let mut csv = Csv::in_dialect(&mut out, &headings, dialect)?;
-            look.each_row(query, |values| {
+            tx.each_row(query, |values| {
                 let texts: Vec<_> = values.iter().map(one_line).collect();
                 let named = columns.iter().zip(values).zip(&texts);
                 let cells: Vec<_> = named.map(|((n, v), t)| cell(n, *v, t.as_deref())).collect();
@@ -108,7 +108,7 @@ fn write(
             })?;
             csv.finish()?;
         }
-        ExportFormat::Jsonl => look.each_row(query, |values| {
+        ExportFormat::Jsonl => tx.each_row(query, |values| {
             Ok::<_, CommandError>(write_object(&mut out, columns, values)?)
         })?,
     }

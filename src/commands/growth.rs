@@ -32,12 +32,12 @@ const TREND: usize = 30;
 pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
-    let look = reader.look()?;
-    let wanted = args.period.wanted().or_last_days(DEFAULT_DAYS);
-    let Some(period) = period(&look, wanted, now)? else { return Ok(Done::Well) };
+    let tx = reader.begin_read()?;
+    let options = args.period.options().or_last_days(DEFAULT_DAYS);
+    let Some(period) = period(&tx, options, now)? else { return Ok(Done::Well) };
     let selection = args.selection.selection();
-    check(&look, &selection)?;
-    let growths = look.growth(&selection, &period)?;
+    check(&tx, &selection)?;
+    let growths = tx.growth(&selection, &period)?;
     match args.form.form() {
         Form::Json => print_json(&json(&chosen(&growths, args.top), &period))?,
         Form::Csv => write_csv(&chosen(&growths, args.top), output::stdout())?,
@@ -45,7 +45,7 @@ pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> 
             let top = args.top.unwrap_or(SHOWN);
             let newest = growths.iter().filter_map(|growth| growth.newest).max().unwrap_or(now);
             let width = terminal::width();
-            let page = Page { look: &look, period, selection, newest, width };
+            let page = Page { tx: &tx, period, selection, newest, width };
             page.print(&growths, top, &mut io::stdout().lock())?;
         }
     }
@@ -129,7 +129,7 @@ fn write_csv(growths: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
 
 /// What the text output is made from.
 struct Page<'a> {
-    look: &'a ReadTx<'a>,
+    tx: &'a ReadTx<'a>,
     period: Period,
     selection: Selection,
     /// The newest measurement of any account, where sparklines end unless the period ends before.
@@ -205,9 +205,9 @@ impl Page<'_> {
         let (from, to) = (self.period.begin(self.newest), self.period.end(self.newest));
         let mut trends = Vec::with_capacity(growths.len());
         for growth in growths {
-            let mut values = self.look.followers(growth.key, from)?;
+            let mut values = self.tx.followers(growth.key, from)?;
             values.retain(|(time, _)| *time <= to);
-            let gaps = self.look.gaps(&growth.id, from)?;
+            let gaps = self.tx.gaps(&growth.id, from)?;
             let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to)).collect();
             trends.push(Sparkline { values: &values, gaps: &gaps, from, to, width }.to_string());
         }

@@ -31,18 +31,18 @@ const LISTED: usize = 20;
 pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = open_up_to_date(&config.database.path)?;
-    let look = reader.look()?;
-    let account = look.named(&args.account)??;
-    let period = period(&look, args.period.wanted(), now)?;
+    let tx = reader.begin_read()?;
+    let account = tx.named(&args.account)??;
+    let period = period(&tx, args.period.options(), now)?;
     // A duration goes back from the account's newest measurement.
-    let newest = look.last_measured_time(account.key)?.unwrap_or(now);
+    let newest = tx.last_measured_time(account.key)?.unwrap_or(now);
     let (from, until) = match &period {
         None => (Time(i64::MIN), Time(i64::MAX)),
         Some(period) => (period.begin(newest), period.until.unwrap_or(Time(i64::MAX))),
     };
-    let mut points = look.points(&account.id, from)?;
+    let mut points = tx.points(&account.id, from)?;
     points.retain(|point| point.time < until);
-    let mut gaps = look.gaps(&account.id, from)?;
+    let mut gaps = tx.gaps(&account.id, from)?;
     gaps.retain(|gap| gap.from < until);
     let since = period.map(|_| from).filter(|from| from.0 > i64::MIN);
     let history = History { account, period, since, points, gaps, now };

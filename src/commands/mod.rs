@@ -145,12 +145,12 @@ impl CommandError {
             | CommandError::Selection(_) => USAGE,
             // It may be over by itself: systemd is to start it again.
             CommandError::Config(error) | CommandError::Run(RunError::Config(error))
-                if error.is_machines() =>
+                if error.is_system_failure() =>
             {
                 IO
             }
             CommandError::Key(error) | CommandError::Run(RunError::Key(error))
-                if error.is_machines() =>
+                if error.is_system_failure() =>
             {
                 IO
             }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::clock::Time;
 use crate::commands::CommandError;
-use crate::period::{Period, Wanted};
+use crate::period::{Period, PeriodOptions};
 use crate::selection::Selection;
 use crate::store::ReadTx;
 
@@ -13,12 +13,12 @@ use crate::store::ReadTx;
 /// # Errors
 /// Returns an error if the period is invalid, or if it ends before the history begins.
 pub(super) fn period(
-    look: &ReadTx<'_>,
-    wanted: Wanted,
+    tx: &ReadTx<'_>,
+    options: PeriodOptions,
     now: Time,
 ) -> Result<Option<Period>, CommandError> {
-    let Some(period) = wanted.period(now)? else { return Ok(None) };
-    if let (Some(until), Some(first)) = (period.until, look.history_begins()?)
+    let Some(period) = options.period(now)? else { return Ok(None) };
+    if let (Some(until), Some(first)) = (period.until, tx.history_begins()?)
         && until <= first
     {
         let why = format!("nothing was measured {period}: the history begins {first}");
@@ -39,10 +39,10 @@ pub(super) fn print_unfinished(period: &Period, out: &mut impl Write) -> io::Res
 }
 
 /// Refuses a selection by a tag or a platform that no account has.
-pub(super) fn check(look: &ReadTx<'_>, selection: &Selection) -> Result<(), CommandError> {
+pub(super) fn check(tx: &ReadTx<'_>, selection: &Selection) -> Result<(), CommandError> {
     if selection.is_everything() {
         return Ok(());
     }
-    let (tags, platforms) = look.selectable()?;
+    let (tags, platforms) = tx.selectable()?;
     Ok(selection.check(&tags, &platforms)?)
 }

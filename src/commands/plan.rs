@@ -25,9 +25,9 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
     let mut reader = Reader::open(&database.path)?;
     let selection = args.selection.selection();
-    let look = reader.look()?;
-    check(&look, &selection)?;
-    let mut accounts = look.statuses(&selection, Extent::All, now)?;
+    let tx = reader.begin_read()?;
+    check(&tx, &selection)?;
+    let mut accounts = tx.statuses(&selection, Extent::All, now)?;
     accounts.retain(|account| account.next_due.is_some());
     accounts.sort_by_key(|account| account.next_due);
     let mut known = Known::default();

@@ -47,7 +47,7 @@ fn ids_of(config: &Config, part: &selection::Selection) -> Result<Vec<AccountId>
     let mut platforms = HashMap::new();
     if part.platform.is_some() {
         match Reader::open(&config.database.path) {
-            Ok(mut reader) => platforms = reader.look()?.platforms()?,
+            Ok(mut reader) => platforms = reader.begin_read()?.platforms()?,
             Err(StoreError::Missing(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -76,7 +76,7 @@ impl Source {
         // If asking fails, the lock's holder may have ended or be unreachable: then opening the
         // database succeeds, or fails with the reason.
         if is_in_use(path)
-            && let Ok(progress) = control::ask(path, &selection).await
+            && let Ok(progress) = control::request_refresh(path, &selection).await
         {
             return Ok(Source::Daemon(progress));
         }

@@ -55,9 +55,9 @@ fn each_tag(
 ) -> Result<(), CommandError> {
     let mut reader = Reader::open(&config.database.path)?;
     let tags = {
-        let look = reader.look()?;
-        check(&look, part)?;
-        look.selectable()?.0
+        let tx = reader.begin_read()?;
+        check(&tx, part)?;
+        tx.selectable()?.0
     };
     drop(reader);
     if tags.is_empty() {
@@ -119,11 +119,11 @@ fn save(config: &Config, page: &Page, output: &Path) -> Result<(), CommandError>
 fn read(config: &Config, selection: Selection, title: Option<&str>) -> Result<Page, CommandError> {
     let now = clock::now().time();
     let mut reader = Reader::open(&config.database.path)?;
-    let look = reader.look()?;
-    check(&look, &selection)?;
-    let budget = look.budget_use(config.budget.as_ref(), now)?;
+    let tx = reader.begin_read()?;
+    check(&tx, &selection)?;
+    let budget = tx.budget_use(config.budget.as_ref(), now)?;
     let subject = Subject { selection, title: title.map(str::to_owned), budget };
-    Ok(Page::read(&look, subject, now)?)
+    Ok(Page::read(&tx, subject, now)?)
 }
 
 /// Writes the page of all accounts to a file without printing anything.

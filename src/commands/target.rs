@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::paths::{GROUP_READABLE, beside, folder_of};
 use crate::printable::Printable;
-use crate::replacement::{Placed, Replacement, followed};
+use crate::replacement::{Replaced, Replacement, followed};
 
 pub use crate::replacement::Replace;
 use crate::store::LastBackup;
@@ -91,8 +91,8 @@ impl Target {
     pub fn finish(self, replace: Replace) -> Result<(), TargetError> {
         let Target { path, file } = self;
         match file.finish(replace) {
-            Ok(Placed::Renamed) => {}
-            Ok(Placed::InPlace) => {
+            Ok(Replaced::Renamed) => {}
+            Ok(Replaced::InPlace) => {
                 let path = path.to_string_lossy();
                 // The file is written, so an error on stderr does not matter.
                 writeln!(

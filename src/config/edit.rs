@@ -12,7 +12,7 @@ use super::{Config, ConfigError};
 use crate::account::AccountId;
 use crate::clock::{self, Time};
 use crate::paths::GROUP_READABLE;
-use crate::replacement::{Placed, Replace, Replacement};
+use crate::replacement::{Replace, Replaced, Replacement};
 
 /// How long to wait for another process's edit, and how often to retry the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -114,7 +114,7 @@ impl WatchlistFile {
         id: &AccountId,
         label: Option<&str>,
         now: Time,
-    ) -> Result<Option<Placed>, EditError> {
+    ) -> Result<Option<Replaced>, EditError> {
         // Makes another `add` wait, which would otherwise overwrite this edit with its older text.
         let _lock = lock(&self.path).map_err(|source| self.unwritable(source))?;
         let (current, config) = WatchlistFile::read(&self.main, Some(&self.path), now)?;
@@ -126,7 +126,7 @@ impl WatchlistFile {
         placed.map(Some).map_err(|source| self.unwritable(source))
     }
 
-    fn write(&self, text: &str) -> io::Result<Placed> {
+    fn write(&self, text: &str) -> io::Result<Replaced> {
         let mut new = Replacement::begin(&self.path, GROUP_READABLE)?;
         new.file().write_all(text.as_bytes())?;
         new.finish(Replace::Allowed)
@@ -157,8 +157,8 @@ impl WatchlistFile {
 /// working folder or to the configuration's.
 fn as_included(config: &Config, to: &Path) -> Option<PathBuf> {
     [to.to_owned(), folder_of(&config.path).join(to)].iter().find_map(|path| {
-        let wanted = fs::canonicalize(path).ok()?;
-        let is_same = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == wanted);
+        let real_path = fs::canonicalize(path).ok()?;
+        let is_same = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == real_path);
         config.files().iter().find(is_same).cloned()
     })
 }

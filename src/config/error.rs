@@ -22,14 +22,14 @@ pub enum ConfigError {
 
 impl ConfigError {
     /// Returns whether the cause is a failure of the machine, which may pass.
-    pub fn is_machines(&self) -> bool {
-        matches!(self, ConfigError::Unreadable { source, .. } if is_machines(source))
+    pub fn is_system_failure(&self) -> bool {
+        matches!(self, ConfigError::Unreadable { source, .. } if is_system_failure(source))
     }
 }
 
 /// Returns whether an error is a failure of the machine and not of the file: no descriptor is left,
 /// or a disk or a share responds with an error.
-pub(super) fn is_machines(error: &io::Error) -> bool {
+pub(super) fn is_system_failure(error: &io::Error) -> bool {
     use io::ErrorKind;
     !matches!(
         error.kind(),

@@ -56,7 +56,7 @@ pub(super) struct Findings {
     list: Vec<Finding>,
     /// How many were not kept.
     beyond: usize,
-    /// The current file, and the start in it of the current piece.
+    /// The current file, and the start in it of the current chunk.
     file: usize,
     start: usize,
 }
@@ -75,12 +75,12 @@ impl Findings {
         }
     }
 
-    /// Makes further positions relative to the piece of the file's text that starts at `start`.
-    pub fn in_piece(&mut self, start: usize) {
+    /// Makes further positions relative to the chunk of the file's text that starts at `start`.
+    pub fn in_chunk(&mut self, start: usize) {
         self.start = start;
     }
 
-    /// Returns the place of a position in the current piece.
+    /// Returns the place of a position in the current chunk.
     pub fn place(&self, at: usize) -> Place {
         Place { file: self.file, at: self.start + at }
     }

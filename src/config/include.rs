@@ -10,8 +10,8 @@ use glob::{MatchOptions, Pattern, glob_with};
 use toml::de::{DeTable, DeValue};
 
 use super::document;
-use super::pieces::Pieces;
 use super::schema;
+use super::split::SplitText;
 
 /// The most files that a pattern may match; one that matches more was not meant to.
 const MOST_FILES: usize = 10_000;
@@ -90,11 +90,11 @@ pub(super) fn would_match(main: &Path, path: &Path) -> bool {
 
 /// The files found so far, by device and inode.
 #[derive(Default)]
-pub(super) struct Found(HashSet<(u64, u64)>);
+pub(super) struct SeenFiles(HashSet<(u64, u64)>);
 
-impl Found {
+impl SeenFiles {
     /// Adds a file, and returns whether it had not been found before under any name.
-    pub fn is_new(&mut self, path: &Path) -> bool {
+    pub fn insert(&mut self, path: &Path) -> bool {
         // If this fails, reading the file fails too and reports the error.
         fs::metadata(path).map_or(true, |file| self.0.insert((file.dev(), file.ino())))
     }
@@ -112,7 +112,7 @@ pub struct FileSet {
 
 /// The state of a configuration's files at one moment. Equal states mean that nothing was edited.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Look {
+pub struct FileSetState {
     files: Vec<(PathBuf, Option<FileState>)>,
 }
 
@@ -132,7 +132,7 @@ impl FileSet {
     }
 
     /// Returns the current state of the files.
-    pub fn look(&mut self) -> Look {
+    pub fn state(&mut self) -> FileSetState {
         let now = state(&self.main);
         // A missing main file may be in the middle of being replaced: keep its patterns.
         if now.is_some() && now != self.seen {
@@ -143,7 +143,7 @@ impl FileSet {
         let included =
             self.patterns.iter().flat_map(|pattern| find(folder, pattern).unwrap_or_default());
         let paths = std::iter::once(self.main.clone()).chain(included);
-        Look {
+        FileSetState {
             files: paths
                 .map(|path| (state(&path), path))
                 .map(|(state, path)| (path, state))
@@ -152,7 +152,7 @@ impl FileSet {
     }
 }
 
-impl Look {
+impl FileSetState {
     /// Returns whether the main file is missing, perhaps only while it is being replaced.
     pub fn is_incomplete(&self) -> bool {
         self.files.first().is_none_or(|(_, state)| state.is_none())
@@ -178,8 +178,8 @@ pub(super) fn folder_of(main: &Path) -> &Path {
 fn patterns(main: &Path) -> Vec<String> {
     let Ok(bytes) = document::read(main) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
-    let pieces = Pieces::of(text.trim_start_matches('\u{feff}'));
-    let (file, _) = DeTable::parse_recoverable(&pieces.settings);
+    let split = SplitText::new(text.trim_start_matches('\u{feff}'));
+    let (file, _) = DeTable::parse_recoverable(&split.settings);
     let Some(value) = file.get_ref().get(schema::INCLUDE.name) else { return Vec::new() };
     let list = value.get_ref().as_array().map(|list| list.iter()).into_iter().flatten();
     list.filter_map(|item| match item.get_ref() {
@@ -376,10 +376,10 @@ mod tests {
     fn every_edit_of_any_file_is_noticed() {
         let folder = Folder::with(&[("config.toml", ALL), ("watchlist.d/a.toml", "")]);
         let mut files = FileSet::new(&folder.path("config.toml"));
-        let mut last = files.look();
-        assert_eq!(files.look(), last);
+        let mut last = files.state();
+        assert_eq!(files.state(), last);
         let mut assert_seen = |what: &str| {
-            let now = files.look();
+            let now = files.state();
             assert_ne!(now, last, "{what}");
             last = now;
         };
@@ -399,6 +399,6 @@ mod tests {
         symlink("two", folder.path("another")).expect("a link");
         fs::rename(folder.path("another"), folder.path("other")).expect("swapped");
         assert_seen("a link that now leads elsewhere");
-        assert!(!files.look().is_incomplete());
+        assert!(!files.state().is_incomplete());
     }
 }

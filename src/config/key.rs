@@ -9,7 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use super::error::is_machines;
+use super::error::is_system_failure;
 use super::source::visible_path;
 
 /// Longest key accepted, in bytes.
@@ -200,8 +200,8 @@ pub enum KeyError {
 
 impl KeyError {
     /// Returns whether the cause is a failure of the machine, which may pass.
-    pub fn is_machines(&self) -> bool {
-        matches!(self, KeyError::Unreadable { source, .. } if is_machines(source))
+    pub fn is_system_failure(&self) -> bool {
+        matches!(self, KeyError::Unreadable { source, .. } if is_system_failure(source))
     }
 }
 

@@ -10,15 +10,15 @@ use super::accounts::{Defaults, List};
 use super::document::{self, Document};
 use super::findings::Findings;
 use super::include;
-use super::pieces::Pieces;
+use super::split::SplitText;
 use super::valid::Values;
 use super::{Api, Budget, CatchUp, Config, ConfigError, Database, Http, Retry, raw, schema};
 
 /// The parameters of reading a configuration.
 pub(super) struct Reading<'e> {
     pub now: Time,
-    /// Splits a file into pieces that are parsed one at a time.
-    pub cut: fn(&str) -> Pieces<'_>,
+    /// Splits a file into chunks that are parsed one at a time.
+    pub split: fn(&str) -> SplitText<'_>,
     /// An included file, and the content to use in place of its own.
     pub edited: Option<(&'e Path, &'e [u8])>,
 }
@@ -38,7 +38,7 @@ struct Main {
 
 impl Reading<'_> {
     pub fn at(now: Time) -> Reading<'static> {
-        Reading { now, cut: |text| Pieces::of(text), edited: None }
+        Reading { now, split: |text| SplitText::new(text), edited: None }
     }
 
     pub fn read(&self, path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
@@ -75,11 +75,11 @@ impl Reading<'_> {
 
     fn main(&self, document: &Document<'_>, values: &mut Values<'_>) -> Main {
         let text = &*document.text;
-        let mut pieces = (self.cut)(text);
-        if is_mixed(&pieces) {
-            pieces = Pieces::whole(text);
+        let mut split = (self.split)(text);
+        if is_mixed(&split) {
+            split = SplitText::unsplit(text);
         }
-        let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
+        let (file, errors) = DeTable::parse_recoverable(&split.settings);
         report(errors, values.findings);
         let raw = raw::read(file.get_ref(), values.findings);
         let mut schedule = raw.schedule;
@@ -95,9 +95,9 @@ impl Reading<'_> {
             list: values.list(schedule, self.now),
         };
         values.take(&mut main.list, raw.accounts);
-        for piece in pieces.lists {
-            values.findings.in_piece(piece.start);
-            let (file, errors) = DeTable::parse_recoverable(&text[piece]);
+        for chunk in split.chunks {
+            values.findings.in_chunk(chunk.start);
+            let (file, errors) = DeTable::parse_recoverable(&text[chunk]);
             report(errors, values.findings);
             let raw = raw::read(file.get_ref(), values.findings);
             values.take(&mut main.list, raw.accounts);
@@ -114,8 +114,8 @@ impl Reading<'_> {
         findings: &mut Findings,
     ) -> Vec<Document<'static>> {
         let mut documents = Vec::new();
-        let mut found = include::Found::default();
-        found.is_new(&main.path);
+        let mut seen = include::SeenFiles::default();
+        seen.insert(&main.path);
         let mut remaining = document::LARGEST.saturating_sub(main.text.len() as u64);
         for (at, pattern) in include {
             let paths = include::find(include::folder_of(&main.path), pattern);
@@ -125,7 +125,7 @@ impl Reading<'_> {
                 Vec::new()
             });
             for path in paths {
-                if !found.is_new(&path) {
+                if !seen.insert(&path) {
                     continue;
                 }
                 let bytes = match self.edited.filter(|(edited, _)| *edited == path) {
@@ -159,18 +159,18 @@ impl Reading<'_> {
         list: &mut List,
         values: &mut Values<'_>,
     ) {
-        let mut pieces = (self.cut)(text);
-        if is_mixed(&pieces) {
-            pieces = Pieces::whole(text);
+        let mut split = (self.split)(text);
+        if is_mixed(&split) {
+            split = SplitText::unsplit(text);
         }
-        let (file, errors) = DeTable::parse_recoverable(&pieces.settings);
+        let (file, errors) = DeTable::parse_recoverable(&split.settings);
         report(errors, values.findings);
         let raw = raw::read_included(file.get_ref(), values.findings);
         values.defaults(list, schedule, raw.defaults);
         values.take(list, raw.accounts);
-        for piece in pieces.lists {
-            values.findings.in_piece(piece.start);
-            let (file, errors) = DeTable::parse_recoverable(&text[piece]);
+        for chunk in split.chunks {
+            values.findings.in_chunk(chunk.start);
+            let (file, errors) = DeTable::parse_recoverable(&text[chunk]);
             report(errors, values.findings);
             let raw = raw::read_included(file.get_ref(), values.findings);
             values.take(list, raw.accounts);
@@ -180,11 +180,11 @@ impl Reading<'_> {
 
 /// Returns whether the file has both `[[account]]` and another form of accounts. The parser reports
 /// that only if it sees both at once.
-fn is_mixed(pieces: &Pieces<'_>) -> bool {
-    if pieces.lists.is_empty() {
+fn is_mixed(split: &SplitText<'_>) -> bool {
+    if split.chunks.is_empty() {
         return false;
     }
-    let (file, _) = DeTable::parse_recoverable(&pieces.settings);
+    let (file, _) = DeTable::parse_recoverable(&split.settings);
     file.get_ref().contains_key(schema::ACCOUNT.name)
 }
 

@@ -2,8 +2,8 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-use super::pieces::Pieces;
 use super::reading::Reading;
+use super::split::SplitText;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -435,18 +435,18 @@ fn a_url_below_the_base_is_encoded() {
 }
 
 /// Asserts that parsing one account at a time has the same result as parsing the file at once.
-fn assert_cut_alike(bytes: &[u8]) {
-    let read = |cut: fn(&str) -> Pieces<'_>| {
-        let reading = Reading { cut, ..Reading::at(NEW_YEAR_2026) };
+fn assert_split_alike(bytes: &[u8]) {
+    let read = |split: fn(&str) -> SplitText<'_>| {
+        let reading = Reading { split, ..Reading::at(NEW_YEAR_2026) };
         reading.read(Path::new("etc/c.toml"), bytes).map_err(drop)
     };
-    let cut = read(|text| Pieces::of_length(text, 1));
-    assert_eq!(cut, read(|text| Pieces::whole(text)), "{}", String::from_utf8_lossy(bytes));
+    let split = read(|text| SplitText::with_chunk_length(text, 1));
+    assert_eq!(split, read(|text| SplitText::unsplit(text)), "{}", String::from_utf8_lossy(bytes));
 }
 
 /// Asserts that reading does not panic, and that every problem is at a position in the file.
 fn assert_inside(bytes: &[u8]) {
-    assert_cut_alike(bytes);
+    assert_split_alike(bytes);
     let Err(problems) = parse_bytes(bytes) else { return };
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

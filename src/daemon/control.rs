@@ -198,7 +198,7 @@ pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
                 let (handle, served) = (handle.clone(), served.clone());
                 let connection = connections.admit().await;
                 tokio::spawn(async move {
-                    if let Err(error) = answer(stream, &connection, &handle, served).await {
+                    if let Err(error) = respond(stream, &connection, &handle, served).await {
                         debug!("a control connection ended: {error}");
                     }
                 });
@@ -212,7 +212,7 @@ pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
     }
 }
 
-async fn answer(
+async fn respond(
     stream: UnixStream,
     connection: &Connection,
     handle: &Handle,
@@ -227,10 +227,10 @@ async fn answer(
         None => return Err(invalid("no request was sent")),
     };
     connection.mark_busy();
-    let wanted = Request::of(&line);
+    let request = Request::of(&line);
     drop(line);
     let reader = reader.into_inner().into_inner();
-    match wanted {
+    match request {
         Ok(Request::Refresh(selection)) => {
             stream_steps(handle.refresh(selection), reader, writer).await
         }
@@ -264,12 +264,12 @@ impl Request {
         match serde_json::from_slice(line).map_err(|_| invalid("not a valid request"))? {
             RawRequest::Refresh(selected) => Ok(Request::Refresh(selected.selection()?)),
             RawRequest::Health => Ok(Request::Health),
-            RawRequest::Add(wanted) if wanted.len() > MAX_LOOKUPS => {
+            RawRequest::Add(lookups) if lookups.len() > MAX_LOOKUPS => {
                 Err(invalid("too many names: look up at most 1,000 at once"))
             }
-            RawRequest::Add(wanted) => {
+            RawRequest::Add(lookups) => {
                 let lookups =
-                    wanted.into_iter().map(RawLookup::lookup).collect::<io::Result<_>>()?;
+                    lookups.into_iter().map(RawLookup::lookup).collect::<io::Result<_>>()?;
                 Ok(Request::LookUp(lookups))
             }
         }
@@ -352,7 +352,10 @@ impl<T> Remote<T> {
 ///
 /// # Errors
 /// Returns an error if no daemon is listening.
-pub async fn ask(database: &Path, selection: &Selection) -> io::Result<Remote<Progress>> {
+pub async fn request_refresh(
+    database: &Path,
+    selection: &Selection,
+) -> io::Result<Remote<Progress>> {
     request(database, &RawRequest::Refresh(Selected::of(selection))).await
 }
 
@@ -360,7 +363,10 @@ pub async fn ask(database: &Path, selection: &Selection) -> io::Result<Remote<Pr
 ///
 /// # Errors
 /// Returns an error if no daemon is listening.
-pub async fn ask_to_add(database: &Path, lookups: &[AccountLookup]) -> io::Result<Remote<Lookup>> {
+pub async fn request_lookups(
+    database: &Path,
+    lookups: &[AccountLookup],
+) -> io::Result<Remote<Lookup>> {
     request(database, &RawRequest::Add(lookups.iter().map(RawLookup::of).collect())).await
 }
 

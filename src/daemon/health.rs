@@ -43,7 +43,7 @@ impl Health {
 
     /// Requests the health of the daemon of `database`. Returns `None` if there is no response: no
     /// daemon runs, it belongs to another user, or a command holds the database.
-    pub fn ask(database: &Path) -> Option<Health> {
+    pub fn request(database: &Path) -> Option<Health> {
         let mut stream = UnixStream::connect(socket_path(database)).ok()?;
         stream.set_read_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
         stream.set_write_timeout(Some(RESPONSE_TIMEOUT)).ok()?;

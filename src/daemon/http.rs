@@ -79,7 +79,7 @@ pub async fn serve(listener: TcpListener, served: Served) {
         tokio::spawn(async move {
             let service = service_fn(|request| {
                 connection.mark_busy();
-                answer(request, scrapes.clone())
+                respond(request, scrapes.clone())
             });
             let served = http1::Builder::new()
                 // A client that closes its sending side, as `nc` does, still waits for a response.
@@ -151,7 +151,7 @@ impl Scrape {
     }
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
     scrapes: Arc<Scrapes>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {

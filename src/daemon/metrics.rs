@@ -296,11 +296,11 @@ impl DatabaseState {
         now: Time,
     ) -> Result<DatabaseState, StoreError> {
         let mut reader = Reader::open(database)?;
-        let look = reader.look()?;
+        let tx = reader.begin_read()?;
         Ok(DatabaseState {
-            overview: look.overview(now)?,
-            breaker: Breaker::read(&look)?.as_open().map(|open| open.since),
-            budget: look.budget_use(budget, now)?,
+            overview: tx.overview(now)?,
+            breaker: Breaker::read(&tx)?.as_open().map(|open| open.since),
+            budget: tx.budget_use(budget, now)?,
             last_backup: LastBackup::read(database).map(|backup| backup.time),
             database_bytes: fs::metadata(database).map_or(0, |file| file.len()),
             wal_bytes: wal_size(database),

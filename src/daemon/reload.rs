@@ -46,15 +46,15 @@ struct Applied {
 }
 
 impl Reloader {
-    /// Reloads each time `wanted` changes, until its sender is dropped.
-    pub async fn run(mut self, mut wanted: watch::Receiver<u64>) {
-        while wanted.changed().await.is_ok() {
+    /// Reloads each time `requests` changes, until its sender is dropped.
+    pub async fn run(mut self, mut requests: watch::Receiver<u64>) {
+        while requests.changed().await.is_ok() {
             self.notifier.reloading();
-            self.reload(&mut wanted).await;
+            self.reload(&mut requests).await;
         }
     }
 
-    async fn reload(&mut self, wanted: &mut watch::Receiver<u64>) {
+    async fn reload(&mut self, requests: &mut watch::Receiver<u64>) {
         let mut retry = FIRST_RETRY;
         let mut last_logged = String::new();
         loop {
@@ -62,7 +62,7 @@ impl Reloader {
                 applied = self.apply() => applied,
                 // A newer edit, or another request. Abandon this attempt, which may be waiting for
                 // a file.
-                Ok(()) = wanted.changed() => continue,
+                Ok(()) = requests.changed() => continue,
             };
             let error = match applied {
                 Ok(applied) => return self.finish(applied),
@@ -89,7 +89,7 @@ impl Reloader {
             self.notifier.ready("the configuration could not be applied yet; retrying");
             tokio::select! {
                 () = tokio::time::sleep(retry) => retry = (retry * 2).min(LAST_RETRY),
-                Ok(()) = wanted.changed() => retry = FIRST_RETRY,
+                Ok(()) = requests.changed() => retry = FIRST_RETRY,
             }
         }
     }

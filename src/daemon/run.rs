@@ -187,7 +187,7 @@ fn try_start(path: &Path) -> Result<Started, RunError> {
     let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
     let (config, Watchlist { diff, outline }) = Watchlist::of(config)?;
     let changes = engine.amend(&diff, EngineConfig::of(&config), clock::moment())?;
-    let breaker = Breaker::read(&engine.store().look()?)?;
+    let breaker = Breaker::read(&engine.store().begin_read()?)?;
     Ok(Started { engine, client, key, config, outline, changes, breaker })
 }
 

@@ -69,16 +69,16 @@ impl StatusLine {
     fn read(served: &Served) -> Result<StatusLine, StoreError> {
         let now = clock::now().time();
         let mut reader = Reader::open(&served.database)?;
-        let look = reader.look()?;
+        let tx = reader.begin_read()?;
         let budget = *served.budget.borrow();
         Ok(StatusLine {
             now,
             trouble: served.metrics.trouble(),
             disk: disk_trouble(&served.database),
             is_edit_refused: served.metrics.is_edit_refused(),
-            breaker: Breaker::read(&look)?.as_open().cloned(),
-            overview: look.overview(now)?,
-            budget: look
+            breaker: Breaker::read(&tx)?.as_open().cloned(),
+            overview: tx.overview(now)?,
+            budget: tx
                 .budget_use(budget.as_ref(), now)?
                 .map(|used| (used.spent, used.budget.refreshes)),
         })

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{FileSet, Look};
+use crate::config::{FileSet, FileSetState};
 
 /// How often the files are checked.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -12,7 +12,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct WatchedFiles {
     files: FileSet,
-    seen: Look,
+    seen: FileSetState,
 }
 
 impl WatchedFiles {
@@ -20,7 +20,7 @@ impl WatchedFiles {
     /// between is noticed.
     pub fn new(path: &Path) -> WatchedFiles {
         let mut files = FileSet::new(path);
-        let seen = files.look();
+        let seen = files.state();
         WatchedFiles { files, seen }
     }
 
@@ -30,7 +30,7 @@ impl WatchedFiles {
         let mut pending = None;
         loop {
             tokio::time::sleep(INTERVAL).await;
-            let now = self.files.look();
+            let now = self.files.state();
             if now.is_incomplete() || now == self.seen {
                 continue;
             }

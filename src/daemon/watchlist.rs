@@ -30,7 +30,7 @@ impl Watchlist {
             refreshes_a_month: per_month(&accounts, clock::now().time()),
         };
         let mut reader = Reader::open(&config.database.path)?;
-        let diff = reader.look()?.diff(&accounts)?;
+        let diff = reader.begin_read()?.diff(&accounts)?;
         Ok((config, Watchlist { diff, outline }))
     }
 }

@@ -124,7 +124,7 @@ impl<'a> Stage<'a> {
     pub async fn add_newcomer(&mut self) -> Result<(), DemoError> {
         self.folder.add(&NEWCOMER)?;
         let (config, client) = self.configuration()?;
-        let diff = Reader::open(&config.database.path)?.look()?.diff(&config.accounts)?;
+        let diff = Reader::open(&config.database.path)?.begin_read()?.diff(&config.accounts)?;
         let Some(running) = &self.running else { return Ok(()) };
         let handle = running.runner.handle();
         let result = handle.reconfigure(diff, engine_config(&config), client).await;

@@ -38,7 +38,7 @@ pub enum AccountState {
     },
     /// Disabled or removed, so nothing is due. What the account owed when it left counts again only
     /// if it returns within the same slot.
-    Away(Owed),
+    Unwatched(Owed),
 }
 
 /// What an account owed when it left the watchlist.
@@ -103,7 +103,7 @@ impl AccountState {
 
     /// Returns the state of an account that is stored but not in the watchlist.
     pub fn unwatched() -> AccountState {
-        AccountState::Away(Owed::Baseline(RetryState::default()))
+        AccountState::Unwatched(Owed::Baseline(RetryState::default()))
     }
 
     /// Returns when the next call is due; `None` while the account is not watched.
@@ -111,7 +111,7 @@ impl AccountState {
         match self {
             AccountState::Baseline { due, .. } | AccountState::Open { due, .. } => Some(due),
             AccountState::Settled { next, .. } => Some(next),
-            AccountState::Away(_) => None,
+            AccountState::Unwatched(_) => None,
         }
     }
 
@@ -129,9 +129,9 @@ impl AccountState {
         match self {
             AccountState::Settled { settled, .. } => Some(settled),
             AccountState::Open { settled, .. } => settled,
-            AccountState::Away(Owed::Nothing(settled)) => Some(settled),
-            AccountState::Away(Owed::Slot(settled, ..)) => settled,
-            AccountState::Baseline { .. } | AccountState::Away(Owed::Baseline(_)) => None,
+            AccountState::Unwatched(Owed::Nothing(settled)) => Some(settled),
+            AccountState::Unwatched(Owed::Slot(settled, ..)) => settled,
+            AccountState::Baseline { .. } | AccountState::Unwatched(Owed::Baseline(_)) => None,
         }
     }
 
@@ -143,7 +143,7 @@ impl AccountState {
                 Some(window.slot).filter(|slot| *slot > settled)
             }
             AccountState::Settled { .. } | AccountState::Baseline { .. } => None,
-            AccountState::Away(_) => None,
+            AccountState::Unwatched(_) => None,
         }
     }
 
@@ -153,7 +153,7 @@ impl AccountState {
         let first = match self {
             AccountState::Open { slot, .. } => slot,
             AccountState::Settled { next, .. } => next,
-            AccountState::Baseline { .. } | AccountState::Away(_) => return None,
+            AccountState::Baseline { .. } | AccountState::Unwatched(_) => return None,
         };
         (first < by).then_some((first, by))
     }
@@ -166,7 +166,7 @@ impl AccountState {
         let served = served.filter(|slot| *slot <= window.next);
         let settled = self.settled().max(served).max(Some(window.slot)).unwrap_or(window.slot);
         match self {
-            AccountState::Away(_) => AccountState::Away(Owed::Nothing(settled)),
+            AccountState::Unwatched(_) => AccountState::Unwatched(Owed::Nothing(settled)),
             _ => AccountState::Settled { settled, next: window.next },
         }
     }
@@ -176,7 +176,7 @@ impl AccountState {
     pub fn replace(self, slot: Time) -> AccountState {
         let retry = RetryState::default();
         match self {
-            AccountState::Baseline { .. } | AccountState::Away(_) => self,
+            AccountState::Baseline { .. } | AccountState::Unwatched(_) => self,
             AccountState::Settled { .. } | AccountState::Open { .. } => {
                 AccountState::Open { settled: self.settled(), slot, due: slot, retry }
             }
@@ -188,7 +188,7 @@ impl AccountState {
     pub fn back_off(self, slot: Option<Time>, due: Time, attempt: Attempt) -> AccountState {
         let retry = self.retry_of(slot).after(attempt);
         match (self, slot) {
-            (AccountState::Away(_), _) => self,
+            (AccountState::Unwatched(_), _) => self,
             (_, Some(slot)) => AccountState::Open { settled: self.settled(), slot, due, retry },
             (AccountState::Baseline { .. }, None) => AccountState::Baseline { due, retry },
             (_, None) => self,
@@ -197,9 +197,9 @@ impl AccountState {
 
     /// Records that the account left the watchlist.
     #[must_use]
-    pub fn leave(self, window: SlotWindow, now: Time) -> AccountState {
+    pub fn unwatch(self, window: SlotWindow, now: Time) -> AccountState {
         let owed = match self {
-            AccountState::Away(owed) => owed,
+            AccountState::Unwatched(owed) => owed,
             AccountState::Baseline { retry, .. } => Owed::Baseline(retry),
             AccountState::Settled { settled, .. } => match self.open_slot(window, now) {
                 Some(slot) => Owed::Slot(Some(settled), slot, RetryState::default()),
@@ -209,21 +209,23 @@ impl AccountState {
                 Owed::Slot(settled, owed_slot(settled, slot, window), retry)
             }
         };
-        AccountState::Away(owed)
+        AccountState::Unwatched(owed)
     }
 
     /// Records that the account is in the watchlist again. Nothing is owed for the time in between.
     /// A slot that is still to come, because the clock was set back meanwhile, is not owed yet.
     #[must_use]
-    pub fn come_back(self, window: SlotWindow, now: Time) -> AccountState {
+    pub fn rewatch(self, window: SlotWindow, now: Time) -> AccountState {
         match self {
-            AccountState::Away(Owed::Baseline(retry)) => AccountState::Baseline { due: now, retry },
-            AccountState::Away(Owed::Slot(settled, slot, retry))
+            AccountState::Unwatched(Owed::Baseline(retry)) => {
+                AccountState::Baseline { due: now, retry }
+            }
+            AccountState::Unwatched(Owed::Slot(settled, slot, retry))
                 if slot <= now && owed_slot(settled, slot, window) == slot =>
             {
                 AccountState::Open { settled, slot, due: now, retry }
             }
-            AccountState::Away(_) => {
+            AccountState::Unwatched(_) => {
                 AccountState::Settled { settled: window.slot, next: window.next }
             }
             watched => watched,
@@ -267,7 +269,7 @@ impl AccountState {
                 }
                 AccountState::Settled { settled: settled.max(new.slot), next: new.next }
             }
-            AccountState::Away(_) => self,
+            AccountState::Unwatched(_) => self,
         }
     }
 
@@ -349,11 +351,13 @@ impl From<AccountState> for StateRow {
             AccountState::Open { settled, slot, due, retry } => {
                 row(OPEN, Some(due), settled, Some(slot), retry)
             }
-            AccountState::Away(Owed::Baseline(retry)) => row(BASELINE, None, None, None, retry),
-            AccountState::Away(Owed::Nothing(settled)) => {
+            AccountState::Unwatched(Owed::Baseline(retry)) => {
+                row(BASELINE, None, None, None, retry)
+            }
+            AccountState::Unwatched(Owed::Nothing(settled)) => {
                 row(SETTLED, None, Some(settled), None, none)
             }
-            AccountState::Away(Owed::Slot(settled, slot, retry)) => {
+            AccountState::Unwatched(Owed::Slot(settled, slot, retry)) => {
                 row(OPEN, None, settled, Some(slot), retry)
             }
         }
@@ -368,14 +372,14 @@ impl TryFrom<StateRow> for AccountState {
         let retry = RetryState { tries: row.tries, paid: row.paid, refusals: row.refusals };
         Ok(match (row.phase, row.next_due, row.settled_slot, row.open_slot) {
             (BASELINE, Some(due), None, None) => AccountState::Baseline { due, retry },
-            (BASELINE, None, None, None) => AccountState::Away(Owed::Baseline(retry)),
+            (BASELINE, None, None, None) => AccountState::Unwatched(Owed::Baseline(retry)),
             (SETTLED, Some(next), Some(settled), None) => AccountState::Settled { settled, next },
-            (SETTLED, None, Some(settled), None) => AccountState::Away(Owed::Nothing(settled)),
+            (SETTLED, None, Some(settled), None) => AccountState::Unwatched(Owed::Nothing(settled)),
             (OPEN, Some(due), settled, Some(slot)) => {
                 AccountState::Open { settled, slot, due, retry }
             }
             (OPEN, None, settled, Some(slot)) => {
-                AccountState::Away(Owed::Slot(settled, slot, retry))
+                AccountState::Unwatched(Owed::Slot(settled, slot, retry))
             }
             (phase, ..) => {
                 return Err(StoreError::Unknown { column: "_account.phase", code: phase });
@@ -427,7 +431,7 @@ mod tests {
             (proptest::option::of(time()), time(), time(), retry()).prop_map(
                 |(settled, slot, due, retry)| AccountState::Open { settled, slot, due, retry },
             ),
-            owed.prop_map(AccountState::Away),
+            owed.prop_map(AccountState::Unwatched),
         ]
     }
 
@@ -440,11 +444,11 @@ mod tests {
         #[test]
         fn only_an_account_that_is_away_has_no_due_time(state in state(), now in time(), offset in 0..WEEK) {
             let window = weekly(now.0, offset);
-            prop_assert_eq!(state.due().is_none(), matches!(state, AccountState::Away(_)));
-            let left = state.leave(window, now);
+            prop_assert_eq!(state.due().is_none(), matches!(state, AccountState::Unwatched(_)));
+            let left = state.unwatch(window, now);
             prop_assert!(left.due().is_none());
-            prop_assert!(left.come_back(window, now).due().is_some());
-            prop_assert_eq!(left.leave(window, now), left);
+            prop_assert!(left.rewatch(window, now).due().is_some());
+            prop_assert_eq!(left.unwatch(window, now), left);
         }
 
         #[test]
@@ -452,7 +456,7 @@ mod tests {
             let window = weekly(now.0, offset);
             let later = Time(now.0 + 60);
             prop_assume!(state.due().is_some() && later < window.next);
-            let back = state.leave(window, now).come_back(window, later);
+            let back = state.unwatch(window, now).rewatch(window, later);
             match state.open_slot(window, now) {
                 Some(slot) if slot <= now => {
                     prop_assert_eq!(back.open_slot(window, later), Some(slot));

@@ -170,10 +170,10 @@ impl Breaker {
         }
     }
 
-    /// Returns whether troubles of `troubled` accounts in a row are the vendor's, if `askable`
+    /// Returns whether troubles of `troubled` accounts in a row are the vendor's, if `probeable`
     /// accounts can be called.
-    pub fn is_due_to_open(troubled: usize, askable: usize) -> bool {
-        troubled >= ACCOUNTS_TO_OPEN.min(askable.max(1))
+    pub fn is_due_to_open(troubled: usize, probeable: usize) -> bool {
+        troubled >= ACCOUNTS_TO_OPEN.min(probeable.max(1))
     }
 
     /// Returns the state of the breaker if it is open.
@@ -252,7 +252,7 @@ impl OpenBreaker {
 
     /// Returns whether the next call will soon show the vendor's state, so that there is no reason
     /// for an alarm before.
-    pub fn is_about_to_tell(&self) -> bool {
+    pub fn is_half_open_pending(&self) -> bool {
         self.half_open.is_wanted
     }
 }
@@ -342,13 +342,13 @@ mod tests {
 
     #[test]
     fn three_accounts_or_all_that_can_be_called_open_it() {
-        for (troubled, askable, opens) in
+        for (troubled, probeable, opens) in
             [(1, 1, true), (1, 2, false), (2, 2, true), (2, 3, false), (3, 3, true), (1, 0, true)]
         {
             assert_eq!(
-                Breaker::is_due_to_open(troubled, askable),
+                Breaker::is_due_to_open(troubled, probeable),
                 opens,
-                "{troubled} of {askable}"
+                "{troubled} of {probeable}"
             );
         }
     }
@@ -373,10 +373,10 @@ mod tests {
         let regular = breaker.probe_time(Candidate::Failed, NOW);
         let now = NOW.plus(5);
         breaker = breaker.want_half_open();
-        assert!(breaker.is_about_to_tell());
+        assert!(breaker.is_half_open_pending());
         assert_eq!(breaker.probe_time(Candidate::Failed, now), now);
         breaker = breaker.probed(AccountKey(2), Candidate::Failed, now);
-        assert!(!breaker.is_about_to_tell());
+        assert!(!breaker.is_half_open_pending());
         for second in [5, 6, 7] {
             breaker = breaker.want_half_open();
             let time = breaker.probe_time(Candidate::Failed, NOW.plus(second));

@@ -1,6 +1,6 @@
 //! A call whose response has arrived.
 
-use crate::api::{Answer, BodyPermit, ClassifiedResponse, classify};
+use crate::api::{BodyPermit, CallResult, ClassifiedResponse, classify};
 use crate::clock::Time;
 use crate::store::Claim;
 
@@ -18,8 +18,8 @@ pub struct CompletedCall {
 
 impl CompletedCall {
     /// Classifies a response.
-    pub fn new(claim: Claim, answer: Answer, arrived: Time) -> CompletedCall {
-        let response = classify(&answer, claim.account_id(), arrived);
-        CompletedCall { claim, response, arrived, permit: answer.into_body_permit() }
+    pub fn new(claim: Claim, result: CallResult, arrived: Time) -> CompletedCall {
+        let response = classify(&result, claim.account_id(), arrived);
+        CompletedCall { claim, response, arrived, permit: result.into_body_permit() }
     }
 }

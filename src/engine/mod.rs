@@ -125,7 +125,7 @@ impl Engine {
         selection: &Selection,
         now: Moment,
     ) -> Result<Vec<AccountId>, StoreError> {
-        let tx = self.store.look()?;
+        let tx = self.store.begin_read()?;
         let (mut ids, mut known, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
         match selection {
             Selection::Ids(requested) => {
@@ -276,7 +276,7 @@ impl Engine {
             progress.next_replacement = None;
         }
         if self.is_idle_turn(&progress, is_start, clock, now) {
-            let tx = self.store.look()?;
+            let tx = self.store.begin_read()?;
             let breaker = Breaker::read(&tx)?;
             let gate =
                 Gate::read(&tx, &self.config, &progress, &breaker, self.in_flight.len(), now)?;
@@ -291,7 +291,7 @@ impl Engine {
             }
         }
 
-        let mut tx = self.store.begin()?;
+        let mut tx = self.store.begin_write()?;
         let mut breaker = Breaker::read(&tx)?;
         if progress.wants_half_open {
             progress.wants_half_open = false;

@@ -359,7 +359,7 @@ impl Settling<'_, '_> {
         self.tx.add_troubled(&before)?;
         self.has_run = true;
         let troubled = self.tx.troubled()?.len();
-        if Breaker::is_due_to_open(troubled, self.tx.askable(ACCOUNTS_TO_OPEN)?) {
+        if Breaker::is_due_to_open(troubled, self.tx.probeable(ACCOUNTS_TO_OPEN)?) {
             self.vendor_troubled(account.key, failed.trouble, reason(failed))?;
             self.wait_at_least(failed)?;
         }
@@ -528,7 +528,7 @@ pub(super) fn set_state(account: &mut Account, state: AccountState, window: Slot
     account.state = state.into();
     account.interval = match state {
         AccountState::Settled { .. } => window.next_interval(),
-        AccountState::Baseline { .. } | AccountState::Open { .. } | AccountState::Away(_) => {
+        AccountState::Baseline { .. } | AccountState::Open { .. } | AccountState::Unwatched(_) => {
             window.interval()
         }
     };

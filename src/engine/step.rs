@@ -35,7 +35,7 @@ impl Due {
     /// Returns the step, where calls have been possible since `up`.
     pub(super) fn step(&self, up: Time, catch_up: CatchUp) -> Step {
         let slot = match self.state {
-            AccountState::Away(_) => return Step::Served,
+            AccountState::Unwatched(_) => return Step::Served,
             AccountState::Baseline { .. } if !self.has_failed => {
                 return Step::Call(Cause::First, None);
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::api::{Answer, HttpAnswer, RetryAfter};
+use crate::api::{CallResult, HttpResponse, RetryAfter};
 use crate::clock::Time;
 use crate::config::{Budget, CatchUp, OnUnknown, Period, Retry, Watched};
 use crate::store::{Cause, Creation, Outcome};
@@ -15,36 +15,41 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 const WEEK: i64 = 7 * DAY;
 
-fn good(id: &str, followers: i64) -> Answer {
+fn good(id: &str, followers: i64) -> CallResult {
     let body = format!(
         r#"{{"success":true,"data":{{"account":{{"id":"{id}","stats":{{"followers":{followers}}}}}}}}}"#
     );
     http(200, &body)
 }
 
-fn http(status: u16, body: &str) -> Answer {
-    Answer::Http(HttpAnswer { status, body: body.into(), is_whole: true, ..HttpAnswer::default() })
-}
-
-fn retry_after(status: u16, seconds: i64) -> Answer {
-    Answer::Http(HttpAnswer {
+fn http(status: u16, body: &str) -> CallResult {
+    CallResult::Http(HttpResponse {
         status,
-        retry_after: Some(RetryAfter::Seconds(seconds)),
+        body: body.into(),
         is_whole: true,
-        ..HttpAnswer::default()
+        ..HttpResponse::default()
     })
 }
 
-fn unknown() -> Answer {
-    Answer::Unknown("no answer within the timeout".to_owned())
+fn retry_after(status: u16, seconds: i64) -> CallResult {
+    CallResult::Http(HttpResponse {
+        status,
+        retry_after: Some(RetryAfter::Seconds(seconds)),
+        is_whole: true,
+        ..HttpResponse::default()
+    })
 }
 
-fn unreachable() -> Answer {
-    Answer::NotSent("cannot connect".to_owned())
+fn unknown() -> CallResult {
+    CallResult::Unknown("no answer within the timeout".to_owned())
+}
+
+fn unreachable() -> CallResult {
+    CallResult::NotSent("cannot connect".to_owned())
 }
 
 /// Every kind of trouble, and whether it may cost a credit.
-fn troubles() -> Vec<(&'static str, Answer, bool)> {
+fn troubles() -> Vec<(&'static str, CallResult, bool)> {
     vec![
         ("404", http(404, ""), false),
         ("403", http(403, ""), false),
@@ -121,7 +126,7 @@ struct World {
     is_dated: bool,
 }
 
-type Vendor<'a> = &'a dyn Fn(&str, i64) -> Answer;
+type Vendor<'a> = &'a dyn Fn(&str, i64) -> CallResult;
 
 impl World {
     fn new(accounts: &[Watched], config: EngineConfig, start: i64) -> World {
@@ -202,7 +207,7 @@ impl World {
             for claim in turn.claims {
                 let id = claim.account_id().expect("an account").to_string();
                 let mut answer = vendor(&id, self.time / 1000);
-                if let Answer::Http(answer) = &mut answer
+                if let CallResult::Http(answer) = &mut answer
                     && self.is_dated
                 {
                     answer.date.get_or_insert(Time((self.time + self.latency) / 1000));
@@ -374,7 +379,7 @@ fn an_account_with_unserved_slots_is_failing_until_its_next_ok() {
                 ("a001", true) => trouble.clone(),
                 _ => good(id, 200),
             });
-            let tx = world.engine.store().look().expect("a look");
+            let tx = world.engine.store().begin_read().expect("a transaction");
             tx.overview(Time(time)).expect("an overview").failing
         };
         assert_eq!(failing(&mut world, MONDAY + HOUR / 2), 0, "{trouble:?}");
@@ -391,8 +396,8 @@ fn a_wrong_date_for_one_account_is_its_own_trouble() {
     let mut world = World::settled(&accounts, config());
     world.is_dated = true;
     let vendor = |id: &str, time: i64| match (good(id, 200), id) {
-        (Answer::Http(answer), "a005") => {
-            Answer::Http(HttpAnswer { date: Some(Time(time - WEEK)), ..answer })
+        (CallResult::Http(answer), "a005") => {
+            CallResult::Http(HttpResponse { date: Some(Time(time - WEEK)), ..answer })
         }
         (answer, _) => answer,
     };
@@ -604,7 +609,7 @@ fn an_account_with_a_replaced_slot_stays_in_the_run_of_troubles() {
         false => http(404, ""),
     });
     assert_eq!(world.opened(), 1);
-    let tx = world.engine.store().look().expect("a look");
+    let tx = world.engine.store().begin_read().expect("a transaction");
     assert_eq!(tx.overview(Time(MONDAY + HOUR)).expect("an overview").failing, 0);
 }
 
@@ -618,7 +623,7 @@ fn a_disabled_account_is_neither_failing_nor_due() {
     };
     world.until(MONDAY + HOUR / 2, &vendor);
     let failing = |world: &mut World| {
-        let tx = world.engine.store().look().expect("a look");
+        let tx = world.engine.store().begin_read().expect("a transaction");
         tx.overview(Time(MONDAY + HOUR)).expect("an overview").failing
     };
     assert_eq!(failing(&mut world), 1);
@@ -681,12 +686,12 @@ fn unknown_results_are_not_retried_with_skip() {
         false => good(id, 200),
     };
     world.until(MONDAY + DAY, &vendor);
-    let mut asked: Vec<&str> = world.calls.iter().map(|call| call.id.as_str()).collect();
-    asked.sort_unstable();
-    let mut once = asked.clone();
+    let mut refreshed: Vec<&str> = world.calls.iter().map(|call| call.id.as_str()).collect();
+    refreshed.sort_unstable();
+    let mut once = refreshed.clone();
     once.dedup();
-    assert_eq!(asked, once, "each is asked once");
-    assert_eq!(asked.len(), 6);
+    assert_eq!(refreshed, once, "each is refreshed once");
+    assert_eq!(refreshed.len(), 6);
 }
 
 #[test]
@@ -724,6 +729,6 @@ fn a_clock_that_stays_wrong_is_probed_occasionally() {
     assert!((4..=8).contains(&calls), "{calls}: {:?}", world.calls);
     world.skew = 0;
     world.until(MONDAY + 2 * HOUR, &well);
-    let tx = world.engine.store().look().expect("a look");
+    let tx = world.engine.store().begin_read().expect("a transaction");
     assert_eq!(tx.overview(Time(MONDAY + 2 * HOUR)).expect("an overview").overdue, 0);
 }

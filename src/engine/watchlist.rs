@@ -48,7 +48,7 @@ impl Engine {
         config: EngineConfig,
         now: Moment,
     ) -> Result<Changes, StoreError> {
-        let diff = self.store.look()?.diff(accounts)?;
+        let diff = self.store.begin_read()?.diff(accounts)?;
         self.amend(&diff, config, now)
     }
 
@@ -66,7 +66,7 @@ impl Engine {
     ) -> Result<Changes, StoreError> {
         let time = now.wall.time();
         let mut changes = Changes::default();
-        let tx = self.store.begin()?;
+        let tx = self.store.begin_write()?;
         let mut events = Vec::new();
         let mut editing = Editing {
             tx: &tx,
@@ -123,7 +123,7 @@ impl Editing<'_, '_> {
         let window = self.window(entry)?;
         let state = match AccountState::new(self.now) {
             state if entry.enabled => state,
-            state => state.leave(window, self.now),
+            state => state.unwatch(window, self.now),
         };
         self.tx.add(entry, &state.into(), window.interval(), self.now)
     }
@@ -132,20 +132,18 @@ impl Editing<'_, '_> {
         let StoredEntry { mut account, has_same_schedule, removed, .. } = stored;
         let (window, old) = (self.window(entry)?, account.window(self.schedules, self.now)?);
         let state = self.state(&account, old)?;
-        let is_unwatched = matches!(state, AccountState::Away(_));
+        let is_unwatched = matches!(state, AccountState::Unwatched(_));
         if !entry.enabled {
             if !is_unwatched {
-                self.leave(&mut account, "disabled")?;
+                self.unwatch(&mut account, "disabled")?;
             }
         } else if is_unwatched {
-            let restored = state.come_back(window, self.now);
+            let restored = state.rewatch(window, self.now);
             if matches!(restored, AccountState::Settled { .. }) {
                 account.failure = FailureRow::default();
             }
             account.active = self.now;
-            change_before_trouble(self.tx, account.key, |before| {
-                before.come_back(window, self.now)
-            })?;
+            change_before_trouble(self.tx, account.key, |before| before.rewatch(window, self.now))?;
             set_state(&mut account, restored, window);
         } else if !has_same_schedule {
             let state = self.replace(&mut account, state, old)?;
@@ -168,13 +166,13 @@ impl Editing<'_, '_> {
 
     fn remove(&mut self, mut account: Account) -> Result<(), StoreError> {
         if account.is_watched() {
-            self.leave(&mut account, "removed")?;
+            self.unwatch(&mut account, "removed")?;
         }
         self.tx.remove(&account, self.now)
     }
 
     /// Settles what is open without a call, so that nothing is due any more.
-    fn leave(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
+    fn unwatch(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now)?;
         let state = self.state(account, window)?;
         let state = self.replace(account, state, window)?;
@@ -186,8 +184,8 @@ impl Editing<'_, '_> {
             self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
             self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
         }
-        change_before_trouble(self.tx, account.key, |before| before.leave(window, self.now))?;
-        set_state(account, state.leave(window, self.now), window);
+        change_before_trouble(self.tx, account.key, |before| before.unwatch(window, self.now))?;
+        set_state(account, state.unwatch(window, self.now), window);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::api::{Answer, BodyPermit, ClassifiedResponse, Client, classify};
+use crate::api::{BodyPermit, CallResult, ClassifiedResponse, Client, classify};
 use crate::clock::{self, Clock, Time};
 use crate::engine::CompletedCall;
 use crate::runner::handle::{Handle, Input};
@@ -46,11 +46,11 @@ impl Call {
     async fn make(self, client: Client) {
         let Some(claim) = &self.claim else { return };
         let start = clock::monotonic();
-        let answer = client.call(claim).await;
+        let result = client.call(claim).await;
         let took = clock::monotonic().duration_since(start);
         let arrived = self.clock.now().time();
-        let response = classify(&answer, claim.account_id(), arrived);
-        self.complete(response, arrived, answer.into_body_permit(), took);
+        let response = classify(&result, claim.account_id(), arrived);
+        self.complete(response, arrived, result.into_body_permit(), took);
     }
 
     fn complete(
@@ -75,8 +75,8 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(claim) = self.claim.take() {
-            let answer = Answer::Unknown("the call ended early".to_owned());
-            let completed = CompletedCall::new(claim, answer, self.clock.now().time());
+            let result = CallResult::Unknown("the call ended early".to_owned());
+            let completed = CompletedCall::new(claim, result, self.clock.now().time());
             self.send(completed, Duration::ZERO);
         }
     }

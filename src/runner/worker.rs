@@ -324,7 +324,7 @@ mod tests {
     use tokio::sync::mpsc::unbounded_channel;
 
     use super::*;
-    use crate::api::Answer;
+    use crate::api::CallResult;
     use crate::config::{ApiKey, Config};
     use crate::engine::{ClaimMode, CompletedCall, EngineConfig};
     use crate::store::{Creation, Store};
@@ -368,8 +368,8 @@ mod tests {
         wait(&mut worker);
         assert_eq!(refreshes_in_a_plain_copy(), 0, "a call is in flight");
         let claim = claimed.try_recv().expect("claims").claims.pop().expect("a claim");
-        let answer = Answer::Unknown("cut".to_owned());
-        worker.engine.take(CompletedCall::new(claim, answer, clock::now().time()));
+        let result = CallResult::Unknown("cut".to_owned());
+        worker.engine.take(CompletedCall::new(claim, result, clock::now().time()));
         turn(&mut worker);
         wait(&mut worker);
         assert_eq!(refreshes_in_a_plain_copy(), 0, "the next call may be a second away");

@@ -4,8 +4,8 @@
 //! [`Vendor`] produces the documented responses, and [`Server`] serves them.
 
 mod account;
-mod question;
 mod reply;
+mod request;
 mod server;
 mod vendor;
 
@@ -21,8 +21,8 @@ use hyper::{Request, Response};
 use crate::clock::Clock;
 
 pub use account::{Account, Analytics, Platform, Stats};
-pub use question::Question;
 pub use reply::{JSON, Reply, error_body, refusal_body};
+pub use request::ApiRequest;
 pub use server::Server;
 pub use vendor::{Population, Vendor};
 
@@ -47,7 +47,7 @@ impl SimulatedApi {
         let is_down = Arc::new(AtomicBool::new(false));
         let service = {
             let is_down = Arc::clone(&is_down);
-            move |request| answer(Arc::clone(&vendor), Arc::clone(&is_down), request)
+            move |request| respond(Arc::clone(&vendor), Arc::clone(&is_down), request)
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Ok(SimulatedApi { server: Server::start(address, service).await?, is_down })
@@ -64,7 +64,7 @@ impl SimulatedApi {
     }
 }
 
-async fn answer(
+async fn respond(
     vendor: Arc<Vendor>,
     is_down: Arc<AtomicBool>,
     request: Request<Incoming>,
@@ -76,7 +76,7 @@ async fn answer(
         Ok(_) if is_down.load(Ordering::SeqCst) => {
             Reply::refusal(503, "UNAVAILABLE", "Down for maintenance")
         }
-        Ok(question) => vendor.answer(&question),
+        Ok(request) => vendor.respond(&request),
     };
     Ok(vendor.dated(reply.into_response()))
 }

@@ -7,7 +7,7 @@ use hyper::{Response, StatusCode};
 use serde::{Serialize, Serializer};
 
 use super::account::{Account, Analytics, Platform, Stats};
-use super::question::Question;
+use super::request::ApiRequest;
 use crate::clock::Time;
 
 /// The content type of every response.
@@ -21,12 +21,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Returns the documented response to `question` about an account. That of an analyze has three
+    /// Returns the documented response to `request` about an account. That of an analyze has three
     /// more fields than that of a refresh.
-    pub fn success(question: &Question, id: &str, account: &Account, now: Time) -> Reply {
-        let (message, analyzed) = match question {
-            Question::Refresh { .. } => ("Account refreshed successfully", None),
-            Question::Analyze { .. } => (
+    pub fn success(request: &ApiRequest, id: &str, account: &Account, now: Time) -> Reply {
+        let (message, analyzed) = match request {
+            ApiRequest::Refresh { .. } => ("Account refreshed successfully", None),
+            ApiRequest::Analyze { .. } => (
                 "Account analyzed successfully",
                 Some(Analyzed {
                     top_hashtags: &account.top_hashtags,
@@ -161,8 +161,8 @@ fn as_text<S: Serializer>(time: &Time, serializer: S) -> Result<S::Ok, S::Error>
 mod tests {
     use super::*;
 
-    fn body(question: &Question) -> String {
-        let reply = Reply::success(question, "clx123abc", &Account::documented(), Time(0));
+    fn body(request: &ApiRequest) -> String {
+        let reply = Reply::success(request, "clx123abc", &Account::documented(), Time(0));
         String::from_utf8(reply.body).expect("UTF-8")
     }
 
@@ -178,7 +178,7 @@ mod tests {
             r#""lastAnalyzed":"2024-01-16T10:30:00Z","#,
             r#""profileUrl":"https://www.tiktok.com/@fitnessguru"}}}"#
         );
-        assert_eq!(body(&Question::Refresh { id: "clx123abc".to_owned() }), documented);
+        assert_eq!(body(&ApiRequest::Refresh { id: "clx123abc".to_owned() }), documented);
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             r##""topHashtags":["#fitness","#workout"],"keywords":["fitness","home workout"],"##,
             r#""createdAt":"2024-01-16T10:30:00Z"}}}"#
         );
-        let analyzed = body(&Question::Analyze { id: None });
+        let analyzed = body(&ApiRequest::Analyze { id: None });
         assert!(analyzed.ends_with(end), "{analyzed}");
     }
 }

@@ -8,8 +8,8 @@ use hyper::{Method, Response};
 use serde::Deserialize;
 
 use super::account::{Account, Platform};
-use super::question::Question;
 use super::reply::{Reply, error_body, refusal_body};
+use super::request::ApiRequest;
 use crate::clock::{Clock, Time};
 
 /// The last date that HTTP can express, in seconds since 1970: the end of 9999. `httpdate` panics
@@ -51,7 +51,7 @@ impl Vendor {
     ///
     /// # Errors
     /// Returns the error response for a request that is invalid or has the wrong key.
-    pub fn read(&self, head: &Parts, body: &[u8]) -> Result<Question, Reply> {
+    pub fn read(&self, head: &Parts, body: &[u8]) -> Result<ApiRequest, Reply> {
         let Some(endpoint) = Endpoint::at(head.uri.path()) else {
             return Err(Reply::refusal(404, "NOT_FOUND", "There is no such endpoint"));
         };
@@ -68,23 +68,23 @@ impl Vendor {
             None => return Err(Reply::refusal(401, "MISSING_API_KEY", "API key is required")),
         }
         match endpoint {
-            Endpoint::Refresh(id) => Ok(Question::Refresh { id: id.to_owned() }),
+            Endpoint::Refresh(id) => Ok(ApiRequest::Refresh { id: id.to_owned() }),
             Endpoint::Analyze => {
                 let Handle { username, platform } = Handle::parse(body).map_err(|field| {
                     let message = format!("{field} is missing or invalid");
                     Reply::new(400, refusal_body("VALIDATION_ERROR", &message, Some(field)))
                 })?;
                 let id = self.population.id_of(&username, platform, self.now());
-                Ok(Question::Analyze { id })
+                Ok(ApiRequest::Analyze { id })
             }
         }
     }
 
     /// Returns the documented response, or 404 for an account that does not exist.
-    pub fn answer(&self, question: &Question) -> Reply {
-        let account = question.id().and_then(|id| Some((id, self.account(id)?)));
+    pub fn respond(&self, request: &ApiRequest) -> Reply {
+        let account = request.id().and_then(|id| Some((id, self.account(id)?)));
         match account {
-            Some((id, account)) => Reply::success(question, id, &account, self.now()),
+            Some((id, account)) => Reply::success(request, id, &account, self.now()),
             None => Reply::refusal(404, "ACCOUNT_NOT_FOUND", "Social account not found"),
         }
     }
@@ -178,7 +178,7 @@ mod tests {
         let request = Request::builder().method(method).uri(path).header("x-api-key", key);
         let (head, ()) = request.body(()).expect("a request").into_parts();
         let reply = vendor.read(&head, body.as_bytes());
-        let reply = reply.map_or_else(|refusal| refusal, |question| vendor.answer(&question));
+        let reply = reply.map_or_else(|refusal| refusal, |request| vendor.respond(&request));
         (reply.status.as_u16(), String::from_utf8(reply.body).expect("UTF-8"))
     }
 
@@ -226,9 +226,9 @@ mod tests {
                 r#""id":"clx123abc""#,
             ),
         ] {
-            let (seen, answer) = request(&vendor, method, path, key, body);
-            assert_eq!(seen, status, "{method} {path} {body}: {answer}");
-            assert!(answer.contains(words), "{method} {path} {body}: {answer}");
+            let (seen, reply) = request(&vendor, method, path, key, body);
+            assert_eq!(seen, status, "{method} {path} {body}: {reply}");
+            assert!(reply.contains(words), "{method} {path} {body}: {reply}");
         }
     }
 }

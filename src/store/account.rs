@@ -308,7 +308,7 @@ impl ReadTx<'_> {
 
     /// Counts the accounts that can be probed, up to `limit`: the watched ones, except those that
     /// were failing before the present run of troubles.
-    pub(crate) fn askable(&self, limit: usize) -> Result<usize, StoreError> {
+    pub(crate) fn probeable(&self, limit: usize) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT count(*) FROM (
                SELECT 1 FROM _account a

@@ -202,9 +202,9 @@ mod tests {
         let path = folder.path().join("growth.db");
         let mut store =
             crate::store::Store::open(&path, crate::store::Creation::Allowed).expect("a database");
-        let look = store.look().expect("a look");
+        let tx = store.begin_read().expect("a transaction");
         let mut statement =
-            look.tx.prepare(&format!("EXPLAIN QUERY PLAN {}", &*GROWTH)).expect("a plan");
+            tx.tx.prepare(&format!("EXPLAIN QUERY PLAN {}", &*GROWTH)).expect("a plan");
         let rows = statement.raw_query().mapped(|row| row.get::<_, String>(3));
         let steps: Vec<String> = rows.collect::<Result<_, _>>().expect("its steps");
         let scans = steps.iter().filter(|step| step.contains("SCAN") && !step.contains("VIRTUAL"));

@@ -64,7 +64,7 @@ pub struct ProfileChange {
 
 /// An account that has not been measured for longer than its schedule allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Silence {
+pub struct SilentAccount {
     pub id: String,
     /// The display name of the account.
     pub name: String,
@@ -166,7 +166,7 @@ impl ReadTx<'_> {
         &self,
         selection: &Selection,
         period: EventPeriod,
-    ) -> Result<Vec<Silence>, StoreError> {
+    ) -> Result<Vec<SilentAccount>, StoreError> {
         let sql = format!(
             "SELECT account_id, name, last FROM (
                SELECT who!(), a.interval, a.added_time, (
@@ -181,7 +181,7 @@ impl ReadTx<'_> {
         );
         self.events(&sql, selection, period, |row| {
             let since = row.get::<_, Option<i64>>(2)?.map(Time);
-            Ok(Silence { id: row.get(0)?, name: row.get(1)?, since })
+            Ok(SilentAccount { id: row.get(0)?, name: row.get(1)?, since })
         })
     }
 

@@ -61,7 +61,7 @@ pub use breaker::{BeforeTrouble, BreakerRow, Wait};
 pub use budget_use::BudgetUse;
 pub use disk::{disk_trouble, free_space};
 pub use error::StoreError;
-pub use events::{EventPeriod, Milestone, ProfileChange, Silence, Unusual};
+pub use events::{EventPeriod, Milestone, ProfileChange, SilentAccount, Unusual};
 pub use export::{Query, Rows, Unsupported};
 pub use history::{AccountRef, Change, Gap, Point, UnknownName};
 pub use last_backup::LastBackup;

@@ -97,7 +97,7 @@ impl Store {
     /// # Errors
     /// Returns [`StoreError::Replaced`] if the file is no longer the one that was opened. What is
     /// committed to a removed file is lost, so nothing may be bought on it.
-    pub fn begin(&mut self) -> Result<WriteTx<'_>, StoreError> {
+    pub fn begin_write(&mut self) -> Result<WriteTx<'_>, StoreError> {
         self.check_not_replaced()?;
         self.replace_removed_wal()?;
         self.adapt_to_free_space()?;
@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// Begins a read transaction, which does not wait for writers.
-    pub fn look(&mut self) -> Result<ReadTx<'_>, StoreError> {
+    pub fn begin_read(&mut self) -> Result<ReadTx<'_>, StoreError> {
         self.check_not_replaced()?;
         ReadTx::begin(&mut self.connection)
     }

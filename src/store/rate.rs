@@ -94,7 +94,7 @@ mod tests {
                 analyzed: Some(Time(analyzed)),
                 ..Measurement::default()
             };
-            let mut batch = store.begin().expect("a batch");
+            let mut batch = store.begin_write().expect("a batch");
             let unwatched = crate::engine::AccountState::unwatched().into();
             let key = batch.add_unwatched(&entry, &unwatched, Time(time)).expect("added");
             let account = batch.account(key).expect("read").expect("there");

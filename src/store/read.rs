@@ -50,7 +50,7 @@ impl Reader {
     }
 
     /// Begins a read transaction: one consistent view of the database.
-    pub fn look(&mut self) -> Result<ReadTx<'_>, StoreError> {
+    pub fn begin_read(&mut self) -> Result<ReadTx<'_>, StoreError> {
         ReadTx::begin(&mut self.connection)
     }
 }

@@ -110,10 +110,10 @@ impl WriteTx<'_> {
         refresh: RefreshId,
         account: AccountKey,
         time: Time,
-        told: &Measurement,
+        measurement: &Measurement,
         clock_contradicts: bool,
     ) -> Result<Suspicion, StoreError> {
-        let suspect = suspicion(told, &self.known(account)?, clock_contradicts);
+        let suspect = suspicion(measurement, &self.known(account)?, clock_contradicts);
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
@@ -121,16 +121,16 @@ impl WriteTx<'_> {
             account.0,
             refresh.0,
             time.0,
-            told.followers,
-            told.following,
-            told.videos,
-            told.likes,
-            told.engagement_rate.map(stored),
-            told.virality_score.map(stored),
-            told.avg_views.map(Value::from),
-            told.analyzed.map(|analyzed| time.since(analyzed)),
+            measurement.followers,
+            measurement.following,
+            measurement.videos,
+            measurement.likes,
+            measurement.engagement_rate.map(stored),
+            measurement.virality_score.map(stored),
+            measurement.avg_views.map(Value::from),
+            measurement.analyzed.map(|analyzed| time.since(analyzed)),
             suspect,
-            told.extra,
+            measurement.extra,
         ])?;
         Ok(suspect)
     }
@@ -142,13 +142,13 @@ impl WriteTx<'_> {
         refresh: RefreshId,
         account: AccountKey,
         time: Time,
-        told: &Profile,
+        profile: &Profile,
     ) -> Result<(), StoreError> {
-        let told = fields(told);
+        let reported = fields(profile);
         let stored = self.profile(account)?;
-        let merged: Vec<Value> = (0..told.len())
-            .map(|place| match (&told[place], &stored) {
-                ((_, Field::Nothing), Some(stored)) => stored[place].clone(),
+        let merged: Vec<Value> = (0..reported.len())
+            .map(|index| match (&reported[index], &stored) {
+                ((_, Field::Nothing), Some(stored)) => stored[index].clone(),
                 ((_, Field::Value(value)), _) => value.clone(),
                 _ => Value::Null,
             })
@@ -159,13 +159,13 @@ impl WriteTx<'_> {
         if merged == stored {
             return Ok(());
         }
-        for (place, (field, _)) in told.iter().enumerate() {
-            if merged[place] != stored[place] {
+        for (index, (field, _)) in reported.iter().enumerate() {
+            if merged[index] != stored[index] {
                 let mut statement = self.tx.prepare_cached(
                     "INSERT INTO _profile_change VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?;
                 let change =
-                    params![account.0, refresh.0, time.0, field, stored[place], merged[place]];
+                    params![account.0, refresh.0, time.0, field, stored[index], merged[index]];
                 statement.execute(change)?;
             }
         }
@@ -185,7 +185,7 @@ impl WriteTx<'_> {
 /// Returns the profile's values in the order of the table's columns, with the field names that
 /// `profile_changes` shows.
 fn fields(profile: &Profile) -> [(&'static str, Field<Value>); 7] {
-    let text = |told: &Field<String>| match told {
+    let text = |field: &Field<String>| match field {
         Field::Nothing => Field::Nothing,
         Field::Null => Field::Null,
         Field::Value(text) => Field::Value(Value::Text(text.clone())),

@@ -158,7 +158,7 @@ mod tests {
         let steps = [STEPS[0], "CREATE TABLE _one (y)"];
         assert!(upgrade(&mut connection, &path, FIRST_VERSION, &steps).is_err());
         assert_eq!(version(&connection), FIRST_VERSION);
-        assert!(!connection.table_exists(None, "_one").expect("a look"));
+        assert!(!connection.table_exists(None, "_one").expect("a transaction"));
         assert!(schema::has_current_views(&connection).expect("views"));
     }
 

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 
 use growthd::account::AccountId;
-use growthd::api::{Answer, HttpAnswer, MAX_KEPT, ResponseKind, RetryAfter, classify, decode};
+use growthd::api::{
+    CallResult, HttpResponse, MAX_KEPT, ResponseKind, RetryAfter, classify, decode,
+};
 use growthd::clock::Time;
 use rusqlite::Connection;
 use serde::Deserializer;
@@ -38,16 +40,16 @@ pub fn hold(input: &[u8]) {
     let status = STATUSES[usize::from(first & 15)];
     let is_whole = first & 16 == 0;
     let header = String::from_utf8_lossy(&body[..body.len().min(usize::from(*second))]);
-    let answer = HttpAnswer {
+    let answer = HttpResponse {
         status,
         date: (first & 32 != 0).then(|| NOW.plus(i64::from(*second) * 100 - 12_800)),
         retry_after: (first & 64 != 0).then(|| RetryAfter::parse(&header)).flatten(),
         location: (first & 128 != 0).then(|| header.into_owned()),
         body: body.to_vec(),
         is_whole,
-        ..HttpAnswer::default()
+        ..HttpResponse::default()
     };
-    let heard = classify(&Answer::Http(answer), Some(&asked), NOW);
+    let heard = classify(&CallResult::Http(answer), Some(&asked), NOW);
     assert_eq!(heard.status, Some(status));
     assert_eq!(heard.spent, !(300..500).contains(&status));
     let is_measured = matches!(heard.kind, ResponseKind::Ok(..));

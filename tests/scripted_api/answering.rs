@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use growthd::clock::Now;
-use growthd::simulated_api::{JSON, Question, Reply, Vendor, read_body};
+use growthd::simulated_api::{ApiRequest, JSON, Reply, Vendor, read_body};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
@@ -112,7 +112,7 @@ pub async fn answer(
 async fn carry_out(
     answering: &Answering,
     ticket: Ticket,
-    question: &Question,
+    question: &ApiRequest,
 ) -> Result<Response<Answer>, Severed> {
     let id = question.id();
     if let Some(id) = id {
@@ -169,7 +169,7 @@ async fn carry_out(
     };
     let mut response = match content {
         Some(content) => send(ticket, StatusCode::OK, content),
-        None => respond(ticket, answering.vendor.answer(question)),
+        None => respond(ticket, answering.vendor.respond(question)),
     };
     if big_headers {
         let filler = "x".repeat(32 * 1024);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use growthd::account::Handle;
-use growthd::api::Answer;
+use growthd::api::CallResult;
 use growthd::clock::{Moment, Now};
 use growthd::config::Watched;
 use growthd::engine::{ClaimMode, CompletedCall, Engine, EngineConfig, RequesterId, Selection};
@@ -73,7 +73,7 @@ impl Process {
         self.engine.resumed(now);
     }
 
-    pub fn take(&mut self, claim: Claim, answer: Answer, at: At) {
+    pub fn take(&mut self, claim: Claim, answer: CallResult, at: At) {
         let now = self.moment(at);
         self.engine.take(CompletedCall::new(claim, answer, now.wall.time()));
     }

@@ -1,6 +1,6 @@
 //! The vendor: what it answers, what it charges, and what the contract says of each answer.
 
-use growthd::api::{Answer, HttpAnswer, RetryAfter};
+use growthd::api::{CallResult, HttpResponse, RetryAfter};
 use growthd::clock::Time;
 
 use super::plan::HOUR;
@@ -195,7 +195,7 @@ impl Kind {
     }
 
     /// What the client would make of it. `date`: what the vendor's clock says, if it says so.
-    pub fn answer(self, id: &str, count: u64, date: Option<Time>) -> Answer {
+    pub fn answer(self, id: &str, count: u64, date: Option<Time>) -> CallResult {
         let text = usize::try_from(count % POISON.len() as u64).map_or("", |place| POISON[place]);
         let body = match self {
             Kind::Ok => ok(r#""success":true,"#, id, count, count),
@@ -209,19 +209,19 @@ impl Kind {
             }
             Kind::Page => "<html>welcome</html>".to_owned(),
             Kind::Empty => String::new(),
-            Kind::NotSent => return Answer::NotSent("connection refused".to_owned()),
-            Kind::TimedOut | Kind::Lost => return Answer::Unknown("timed out".to_owned()),
-            Kind::Cut => return Answer::Unknown("the connection broke".to_owned()),
+            Kind::NotSent => return CallResult::NotSent("connection refused".to_owned()),
+            Kind::TimedOut | Kind::Lost => return CallResult::Unknown("timed out".to_owned()),
+            Kind::Cut => return CallResult::Unknown("the connection broke".to_owned()),
             _ => text.to_owned(),
         };
-        Answer::Http(HttpAnswer {
+        CallResult::Http(HttpResponse {
             status: self.status(),
             date,
             retry_after: self.wait().map(RetryAfter::Seconds),
             location: (self == Kind::Redirect).then(|| "https://elsewhere.example/".to_owned()),
             body: body.into_bytes(),
             is_whole: true,
-            ..HttpAnswer::default()
+            ..HttpResponse::default()
         })
     }
 }

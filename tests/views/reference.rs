@@ -2,7 +2,7 @@
 //! and calculates from the raw snapshots in whole numbers.
 
 use growthd::clock::Time;
-use growthd::period::{Period, Wanted};
+use growthd::period::{Period, PeriodOptions};
 use growthd::selection::Selection;
 use growthd::store::Reader;
 use proptest::prelude::*;
@@ -196,16 +196,16 @@ proptest! {
         let past = past(&histories);
         let (weeks, months) = (bounds(&past, "_week"), bounds(&past, "_month"));
         let mut reader = Reader::open(&past.path()).expect("the database");
-        let look = reader.look().expect("a look");
-        let wanted = Wanted {
+        let tx = reader.begin_read().expect("a transaction");
+        let wanted = PeriodOptions {
             month: Some(format!("2026-{month:02}").parse().expect("a month")),
-            ..Wanted::default()
+            ..PeriodOptions::default()
         };
         let now = Time(4_000_000_000);
         let whole = wanted.period(now).expect("valid").expect("one");
         let everybody = Selection::default();
-        let by_month = look.growth(&everybody, &whole).expect("growth");
-        let by_days = look.growth(&everybody, &Period::last_days(30)).expect("growth");
+        let by_month = tx.growth(&everybody, &whole).expect("growth");
+        let by_days = tx.growth(&everybody, &Period::last_days(30)).expect("growth");
 
         for (place, history) in histories.iter().enumerate() {
             let id = format!("clx{place}");

@@ -2,7 +2,7 @@
 //! of the week of the query.
 
 use growthd::clock::Time;
-use growthd::period::{Moment, Period, Wanted, Week};
+use growthd::period::{Moment, Period, PeriodOptions, Week};
 use growthd::report::digest::{Digest, Text};
 use growthd::selection::Selection;
 use growthd::store::{ReadTx, Reader};
@@ -16,11 +16,11 @@ pub mod harness;
 const ACCOUNTS: u64 = 9;
 
 /// Returns all numbers about these periods at `now`.
-fn said(look: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
+fn said(tx: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
     let everybody = Selection::default();
     let wanted = |month: Option<&str>, week: Option<Week>, back: Option<i64>| {
         let month = month.map(|month| month.parse().expect("a month"));
-        let wanted = Wanted { month, week, since: back.map(Moment::Back), until: None };
+        let wanted = PeriodOptions { month, week, since: back.map(Moment::Back), until: None };
         wanted.period(now).expect("valid").expect("one")
     };
     let last_week = wanted(None, Week::last_over(now), None);
@@ -28,10 +28,10 @@ fn said(look: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
         [wanted(Some("2026-11"), None, None), last_week, wanted(None, None, Some(30 * DAY))];
     let mut said: Vec<String> = periods
         .iter()
-        .map(|period: &Period| format!("{:?}", look.growth(&everybody, period).expect("growth")))
+        .map(|period: &Period| format!("{:?}", tx.growth(&everybody, period).expect("growth")))
         .collect();
     for period in &periods[..2] {
-        let digest = Digest::read(look, everybody.clone(), *period, None, now).expect("a digest");
+        let digest = Digest::read(tx, everybody.clone(), *period, None, now).expect("a digest");
         said.push(Text::new(&digest, 72).to_string());
     }
     for question in [
@@ -59,8 +59,8 @@ fn a_week_says_the_same_of_its_past_on_every_day() {
     for after in [6 * HOUR, DAY + 3 * HOUR, 3 * DAY, 5 * DAY + 18 * HOUR - 1, 6 * DAY + 17 * HOUR] {
         year.until(monday + after);
         let mut reader = Reader::open(&past.path()).expect("the database");
-        let look = reader.look().expect("a look");
-        let said = said(&look, &past, Time(monday + after));
+        let tx = reader.begin_read().expect("a transaction");
+        let said = said(&tx, &past, Time(monday + after));
         match &first {
             None => first = Some(said),
             Some(first) => assert_eq!(&said, first, "{after} s after Monday's refresh"),

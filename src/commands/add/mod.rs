@@ -103,7 +103,7 @@ impl Source {
     async fn of(config: &Config, lookups: &[AccountLookup]) -> Result<Source, CommandError> {
         let path = &config.database.path;
         if is_in_use(path)
-            && let Ok(answers) = control::ask_to_add(path, lookups).await
+            && let Ok(answers) = control::request_lookups(path, lookups).await
         {
             return Ok(Source::Daemon(answers));
         }

@@ -47,14 +47,14 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> 
     let database = &config.database.path;
     if !args.write {
         let mut reader = open_up_to_date(database)?;
-        let found = read(&reader.look()?, &args.file, now)?;
+        let found = read(&reader.begin_read()?, &args.file, now)?;
         found.print("would be imported; nothing is written without --write", &mut io::stdout())?;
         return Ok(Done::Well);
     }
     // Writing needs the lock, which a running daemon holds.
     let mut store = Store::open(database, Creation::Refused)?;
-    let found = read(&store.look()?, &args.file, now)?;
-    let tx = store.begin()?;
+    let found = read(&store.begin_read()?, &args.file, now)?;
+    let tx = store.begin_write()?;
     for series in found.series.values() {
         tx.import(series.account.key, &series.rows)?;
     }
@@ -64,7 +64,7 @@ pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> 
 }
 
 /// Reads the whole file and checks every line against the history.
-fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError> {
+fn read(tx: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError> {
     let shown = Printable(&path.to_string_lossy()).to_string();
     let bytes = fs::read(path).map_err(|error| CommandError::Usage(format!("{shown}: {error}")))?;
     let Ok(text) = String::from_utf8(bytes) else {
@@ -92,7 +92,7 @@ fn read(look: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandErro
                     (found, expected) if found != expected => {
                         Err(format!("it has {}, and {expected} headings", counted(found, "cell")))
                     }
-                    _ => import.take(look, &columns, &record, now)?,
+                    _ => import.take(tx, &columns, &record, now)?,
                 };
                 (record.position().cloned(), taken)
             }
@@ -144,13 +144,13 @@ impl Import {
     /// Reads a line of the file. Returns a message if it is invalid.
     fn take(
         &mut self,
-        look: &ReadTx<'_>,
+        tx: &ReadTx<'_>,
         columns: &Columns,
         record: &csv::StringRecord,
         now: Time,
     ) -> Result<Result<(), String>, StoreError> {
         let cell = |index: usize| record.get(index).unwrap_or_default();
-        let key = match self.key(look, cell(columns.account))? {
+        let key = match self.key(tx, cell(columns.account))? {
             Ok(key) => key,
             Err(why) => return Ok(Err(why)),
         };
@@ -171,15 +171,15 @@ impl Import {
     /// Looks up the account with a name, and begins its series.
     fn key(
         &mut self,
-        look: &ReadTx<'_>,
+        tx: &ReadTx<'_>,
         name: &str,
     ) -> Result<Result<AccountKey, String>, StoreError> {
         if let Some(known) = self.names.get(name) {
             return Ok(known.clone());
         }
-        let found = match look.named(name)? {
+        let found = match tx.named(name)? {
             Ok(account) => {
-                let (key, first) = (account.key, look.first_snapshot(account.key)?);
+                let (key, first) = (account.key, tx.first_snapshot(account.key)?);
                 let rows = Vec::new();
                 let series = Series { account, first, rows, is_unordered: false };
                 self.series.entry(key.0).or_insert(series);

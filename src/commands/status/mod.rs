@@ -95,16 +95,16 @@ impl<'a> Status<'a> {
         let path = &config.database.path;
         let mut reader = Reader::open(path)?;
         let schema = reader.schema()?;
-        let look = reader.look()?;
-        check(&look, &selection)?;
-        let totals = look.totals_of(&selection)?;
+        let tx = reader.begin_read()?;
+        check(&tx, &selection)?;
+        let totals = tx.totals_of(&selection)?;
         let extent = match (form, scope) {
             (_, Scope::Attention) => Extent::Attention,
             (Form::Json, _) => Extent::All,
             (Form::Text, _) if totals.listed <= LISTED => Extent::All,
             (Form::Text, _) => Extent::Attention,
         };
-        let daemon = match Health::ask(path) {
+        let daemon = match Health::request(path) {
             Some(health) => Daemon::Running(health),
             None if is_in_use(path) => Daemon::Unresponsive,
             None => Daemon::Absent,
@@ -116,11 +116,11 @@ impl<'a> Status<'a> {
             daemon,
             schema,
             totals,
-            breaker: Breaker::read(&look)?.as_open().cloned(),
-            wait: look.wait()?.filter(|wait| wait.until > now),
-            budget: look.budget_use(config.budget.as_ref(), now)?,
+            breaker: Breaker::read(&tx)?.as_open().cloned(),
+            wait: tx.wait()?.filter(|wait| wait.until > now),
+            budget: tx.budget_use(config.budget.as_ref(), now)?,
             backup: LastBackup::read(path),
-            accounts: look.statuses(&selection, extent, now)?,
+            accounts: tx.statuses(&selection, extent, now)?,
             selection,
         })
     }
@@ -171,7 +171,7 @@ impl<'a> Status<'a> {
             reasons.push(Reason::EditRefused);
         }
         // After a start or a reload, the next call shows whether the trouble is over.
-        let open = self.breaker.as_ref().filter(|open| !open.is_about_to_tell());
+        let open = self.breaker.as_ref().filter(|open| !open.is_half_open_pending());
         reasons.extend(open.map(Reason::Breaker));
         if let (Some(budget), held @ 1..) = (&self.budget, self.held_back()) {
             reasons.push(Reason::Budget { held, until: budget.until });

@@ -117,7 +117,7 @@ impl Status<'_> {
                     breaker.since,
                     Printable(&breaker.reason),
                     TimeUntil { time: breaker.next_probe(self.now), now: self.now },
-                    if breaker.is_about_to_tell() { ", and will tell" } else { "" }
+                    if breaker.is_half_open_pending() { ", and will tell" } else { "" }
                 ),
             )?;
         }

@@ -14,8 +14,8 @@ use crate::engine::{Breaker, OpenBreaker};
 use crate::period::{Beginning, Period};
 use crate::selection::Selection;
 use crate::store::{
-    AccountGrowth, AccountStatus, EventPeriod, Extent, Milestone, ProfileChange, ReadTx, Silence,
-    StoreError, Unusual,
+    AccountGrowth, AccountStatus, EventPeriod, Extent, Milestone, ProfileChange, ReadTx,
+    SilentAccount, StoreError, Unusual,
 };
 
 pub use html::Html;
@@ -47,7 +47,7 @@ pub struct Digest {
     milestones: Vec<Milestone>,
     unusual: Vec<Unusual>,
     changes: Vec<ProfileChange>,
-    silent: Vec<Silence>,
+    silent: Vec<SilentAccount>,
     failing: Vec<AccountStatus>,
     breaker: Option<OpenBreaker>,
     held_back: Option<HeldBack>,
@@ -59,31 +59,31 @@ impl Digest {
     /// # Errors
     /// Returns [`StoreError`] if the database cannot be read.
     pub fn read(
-        look: &ReadTx<'_>,
+        tx: &ReadTx<'_>,
         selection: Selection,
         period: Period,
         held_back: Option<HeldBack>,
         now: Time,
     ) -> Result<Digest, StoreError> {
-        let accounts = look.growth(&selection, &period)?;
+        let accounts = tx.growth(&selection, &period)?;
         let newest = accounts.iter().filter_map(|account| account.newest).max().unwrap_or(now);
         let between = EventPeriod {
             from: period.begin(newest),
             // Includes measurements of this second.
             until: period.until.unwrap_or(now.plus(1)),
         };
-        let mut failing = look.statuses(&selection, Extent::Attention, now)?;
+        let mut failing = tx.statuses(&selection, Extent::Attention, now)?;
         failing.retain(|account| account.failing_since.is_some());
         let total = Total::of(&accounts);
         let listed = accounts.len();
         let (grew, lost) = movers(accounts);
         Ok(Digest {
-            tags: tags(look, &selection, &period)?,
-            milestones: look.milestones(&selection, between)?,
-            unusual: look.unusual(&selection, between)?,
-            changes: look.profile_changes(&selection, between)?,
-            silent: look.silent(&selection, between)?,
-            breaker: Breaker::read(look)?.as_open().cloned(),
+            tags: tags(tx, &selection, &period)?,
+            milestones: tx.milestones(&selection, between)?,
+            unusual: tx.unusual(&selection, between)?,
+            changes: tx.profile_changes(&selection, between)?,
+            silent: tx.silent(&selection, between)?,
+            breaker: Breaker::read(tx)?.as_open().cloned(),
             period,
             selection,
             listed,
@@ -122,7 +122,7 @@ fn movers(accounts: Vec<AccountGrowth>) -> (Vec<AccountGrowth>, Vec<AccountGrowt
 
 /// Returns each tag's total, or nothing if the digest is about part of the list only.
 fn tags(
-    look: &ReadTx<'_>,
+    tx: &ReadTx<'_>,
     selection: &Selection,
     period: &Period,
 ) -> Result<Vec<(String, Total)>, StoreError> {
@@ -130,9 +130,9 @@ fn tags(
     if !selection.is_everything() {
         return Ok(found);
     }
-    for tag in look.selectable()?.0 {
+    for tag in tx.selectable()?.0 {
         let part = Selection { tags: vec![tag], platform: None };
-        let total = Total::of(&look.growth(&part, period)?);
+        let total = Total::of(&tx.growth(&part, period)?);
         found.extend(part.tags.into_iter().zip(total));
     }
     // A stable sort: ties stay in the order of the tags.

@@ -3,7 +3,7 @@
 use crate::report::digest::total::Total;
 use crate::report::digest::{Digest, day};
 use crate::report::{Grouped, Signed, terminal};
-use crate::store::{AccountGrowth, ProfileChange, Silence, Unusual};
+use crate::store::{AccountGrowth, ProfileChange, SilentAccount, Unusual};
 
 /// How many rows or lines of a section are shown; the rest is only counted.
 const SHOWN: usize = 5;
@@ -200,7 +200,7 @@ fn changed(change: &ProfileChange) -> String {
     }
 }
 
-fn silent(account: &Silence) -> String {
+fn silent(account: &SilentAccount) -> String {
     match account.since {
         Some(since) => format!("{} since {}", short(&account.name), day(since)),
         None => format!("{}, never measured", short(&account.name)),

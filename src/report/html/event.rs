@@ -52,7 +52,7 @@ pub(super) struct Event {
 
 /// Reads the events of every selected account up to now, by account id, newest first.
 pub(super) fn read(
-    look: &ReadTx<'_>,
+    tx: &ReadTx<'_>,
     selection: &Selection,
     now: Time,
 ) -> Result<HashMap<String, Vec<Event>>, StoreError> {
@@ -61,15 +61,15 @@ pub(super) fn read(
     let mut push = |id: String, time, kind, text| {
         events.entry(id).or_default().push(Event { time, kind, text });
     };
-    for reached in look.milestones(selection, ever)? {
+    for reached in tx.milestones(selection, ever)? {
         let text = format!("{} {}", Grouped(reached.milestone), reached.count);
         push(reached.id, reached.time, Kind::Milestone, text);
     }
-    for step in look.unusual(selection, ever)? {
+    for step in tx.unusual(selection, ever)? {
         let text = unusual(&step);
         push(step.id, step.time, Kind::Unusual, text);
     }
-    for change in look.profile_changes(selection, ever)? {
+    for change in tx.profile_changes(selection, ever)? {
         let text = changed(&change);
         push(change.id, change.time, Kind::Profile, text);
     }

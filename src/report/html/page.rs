@@ -55,32 +55,32 @@ impl Page {
     ///
     /// # Errors
     /// Returns [`StoreError`] if the database cannot be read.
-    pub fn read(look: &ReadTx<'_>, subject: Subject, now: Time) -> Result<Page, StoreError> {
+    pub fn read(tx: &ReadTx<'_>, subject: Subject, now: Time) -> Result<Page, StoreError> {
         let Subject { selection, title, budget } = subject;
         let edition = Edition::of(&selection);
-        let mut statuses: HashMap<_, _> = look
+        let mut statuses: HashMap<_, _> = tx
             .statuses(&selection, Extent::All, now)?
             .into_iter()
             .map(|status| (status.id.clone(), status))
             .collect();
         let mut histories: HashMap<_, History> = HashMap::new();
-        look.each_reading(&selection, |account, reading| {
+        tx.each_reading(&selection, |account, reading| {
             histories.entry(account).or_default().readings.push(reading);
         })?;
-        look.each_boundary(&selection, Calendar::Weeks, |account, time, followers| {
+        tx.each_boundary(&selection, Calendar::Weeks, |account, time, followers| {
             let weeks = &mut histories.entry(account).or_default().weeks;
             weeks.push(Steps::week(time), followers);
         })?;
-        look.each_boundary(&selection, Calendar::Months, |account, time, followers| {
+        tx.each_boundary(&selection, Calendar::Months, |account, time, followers| {
             let months = &mut histories.entry(account).or_default().months;
             months.push(Steps::month(time), followers);
         })?;
-        for growth in look.growth_of_all(&selection, &Period::last_days(GAINED))? {
+        for growth in tx.growth_of_all(&selection, &Period::last_days(GAINED))? {
             let key = growth.key;
             histories.entry(key).or_default().growth = Some(growth);
         }
-        let mut events = event::read(look, &selection, now)?;
-        let entries = look
+        let mut events = event::read(tx, &selection, now)?;
+        let entries = tx
             .report_accounts(&selection)?
             .into_iter()
             .map(|account| {
@@ -100,11 +100,11 @@ impl Page {
             edition,
             title: title.unwrap_or_else(|| format!("Growth report{selection}")),
             now,
-            totals: look.totals_of(&selection)?,
-            breaker: Breaker::read(look)?.as_open().cloned(),
-            wait: look.wait()?.filter(|wait| wait.until > now),
+            totals: tx.totals_of(&selection)?,
+            breaker: Breaker::read(tx)?.as_open().cloned(),
+            wait: tx.wait()?.filter(|wait| wait.until > now),
             budget,
-            spend: look.daily_spend()?,
+            spend: tx.daily_spend()?,
             entries,
             former,
             trend_from,

@@ -2,7 +2,7 @@
 
 /// A request with the right key, to an endpoint that exists.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Question {
+pub enum ApiRequest {
     /// By id, whether or not the account exists.
     Refresh { id: String },
     /// By name.
@@ -12,12 +12,12 @@ pub enum Question {
     },
 }
 
-impl Question {
+impl ApiRequest {
     /// Returns the account's id, if it is known.
     pub fn id(&self) -> Option<&str> {
         match self {
-            Question::Refresh { id } => Some(id),
-            Question::Analyze { id } => id.as_deref(),
+            ApiRequest::Refresh { id } => Some(id),
+            ApiRequest::Analyze { id } => id.as_deref(),
         }
     }
 }

@@ -13,27 +13,27 @@ pub(super) const KEPT: usize = 4096;
 
 /// The result of a call.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Answer {
-    Http(HttpAnswer),
+pub enum CallResult {
+    Http(HttpResponse),
     /// Nothing was sent, since name lookup, connection or TLS failed. Holds the error.
     NotSent(String),
     /// The request may have arrived: it timed out, or the connection broke. Holds the error.
     Unknown(String),
 }
 
-impl Answer {
+impl CallResult {
     /// Returns the permit for the body, to be held as long as parts of the body are kept.
     pub fn into_body_permit(self) -> BodyPermit {
         match self {
-            Answer::Http(answer) => answer.permit,
-            Answer::NotSent(_) | Answer::Unknown(_) => BodyPermit::default(),
+            CallResult::Http(response) => response.permit,
+            CallResult::NotSent(_) | CallResult::Unknown(_) => BodyPermit::default(),
         }
     }
 }
 
 /// The parts of an HTTP response that growthd uses.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct HttpAnswer {
+pub struct HttpResponse {
     pub status: u16,
     /// The time on the vendor's clock: the `Date` header, corrected by `Age`.
     pub date: Option<Time>,

@@ -1,9 +1,9 @@
-//! Splits a file into its settings and pieces of its list of accounts.
+//! Splits a file into its settings and chunks of its list of accounts.
 //!
 //! Parsed at once, a long list would be a tree of over a kilobyte per account in memory. An
-//! `[[account]]` header starts a new table wherever it is, so a file can be cut before one without
-//! changing its meaning. The parser's own lexer finds the headers: the same characters inside a
-//! string or an array are not one.
+//! `[[account]]` header starts a new table wherever it is, so a file can be split before one
+//! without changing its meaning. The parser's own lexer finds the headers: the same characters
+//! inside a string or an array are not one.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,62 +13,62 @@ use toml_parser::lexer::{Token, TokenKind};
 
 use super::schema;
 
-/// The least length of a piece, in bytes. Its tree fits into the processor's cache.
-const LENGTH: usize = 64 << 10;
+/// The minimum length of a chunk, in bytes. Its tree fits into the processor's cache.
+const CHUNK_LENGTH: usize = 64 << 10;
 
-/// The parts of a text.
-pub(super) struct Pieces<'a> {
+/// A file's text, split for parsing.
+pub(super) struct SplitText<'a> {
     /// The text without its accounts. They are replaced by spaces where settings follow, so that
     /// these keep their positions.
     pub settings: Cow<'a, str>,
-    /// The ranges of the pieces of the list, each of which begins with a header.
-    pub lists: Vec<Range<usize>>,
+    /// The ranges of the accounts, each of which begins with a header.
+    pub chunks: Vec<Range<usize>>,
 }
 
-impl<'a> Pieces<'a> {
-    pub fn of(text: &'a str) -> Pieces<'a> {
-        Pieces::of_length(text, LENGTH)
+impl<'a> SplitText<'a> {
+    pub fn new(text: &'a str) -> SplitText<'a> {
+        SplitText::with_chunk_length(text, CHUNK_LENGTH)
     }
 
     /// Keeps the accounts in `settings`, so that the text is parsed at once.
-    pub fn whole(text: &'a str) -> Pieces<'a> {
-        Pieces { settings: Cow::Borrowed(text), lists: Vec::new() }
+    pub fn unsplit(text: &'a str) -> SplitText<'a> {
+        SplitText { settings: Cow::Borrowed(text), chunks: Vec::new() }
     }
 
-    pub(super) fn of_length(text: &'a str, length: usize) -> Pieces<'a> {
-        let mut lists = Vec::new();
-        let mut list: Option<usize> = None;
+    pub(super) fn with_chunk_length(text: &'a str, length: usize) -> SplitText<'a> {
+        let mut chunks = Vec::new();
+        let mut chunk_start: Option<usize> = None;
         for header in Headers::of(text) {
-            match (list, header.kind) {
-                (None, Kind::Account) => list = Some(header.at),
+            match (chunk_start, header.kind) {
+                (None, Kind::Account) => chunk_start = Some(header.at),
                 (Some(start), Kind::Account) if header.at - start >= length => {
-                    lists.push(start..header.at);
-                    list = Some(header.at);
+                    chunks.push(start..header.at);
+                    chunk_start = Some(header.at);
                 }
                 (Some(start), Kind::Other) => {
-                    lists.push(start..header.at);
-                    list = None;
+                    chunks.push(start..header.at);
+                    chunk_start = None;
                 }
                 (_, Kind::Account | Kind::OfAccount | Kind::Other) => {}
             }
         }
-        lists.extend(list.map(|start| start..text.len()));
-        Pieces { settings: settings(text, &lists), lists }
+        chunks.extend(chunk_start.map(|start| start..text.len()));
+        SplitText { settings: settings(text, &chunks), chunks }
     }
 }
 
-fn settings<'a>(text: &'a str, lists: &[Range<usize>]) -> Cow<'a, str> {
-    let (Some(first), Some(last)) = (lists.first(), lists.last()) else {
+fn settings<'a>(text: &'a str, chunks: &[Range<usize>]) -> Cow<'a, str> {
+    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
         return Cow::Borrowed(text);
     };
-    let is_one_run = lists.windows(2).all(|pair| pair[0].end == pair[1].start);
+    let is_one_run = chunks.windows(2).all(|pair| pair[0].end == pair[1].start);
     if is_one_run && last.end == text.len() {
         return Cow::Borrowed(&text[..first.start]);
     }
     let mut settings = String::with_capacity(text.len());
-    for list in lists {
-        settings.push_str(&text[settings.len()..list.start]);
-        settings.extend(std::iter::repeat_n(' ', list.len()));
+    for chunk in chunks {
+        settings.push_str(&text[settings.len()..chunk.start]);
+        settings.extend(std::iter::repeat_n(' ', chunk.len()));
     }
     settings.push_str(&text[settings.len()..]);
     Cow::Owned(settings)
@@ -159,14 +159,14 @@ impl Iterator for Headers<'_> {
 mod tests {
     use super::*;
 
-    fn lists(text: &str) -> Vec<&str> {
-        let pieces = Pieces::of_length(text, 1);
-        assert!(text.len() >= pieces.settings.len());
-        pieces.lists.into_iter().map(|list| &text[list]).collect()
+    fn chunks(text: &str) -> Vec<&str> {
+        let split = SplitText::with_chunk_length(text, 1);
+        assert!(text.len() >= split.settings.len());
+        split.chunks.into_iter().map(|chunk| &text[chunk]).collect()
     }
 
     #[test]
-    fn a_file_is_cut_only_at_its_accounts() {
+    fn a_file_is_split_only_at_its_accounts() {
         for (text, expected) in [
             ("", &[][..]),
             ("[api]\n", &[]),
@@ -183,29 +183,26 @@ mod tests {
             ("# \n#[[account]]\na=1 [[account]]", &[]),
             ("[[account]\n[account]\n[[accounts]]\n[[\"account\"]]\n[[account]] x", &[]),
         ] {
-            assert_eq!(lists(text), expected, "{text}");
+            assert_eq!(chunks(text), expected, "{text}");
         }
     }
 
     #[test]
     fn settings_after_the_accounts_keep_their_positions() {
         let text = "a=1\n[[account]]\nid='ä'\n[http]\nb=2\n[[account]]\n";
-        let pieces = Pieces::of_length(text, 1);
-        assert_eq!(pieces.settings.find("[http]"), text.find("[http]"));
-        assert_eq!(
-            pieces.settings.split_whitespace().collect::<Vec<_>>(),
-            ["a=1", "[http]", "b=2"]
-        );
+        let split = SplitText::with_chunk_length(text, 1);
+        assert_eq!(split.settings.find("[http]"), text.find("[http]"));
+        assert_eq!(split.settings.split_whitespace().collect::<Vec<_>>(), ["a=1", "[http]", "b=2"]);
         let text = "a=1\n[[account]]\n[[account]]\n";
-        assert_eq!(Pieces::of_length(text, 1).settings, "a=1\n");
+        assert_eq!(SplitText::with_chunk_length(text, 1).settings, "a=1\n");
     }
 
     #[test]
-    fn pieces_have_a_minimum_length() {
+    fn chunks_have_a_minimum_length() {
         let text = "[[account]]\n".repeat(10);
-        assert_eq!(Pieces::of_length(&text, 30).lists.len(), 4);
-        assert_eq!(lists(&text).len(), 10);
-        assert_eq!(Pieces::of(&text).lists.len(), 1);
-        assert!(Pieces::whole(&text).lists.is_empty());
+        assert_eq!(SplitText::with_chunk_length(&text, 30).chunks.len(), 4);
+        assert_eq!(chunks(&text).len(), 10);
+        assert_eq!(SplitText::new(&text).chunks.len(), 1);
+        assert!(SplitText::unsplit(&text).chunks.is_empty());
     }
 }
