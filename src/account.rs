@@ -1,8 +1,11 @@
-//! Account ids and handles.
+//! Account ids, handles and platforms.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+
+use clap::ValueEnum;
+use serde::Serialize;
 
 use crate::printable::is_invisible;
 
@@ -19,14 +22,41 @@ pub struct AccountId(Box<str>);
 /// Longest username accepted, in bytes; no platform allows as many.
 const MAX_USERNAME_LEN: usize = 100;
 
-/// The vendor's platforms, as the vendor spells them.
-const PLATFORMS: [&str; 2] = ["tiktok", "youtube"];
+/// A platform that the vendor supports.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Platform {
+    /// TikTok
+    Tiktok,
+    /// YouTube
+    Youtube,
+}
+
+impl Platform {
+    /// Returns the platform as the vendor spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Platform::Tiktok => "tiktok",
+            Platform::Youtube => "youtube",
+        }
+    }
+}
+
+impl FromStr for Platform {
+    type Err = InvalidHandle;
+
+    fn from_str(text: &str) -> Result<Platform, InvalidHandle> {
+        let platforms = Platform::value_variants().iter().copied();
+        let mut found = platforms.filter(|platform| platform.as_str() == text);
+        found.next().ok_or(InvalidHandle::Platform)
+    }
+}
 
 /// An account's public name on its platform. Both platforms ignore the case of names.
 #[derive(Clone, Debug)]
 pub struct Handle {
     username: String,
-    platform: String,
+    platform: Platform,
 }
 
 impl PartialEq for Handle {
@@ -53,18 +83,15 @@ pub enum InvalidHandle {
 }
 
 impl Handle {
-    /// Takes a username without `@`, and a platform as the vendor spells it.
-    pub fn new(username: &str, platform: &str) -> Result<Handle, InvalidHandle> {
+    /// Takes a username without `@`.
+    pub fn new(username: &str, platform: Platform) -> Result<Handle, InvalidHandle> {
         let is_part = |c: char| {
             !c.is_whitespace() && !c.is_control() && !is_invisible(c) && !"/?#&".contains(c)
         };
         if !(1..=MAX_USERNAME_LEN).contains(&username.len()) || !username.chars().all(is_part) {
             return Err(InvalidHandle::Username);
         }
-        if !PLATFORMS.contains(&platform) {
-            return Err(InvalidHandle::Platform);
-        }
-        Ok(Handle { username: username.to_owned(), platform: platform.to_owned() })
+        Ok(Handle { username: username.to_owned(), platform })
     }
 
     /// Without `@`.
@@ -72,15 +99,14 @@ impl Handle {
         &self.username
     }
 
-    /// The platform as the vendor spells it.
-    pub fn platform(&self) -> &str {
-        &self.platform
+    pub fn platform(&self) -> Platform {
+        self.platform
     }
 }
 
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "@{} on {}", self.username, self.platform)
+        write!(f, "@{} on {}", self.username, self.platform.as_str())
     }
 }
 

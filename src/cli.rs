@@ -6,7 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::account::AccountId;
+use crate::account::{AccountId, Platform};
 use crate::config::Span;
 use crate::period::{Moment, Month, PeriodOptions, Week};
 use crate::selection::Selection;
@@ -142,25 +142,6 @@ pub struct AddArgs {
     /// Spend without asking
     #[arg(long, short)]
     pub yes: bool,
-}
-
-/// The platforms that the vendor documents.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub enum Platform {
-    /// TikTok
-    Tiktok,
-    /// YouTube
-    Youtube,
-}
-
-impl Platform {
-    /// Returns the platform as the vendor spells it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Platform::Tiktok => "tiktok",
-            Platform::Youtube => "youtube",
-        }
-    }
 }
 
 #[derive(Debug, Args)]

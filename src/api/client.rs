@@ -71,7 +71,7 @@ impl Client {
                 let url = self.api.url(["v1", "social", "account", "analyze"]);
                 let handle = &lookup.handle;
                 let body = serde_json::json!(
-                    {"username": handle.username(), "platform": handle.platform()}
+                    {"username": handle.username(), "platform": handle.platform().as_str()}
                 );
                 let request = self.http.post(url).header(CONTENT_TYPE, "application/json");
                 request.body(body.to_string())

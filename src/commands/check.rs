@@ -15,7 +15,7 @@ use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
-use crate::report::{ALWAYS_SHOWN, Column, Shape, narrowed};
+use crate::report::{ALWAYS_SHOWN, Column, Shape, Table};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 use crate::store::{Reader, StoreError};
 
@@ -64,31 +64,30 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     check_descriptors(config)?;
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
-    let mut columns = [
+    let mut table = Table::new([
         Column::new("ACCOUNT", Shape::Text, ALWAYS_SHOWN),
         Column::new("LABEL", Shape::Name, ALWAYS_SHOWN),
         Column::new("CRON", Shape::Text, 2),
         Column::new("ZONE", Shape::Text, 1),
         Column::new("SPREAD", Shape::Text, 0),
         Column::new("NEXT", Shape::Text, ALWAYS_SHOWN),
-    ];
+    ]);
     for account in &config.accounts {
         let spread = Some(account.spread).filter(|spread| *spread > 0);
-        let cells = [
+        table.row([
             account.id.to_string(),
             account.label.clone().unwrap_or_default(),
-            Printable(&account.cron).to_string(),
+            account.cron.to_string(),
             account.timezone.to_string(),
             spread.map_or("-".to_owned(), |spread| Span::of_seconds(spread).to_string()),
             next(&mut schedules, account, now),
-        ];
-        for (column, cell) in columns.iter_mut().zip(cells) {
-            column.push(&cell);
-        }
+        ]);
     }
     if !config.accounts.is_empty() {
-        let width = if out.is_terminal() { terminal::width() } else { usize::MAX };
-        writeln!(out, "{}", narrowed(columns.into(), width))?;
+        if out.is_terminal() {
+            table = table.narrowed(terminal::width());
+        }
+        writeln!(out, "{table}")?;
     }
     for cron in giving_both_days(&config.accounts, now) {
         let why = "gives a day of month and a day of week: it fires on days that match either (put \

@@ -11,7 +11,7 @@ use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_j
 use crate::config::Config;
 use crate::period::{Beginning, Period};
 use crate::report::{
-    ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, Sparkline, Table, narrowed, terminal,
+    ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, Sparkline, Table, terminal,
 };
 use crate::selection::Selection;
 use crate::store::{AccountGrowth, ReadTx};
@@ -237,7 +237,7 @@ impl Page<'_> {
             columns.push(number("BEFORE", 0, |growth| signed(growth.gained_before)));
         }
         columns.push(Column::new("TREND", Shape::Text, 1).with(trends));
-        Ok(narrowed(columns, self.width))
+        Ok(Table::new(columns).narrowed(self.width))
     }
 }
 

@@ -11,7 +11,9 @@ use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_j
 use crate::config::Config;
 use crate::period::Period;
 use crate::printable::Printable;
-use crate::report::{Cell, Chart, Csv, Grouped, Signed, Table, TimeUntil, terminal};
+use crate::report::{
+    ALWAYS_SHOWN, Cell, Chart, Column, Csv, Grouped, Shape, Signed, Table, TimeUntil, terminal,
+};
 use crate::store::{AccountRef, Change, Gap, Point};
 
 /// An account's snapshots and gaps in a period.
@@ -178,7 +180,7 @@ impl History {
             }
         }
         let unlisted = self.points.len().saturating_sub(rows);
-        write!(out, "\n{}", self.table(&self.points[unlisted..], width))?;
+        write!(out, "\n{}", self.table(&self.points[unlisted..]).narrowed(width))?;
         if unlisted > 0 {
             writeln!(
                 out,
@@ -220,17 +222,40 @@ impl History {
         }
     }
 
-    /// Returns the table with as many columns as fit. Those of the lowest priority are dropped first.
-    fn table(&self, points: &[Point], width: usize) -> Table {
-        let mut columns = COLUMNS_SHOWN.to_vec();
-        loop {
-            let table = self.table_of(points, &columns);
-            let expendable = columns.iter().map(|column| column.priority).min().unwrap_or(0);
-            if table.width() <= width || expendable == ALWAYS_SHOWN {
-                return table;
-            }
-            columns.retain(|column| column.priority != expendable);
+    fn table(&self, points: &[Point]) -> Table {
+        let mut columns = vec![
+            Column::new("TIME (UTC)", Shape::Text, ALWAYS_SHOWN),
+            Column::new("FOLLOWERS", Shape::Number, ALWAYS_SHOWN),
+            Column::new("CHANGE", Shape::Number, ALWAYS_SHOWN),
+            Column::new("A WEEK", Shape::Number, ALWAYS_SHOWN),
+            Column::new("LIKES", Shape::Number, 3),
+            Column::new("CHANGE", Shape::Number, 2),
+            Column::new("VIDEOS", Shape::Number, 0),
+            Column::new("ENGAGEMENT", Shape::Number, 1),
+        ];
+        if points.iter().any(|point| point.suspect.is_some()) {
+            columns.push(Column::new("", Shape::Text, ALWAYS_SHOWN));
         }
+        let mut table = Table::new(columns);
+        let format = self.time_format();
+        for point in points {
+            if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
+                table.row([format!("  gap: {:.1} days", gap.days)]);
+            }
+            let Point { followers, likes, videos, .. } = point;
+            table.row([
+                point.time.utc().strftime(format).to_string(),
+                count(followers.value),
+                delta(followers.delta),
+                followers.pct_per_7d.map_or(String::new(), |percent| format!("{percent:+.2}%")),
+                count(likes.value),
+                delta(likes.delta),
+                count(videos.value),
+                point.engagement_rate.map_or(String::new(), |rate| format!("{rate:.2}")),
+                point.suspect.as_ref().map_or(String::new(), |_| "?".to_owned()),
+            ]);
+        }
+        table
     }
 
     /// Returns the time format, with seconds if minutes do not distinguish two snapshots.
@@ -241,68 +266,7 @@ impl History {
             false => "%Y-%m-%d %H:%M",
         }
     }
-
-    fn table_of(&self, points: &[Point], columns: &[Column]) -> Table {
-        let mut headings = vec!["TIME (UTC)"];
-        headings.extend(columns.iter().map(|column| column.heading));
-        let numbers = 1..headings.len();
-        let mut table = Table::new(&headings).with_numbers(numbers);
-        let format = self.time_format();
-        for point in points {
-            if let Some(gap) = self.gaps.iter().find(|gap| gap.to == point.time) {
-                table.row([format!("  gap: {:.1} days", gap.days)]);
-            }
-            let mut cells = vec![point.time.utc().strftime(format).to_string()];
-            cells.extend(columns.iter().map(|column| (column.cell)(point)));
-            if point.suspect.is_some() {
-                cells.push("?".to_owned());
-            }
-            table.row(cells);
-        }
-        table
-    }
 }
-
-/// A column of the table in the text output.
-#[derive(Clone, Copy)]
-struct Column {
-    heading: &'static str,
-    /// If there is not enough room, columns of the lowest priority are dropped first.
-    priority: u8,
-    cell: fn(&Point) -> String,
-}
-
-/// The priority of a column that is never dropped.
-const ALWAYS_SHOWN: u8 = 4;
-
-const COLUMNS_SHOWN: [Column; 7] = [
-    Column {
-        heading: "FOLLOWERS",
-        priority: ALWAYS_SHOWN,
-        cell: |point| count(point.followers.value),
-    },
-    Column {
-        heading: "CHANGE",
-        priority: ALWAYS_SHOWN,
-        cell: |point| delta(point.followers.delta),
-    },
-    Column {
-        heading: "A WEEK",
-        priority: ALWAYS_SHOWN,
-        cell: |point| {
-            let percent = point.followers.pct_per_7d;
-            percent.map_or(String::new(), |percent| format!("{percent:+.2}%"))
-        },
-    },
-    Column { heading: "LIKES", priority: 3, cell: |point| count(point.likes.value) },
-    Column { heading: "CHANGE", priority: 2, cell: |point| delta(point.likes.delta) },
-    Column { heading: "VIDEOS", priority: 0, cell: |point| count(point.videos.value) },
-    Column {
-        heading: "ENGAGEMENT",
-        priority: 1,
-        cell: |point| point.engagement_rate.map_or(String::new(), |rate| format!("{rate:.2}")),
-    },
-];
 
 fn count(count: Option<i64>) -> String {
     count.map_or("-".to_owned(), |count| Grouped(count).to_string())

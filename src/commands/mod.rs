@@ -11,15 +11,16 @@ mod history;
 mod import;
 mod journald;
 mod logging;
-mod one_shot;
 mod output;
 mod packaging;
+mod paid_request;
 mod period;
 mod plan;
 mod reach;
 mod refresh;
 mod report;
 mod run;
+mod signals;
 mod status;
 mod target;
 

@@ -10,7 +10,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::check;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::Config;
-use crate::report::{ALWAYS_SHOWN, Column, Shape, TimeUntil, narrowed, terminal};
+use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, TimeUntil, terminal};
 use crate::schedule::{ScheduleCache, spread_offset};
 use crate::store::{AccountStatus, Extent, Reader};
 
@@ -45,31 +45,28 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
         }
         return Ok(out.flush().map(|()| Done::Well)?);
     }
-    let mut columns = [
+    let mut table = Table::new([
         Column::new("ACCOUNT", Shape::Text, ALWAYS_SHOWN),
         Column::new("LABEL", Shape::Name, ALWAYS_SHOWN),
         Column::new("NEXT", Shape::Text, ALWAYS_SHOWN),
         Column::new("", Shape::Text, 1),
         Column::new("WHY", Shape::Text, 2),
         Column::new("THEN", Shape::Text, 0),
-    ];
+    ]);
     for account in &accounts {
         let runs = known.runs(account, now);
         let first = runs.first().copied().unwrap_or(now);
         let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or_default();
-        let cells = [
+        table.row([
             account.id.to_string(),
             label.to_owned(),
             first.to_string(),
             TimeUntil { time: first, now }.to_string(),
             why(account).to_owned(),
             runs.get(1).map(ToString::to_string).unwrap_or_default(),
-        ];
-        for (column, cell) in columns.iter_mut().zip(cells) {
-            column.push(&cell);
-        }
+        ]);
     }
-    write!(out, "{}", narrowed(columns.into(), terminal::width()))?;
+    write!(out, "{}", table.narrowed(terminal::width()))?;
     Ok(out.flush().map(|()| Done::Well)?)
 }
 

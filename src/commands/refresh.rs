@@ -9,17 +9,18 @@ use serde_json::{Value, json};
 
 use crate::account::AccountId;
 use crate::cli::RefreshArgs;
-use crate::commands::one_shot::{self, Requested, Signals};
 use crate::commands::output::Printer;
+use crate::commands::paid_request::PaidRequest;
+use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, Watched};
-use crate::daemon::{RunError, control};
+use crate::daemon::control;
 use crate::engine::Selection;
 use crate::printable::Printable;
 use crate::report::Grouped;
-use crate::runner::{Progress, Refreshes, Runner};
+use crate::runner::Progress;
 use crate::selection;
-use crate::store::{Outcome, Reader, StoreError, is_in_use};
+use crate::store::{Outcome, Reader, StoreError};
 
 /// Refreshes the accounts that `args` select, showing progress.
 pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError> {
@@ -36,8 +37,10 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let watch = Watch::new(config, args.json)?;
-        let source = Source::of(config, selection).await?;
-        watch.show(source, signals).await
+        let remote = control::request_refresh(&config.database.path, &selection);
+        let request =
+            PaidRequest::send(config, remote, |engine| engine.refresh(selection.clone())).await?;
+        watch.show(request, signals).await
     })
 }
 
@@ -61,58 +64,6 @@ fn ids_of(config: &Config, part: &selection::Selection) -> Result<Vec<AccountId>
         account.enabled && part.has(&account.tags, platform)
     };
     Ok(config.accounts.iter().filter(is_selected).map(|account| account.id.clone()).collect())
-}
-
-/// Where the refreshes run.
-enum Source {
-    Daemon(control::Remote<Progress>),
-    /// An engine in this process.
-    Own(Refreshes, Runner),
-}
-
-impl Source {
-    async fn of(config: &Config, selection: Selection) -> Result<Source, CommandError> {
-        let path = &config.database.path;
-        // If asking fails, the lock's holder may have ended or be unreachable: then opening the
-        // database succeeds, or fails with the reason.
-        if is_in_use(path)
-            && let Ok(progress) = control::request_refresh(path, &selection).await
-        {
-            return Ok(Source::Daemon(progress));
-        }
-        let prepared = one_shot::prepare(config)?;
-        let refreshes = prepared.handle().refresh(selection);
-        Ok(Source::Own(refreshes, prepared.start().map_err(RunError::from)?))
-    }
-
-    async fn next(&mut self) -> Result<Option<Progress>, CommandError> {
-        match self {
-            Source::Daemon(progress) => Ok(progress.next().await.transpose()?),
-            Source::Own(refreshes, _) => Ok(refreshes.next().await),
-        }
-    }
-
-    /// Starts no further calls.
-    fn stop(&mut self) {
-        match self {
-            Source::Daemon(progress) => progress.cancel(),
-            Source::Own(refreshes, runner) => {
-                refreshes.cancel();
-                runner.handle().stop();
-            }
-        }
-    }
-
-    /// Waits until calls in flight are recorded.
-    async fn end(self) -> Result<(), CommandError> {
-        match self {
-            Source::Daemon(_) => Ok(()),
-            Source::Own(refreshes, mut runner) => {
-                drop(refreshes);
-                Ok(runner.ended().await.map_err(RunError::from)?)
-            }
-        }
-    }
 }
 
 /// The display of a refresh's progress and results.
@@ -164,30 +115,14 @@ impl<'a> Watch<'a> {
 
     async fn show(
         mut self,
-        mut source: Source,
+        mut request: PaidRequest<Progress>,
         mut signals: Signals,
     ) -> Result<Done, CommandError> {
-        loop {
-            tokio::select! {
-                step = source.next() => match step? {
-                    Some(step) => self.step(&step),
-                    None => break,
-                },
-                requested = signals.next() => match requested {
-                    Requested::Stop => source.stop(),
-                    Requested::PrintNoMore => self.output.close(),
-                },
-            }
+        while let Some(step) = request.next(&mut signals, &mut self.output).await? {
+            self.step(&step);
         }
         self.update_bar(ProgressBar::finish_and_clear);
-        let end = source.end();
-        tokio::pin!(end);
-        loop {
-            tokio::select! {
-                ended = &mut end => break ended?,
-                _ = signals.next() => {}
-            }
-        }
+        request.end(&mut signals).await?;
         self.end(signals).await
     }
 

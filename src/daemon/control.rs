@@ -128,7 +128,7 @@ impl RawLookup {
         let AccountLookup { handle, entry } = lookup;
         RawLookup {
             username: handle.username().to_owned(),
-            platform: handle.platform().to_owned(),
+            platform: handle.platform().as_str().to_owned(),
             cron: entry.cron.to_string(),
             timezone: entry.timezone.to_string(),
             spread: entry.spread,
@@ -140,7 +140,9 @@ impl RawLookup {
         if [&self.username, &self.platform, &self.cron, &self.timezone].into_iter().any(is_long) {
             return Err(invalid("a value is too long"));
         }
-        let handle = AccountHandle::new(&self.username, &self.platform)
+        let handle = self.platform.parse();
+        let handle = handle
+            .and_then(|platform| AccountHandle::new(&self.username, platform))
             .map_err(|error| invalid(format!("the name to look up {error}")))?;
         if !(0..=MAX_SPREAD).contains(&self.spread) {
             return Err(invalid("invalid spread"));

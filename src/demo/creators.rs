@@ -2,10 +2,11 @@
 
 use std::f64::consts::E;
 
+use crate::account::Platform;
 use crate::clock::Time;
 use crate::demo::year::{WEEK, Year};
 use crate::schedule::stable_hash;
-use crate::simulated_api::{Account, Analytics, Platform, Population, Stats};
+use crate::simulated_api::{Account, Analytics, Population, Stats};
 
 /// The label of the account that goes viral.
 pub const VIRAL_LABEL: &str = "Dancing Toaster";
@@ -222,10 +223,7 @@ impl Creator {
         };
         let likes = self.followers * (9.0 + 20.0 * self.random(0)) * (1.0 + weeks / 90.0);
         let mood = self.random(whole(weeks * 7.0));
-        let site = match self.platform {
-            Platform::Tiktok => "tiktok",
-            Platform::Youtube => "youtube",
-        };
+        let site = self.platform.as_str();
         Some(Account {
             username: username.to_owned(),
             platform: self.platform,

@@ -191,11 +191,6 @@ impl Engine {
         self.requests.clear();
     }
 
-    /// Returns whether no call is in flight or unsettled, and no request is waiting.
-    pub fn is_idle(&self) -> bool {
-        self.in_flight.is_empty() && self.requests.is_empty()
-    }
-
     /// Returns the number of calls that are in flight or not settled yet.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()

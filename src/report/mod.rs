@@ -4,7 +4,6 @@ mod chart;
 mod csv;
 pub mod digest;
 pub mod html;
-mod narrowing;
 mod number;
 mod relative_time;
 mod sparkline;
@@ -13,8 +12,7 @@ pub mod terminal;
 
 pub use chart::Chart;
 pub use csv::{Cell, Csv, Dialect};
-pub use narrowing::{ALWAYS_SHOWN, Column, Shape, narrowed};
 pub use number::{Grouped, Short, Signed, counted};
 pub use relative_time::{TimeAgo, TimeUntil};
 pub use sparkline::Sparkline;
-pub use table::Table;
+pub use table::{ALWAYS_SHOWN, Column, Shape, Table};

@@ -2,27 +2,8 @@
 
 use serde::Serialize;
 
+use crate::account::Platform;
 use crate::clock::Time;
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Platform {
-    /// Shows exact counts.
-    Tiktok,
-    /// Rounds followers down to three significant digits and has no likes.
-    Youtube,
-}
-
-impl Platform {
-    /// Parses the API's name of a platform.
-    pub(super) fn named(name: &str) -> Option<Platform> {
-        match name {
-            "tiktok" => Some(Platform::Tiktok),
-            "youtube" => Some(Platform::Youtube),
-            _ => None,
-        }
-    }
-}
 
 /// `data.account.stats`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
@@ -36,7 +17,8 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Returns the counts as the platform shows them.
+    /// Returns the counts as the platform shows them. YouTube rounds followers down to three
+    /// significant digits, and has no likes.
     pub(super) fn as_shown_on(self, platform: Platform) -> Stats {
         match platform {
             Platform::Tiktok => self,

@@ -20,7 +20,7 @@ use hyper::{Request, Response};
 
 use crate::clock::Clock;
 
-pub use account::{Account, Analytics, Platform, Stats};
+pub use account::{Account, Analytics, Stats};
 pub use reply::{JSON, Reply, error_body, refusal_body};
 pub use request::ApiRequest;
 pub use server::Server;

@@ -6,8 +6,9 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde::{Serialize, Serializer};
 
-use super::account::{Account, Analytics, Platform, Stats};
+use super::account::{Account, Analytics, Stats};
 use super::request::ApiRequest;
+use crate::account::Platform;
 use crate::clock::Time;
 
 /// The content type of every response.

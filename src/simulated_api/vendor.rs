@@ -7,9 +7,10 @@ use hyper::http::request::Parts;
 use hyper::{Method, Response};
 use serde::Deserialize;
 
-use super::account::{Account, Platform};
+use super::account::Account;
 use super::reply::{Reply, error_body, refusal_body};
 use super::request::ApiRequest;
+use crate::account::Platform;
 use crate::clock::{Clock, Time};
 
 /// The last date that HTTP can express, in seconds since 1970: the end of 9999. `httpdate` panics
@@ -145,7 +146,7 @@ impl Handle {
         if username.is_empty() {
             return Err("username");
         }
-        let platform = Platform::named(&platform).ok_or("platform")?;
+        let platform = platform.parse().map_err(|_| "platform")?;
         Ok(Handle { username, platform })
     }
 }

@@ -217,7 +217,7 @@ impl ReadTx<'_> {
              WHERE p.username = ?1 COLLATE NOCASE AND p.platform = ?2
              ORDER BY a.removed_time IS NOT NULL LIMIT 1",
         )?;
-        let mut rows = statement.query([handle.username(), handle.platform()])?;
+        let mut rows = statement.query([handle.username(), handle.platform().as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some((account_id(row.get(0)?)?, row.get(1)?)))
     }

@@ -1,7 +1,7 @@
 //! Output to a terminal, with text from anyone.
 
 use growthd::printable::Printable;
-use growthd::report::Table;
+use growthd::report::{ALWAYS_SHOWN, Column, Shape, Table};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -63,16 +63,22 @@ proptest! {
     #[test]
     fn columns_stay_columns(names in vec(hostile(), 1..6)) {
         const MARK: &str = "|mark";
-        let mut table = Table::new(&["NAME", MARK]);
-        for name in &names {
-            table.row([Printable(name).to_string(), MARK.to_owned()]);
+        for shape in [Shape::Text, Shape::Name] {
+            let mut table = Table::new([
+                Column::new("NAME", shape, ALWAYS_SHOWN),
+                Column::new(MARK, Shape::Text, ALWAYS_SHOWN),
+            ]);
+            for name in &names {
+                table.row([name.clone(), MARK.to_owned()]);
+            }
+            let text = table.narrowed(20).to_string();
+            prop_assert!(!text.contains(|c| c != '\n' && acts(c)), "{text:?}");
+            prop_assert_eq!(text.lines().count(), names.len() + 1);
+            let widths: Vec<usize> = text
+                .lines()
+                .map(|line| line.strip_suffix(MARK).expect("the last column").width())
+                .collect();
+            prop_assert!(widths.iter().all(|width| width == &widths[0]), "{text}");
         }
-        let text = table.to_string();
-        prop_assert_eq!(text.lines().count(), names.len() + 1);
-        let widths: Vec<usize> = text
-            .lines()
-            .map(|line| line.strip_suffix(MARK).expect("the last column").width())
-            .collect();
-        prop_assert!(widths.iter().all(|width| width == &widths[0]), "{text}");
     }
 }

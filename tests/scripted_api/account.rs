@@ -1,8 +1,9 @@
 //! Invented accounts and their growth.
 
+use growthd::account::Platform;
 use growthd::clock::Time;
 use growthd::schedule::stable_hash;
-use growthd::simulated_api::{Account, Analytics, Platform, Stats};
+use growthd::simulated_api::{Account, Analytics, Stats};
 
 /// The changes from one refresh to the next.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use growthd::account::AccountId;
+use growthd::account::Platform;
 use growthd::clock::{Clock, Time};
-use growthd::simulated_api::{Account, Platform, Population};
+use growthd::simulated_api::{Account, Population};
 
 use super::account::{Growth, invented};
 

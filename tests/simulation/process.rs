@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use growthd::account::Handle;
+use growthd::account::{Handle, Platform};
 use growthd::api::CallResult;
 use growthd::clock::{Moment, Now};
 use growthd::config::Watched;
@@ -106,7 +106,7 @@ impl Process {
             spread: 0,
             enabled: true,
         };
-        let handle = Handle::new(name, "tiktok").expect("a handle");
+        let handle = Handle::new(name, Platform::Tiktok).expect("a handle");
         self.engine.look_up(RequesterId(requester), AccountLookup { handle, entry });
     }
 
@@ -121,7 +121,7 @@ impl Process {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.engine.is_idle()
+        self.engine.in_flight() == 0
     }
 
     /// Bounds the file, as a full disk would; 0 is no bound.

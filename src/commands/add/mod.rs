@@ -8,14 +8,15 @@ use std::path::Path;
 use crate::account::{AccountId, Handle};
 use crate::cli::AddArgs;
 use crate::clock;
-use crate::commands::one_shot::{self, Requested, Signals};
 use crate::commands::output::{Printer, stdout};
+use crate::commands::paid_request::PaidRequest;
+use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, WatchlistFile, entry};
-use crate::daemon::{RunError, control};
+use crate::daemon::control;
 use crate::printable::Printable;
 use crate::report::{Grouped, terminal};
-use crate::runner::{Lookup, Lookups, Runner};
+use crate::runner::Lookup;
 use crate::store::{AccountLookup, is_in_use};
 
 /// A placeholder id, used to test whether an entry can be added before any credit is spent.
@@ -41,9 +42,11 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let output = Printer::stdout()?;
-        let source = Source::of(&config, &lookups).await?;
+        let remote = control::request_lookups(&config.database.path, &lookups);
+        let request =
+            PaidRequest::send(&config, remote, |engine| engine.look_up(lookups.clone())).await?;
         Adding { file: &file, config: &config, lookups, output, ends: Vec::new() }
-            .run(source, signals)
+            .run(request, signals)
             .await
     })
 }
@@ -93,54 +96,6 @@ fn is_confirmed(lookups: &[AccountLookup], is_interactive: bool) -> Result<bool,
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Where the lookups run: in the daemon if one runs on this database, else in this process.
-enum Source {
-    Daemon(control::Remote<Lookup>),
-    Own(Lookups, Runner),
-}
-
-impl Source {
-    async fn of(config: &Config, lookups: &[AccountLookup]) -> Result<Source, CommandError> {
-        let path = &config.database.path;
-        if is_in_use(path)
-            && let Ok(answers) = control::request_lookups(path, lookups).await
-        {
-            return Ok(Source::Daemon(answers));
-        }
-        let prepared = one_shot::prepare(config)?;
-        let answers = prepared.handle().look_up(lookups.to_vec());
-        Ok(Source::Own(answers, prepared.start().map_err(RunError::from)?))
-    }
-
-    async fn next(&mut self) -> Result<Option<Lookup>, CommandError> {
-        match self {
-            Source::Daemon(answers) => Ok(answers.next().await.transpose()?),
-            Source::Own(answers, _) => Ok(answers.next().await),
-        }
-    }
-
-    /// Starts no further calls.
-    fn stop(&mut self) {
-        match self {
-            Source::Daemon(answers) => answers.cancel(),
-            Source::Own(answers, runner) => {
-                answers.cancel();
-                runner.handle().stop();
-            }
-        }
-    }
-
-    async fn end(self) -> Result<(), CommandError> {
-        match self {
-            Source::Daemon(_) => Ok(()),
-            Source::Own(answers, mut runner) => {
-                drop(answers);
-                Ok(runner.ended().await.map_err(RunError::from)?)
-            }
-        }
-    }
-}
-
 /// The state of an `add` in progress.
 struct Adding<'a> {
     file: &'a WatchlistFile,
@@ -152,23 +107,16 @@ struct Adding<'a> {
 }
 
 impl Adding<'_> {
-    async fn run(mut self, mut source: Source, mut signals: Signals) -> Result<Done, CommandError> {
-        loop {
-            tokio::select! {
-                answer = source.next() => match answer? {
-                    Some(answer) => {
-                        let end = self.take(answer);
-                        self.ends.push(end);
-                    }
-                    None => break,
-                },
-                requested = signals.next() => match requested {
-                    Requested::Stop => source.stop(),
-                    Requested::PrintNoMore => self.output.close(),
-                },
-            }
+    async fn run(
+        mut self,
+        mut request: PaidRequest<Lookup>,
+        mut signals: Signals,
+    ) -> Result<Done, CommandError> {
+        while let Some(lookup) = request.next(&mut signals, &mut self.output).await? {
+            let end = self.take(lookup);
+            self.ends.push(end);
         }
-        source.end().await?;
+        request.end(&mut signals).await?;
         let left = self.lookups.len().saturating_sub(self.ends.len());
         if left > 0 {
             self.output.line(format_args!(
@@ -195,8 +143,8 @@ impl Adding<'_> {
     }
 
     /// Adds an account that was found to the watchlist.
-    fn take(&mut self, answer: Lookup) -> Result<Done, CommandError> {
-        let (username, id, followers, is_watched) = match answer {
+    fn take(&self, lookup: Lookup) -> Result<Done, CommandError> {
+        let (username, id, followers, is_watched) = match lookup {
             Lookup::Found { username, account_id: id, followers, is_watched, .. } => {
                 (username, account_id(&id)?, followers, is_watched)
             }
@@ -211,15 +159,22 @@ impl Adding<'_> {
         let followers =
             followers.map_or(String::new(), |count| format!(", {} followers", Grouped(count)));
         let path = self.file.path().display();
-        if is_watched || self.config.accounts.iter().any(|account| account.id == id) {
-            self.output
-                .line(format_args!("{name} is already in the watchlist, as {id}{followers}"));
-            return Ok(Done::Attention);
-        }
-        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username() == username);
-        let label = wanted.and_then(|lookup| lookup.entry.label.as_deref());
-        let placed = match self.file.add(&id, label, clock::now().time()) {
-            Ok(placed) => placed,
+        let label = self.requested(&username).and_then(|lookup| lookup.entry.label.as_deref());
+        let is_listed = is_watched || self.config.accounts.iter().any(|account| account.id == id);
+        let added = match is_listed {
+            true => Ok(None),
+            false => self.file.add(&id, label, clock::now().time()),
+        };
+        match added {
+            Ok(Some(_)) => {
+                self.output.line(format_args!("{name} is {id}{followers}; added to {path}"));
+                Ok(Done::Well)
+            }
+            Ok(None) => {
+                self.output
+                    .line(format_args!("{name} is already in the watchlist, as {id}{followers}"));
+                Ok(Done::Attention)
+            }
             Err(error) => {
                 // The lookup was paid for, so its result must not be lost with the error.
                 self.output
@@ -227,20 +182,17 @@ impl Adding<'_> {
                 for line in entry(&id, label) {
                     self.output.line(line);
                 }
-                return Err(error.into());
+                Err(error.into())
             }
-        };
-        if placed.is_none() {
-            self.output
-                .line(format_args!("{name} is already in the watchlist, as {id}{followers}"));
-            return Ok(Done::Attention);
         }
-        self.output.line(format_args!("{name} is {id}{followers}; added to {path}"));
-        Ok(Done::Well)
     }
 
     fn name(&self, username: &str) -> String {
-        let wanted = self.lookups.iter().find(|lookup| lookup.handle.username() == username);
-        wanted.map_or_else(|| username.to_owned(), |lookup| lookup.handle.to_string())
+        let requested = self.requested(username);
+        requested.map_or_else(|| username.to_owned(), |lookup| lookup.handle.to_string())
+    }
+
+    fn requested(&self, username: &str) -> Option<&AccountLookup> {
+        self.lookups.iter().find(|lookup| lookup.handle.username() == username)
     }
 }

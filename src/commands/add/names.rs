@@ -4,8 +4,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::account::Handle;
-use crate::cli::{AddArgs, Platform};
+use crate::account::{Handle, Platform};
+use crate::cli::AddArgs;
 use crate::commands::CommandError;
 
 /// Maximum size of a list of names, in bytes.
@@ -37,9 +37,10 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
     if handles.is_empty() {
         return Err(CommandError::Usage("there are no names to add".to_owned()));
     }
-    if let Some(platform) = args.platform.map(Platform::as_str)
+    if let Some(platform) = args.platform
         && handles.iter().all(|handle| handle.platform() != platform)
     {
+        let platform = platform.as_str();
         let why = format!("these are URLs of another platform: leave out --platform {platform}");
         return Err(CommandError::Usage(why));
     }
@@ -77,7 +78,7 @@ fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
             None => return Err("needs --platform tiktok or --platform youtube".to_owned()),
         },
     };
-    Handle::new(name.trim_start_matches('@'), platform.as_str()).map_err(|error| error.to_string())
+    Handle::new(name.trim_start_matches('@'), platform).map_err(|error| error.to_string())
 }
 
 /// Returns the platform and the first path segment, if `text` is a URL of a supported platform.

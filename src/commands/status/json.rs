@@ -132,19 +132,19 @@ struct Manual {
 }
 
 impl Budget {
-    fn of(budget: &BudgetUse, held_back: usize) -> Budget {
+    fn of(used: &BudgetUse, held_back: usize) -> Budget {
         Budget {
             held_back,
-            left: budget.left(),
-            manual: budget.budget.manual.map(|refreshes| Manual {
-                left: budget.manual_left(),
+            left: used.left(),
+            manual: used.budget.manual.map(|refreshes| Manual {
+                left: used.manual_left(),
                 refreshes,
-                spent: budget.manual_spent,
+                spent: used.manual_spent,
             }),
-            per: budget.per(),
-            refreshes: budget.budget.refreshes,
-            spent: budget.spent,
-            until: Moment::of(budget.until),
+            per: used.per(),
+            refreshes: used.budget.refreshes,
+            spent: used.spent,
+            until: Moment::of(used.until),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::reason::Verdict;
 use super::{Daemon, LISTED, Scope, Status};
 use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
-use crate::report::{ALWAYS_SHOWN, Column, Grouped, Shape, Table, TimeAgo, TimeUntil, narrowed};
+use crate::report::{ALWAYS_SHOWN, Column, Grouped, Shape, Table, TimeAgo, TimeUntil};
 use crate::store::{AccountStatus, BudgetUse, SCHEMA_VERSION, Totals};
 
 impl Status<'_> {
@@ -146,8 +146,7 @@ impl Status<'_> {
         let ago = |time| TimeAgo { time, now: self.now }.to_string();
         let next = |time| TimeUntil { time, now: self.now }.to_string();
         let label = |account: &AccountStatus| {
-            let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or("-");
-            Printable(label).to_string()
+            account.label.as_deref().or(account.username.as_deref()).unwrap_or("-").to_owned()
         };
         let followers = |account: &AccountStatus| {
             account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string())
@@ -165,7 +164,7 @@ impl Status<'_> {
             }),
             column("STATE", Shape::Text, ALWAYS_SHOWN, &|account| self.state(account).to_owned()),
         ];
-        narrowed(columns, terminal::width())
+        Table::new(columns).narrowed(terminal::width())
     }
 }
 

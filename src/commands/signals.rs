@@ -1,27 +1,9 @@
-//! An engine in the verb's own process, for verbs that spend when no daemon runs.
+//! The signals of a verb that spends.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::clock::{self, Clock};
 use crate::commands::{CommandError, STDERR_TIMEOUT};
-use crate::config::Config;
-use crate::daemon::{EXIT_AT_ONCE, RunError, StopSignals, client};
-use crate::descriptors;
-use crate::engine::{ClaimMode, Engine, EngineConfig};
-use crate::runner::{Prepared, Runner, Work};
-use crate::store::{Creation, Store};
-
-/// Takes the database's lock and prepares an engine that serves one request and ends.
-pub fn prepare(config: &Config) -> Result<Prepared, CommandError> {
-    descriptors::raise_limit();
-    let (client, _) = client(config)?;
-    let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
-    let store = Store::open(&config.database.path, creation)?;
-    let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);
-    engine.watch(&config.accounts, EngineConfig::of(config), clock::moment())?;
-    let observer = Box::new(|_: crate::runner::Notice<'_>| {});
-    Ok(Runner::prepare(engine, client, Work::OneShot, Clock::system(), observer))
-}
+use crate::daemon::{EXIT_AT_ONCE, RunError, StopSignals};
 
 /// The signals of a verb that spends.
 pub struct Signals {
