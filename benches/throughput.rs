@@ -47,7 +47,7 @@ async fn measure(refreshes: usize) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start();
     let config = config(folder.path(), &server, "growth", refreshes);
-    let (key, _) = ApiKey::find(&config, |_| Some(KEY.into())).unwrap();
+    let (key, _) = ApiKey::find_with(&config, |_| Some(KEY.into())).unwrap();
     let client = Client::new(&config.api, key).unwrap();
     let requests = Requests::new(&config.api);
 

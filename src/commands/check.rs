@@ -98,7 +98,7 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let disabled = config.accounts.len() - enabled;
     entry(&mut out, "accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
     let database = check_database(&config.database.path, &mut out)?;
-    let key = match ApiKey::find(config, |name| std::env::var_os(name)) {
+    let key = match ApiKey::find(config) {
         Ok((_, source)) => {
             entry(&mut out, "key", format_args!("from {source}"))?;
             Done::Well

@@ -51,12 +51,15 @@ impl ApiKey {
     /// Reads the key from the systemd credential `api-key` if it exists, else from the configured
     /// file, else from `$GROWTHD_API_KEY`. Also returns which of them it was.
     ///
-    /// `env` reads an environment variable.
-    ///
     /// # Errors
     /// Returns an error if there is no source, or if the first one that exists is not usable: a
     /// later one does not replace it.
-    pub fn find(
+    pub fn find(config: &Config) -> Result<(ApiKey, KeySource), KeyError> {
+        ApiKey::find_with(config, |name| std::env::var_os(name))
+    }
+
+    /// Like [`ApiKey::find`], with the environment variables that `env` returns.
+    pub fn find_with(
         config: &Config,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(ApiKey, KeySource), KeyError> {
@@ -237,7 +240,7 @@ mod tests {
     }
 
     fn find(config: &Config, env: &[(&str, &Path)]) -> Result<(ApiKey, KeySource), KeyError> {
-        ApiKey::find(config, |name| {
+        ApiKey::find_with(config, |name| {
             env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         })
     }

@@ -10,6 +10,6 @@ use crate::daemon::error::RunError;
 /// Returns [`RunError::Key`] if there is no usable key, and [`RunError::Client`] if the client
 /// cannot be built.
 pub fn client(config: &Config) -> Result<(Client, KeySource), RunError> {
-    let (key, source) = ApiKey::find(config, |name| std::env::var_os(name))?;
+    let (key, source) = ApiKey::find(config)?;
     Ok((Client::new(&config.api, key)?, source))
 }

@@ -339,7 +339,7 @@ mod tests {
         let store = Store::open(&config.database.path, Creation::Allowed).expect("a store");
         let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
         engine.watch(&config.accounts, EngineConfig::of(&config), now).expect("a list");
-        let (key, _) = ApiKey::find(&config, |_| Some("a-key".into())).expect("a key");
+        let (key, _) = ApiKey::find_with(&config, |_| Some("a-key".into())).expect("a key");
         let client = Client::new(&config.api, key).expect("a client");
         let (inbox, received) = channel();
         let (claims, mut claimed) = unbounded_channel();

@@ -1,7 +1,6 @@
 -- The private tables, whose names begin with an underscore.
--- Codes: cause 0 first, 1 schedule, 2 catch_up, 3 retry, 4 manual, 5 add;
---        outcome 0 pending, 1 ok, 2 failed, 3 unknown, 4 skipped.
--- src/store/ledger.rs has the same codes; a test compares the two.
+-- The view refreshes names the codes of cause and outcome; a test compares it with
+-- src/store/ledger.rs.
 
 CREATE TABLE _account (
   account         INTEGER PRIMARY KEY,
