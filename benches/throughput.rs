@@ -47,9 +47,9 @@ async fn measure(refreshes: usize) {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start();
     let config = config(folder.path(), &server, "growth", refreshes);
-    let (key, _) = ApiKey::find_with(&config, |_| Some(KEY.into())).unwrap();
-    let client = Client::new(&config.api, key).unwrap();
-    let requests = Requests::new(&config.api);
+    let (key, _) = ApiKey::find_with(&config.settings, |_| Some(KEY.into())).unwrap();
+    let client = Client::new(&config.settings.api, key).unwrap();
+    let requests = Requests::new(&config.settings.api);
 
     // Warms up the connections and the server's accounts.
     bare(&requests, &config, refreshes / 10).await;
@@ -253,9 +253,9 @@ async fn commit_each(
 /// Refreshes every account with growthd's own engine and runner, with each ledger row first.
 async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     let count = config.accounts.len();
-    let store = Store::open(&config.database.path, Creation::Allowed).unwrap();
-    let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Due);
-    engine.watch(&config.accounts, EngineConfig::of(config), clock::moment()).unwrap();
+    let store = Store::open(&config.settings.database.path, Creation::Allowed).unwrap();
+    let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Due);
+    engine.watch(&config.accounts, EngineConfig::of(&config.settings), clock::moment()).unwrap();
     cost::count_allocations(is_counted);
     let watch = Stopwatch::start();
     // The runner ends when nothing more is due soon.
@@ -265,7 +265,7 @@ async fn full(client: &Client, config: &Config, is_counted: bool) -> Cost {
     runner.ended().await.unwrap();
     let cost = watch.stop(count);
     cost::count_allocations(false);
-    let database = Connection::open(&config.database.path).unwrap();
+    let database = Connection::open(&config.settings.database.path).unwrap();
     let sql = "SELECT count(*) FROM refreshes WHERE outcome = 'ok'";
     let ok: usize = database.query_row(sql, [], |row| row.get(0)).unwrap();
     assert_eq!(ok, count);

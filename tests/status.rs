@@ -161,14 +161,52 @@ fn a_refused_edit_and_a_late_backup_need_attention() {
     place.write("config.toml", "nonsense = 1\n");
     daemon.signal(rustix::process::Signal::HUP);
     daemon.until("the configuration was not reloaded");
-    // The verb reads the file too, and would report it at once; here it is fixed but not reloaded
-    // yet.
+    // Without valid settings, the verb cannot know which database to read.
     place.growthd(&["status"]).with_code(78);
     place.write("config.toml", &list);
     assert_eq!(attention(&place, &[]).0, ["edit_refused"]);
     daemon.signal(rustix::process::Signal::HUP);
     daemon.until("reloaded: ");
     poll("the edit to be taken", || attention(&place, &[]).0.is_empty().then_some(()));
+    daemon.stop();
+}
+
+#[test]
+fn verbs_that_only_read_the_database_work_after_an_invalid_edit_of_the_list() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    let list = fs::read_to_string(place.file("config.toml")).expect("a file");
+    for edit in ["id = \"a\"\n", "cron = \"0 6 * *\"\n", "id = \"b\" \"c\"\n", "mistake = 1\n"] {
+        place.write("config.toml", &format!("{list}\n[[account]]\n{edit}"));
+        daemon.signal(rustix::process::Signal::HUP);
+        daemon.until("the configuration was not reloaded");
+        assert_eq!(attention(&place, &[]).0, ["edit_refused"], "{edit}");
+        for verb in [
+            &["history", "a"][..],
+            &["growth"],
+            &["export", "--output", "export.csv"],
+            &["report", "--output", "page.html"],
+            &["digest"],
+            &["backup", "backup.db", "--force"],
+        ] {
+            place.growthd(verb).with_code(0);
+        }
+        for verb in [
+            &["check"][..],
+            &["plan"],
+            &["refresh", "a"],
+            &["add", "somebody", "--platform", "tiktok"],
+        ] {
+            place.growthd(verb).with_code(78);
+        }
+    }
+    // An output may still not replace a file that `include` finds, whatever is in it.
+    place.write("more.toml", "[[account]]\nmistake = 1\n");
+    place.write("config.toml", &format!("include = [\"more.toml\"]\n{list}"));
+    place.growthd(&["export", "--output", "more.toml"]).with_code(74);
+    place.growthd(&["growth"]).with_code(0);
     daemon.stop();
 }
 

@@ -7,21 +7,21 @@ use crate::clock;
 use crate::commands::output::stdout;
 use crate::commands::target::{Replace, Target, TargetError};
 use crate::commands::{CommandError, Done};
-use crate::config::{Config, Span};
+use crate::config::{Settings, Span};
 use crate::printable::Printable;
 use crate::store::{LastBackup, Reader};
 
 /// Copies the database to `path` and records the time of the backup. With `again_within`, it also
 /// records when the next backup is due.
 pub fn backup(
-    config: &Config,
+    settings: &Settings,
     path: &Path,
     replace: Replace,
     again_within: Option<Span>,
 ) -> Result<Done, CommandError> {
-    let database = &config.database.path;
+    let database = &settings.database.path;
     let reader = Reader::open(database)?;
-    let target = Target::begin(path, config, replace)?;
+    let target = Target::begin(path, settings, replace)?;
     reader.copy_to(target.temporary()).map_err(|error| match error.is_full() {
         // The full disk is that of the copy: the database is only read.
         true => {

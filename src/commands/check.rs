@@ -10,7 +10,9 @@ use std::time::Duration;
 use crate::clock::{self, Time};
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
-use crate::config::{ApiKey, Budget, Config, FileSet, FileSetState, KeyError, Span, Watched};
+use crate::config::{
+    ApiKey, Budget, Config, FileSet, FileSetState, KeyError, Settings, Span, Watched,
+};
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
@@ -61,7 +63,7 @@ fn next_edit(files: &mut FileSet, seen: &FileSetState) -> FileSetState {
 /// Prints accounts, schedules and the forecast.
 pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    check_descriptors(config)?;
+    check_descriptors(&config.settings)?;
     let mut out = io::stdout().lock();
     let mut schedules = ScheduleCache::default();
     let mut table = Table::new([
@@ -97,8 +99,8 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     let enabled = config.accounts.iter().filter(|account| account.enabled).count();
     let disabled = config.accounts.len() - enabled;
     entry(&mut out, "accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
-    let database = check_database(&config.database.path, &mut out)?;
-    let key = match ApiKey::find(config) {
+    let database = check_database(&config.settings.database.path, &mut out)?;
+    let key = match ApiKey::find(&config.settings) {
         Ok((_, source)) => {
             entry(&mut out, "key", format_args!("from {source}"))?;
             Done::Well
@@ -109,15 +111,15 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
             if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
         }
     };
-    check_listen(config, &mut out)?;
-    let connection = check_connection(&config.api, online, &mut out)?;
+    check_listen(&config.settings, &mut out)?;
+    let connection = check_connection(&config.settings.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
     entry(
         &mut out,
         "forecast",
         format_args!("about {month:.0} refreshes a month, and {enabled} at the first start"),
     )?;
-    let budget = match &config.budget {
+    let budget = match &config.settings.budget {
         Some(budget) => within(budget, &config.accounts, now, &mut out)?,
         None => {
             entry(&mut out, "budget", "none: spending is not limited")?;
@@ -151,12 +153,12 @@ fn check_database(path: &Path, out: &mut impl Write) -> io::Result<Done> {
 
 /// Reports whether the address of `[http]` is free or in use by the running daemon. It only warns,
 /// because an address in use does not prevent refreshes.
-fn check_listen(config: &Config, out: &mut impl Write) -> io::Result<()> {
-    let Some(address) = config.http.map(|http| http.listen) else { return Ok(()) };
+fn check_listen(settings: &Settings, out: &mut impl Write) -> io::Result<()> {
+    let Some(address) = settings.http.map(|http| http.listen) else { return Ok(()) };
     let Err(error) = TcpListener::bind(address) else {
         return entry(out, "http", address);
     };
-    let daemon = Health::request(&config.database.path);
+    let daemon = Health::request(&settings.database.path);
     if error.kind() == io::ErrorKind::AddrInUse
         && daemon.is_some_and(|daemon| daemon.not_listening.is_none())
     {

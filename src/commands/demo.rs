@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, report, runtime};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::demo::{self, DemoError, FOLDER, Folder, Pace, Played, VIRAL_LABEL};
 use crate::store::Reader;
 
@@ -25,14 +25,14 @@ pub fn demo() -> Result<Done, CommandError> {
         writeln!(io::stdout(), "\nEnded on {day}: ./{FOLDER} has what was measured until then.")?;
         return Ok(Done::Well);
     }
-    let config = Config::load(&folder.config(), now)?;
-    report::write(&config, &folder.report())?;
-    print_next_steps(&config, &folder, now)?;
+    let settings = Settings::load(&folder.config(), now)?;
+    report::write(&settings, &folder.report())?;
+    print_next_steps(&settings, &folder, now)?;
     Ok(Done::Well)
 }
 
-fn print_next_steps(config: &Config, folder: &Folder, now: Time) -> Result<(), CommandError> {
-    let totals = Reader::open(&config.database.path)?.begin_read()?.totals()?;
+fn print_next_steps(settings: &Settings, folder: &Folder, now: Time) -> Result<(), CommandError> {
+    let totals = Reader::open(&settings.database.path)?.begin_read()?.totals()?;
     let month = measured_month(now).strftime("%Y-%m");
     // As typed, because a build that is not installed is not on the path.
     let program = std::env::args().next().unwrap_or_else(|| "growthd".to_owned());

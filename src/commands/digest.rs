@@ -6,7 +6,7 @@ use crate::cli::{DigestArgs, DigestFormat};
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
 use crate::commands::{CommandError, Done, open_up_to_date, print_json};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::period::{PeriodOptions, Week};
 use crate::report::digest::{Digest, HeldBack, Html, Text};
 use crate::report::terminal;
@@ -14,9 +14,9 @@ use crate::selection::Selection;
 use crate::store::{Extent, ReadTx};
 
 /// Prints the digest.
-pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> {
+pub fn digest(settings: &Settings, args: &DigestArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let mut reader = open_up_to_date(&config.database.path)?;
+    let mut reader = open_up_to_date(&settings.database.path)?;
     let tx = reader.begin_read()?;
     let selection = args.selection.selection();
     check(&tx, &selection)?;
@@ -34,7 +34,7 @@ pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> 
             None => return Err(CommandError::Usage("name a --week or a --month".to_owned())),
         },
     };
-    let held_back = held_back(config, &tx, now)?;
+    let held_back = held_back(settings, &tx, now)?;
     let digest = Digest::read(&tx, selection, period, held_back, now)?;
     let mut out = io::stdout().lock();
     match args.format {
@@ -48,11 +48,11 @@ pub fn digest(config: &Config, args: &DigestArgs) -> Result<Done, CommandError> 
 
 /// Returns how many due accounts wait because the budget is used up.
 fn held_back(
-    config: &Config,
+    settings: &Settings,
     tx: &ReadTx<'_>,
     now: Time,
 ) -> Result<Option<HeldBack>, CommandError> {
-    let budget = tx.budget_use(config.budget.as_ref(), now)?;
+    let budget = tx.budget_use(settings.budget.as_ref(), now)?;
     let Some(budget) = budget.filter(|budget| budget.left() == 0) else { return Ok(None) };
     let due = tx.statuses(&Selection::default(), Extent::Attention, now)?;
     let accounts = due.iter().filter(|account| account.is_waiting(now)).count();

@@ -12,7 +12,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
 use crate::commands::target::{Replace, Target, TargetError};
 use crate::commands::{CommandError, Done, open_up_to_date, output};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::period::Beginning;
 use crate::report::{Cell, Csv, Dialect};
 use crate::selection::nearest;
@@ -22,9 +22,9 @@ use crate::store::{Query, ReadTx, Rows, Unsupported};
 const JSON: [&str; 2] = ["extra", "tags"];
 
 /// Writes a view to a file or to standard output.
-pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> {
+pub fn export(settings: &Settings, args: &ExportArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let database = &config.database.path;
+    let database = &settings.database.path;
     if args.for_excel && args.format == ExportFormat::Jsonl {
         let why = "--for-excel applies to CSV only: leave out --format jsonl";
         return Err(CommandError::Usage(why.to_owned()));
@@ -38,7 +38,7 @@ pub fn export(config: &Config, args: &ExportArgs) -> Result<Done, CommandError> 
         write(&tx, &query, args, output::stdout())?;
         return Ok(Done::Well);
     };
-    let mut target = Target::begin(path, config, Replace::Allowed)?;
+    let mut target = Target::begin(path, settings, Replace::Allowed)?;
     let written = write(&tx, &query, args, target.file());
     written.map_err(|error| named(path, error))?;
     target.finish(Replace::Allowed)?;

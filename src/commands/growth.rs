@@ -8,7 +8,7 @@ use crate::cli::GrowthArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period, print_unfinished};
 use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_json};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::period::{Beginning, Period};
 use crate::report::{
     ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, Sparkline, Table, terminal,
@@ -29,9 +29,9 @@ const ROUGHLY: &str = "≈";
 const TREND: usize = 30;
 
 /// Prints the growth of the selected accounts.
-pub fn growth(config: &Config, args: &GrowthArgs) -> Result<Done, CommandError> {
+pub fn growth(settings: &Settings, args: &GrowthArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let mut reader = open_up_to_date(&config.database.path)?;
+    let mut reader = open_up_to_date(&settings.database.path)?;
     let tx = reader.begin_read()?;
     let options = args.period.options().or_last_days(DEFAULT_DAYS);
     let Some(period) = period(&tx, options, now)? else { return Ok(Done::Well) };

@@ -8,7 +8,7 @@ use crate::cli::HistoryArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::period;
 use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_json};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::period::Period;
 use crate::printable::Printable;
 use crate::report::{
@@ -30,9 +30,9 @@ struct History {
 const LISTED: usize = 20;
 
 /// Prints an account's history.
-pub fn history(config: &Config, args: &HistoryArgs) -> Result<Done, CommandError> {
+pub fn history(settings: &Settings, args: &HistoryArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let mut reader = open_up_to_date(&config.database.path)?;
+    let mut reader = open_up_to_date(&settings.database.path)?;
     let tx = reader.begin_read()?;
     let account = tx.named(&args.account)??;
     let period = period(&tx, args.period.options(), now)?;

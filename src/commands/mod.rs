@@ -38,7 +38,7 @@ use tokio::signal::unix::SignalKind;
 use crate::cli::{Cli, FormArgs, LogFormat, Verb};
 use crate::clock;
 use crate::commands::target::TargetError;
-use crate::config::{Config, ConfigError, EditError, KeyError};
+use crate::config::{Config, ConfigError, EditError, KeyError, Settings};
 use crate::daemon::RunError;
 use crate::daemon::control::Refused;
 use crate::demo::DemoError;
@@ -270,6 +270,7 @@ const QUIET: &str = "off,growthd::store::upgrade=warn,growthd::commands::logging
 fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let path = cli.config.clone().unwrap_or_else(Config::default_path);
     let config = || Config::load(&path, clock::now().time());
+    let settings = || Settings::load(&path, clock::now().time());
     match cli.verb {
         Verb::Run { watch } => {
             // Libraries log only warnings and errors.
@@ -291,21 +292,21 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             run::keep_memory_private();
             add::add(&path, &args)
         }
-        Verb::Status(args) => status::status(&config()?, &args),
-        Verb::Report(args) => report::report(&config()?, &args),
-        Verb::Digest(args) => digest::digest(&config()?, &args),
-        Verb::History(args) => history::history(&config()?, &args),
-        Verb::Growth(args) => growth::growth(&config()?, &args),
-        Verb::Export(args) => export::export(&config()?, &args),
+        Verb::Status(args) => status::status(&settings()?, &args),
+        Verb::Report(args) => report::report(&settings()?, &args),
+        Verb::Digest(args) => digest::digest(&settings()?, &args),
+        Verb::History(args) => history::history(&settings()?, &args),
+        Verb::Growth(args) => growth::growth(&settings()?, &args),
+        Verb::Export(args) => export::export(&settings()?, &args),
         Verb::Import(args) => {
             if args.write {
                 logging::start(cli.log_format, QUIET)?;
             }
-            import::import(&config()?, &args)
+            import::import(&settings()?, &args)
         }
         Verb::Backup { file, force, again_within } => {
             let replace = if force { target::Replace::Allowed } else { target::Replace::Refused };
-            backup::backup(&config()?, &file, replace, again_within)
+            backup::backup(&settings()?, &file, replace, again_within)
         }
         Verb::Demo => {
             logging::start(cli.log_format, "off")?;

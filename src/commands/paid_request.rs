@@ -31,7 +31,7 @@ impl<T> PaidRequest<T> {
     ) -> Result<PaidRequest<T>, CommandError> {
         // If the request fails, the lock's holder may have ended or be unreachable: then opening the
         // database succeeds, or fails with the reason.
-        if is_in_use(&config.database.path)
+        if is_in_use(&config.settings.database.path)
             && let Ok(remote) = remote.await
         {
             return Ok(PaidRequest::Remote(remote));
@@ -93,11 +93,12 @@ impl<T> PaidRequest<T> {
 /// Takes the database's lock and prepares an engine that serves one request and ends.
 fn prepare(config: &Config) -> Result<Prepared, CommandError> {
     descriptors::raise_limit();
-    let (client, _) = client(config)?;
-    let creation = if config.database.is_named { Creation::Allowed } else { Creation::Refused };
-    let store = Store::open(&config.database.path, creation)?;
-    let mut engine = Engine::new(store, EngineConfig::of(config), ClaimMode::Asked);
-    engine.watch(&config.accounts, EngineConfig::of(config), clock::moment())?;
+    let (client, _) = client(&config.settings)?;
+    let creation =
+        if config.settings.database.is_named { Creation::Allowed } else { Creation::Refused };
+    let store = Store::open(&config.settings.database.path, creation)?;
+    let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Asked);
+    engine.watch(&config.accounts, EngineConfig::of(&config.settings), clock::moment())?;
     let observer = Box::new(|_: Notice<'_>| {});
     Ok(Runner::prepare(engine, client, Work::OneShot, Clock::system(), observer))
 }

@@ -9,7 +9,7 @@ use crate::cli::PlanArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::check;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, TimeUntil, terminal};
 use crate::schedule::{ScheduleCache, spread_offset};
 use crate::store::{AccountStatus, Extent, Reader};
@@ -19,7 +19,7 @@ const RUNS: usize = 3;
 
 /// Prints the next runs.
 pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
-    let Config { database, path, accounts, .. } = config;
+    let Config { settings: Settings { database, path, .. }, accounts } = config;
     // Frees the configuration's list, which is as large as the one read from the database below.
     drop(accounts);
     let now = clock::now().time();

@@ -37,7 +37,7 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let watch = Watch::new(config, args.json)?;
-        let remote = control::request_refresh(&config.database.path, &selection);
+        let remote = control::request_refresh(&config.settings.database.path, &selection);
         let request =
             PaidRequest::send(config, remote, |engine| engine.refresh(selection.clone())).await?;
         watch.show(request, signals).await
@@ -49,7 +49,7 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
 fn ids_of(config: &Config, part: &selection::Selection) -> Result<Vec<AccountId>, CommandError> {
     let mut platforms = HashMap::new();
     if part.platform.is_some() {
-        match Reader::open(&config.database.path) {
+        match Reader::open(&config.settings.database.path) {
             Ok(mut reader) => platforms = reader.begin_read()?.platforms()?,
             Err(StoreError::Missing(_)) => {}
             Err(error) => return Err(error.into()),

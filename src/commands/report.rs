@@ -10,7 +10,7 @@ use crate::clock;
 use crate::commands::period::check;
 use crate::commands::target::{cause, refuse_own};
 use crate::commands::{CommandError, Done};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::printable::Printable;
 use crate::replacement::{Replace, Replacement};
 use crate::report::html::{Page, Subject};
@@ -28,18 +28,18 @@ const BEGINNING: &[u8] = b"<!doctype html>";
 const LONGEST_NAME: usize = 100;
 
 /// Writes the page to `--output`, where `-` means stdout, or a page for each tag.
-pub fn report(config: &Config, args: &ReportArgs) -> Result<Done, CommandError> {
+pub fn report(settings: &Settings, args: &ReportArgs) -> Result<Done, CommandError> {
     let selection = args.selection.selection();
     match &args.each_tag {
-        Some(folder) => each_tag(config, folder, &selection, args.title.as_deref())?,
+        Some(folder) => each_tag(settings, folder, &selection, args.title.as_deref())?,
         None => {
-            let page = read(config, selection, args.title.as_deref())?;
+            let page = read(settings, selection, args.title.as_deref())?;
             if args.output == Path::new("-") {
                 let mut out = BufWriter::new(io::stdout().lock());
                 page.write(&mut out)?;
                 out.flush()?;
             } else {
-                save(config, &page, &args.output)?;
+                save(settings, &page, &args.output)?;
             }
         }
     }
@@ -48,12 +48,12 @@ pub fn report(config: &Config, args: &ReportArgs) -> Result<Done, CommandError> 
 
 /// Writes each tag's page into a folder, which is created if it does not exist.
 fn each_tag(
-    config: &Config,
+    settings: &Settings,
     folder: &Path,
     part: &Selection,
     title: Option<&str>,
 ) -> Result<(), CommandError> {
-    let mut reader = Reader::open(&config.database.path)?;
+    let mut reader = Reader::open(&settings.database.path)?;
     let tags = {
         let tx = reader.begin_read()?;
         check(&tx, part)?;
@@ -69,10 +69,10 @@ fn each_tag(
     for tag in tags {
         let name = file_name(&tag, &mut taken);
         let selection = Selection { tags: vec![tag], platform: part.platform.clone() };
-        let page = read(config, selection, title)?;
+        let page = read(settings, selection, title)?;
         // Skips a tag whose accounts are all removed or on another platform.
         if page.size().0 > 0 {
-            save(config, &page, &folder.join(name))?;
+            save(settings, &page, &folder.join(name))?;
         }
     }
     Ok(())
@@ -98,8 +98,8 @@ fn file_name(tag: &str, taken: &mut HashSet<String>) -> String {
 }
 
 /// Writes a page to a file and prints its path and size.
-fn save(config: &Config, page: &Page, output: &Path) -> Result<(), CommandError> {
-    refuse_own(output, config)?;
+fn save(settings: &Settings, page: &Page, output: &Path) -> Result<(), CommandError> {
+    refuse_own(output, settings)?;
     let path = put(page, output)?;
     let (accounts, snapshots) = page.size();
     let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
@@ -116,19 +116,23 @@ fn save(config: &Config, page: &Page, output: &Path) -> Result<(), CommandError>
 }
 
 /// Reads the page and closes the database, because the reader of the output may be slow.
-fn read(config: &Config, selection: Selection, title: Option<&str>) -> Result<Page, CommandError> {
+fn read(
+    settings: &Settings,
+    selection: Selection,
+    title: Option<&str>,
+) -> Result<Page, CommandError> {
     let now = clock::now().time();
-    let mut reader = Reader::open(&config.database.path)?;
+    let mut reader = Reader::open(&settings.database.path)?;
     let tx = reader.begin_read()?;
     check(&tx, &selection)?;
-    let budget = tx.budget_use(config.budget.as_ref(), now)?;
+    let budget = tx.budget_use(settings.budget.as_ref(), now)?;
     let subject = Subject { selection, title: title.map(str::to_owned), budget };
     Ok(Page::read(&tx, subject, now)?)
 }
 
 /// Writes the page of all accounts to a file without printing anything.
-pub fn write(config: &Config, output: &Path) -> Result<(), CommandError> {
-    put(&read(config, Selection::default(), None)?, output)?;
+pub fn write(settings: &Settings, output: &Path) -> Result<(), CommandError> {
+    put(&read(settings, Selection::default(), None)?, output)?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::Settings;
 use crate::paths::{GROUP_READABLE, beside, folder_of};
 use crate::printable::Printable;
 use crate::replacement::{Replaced, Replacement, followed};
@@ -58,8 +58,12 @@ impl Target {
     ///
     /// # Errors
     /// Returns an error if it would replace something that must not be replaced, or cannot be written.
-    pub fn begin(path: &Path, config: &Config, replace: Replace) -> Result<Target, TargetError> {
-        refuse_own(path, config)?;
+    pub fn begin(
+        path: &Path,
+        settings: &Settings,
+        replace: Replace,
+    ) -> Result<Target, TargetError> {
+        refuse_own(path, settings)?;
         match fs::metadata(path) {
             Ok(there) if !there.is_file() => return Err(TargetError::NotAFile(path.to_owned())),
             Ok(_) if replace == Replace::Refused => {
@@ -115,12 +119,12 @@ impl Target {
 ///
 /// # Errors
 /// Returns [`TargetError::Own`] for such a path.
-pub fn refuse_own(path: &Path, config: &Config) -> Result<(), TargetError> {
+pub fn refuse_own(path: &Path, settings: &Settings) -> Result<(), TargetError> {
     let target = followed(path).unwrap_or_else(|_| path.to_owned());
     let is_ours = |(own, _): &(PathBuf, _)| is_same(own, &target);
-    let own = match own_files(config).into_iter().find(is_ours) {
+    let own = match own_files(settings).into_iter().find(is_ours) {
         Some((_, what)) => Some(what),
-        None if config.would_include(&target) => Some("where `include` looks for accounts"),
+        None if settings.would_include(&target) => Some("where `include` looks for accounts"),
         None => None,
     };
     match own {
@@ -129,8 +133,8 @@ pub fn refuse_own(path: &Path, config: &Config) -> Result<(), TargetError> {
     }
 }
 
-fn own_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
-    let database = &config.database.path;
+fn own_files(settings: &Settings) -> Vec<(PathBuf, &'static str)> {
+    let database = &settings.database.path;
     let mut own = vec![
         (database.clone(), "the database itself"),
         (beside(database, "-wal"), "the database's journal"),
@@ -139,9 +143,9 @@ fn own_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
         (beside(database, ".lock"), "the database's lock"),
         (beside(database, ".sock"), "the daemon's socket"),
         (LastBackup::note_path(database), "the note of the last backup"),
-        (config.api.api_key_file.clone(), "the API key's file"),
+        (settings.api.api_key_file.clone(), "the API key's file"),
     ];
-    own.extend(config.files.iter().map(|file| (file.clone(), "part of the configuration")));
+    own.extend(settings.files.iter().map(|file| (file.clone(), "part of the configuration")));
     if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
         own.push((Path::new(&folder).join("api-key"), "the API key's file"));
     }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::include::folder_of;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Settings};
 use crate::account::AccountId;
 use crate::clock::{self, Time};
 use crate::paths::GROUP_READABLE;
@@ -64,9 +64,8 @@ impl WatchlistFile {
         let config = Config::load(main, now)?;
         let path = match to {
             None => main.to_owned(),
-            Some(to) => as_included(&config, to).ok_or_else(|| EditError::NotIncluded {
-                path: to.to_owned(),
-                main: main.to_owned(),
+            Some(to) => as_included(&config.settings, to).ok_or_else(|| {
+                EditError::NotIncluded { path: to.to_owned(), main: main.to_owned() }
             })?,
         };
         let unreadable = |source| ConfigError::Unreadable { path: path.clone(), source };
@@ -155,11 +154,11 @@ impl WatchlistFile {
 
 /// Returns the path by which the configuration includes the file at `to`, which is relative to the
 /// working folder or to the configuration's.
-fn as_included(config: &Config, to: &Path) -> Option<PathBuf> {
-    [to.to_owned(), folder_of(&config.path).join(to)].iter().find_map(|path| {
+fn as_included(settings: &Settings, to: &Path) -> Option<PathBuf> {
+    [to.to_owned(), folder_of(&settings.path).join(to)].iter().find_map(|path| {
         let real_path = fs::canonicalize(path).ok()?;
         let is_same = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == real_path);
-        config.files().iter().find(is_same).cloned()
+        settings.files().iter().find(is_same).cloned()
     })
 }
 

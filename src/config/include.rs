@@ -274,7 +274,7 @@ mod tests {
         );
         let names = ["config.toml", "watchlist.d/a.toml", "watchlist.d/b.toml"];
         let names = names.iter().chain(&["watchlist.d/empty.toml"]).map(|name| folder.path(name));
-        assert_eq!(config.files(), names.collect::<Vec<_>>());
+        assert_eq!(config.settings.files(), names.collect::<Vec<_>>());
     }
 
     #[test]
@@ -352,7 +352,10 @@ mod tests {
             ("a.toml", "[[account]]\nid = 'a'\n"),
         ]);
         symlink("a.toml", folder.path("b.toml")).expect("a link");
-        assert_eq!(folder.config().files(), [folder.path("config.toml"), folder.path("a.toml")]);
+        assert_eq!(
+            folder.config().settings.files(),
+            [folder.path("config.toml"), folder.path("a.toml")]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::Config;
+use super::Settings;
 use super::error::is_system_failure;
 use super::source::visible_path;
 
@@ -54,13 +54,13 @@ impl ApiKey {
     /// # Errors
     /// Returns an error if there is no source, or if the first one that exists is not usable: a
     /// later one does not replace it.
-    pub fn find(config: &Config) -> Result<(ApiKey, KeySource), KeyError> {
-        ApiKey::find_with(config, |name| std::env::var_os(name))
+    pub fn find(settings: &Settings) -> Result<(ApiKey, KeySource), KeyError> {
+        ApiKey::find_with(settings, |name| std::env::var_os(name))
     }
 
     /// Like [`ApiKey::find`], with the environment variables that `env` returns.
     pub fn find_with(
-        config: &Config,
+        settings: &Settings,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(ApiKey, KeySource), KeyError> {
         if let Some(folder) = env("CREDENTIALS_DIRECTORY") {
@@ -77,7 +77,7 @@ impl ApiKey {
                 Err(error) => return Err(KeyError::Unreadable { place: source, source: error }),
             }
         }
-        let path = &config.api.api_key_file;
+        let path = &settings.api.api_key_file;
         let source = KeySource::File(path.clone());
         match open(path) {
             Ok(file) => {
@@ -92,7 +92,7 @@ impl ApiKey {
                 let source = KeySource::Environment;
                 Ok((ApiKey::new(value.into_vec(), &source)?, source))
             }
-            None => Err(KeyError::Missing { config: config.path.clone() }),
+            None => Err(KeyError::Missing { config: settings.path.clone() }),
         }
     }
 }
@@ -224,14 +224,16 @@ mod tests {
 
     use super::*;
     use crate::clock::Time;
+    use crate::config::Config;
 
     const KEY: &str = "hk_live_4242";
 
-    fn config(folder: &Path, file: Option<&str>) -> Config {
+    fn config(folder: &Path, file: Option<&str>) -> Settings {
         let line = file.map(|file| format!("api_key_file = '{file}'")).unwrap_or_default();
         let text = format!("[api]\n{line}\n");
         Config::parse(&folder.join("config.toml"), text.as_bytes(), Time(1_767_225_600))
             .expect("a config")
+            .settings
     }
 
     fn put(path: &Path, content: &str, mode: u32) {
@@ -239,8 +241,8 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
 
-    fn find(config: &Config, env: &[(&str, &Path)]) -> Result<(ApiKey, KeySource), KeyError> {
-        ApiKey::find_with(config, |name| {
+    fn find(settings: &Settings, env: &[(&str, &Path)]) -> Result<(ApiKey, KeySource), KeyError> {
+        ApiKey::find_with(settings, |name| {
             env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
         })
     }

@@ -3,7 +3,7 @@
 //! It is read in two stages: `raw` checks keys and types; `valid` and `accounts` check the values
 //! and build a [`Config`] that needs no further checks. Both continue after a problem, so that all
 //! problems are reported at once. The main file may `include` others with more accounts; together
-//! they are one configuration.
+//! they are one configuration. Verbs that only query the database load its [`Settings`] alone.
 
 mod accounts;
 mod at;
@@ -43,7 +43,7 @@ pub use manual::manual_page;
 pub use problem::{Problem, Problems};
 pub use proxy::Proxy;
 pub use settings::{
-    Api, Budget, CatchUp, Config, Database, Http, OnUnknown, Period, Retry, Watched,
+    Api, Budget, CatchUp, Config, Database, Http, OnUnknown, Period, Retry, Settings, Watched,
 };
 
 impl Config {
@@ -84,6 +84,25 @@ impl Config {
         }
     }
 
+    /// Returns `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it exists, else
+    /// `/etc/growthd/config.toml`.
+    pub fn default_path() -> PathBuf {
+        default_path(std::env::var_os("GROWTHD_CONFIG"), Path::exists)
+    }
+}
+
+impl Settings {
+    /// Reads and validates the settings in the file at `path`. Its accounts and included files are
+    /// not read: after an invalid edit of these, the database can still be queried. That also takes
+    /// a tenth of the time if the list is long.
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::Unreadable`] if the file cannot be read or is over 1 GiB, and
+    /// [`ConfigError::Invalid`] with every problem of the settings.
+    pub fn load(path: &Path, now: Time) -> Result<Settings, ConfigError> {
+        Reading::at(now).read_settings(path, &read_main(path)?)
+    }
+
     /// Returns the paths of the configuration's files, the main one first.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
@@ -92,12 +111,6 @@ impl Config {
     /// Returns whether a file at `path`, which need not exist, would be included.
     pub fn would_include(&self, path: &Path) -> bool {
         include::would_match(&self.path, path)
-    }
-
-    /// Returns `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it exists, else
-    /// `/etc/growthd/config.toml`.
-    pub fn default_path() -> PathBuf {
-        default_path(std::env::var_os("GROWTHD_CONFIG"), Path::exists)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reads the files of a configuration and combines them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
@@ -12,7 +12,7 @@ use super::findings::Findings;
 use super::include;
 use super::split::SplitText;
 use super::valid::Values;
-use super::{Api, Budget, CatchUp, Config, ConfigError, Database, Http, Retry, raw, schema};
+use super::{Config, ConfigError, Settings, raw, schema};
 
 /// The parameters of reading a configuration.
 pub(super) struct Reading<'e> {
@@ -25,14 +25,11 @@ pub(super) struct Reading<'e> {
 
 /// The values of the main file.
 struct Main {
+    /// The patterns, each with its place.
     include: Vec<(usize, String)>,
-    /// `None` if its values are invalid.
-    api: Option<Api>,
-    budget: Option<Budget>,
-    retry: Retry,
-    database: Database,
-    http: Option<Http>,
-    catch_up: CatchUp,
+    /// `None` if the values of `[api]` are invalid.
+    settings: Option<Settings>,
+    /// The accounts of the file that are not in a chunk of its list.
     list: List,
 }
 
@@ -43,13 +40,21 @@ impl Reading<'_> {
 
     pub fn read(&self, path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
         let mut findings = Findings::default();
-        let main = Document::decode(path.to_owned(), bytes.into());
-        findings.in_document(0, &main);
+        let document = Document::decode(path.to_owned(), bytes.into());
+        findings.in_document(0, &document);
         let mut values = Values { path, findings: &mut findings };
-        let Main { include, api, budget, retry, database, http, catch_up, mut list } =
-            self.main(&main, &mut values);
-        let mut documents = vec![main];
-        documents.extend(self.included(&documents[0], &include, &mut findings));
+        let split = self.split_text(&document.text);
+        let Main { include, settings, mut list } = self.main(&split.settings, &mut values);
+        for chunk in split.chunks {
+            values.findings.in_chunk(chunk.start);
+            let (file, errors) = DeTable::parse_recoverable(&document.text[chunk]);
+            report(errors, values.findings);
+            let raw = raw::read(file.get_ref(), values.findings);
+            values.take(&mut list, raw.accounts);
+        }
+        let included = self.included(&document, &include, &mut findings);
+        let mut documents = vec![document];
+        documents.extend(included);
         let mut values = Values { path, findings: &mut findings };
         let schedule = list.defaults();
         for (number, document) in documents.iter().enumerate().skip(1) {
@@ -57,56 +62,67 @@ impl Reading<'_> {
             self.included_accounts(&document.text, &schedule, &mut list, &mut values);
         }
         let accounts = values.accounts(list);
-        match api {
-            Some(api) if findings.is_empty() => Ok(Config {
-                path: path.to_owned(),
-                api,
-                budget,
-                retry,
-                database,
-                http,
-                catch_up,
-                accounts,
-                files: documents.into_iter().map(|document| document.path).collect(),
-            }),
+        match settings {
+            Some(settings) if findings.is_empty() => {
+                let files = documents.into_iter().map(|document| document.path).collect();
+                Ok(Config { settings: Settings { files, ..settings }, accounts })
+            }
             _ => Err(findings.into_problems(&documents).into()),
         }
     }
 
-    fn main(&self, document: &Document<'_>, values: &mut Values<'_>) -> Main {
-        let text = &*document.text;
-        let mut split = (self.split)(text);
-        if is_mixed(&split) {
-            split = SplitText::unsplit(text);
+    /// Reads the settings only: the accounts, and the files that would be included, may be invalid.
+    pub fn read_settings(&self, path: &Path, bytes: &[u8]) -> Result<Settings, ConfigError> {
+        let mut findings = Findings::default();
+        let document = Document::decode(path.to_owned(), bytes.into());
+        findings.in_document(0, &document);
+        let split = self.split_text(&document.text);
+        let Main { include, settings, .. } =
+            self.main(&split.settings, &mut Values { path, findings: &mut findings });
+        match settings {
+            Some(settings) if findings.is_empty() => {
+                let included = find_included(path, &include, &mut findings);
+                let included = included.into_iter().map(|(_, path)| path);
+                let files = std::iter::once(path.to_owned()).chain(included).collect();
+                Ok(Settings { files, ..settings })
+            }
+            _ => Err(findings.into_problems(&[document]).into()),
         }
-        let (file, errors) = DeTable::parse_recoverable(&split.settings);
-        report(errors, values.findings);
-        let raw = raw::read(file.get_ref(), values.findings);
-        let mut schedule = raw.schedule;
-        let catch_up = values.catch_up(schedule.catch_up.take());
-        let mut main = Main {
-            include: raw.include.iter().map(|field| (field.at, field.value.to_owned())).collect(),
-            api: values.api(raw.api),
-            budget: raw.budget.and_then(|budget| values.budget(budget)),
-            retry: values.retry(raw.retry),
-            database: values.database(raw.database_path),
-            http: raw.http.map(|http| values.http(http)),
-            catch_up,
-            list: values.list(schedule, self.now),
-        };
-        values.take(&mut main.list, raw.accounts);
-        for chunk in split.chunks {
-            values.findings.in_chunk(chunk.start);
-            let (file, errors) = DeTable::parse_recoverable(&text[chunk]);
-            report(errors, values.findings);
-            let raw = raw::read(file.get_ref(), values.findings);
-            values.take(&mut main.list, raw.accounts);
-        }
-        main
     }
 
-    /// Reads the files that `include` finds. An invalid pattern and a file that cannot be read are
-    /// reported at the pattern.
+    fn split_text<'t>(&self, text: &'t str) -> SplitText<'t> {
+        let split = (self.split)(text);
+        if is_mixed(&split) { SplitText::unsplit(text) } else { split }
+    }
+
+    fn main(&self, text: &str, values: &mut Values<'_>) -> Main {
+        let (file, errors) = DeTable::parse_recoverable(text);
+        report(errors, values.findings);
+        let raw = raw::read(file.get_ref(), values.findings);
+        let include = raw.include.iter().map(|field| (field.at, field.value.to_owned())).collect();
+        let mut schedule = raw.schedule;
+        let catch_up = values.catch_up(schedule.catch_up.take());
+        let api = values.api(raw.api);
+        let budget = raw.budget.and_then(|budget| values.budget(budget));
+        let retry = values.retry(raw.retry);
+        let database = values.database(raw.database_path);
+        let http = raw.http.map(|http| values.http(http));
+        let settings = api.map(|api| Settings {
+            path: values.path.to_owned(),
+            api,
+            budget,
+            retry,
+            database,
+            http,
+            catch_up,
+            files: Vec::new(),
+        });
+        let mut list = values.list(schedule, self.now);
+        values.take(&mut list, raw.accounts);
+        Main { include, settings, list }
+    }
+
+    /// Reads the files that `include` finds. One that cannot be read is reported at its pattern.
     fn included(
         &self,
         main: &Document<'_>,
@@ -114,38 +130,26 @@ impl Reading<'_> {
         findings: &mut Findings,
     ) -> Vec<Document<'static>> {
         let mut documents = Vec::new();
-        let mut seen = include::SeenFiles::default();
-        seen.insert(&main.path);
         let mut remaining = document::LARGEST.saturating_sub(main.text.len() as u64);
-        for (at, pattern) in include {
-            let paths = include::find(include::folder_of(&main.path), pattern);
-            let paths = paths.unwrap_or_else(|why| {
-                findings.in_file(0);
-                findings.add(*at, format!("`include` {why}"));
-                Vec::new()
-            });
-            for path in paths {
-                if !seen.insert(&path) {
-                    continue;
+        for (at, path) in find_included(&main.path, include, findings) {
+            let bytes = match self.edited.filter(|(edited, _)| *edited == path) {
+                Some((_, bytes)) => Ok(bytes.to_owned()),
+                None => document::read_included(&path, remaining),
+            };
+            match bytes {
+                Ok(bytes) => {
+                    remaining = remaining.saturating_sub(bytes.len() as u64);
+                    let document = Document::decode(path, bytes.into());
+                    findings.in_document(documents.len() + 1, &document);
+                    documents.push(document);
                 }
-                let bytes = match self.edited.filter(|(edited, _)| *edited == path) {
-                    Some((_, bytes)) => Ok(bytes.to_owned()),
-                    None => document::read_included(&path, remaining),
-                };
-                match bytes {
-                    Ok(bytes) => {
-                        remaining = remaining.saturating_sub(bytes.len() as u64);
-                        let document = Document::decode(path, bytes.into());
-                        findings.in_document(documents.len() + 1, &document);
-                        documents.push(document);
-                    }
-                    Err(error) => {
-                        findings.in_file(0);
-                        let path = path.display();
-                        let message =
-                            format!("`include` leads to {path}, which cannot be read: {error}");
-                        findings.add(*at, message);
-                    }
+                Err(error) => {
+                    findings.in_file(0);
+                    let path = path.display();
+                    findings.add(
+                        at,
+                        format!("`include` leads to {path}, which cannot be read: {error}"),
+                    );
                 }
             }
         }
@@ -159,10 +163,7 @@ impl Reading<'_> {
         list: &mut List,
         values: &mut Values<'_>,
     ) {
-        let mut split = (self.split)(text);
-        if is_mixed(&split) {
-            split = SplitText::unsplit(text);
-        }
+        let split = self.split_text(text);
         let (file, errors) = DeTable::parse_recoverable(&split.settings);
         report(errors, values.findings);
         let raw = raw::read_included(file.get_ref(), values.findings);
@@ -176,6 +177,31 @@ impl Reading<'_> {
             values.take(list, raw.accounts);
         }
     }
+}
+
+/// Returns the files that `include` in the file at `main` finds, each once and with the place of
+/// its pattern. An invalid pattern is reported there.
+fn find_included(
+    main: &Path,
+    include: &[(usize, String)],
+    findings: &mut Findings,
+) -> Vec<(usize, PathBuf)> {
+    let mut included = Vec::new();
+    let mut seen = include::SeenFiles::default();
+    seen.insert(main);
+    for (at, pattern) in include {
+        match include::find(include::folder_of(main), pattern) {
+            Ok(paths) => {
+                let new = paths.into_iter().filter(|path| seen.insert(path));
+                included.extend(new.map(|path| (*at, path)));
+            }
+            Err(why) => {
+                findings.in_file(0);
+                findings.add(*at, format!("`include` {why}"));
+            }
+        }
+    }
+    included
 }
 
 /// Returns whether the file has both `[[account]]` and another form of accounts. The parser reports

@@ -13,6 +13,14 @@ use crate::account::AccountId;
 /// A valid configuration.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Config {
+    pub settings: Settings,
+    /// The accounts in the order of the files, including disabled ones. Ids are unique.
+    pub accounts: Vec<Watched>,
+}
+
+/// A valid configuration without its accounts: all that is needed to read the database.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
     /// The path of the main file, as it was given.
     pub path: PathBuf,
     pub api: Api,
@@ -24,8 +32,6 @@ pub struct Config {
     pub http: Option<Http>,
     /// `[schedule] catch_up`
     pub catch_up: CatchUp,
-    /// The accounts in the order of the files, including disabled ones. Ids are unique.
-    pub accounts: Vec<Watched>,
     /// The main file and the included ones, in the order of reading.
     pub(crate) files: Vec<PathBuf>,
 }

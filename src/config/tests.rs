@@ -42,15 +42,25 @@ fn uncommented_example() -> String {
 #[test]
 fn an_empty_file_has_all_defaults() {
     let config = valid("");
-    assert_eq!(config.api.base_url.as_str(), "https://api.hooked.ai/");
-    assert_eq!(config.api.api_key_file, Path::new("etc/api-key"));
-    assert_eq!(config.api.timeout, Duration::from_secs(120));
-    assert_eq!((config.api.max_in_flight, config.api.requests_per_minute), (4, 60));
-    assert_eq!((config.retry.first_delay, config.retry.max_delay), (30, 21_600));
-    assert_eq!((config.retry.max_paid_attempts, config.retry.unknown), (3, OnUnknown::Retry));
-    assert_eq!(config.database.path, Path::new("etc/growth.db"));
-    assert!(!config.database.is_named && config.budget.is_none() && config.http.is_none());
-    assert_eq!(config.catch_up, CatchUp::Always);
+    assert_eq!(config.settings.api.base_url.as_str(), "https://api.hooked.ai/");
+    assert_eq!(config.settings.api.api_key_file, Path::new("etc/api-key"));
+    assert_eq!(config.settings.api.timeout, Duration::from_secs(120));
+    assert_eq!(
+        (config.settings.api.max_in_flight, config.settings.api.requests_per_minute),
+        (4, 60)
+    );
+    assert_eq!((config.settings.retry.first_delay, config.settings.retry.max_delay), (30, 21_600));
+    assert_eq!(
+        (config.settings.retry.max_paid_attempts, config.settings.retry.unknown),
+        (3, OnUnknown::Retry)
+    );
+    assert_eq!(config.settings.database.path, Path::new("etc/growth.db"));
+    assert!(
+        !config.settings.database.is_named
+            && config.settings.budget.is_none()
+            && config.settings.http.is_none()
+    );
+    assert_eq!(config.settings.catch_up, CatchUp::Always);
     assert_eq!(config.accounts, []);
 }
 
@@ -65,19 +75,19 @@ fn the_example_is_valid() {
 fn the_example_shows_every_key_with_its_default() {
     let everything = uncommented_example();
     let mut config = valid(&everything);
-    let proxy = config.api.proxy.take().map(|proxy| proxy.to_string());
+    let proxy = config.settings.api.proxy.take().map(|proxy| proxy.to_string());
     assert_eq!(proxy.as_deref(), Some("http://proxy:3128"));
     let defaults = valid("");
     assert_eq!(
-        (config.api, config.retry, config.catch_up),
-        (defaults.api, defaults.retry, defaults.catch_up)
+        (config.settings.api, config.settings.retry, config.settings.catch_up),
+        (defaults.settings.api, defaults.settings.retry, defaults.settings.catch_up)
     );
     assert_eq!(
-        config.budget,
+        config.settings.budget,
         Some(Budget { refreshes: 150, per: Period::Month, manual: Some(20) })
     );
-    assert_eq!(config.http, valid("[http]").http);
-    assert_eq!(config.database.path, defaults.database.path);
+    assert_eq!(config.settings.http, valid("[http]").settings.http);
+    assert_eq!(config.settings.database.path, defaults.settings.database.path);
     let minimal = valid("[[account]]\nid = \"clx123abc\"\nlabel = \"Fitness Guru\"");
     assert_eq!(config.accounts[0], minimal.accounts[0]);
     assert_eq!(config.accounts[1].spread, 3600);
@@ -318,7 +328,7 @@ fn a_proxy_receives_no_key_unless_that_is_permitted() {
     ] {
         match parse(&format!("[api]\n{lines}")) {
             Ok(config) => {
-                assert!(is_valid && config.api.proxy.is_some(), "{lines}");
+                assert!(is_valid && config.settings.api.proxy.is_some(), "{lines}");
                 assert!(!format!("{config:?}").contains("hk_secret"), "{lines}");
             }
             Err(problems) => {
@@ -328,7 +338,7 @@ fn a_proxy_receives_no_key_unless_that_is_permitted() {
             }
         }
     }
-    assert_eq!(valid("").api.proxy, None);
+    assert_eq!(valid("").settings.api.proxy, None);
 }
 
 #[test]
@@ -430,7 +440,7 @@ fn the_default_path_is_the_environments_or_the_working_folders_or_the_installed_
 
 #[test]
 fn a_url_below_the_base_is_encoded() {
-    let api = valid("[api]\nbase_url = 'https://proxy.example/hooked/'").api;
+    let api = valid("[api]\nbase_url = 'https://proxy.example/hooked/'").settings.api;
     assert_eq!(api.url(["v1", "a/b?c"]).as_str(), "https://proxy.example/hooked/v1/a%2Fb%3Fc");
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::clock;
-use crate::config::{Budget, Config, ConfigError, KeySource};
+use crate::config::{Budget, Config, ConfigError, KeySource, Settings};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
 use crate::daemon::metrics::Metrics;
@@ -26,7 +26,7 @@ const LAST_RETRY: Duration = Duration::from_secs(15);
 /// The configuration in use, and everything to be updated by a reload.
 pub struct Reloader {
     /// Without its accounts, of which only the outline is kept in memory.
-    pub config: Config,
+    pub settings: Settings,
     pub outline: Outline,
     pub handle: Handle,
     pub budgets: watch::Sender<Option<Budget>>,
@@ -38,7 +38,7 @@ pub struct Reloader {
 
 /// A configuration that has been applied.
 struct Applied {
-    config: Config,
+    settings: Settings,
     key: KeySource,
     outline: Outline,
     changes: Changes,
@@ -95,44 +95,45 @@ impl Reloader {
     }
 
     async fn apply(&self) -> Result<Applied, RunError> {
-        let (path, database) = (self.config.path.clone(), self.config.database.clone());
+        let (path, database) = (self.settings.path.clone(), self.settings.database.clone());
         let load = move || {
-            let config = Config::load(&path, clock::now().time())?;
-            let is_moved = config.database != database;
-            let (config, list) = Watchlist::of(Config { database, ..config })?;
-            Ok::<_, RunError>((config, list, is_moved))
+            let mut config = Config::load(&path, clock::now().time())?;
+            let is_moved = config.settings.database != database;
+            config.settings.database = database;
+            let (settings, list) = Watchlist::of(config)?;
+            Ok::<_, RunError>((settings, list, is_moved))
         };
-        let (config, list, is_moved) =
+        let (settings, list, is_moved) =
             tokio::task::spawn_blocking(load).await.map_err(start_error)??;
-        let (client, key) = client(&config)?;
+        let (client, key) = client(&settings)?;
         let Watchlist { diff, outline } = list;
         // Run it as a task, so that a newer reload cannot abandon the change once it was sent.
         let handle = self.handle.clone();
-        let engine_config = EngineConfig::of(&config);
+        let engine_config = EngineConfig::of(&settings);
         let applying =
             tokio::spawn(async move { handle.reconfigure(diff, engine_config, client).await });
         let changes = applying.await.map_err(start_error)?;
         let changes = changes.ok_or_else(|| RunError::Start("the engine ended".into()))??;
-        Ok(Applied { config, key, outline, changes, is_moved })
+        Ok(Applied { settings, key, outline, changes, is_moved })
     }
 
     fn finish(&mut self, applied: Applied) {
-        let Applied { config, key, outline, changes, is_moved } = applied;
-        if is_moved || config.http != self.config.http {
+        let Applied { settings, key, outline, changes, is_moved } = applied;
+        if is_moved || settings.http != self.settings.http {
             warn!("a change to [database] or [http] takes effect at the next start");
         }
         let month = outline.refreshes_a_month - self.outline.refreshes_a_month;
-        let budget = match &config.budget {
+        let budget = match &settings.budget {
             Some(budget) => format!("budget {}", budget.refreshes),
             None => "no budget".to_owned(),
         };
         info!("the API key comes from {key}");
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
         self.metrics.reloaded(true, clock::now().time());
-        self.budgets.send_replace(config.budget);
-        self.timeouts.send_replace(config.api.timeout);
+        self.budgets.send_replace(settings.budget);
+        self.timeouts.send_replace(settings.api.timeout);
         self.outline = outline;
-        self.config = Config { http: self.config.http, ..config };
+        self.settings = Settings { http: self.settings.http, ..settings };
         self.notifier.ready(&self.outline.watching());
     }
 }

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::api::Client;
 use crate::clock::{self, Clock};
-use crate::config::{Config, KeySource};
+use crate::config::{Config, KeySource, Settings};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
 use crate::daemon::http::{MAX_HTTP_CONNECTIONS, Served};
@@ -71,7 +71,7 @@ pub async fn run(
         started = start(&path) => started?,
         () = signals.stop.recv() => return Ok(()),
     };
-    let Started { engine, client, key, config, outline, changes, breaker } = started;
+    let Started { engine, client, key, settings, outline, changes, breaker } = started;
     let metrics = Metrics::new(log_queue::dropped);
     metrics.reloaded(true, clock::now().time());
     let (reload, reload_requests) = watch::channel(0);
@@ -79,10 +79,10 @@ pub async fn run(
     let prepared = Runner::prepare(engine, client, Work::Daemon, Clock::system(), observer);
     let handle = prepared.handle().clone();
 
-    let (budgets, budget) = watch::channel(config.budget);
-    let database = config.database.path.clone();
+    let (budgets, budget) = watch::channel(settings.budget);
+    let database = settings.database.path.clone();
     let served = Served { metrics: metrics.clone(), database: database.clone(), budget };
-    if let Some(http) = &config.http {
+    if let Some(http) = &settings.http {
         tokio::spawn(listening::keep(http.listen, served.clone()));
     }
     let _heartbeat = heartbeat::start(&handle).await.map_err(start_error)?;
@@ -105,14 +105,14 @@ pub async fn run(
     }
 
     info!("the API key comes from {key}");
-    announce(&config, outline, changes, breaker.as_open());
+    announce(&settings, outline, changes, breaker.as_open());
     notifier.ready(&outline.watching());
     if notifier.has_manager() {
         tokio::spawn(status_line::keep(notifier.clone(), served));
     }
-    let (timeouts, timeout) = watch::channel(config.api.timeout);
+    let (timeouts, timeout) = watch::channel(settings.api.timeout);
     let reloader = Reloader {
-        config,
+        settings,
         outline,
         handle: handle.clone(),
         budgets,
@@ -151,7 +151,7 @@ struct Started {
     engine: Engine,
     client: Client,
     key: KeySource,
-    config: Config,
+    settings: Settings,
     outline: Outline,
     changes: Changes,
     breaker: Breaker,
@@ -179,35 +179,35 @@ async fn start(path: &Path) -> Result<Started, RunError> {
 
 fn try_start(path: &Path) -> Result<Started, RunError> {
     let config = Config::load(path, clock::now().time())?;
-    check_descriptors(&config)?;
+    check_descriptors(&config.settings)?;
     // Find the key before creating the database, so that a start without a key leaves nothing
     // behind.
-    let (client, key) = client(&config)?;
-    let store = Store::open(&config.database.path, Creation::Allowed)?;
-    let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
-    let (config, Watchlist { diff, outline }) = Watchlist::of(config)?;
-    let changes = engine.amend(&diff, EngineConfig::of(&config), clock::moment())?;
+    let (client, key) = client(&config.settings)?;
+    let store = Store::open(&config.settings.database.path, Creation::Allowed)?;
+    let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Due);
+    let (settings, Watchlist { diff, outline }) = Watchlist::of(config)?;
+    let changes = engine.amend(&diff, EngineConfig::of(&settings), clock::moment())?;
     let breaker = Breaker::read(&engine.store().begin_read()?)?;
-    Ok(Started { engine, client, key, config, outline, changes, breaker })
+    Ok(Started { engine, client, key, settings, outline, changes, breaker })
 }
 
 /// Checks that the process may open enough file descriptors for the configured concurrent calls.
 ///
 /// # Errors
 /// Returns [`RunError::Descriptors`] if it may not.
-pub fn check_descriptors(config: &Config) -> Result<(), RunError> {
-    let connections = if config.http.is_some() { MAX_HTTP_CONNECTIONS } else { 0 };
-    descriptors::check(config.api.max_in_flight, connections)
-        .map_err(|source| RunError::Descriptors { path: config.path.clone(), source })
+pub fn check_descriptors(settings: &Settings) -> Result<(), RunError> {
+    let connections = if settings.http.is_some() { MAX_HTTP_CONNECTIONS } else { 0 };
+    descriptors::check(settings.api.max_in_flight, connections)
+        .map_err(|source| RunError::Descriptors { path: settings.path.clone(), source })
 }
 
-fn announce(config: &Config, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {
+fn announce(settings: &Settings, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {
     if list.listed == 0 {
-        warn!("the watchlist is empty: add an [[account]] to {}", config.path.display());
+        warn!("the watchlist is empty: add an [[account]] to {}", settings.path.display());
     }
     info!(
         accounts = list.listed,
-        database = %config.database.path.display(),
+        database = %settings.database.path.display(),
         "growthd {} started ({changes})", env!("CARGO_PKG_VERSION")
     );
     if let Some(open) = open {

@@ -1,7 +1,7 @@
 //! Comparing the configured watchlist with the stored one.
 
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::forecast::per_month;
 use crate::store::{Reader, StoreError, WatchlistDiff};
 
@@ -22,16 +22,16 @@ pub struct Outline {
 impl Watchlist {
     /// Takes the list out of a configuration and compares it. This blocks for a long list. The
     /// engine may go on meanwhile, since only a reload changes the stored list.
-    pub fn of(mut config: Config) -> Result<(Config, Watchlist), StoreError> {
-        let accounts = std::mem::take(&mut config.accounts);
+    pub fn of(config: Config) -> Result<(Settings, Watchlist), StoreError> {
+        let Config { settings, accounts } = config;
         let outline = Outline {
             listed: accounts.len(),
             enabled: accounts.iter().filter(|account| account.enabled).count(),
             refreshes_a_month: per_month(&accounts, clock::now().time()),
         };
-        let mut reader = Reader::open(&config.database.path)?;
+        let mut reader = Reader::open(&settings.database.path)?;
         let diff = reader.begin_read()?.diff(&accounts)?;
-        Ok((config, Watchlist { diff, outline }))
+        Ok((settings, Watchlist { diff, outline }))
     }
 }
 

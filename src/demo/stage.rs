@@ -77,7 +77,7 @@ impl<'a> Stage<'a> {
     /// Starts the engine, as when the machine is switched on.
     pub async fn start(&mut self) -> Result<(), DemoError> {
         let (config, client) = self.configuration()?;
-        let store = Store::open(&config.database.path, Creation::Allowed)?;
+        let store = Store::open(&config.settings.database.path, Creation::Allowed)?;
         let mut engine = Engine::new(store, engine_config(&config), ClaimMode::Due);
         engine.watch(&config.accounts, engine_config(&config), self.clock.moment())?;
         let (observer, messages) = observer();
@@ -107,8 +107,8 @@ impl<'a> Stage<'a> {
         let config = Config::load(&self.folder.config(), self.time())?;
         // Not read from the file, which is refused if every user can read it, as on a file system
         // without modes. This key is no secret.
-        let source = KeySource::File(config.api.api_key_file.clone());
-        let client = Client::new(&config.api, ApiKey::new(KEY.into(), &source)?)?;
+        let source = KeySource::File(config.settings.api.api_key_file.clone());
+        let client = Client::new(&config.settings.api, ApiKey::new(KEY.into(), &source)?)?;
         Ok((config, client))
     }
 
@@ -124,7 +124,8 @@ impl<'a> Stage<'a> {
     pub async fn add_newcomer(&mut self) -> Result<(), DemoError> {
         self.folder.add(&NEWCOMER)?;
         let (config, client) = self.configuration()?;
-        let diff = Reader::open(&config.database.path)?.begin_read()?.diff(&config.accounts)?;
+        let diff =
+            Reader::open(&config.settings.database.path)?.begin_read()?.diff(&config.accounts)?;
         let Some(running) = &self.running else { return Ok(()) };
         let handle = running.runner.handle();
         let result = handle.reconfigure(diff, engine_config(&config), client).await;
@@ -201,7 +202,7 @@ async fn wait(ahead: Duration) {
 /// Returns the engine's configuration, but without a rate limit: with a second between any two
 /// calls each would be a commit of its own, and a year of these takes a minute on a slow disk.
 fn engine_config(config: &Config) -> EngineConfig {
-    EngineConfig { requests_per_minute: 0, ..EngineConfig::of(config) }
+    EngineConfig { requests_per_minute: 0, ..EngineConfig::of(&config.settings) }
 }
 
 fn observer() -> (Observer, UnboundedReceiver<Message>) {

@@ -1,6 +1,6 @@
 //! The part of the configuration that the engine needs.
 
-use crate::config::{Budget, CatchUp, Config, Retry};
+use crate::config::{Budget, CatchUp, Retry, Settings};
 
 /// The part of the configuration that the engine's decisions depend on.
 #[derive(Clone, PartialEq, Debug)]
@@ -16,13 +16,13 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    pub fn of(config: &Config) -> EngineConfig {
+    pub fn of(settings: &Settings) -> EngineConfig {
         EngineConfig {
-            retry: config.retry,
-            budget: config.budget,
-            max_in_flight: usize::try_from(config.api.max_in_flight).unwrap_or(usize::MAX),
-            requests_per_minute: config.api.requests_per_minute,
-            catch_up: config.catch_up,
+            retry: settings.retry,
+            budget: settings.budget,
+            max_in_flight: usize::try_from(settings.api.max_in_flight).unwrap_or(usize::MAX),
+            requests_per_minute: settings.api.requests_per_minute,
+            catch_up: settings.catch_up,
         }
     }
 }

@@ -100,9 +100,12 @@ mod tests {
         let text = b"[[account]]\nid = 'a'";
         let config = Config::parse(&folder.path().join("c.toml"), text, NEW_YEAR_2026.wall.time());
         let config = config.expect("a configuration");
-        let store = Store::open(&config.database.path, Creation::Allowed).expect("a store");
-        let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
-        engine.watch(&config.accounts, EngineConfig::of(&config), NEW_YEAR_2026).expect("a list");
+        let store =
+            Store::open(&config.settings.database.path, Creation::Allowed).expect("a store");
+        let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Due);
+        engine
+            .watch(&config.accounts, EngineConfig::of(&config.settings), NEW_YEAR_2026)
+            .expect("a list");
         let claim = engine.turn(NEW_YEAR_2026).expect("a turn").claims.pop();
 
         let (inbox, received) = channel();

@@ -336,11 +336,13 @@ mod tests {
         let text = b"[[account]]\nid = 'a'";
         let config = Config::parse(&folder.path().join("c.toml"), text, now.wall.time());
         let config = config.expect("a configuration");
-        let store = Store::open(&config.database.path, Creation::Allowed).expect("a store");
-        let mut engine = Engine::new(store, EngineConfig::of(&config), ClaimMode::Due);
-        engine.watch(&config.accounts, EngineConfig::of(&config), now).expect("a list");
-        let (key, _) = ApiKey::find_with(&config, |_| Some("a-key".into())).expect("a key");
-        let client = Client::new(&config.api, key).expect("a client");
+        let store =
+            Store::open(&config.settings.database.path, Creation::Allowed).expect("a store");
+        let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Due);
+        engine.watch(&config.accounts, EngineConfig::of(&config.settings), now).expect("a list");
+        let (key, _) =
+            ApiKey::find_with(&config.settings, |_| Some("a-key".into())).expect("a key");
+        let client = Client::new(&config.settings.api, key).expect("a client");
         let (inbox, received) = channel();
         let (claims, mut claimed) = unbounded_channel();
         let observer = Box::new(|_: Notice<'_>| {});
@@ -353,7 +355,7 @@ mod tests {
         };
         let refreshes_in_a_plain_copy = || {
             let copy = folder.path().join("copy.db");
-            fs::copy(&config.database.path, &copy).expect("a copy");
+            fs::copy(&config.settings.database.path, &copy).expect("a copy");
             let copy = Connection::open(&copy).expect("a database");
             let count = copy.query_row("SELECT count(*) FROM _refresh", [], |row| row.get(0));
             count.unwrap_or(0_i64)

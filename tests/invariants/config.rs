@@ -13,7 +13,7 @@ pub fn hold(bytes: &[u8]) {
             assert!(std::str::from_utf8(bytes).is_ok());
             for account in &config.accounts {
                 let id = account.id.as_str();
-                let url = config.api.url(["v1", "social", "account", id, "refresh"]);
+                let url = config.settings.api.url(["v1", "social", "account", id, "refresh"]);
                 let end = format!("/v1/social/account/{id}/refresh");
                 assert!(url.path().ends_with(&end), "{url}");
                 assert!(url.query().is_none() && url.fragment().is_none(), "{url}");

@@ -42,7 +42,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let output = Printer::stdout()?;
-        let remote = control::request_lookups(&config.database.path, &lookups);
+        let remote = control::request_lookups(&config.settings.database.path, &lookups);
         let request =
             PaidRequest::send(&config, remote, |engine| engine.look_up(lookups.clone())).await?;
         Adding { file: &file, config: &config, lookups, output, ends: Vec::new() }
@@ -125,7 +125,7 @@ impl Adding<'_> {
             self.ends.push(Ok(Done::Attention));
         }
         let is_added = self.ends.iter().any(|end| matches!(end, Ok(Done::Well)));
-        if is_added && is_in_use(&self.config.database.path) {
+        if is_added && is_in_use(&self.config.settings.database.path) {
             self.output.line(
                 "the running daemon picks it up at its next reload: systemctl reload growthd, or SIGHUP",
             );

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::cli::ImportArgs;
 use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, open_up_to_date};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::measurement::Measurement;
 use crate::printable::Printable;
 use crate::report::counted;
@@ -42,9 +42,9 @@ struct Import {
 }
 
 /// Reads a file, and with `--write` imports it.
-pub fn import(config: &Config, args: &ImportArgs) -> Result<Done, CommandError> {
+pub fn import(settings: &Settings, args: &ImportArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let database = &config.database.path;
+    let database = &settings.database.path;
     if !args.write {
         let mut reader = open_up_to_date(database)?;
         let found = read(&reader.begin_read()?, &args.file, now)?;

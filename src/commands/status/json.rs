@@ -55,7 +55,7 @@ impl<'a> Summary<'a> {
             backup: status.backup.map(|backup| Backup::of(backup, status.now)),
             breaker: status.breaker.as_ref().map(|open| Breaker::of(open, status.now)),
             budget: status.budget.as_ref().map(|budget| Budget::of(budget, status.held_back())),
-            database: status.config.database.path.display().to_string(),
+            database: status.settings.database.path.display().to_string(),
             disabled: totals.listed.saturating_sub(totals.watched),
             failing: status.failing().count(),
             in_flight: totals.in_flight,

@@ -12,7 +12,7 @@ use crate::cli::StatusArgs;
 use crate::clock::{self, Time};
 use crate::commands::period::check;
 use crate::commands::{CommandError, Done, print_json};
-use crate::config::Config;
+use crate::config::Settings;
 use crate::daemon::Health;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::selection::Selection;
@@ -55,7 +55,7 @@ enum Daemon {
 
 /// Everything that is shown.
 struct Status<'a> {
-    config: &'a Config,
+    settings: &'a Settings,
     /// Which accounts are shown and counted.
     selection: Selection,
     now: Time,
@@ -71,11 +71,11 @@ struct Status<'a> {
 }
 
 /// Prints the status.
-pub fn status(config: &Config, args: &StatusArgs) -> Result<Done, CommandError> {
+pub fn status(settings: &Settings, args: &StatusArgs) -> Result<Done, CommandError> {
     let scope = if args.quiet { Scope::Attention } else { Scope::Everything };
     let form = if args.json { Form::Json } else { Form::Text };
     let need = if args.no_daemon { Need::None } else { Need::Running };
-    let status = Status::read(config, form, scope, need, args.selection.selection())?;
+    let status = Status::read(settings, form, scope, need, args.selection.selection())?;
     match form {
         Form::Json => print_json(&json::StatusJson::of(&status, scope))?,
         Form::Text => status.print(scope, &mut io::stdout().lock())?,
@@ -85,14 +85,14 @@ pub fn status(config: &Config, args: &StatusArgs) -> Result<Done, CommandError> 
 
 impl<'a> Status<'a> {
     fn read(
-        config: &'a Config,
+        settings: &'a Settings,
         form: Form,
         scope: Scope,
         need: Need,
         selection: Selection,
     ) -> Result<Status<'a>, CommandError> {
         let now = clock::now().time();
-        let path = &config.database.path;
+        let path = &settings.database.path;
         let mut reader = Reader::open(path)?;
         let schema = reader.schema()?;
         let tx = reader.begin_read()?;
@@ -110,7 +110,7 @@ impl<'a> Status<'a> {
             None => Daemon::Absent,
         };
         Ok(Status {
-            config,
+            settings,
             now,
             need,
             daemon,
@@ -118,7 +118,7 @@ impl<'a> Status<'a> {
             totals,
             breaker: Breaker::read(&tx)?.as_open().cloned(),
             wait: tx.wait()?.filter(|wait| wait.until > now),
-            budget: tx.budget_use(config.budget.as_ref(), now)?,
+            budget: tx.budget_use(settings.budget.as_ref(), now)?,
             backup: LastBackup::read(path),
             accounts: tx.statuses(&selection, extent, now)?,
             selection,

@@ -41,7 +41,7 @@ impl Status<'_> {
             SCHEMA_VERSION => String::new(),
             _ => format!(", {SCHEMA_VERSION} once the daemon has opened it"),
         };
-        let path = self.config.database.path.display();
+        let path = self.settings.database.path.display();
         entry(out, "database", format_args!("{path} (schema {}{older})", self.schema))?;
         let disabled = listed.saturating_sub(watched);
         entry(
