@@ -241,7 +241,7 @@ fn a_watchlist_on_a_full_disk_is_detected_before_anything_is_paid() {
                   \"$0\" \"$@\" --to small/list.toml; code=$?; ls -A small; cat small/list.toml; exit $code";
     unshare.current_dir(place.path()).stdin(Stdio::null());
     unshare.args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_growthd")]).args(ADD);
-    let ended = Ended::of(unshare).with_code(78);
+    let ended = Ended::of(unshare).with_code(74);
     assert!(ended.err.starts_with("growthd: cannot write small/list.toml: No space"), "{ended:?}");
     assert_eq!(ended.out, "filler\nlist.toml\n# mine\n");
     assert_eq!(vendor.call_count(), 0);

@@ -155,6 +155,7 @@ impl CommandError {
             {
                 IO
             }
+            CommandError::Edit(error) if error.is_system_failure() => IO,
             CommandError::Config(_) | CommandError::Key(_) | CommandError::Edit(_) => CONFIG,
             CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             CommandError::Output(_) | CommandError::Target(_) | CommandError::Demo(_) => IO,

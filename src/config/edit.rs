@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use super::error::is_system_failure;
 use super::include::folder_of;
 use super::{Config, ConfigError, Settings};
 use crate::account::AccountId;
@@ -48,6 +49,17 @@ pub enum EditError {
     NotIncluded { path: PathBuf, main: PathBuf },
     #[error("cannot write {}: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
+}
+
+impl EditError {
+    /// Returns whether the cause is a failure of the machine, such as a full disk, which may pass.
+    pub fn is_system_failure(&self) -> bool {
+        match self {
+            EditError::Config(error) => error.is_system_failure(),
+            EditError::Write { source, .. } => is_system_failure(source),
+            EditError::Form(_) | EditError::NotIncluded { .. } => false,
+        }
+    }
 }
 
 impl WatchlistFile {

@@ -37,6 +37,7 @@ pub(super) fn is_system_failure(error: &io::Error) -> bool {
             | ErrorKind::PermissionDenied
             | ErrorKind::NotADirectory
             | ErrorKind::IsADirectory
+            | ErrorKind::ReadOnlyFilesystem
             | ErrorKind::InvalidFilename
             | ErrorKind::InvalidInput
             | ErrorKind::InvalidData
