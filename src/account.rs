@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::printable::is_invisible;
 
@@ -15,8 +15,9 @@ pub const MAX_ID_LEN: usize = 128;
 
 /// An account id that is safe to put in a URL path unescaped: it cannot address another endpoint.
 ///
-/// [`FromStr`] is its only constructor, so every value is valid.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+/// [`FromStr`] is the only way to construct one, so every value is valid.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Deserialize, Serialize)]
+#[serde(try_from = "String")]
 pub struct AccountId(Box<str>);
 
 /// Longest username accepted, in bytes; no platform allows as many.
@@ -151,6 +152,14 @@ impl FromStr for AccountId {
             return Err(InvalidAccountId::Dots);
         }
         Ok(AccountId(text.into()))
+    }
+}
+
+impl TryFrom<String> for AccountId {
+    type Error = InvalidAccountId;
+
+    fn try_from(text: String) -> Result<AccountId, InvalidAccountId> {
+        text.parse()
     }
 }
 

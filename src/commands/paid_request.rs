@@ -97,7 +97,7 @@ fn prepare(config: &Config) -> Result<Prepared, CommandError> {
     let creation =
         if config.settings.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(&config.settings.database.path, creation)?;
-    let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Asked);
+    let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Requested);
     engine.watch(&config.accounts, EngineConfig::of(&config.settings), clock::moment())?;
     let observer = Box::new(|_: Notice<'_>| {});
     Ok(Runner::prepare(engine, client, Work::OneShot, Clock::system(), observer))

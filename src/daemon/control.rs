@@ -25,7 +25,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use tracing::debug;
 
-use crate::account::{AccountId, Handle as AccountHandle};
+use crate::account::Handle as AccountHandle;
 use crate::clock;
 use crate::config::Watched;
 use crate::daemon::connections::{Connection, Connections};
@@ -69,48 +69,11 @@ const MAX_LOOKUPS: usize = 1000;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum RawRequest {
-    Refresh(Selected),
+    Refresh(Selection),
     /// Look up accounts by name.
     Add(Vec<RawLookup>),
     /// Report the daemon's health in one line, immediately.
     Health,
-}
-
-/// The accounts to refresh.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Selected {
-    Ids(Vec<String>),
-    All,
-    Due,
-    DueOf(Vec<String>),
-}
-
-impl Selected {
-    fn of(selection: &Selection) -> Selected {
-        match selection {
-            Selection::Ids(ids) => Selected::Ids(ids.iter().map(ToString::to_string).collect()),
-            Selection::All => Selected::All,
-            Selection::Due => Selected::Due,
-            Selection::DueOf(ids) => Selected::DueOf(ids.iter().map(ToString::to_string).collect()),
-        }
-    }
-
-    fn selection(&self) -> io::Result<Selection> {
-        Ok(match self {
-            Selected::Ids(ids) | Selected::DueOf(ids) if ids.len() > MAX_IDS => {
-                return Err(invalid("too many accounts: name at most 100,000, or request all"));
-            }
-            Selected::Ids(ids) => Selection::Ids(parse_ids(ids)?),
-            Selected::DueOf(ids) => Selection::DueOf(parse_ids(ids)?),
-            Selected::All => Selection::All,
-            Selected::Due => Selection::Due,
-        })
-    }
-}
-
-fn parse_ids(ids: &[String]) -> io::Result<Vec<AccountId>> {
-    ids.iter().map(|id| id.parse().map_err(invalid)).collect()
 }
 
 /// An account to look up, with its future schedule.
@@ -263,8 +226,15 @@ impl Request {
         if !line.ends_with(b"\n") {
             return Err(invalid("the request does not end with a newline, or is too long"));
         }
-        match serde_json::from_slice(line).map_err(|_| invalid("not a valid request"))? {
-            RawRequest::Refresh(selected) => Ok(Request::Refresh(selected.selection()?)),
+        let request = serde_json::from_slice(line)
+            .map_err(|error| invalid(format!("not a valid request: {error}")))?;
+        match request {
+            RawRequest::Refresh(Selection::Ids(ids) | Selection::DueOf(ids))
+                if ids.len() > MAX_IDS =>
+            {
+                Err(invalid("too many accounts: name at most 100,000, or request all"))
+            }
+            RawRequest::Refresh(selection) => Ok(Request::Refresh(selection)),
             RawRequest::Health => Ok(Request::Health),
             RawRequest::Add(lookups) if lookups.len() > MAX_LOOKUPS => {
                 Err(invalid("too many names: look up at most 1,000 at once"))
@@ -358,7 +328,7 @@ pub async fn request_refresh(
     database: &Path,
     selection: &Selection,
 ) -> io::Result<Remote<Progress>> {
-    request(database, &RawRequest::Refresh(Selected::of(selection))).await
+    request(database, &RawRequest::Refresh(selection.clone())).await
 }
 
 /// Requests lookups by name from the daemon of `database`.

@@ -1,6 +1,5 @@
 //! The HTTP server of `[http]`, for metrics and health.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,14 +50,6 @@ pub struct Served {
     pub database: PathBuf,
     /// The budget as of the last reload.
     pub budget: watch::Receiver<Option<Budget>>,
-}
-
-/// Starts listening.
-///
-/// # Errors
-/// Returns an error if the address is in use, or does not belong to this machine.
-pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }
 
 /// Serves a limited number of connections at a time. Others wait in the kernel's queue.

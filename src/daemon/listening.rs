@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::daemon::http::{self, Served};
@@ -17,7 +18,7 @@ pub async fn keep(address: SocketAddr, served: Served) {
     let mut pause = FIRST_PAUSE;
     let mut last_logged = None;
     let listener = loop {
-        match http::listen(address).await {
+        match TcpListener::bind(address).await {
             Ok(listener) => break listener,
             Err(error) => {
                 let why = format!("cannot listen on {address}: {error}");
@@ -53,7 +54,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_port_in_use_is_listened_on_once_it_is_free() {
-        let other = http::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+        let other = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         let address = other.local_addr().expect("an address");
         let metrics = Metrics::default();
         let (_budget, budget) = tokio::sync::watch::channel(None);

@@ -7,7 +7,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prometheus_client::encoding::text::encode;
@@ -22,7 +22,7 @@ use tracing::debug;
 
 use crate::clock::{self, Time};
 use crate::config::Budget;
-use crate::daemon::process;
+use crate::daemon::process::{self, gauge};
 use crate::engine::{Breaker, Event};
 use crate::store::{
     BudgetUse, LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, free_space,
@@ -133,14 +133,13 @@ impl Metrics {
         let since = clock::monotonic().duration_since(self.0.started).as_millis();
         self.0.last_turn.store(u64::try_from(since).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.0.in_flight.set(i64::try_from(in_flight).unwrap_or(i64::MAX));
-        *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.0.trouble) = None;
     }
 
     /// Records a failure of the store.
     pub fn store_failed(&self, error: &StoreError) {
         self.0.store_errors.inc();
-        let mut trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        *trouble = Some(error.to_string());
+        *lock(&self.0.trouble) = Some(error.to_string());
     }
 
     /// Records the duration of a call.
@@ -163,7 +162,7 @@ impl Metrics {
 
     /// Returns why the daemon is not healthy; `None` if its sweep runs and its store commits.
     pub fn trouble(&self) -> Option<String> {
-        let trouble = self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let trouble = lock(&self.0.trouble).clone();
         let turned = Duration::from_millis(self.0.last_turn.load(Ordering::Relaxed));
         let silence = clock::monotonic().duration_since(self.0.started).saturating_sub(turned);
         match trouble {
@@ -174,14 +173,13 @@ impl Metrics {
 
     /// Records why nothing listens on the address in `[http]`; `None` if the daemon does.
     pub fn not_listening(&self, why: Option<&str>) {
-        let mut current = self.0.not_listening.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = why.map(str::to_owned);
+        *lock(&self.0.not_listening) = why.map(str::to_owned);
     }
 
     /// Returns why nothing listens on the address in `[http]`; `None` if the daemon does, or if
     /// `[http]` is absent.
     pub fn why_not_listening(&self) -> Option<String> {
-        self.0.not_listening.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.0.not_listening).clone()
     }
 
     /// Returns all metrics as OpenMetrics text. If the database cannot be read, its metrics are
@@ -272,10 +270,8 @@ impl Metrics {
     }
 }
 
-fn gauge(value: u64) -> Gauge<i64> {
-    let gauge = Gauge::default();
-    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-    gauge
+fn lock(text: &Mutex<Option<String>>) -> MutexGuard<'_, Option<String>> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The metrics that are read from the database.

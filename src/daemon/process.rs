@@ -13,11 +13,6 @@ use crate::clock::Time;
 /// Registers the available metrics of this process, which began at `started`.
 pub(super) fn register(registry: &mut Registry, started: Time) {
     let registry = registry.sub_registry_with_prefix("process");
-    let gauge = |value: u64| {
-        let gauge = Gauge::<i64>::default();
-        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        gauge
-    };
     registry.register_with_unit(
         "start_time",
         "When the process started",
@@ -42,6 +37,12 @@ pub(super) fn register(registry: &mut Registry, started: Time) {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let help = "Maximum number of open file descriptors";
     registry.register("max_fds", help, gauge(limit.unwrap_or(u64::MAX)));
+}
+
+pub(super) fn gauge(value: u64) -> Gauge<i64> {
+    let gauge = Gauge::default();
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+    gauge
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a clock of hundredths, exact for a million years")]

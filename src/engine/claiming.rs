@@ -97,7 +97,7 @@ impl Claiming<'_, '_> {
         let gate = self.gate()?;
         let due = match self.mode {
             ClaimMode::Due => self.tx.next_due()?,
-            ClaimMode::Asked | ClaimMode::Nothing => None,
+            ClaimMode::Requested | ClaimMode::Nothing => None,
         };
         gate.report_spent_budget(due, time, self.progress, self.events);
         let wake = match handled < requests.len() {
@@ -375,7 +375,7 @@ impl Claiming<'_, '_> {
         let is_wanted = match self.mode {
             ClaimMode::Due => self.progress.is_sweep_due(self.now),
             ClaimMode::Nothing => !self.progress.may_not_skip(self.now),
-            ClaimMode::Asked => false,
+            ClaimMode::Requested => false,
         };
         if !is_wanted {
             return Ok(());

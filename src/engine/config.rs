@@ -33,7 +33,7 @@ pub enum ClaimMode {
     /// Everything due, and requests: the daemon.
     Due,
     /// Only requests: `refresh`.
-    Asked,
+    Requested,
     /// Nothing: the engine is stopping.
     Nothing,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::{AccountId, Handle};
 use crate::store::{AccountKey, AccountLookup};
 
@@ -10,7 +12,8 @@ use crate::store::{AccountKey, AccountLookup};
 pub struct RequesterId(pub u64);
 
 /// The accounts requested.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Selection {
     Ids(Vec<AccountId>),
     /// All watched accounts.

@@ -111,13 +111,7 @@ impl Settling<'_, '_> {
         let left = self.tx.left_pending()?;
         let lookups = self.tx.settle_lost_lookups(LEFT_PENDING, self.now)?;
         let count = left.len() + lookups;
-        let response = ClassifiedResponse {
-            kind: ResponseKind::Unknown,
-            spent: true,
-            status: None,
-            error: Some(LEFT_PENDING.to_owned()),
-            clock_off: None,
-        };
+        let response = ClassifiedResponse::unknown(LEFT_PENDING.to_owned());
         for pending in left {
             let Some(mut account) = self.account(pending.account, &pending.id)? else { continue };
             let line = &pending.line;

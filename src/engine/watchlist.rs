@@ -189,8 +189,9 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
-    /// Returns what the account owes, by its stored schedule's `window`. An edit may precede the turn that notices that the clock went
-    /// back, so what a clock that was ahead left behind is corrected here.
+    /// Returns what the account owes, by its stored schedule's `window`. An edit may precede the
+    /// turn that notices that the clock went back, so what a clock that was ahead left behind is
+    /// corrected here.
     fn state(&self, account: &Account, window: SlotWindow) -> Result<AccountState, StoreError> {
         let state = AccountState::try_from(account.state)?;
         let restored = state.step_back(window, account.active, self.now, self.horizon);

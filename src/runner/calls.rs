@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::api::{BodyPermit, CallResult, ClassifiedResponse, Client, classify};
-use crate::clock::{self, Clock, Time};
+use crate::api::{CallResult, Client, classify};
+use crate::clock::{self, Clock};
 use crate::engine::CompletedCall;
 use crate::runner::handle::{Handle, Input};
 use crate::store::Claim;
@@ -43,23 +43,14 @@ struct Call {
 }
 
 impl Call {
-    async fn make(self, client: Client) {
+    async fn make(mut self, client: Client) {
         let Some(claim) = &self.claim else { return };
         let start = clock::monotonic();
         let result = client.call(claim).await;
         let took = clock::monotonic().duration_since(start);
         let arrived = self.clock.now().time();
         let response = classify(&result, claim.account_id(), arrived);
-        self.complete(response, arrived, result.into_body_permit(), took);
-    }
-
-    fn complete(
-        mut self,
-        response: ClassifiedResponse,
-        arrived: Time,
-        permit: BodyPermit,
-        took: Duration,
-    ) {
+        let permit = result.into_body_permit();
         if let Some(claim) = self.claim.take() {
             self.send(CompletedCall { claim, response, arrived, permit }, took);
         }

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::api::Client;
 use crate::clock::{self, Clock, Moment, Now};
-use crate::engine::{Engine, Selection, Turn};
+use crate::engine::{Engine, Turn};
 use crate::memory;
 use crate::runner::calls::Claims;
 use crate::runner::error::RunnerError;
@@ -250,7 +250,7 @@ impl Worker {
             // done.
             Input::Refresh(..) | Input::LookUp(..) if self.stopping.is_some() => {}
             Input::Refresh(requester, selection, reply) => {
-                match self.request(requester, &selection) {
+                match self.engine.request(requester, &selection, self.clock.moment()) {
                     Ok(ids) => self.subscribers.wait_for_refreshes(requester, ids, reply),
                     Err(error) => {
                         (self.observer)(Notice::StoreFailed { error: &error, is_new: true });
@@ -273,15 +273,6 @@ impl Worker {
                 self.stopping.get_or_insert(clock::monotonic());
             }
         }
-    }
-
-    fn request(
-        &mut self,
-        requester: crate::engine::RequesterId,
-        selection: &Selection,
-    ) -> Result<Vec<crate::account::AccountId>, StoreError> {
-        let moment = self.clock.moment();
-        self.engine.request(requester, selection, moment)
     }
 
     fn reconfigure(&mut self, new: Reconfiguration) {
