@@ -5,58 +5,38 @@ use std::io::{self, IsTerminal, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use crate::clock::{self, Time};
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
 use crate::config::{
-    ApiKey, Budget, Config, FileSet, FileSetState, KeyError, Settings, Span, Watched,
+    ApiKey, Budget, Config, KeyError, Settings, Span, Watched, WatchedFiles,
 };
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
-use crate::report::{ALWAYS_SHOWN, Column, Shape, Table};
+use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, counted};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 use crate::store::{Reader, StoreError};
-
-/// How often the files are polled.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Checks the configuration now and after each edit of its files. Each check prints a line to stdout
 /// and any problems to stderr. Ends when the reader of stdout does.
 pub fn watch(path: &Path) -> Result<Done, CommandError> {
-    let mut files = FileSet::new(path);
-    let mut seen = files.state();
+    let mut files = WatchedFiles::new(path);
     loop {
         let shown = path.display();
         let verdict = match Config::load(path, clock::now().time()) {
-            Ok(config) => {
-                let count = config.accounts.len();
-                format!("{shown}: valid, {count} account{}", if count == 1 { "" } else { "s" })
-            }
+            Ok(config) => format!("{shown}: valid, {}", counted(config.accounts.len(), "account")),
             Err(error) => {
                 CommandError::from(error).print();
                 format!("{shown}: not valid")
             }
         };
         writeln!(io::stdout(), "{}", Printable(&verdict))?;
-        seen = next_edit(&mut files, &seen);
-    }
-}
-
-/// Waits until the files have changed and then stayed the same for one poll, because an editor may
-/// still be writing them.
-fn next_edit(files: &mut FileSet, seen: &FileSetState) -> FileSetState {
-    let mut last = seen.clone();
-    loop {
-        thread::sleep(PAUSE);
-        let now = files.state();
-        if now == last && now != *seen && !now.is_incomplete() {
-            return now;
+        while !files.poll_edit() {
+            thread::sleep(WatchedFiles::INTERVAL);
         }
-        last = now;
     }
 }
 

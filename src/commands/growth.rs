@@ -164,7 +164,7 @@ impl Page<'_> {
             if !shown.is_empty() {
                 let of = match all.len() - shown.len() {
                     0 => String::new(),
-                    _ => format!(" (the first {} of {})", shown.len(), Grouped(count(all.len()))),
+                    _ => format!(" (the first {} of {})", shown.len(), Grouped::of(all.len())),
                 };
                 write!(out, "\n{title}{of}\n{}", self.table(shown)?)?;
             }
@@ -250,8 +250,4 @@ fn names(growths: &[&AccountGrowth]) -> String {
     let named: Vec<_> = growths.iter().take(NAMED).map(|m| terminal::fitted(&m.name, 24)).collect();
     let more = if growths.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", named.join(", "))
-}
-
-fn count(length: usize) -> i64 {
-    i64::try_from(length).unwrap_or(i64::MAX)
 }

@@ -166,10 +166,10 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn name(&self, id: &str) -> String {
-        match self.labels.get(id) {
+    fn name(&self, id: &AccountId) -> String {
+        match self.labels.get(id.as_str()) {
             Some(label) => format!("{id} ({})", Printable(label)),
-            None => id.to_owned(),
+            None => id.to_string(),
         }
     }
 

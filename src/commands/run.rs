@@ -10,7 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::debug;
 
 use crate::commands::{CommandError, Done, runtime};
-use crate::daemon::{self, WatchedFiles};
+use crate::config::WatchedFiles;
+use crate::daemon;
 use crate::descriptors;
 
 /// How long the process waits at its end for blocking tasks, such as one that reads its configuration

@@ -1,10 +1,9 @@
-//! `include`: finds the files that belong to a configuration, and notices when they change.
+//! `include`: finds the files that belong to a configuration.
 
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use glob::{MatchOptions, Pattern, glob_with};
 use toml::de::{DeTable, DeValue};
@@ -100,82 +99,13 @@ impl SeenFiles {
     }
 }
 
-/// Watches the files of a configuration for edits, replacements, changed symlinks, and files that
-/// appear or disappear.
-#[derive(Debug)]
-pub struct FileSet {
-    main: PathBuf,
-    /// The state of the main file when its patterns were last read.
-    seen: Option<FileState>,
-    patterns: Vec<String>,
-}
-
-/// The state of a configuration's files at one moment. Equal states mean that nothing was edited.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FileSetState {
-    files: Vec<(PathBuf, Option<FileState>)>,
-}
-
-/// The metadata that change when a file is edited or replaced; that of a symlink's target.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct FileState {
-    modified: SystemTime,
-    device: u64,
-    inode: u64,
-    length: u64,
-}
-
-impl FileSet {
-    /// Watches the files of the configuration at `main`, which need not be valid.
-    pub fn new(main: &Path) -> FileSet {
-        FileSet { main: main.to_owned(), seen: None, patterns: Vec::new() }
-    }
-
-    /// Returns the current state of the files.
-    pub fn state(&mut self) -> FileSetState {
-        let now = state(&self.main);
-        // A missing main file may be in the middle of being replaced: keep its patterns.
-        if now.is_some() && now != self.seen {
-            self.patterns = patterns(&self.main);
-            self.seen = now;
-        }
-        let folder = folder_of(&self.main);
-        let included =
-            self.patterns.iter().flat_map(|pattern| find(folder, pattern).unwrap_or_default());
-        let paths = std::iter::once(self.main.clone()).chain(included);
-        FileSetState {
-            files: paths
-                .map(|path| (state(&path), path))
-                .map(|(state, path)| (path, state))
-                .collect(),
-        }
-    }
-}
-
-impl FileSetState {
-    /// Returns whether the main file is missing, perhaps only while it is being replaced.
-    pub fn is_incomplete(&self) -> bool {
-        self.files.first().is_none_or(|(_, state)| state.is_none())
-    }
-}
-
-fn state(path: &Path) -> Option<FileState> {
-    let file = fs::metadata(path).ok()?;
-    Some(FileState {
-        modified: file.modified().ok()?,
-        device: file.dev(),
-        inode: file.ino(),
-        length: file.len(),
-    })
-}
-
 /// Returns the folder that a configuration's relative paths are relative to.
 pub(super) fn folder_of(main: &Path) -> &Path {
     main.parent().unwrap_or(Path::new(""))
 }
 
 /// Returns the patterns of `include` in a file, the rest of which need not be valid.
-fn patterns(main: &Path) -> Vec<String> {
+pub(super) fn patterns(main: &Path) -> Vec<String> {
     let Ok(bytes) = document::read(main) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
     let split = SplitText::new(text.trim_start_matches('\u{feff}'));
@@ -195,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Time;
-    use crate::config::{Config, ConfigError};
+    use crate::config::{Config, ConfigError, WatchedFiles};
 
     const NOW: Time = Time(1_767_225_600);
 
@@ -378,7 +308,7 @@ mod tests {
     #[test]
     fn every_edit_of_any_file_is_noticed() {
         let folder = Folder::with(&[("config.toml", ALL), ("watchlist.d/a.toml", "")]);
-        let mut files = FileSet::new(&folder.path("config.toml"));
+        let mut files = WatchedFiles::new(&folder.path("config.toml"));
         let mut last = files.state();
         assert_eq!(files.state(), last);
         let mut assert_seen = |what: &str| {

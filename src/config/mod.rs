@@ -26,6 +26,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 mod valid;
+mod watched_files;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -37,7 +38,6 @@ use reading::Reading;
 pub use duration::{InvalidSpan, Span};
 pub use edit::{EditError, WatchlistFile, entry};
 pub use error::ConfigError;
-pub use include::{FileSet, FileSetState};
 pub use key::{ApiKey, KeyError, KeySource};
 pub use manual::manual_page;
 pub use problem::{Problem, Problems};
@@ -45,6 +45,7 @@ pub use proxy::Proxy;
 pub use settings::{
     Api, Budget, CatchUp, Config, Database, Http, OnUnknown, Period, Retry, Settings, Watched,
 };
+pub use watched_files::WatchedFiles;
 
 impl Config {
     /// Reads and validates the file at `path` and those that it includes. Schedules must fire after

@@ -19,7 +19,6 @@ mod run;
 mod socket;
 mod status_line;
 mod stop_signals;
-mod watched_files;
 mod watchlist;
 
 pub use client::client;
@@ -27,4 +26,3 @@ pub use error::RunError;
 pub use health::Health;
 pub use run::{Signals, check_descriptors, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
-pub use watched_files::WatchedFiles;

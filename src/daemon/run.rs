@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::api::Client;
 use crate::clock::{self, Clock};
-use crate::config::{Config, KeySource, Settings};
+use crate::config::{Config, KeySource, Settings, WatchedFiles};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
 use crate::daemon::http::{MAX_HTTP_CONNECTIONS, Served};
@@ -19,7 +19,6 @@ use crate::daemon::observer::observer;
 use crate::daemon::reload::Reloader;
 use crate::daemon::socket::socket_path;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
-use crate::daemon::watched_files::WatchedFiles;
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::daemon::{control, heartbeat, listening, status_line};
 use crate::descriptors;
@@ -226,8 +225,11 @@ fn remove_socket(database: &Path) {
 }
 
 async fn changed(file: &mut Option<WatchedFiles>) {
-    match file {
-        Some(file) => file.changed().await,
-        None => std::future::pending().await,
+    let Some(file) = file else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(WatchedFiles::INTERVAL).await;
+        if file.poll_edit() {
+            return;
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::Handle;
+use crate::account::{AccountId, Handle};
 use crate::engine::Event;
 
 /// A step of a refresh request.
@@ -12,10 +12,10 @@ pub enum Progress {
     /// The request covers this many accounts.
     Selected { accounts: usize },
     /// A call was started.
-    Started { account_id: String },
+    Started { account_id: AccountId },
     /// A call was settled.
     Settled {
-        account_id: String,
+        account_id: AccountId,
         /// The call's ledger line.
         refresh_id: i64,
         /// `ok`, `failed` or `unknown`.
@@ -24,7 +24,7 @@ pub enum Progress {
         error: Option<String>,
     },
     /// No call was made for the account.
-    Declined { account_id: String, error: String },
+    Declined { account_id: AccountId, error: String },
 }
 
 /// The result of a lookup by name.
@@ -33,7 +33,7 @@ pub enum Progress {
 pub enum Lookup {
     Found {
         username: String,
-        account_id: String,
+        account_id: AccountId,
         /// The measured followers; also `None` if no call was needed.
         followers: Option<i64>,
         /// Whether the account is already in the watchlist.
@@ -53,7 +53,7 @@ impl Lookup {
                 handle,
                 Lookup::Found {
                     username: handle.username().to_owned(),
-                    account_id: id.to_string(),
+                    account_id: id.clone(),
                     followers: *followers,
                     is_watched: *is_watched,
                     was_called: call.is_some(),
@@ -76,16 +76,16 @@ impl Progress {
     /// Converts an event to a step of a refresh; `None` if it is not one.
     pub fn of(event: &Event) -> Option<Progress> {
         Some(match event {
-            Event::Started { id, .. } => Progress::Started { account_id: id.to_string() },
+            Event::Started { id, .. } => Progress::Started { account_id: id.clone() },
             Event::Settled { id, refresh, outcome, followers, error, .. } => Progress::Settled {
-                account_id: id.to_string(),
+                account_id: id.clone(),
                 refresh_id: refresh.0,
                 outcome: outcome.as_str().to_owned(),
                 followers: *followers,
                 error: error.clone(),
             },
             Event::Declined { id, why } => {
-                Progress::Declined { account_id: id.to_string(), error: why.clone() }
+                Progress::Declined { account_id: id.clone(), error: why.clone() }
             }
             _ => return None,
         })

@@ -57,17 +57,14 @@ fn lookup(
     handle: Handle,
     label: Option<&str>,
 ) -> Result<AccountLookup, CommandError> {
-    let trial = account_id(TRIAL)?;
+    let trial: AccountId =
+        TRIAL.parse().map_err(|error| CommandError::Usage(format!("{error}")))?;
     let label = label.unwrap_or(handle.username());
     let config = file.try_with(&trial, Some(label), clock::now().time())?;
     let Some(entry) = config.accounts.into_iter().find(|entry| entry.id == trial) else {
         return Err(CommandError::Usage("no entry can be added to the watchlist".to_owned()));
     };
     Ok(AccountLookup { handle, entry })
-}
-
-fn account_id(text: &str) -> Result<AccountId, CommandError> {
-    text.parse().map_err(|error| CommandError::Usage(format!("{error}")))
 }
 
 /// Prints what the lookups may cost, and asks for confirmation if `is_interactive`.
@@ -146,7 +143,7 @@ impl Adding<'_> {
     fn take(&self, lookup: Lookup) -> Result<Done, CommandError> {
         let (username, id, followers, is_watched) = match lookup {
             Lookup::Found { username, account_id: id, followers, is_watched, .. } => {
-                (username, account_id(&id)?, followers, is_watched)
+                (username, id, followers, is_watched)
             }
             Lookup::NotFound { username, error, was_called } => {
                 let name = self.name(&username);
