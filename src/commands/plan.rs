@@ -56,10 +56,9 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     for account in &accounts {
         let runs = known.runs(account, now);
         let first = runs.first().copied().unwrap_or(now);
-        let label = account.label.as_deref().or(account.username.as_deref()).unwrap_or_default();
         table.row([
             account.id.to_string(),
-            label.to_owned(),
+            account.name().unwrap_or_default().to_owned(),
             first.to_string(),
             TimeUntil { time: first, now }.to_string(),
             why(account).to_owned(),

@@ -102,13 +102,12 @@ fn save(settings: &Settings, page: &Page, output: &Path) -> Result<(), CommandEr
     refuse_own(output, settings)?;
     let path = put(page, output)?;
     let (accounts, snapshots) = page.size();
-    let count = |count: usize| Grouped(i64::try_from(count).unwrap_or(i64::MAX));
     let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let message = format!(
         "{}: {} accounts, {} snapshots, {}.{} MB; open it in a browser",
         Printable(&path.to_string_lossy()),
-        count(accounts),
-        count(snapshots),
+        Grouped::of(accounts),
+        Grouped::of(snapshots),
         size / 1_000_000,
         size / 100_000 % 10
     );

@@ -92,6 +92,11 @@ pub struct AccountStatus {
 }
 
 impl AccountStatus {
+    /// Returns the label, or else the handle.
+    pub fn name(&self) -> Option<&str> {
+        self.label.as_deref().or(self.username.as_deref())
+    }
+
     /// Returns whether the account is due and not in flight.
     pub fn is_waiting(&self, now: Time) -> bool {
         !self.is_in_flight && self.next_due.is_some_and(|due| due <= now)

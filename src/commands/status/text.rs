@@ -145,9 +145,6 @@ impl Status<'_> {
     fn table(&self) -> Table {
         let ago = |time| TimeAgo { time, now: self.now }.to_string();
         let next = |time| TimeUntil { time, now: self.now }.to_string();
-        let label = |account: &AccountStatus| {
-            account.label.as_deref().or(account.username.as_deref()).unwrap_or("-").to_owned()
-        };
         let followers = |account: &AccountStatus| {
             account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string())
         };
@@ -156,7 +153,9 @@ impl Status<'_> {
         };
         let columns = vec![
             column("ACCOUNT", Shape::Text, ALWAYS_SHOWN, &|account| account.id.to_string()),
-            column("LABEL", Shape::Name, ALWAYS_SHOWN, &label),
+            column("LABEL", Shape::Name, ALWAYS_SHOWN, &|account| {
+                account.name().unwrap_or("-").to_owned()
+            }),
             column("FOLLOWERS", Shape::Text, 1, &followers),
             column("LAST", Shape::Text, 2, &|account| account.last.map_or("never".to_owned(), ago)),
             column("NEXT", Shape::Text, 0, &|account| {
@@ -169,7 +168,7 @@ impl Status<'_> {
 }
 
 fn name(account: &AccountStatus) -> String {
-    match account.label.as_deref().or(account.username.as_deref()) {
+    match account.name() {
         Some(label) => format!("{} ({})", account.id, Printable(label)),
         None => account.id.to_string(),
     }
