@@ -22,27 +22,33 @@
 //!
 //! # Three paths through the code
 //! - **An id, from TOML to a row**: [`config`] parses it into an [`account::AccountId`] in a
-//!   [`config::Watched`]; [`store::ReadTx::diff`] compares the list with the database; the engine's
-//!   `amend` writes what is new, with an [`engine::AccountState`] whose baseline is due.
+//!   [`config::Watched`]; [`store::ReadTx::diff`] compares the list with the database;
+//!   [`engine::Engine::amend`] writes what is new, with an [`engine::AccountState`] whose baseline
+//!   is due.
 //! - **An edit, from SIGHUP to a row**: the daemon's reloader loads the files off the engine's
 //!   thread, and hands the difference to [`runner::Handle::reconfigure`] with the new client;
-//!   between two turns the engine applies both, or neither.
+//!   between two turns, the engine's thread amends the watchlist and replaces the client, or does
+//!   neither.
 //! - **A response, from socket to view**: [`api::Client::call`] returns a [`api::CallResult`] for a
 //!   [`store::Claim`]; [`api::classify()`] assigns its kind; the engine's next turn settles the
-//!   claim's ledger row, appends the snapshot, and updates the account's state; the views show it.
+//!   resulting [`engine::CompletedCall`]: it completes the ledger row, appends the snapshot, and
+//!   updates the account's state. The views show all three.
 //!
 //! # Invariants
 //! - **Imports are acyclic**: a file uses only what is below it (`tests/imports.rs`).
 //! - **A paid call has its ledger row first.** [`api::Client::call`] requires a [`store::Claim`],
-//!   and a claim comes only out of a committed [`store::WriteTx`].
+//!   which only [`store::WriteTx::commit`] returns.
+//! - **A slot is bought once**: the index `_refresh_slot` allows one row that is pending or ok.
 //! - **One writer.** [`engine::Engine`] owns the [`store::Store`], which holds the database's
-//!   lock; everything a daemon writes goes through a turn of the engine.
+//!   lock; a daemon changes rows only in a turn of the engine and when it amends the watchlist.
 //! - **Due-ness is data.** An account is due when its `next_due` is not after now, and for no
-//!   other reason. It depends on no timer, job or queue in memory.
+//!   other reason. It depends on no timer, job or queue in memory, so a process may end at any
+//!   moment (`tests/simulation` does so).
 //! - **Decisions are functions of `now`.** Only [`clock`] reads a clock (enforced by
 //!   `.clippy.toml`), so that years can be simulated.
 //! - **Responses are classified in one place** ([`api::classify()`]), from statuses and codes
-//!   alone. Failures are attributed in one place: by [`engine::Breaker`] and the engine's settling.
+//!   alone. Failures are attributed in one place: where the engine settles a call, by its
+//!   [`engine::Breaker`].
 //! - **What an account owes** is an [`engine::AccountState`], which changes only by its
 //!   transitions.
 //! - **Absent on purpose**: automatic retries below the engine, HTTP redirects, proxies from the

@@ -118,7 +118,7 @@ impl Digest {
             section("PROFILES", &self.changes, changed),
             section("SILENT", &self.silent, silent),
             section("FAILING", &self.failing, |account| {
-                let name = account.label.as_deref().or(account.username.as_deref());
+                let name = account.name();
                 let name = short(name.unwrap_or(account.id.as_str()));
                 let since = account.failing_since.map_or(String::new(), day);
                 let error = terminal::fitted(account.last_error.as_deref().unwrap_or("?"), QUOTE);
