@@ -9,9 +9,7 @@ use std::thread;
 use crate::clock::{self, Time};
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
-use crate::config::{
-    ApiKey, Budget, Config, KeyError, Settings, Span, Watched, WatchedFiles,
-};
+use crate::config::{ApiKey, Budget, Config, KeyError, Settings, Span, Watched, WatchedFiles};
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
