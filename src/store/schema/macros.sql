@@ -186,8 +186,10 @@ end
 -- Steps whose rates lie outside of the fences around the rates of the account's last twelve steps.
 -- A fence lies beyond a quartile by three times the interquartile range (Tukey's outer fences), but
 -- at least by the usual rate, by 1 % of the count, and by two units of a rounded count. `rates` are
--- those of the earlier steps, sorted; at least six are required. They are joined as the only row of
--- a table-valued function, so that they are calculated once rather than wherever they are used.
+-- those of the earlier steps, sorted, as the text of a JSON array; at least six are required. They
+-- are joined as the only row of a table-valued function, so that they are calculated once rather
+-- than wherever they are used. What is cheap comes first: an unchanged count is never outside (the
+-- fences enclose 0), and most steps lie between the quartiles.
 macro unusual(count, rounding)
 SELECT who!(),
        s.time, s.time_utc, CAST('$count' AS TEXT) AS count,
@@ -211,7 +213,7 @@ FROM (
       WHERE b.account = s.account AND b.refresh_id < s.refresh_id
         AND b.measured_$count IS NOT NULL
       ORDER BY b.refresh_id DESC LIMIT 1)
-    JOIN json_each(json_array(json((SELECT json_group_array(rate) FROM (
+    JOIN json_each(json_array((SELECT json_group_array(rate) FROM (
           SELECT rate FROM (
             SELECT (b.measured_$count - c.measured_$count) * 604800.0 / (b.time - c.time) AS rate
             FROM _snapshot b
@@ -223,15 +225,16 @@ FROM (
             WHERE b.account = s.account AND b.refresh_id < s.refresh_id
               AND b.measured_$count IS NOT NULL AND b.time - c.time >= 43200
             ORDER BY b.refresh_id DESC LIMIT 12)
-          ORDER BY rate))))) r
+          ORDER BY rate)))) r
     WHERE s.measured_$count IS NOT NULL AND s.time - l.time >= 43200
+      AND s.measured_$count <> l.measured_$count
       AND abs(s.measured_$count - l.measured_$count) >= s.measured_$count / 100
   ) s
   WHERE json_array_length(s.rates) >= 6
 ) s
 JOIN _account a ON a.account = s.account
 LEFT JOIN _profile p ON p.account = s.account
-WHERE abs(s.delta) >= 2 * $rounding
+WHERE (s.rate > s.high OR s.rate < s.low) AND abs(s.delta) >= 2 * $rounding
   AND (s.rate > s.high + max(3 * (s.high - s.low), abs(s.usual), s.value * 6048.0 / s.span, $rounding * 1209600.0 / s.span)
     OR s.rate < s.low - max(3 * (s.high - s.low), abs(s.usual), s.value * 6048.0 / s.span, $rounding * 1209600.0 / s.span))
 end
