@@ -63,14 +63,18 @@ impl Selection {
     }
 }
 
-/// Returns the known name most similar to `name`, if any is similar enough.
+/// Returns the known name most similar to `name`, if any is similar enough. One that contains it is.
 pub fn nearest<T: AsRef<str>>(name: &str, known: &[T]) -> Option<String> {
     /// The least similarity, of 1, at which a name may be a typo for another.
     const SIMILAR: f64 = 0.7;
+    /// The least length, in characters, at which a part of a name may stand for it.
+    const PART: usize = 3;
     let name = name.to_lowercase();
     let mut best: Option<(f64, &str)> = None;
     for known in known.iter().map(AsRef::as_ref) {
-        let similarity = strsim::jaro_winkler(&name, &known.to_lowercase());
+        let lower = known.to_lowercase();
+        let is_part = name.chars().count() >= PART && lower.contains(&name);
+        let similarity = if is_part { 1.0 } else { strsim::jaro_winkler(&name, &lower) };
         if similarity >= SIMILAR && best.is_none_or(|(highest, _)| similarity > highest) {
             best = Some((similarity, known));
         }
@@ -123,5 +127,7 @@ mod tests {
         let error = selection.check(&["vip"], &["youtube"]).expect_err("unknown");
         assert_eq!(error.to_string(), "no account is on twitch");
         assert_eq!(Selection::default().check::<&str>(&[], &[]), Ok(()));
+        let names = ["Cactus Theatre", "Dancing Toaster"];
+        assert_eq!(nearest("toaster", &names).as_deref(), Some("Dancing Toaster"));
     }
 }

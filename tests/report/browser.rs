@@ -129,6 +129,9 @@ fn two_thousand_accounts_are_drawn_where_they_are_looked_at() {
     let open = "id=\"a-clx01234\" data-index=\"765\" open=\"\"";
     assert!(seen.dom.contains(open), "the account in the address is open");
     assert_eq!(seen.charts(), 4 + 3, "and only its charts are drawn, and those of the whole");
+    assert_eq!(seen.dom.matches("<noscript class=\"rest\">").count(), 1999, "the rest is packed");
+    let hidden = seen.dom.matches("\" hidden=\"\"><summary>").count();
+    assert_eq!(hidden, 1899, "the sections of the rows, and the open one, are laid out");
 }
 
 #[test]
@@ -305,7 +308,7 @@ fn a_client_chooses_too_and_learns_no_tag_and_no_id() {
     let script = format!(
         "{STEPS}
         await go('period=2026-Q2');
-        told.push(`${{said('#tile-gained dd > span:first-child')}}; ${{gains()}}`);
+        told.push(`${{said('#tile-followers dd > span:first-child')}}, ${{said('#tile-gained dd > span:first-child')}}; ${{gains()}}`);
         let saved;
         URL.createObjectURL = blob => {{ saved = blob; return 'about:blank'; }};
         HTMLAnchorElement.prototype.click = () => {{}};

@@ -2,6 +2,7 @@
 
 mod browser;
 mod clients;
+mod contrast;
 mod gains;
 mod history;
 

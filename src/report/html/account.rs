@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::clock::Time;
 use crate::printable::Printable;
 use crate::report::html::chart_data::stride;
 use crate::report::html::entry::{Anchor, Entry};
-use crate::report::html::event::{Event, Kind};
 use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, Signed, tone};
 use crate::report::html::page::Page;
 use crate::report::html::series::Metric;
@@ -169,14 +167,9 @@ impl<'a> Account<'a> {
         status.and_then(|status| status.last_error.as_deref()).map(Printable)
     }
 
-    pub fn events(&self) -> Vec<ShownEvent<'a>> {
-        let shown = |event: &'a Event| ShownEvent {
-            kind: event.kind,
-            time: event.time,
-            day: Date(event.time),
-            text: Printable(&event.text),
-        };
-        self.entry.events.iter().map(shown).collect()
+    /// Returns the number of its events.
+    pub fn happened(&self) -> usize {
+        self.entry.events.len()
     }
 
     pub fn has_history(&self) -> bool {
@@ -220,14 +213,6 @@ impl<'a> Account<'a> {
         let readings = self.entry.series.readings();
         readings.iter().rev().take(self.rows).map(Value)
     }
-}
-
-/// An event as the page shows it.
-pub(super) struct ShownEvent<'a> {
-    pub kind: Kind,
-    pub time: Time,
-    pub day: Date,
-    pub text: Printable<'a>,
 }
 
 /// A row of the table of values.

@@ -1,7 +1,8 @@
-//! The data of all charts, as JSON inside a script element that is not executed.
+//! The data of charts, totals and events, as JSON inside a script element that is not executed.
 
 use serde::Serialize;
 
+use crate::printable::Printable;
 use crate::report::html::entry::Entry;
 use crate::report::html::series::Metric;
 use crate::report::html::steps::Steps;
@@ -30,6 +31,9 @@ struct Columns {
     bl: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     be: Vec<usize>,
+    /// Its events, newest first: time, kind and description.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    v: Vec<(i64, &'static str, String)>,
     /// 1 if the account is on the watchlist: only those are in the current totals.
     #[serde(skip_serializing_if = "is_zero")]
     on: u8,
@@ -137,6 +141,11 @@ fn columns(entry: &Entry) -> Columns {
         bf: breaks(Metric::Followers),
         bl: breaks(Metric::Likes),
         be: breaks(Metric::Engagement),
+        v: entry
+            .events
+            .iter()
+            .map(|event| (event.time.0, event.kind.name(), Printable(&event.text).to_string()))
+            .collect(),
     }
 }
 
@@ -177,9 +186,12 @@ mod tests {
         let json = chart_data(&entry).expect("JSON");
         assert_eq!(
             json,
-            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3],"n":[3628800,120,71,null,0]}"#
+            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3],"v":[[0,"profile","\u003ci\u003e�"]],"n":[3628800,120,71,null,0]}"#
         );
-        assert_eq!(chart_data(&test_entry(&[])).expect("JSON"), r#"{"t":[]}"#);
+        assert_eq!(
+            chart_data(&test_entry(&[])).expect("JSON"),
+            r#"{"t":[],"v":[[0,"profile","\u003ci\u003e�"]]}"#
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::report::html::account::Account;
 use crate::report::html::chart_data::{chart_data, sums};
 use crate::report::html::edition::Edition;
 use crate::report::html::figure::Minute;
-use crate::report::html::overview::{self, Credits, Movers, Notice, Tile, Troubled};
+use crate::report::html::overview::{self, Credits, Notice, Tile, Troubled};
 use crate::report::html::page::Page;
 
 const STYLE: &str = include_str!("style.css");
@@ -60,7 +60,6 @@ struct Document<'a> {
     is_open: bool,
     notices: Vec<Notice<'a>>,
     tiles: Vec<Tile>,
-    movers: [Movers<'a>; 2],
     attention: Vec<Troubled<'a>>,
     more_attention: String,
     spending: Vec<Credits>,
@@ -104,7 +103,6 @@ impl Page {
             size: size(self),
             now: Minute(self.now),
             newest: measured.max().unwrap_or(self.now).max(self.now),
-            movers: overview::movers(&accounts),
             accounts,
             tags,
             is_open: self.entries.len() <= OPENED,

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 
 use crate::clock::Time;
-use crate::report::{Grouped, Signed};
+use crate::report::Grouped;
+use crate::report::html::figure::Signed;
 use crate::selection::Selection;
 use crate::store::{EventPeriod, ProfileChange, ReadTx, StoreError, Unusual};
 
@@ -27,15 +28,6 @@ impl Kind {
             Kind::Milestone => "milestone",
             Kind::Unusual => "unusual",
             Kind::Profile => "profile",
-        }
-    }
-
-    /// Returns the name shown to people.
-    pub fn title(self) -> &'static str {
-        match self {
-            Kind::Milestone => "Milestone",
-            Kind::Unusual => "Unusual",
-            Kind::Profile => "Profile",
         }
     }
 }

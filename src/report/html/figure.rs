@@ -49,42 +49,6 @@ impl fmt::Display for Percent {
     }
 }
 
-/// A number that is abbreviated to two decimals from a billion on.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Short(pub i64);
-
-impl Short {
-    /// Formats a number with its sign, even if it is positive.
-    pub fn signed(number: i64) -> String {
-        let sign = match number {
-            0 => "",
-            1.. => "+",
-            _ => "−",
-        };
-        format!("{sign}{}", Short(number.saturating_abs()))
-    }
-
-    /// Returns whether the number is abbreviated.
-    pub fn is_rounded(self) -> bool {
-        self.0.unsigned_abs() >= 1_000_000_000
-    }
-}
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.is_rounded() {
-            return Grouped(self.0).fmt(f);
-        }
-        let (unit, name) = match self.0.unsigned_abs() {
-            ..1_000_000_000_000 => (1_000_000_000, "billion"),
-            _ => (1_000_000_000_000, "trillion"),
-        };
-        let hundredths = self.0 / (unit / 100);
-        let part = (hundredths % 100).unsigned_abs();
-        write!(f, "{}.{part:02}\u{a0}{name}", Grouped(hundredths / 100))
-    }
-}
-
 /// A rate on the vendor's scale.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate(pub f64);
@@ -138,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn signs_are_shown_and_large_numbers_are_abbreviated() {
+    fn signs_are_shown() {
         assert_eq!(
             [Signed(0), Signed(1234), Signed(-5)].map(|n| n.to_string()),
             ["0", "+1,234", "−5"]
@@ -146,10 +110,6 @@ mod tests {
         assert_eq!(
             [Percent(0), Percent(12_345), Percent(-4)].map(|n| n.to_string()),
             ["0.0\u{a0}%", "+1,234.5\u{a0}%", "−0.4\u{a0}%"]
-        );
-        assert_eq!(
-            [999_999_999, 2_049_000_000, 1_000_000_000_000].map(|n| Short(n).to_string()),
-            ["999,999,999", "2.04\u{a0}billion", "1.00\u{a0}trillion"]
         );
         assert_eq!(Minute(Time(1_705_401_000)).to_string(), "16 Jan 2024 10:30");
     }

@@ -1,17 +1,13 @@
-//! The overview: totals, movers, accounts that need attention, and credits spent.
+//! The overview: the state of refreshing, accounts that need attention, and credits spent. What
+//! depends on the reader's choices is drawn by `script/overview.js` alone.
 
 use crate::clock::Time;
 use crate::printable::Printable;
-use crate::report::html::account::Account;
 use crate::report::html::edition::Edition;
 use crate::report::html::entry::Entry;
-use crate::report::html::figure::{Minute, Percent, Short, tone};
-use crate::report::html::gain::Gain;
+use crate::report::html::figure::Minute;
 use crate::report::html::page::Page;
-use crate::report::{Grouped, TimeAgo, counted};
-
-/// How many gainers, and how many losers, are listed.
-pub(super) const MOVERS: usize = 5;
+use crate::report::{Grouped, TimeAgo};
 
 /// How many accounts that need attention are listed; the table has them all.
 const LISTED: usize = 25;
@@ -41,7 +37,7 @@ pub(super) fn notices(page: &Page) -> Vec<Notice<'_>> {
     breaker.into_iter().chain(wait).collect()
 }
 
-/// A headline number.
+/// A headline number that no choice of a period changes.
 pub(super) struct Tile {
     /// The suffix of its element id.
     pub key: &'static str,
@@ -53,23 +49,17 @@ pub(super) struct Tile {
 
 /// Returns the headline numbers.
 pub(super) fn tiles(page: &Page) -> Vec<Tile> {
-    let mut tiles = vec![followers(page), gained(page)];
     if page.edition == Edition::Client {
-        tiles.push(tile("accounts", "Accounts", grouped(page.entries.len()), "", String::new()));
-        return tiles;
+        let shown = grouped(page.entries.len());
+        return vec![tile("accounts", "Accounts", shown, "", String::new())];
     }
     let disabled = page.totals.listed.saturating_sub(page.totals.watched);
     let removed = page.entries.iter().filter(|entry| entry.status.is_none()).count();
     let parts = [(disabled, "disabled"), (removed as u64, "removed")];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    tiles.push(tile(
-        "accounts",
-        "Accounts watched",
-        credits(page.totals.watched),
-        "",
-        parts.join(", "),
-    ));
+    let watched = credits(page.totals.watched);
+    let mut tiles = vec![tile("accounts", "Accounts watched", watched, "", parts.join(", "))];
 
     let overdue = page.listed().filter(|entry| entry.is_overdue(page.now)).count();
     let failing = page.listed().filter(|entry| entry.is_failing()).count();
@@ -96,31 +86,6 @@ pub(super) fn tiles(page: &Page) -> Vec<Tile> {
     tiles
 }
 
-fn followers(page: &Page) -> Tile {
-    let counts = page.listed().filter_map(Entry::newest);
-    let sum = counts.fold(0_i64, |sum, (_, count)| sum.saturating_add(count));
-    let exact = match Short(sum).is_rounded() {
-        true => Grouped(sum).to_string(),
-        false => "newest counts, added up".to_owned(),
-    };
-    tile("followers", "Followers", Short(sum).to_string(), "", exact)
-}
-
-fn gained(page: &Page) -> Tile {
-    let gains = || page.listed().filter_map(Entry::gain);
-    let sum =
-        |part: fn(Gain) -> i64| gains().fold(0_i64, |sum, gain| sum.saturating_add(part(gain)));
-    let gain = Gain { by: sum(|gain| gain.by), from: sum(|gain| gain.from), rounding: 0 };
-    let (title, count) = ("Gained in 30 days", gains().count());
-    if count == 0 {
-        let sub = "no history that long yet".to_owned();
-        return tile("gained", title, "–".to_owned(), "soft", sub);
-    }
-    let share = gain.permille().map_or(String::new(), |share| format!("{}, ", Percent(share)));
-    let sub = format!("{share}{}", counted(count, "account"));
-    tile("gained", title, Short::signed(gain.by), tone(Some(gain)), sub)
-}
-
 fn tile(key: &'static str, title: &str, value: String, tone: &'static str, sub: String) -> Tile {
     Tile { key, title: title.to_owned(), value, tone, sub }
 }
@@ -131,29 +96,6 @@ fn grouped(count: usize) -> String {
 
 fn credits(count: u64) -> String {
     Grouped::of(count).to_string()
-}
-
-/// The accounts that gained, or lost, most.
-pub(super) struct Movers<'a> {
-    pub key: &'static str,
-    pub title: &'static str,
-    pub accounts: Vec<Account<'a>>,
-}
-
-/// Returns the accounts that gained most, and those that lost most.
-pub(super) fn movers<'a>(accounts: &[Account<'a>]) -> [Movers<'a>; 2] {
-    let gain = |account: &Account<'_>| account.entry.gain().map_or(0, |gain| gain.by);
-    let sure = |account: &&Account<'_>| {
-        account.entry.status.is_some() && account.entry.gain().is_some_and(|gain| !gain.is_rough())
-    };
-    let mut moved: Vec<Account<'_>> = accounts.iter().filter(sure).copied().collect();
-    moved.sort_by_key(|account| std::cmp::Reverse(gain(account)));
-    let gainers = moved.iter().filter(|account| gain(account) > 0).take(MOVERS).copied();
-    let losers = moved.iter().rev().filter(|account| gain(account) < 0).take(MOVERS).copied();
-    [
-        Movers { key: "up", title: "Gained most", accounts: gainers.collect() },
-        Movers { key: "down", title: "Lost most", accounts: losers.collect() },
-    ]
 }
 
 fn troubled(page: &Page) -> impl Iterator<Item = &Entry> {

@@ -1,9 +1,31 @@
-// An account's section: its charts and its table of values.
+// An account's section: its charts, its events and its table of values.
 
 const built = new WeakMap();
 
+// Draws the open sections that are in view or about to be.
+const seen = new IntersectionObserver(entries => {
+  for (const { isIntersecting, target } of entries) if (isIntersecting && target.open) build(target);
+}, { rootMargin: '400px' });
+
+// Draws the sections in view anew, and the others when they scroll into view.
+function watch() {
+  seen.disconnect();
+  for (const account of sections) if (!account.hidden) seen.observe(account);
+}
+
+// A section's contents are in a noscript element, which is not parsed: of thousands of accounts,
+// a reader opens a few.
+function unpack(account) {
+  const rest = account.querySelector('noscript.rest');
+  if (!rest) return;
+  rest.outerHTML = rest.textContent;
+  const list = account.querySelector('.events');
+  list?.append(...eventsOf(Number(account.dataset.index)).map(event => eventItem(event)));
+}
+
 // Draws an account's charts, unless they were already drawn at this width for these choices.
 function build(account) {
+  unpack(account);
   const charts = account.querySelector('.charts');
   if (!charts) return;
   const state = `${isPrinting ? 'paper' : charts.clientWidth} ${chosen.period.key} ${chosen.range}`;
@@ -17,9 +39,7 @@ function build(account) {
     const made = node('figure', {}, node('figcaption', {}, node('strong', {}, title), readout), plot);
     return { made, plot, point: text => { readout.textContent = text; } };
   };
-  const marks = [...account.querySelectorAll('.events > li')].map(item => ({
-    time: Number(item.dataset.t), kind: item.className, text: item.querySelector('.what').textContent,
-  }));
+  const marks = eventsOf(index);
   const [range, band] = [shownRange(), shownBand()];
   const later = [];
   const kinds = Object.keys(KINDS).filter(kind => past[kind]);

@@ -36,6 +36,8 @@ function at({ first, values }, boundary) {
   return values[boundary - first] ?? null;
 }
 
+const eventsOf = index => (stored().accounts[index].v ?? []).map(([time, kind, text]) => ({ index, time, kind, text }));
+
 // Returns an account's history, in columns of equal length.
 function history(index) {
   const account = stored().accounts[index];

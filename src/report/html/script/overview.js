@@ -7,7 +7,7 @@ const percent = share => {
   return `${sign}${grouped.format(Math.floor(tenths / 10))}.${tenths % 10}\u00a0%`;
 };
 const toned = n => (n > 0 ? 'up' : n < 0 ? 'down' : 'soft');
-// Abbreviates numbers from a billion on, as the page's HTML does.
+// Abbreviates numbers from a billion on.
 function large(n) {
   if (Math.abs(n) < 1e9) return grouped.format(n);
   const [unit, name] = Math.abs(n) < 1e12 ? [1e9, 'billion'] : [1e12, 'trillion'];
@@ -28,7 +28,7 @@ const counted = () => allAccounts().filter(one => one.isListed && hasTag(one.ind
 // Returns the accounts whose gains count in a period: if it is over, also accounts removed since.
 const measured = within => (within.isOver ? allAccounts().filter(one => hasTag(one.index)) : counted());
 
-// The original texts of tiles, about all accounts.
+// The original texts of the tiles about the state of refreshing.
 const firstTiles = {};
 function keepTile(key) {
   const tile = find(`tile-${key}`);
@@ -80,7 +80,17 @@ function weeklySums() {
   if (!known.length) return null;
   const first = known.reduce((least, one) => Math.min(least, one.week.first), Infinity);
   const last = known.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
-  const weeks = Array.from({ length: last - first }, (_, n) => total(known, { unit: 'week', first: first + n, last: first + n + 1, isOver: true }));
+  const weeks = Array.from({ length: last - first }, () => ({ by: 0, from: 0, count: 0 }));
+  for (const { week: { first: start, values } } of known) {
+    for (let n = 1; n < values.length; n += 1) {
+      const [before, value] = [values[n - 1], values[n]];
+      if (before === null || value === null) continue;
+      const week = weeks[start - first + n - 1];
+      week.by += value - before;
+      week.from += before;
+      week.count += 1;
+    }
+  }
   const listed = counted();
   const tail = listed.reduce((n, one) => {
     const then = at(one.week, last);
@@ -202,20 +212,20 @@ function showComparison() {
   });
 }
 
-// Lists the period's events of all accounts, copied from their sections.
+const EVENT = { milestone: 'Milestone', unusual: 'Unusual', profile: 'Profile' };
+function eventItem({ time, kind, text }, ...whose) {
+  return node('li', { class: kind }, node('time', {}, day(time)), ' ', node('span', { class: 'kind' }, EVENT[kind]), ' ', ...whose, node('span', { class: 'what' }, text));
+}
+
+// Lists the period's events of all accounts.
 let events, shownEvents = EVENTS;
 function showEvents() {
-  events ??= sections.flatMap((section, index) => [...section.querySelectorAll('.events > li')].map(item => ({ index, time: Number(item.dataset.t), item })))
-    .sort((a, b) => b.time - a.time);
+  events ??= sections.flatMap((_, index) => eventsOf(index)).sort((a, b) => b.time - a.time);
   const [from, to] = chosen.period === ROLL ? [stored().now - 30 * DAY, Infinity] : [chosen.period.from, chosen.period.to];
   const found = events.filter(({ index, time }) => time >= from && time < to && hasTag(index));
   const section = find('happened');
   section.querySelector('.empty').hidden = found.length > 0;
-  section.querySelector('.events').replaceChildren(...found.slice(0, shownEvents).map(({ index, item }) => {
-    const copy = item.cloneNode(true);
-    copy.querySelector('.what').before(linkOf(index).cloneNode(true), ' ');
-    return copy;
-  }));
+  section.querySelector('.events').replaceChildren(...found.slice(0, shownEvents).map(event => eventItem(event, linkOf(event.index).cloneNode(true), ' ')));
   const more = section.querySelector('.more');
   more.hidden = found.length <= shownEvents;
   more.firstChild.textContent = `Show all ${number(found.length)}`;

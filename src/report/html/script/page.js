@@ -61,24 +61,11 @@ document.addEventListener('DOMContentLoaded', () => {
   readAddress();
   const { showTable, showRows } = accountTable(table);
 
-  const seen = new IntersectionObserver(entries => {
-    for (const entry of entries) {
-      if (entry.isIntersecting && entry.target.open) build(entry.target);
-    }
-  }, { rootMargin: '400px' });
-  // Redraws the sections in view at once, and the others when they scroll into view.
-  const redraw = () => {
-    for (const account of sections) {
-      seen.unobserve(account);
-      seen.observe(account);
-    }
-  };
   const showChooser = chooser(() => show());
   function show() {
     showChooser();
     showOverview();
     showTable();
-    redraw();
   }
   show();
 
@@ -108,8 +95,9 @@ document.addEventListener('DOMContentLoaded', () => {
   function open(anchor) {
     const account = find(anchor);
     if (!account?.matches('.account')) return false;
-    account.hidden = false;
     account.open = true;
+    showRows();
+    account.hidden = false;
     build(account);
     account.scrollIntoView();
     account.querySelector('summary').focus({ preventScroll: true });
@@ -136,7 +124,7 @@ document.addEventListener('DOMContentLoaded', () => {
     resized = setTimeout(() => {
       showTotals();
       showComparison();
-      redraw();
+      watch();
     }, 150);
   });
   // Prints the accounts chosen for comparison, or else the open ones.
@@ -164,7 +152,6 @@ document.addEventListener('DOMContentLoaded', () => {
     showRows();
     showTotals();
     showComparison();
-    redraw();
     for (const account of sections) account.open = account.wasOpen;
   });
   root.dataset.ready = '';

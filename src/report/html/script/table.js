@@ -9,19 +9,13 @@ const LETTERS = { ß: 'ss', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', æ: 'a
 const { compare } = new Intl.Collator('en', { numeric: true });
 const folded = text => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[ßøłđðþæœı]/g, letter => LETTERS[letter]);
 
-function cellText(cell, text, value, tone) {
-  cell.textContent = text;
-  if (value === null) delete cell.dataset.v; else cell.dataset.v = value;
-  cell.classList.remove('up', 'down', 'soft');
-  if (tone) cell.classList.add(tone);
-}
-
 function accountTable(table) {
   const body = table.tBodies[0];
   const [input, count, more] = ['search', 'count', 'more'].map(find);
   const heads = [...table.tHead.rows[0].cells];
   const gainColumn = heads.findIndex(head => head.querySelector('.of-period'));
   let rows = [...body.rows], limit = ROWS, isWhole = false;
+  const indexOf = row => Number(row.dataset.index);
   const names = new Map();
   const nameIn = row => {
     if (!names.has(row)) names.set(row, folded(row.cells[1].textContent));
@@ -30,22 +24,31 @@ function accountTable(table) {
 
   const shown = () => {
     const words = folded(chosen.search).split(/\s+/).filter(Boolean);
-    return row => hasTag(Number(row.dataset.index)) && words.every(word => nameIn(row).includes(word));
+    return row => hasTag(indexOf(row)) && words.every(word => nameIn(row).includes(word));
   };
+  // Shows the rows and the sections that match, up to the limit, and any other open section.
   function show() {
-    const isShown = shown();
-    const found = rows.filter(row => {
-      const isFound = isShown(row);
-      sections[Number(row.dataset.index)].hidden = !isFound;
-      return isFound;
+    const found = rows.filter(shown());
+    const isAll = isWhole || isPrinting;
+    const inTable = found.slice(0, isPrinting ? Infinity : limit);
+    inTable.forEach(fillRow);
+    body.replaceChildren(...inTable);
+    const matches = new Set(found.map(indexOf)), within = isAll ? matches : new Set(inTable.map(indexOf));
+    sections.forEach((section, index) => {
+      const isHidden = !within.has(index) && !(section.open && matches.has(index));
+      if (section.hidden !== isHidden) section.hidden = isHidden;
+      if (!isHidden || section.open) fillSection(section, index);
     });
-    body.replaceChildren(...found.slice(0, isPrinting ? Infinity : limit));
     count.textContent = found.length === rows.length ? '' : `${number(found.length)} of ${number(rows.length)} accounts`;
     more.hidden = isPrinting || found.length <= limit;
     more.firstChild.textContent = `Show all ${number(found.length)}`;
     more.firstChild.hidden = isWhole;
+    const others = find('rest');
+    others.hidden = within.size === matches.size;
+    others.textContent = `${accountsOf(matches.size - within.size)} more, by their links in the table`;
     end.unobserve(more);
     end.observe(more);
+    watch();
   }
   function showAgain() {
     limit = ROWS;
@@ -56,30 +59,59 @@ function accountTable(table) {
     limit += ROWS;
     show();
   }, { rootMargin: '1000px' });
-  // Shows the gains of the period, in the table and in the headings of the sections.
-  function showGains() {
-    for (const one of allAccounts().filter(({ index }) => rowsByIndex[index])) {
+  // The gain of each account in the period. Rows and sections are filled in as they are shown.
+  let gains = [], periodOfGains;
+  function countGains() {
+    if (periodOfGains === chosen.period.key) return;
+    periodOfGains = chosen.period.key;
+    gains = allAccounts().map(one => {
       const gained = gain(one, chosen.period);
-      const [by, share] = [gainColumn, gainColumn + 1].map(n => rowsByIndex[one.index].cells[n]);
       const isSure = gained && !isRough(gained);
-      const text = !gained ? '–' : isSure ? change(gained.by) : '≈';
-      cellText(by, text, gained ? gained.by : null, isSure ? toned(gained.by) : 'soft');
-      const part = gained ? permille(gained) : null;
-      cellText(share, part === null ? '–' : percent(part), part, 'soft');
-      const label = sections[one.index].querySelector('.gained');
-      label.original ??= { text: label.textContent, tone: label.className };
-      label.className = chosen.period === ROLL ? label.original.tone : `sub gained ${isSure ? toned(gained.by) : 'soft'}`;
-      label.textContent = chosen.period === ROLL ? label.original.text : gained ? `${text} ${chosen.period.within}` : '';
-    }
+      return {
+        by: gained ? gained.by : null, share: gained ? permille(gained) : null,
+        text: !gained ? '–' : isSure ? change(gained.by) : '≈', tone: isSure ? toned(gained.by) : 'soft',
+      };
+    });
     const sorted = heads.find(head => head.hasAttribute('aria-sort'));
     if (sorted && [gainColumn, gainColumn + 1].includes(sorted.cellIndex)) sort(sorted, sorted.getAttribute('aria-sort') === 'ascending');
+  }
+  function fillRow(row) {
+    const index = indexOf(row), { text, tone, share } = gains[index];
+    const [by, part] = [row.cells[gainColumn], row.cells[gainColumn + 1]];
+    by.textContent = text;
+    by.className = `n ${tone}`;
+    part.textContent = share === null ? '–' : percent(share);
+    const box = row.cells[0].firstChild ?? row.cells[0].appendChild(pick(index));
+    box.checked = chosen.compare.includes(anchorOf(index).slice(2));
+    box.disabled = !box.checked && chosen.compare.length >= MOST_COMPARED;
+  }
+  function fillSection(section, index) {
+    const label = section.querySelector('.gained'), { text, tone, by } = gains[index];
+    label.original ??= { text: label.textContent, tone: label.className };
+    label.className = chosen.period === ROLL ? label.original.tone : `sub gained ${tone}`;
+    label.textContent = chosen.period === ROLL ? label.original.text : by === null ? '' : `${text} ${chosen.period.within}`;
+  }
+  // Returns the box that selects an account to compare.
+  function pick(index) {
+    const box = node('input', { type: 'checkbox', 'aria-label': `Compare ${nameOf(index)}` });
+    box.addEventListener('change', () => {
+      const id = anchorOf(index).slice(2);
+      chosen.compare = chosen.compare.filter(other => other !== id);
+      if (box.checked) chosen.compare.push(id);
+      writeAddress();
+      for (const row of body.rows) fillRow(row);
+      showComparison();
+    });
+    return box;
   }
   function sort(head, isRising) {
     const isText = head.dataset.sort === 'text';
     for (const other of heads) other.removeAttribute('aria-sort');
     head.setAttribute('aria-sort', isRising ? 'ascending' : 'descending');
     const key = row => {
-      const cell = row.cells[head.cellIndex];
+      const cell = row.cells[head.cellIndex], { by, share } = gains[indexOf(row)];
+      if (head.cellIndex === gainColumn) return by ?? NaN;
+      if (head.cellIndex === gainColumn + 1) return share ?? NaN;
       return isText ? cell.textContent : cell.dataset.v === undefined ? NaN : Number(cell.dataset.v);
     };
     const keyed = rows.map(row => [key(row), row]);
@@ -108,37 +140,16 @@ function accountTable(table) {
     writeAddress();
     showAgain();
   });
-  for (const row of rows) {
-    const index = Number(row.dataset.index);
-    const box = node('input', { type: 'checkbox', 'aria-label': `Compare ${nameOf(index)}` });
-    box.addEventListener('change', () => {
-      const id = anchorOf(index).slice(2);
-      chosen.compare = chosen.compare.filter(other => other !== id);
-      if (box.checked) chosen.compare.push(id);
-      writeAddress();
-      showPicks();
-      showComparison();
-    });
-    row.cells[0].append(box);
-  }
-  function showPicks() {
-    for (const row of rows) {
-      const box = row.cells[0].firstChild;
-      box.checked = chosen.compare.includes(anchorOf(Number(row.dataset.index)).slice(2));
-      box.disabled = !box.checked && chosen.compare.length >= MOST_COMPARED;
-    }
-  }
   find('csv').addEventListener('click', () => {
-    const text = csv(rows.filter(shown()), heads.length);
+    const text = csv(rows.filter(shown()), gains, heads.length);
     const link = node('a', { href: URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv' })), download: `growth-${chosen.period.key}.csv` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   });
   const showTable = () => {
     input.value = chosen.search;
-    showGains();
+    countGains();
     showAgain();
-    showPicks();
   };
   return { showTable, showRows: show };
 }
@@ -150,7 +161,7 @@ function quotedCell(value) {
 }
 
 // Returns the matching rows as CSV, in the table's order, with unformatted numbers.
-function csv(rows, columns) {
+function csv(rows, gains, columns) {
   const hasState = columns > 9;
   const head = ['account', 'username', 'platform', ...(hasState ? ['account_id', 'tags'] : []), 'followers', 'period', 'gained', 'percent', 'likes',
     'engagement_rate', 'measured', ...(hasState ? ['state'] : [])];
@@ -160,10 +171,10 @@ function csv(rows, columns) {
     const byline = row.cells[1].querySelector('.sub');
     const handle = byline.querySelector('bdi')?.textContent.slice(1) ?? '';
     const platform = [...byline.childNodes].filter(child => child.nodeType === 3).map(child => child.data.trim()).join('');
-    const share = value(4);
+    const { by, share } = gains[index];
     const measured = value(8);
-    return [nameOf(index), handle, platform, ...(hasState ? [anchorOf(index).slice(2), tagsOf(index).join(' ')] : []), value(2), chosen.period.key, value(3),
-      share === '' ? '' : Number((share * 100).toFixed(4)), value(6), value(7), measured === '' ? '' : new Date(measured * 1000).toISOString().slice(0, 10),
+    return [nameOf(index), handle, platform, ...(hasState ? [anchorOf(index).slice(2), tagsOf(index).join(' ')] : []), value(2), chosen.period.key, by ?? '',
+      share === null ? '' : Number((share * 100).toFixed(4)), value(6), value(7), measured === '' ? '' : new Date(measured * 1000).toISOString().slice(0, 10),
       ...(hasState ? [row.cells[9].textContent] : [])];
   });
   return [head, ...lines].map(line => line.map(quotedCell).join(',') + '\r\n').join('');
