@@ -444,13 +444,18 @@ fn a_url_below_the_base_is_encoded() {
     assert_eq!(api.url(["v1", "a/b?c"]).as_str(), "https://proxy.example/hooked/v1/a%2Fb%3Fc");
 }
 
-/// Asserts that parsing one account at a time has the same result as parsing the file at once.
+/// Asserts that parsing one account at a time has the same result as parsing the file at once, and
+/// that the settings of a valid file are the same without its accounts.
 fn assert_split_alike(bytes: &[u8]) {
     let read = |split: fn(&str) -> SplitText<'_>| {
         let reading = Reading { split, ..Reading::at(NEW_YEAR_2026) };
         reading.read(Path::new("etc/c.toml"), bytes).map_err(drop)
     };
     let split = read(|text| SplitText::with_chunk_length(text, 1));
+    if let Ok(config) = &split {
+        let settings = Reading::at(NEW_YEAR_2026).read_settings(Path::new("etc/c.toml"), bytes);
+        assert_eq!(settings.as_ref().ok(), Some(&config.settings));
+    }
     assert_eq!(split, read(|text| SplitText::unsplit(text)), "{}", String::from_utf8_lossy(bytes));
 }
 
@@ -478,6 +483,23 @@ fn no_gap_in_a_valid_file_panics() {
         assert_inside(&bytes);
     }
     assert_inside(b".\n[[account]]\n\"");
+}
+
+#[test]
+fn settings_are_the_same_wherever_the_accounts_are() {
+    for text in [
+        "account = [{id = 'a'}]\n[retry]\nmax_delay = '1h'",
+        "[[account]]\nid = 'a'\n[retry]\nmax_delay = '1h'\n[[account]]\nid = 'b'",
+        "[database]\npath = \"a[[account]]\"\n[[account]]\nid = 'a'\ntags = ['[retry]']",
+    ] {
+        assert!(parse(text).is_ok(), "{text}");
+        assert_split_alike(text.as_bytes());
+    }
+    let invalid_list = b"[retry]\nmax_delay = '1h'\n[[account]]\nmistake = 1\nid = 'a' 'b'\n";
+    assert!(parse_bytes(invalid_list).is_err());
+    let path = Path::new("etc/c.toml");
+    let settings = Reading::at(NEW_YEAR_2026).read_settings(path, invalid_list).expect("settings");
+    assert_eq!(settings.retry.max_delay, 3600);
 }
 
 proptest! {
