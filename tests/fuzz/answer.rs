@@ -1,4 +1,4 @@
-//! The answer's decoder and what is made of it, on whatever the vendor sends.
+//! Decoding and classifying arbitrary responses.
 #![no_main]
 
 #[path = "../invariants/answer.rs"]

@@ -1,4 +1,4 @@
-//! The configuration's parser, on whatever stands in the file.
+//! Parsing arbitrary configuration files.
 #![no_main]
 
 #[path = "../invariants/config.rs"]

@@ -1,4 +1,4 @@
-//! A small daemon on a file of its own, driven by hand.
+//! A daemon on its own database file that a test drives step by step.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::process::{Process, Turned};
 use super::time::At;
 use super::vendor::Kind;
 
-/// A time of day in UTC.
+/// Parses a UTC time.
 pub fn at(text: &str) -> i64 {
     let connection = Connection::open_in_memory().expect("a database");
     let sql = "SELECT CAST(strftime('%s', ?1) AS INTEGER)";
@@ -32,7 +32,7 @@ pub fn watched(id: &str, cron: &str, timezone: &str) -> Watched {
     }
 }
 
-/// The defaults of a configuration, without the pace.
+/// Returns the default configuration without a limit on the pace.
 pub fn config() -> EngineConfig {
     EngineConfig {
         retry: Retry {
@@ -53,18 +53,18 @@ pub struct Bench {
     process: Option<Process>,
     pub list: Vec<Watched>,
     pub config: EngineConfig,
-    /// What the vendor answers for an account.
-    pub answers: HashMap<&'static str, Kind>,
-    /// What it answers for all others.
-    pub everybody: Kind,
-    /// How far the vendor's `Date` is off the world, if it sends one.
+    /// The result of calls for an account.
+    pub kinds: HashMap<&'static str, Kind>,
+    /// The result of calls for all other accounts.
+    pub default_kind: Kind,
+    /// The error of the vendor's `Date` in seconds; `None` if it sends none.
     pub date_error: Option<i64>,
     now: At,
     count: u64,
 }
 
 impl Bench {
-    /// A daemon that starts now, by the machine's clock and the world's.
+    /// Starts a daemon at `now`, with a correct clock.
     pub fn new(list: Vec<Watched>, config: EngineConfig, now: i64) -> Bench {
         let folder = super::folder();
         Process::create(&folder.path().join("growth.db")).expect("a store");
@@ -73,8 +73,8 @@ impl Bench {
             process: None,
             list,
             config,
-            answers: HashMap::new(),
-            everybody: Kind::Ok,
+            kinds: HashMap::new(),
+            default_kind: Kind::Ok,
             date_error: None,
             now: At { world_ms: now * 1000, skew_ms: 0 },
             count: 10,
@@ -87,17 +87,17 @@ impl Bench {
         Connection::open(self.folder.path().join("growth.db")).expect("a connection")
     }
 
-    /// Goes on to when the machine's clock shows this, with nothing happening in between.
-    pub fn pass_to(&mut self, wall: i64) {
+    /// Advances the time, without turns, until the machine's clock shows this.
+    pub fn skip_to(&mut self, wall: i64) {
         self.now.world_ms = wall * 1000 - self.now.skew_ms;
     }
 
-    /// Sets the machine's clock.
+    /// Sets the machine's clock by this many seconds.
     pub fn set_clock(&mut self, by: i64) {
         self.now.skew_ms += by * 1000;
     }
 
-    /// Ends the process where it is, and begins another.
+    /// Crashes the process and starts another.
     pub fn start(&mut self) {
         self.process = None;
         let path = self.folder.path().join("growth.db");
@@ -107,7 +107,7 @@ impl Bench {
         self.watch();
     }
 
-    /// Takes the list as it is.
+    /// Applies the list and the configuration.
     pub fn watch(&mut self) {
         let process = self.process.as_mut().expect("a process");
         process.watch(&self.list, self.config.clone(), self.now).expect("a watchlist");
@@ -117,14 +117,14 @@ impl Bench {
         self.process.as_mut().expect("a process")
     }
 
-    /// The machine slept until its clock shows this.
+    /// Suspends the machine until its clock shows this.
     pub fn sleep_to(&mut self, wall: i64) {
-        self.pass_to(wall);
+        self.skip_to(wall);
         let now = self.now;
         self.process().resumed(now);
     }
 
-    /// A person asks for an account.
+    /// Requests a refresh.
     pub fn request(&mut self, requester: u64, id: &str) {
         let now = self.now;
         self.process().request(requester, &[id.to_owned()], now).expect("a request");
@@ -135,25 +135,25 @@ impl Bench {
         self.process().turn(now).expect("a turn")
     }
 
-    /// A turn while another process holds the write lock.
-    pub fn turn_in_vain(&mut self) {
+    /// Makes a turn that fails because another process holds the write lock.
+    pub fn failing_turn(&mut self) {
         let other = self.connection();
         other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
         let now = self.now;
         self.process().turn(now).expect_err("locked");
     }
 
-    pub fn answer(&mut self, claim: Claim) {
+    pub fn respond(&mut self, claim: Claim) {
         let id = claim.account_id().map_or_else(|| "looked-up".to_owned(), ToString::to_string);
-        let kind = self.answers.get(id.as_str()).copied().unwrap_or(self.everybody);
+        let kind = self.kinds.get(id.as_str()).copied().unwrap_or(self.default_kind);
         self.count += 1;
         let date = self.date_error.map(|error| Time(self.now.world() + error));
-        let (answer, now) = (kind.answer(&id, self.count, date), self.now);
-        self.process().take(claim, answer, now);
+        let (response, now) = (kind.response(&id, self.count, date), self.now);
+        self.process().take(claim, response, now);
     }
 
-    /// Lives until the machine's clock shows this, each answer taking a second. Answers how many
-    /// calls were made.
+    /// Runs until the machine's clock shows this; each call takes a second. Returns the number of
+    /// calls.
     pub fn run(&mut self, until: i64) -> usize {
         let mut calls = 0;
         while self.now.wall() < until {
@@ -166,13 +166,13 @@ impl Bench {
                 false => soon,
             };
             for claim in claims {
-                self.answer(claim);
+                self.respond(claim);
             }
         }
         calls
     }
 
-    /// The ledger as `id cause slot outcome`, from line `first` on.
+    /// Returns the ledger from line `first` on, as `id cause slot outcome`.
     pub fn ledger(&self, first: i64) -> Vec<String> {
         let connection = self.connection();
         let mut statement = connection
@@ -187,14 +187,14 @@ impl Bench {
         rows.collect::<Result<_, _>>().expect("text")
     }
 
-    /// A number that the database answers.
-    pub fn number(&self, sql: &str) -> i64 {
+    /// Returns the single number that a query yields.
+    pub fn query(&self, sql: &str) -> i64 {
         self.connection().query_row(sql, [], |row| row.get(0)).expect("a row")
     }
 
-    /// How many accounts this slot was bought for.
+    /// Returns for how many accounts this slot was bought.
     pub fn bought(&self, slot: &str) -> i64 {
-        self.number(&format!(
+        self.query(&format!(
             "SELECT count(DISTINCT account_id) FROM refreshes
              WHERE outcome = 'ok' AND scheduled_utc = '{slot}Z'"
         ))

@@ -1,5 +1,5 @@
-//! When an account's slots are, computed another way than the program does: day by day, from
-//! what the person meant, without a cron parser or anybody's reading of clock changes.
+//! An account's slots, computed differently from the program: day by day, from a description of
+//! the schedule, without a cron parser or a library's handling of clock changes.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -8,10 +8,10 @@ use std::fmt::Write;
 use super::random::Random;
 use super::zone::Zone;
 
-/// How many days are searched: a 31st comes again within two months.
+/// How many days are searched: a 31st recurs within two months.
 const SEARCHED: i64 = 70;
 
-/// On which days.
+/// The days of a schedule.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum On {
     Every,
@@ -19,11 +19,11 @@ enum On {
     Weekdays(u8),
     /// A day of the month, in the months that have it.
     Monthday(i64),
-    /// A day of the month, and days of the week too.
+    /// A day of the month, and also days of the week.
     Either(i64, u8),
 }
 
-/// Days, times of day and a zone; and an account's own offset.
+/// A schedule with an account's offset.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     on: On,
@@ -33,12 +33,12 @@ pub struct Calendar {
     zone: Zone,
     /// Seconds after each occurrence.
     pub offset: i64,
-    /// Windows between two neighbouring occurrences that were looked for lately.
+    /// The last two windows computed, each between two consecutive occurrences.
     known: [Cell<(i64, i64)>; 2],
 }
 
 impl Calendar {
-    /// Weekly by preference, as the vendor recommends.
+    /// Draws a calendar, most often a weekly one, as the vendor recommends.
     pub fn draw(random: &mut Random) -> Calendar {
         let weekday = 1 << random.between(0, 6);
         let on = match random.between(0, 19) {
@@ -48,7 +48,7 @@ impl Calendar {
             7 => On::Either(random.pick(&[1, 15]), weekday),
             _ => On::Weekdays(weekday),
         };
-        // The hours around which clocks change come up more often.
+        // The hours of clock changes are drawn more often.
         let hour = random.pick(&[0, 1, 1, 2, 2, 3, 6, 6, 9, 14, 23]);
         let minute = random.pick(&[0, 0, 15, 30, 30, 45, 59]);
         let (hours, minutes) = match random.between(0, 19) {
@@ -68,7 +68,7 @@ impl Calendar {
         }
     }
 
-    /// The cron pattern that says the same.
+    /// Returns the equivalent cron pattern.
     pub fn cron(&self) -> String {
         let list = |values: &[i64]| values.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
         let weekdays =
@@ -87,12 +87,12 @@ impl Calendar {
         cron
     }
 
-    /// The zone's IANA name.
+    /// Returns the zone's IANA name.
     pub fn zone(&self) -> &'static str {
         self.zone.name()
     }
 
-    /// Shorter than the distance of any two occurrences.
+    /// Returns a spread shorter than the distance of any two occurrences.
     pub fn longest_spread(&self) -> i64 {
         match (self.hours.len(), self.minutes.len()) {
             (_, 2..) => 20 * 60,
@@ -101,22 +101,23 @@ impl Calendar {
         }
     }
 
-    /// The latest slot at or before `time`.
+    /// Returns the latest slot at or before `time`.
     pub fn at_or_before(&self, time: i64) -> i64 {
         self.window(time).0
     }
 
-    /// The first slot after `time`.
+    /// Returns the first slot after `time`.
     pub fn after(&self, time: i64) -> i64 {
         self.window(time).1
     }
 
-    /// How far `slot` is from the one before it.
-    pub fn since_the_one_before(&self, slot: i64) -> i64 {
+    /// Returns the distance of `slot` from the one before it.
+    pub fn since_previous(&self, slot: i64) -> i64 {
         slot - self.at_or_before(slot - 1)
     }
 
-    /// The shortest and the longest distance of neighbours in about a year around `time`.
+    /// Returns the shortest and the longest distance of consecutive slots in about a year around
+    /// `time`.
     pub fn distances(&self, time: i64) -> (i64, i64) {
         let (mut shortest, mut longest) = (i64::MAX, 0);
         let mut slot = self.at_or_before(time - 200 * 86_400);
@@ -147,7 +148,7 @@ impl Calendar {
         (from + self.offset, next + self.offset)
     }
 
-    /// The instants on a day, counted from 1970.
+    /// Returns the occurrences on a day, counted from 1970.
     fn on_day(&self, day: i64) -> BTreeSet<i64> {
         let in_week = |bits: u8| bits & (1 << (day + 4).rem_euclid(7)) != 0;
         let is_on = match self.on {
@@ -168,9 +169,9 @@ impl Calendar {
     }
 }
 
-/// The day of the month of a day counted from 1970.
+/// Returns the day of the month of a day counted from 1970.
 fn day_of_month(day: i64) -> i64 {
-    // Within the 400 years that the calendar repeats in, counted from a 1st of March.
+    // The calendar repeats every 400 years, counted here from a 1st of March.
     let day = (day + 719_468).rem_euclid(146_097);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);

@@ -1,4 +1,4 @@
-//! What the simulation draws by chance, told one by one: schedules, lateness, clocks, edits.
+//! Single cases of what the simulation draws: schedules, lateness, clocks, edits.
 
 use growthd::config::{Budget, CatchUp, Period};
 use growthd::engine::EngineConfig;
@@ -9,7 +9,8 @@ use super::vendor::Kind;
 const DAY: i64 = 24 * 3600;
 const MONDAYS: &str = "0 6 * * MON";
 
-/// One account, Mondays at 06:00 UTC, its baseline taken on Thursday, 1 January 2026.
+/// Returns a daemon with one account, Mondays at 06:00 UTC, after its baseline on Thursday,
+/// 1 January 2026.
 fn weekly(config: EngineConfig) -> Bench {
     let mut bench =
         Bench::new(vec![watched("a", MONDAYS, "UTC")], config, at("2026-01-01T12:00:00"));
@@ -18,7 +19,7 @@ fn weekly(config: EngineConfig) -> Bench {
     bench
 }
 
-/// So many of these accounts.
+/// Returns a daemon with this many accounts after their baselines.
 fn several(count: usize, cron: &str) -> Bench {
     let ids = ["a", "b", "c", "d", "e"];
     let list = ids[..count].iter().map(|id| watched(id, cron, "UTC")).collect();
@@ -28,16 +29,16 @@ fn several(count: usize, cron: &str) -> Bench {
 }
 
 #[test]
-fn weeks_down_end_in_one_refresh() {
+fn weeks_of_downtime_lead_to_one_refresh() {
     let mut bench = weekly(config());
-    bench.pass_to(at("2026-02-04T09:00:00"));
+    bench.skip_to(at("2026-02-04T09:00:00"));
     bench.start();
     assert_eq!(bench.run(at("2026-02-09T06:00:00")), 1);
     assert_eq!(bench.ledger(2), ["a catch_up 2026-02-02T06:00:00 ok"]);
 }
 
 #[test]
-fn sleeping_over_a_slot_is_lateness_too() {
+fn a_slot_during_a_suspension_is_late() {
     let mut bench = weekly(config());
     bench.sleep_to(at("2026-01-06T09:00:00"));
     assert_eq!(bench.run(at("2026-01-12T06:00:00")), 1);
@@ -45,7 +46,7 @@ fn sleeping_over_a_slot_is_lateness_too() {
 }
 
 #[test]
-fn how_late_a_slot_is_worth_it_is_configured() {
+fn catch_up_limits_how_late_a_slot_is_served() {
     let hours = |hours: i64| CatchUp::Within(hours * 3600);
     for (catch_up, start, line) in [
         // A fiftieth of a week is three hours and twenty minutes.
@@ -55,7 +56,7 @@ fn how_late_a_slot_is_worth_it_is_configured() {
         (hours(5), "2026-01-05T10:00:00", "a catch_up 2026-01-05T06:00:00 ok"),
     ] {
         let mut bench = weekly(EngineConfig { catch_up, ..config() });
-        bench.pass_to(at(start));
+        bench.skip_to(at(start));
         bench.start();
         bench.run(at("2026-01-12T05:00:00"));
         assert_eq!(bench.ledger(2), [line], "{catch_up:?}");
@@ -63,8 +64,8 @@ fn how_late_a_slot_is_worth_it_is_configured() {
 }
 
 #[test]
-fn waiting_is_no_lateness() {
-    // The pace alone makes the last of them wait for two hours.
+fn waiting_for_the_pace_is_not_lateness() {
+    // The pace alone makes the last account wait for two hours.
     let never = EngineConfig { catch_up: CatchUp::Never, requests_per_minute: 1, ..config() };
     let ids: Vec<String> = (0..120).map(|number| format!("a{number}")).collect();
     let list = ids.iter().map(|id| watched(id, "0 6 * * *", "UTC")).collect();
@@ -74,22 +75,22 @@ fn waiting_is_no_lateness() {
 }
 
 #[test]
-fn a_slot_that_came_while_the_store_was_in_trouble_is_not_late() {
+fn a_slot_that_fell_due_while_the_store_failed_is_not_late() {
     let mut bench = weekly(EngineConfig { catch_up: CatchUp::Never, ..config() });
-    bench.pass_to(at("2026-01-05T05:00:00"));
+    bench.skip_to(at("2026-01-05T05:00:00"));
     bench.start();
     for minutes in 0..300 {
-        bench.pass_to(at("2026-01-05T05:00:00") + 60 * minutes);
-        bench.turn_in_vain();
+        bench.skip_to(at("2026-01-05T05:00:00") + 60 * minutes);
+        bench.failing_turn();
     }
     bench.run(at("2026-01-05T11:00:00"));
     assert_eq!(bench.ledger(2), ["a schedule 2026-01-05T06:00:00 ok"]);
 }
 
 #[test]
-fn a_start_at_the_very_second_of_a_slot_serves_it_once() {
+fn a_start_in_the_second_of_a_slot_serves_it_once() {
     let mut bench = weekly(config());
-    bench.pass_to(at("2026-01-05T06:00:00"));
+    bench.skip_to(at("2026-01-05T06:00:00"));
     bench.start();
     assert_eq!(bench.turn().claims.len(), 1);
     bench.start();
@@ -101,7 +102,7 @@ fn a_start_at_the_very_second_of_a_slot_serves_it_once() {
 }
 
 #[test]
-fn clocks_that_change_neither_lose_nor_repeat_a_slot() {
+fn daylight_saving_time_neither_loses_nor_repeats_a_slot() {
     for (zone, cron, from, slots) in [
         (
             "Europe/London",
@@ -163,8 +164,8 @@ fn a_clock_that_steps_back_over_a_slot_repeats_nothing() {
 }
 
 #[test]
-fn a_clock_ahead_for_a_while_loses_no_week() {
-    // With the vendor's `Date` the numbers of the wrong clock serve nothing.
+fn a_clock_that_was_ahead_loses_no_week() {
+    // With the vendor's `Date`, snapshots taken under the wrong clock serve no slot.
     for (ahead, seconds, has_date) in
         [(6 * DAY, 14, true), (6 * DAY, 14, false), (365 * DAY, 600, true), (365 * DAY, 600, false)]
     {
@@ -181,54 +182,54 @@ fn a_clock_ahead_for_a_while_loses_no_week() {
             bench.run(at("2026-01-19T06:10:00"));
             let case = format!("{ahead} {has_date} {is_restarted}");
             assert_eq!(bench.bought("2026-01-19T06:00:00"), 3, "{case}");
-            // Without it, what was bought of the next week is not bought again.
+            // Without it, slots of the next week that were bought are not bought again.
             assert_eq!(bench.bought("2026-01-12T06:00:00"), 3, "{case}");
         }
     }
 }
 
 #[test]
-fn a_clock_that_was_set_is_trusted_after_an_answer() {
+fn a_clock_that_was_set_is_trusted_after_a_response() {
     let mut bench = several(5, MONDAYS);
     bench.turn();
     bench.set_clock(7 * DAY);
     let mut turned = bench.turn();
     assert_eq!(turned.claims.len(), 1);
-    bench.answer(turned.claims.pop().expect("a claim"));
+    bench.respond(turned.claims.pop().expect("a claim"));
     assert_eq!(bench.turn().claims.len(), 4);
 }
 
 #[test]
-fn an_answer_that_came_before_the_clock_was_set_does_not_confirm_it() {
+fn a_response_from_before_the_clock_was_set_does_not_confirm_it() {
     for by in [7 * DAY, -7 * DAY] {
         let mut bench = several(5, "0 6 * * *");
-        bench.pass_to(at("2026-01-20T06:00:00"));
+        bench.skip_to(at("2026-01-20T06:00:00"));
         let mut turned = bench.turn();
         assert_eq!(turned.claims.len(), 4);
-        bench.answer(turned.claims.pop().expect("a claim"));
-        bench.pass_to(at("2026-01-20T06:00:01"));
+        bench.respond(turned.claims.pop().expect("a claim"));
+        bench.skip_to(at("2026-01-20T06:00:01"));
         bench.set_clock(by);
         assert_eq!(bench.turn().claims.len(), 0, "{by}");
-        bench.answer(turned.claims.pop().expect("a claim"));
+        bench.respond(turned.claims.pop().expect("a claim"));
         assert!(!bench.turn().claims.is_empty(), "{by}");
     }
 }
 
 #[test]
-fn the_pace_under_a_clock_that_was_set_is_the_pace() {
+fn a_clock_that_was_set_does_not_change_the_pace() {
     let mut bench = weekly(EngineConfig { requests_per_minute: 60, ..config() });
     bench.run(at("2026-01-05T07:00:00"));
     bench.set_clock(300 * DAY);
     bench.run(at("2026-01-05T07:00:10") + 300 * DAY);
     bench.set_clock(-293 * DAY);
-    // Clamped, it is owed its latest slot.
+    // Its last slot is clamped, so it owes its latest one.
     let wake = bench.turn().wake.expect("a wake");
     assert_eq!(wake, at("2026-01-05T07:00:11") * 1000);
 }
 
 #[test]
-fn a_clock_that_the_vendor_contradicts_passes_over_nothing() {
-    // By a clock that is days ahead, its slot is too late.
+fn under_a_contradicted_clock_no_slot_is_skipped() {
+    // By a clock that is days ahead, the slot is too late.
     let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
     for is_restarted in [false, true] {
         let list = vec![watched("a", MONDAYS, "UTC"), watched("b", "0 * * * *", "UTC")];
@@ -248,11 +249,11 @@ fn a_clock_that_the_vendor_contradicts_passes_over_nothing() {
 }
 
 #[test]
-fn who_asks_is_heard_while_what_is_due_is_left_for_a_clock_that_is_confirmed() {
+fn requests_are_served_while_due_slots_wait_for_a_confirmed_clock() {
     let mut bench = several(3, MONDAYS);
     bench.config.catch_up = CatchUp::Never;
     bench.watch();
-    bench.everybody = Kind::NotSent;
+    bench.default_kind = Kind::NotSent;
     bench.set_clock(6 * DAY);
     bench.turn();
     for (requester, id) in ["a", "b"].into_iter().enumerate() {
@@ -262,65 +263,65 @@ fn who_asks_is_heard_while_what_is_due_is_left_for_a_clock_that_is_confirmed() {
         let turns = [bench.turn(), bench.turn()];
         let mut claims: Vec<_> = turns.into_iter().flat_map(|turn| turn.claims).collect();
         assert_eq!(claims.len(), 1);
-        bench.answer(claims.pop().expect("a claim"));
+        bench.respond(claims.pop().expect("a claim"));
     }
 }
 
 #[test]
-fn a_slot_that_a_clock_ahead_was_asked_for_is_not_tried_again_before_it_comes() {
+fn a_slot_tried_under_a_clock_ahead_is_not_tried_again_before_it_comes() {
     let mut bench = several(2, "0 6 * * *");
     bench.run(at("2026-01-05T12:00:00"));
     bench.set_clock(DAY);
     let mut turned = bench.turn();
     assert_eq!(turned.claims.len(), 1);
     bench.set_clock(-DAY);
-    bench.everybody = Kind::NotSent;
-    bench.answer(turned.claims.pop().expect("a claim"));
-    bench.everybody = Kind::Ok;
+    bench.default_kind = Kind::NotSent;
+    bench.respond(turned.claims.pop().expect("a claim"));
+    bench.default_kind = Kind::Ok;
     assert_eq!(bench.run(at("2026-01-06T05:59:00")), 0);
     bench.run(at("2026-01-06T06:01:00"));
     assert_eq!(bench.bought("2026-01-06T06:00:00"), 2);
 }
 
 #[test]
-fn a_breaker_gives_nothing_back_that_was_another_clocks() {
+fn a_breaker_restores_no_state_from_another_clock() {
     let list = [("a", "0 6 * * *"), ("b", "0 6 * * *"), ("c", "0 8 * * *")];
     let list = list.map(|(id, cron)| watched(id, cron, "UTC")).to_vec();
     let mut bench = Bench::new(list, config(), at("2026-07-01T12:00:00"));
     bench.run(at("2026-07-03T06:00:00"));
-    bench.everybody = Kind::NotSent;
+    bench.default_kind = Kind::NotSent;
     bench.run(at("2026-07-03T06:00:20"));
     bench.set_clock(-100 * DAY);
     bench.run(at("2026-03-25T08:00:20"));
-    bench.everybody = Kind::Ok;
+    bench.default_kind = Kind::Ok;
     bench.run(at("2026-03-28T12:00:00"));
     for day in ["2026-03-27", "2026-03-28"] {
         let ok = format!(
             "SELECT count(*) FROM refreshes WHERE outcome = 'ok' AND scheduled_utc LIKE '{day}%'"
         );
-        assert_eq!(bench.number(&ok), 3, "{day}");
+        assert_eq!(bench.query(&ok), 3, "{day}");
     }
 }
 
 #[test]
-fn an_edit_tries_a_slot_anew_that_replaced_another() {
+fn a_slot_that_replaced_another_has_new_attempts_after_an_edit() {
     let list = vec![watched("a", "0 6 * * *", "UTC"), watched("b", "0 * * * *", "UTC")];
     let mut bench = Bench::new(list, config(), at("2026-01-01T12:00:00"));
     bench.run(at("2026-01-02T06:00:00"));
-    bench.answers.insert("a", Kind::NotSent);
+    bench.kinds.insert("a", Kind::NotSent);
     bench.run(at("2026-01-02T20:00:00"));
-    // Down over the next slot, and edited meanwhile.
-    bench.pass_to(at("2026-01-03T06:10:00"));
+    // Down during the next slot, and edited meanwhile.
+    bench.skip_to(at("2026-01-03T06:10:00"));
     bench.list[0] = watched("a", "0 23 * * *", "UTC");
     bench.start();
     bench.run(at("2026-01-03T06:14:00"));
     let calls = "SELECT count(*) FROM refreshes
                  WHERE account_id = 'a' AND scheduled_utc = '2026-01-03T06:00:00Z'";
-    assert!(bench.number(calls) >= 3, "{}", bench.number(calls));
+    assert!(bench.query(calls) >= 3, "{}", bench.query(calls));
 }
 
 #[test]
-fn a_slot_that_was_bought_is_not_superseded_when_a_clock_set_back_has_it_again() {
+fn a_bought_slot_that_recurs_after_the_clock_was_set_back_is_not_superseded() {
     let budget = Some(Budget { refreshes: 20, per: Period::Month, manual: None });
     let list = vec![watched("a", "0 6 * * *", "UTC")];
     let mut bench =
@@ -333,25 +334,25 @@ fn a_slot_that_was_bought_is_not_superseded_when_a_clock_set_back_has_it_again()
     let twice =
         "SELECT count(*) FROM refreshes s JOIN refreshes o USING (account_id, scheduled_time)
                  WHERE s.outcome = 'skipped' AND o.outcome = 'ok'";
-    assert_eq!(bench.number(twice), 0);
+    assert_eq!(bench.query(twice), 0);
 }
 
 #[test]
-fn an_answer_that_could_not_be_committed_serves_no_later_slot() {
+fn a_response_that_could_not_be_committed_serves_no_later_slot() {
     let list = vec![watched("a", "0 6 * * *", "UTC")];
     let mut bench = Bench::new(list, config(), at("2026-01-01T05:00:00"));
     let mut turned = bench.turn();
-    bench.answer(turned.claims.pop().expect("a claim"));
-    bench.pass_to(at("2026-01-03T12:00:00"));
+    bench.respond(turned.claims.pop().expect("a claim"));
+    bench.skip_to(at("2026-01-03T12:00:00"));
     bench.run(at("2026-01-03T12:01:00"));
     let last = bench.ledger(1).pop();
     assert_eq!(last.as_deref(), Some("a schedule 2026-01-03T06:00:00 ok"));
 }
 
 #[test]
-fn edits_buy_nothing_and_lose_nothing() {
+fn edits_neither_buy_nor_lose_a_slot() {
     for (old, new, edited, until, slots) in [
-        // Sunday noon: the next Sunday would be thirteen days after the last number.
+        // Sunday noon: the next Sunday would be thirteen days after the last snapshot.
         (
             "0 6 * * MON",
             "0 6 * * SUN",
@@ -359,7 +360,7 @@ fn edits_buy_nothing_and_lose_nothing() {
             "2026-01-18T07:00:00",
             &["2026-01-11T06:00:00", "2026-01-18T06:00:00"][..],
         ),
-        // Half an hour before the one, and half an hour after the other.
+        // Half an hour before the old slot, and half an hour after the new one.
         (
             "0 6 * * MON",
             "0 5 * * MON",
@@ -367,7 +368,7 @@ fn edits_buy_nothing_and_lose_nothing() {
             "2026-01-19T06:00:00",
             &["2026-01-12T05:00:00", "2026-01-19T05:00:00"],
         ),
-        // Soon enough.
+        // The next slot comes soon enough.
         (
             "0 6 * * MON",
             "0 6 * * THU",
@@ -406,10 +407,10 @@ fn edits_buy_nothing_and_lose_nothing() {
 }
 
 #[test]
-fn who_is_taken_out_with_an_open_slot_and_comes_back_has_it_open() {
+fn an_account_that_left_with_an_open_slot_has_it_open_when_it_returns() {
     for is_disabled in [false, true] {
         let mut bench = several(3, MONDAYS);
-        bench.everybody = Kind::NotSent;
+        bench.default_kind = Kind::NotSent;
         bench.run(at("2026-01-05T06:30:00"));
         let list = bench.list.clone();
         match is_disabled {
@@ -418,12 +419,12 @@ fn who_is_taken_out_with_an_open_slot_and_comes_back_has_it_open() {
         }
         bench.watch();
         let word = if is_disabled { "disabled" } else { "removed" };
-        let told = bench.number(&format!(
+        let lines = bench.query(&format!(
             "SELECT count(*) FROM refreshes WHERE outcome = 'skipped' AND error LIKE '{word}%'"
         ));
-        assert_eq!(told, 3);
+        assert_eq!(lines, 3);
         bench.run(at("2026-01-05T06:31:00"));
-        bench.everybody = Kind::Ok;
+        bench.default_kind = Kind::Ok;
         bench.list = list;
         bench.watch();
         bench.run(at("2026-01-05T08:00:00"));
@@ -432,16 +433,16 @@ fn who_is_taken_out_with_an_open_slot_and_comes_back_has_it_open() {
 }
 
 #[test]
-fn who_comes_back_under_a_clock_set_back_is_asked_when_the_slot_comes() {
+fn an_account_that_returns_after_the_clock_was_set_back_is_called_at_its_slot() {
     let mut bench = several(3, MONDAYS);
-    bench.everybody = Kind::NotSent;
+    bench.default_kind = Kind::NotSent;
     bench.run(at("2026-01-05T06:30:00"));
     let list = std::mem::take(&mut bench.list);
     bench.watch();
     bench.run(at("2026-01-05T06:31:00"));
     bench.set_clock(-3 * DAY);
     bench.run(at("2026-01-02T06:32:00"));
-    bench.everybody = Kind::Ok;
+    bench.default_kind = Kind::Ok;
     bench.list = list;
     bench.watch();
     assert_eq!(bench.run(at("2026-01-05T05:59:00")), 0);
@@ -450,37 +451,37 @@ fn who_comes_back_under_a_clock_set_back_is_asked_when_the_slot_comes() {
 
 #[test]
 fn an_edit_in_an_outage_keeps_the_open_slot_through_a_restart() {
-    // Too late for a slot that nobody tried; but this one was open before the edit.
+    // Too late for a slot that was not tried, but this one was open before the edit.
     let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
     for cron in ["0 23 * * TUE", "0 6 * * *", "0 6 1 * *"] {
         let list = ["a", "b", "c"].map(|id| watched(id, MONDAYS, "UTC")).to_vec();
         let mut bench = Bench::new(list, never.clone(), at("2026-01-01T12:00:00"));
         bench.run(at("2026-01-05T06:00:00"));
-        bench.everybody = Kind::Refused(404);
+        bench.default_kind = Kind::Refused(404);
         bench.run(at("2026-01-07T09:00:00"));
         bench.list = ["a", "b", "c"].map(|id| watched(id, cron, "UTC")).to_vec();
         bench.watch();
         bench.start();
         bench.run(at("2026-01-07T12:00:00"));
-        bench.everybody = Kind::Ok;
+        bench.default_kind = Kind::Ok;
         bench.run(at("2026-01-07T14:00:00"));
         assert_eq!(bench.bought("2026-01-05T06:00:00"), 3, "{cron}");
         let lines = "SELECT count(*) FROM refreshes WHERE outcome = 'skipped'";
-        assert_eq!(bench.number(lines), 0, "{cron}");
+        assert_eq!(bench.query(lines), 0, "{cron}");
     }
 }
 
 #[test]
-fn a_slot_that_was_tried_under_a_contradicted_clock_is_open_after_a_restart() {
+fn a_slot_tried_under_a_contradicted_clock_is_open_after_a_restart() {
     let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
     for kind in [Kind::Ok, Kind::Broken(502), Kind::Throttled(None)] {
         let mut bench = weekly(never.clone());
         // Nearly five hours behind: more than counts as on time.
         bench.date_error = Some(17_000);
-        bench.everybody = kind;
+        bench.default_kind = kind;
         bench.run(at("2026-01-05T06:01:00"));
         bench.set_clock(17_000);
-        bench.everybody = Kind::Ok;
+        bench.default_kind = Kind::Ok;
         bench.start();
         bench.run(at("2026-01-05T12:00:00"));
         assert_eq!(bench.bought("2026-01-05T06:00:00"), 1, "{kind:?}");
@@ -492,11 +493,11 @@ fn a_contradicted_clock_opens_the_breaker_whatever_the_response_is() {
     for kind in [Kind::Ok, Kind::Broken(502), Kind::Busy(409), Kind::Throttled(Some(30))] {
         let mut bench = weekly(config());
         bench.date_error = Some(17_000);
-        bench.everybody = kind;
+        bench.default_kind = kind;
         bench.run(at("2026-01-05T06:00:10"));
-        assert_eq!(bench.number("SELECT count(*) FROM _breaker"), 1, "{kind:?}");
+        assert_eq!(bench.query("SELECT count(*) FROM _breaker"), 1, "{kind:?}");
         bench.date_error = None;
-        bench.everybody = Kind::Ok;
+        bench.default_kind = Kind::Ok;
         bench.run(at("2026-01-05T08:00:00"));
         assert_eq!(bench.bought("2026-01-05T06:00:00"), 1, "{kind:?}");
     }
@@ -508,15 +509,15 @@ fn a_lookup_under_a_contradicted_clock_opens_the_breaker_whatever_the_response_i
         let mut bench = weekly(config());
         bench.run(at("2026-01-04T12:00:00"));
         bench.date_error = Some(17_000);
-        bench.everybody = kind;
+        bench.default_kind = kind;
         bench.process().look_up(7, "somebody");
         bench.run(at("2026-01-04T12:00:10"));
-        assert_eq!(bench.number("SELECT count(*) FROM _breaker"), 1, "{kind:?}");
+        assert_eq!(bench.query("SELECT count(*) FROM _breaker"), 1, "{kind:?}");
     }
 }
 
 #[test]
-fn a_slot_is_owed_to_whoever_came_back_under_a_clock_that_was_ahead() {
+fn an_account_that_returned_under_a_clock_ahead_owes_its_slot() {
     let mut bench = weekly(config());
     bench.set_clock(100 * DAY);
     for enabled in [false, true] {
@@ -525,14 +526,14 @@ fn a_slot_is_owed_to_whoever_came_back_under_a_clock_that_was_ahead() {
         bench.run(at("2026-04-12T00:00:10") + i64::from(enabled));
     }
     bench.set_clock(-100 * DAY);
-    bench.pass_to(at("2026-01-05T18:00:00"));
+    bench.skip_to(at("2026-01-05T18:00:00"));
     bench.start();
     bench.run(at("2026-01-05T18:01:00"));
     assert_eq!(bench.bought("2026-01-05T06:00:00"), 1);
 }
 
 #[test]
-fn a_slot_bought_before_it_came_lengthens_no_wait_after_an_edit() {
+fn a_slot_bought_before_it_came_makes_no_wait_longer_after_an_edit() {
     let mut bench = weekly(config());
     bench.set_clock(21 * DAY);
     bench.run(at("2026-01-24T00:00:00"));
@@ -540,53 +541,53 @@ fn a_slot_bought_before_it_came_lengthens_no_wait_after_an_edit() {
     bench.set_clock(-21 * DAY);
     bench.run(at("2026-01-19T05:00:00"));
     bench.list[0].cron = "0 6 * * SUN".into();
-    bench.pass_to(at("2026-01-20T00:00:00"));
+    bench.skip_to(at("2026-01-20T00:00:00"));
     bench.start();
     bench.run(at("2026-01-20T00:01:00"));
     assert_eq!(bench.bought("2026-01-18T06:00:00"), 1);
 }
 
 #[test]
-fn who_is_taken_out_after_a_clock_was_set_back_had_no_slot_to_come_open() {
+fn an_account_removed_after_the_clock_was_set_back_has_no_future_slot_skipped() {
     let mut bench = several(2, MONDAYS);
     bench.set_clock(100 * DAY);
-    bench.everybody = Kind::NotSent;
+    bench.default_kind = Kind::NotSent;
     bench.run(at("2026-04-13T06:10:00"));
     bench.set_clock(-100 * DAY);
     bench.list.pop();
     bench.start();
-    bench.everybody = Kind::Ok;
+    bench.default_kind = Kind::Ok;
     bench.run(at("2026-01-05T06:01:00"));
-    let to_come = "SELECT count(*) FROM refreshes
+    let future = "SELECT count(*) FROM refreshes
                    WHERE outcome = 'skipped' AND scheduled_time > started_time";
-    assert_eq!(bench.number(to_come), 0);
+    assert_eq!(bench.query(future), 0);
     assert_eq!(bench.bought("2026-01-05T06:00:00"), 1);
 }
 
 #[test]
-fn a_pause_that_a_clock_ahead_was_asked_for_stands_in_no_other_ones_way() {
+fn a_pause_from_a_clock_ahead_does_not_replace_a_later_one() {
     let mut bench = several(3, MONDAYS);
     bench.set_clock(60 * DAY);
-    bench.everybody = Kind::Throttled(Some(600));
+    bench.default_kind = Kind::Throttled(Some(600));
     bench.run(at("2026-03-03T00:00:00") + 30);
     bench.set_clock(-60 * DAY);
     bench.run(at("2026-01-05T06:00:00") + 1);
-    let calls = |bench: &Bench| bench.number("SELECT count(*) FROM refreshes");
-    let asked = calls(&bench);
+    let calls = |bench: &Bench| bench.query("SELECT count(*) FROM refreshes");
+    let before = calls(&bench);
     bench.run(at("2026-01-05T06:00:00") + 590);
-    assert_eq!(calls(&bench), asked);
-    bench.everybody = Kind::Ok;
+    assert_eq!(calls(&bench), before);
+    bench.default_kind = Kind::Ok;
     bench.run(at("2026-01-05T06:00:00") + 700);
     assert_eq!(bench.bought("2026-01-05T06:00:00"), 3);
 }
 
 #[test]
-fn a_pause_that_is_over_does_not_come_again_with_a_clock_that_steps_back() {
+fn a_pause_that_is_over_does_not_recur_after_a_step_back() {
     for (stepped, by) in [("2026-01-05T08:00:00", -5400), ("2026-01-05T07:20:00", -1800)] {
         let mut bench = several(3, MONDAYS);
-        bench.everybody = Kind::Throttled(Some(3600));
+        bench.default_kind = Kind::Throttled(Some(3600));
         bench.run(at("2026-01-05T06:00:30"));
-        bench.everybody = Kind::Ok;
+        bench.default_kind = Kind::Ok;
         bench.run(at(stepped));
         assert_eq!(bench.bought("2026-01-05T06:00:00"), 3);
         bench.set_clock(by);
@@ -609,20 +610,20 @@ fn a_spent_budget_waits_for_the_next_period_across_restarts() {
     assert_eq!(bench.run(at("2026-01-02T00:00:00")), 0);
     assert_eq!(bench.run(at("2026-01-02T12:00:00")), 2);
     assert_eq!(bench.run(at("2026-01-03T12:00:00")), 1);
-    assert_eq!(bench.number("SELECT max(spent) FROM spend"), 2);
-    assert_eq!(bench.number("SELECT count(DISTINCT account_id) FROM snapshots"), 5);
+    assert_eq!(bench.query("SELECT max(spent) FROM spend"), 2);
+    assert_eq!(bench.query("SELECT count(DISTINCT account_id) FROM snapshots"), 5);
 }
 
 #[test]
-fn each_slot_that_is_superseded_has_its_line() {
+fn every_superseded_slot_has_a_line() {
     let mut bench = several(3, "0 6 * * *");
-    bench.everybody = Kind::NotSent;
+    bench.default_kind = Kind::NotSent;
     bench.run(at("2026-01-06T12:00:00"));
-    bench.everybody = Kind::Ok;
+    bench.default_kind = Kind::Ok;
     bench.run(at("2026-01-07T07:00:00"));
     let sql = "SELECT count(DISTINCT account_id || scheduled_time) FROM refreshes
                WHERE scheduled_utc BETWEEN '2026-01-02T06:00:00Z' AND '2026-01-05T06:00:00Z'
                  AND outcome = 'skipped' AND error LIKE 'superseded%'";
-    assert_eq!(bench.number(sql), 12);
+    assert_eq!(bench.query(sql), 12);
     assert_eq!(bench.bought("2026-01-06T06:00:00"), 3);
 }

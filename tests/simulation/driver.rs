@@ -1,4 +1,4 @@
-//! The machine: a clock, a process that starts and ends, a file in trouble, and the wire.
+//! The machine: its clock, a process that starts and ends, faults of its files, and the network.
 
 use std::path::PathBuf;
 
@@ -8,51 +8,51 @@ use growthd::engine::EngineConfig;
 use growthd::store::{Claim, StoreError};
 use rusqlite::Connection;
 
-use super::happening::{Happening, Step, edit};
-use super::oracle::{Heard, Oracle};
+use super::oracle::{Oracle, Response};
 use super::plan::{Entry, Plan, id_of, number_of};
 use super::process::Process;
-use super::promise::{Broken, Promise, hold};
+use super::promise::{Promise, Violation, ensure};
 use super::random::Random;
 use super::sabotage::Sabotage;
 use super::time::At;
 use super::vendor::Kind;
+use super::world_event::{CrashPoint, WorldEvent, edit};
 
-/// How often a turn may have nothing to do and ask for another at once.
-const SPINS: usize = 50;
+/// How often in a row a turn may request another one for the same moment.
+const MAX_SPINS: usize = 50;
 
-/// How long after a failed turn the daemon tries again, in seconds.
-const AGAIN: i64 = 60;
+/// The delay after a failed turn or start, in seconds.
+const RETRY_DELAY: i64 = 60;
 
-/// How often a process is woken that has nothing to do, in milliseconds. The daemon's heartbeat
-/// comes far more often.
+/// How often an idle process is woken, in milliseconds. The daemon's heartbeat is far more
+/// frequent.
 const HEARTBEAT: i64 = 24 * 3600 * 1000;
 
-/// How many accounts an edited list may have beyond what it began with.
-const MORE: usize = 8;
+/// How many accounts edits may add to the list.
+const MAX_ADDED: usize = 8;
 
-/// A call on its way.
+/// A call in flight.
 #[derive(Debug)]
 struct Call {
     claim: Claim,
     kind: Kind,
-    /// Whom the answer is about.
+    /// The account in the response.
     id: String,
-    /// When its end is heard of, in the world's milliseconds.
+    /// When its result arrives, in the world's milliseconds.
     arrives: i64,
 }
 
-/// One seed's world. Times are the world's, in milliseconds, unless said otherwise.
+/// The world of one seed. Times are the world's, in milliseconds, unless noted otherwise.
 pub struct Driver<'a> {
     plan: &'a Plan,
     random: Random,
     folder: PathBuf,
     time: i64,
-    /// What the machine's clock says beyond the world's.
+    /// How far the machine's clock is ahead of the world's.
     skew: i64,
     entries: Vec<Entry>,
     removed: Vec<Entry>,
-    /// Until when the list has nobody.
+    /// Until when the list is empty.
     emptied: Option<i64>,
     config: EngineConfig,
     process: Option<Process>,
@@ -61,12 +61,12 @@ pub struct Driver<'a> {
     starts: i64,
     wake: Option<i64>,
     calls: Vec<Call>,
-    crash: Option<(Step, i64)>,
+    crash: Option<(CrashPoint, i64)>,
     down: i64,
     disk_full: i64,
     locked: Option<(Connection, i64)>,
     moved: Option<i64>,
-    happened: usize,
+    next_event: usize,
     requester: u64,
     spins: usize,
     pub oracle: Oracle,
@@ -81,7 +81,7 @@ impl<'a> Driver<'a> {
         seed: u64,
         sabotage: Option<Sabotage>,
         is_traced: bool,
-    ) -> Result<Driver<'a>, Broken> {
+    ) -> Result<Driver<'a>, Violation> {
         let path = folder.join("growth.db");
         Process::create(&path).map_err(|error| store(&error))?;
         Ok(Driver {
@@ -104,7 +104,7 @@ impl<'a> Driver<'a> {
             disk_full: 0,
             locked: None,
             moved: None,
-            happened: 0,
+            next_event: 0,
             requester: 0,
             spins: 0,
             oracle: Oracle::new(&path, plan.config.clone())?,
@@ -114,7 +114,7 @@ impl<'a> Driver<'a> {
         })
     }
 
-    fn say(&mut self, what: impl FnOnce() -> String) {
+    fn log(&mut self, what: impl FnOnce() -> String) {
         let at = self.at();
         if let Some(trace) = &mut self.trace {
             let skew = match self.skew {
@@ -129,16 +129,16 @@ impl<'a> Driver<'a> {
         At { world_ms: self.time, skew_ms: self.skew }
     }
 
-    /// Lives through the whole plan.
-    pub fn run(&mut self) -> Result<(), Broken> {
+    /// Runs the whole plan.
+    pub fn run(&mut self) -> Result<(), Violation> {
         let end = self.plan.end * 1000;
         while self.time < end {
             self.advance(end);
-            if self.process.is_some() && !self.is_stopping && !self.is_in_trouble() {
+            if self.process.is_some() && !self.is_stopping && !self.has_file_fault() {
                 self.oracle.check_waiting(self.at())?;
             }
-            self.mend();
-            if self.happens()? {
+            self.end_faults();
+            if self.apply_next_event()? {
                 continue;
             }
             if self.process.is_none() {
@@ -153,11 +153,11 @@ impl<'a> Driver<'a> {
         self.oracle.finish()
     }
 
-    /// To when something is next.
+    /// Advances the time to the next moment at which anything happens.
     fn advance(&mut self, end: i64) {
         let mut next = end;
         let mut consider = |time: Option<i64>| next = next.min(time.unwrap_or(i64::MAX));
-        consider(self.plan.happenings.get(self.happened).map(|(time, _)| time * 1000));
+        consider(self.plan.events.get(self.next_event).map(|(time, _)| time * 1000));
         if self.process.is_none() {
             consider(Some(self.starts));
         } else {
@@ -177,30 +177,30 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Ends the troubles whose time has come.
-    fn mend(&mut self) {
+    /// Ends the faults that are over.
+    fn end_faults(&mut self) {
         if self.locked.as_ref().is_some_and(|(_, until)| *until <= self.time) {
             self.locked = None;
-            self.say(|| "the lock is gone".to_owned());
+            self.log(|| "the lock is gone".to_owned());
         }
         if self.moved.is_some_and(|until| until <= self.time) {
             self.moved = None;
             self.rename("away.db", "growth.db");
-            self.say(|| "the file is back".to_owned());
+            self.log(|| "the file is back".to_owned());
         }
         if self.disk_full > 0 && self.disk_full <= self.time {
             self.disk_full = 0;
-            self.bound_disk();
-            self.say(|| "the disk has room".to_owned());
+            self.limit_disk();
+            self.log(|| "the disk has free space".to_owned());
         }
         if self.emptied.is_some_and(|until| until <= self.time) {
             self.emptied = None;
-            self.say(|| "the list is back".to_owned());
+            self.log(|| "the list is back".to_owned());
             self.reload();
         }
     }
 
-    fn is_in_trouble(&self) -> bool {
+    fn has_file_fault(&self) -> bool {
         self.locked.is_some() || self.moved.is_some() || self.disk_full > 0
     }
 
@@ -213,14 +213,14 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn bound_disk(&mut self) {
+    fn limit_disk(&mut self) {
         let pages = u32::from(self.disk_full > 0);
         if let Some(process) = &mut self.process {
-            process.bound_pages(pages);
+            process.limit_pages(pages);
         }
     }
 
-    /// What the list has now.
+    /// Returns the entries of the current list.
     fn list(&self) -> &[Entry] {
         if self.emptied.is_some() { &[] } else { &self.entries }
     }
@@ -230,19 +230,19 @@ impl<'a> Driver<'a> {
         self.wake = Some(self.time);
     }
 
-    /// Whether something happened, and the loop should look anew.
-    fn happens(&mut self) -> Result<bool, Broken> {
-        let Some((time, happening)) = self.plan.happenings.get(self.happened).copied() else {
+    /// Applies the next event if it is due. Returns whether there was one.
+    fn apply_next_event(&mut self) -> Result<bool, Violation> {
+        let Some((time, event)) = self.plan.events.get(self.next_event).copied() else {
             return Ok(false);
         };
         if time * 1000 > self.time {
             return Ok(false);
         }
-        self.happened += 1;
-        self.say(|| format!("{happening:?}"));
-        match happening {
-            Happening::Edit(how) => {
-                let most = self.plan.entries.len() + MORE;
+        self.next_event += 1;
+        self.log(|| format!("{event:?}"));
+        match event {
+            WorldEvent::Edit(how) => {
+                let most = self.plan.entries.len() + MAX_ADDED;
                 edit(&mut self.entries, &mut self.removed, most, how);
                 if how % 5 == 0 {
                     self.config.max_in_flight = 1 + usize::from(how % 2 == 0);
@@ -250,14 +250,14 @@ impl<'a> Driver<'a> {
                 }
                 self.reload();
             }
-            Happening::Reload => self.reload(),
-            Happening::Emptied(seconds) => {
+            WorldEvent::Reload => self.reload(),
+            WorldEvent::Emptied(seconds) => {
                 self.emptied = Some(self.time + seconds * 1000 + 1);
                 self.reload();
             }
-            Happening::Crash { at: Step::Idle, down } => self.crash_now(down),
-            Happening::Crash { at, down } => self.crash = Some((at, down)),
-            Happening::Stop { down } => {
+            WorldEvent::Crash { at: CrashPoint::Idle, down } => self.crash_now(down),
+            WorldEvent::Crash { at, down } => self.crash = Some((at, down)),
+            WorldEvent::Stop { down } => {
                 if let Some(process) = &mut self.process {
                     process.stop();
                     self.is_stopping = true;
@@ -265,19 +265,19 @@ impl<'a> Driver<'a> {
                     self.wake = Some(self.time);
                 }
             }
-            Happening::Suspend(seconds) => self.suspend(seconds),
-            Happening::Frozen(seconds) => self.freeze(seconds),
-            Happening::ClockStep(by) => {
+            WorldEvent::Suspend(seconds) => self.suspend(seconds),
+            WorldEvent::Frozen(seconds) => self.freeze(seconds),
+            WorldEvent::ClockStep(by) => {
                 self.skew += by * 1000;
                 let (at, is_up) = (self.at(), self.process.is_some());
                 self.oracle.clock_set(by, is_up, at);
                 self.wake = Some(self.time);
             }
-            Happening::DiskFull(seconds) => {
+            WorldEvent::DiskFull(seconds) => {
                 self.disk_full = self.time + seconds * 1000 + 1;
-                self.bound_disk();
+                self.limit_disk();
             }
-            Happening::Locked(seconds) => {
+            WorldEvent::Locked(seconds) => {
                 if self.moved.is_none() && self.locked.is_none() {
                     let other = Connection::open(self.folder.join("growth.db"))?;
                     if other.execute_batch("BEGIN IMMEDIATE").is_ok() {
@@ -285,24 +285,24 @@ impl<'a> Driver<'a> {
                     }
                 }
             }
-            Happening::Moved(seconds) => {
+            WorldEvent::Moved(seconds) => {
                 if self.moved.is_none() && self.locked.is_none() {
                     self.moved = Some(self.time + seconds * 1000);
                     self.rename("growth.db", "away.db");
                 }
             }
-            Happening::Requested(which) => self.request(which),
-            Happening::Cancelled => {
+            WorldEvent::Requested(which) => self.request(which),
+            WorldEvent::Cancelled => {
                 if let Some(process) = &mut self.process {
                     process.cancel(self.requester);
-                    self.oracle.wishes.cancelled(self.requester);
+                    self.oracle.requests.cancel(self.requester);
                 }
             }
-            Happening::LookUp => {
+            WorldEvent::LookUp => {
                 self.requester += 1;
                 if let Some(process) = self.process.as_mut().filter(|_| !self.is_stopping) {
-                    self.oracle.wishes.looked_up();
-                    self.oracle.forced(self.time / 1000);
+                    self.oracle.requests.add_lookup();
+                    self.oracle.probe_forced(self.time / 1000);
                     process.look_up(self.requester, &format!("name-{}", self.requester));
                     self.wake = Some(self.time);
                 }
@@ -311,7 +311,7 @@ impl<'a> Driver<'a> {
         Ok(true)
     }
 
-    /// One account, a few, all, or one that nobody has.
+    /// Requests one account, a few, all, or an unknown one.
     fn request(&mut self, which: u64) {
         let random = &mut Random::new(which);
         let some = |entries: &[Entry], random: &mut Random| {
@@ -327,16 +327,16 @@ impl<'a> Driver<'a> {
         if let Some(process) = self.process.as_mut().filter(|_| !self.is_stopping) {
             let at = At { world_ms: self.time, skew_ms: self.skew };
             if process.request(self.requester, &ids, at).is_ok() {
-                self.oracle.wishes.asked(self.requester, &ids);
+                self.oracle.requests.add(self.requester, &ids);
                 if ids[0] != "nobody-here" {
-                    self.oracle.forced(at.world());
+                    self.oracle.probe_forced(at.world());
                 }
             }
             self.wake = Some(self.time);
         }
     }
 
-    /// The machine sleeps; what is answered meanwhile may be lost.
+    /// Suspends the machine. Responses that arrive meanwhile may be lost.
     fn suspend(&mut self, seconds: i64) {
         self.time += seconds * 1000;
         let time = self.time;
@@ -349,12 +349,12 @@ impl<'a> Driver<'a> {
         let at = self.at();
         if let Some(process) = &mut self.process {
             process.resumed(at);
-            self.oracle.woke(at);
+            self.oracle.resumed(at);
             self.wake = Some(time);
         }
     }
 
-    /// Nothing runs but the clock; what is answered meanwhile is there afterwards.
+    /// Stops the process for a while. Responses that arrive meanwhile are received afterwards.
     fn freeze(&mut self, seconds: i64) {
         self.time += seconds * 1000;
         let (time, at) = (self.time, self.at());
@@ -362,24 +362,24 @@ impl<'a> Driver<'a> {
             call.arrives = call.arrives.max(time);
         }
         if self.process.is_some() {
-            self.oracle.thawed(at);
+            self.oracle.unfrozen(at);
             self.wake = Some(time);
         }
     }
 
     fn crash_now(&mut self, down: i64) {
         if self.process.take().is_some() {
-            self.say(|| format!("crashed, down for {down} s"));
+            self.log(|| format!("crashed, down for {down} s"));
             self.calls.clear();
-            self.oracle.forgets();
+            self.oracle.responses_lost();
             self.crash = None;
             self.is_stopping = false;
             self.starts = self.time + down * 1000 + 1;
         }
     }
 
-    /// Crashes if this is the step to do it at.
-    fn crashes(&mut self, step: Step) -> bool {
+    /// Crashes if a crash is planned at this point. Returns whether it did.
+    fn crash_at(&mut self, step: CrashPoint) -> bool {
         match self.crash {
             Some((at, down)) if at == step => {
                 self.crash_now(down);
@@ -389,48 +389,48 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn start(&mut self) -> Result<(), Broken> {
-        self.starts = self.time + AGAIN * 1000;
+    fn start(&mut self) -> Result<(), Violation> {
+        self.starts = self.time + RETRY_DELAY * 1000;
         if self.moved.is_some() {
             return Ok(());
         }
         let boot = self.random.between(0, self.time);
         let path = self.folder.join("growth.db");
-        let told =
+        let engine_config =
             self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
-        let has_own_clock = self.sabotage != Some(Sabotage::SetUnheard);
-        let mut process = match Process::start(&path, told.clone(), boot, has_own_clock) {
+        let has_own_clock = self.sabotage != Some(Sabotage::ClockSetHidden);
+        let mut process = match Process::start(&path, engine_config.clone(), boot, has_own_clock) {
             Ok(process) => process,
-            Err(error) => return self.fails(&error),
+            Err(error) => return self.store_failed(&error),
         };
         let list: Vec<_> = self.list().iter().map(|entry| entry.watched.clone()).collect();
-        if let Err(error) = process.watch(&list, told, self.at()) {
-            return self.fails(&error);
+        if let Err(error) = process.watch(&list, engine_config, self.at()) {
+            return self.store_failed(&error);
         }
-        self.say(|| "started".to_owned());
+        self.log(|| "started".to_owned());
         self.process = Some(process);
         self.is_reload_due = false;
         self.is_stopping = false;
         self.wake = Some(self.time);
-        self.bound_disk();
+        self.limit_disk();
         self.oracle.started(self.at())?;
-        self.tell_list(true)
+        self.report_watchlist(true)
     }
 
-    /// Tells the oracle what was taken.
-    fn tell_list(&mut self, is_start: bool) -> Result<(), Broken> {
+    /// Reports the watchlist in use to the oracle.
+    fn report_watchlist(&mut self, is_start: bool) -> Result<(), Violation> {
         let at = self.at();
         let entries = if self.emptied.is_some() { &[][..] } else { &self.entries };
         self.oracle.watched(entries, &self.config, is_start, at)
     }
 
-    /// What the store refuses is right only while the file is in trouble.
-    fn fails(&mut self, error: &StoreError) -> Result<(), Broken> {
-        self.say(|| format!("the store: {error}"));
-        self.wake = Some(self.time + AGAIN * 1000);
+    /// Handles an error of the store, which is a violation unless there is a fault of the file.
+    fn store_failed(&mut self, error: &StoreError) -> Result<(), Violation> {
+        self.log(|| format!("the store: {error}"));
+        self.wake = Some(self.time + RETRY_DELAY * 1000);
         let at = self.at();
-        self.oracle.store_failed(at.world() + AGAIN + 1, at);
-        hold(self.is_in_trouble(), Promise::Store, || error.to_string())
+        self.oracle.store_failed(at.world() + RETRY_DELAY + 1, at);
+        ensure(self.has_file_fault(), Promise::Store, || error.to_string())
     }
 
     fn receive(&mut self) {
@@ -441,24 +441,29 @@ impl<'a> Driver<'a> {
             let error = self.plan.date_error(at.world());
             let date = self.plan.has_date.then_some(Time(at.world() + error));
             let off = at.world() + error - at.wall();
-            let contradicts = date.is_some() && kind.is_answer() && off.abs() > CLOCK_TOLERANCE;
+            let contradicts = date.is_some() && kind.has_response() && off.abs() > CLOCK_TOLERANCE;
             let count = match kind {
                 Kind::Cached => 7,
                 _ => 10 + self.random.next() % 1_000_000,
             };
-            self.oracle.hears(claim.refresh().0, Heard { kind, contradicts, count, arrived: time });
-            self.say(|| format!("{id} is answered: {kind:?}"));
-            let told = self.sabotage.map_or(kind, |sabotage| sabotage.kind(kind));
-            let date = date.filter(|_| self.sabotage != Some(Sabotage::DateUnheard));
-            let answer = told.answer(&id, count, date);
+            self.oracle.response_delivered(
+                claim.refresh().0,
+                Response { kind, contradicts, count, arrived: time },
+            );
+            self.log(|| format!("{id}: response {kind:?}"));
+            let delivered = self.sabotage.map_or(kind, |sabotage| sabotage.kind(kind));
+            let date = date.filter(|_| self.sabotage != Some(Sabotage::DateHidden));
+            let result = delivered.response(&id, count, date);
             if let Some(process) = &mut self.process {
-                process.take(claim, answer, at);
+                process.take(claim, result, at);
             }
         }
     }
 
-    fn turn(&mut self) -> Result<(), Broken> {
-        if self.crash.is_some_and(|(at, _)| at == Step::Answered) && self.crashes(Step::Answered) {
+    fn turn(&mut self) -> Result<(), Violation> {
+        if self.crash.is_some_and(|(at, _)| at == CrashPoint::Answered)
+            && self.crash_at(CrashPoint::Answered)
+        {
             return Ok(());
         }
         let at = self.at();
@@ -466,29 +471,29 @@ impl<'a> Driver<'a> {
             true => self.list().iter().map(|entry| entry.watched.clone()).collect(),
             false => Vec::new(),
         };
-        let told =
+        let engine_config =
             self.sabotage.map_or(self.config.clone(), |sabotage| sabotage.config(&self.config));
         let Some(process) = &mut self.process else { return Ok(()) };
         if self.is_reload_due && !self.is_stopping {
-            match process.watch(&list, told, at) {
+            match process.watch(&list, engine_config, at) {
                 Ok(changes) => {
                     self.is_reload_due = false;
-                    self.say(|| format!("reloaded: {changes}"));
-                    self.tell_list(false)?;
+                    self.log(|| format!("reloaded: {changes}"));
+                    self.report_watchlist(false)?;
                     if let Some(sabotage) = self.sabotage {
                         sabotage.after_reload(&self.oracle, at)?;
                     }
                 }
-                Err(error) => return self.fails(&error),
+                Err(error) => return self.store_failed(&error),
             }
         }
         let Some(process) = &mut self.process else { return Ok(()) };
         let turn = match process.turn(at) {
             Ok(turn) => turn,
-            Err(error) => return self.fails(&error),
+            Err(error) => return self.store_failed(&error),
         };
         for event in &turn.events {
-            self.say(|| format!("  {event}"));
+            self.log(|| format!("  {event}"));
         }
         if let Some(sabotage) = self.sabotage {
             sabotage.before_oracle(&self.oracle)?;
@@ -499,15 +504,15 @@ impl<'a> Driver<'a> {
         }
         self.wake = Some(turn.wake.unwrap_or(i64::MAX).min(self.time + HEARTBEAT));
         if self.is_reload_due {
-            self.wake = Some(self.time + AGAIN * 1000);
+            self.wake = Some(self.time + RETRY_DELAY * 1000);
         }
-        hold(self.spins < SPINS, Promise::NoSpinning, || {
+        ensure(self.spins < MAX_SPINS, Promise::NoSpinning, || {
             format!("wake {:?} at {at:?}", turn.wake)
         })?;
         self.send_all(turn.claims)?;
         let is_done = self.process.as_ref().is_some_and(Process::is_idle);
         if self.is_stopping && is_done {
-            self.say(|| "stopped".to_owned());
+            self.log(|| "stopped".to_owned());
             self.process = None;
             self.is_stopping = false;
             self.starts = self.time + self.down * 1000 + 1;
@@ -515,31 +520,31 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    fn send_all(&mut self, claims: Vec<Claim>) -> Result<(), Broken> {
+    fn send_all(&mut self, claims: Vec<Claim>) -> Result<(), Violation> {
         let count = claims.len();
         if count == 0 {
-            self.crashes(Step::Settled);
+            self.crash_at(CrashPoint::Settled);
             return Ok(());
         }
-        if self.crashes(Step::Claimed) {
+        if self.crash_at(CrashPoint::Claimed) {
             return Ok(());
         }
-        for (place, claim) in claims.into_iter().enumerate() {
+        for (index, claim) in claims.into_iter().enumerate() {
             self.send(claim)?;
-            if place == count / 2 && self.crashes(Step::HalfSent) {
+            if index == count / 2 && self.crash_at(CrashPoint::HalfSent) {
                 return Ok(());
             }
         }
-        self.crashes(Step::Sent);
+        self.crash_at(CrashPoint::Sent);
         Ok(())
     }
 
-    fn send(&mut self, claim: Claim) -> Result<(), Broken> {
+    fn send(&mut self, claim: Claim) -> Result<(), Violation> {
         let account = claim.account_id().map(|id| number_of(id.as_str()));
-        // Somebody looked up is the next who comes into the list.
+        // An account found by a lookup is the next to be added to the list.
         let number = account.unwrap_or(self.entries.len() + self.removed.len());
         let kind = self.plan.kind(account, self.time.div_euclid(1000), &mut self.random);
-        // Whoever is looked up is whom the answer names.
+        // The response to a lookup names the account itself, so it is never another one.
         let kind = if account.is_none() && kind == Kind::OtherAccount { Kind::Ok } else { kind };
         let latency = match kind {
             Kind::TimedOut => self.plan.timeout * 1000,
@@ -549,14 +554,14 @@ impl<'a> Driver<'a> {
         };
         if kind != Kind::NotSent {
             let is_charged = kind.may_charge() && self.random.chance(90);
-            self.oracle.leaves(claim.refresh().0, is_charged)?;
+            self.oracle.request_sent(claim.refresh().0, is_charged)?;
         }
-        self.say(|| format!("asks: {claim:?}"));
+        self.log(|| format!("calls: {claim:?}"));
         self.calls.push(Call { claim, kind, id: id_of(number), arrives: self.time + latency });
         Ok(())
     }
 }
 
-fn store(error: &StoreError) -> Broken {
-    Broken::new(Promise::Store, error.to_string())
+fn store(error: &StoreError) -> Violation {
+    Violation::new(Promise::Store, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! The database as anybody may read it, on a connection of its own.
+//! Reading the database through a separate connection.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row};
 
-use super::promise::{Broken, Promise, hold};
+use super::promise::{Promise, Violation, ensure};
 
 /// A line of the ledger.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,7 +51,7 @@ impl Line {
         })
     }
 
-    /// Whether it came of the schedule, and not of a person.
+    /// Returns whether it was made on schedule and not by request.
     pub fn is_scheduled(&self) -> bool {
         self.cause < MANUAL
     }
@@ -66,25 +66,25 @@ pub struct Ledger {
 const LINE: &str = "SELECT refresh_id, account, cause, outcome, spent, slot, started_time, took,
     error FROM _refresh";
 
-/// What of a view's row may change with the account's profile.
+/// The columns that may change with the account's profile.
 const PROFILE: [&str; 4] = ["name", "label", "username", "platform"];
 
 impl Ledger {
-    pub fn open(path: &Path) -> Result<Ledger, Broken> {
+    pub fn open(path: &Path) -> Result<Ledger, Violation> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         Ok(Ledger { connection })
     }
 
-    pub fn line(&self, id: i64) -> Result<Option<Line>, Broken> {
+    pub fn line(&self, id: i64) -> Result<Option<Line>, Violation> {
         let mut statement =
             self.connection.prepare_cached(&format!("{LINE} WHERE refresh_id = ?1"))?;
         let mut rows = statement.query_map([id], Line::read)?;
         Ok(rows.next().transpose()?)
     }
 
-    pub fn lines_after(&self, id: i64) -> Result<Vec<Line>, Broken> {
+    pub fn lines_after(&self, id: i64) -> Result<Vec<Line>, Violation> {
         let mut statement = self
             .connection
             .prepare_cached(&format!("{LINE} WHERE refresh_id > ?1 ORDER BY refresh_id"))?;
@@ -92,15 +92,15 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The id of the account with this key.
-    pub fn account_id(&self, account: i64) -> Result<String, Broken> {
+    /// Returns the id of the account with this key.
+    pub fn account_id(&self, account: i64) -> Result<String, Violation> {
         let mut statement =
             self.connection.prepare_cached("SELECT account_id FROM _account WHERE account = ?1")?;
         Ok(statement.query_row([account], |row| row.get(0))?)
     }
 
-    /// When each account, or this one, runs next.
-    pub fn next_times(&self, id: Option<&str>) -> Result<Vec<(String, Option<i64>)>, Broken> {
+    /// Returns when each account, or this one, runs next.
+    pub fn next_times(&self, id: Option<&str>) -> Result<Vec<(String, Option<i64>)>, Violation> {
         let mut statement = self.connection.prepare_cached(
             "SELECT account_id, next_time FROM accounts WHERE account_id = ?1 OR ?1 IS NULL",
         )?;
@@ -108,8 +108,8 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whether the snapshot of this line is suspect.
-    pub fn is_suspect(&self, id: i64) -> Result<Option<bool>, Broken> {
+    /// Returns whether the snapshot of this line is suspect; `None` if there is none.
+    pub fn is_suspect(&self, id: i64) -> Result<Option<bool>, Violation> {
         let mut statement = self.connection.prepare_cached(
             "SELECT s.is_suspect FROM _refresh r
              JOIN _snapshot s ON (s.account, s.refresh_id) = (r.account, r.refresh_id)
@@ -119,14 +119,14 @@ impl Ledger {
         Ok(rows.next().transpose()?)
     }
 
-    /// Breaks something on purpose.
-    pub fn sabotage(&self, sql: &str) -> Result<(), Broken> {
+    /// Damages the database on purpose.
+    pub fn sabotage(&self, sql: &str) -> Result<(), Violation> {
         Ok(self.connection.execute_batch(sql)?)
     }
 
-    /// `spend` is what the ledger says, day by day; answers its sum.
-    pub fn check_spend(&self) -> Result<i64, Broken> {
-        let days = |sql: &str| -> Result<Vec<(String, i64, i64, i64)>, Broken> {
+    /// Checks that `spend` agrees with the ledger on each day. Returns the sum.
+    pub fn check_spend(&self) -> Result<i64, Violation> {
+        let days = |sql: &str| -> Result<Vec<(String, i64, i64, i64)>, Violation> {
             let mut statement = self.connection.prepare_cached(sql)?;
             let rows = statement
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
@@ -137,28 +137,28 @@ impl Ledger {
             "SELECT date(started_time, 'unixepoch'), count(*), sum(spent), sum(outcome = 1)
              FROM _refresh WHERE outcome <> 4 GROUP BY 1 ORDER BY 1",
         )?;
-        hold(kept == counted, Promise::Spent, || format!("spend {kept:?} ledger {counted:?}"))?;
+        ensure(kept == counted, Promise::Spent, || format!("spend {kept:?} ledger {counted:?}"))?;
         Ok(counted.iter().map(|(_, _, spent, _)| spent).sum())
     }
 
-    pub fn check_integrity(&self) -> Result<(), Broken> {
-        let said: String =
+    pub fn check_integrity(&self) -> Result<(), Violation> {
+        let result: String =
             self.connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-        hold(said == "ok", Promise::Store, || said)
+        ensure(result == "ok", Promise::Store, || result)
     }
 
-    /// Holds settled lines and snapshots against what they were when first seen: all there are, or
-    /// those after the newest that was seen.
-    pub fn check_history(&self, seen: &mut Seen, is_whole: bool) -> Result<(), Broken> {
+    /// Checks that settled lines and snapshots are as when first seen: all of them, or those after
+    /// the newest one seen.
+    pub fn check_history(&self, seen: &mut Seen, is_whole: bool) -> Result<(), Violation> {
         let after = if is_whole { 0 } else { seen.newest };
         let lines = "SELECT * FROM refreshes WHERE outcome <> 'pending' AND refresh_id > ?1";
-        seen.hold(&self.connection, lines, false, after)?;
+        seen.compare(&self.connection, lines, false, after)?;
         let snapshots = "SELECT * FROM snapshots WHERE refresh_id > ?1";
-        seen.hold(&self.connection, snapshots, true, after)
+        seen.compare(&self.connection, snapshots, true, after)
     }
 }
 
-/// What was seen of the history.
+/// Hashes of the history seen so far.
 #[derive(Debug, Default)]
 pub struct Seen {
     hashes: BTreeMap<(bool, i64), u64>,
@@ -166,24 +166,24 @@ pub struct Seen {
 }
 
 impl Seen {
-    fn hold(
+    fn compare(
         &mut self,
         connection: &Connection,
         sql: &str,
         kind: bool,
         after: i64,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Violation> {
         let mut statement = connection.prepare_cached(sql)?;
         let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let key = names.iter().position(|name| name == "refresh_id");
-        let key = key.ok_or_else(|| Broken::new(Promise::Store, "no refresh_id"))?;
+        let key = key.ok_or_else(|| Violation::new(Promise::Store, "no refresh_id"))?;
         let mut rows = statement.query([after])?;
         let mut left = self.hashes.range((kind, after + 1)..=(kind, i64::MAX)).count();
         while let Some(row) = rows.next()? {
             let mut text = String::new();
-            for (place, name) in names.iter().enumerate() {
+            for (index, name) in names.iter().enumerate() {
                 if !PROFILE.contains(&name.as_str()) {
-                    text += &format!("{name} {:?} ", row.get::<_, Value>(place)?);
+                    text += &format!("{name} {:?} ", row.get::<_, Value>(index)?);
                 }
             }
             let hash = stable_hash(text.as_bytes());
@@ -191,9 +191,9 @@ impl Seen {
             self.newest = self.newest.max(id);
             if let Some(before) = self.hashes.insert((kind, id), hash) {
                 left -= 1;
-                hold(before == hash, Promise::HistoryStays, || format!("changed: {text}"))?;
+                ensure(before == hash, Promise::HistoryStays, || format!("changed: {text}"))?;
             }
         }
-        hold(left == 0, Promise::HistoryStays, || format!("{left} lines are gone"))
+        ensure(left == 0, Promise::HistoryStays, || format!("{left} lines are missing"))
     }
 }

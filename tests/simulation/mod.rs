@@ -1,20 +1,19 @@
-//! Years of refreshing in virtual time: the real engine, store and schedule under everything
-//! that happens to a machine, decided by a seed.
+//! Years of refreshes in virtual time: the real engine, store and schedule, under everything that
+//! can happen to a machine, as drawn from a seed.
 //!
-//! `cargo test simulation` runs [`SEEDS`] seeds of a year. A failing one prints itself and what
-//! happened, and replays alike: `GROWTHD_SEED=n cargo test simulation`. A campaign:
+//! `cargo test simulation` runs [`SEEDS`] seeds of a year each. A failing seed is printed with its
+//! trace, and replays identically: `GROWTHD_SEED=n cargo test simulation`. For a campaign:
 //! `GROWTHD_SEEDS=10000 GROWTHD_YEARS=5 cargo test --release simulation`.
 //!
-//! [`plan`] draws what happens, [`driver`] is the machine, [`vendor`] what answers. [`oracle`]
-//! reads the database after every turn and holds it against [`model`], which says what the
-//! contract owes an account in its own words, and [`calendar`], which knows the slots without a
-//! cron parser. [`sabotage`] shows that it can fail.
+//! [`plan`] draws the events, [`driver`] is the machine, and [`vendor`] responds to the calls.
+//! After each turn [`oracle`] reads the database and compares it with the model: [`owed`], which
+//! states what the contract owes an account, [`trouble`], and [`calendar`], which computes slots
+//! without a cron parser. [`judge`] holds the rules. [`sabotage`] shows that each check can fail.
 
 mod bench;
 mod calendar;
 mod cases;
 mod driver;
-mod happening;
 mod judge;
 mod ledger;
 mod oracle;
@@ -23,12 +22,13 @@ mod plan;
 mod process;
 mod promise;
 mod random;
+mod requests;
 mod sabotage;
 mod time;
 mod trouble;
 mod troubles;
 mod vendor;
-mod wishes;
+mod world_event;
 mod zone;
 
 use std::collections::BTreeMap;
@@ -39,20 +39,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use driver::Driver;
 use plan::Plan;
-use promise::{Broken, Promise};
+use promise::{Promise, Violation};
 use sabotage::{SABOTAGES, Sabotage};
 
-/// How many seeds every test run lives through.
+/// The number of seeds in every test run.
 const SEEDS: u64 = 12;
 
-/// How much of a failing seed's history is shown.
+/// How many lines of a failing seed's trace are shown.
 const TRACED: usize = 80;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// Where databases live that nobody keeps: in memory if there is such a place.
+/// Returns a temporary folder, in memory where possible.
 fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     let made = match memory.is_dir() {
@@ -62,13 +62,13 @@ fn folder() -> tempfile::TempDir {
     made.expect("a folder")
 }
 
-struct Lived {
-    result: Result<(), Broken>,
+struct SeedRun {
+    result: Result<(), Violation>,
     trace: Vec<String>,
     counts: (usize, usize),
 }
 
-fn live(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) -> Lived {
+fn run_seed(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) -> SeedRun {
     let folder = folder();
     let mut plan = Plan::draw(seed, years);
     if let Some(sabotage) = sabotage {
@@ -76,21 +76,21 @@ fn live(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) -> L
     }
     let mut driver = match Driver::new(&plan, folder.path().to_owned(), seed, sabotage, is_traced) {
         Ok(driver) => driver,
-        Err(broken) => return Lived { result: Err(broken), trace: Vec::new(), counts: (0, 0) },
+        Err(broken) => return SeedRun { result: Err(broken), trace: Vec::new(), counts: (0, 0) },
     };
-    let lived = catch_unwind(AssertUnwindSafe(|| driver.run()));
-    let result = lived.unwrap_or_else(|_| Err(Broken::new(Promise::NoPanic, "it panicked")));
+    let run = catch_unwind(AssertUnwindSafe(|| driver.run()));
+    let result = run.unwrap_or_else(|_| Err(Violation::new(Promise::NoPanic, "it panicked")));
     let counts = driver.oracle.counts;
-    // A folder has another name in each life.
-    let place = folder.path().display().to_string();
+    // The folder's name differs between runs.
+    let index = folder.path().display().to_string();
     let trace = driver.trace.take().unwrap_or_default();
-    let trace = trace.into_iter().map(|line| line.replace(&place, "")).collect();
-    Lived { result, trace, counts }
+    let trace = trace.into_iter().map(|line| line.replace(&index, "")).collect();
+    SeedRun { result, trace, counts }
 }
 
-/// What a seed that failed has to say; it is lived through once more to tell.
-fn told(seed: u64, years: i64, broken: &Broken) -> String {
-    let again = live(seed, years, None, true);
+/// Runs a failed seed again with a trace, and returns the report.
+fn failure_report(seed: u64, years: i64, broken: &Violation) -> String {
+    let again = run_seed(seed, years, None, true);
     let plan = Plan::draw(seed, years);
     let traced =
         number("GROWTHD_TRACED").map_or(TRACED, |count| usize::try_from(count).expect("few"));
@@ -121,11 +121,11 @@ fn every_promise_holds_in_every_seed() {
                     if seed >= first + count || broken.lock().expect("a lock").len() > 60 {
                         return;
                     }
-                    let lived = live(seed, years, None, false);
+                    let run = run_seed(seed, years, None, false);
                     let mut total = total.lock().expect("a lock");
-                    total.0 += lived.counts.0;
-                    total.1 += lived.counts.1;
-                    if let Err(why) = lived.result {
+                    total.0 += run.counts.0;
+                    total.1 += run.counts.1;
+                    if let Err(why) = run.result {
                         broken.lock().expect("a lock").insert(seed, why);
                     }
                 }
@@ -142,16 +142,16 @@ fn every_promise_holds_in_every_seed() {
                 format!("{seed} {}", why.to_string().chars().take(150).collect::<String>())
             })
             .collect();
-        panic!("{}{}", told(*seed, years, why), others.join("\n"));
+        panic!("{}{}", failure_report(*seed, years, why), others.join("\n"));
     }
 }
 
-/// How many of the first seeds it takes until one of the `expected` promises is seen broken under
-/// `sabotage`; and what was broken before.
+/// Returns how many of the first seeds it takes until `sabotage` breaks one of the `expected`
+/// promises, and which others were broken before.
 fn broken_by(sabotage: Sabotage, expected: &[Promise], within: u64) -> (Option<u64>, Vec<Promise>) {
     let mut broken = Vec::new();
     for seed in 0..within {
-        if let Err(Broken { promise, .. }) = live(seed, 1, Some(sabotage), false).result {
+        if let Err(Violation { promise, .. }) = run_seed(seed, 1, Some(sabotage), false).result {
             if expected.contains(&promise) {
                 return (Some(seed + 1), broken);
             }
@@ -172,7 +172,7 @@ fn a_broken_promise_is_caught() {
                 while let Some((sabotage, expected, within)) =
                     usize::try_from(next.fetch_add(1, Ordering::Relaxed))
                         .ok()
-                        .and_then(|place| SABOTAGES.get(place))
+                        .and_then(|index| SABOTAGES.get(index))
                 {
                     let (seeds, others) = broken_by(*sabotage, expected, *within);
                     println!("{sabotage:?}: {seeds:?} seeds, before that {others:?}");
@@ -190,7 +190,7 @@ fn a_broken_promise_is_caught() {
 #[test]
 fn a_seed_replays_alike() {
     for seed in 0..3 {
-        let [first, second] = [1, 2].map(|_| live(seed, 1, None, true).trace);
+        let [first, second] = [1, 2].map(|_| run_seed(seed, 1, None, true).trace);
         assert_eq!(first, second, "seed {seed}");
     }
 }

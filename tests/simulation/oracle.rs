@@ -1,4 +1,4 @@
-//! The oracle: reads the database after every turn, and knows what the vendor saw.
+//! The oracle: reads the database after every turn, and knows every call that the vendor received.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -8,39 +8,39 @@ use growthd::engine::EngineConfig;
 use super::ledger::{FAILED, Ledger, Line, OK, PENDING, SKIPPED, Seen};
 use super::owed::{Debt, Owed, Up};
 use super::plan::{DAY, Entry, HOUR};
-use super::promise::{Broken, Promise, hold};
+use super::promise::{Promise, Violation, ensure};
+use super::requests::Requests;
 use super::time::{At, NEVER};
 use super::trouble::{End, Trouble};
 use super::vendor::{Kind, Nature};
-use super::wishes::Wishes;
 
-/// How many turns pass between looks at everybody's next run, and at what is new in the history.
+/// Every how many turns the next run of all accounts and the new history are checked.
 const TURNS: usize = 64;
 
-/// How many starts pass between looks at the whole history: what was changed stays changed.
+/// Every how many starts the whole history is checked. A change would persist, so this suffices.
 const STARTS: usize = 8;
 
-/// A call on its way.
+/// A call in flight.
 #[derive(Clone, Debug)]
 pub(super) struct Pending {
     line: Line,
     /// When it was claimed, in the world's milliseconds.
-    pub(super) left: i64,
+    pub(super) claimed: i64,
 }
 
-/// What a call brought back.
+/// The result of a call.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard {
+pub struct Response {
     pub kind: Kind,
     /// Whether its `Date` contradicts the machine's clock.
     pub contradicts: bool,
-    /// The number in it.
+    /// The followers in the response.
     pub count: u64,
-    /// When it came, in the world's milliseconds.
+    /// When it arrived, in the world's milliseconds.
     pub arrived: i64,
 }
 
-/// What was seen, and what follows from it.
+/// What was observed, and what follows from it.
 #[derive(Debug)]
 pub struct Oracle {
     ledger: Ledger,
@@ -49,55 +49,55 @@ pub struct Oracle {
     keys: HashMap<i64, String>,
     pub(super) pending: BTreeMap<i64, Pending>,
     newest: i64,
-    /// What was spent, by the UTC day of the claim.
+    /// The credits spent, by the UTC day of the claim.
     days: HashMap<i64, i64>,
-    /// The same, of what people asked for.
+    /// The same for manual refreshes.
     manual_days: HashMap<i64, i64>,
-    /// The calls the vendor saw, and whether it charged for them.
+    /// The calls that the vendor received, and whether it charged for them.
     sent: HashMap<i64, bool>,
-    heard: Vec<(i64, Heard)>,
-    pub wishes: Wishes,
+    responses: Vec<(i64, Response)>,
+    pub requests: Requests,
     pub(super) trouble: Trouble,
     pub(super) up: Up,
-    /// Until when something held everybody back, by the machine's clock.
-    pub(super) held: i64,
-    /// Until when something explains that anybody waits, in the world's seconds.
+    /// Until when all calls were blocked, by the machine's clock.
+    pub(super) blocked_until: i64,
+    /// Until when there is a reason for any account to wait, in the world's seconds.
     pub(super) excuse: i64,
     pub(super) budget_excuse: i64,
-    /// Until when nobody may be asked, in the world's milliseconds.
+    /// Until when no call may be made, in the world's milliseconds.
     pub(super) throttled: i64,
-    /// Until when a pause that the vendor asked for may last, in the world's seconds.
+    /// Until when a pause requested by the vendor may last, in the world's seconds.
     pause: i64,
-    /// When the clock was set that no answer has confirmed yet, in the world's milliseconds.
+    /// When the clock was set, in the world's milliseconds, if no response has confirmed it yet.
     pub(super) unconfirmed: Option<i64>,
-    /// By how many seconds it was set since the last turn, and when last: what was undone before
-    /// anybody looked was never seen.
+    /// By how many seconds it was set since the last turn, and when last. A change that is undone
+    /// before a turn is never seen.
     set: Option<(i64, i64)>,
     pub(super) last_claim: Option<i64>,
-    /// When something was claimed, settled or skipped last, in the world's seconds.
-    pub(super) active: i64,
-    /// When a call came to nothing last, in the world's seconds.
-    pub(super) in_trouble: i64,
+    /// When anything was last claimed, settled or skipped, in the world's seconds.
+    pub(super) last_activity: i64,
+    /// When a call last failed, in the world's seconds.
+    pub(super) last_failure: i64,
     /// When calls were claimed, in the world's seconds.
     pub(super) claims: Vec<i64>,
-    /// The same, of those that people asked for.
-    pub(super) asked: Vec<i64>,
+    /// The same for manual refreshes and lookups.
+    pub(super) manual_claims: Vec<i64>,
     oks: u64,
-    /// The newest lines with an ok, of two accounts.
+    /// The newest ok lines of the two accounts that had one last.
     newest_oks: [(String, i64); 2],
-    /// When lookups found an account that was not in the list.
+    /// When lookups measured an account that was not in the list.
     found: HashMap<String, Vec<i64>>,
-    /// The last count of each account, and whether the last measured one was 0.
+    /// Whether the last measured count of each account was 0, and its last count.
     last_counts: HashMap<String, (bool, u64)>,
     seen: Seen,
     turns: usize,
     starts: usize,
-    /// Calls, snapshots.
+    /// The number of calls and of snapshots.
     pub counts: (usize, usize),
 }
 
 impl Oracle {
-    pub fn new(path: &Path, config: EngineConfig) -> Result<Oracle, Broken> {
+    pub fn new(path: &Path, config: EngineConfig) -> Result<Oracle, Violation> {
         Ok(Oracle {
             ledger: Ledger::open(path)?,
             config,
@@ -108,11 +108,11 @@ impl Oracle {
             days: HashMap::new(),
             manual_days: HashMap::new(),
             sent: HashMap::new(),
-            heard: Vec::new(),
-            wishes: Wishes::default(),
+            responses: Vec::new(),
+            requests: Requests::default(),
             trouble: Trouble::default(),
             up: Up { awake: NEVER, free: NEVER },
-            held: NEVER,
+            blocked_until: NEVER,
             excuse: NEVER,
             budget_excuse: NEVER,
             throttled: NEVER,
@@ -120,10 +120,10 @@ impl Oracle {
             unconfirmed: None,
             set: None,
             last_claim: None,
-            active: NEVER,
-            in_trouble: NEVER,
+            last_activity: NEVER,
+            last_failure: NEVER,
             claims: Vec::new(),
-            asked: Vec::new(),
+            manual_claims: Vec::new(),
             oks: 0,
             newest_oks: [(String::new(), 0), (String::new(), 0)],
             found: HashMap::new(),
@@ -135,57 +135,57 @@ impl Oracle {
         })
     }
 
-    /// A process began.
-    pub fn started(&mut self, at: At) -> Result<(), Broken> {
-        self.woke(at);
+    /// Records that a process started.
+    pub fn started(&mut self, at: At) -> Result<(), Violation> {
+        self.resumed(at);
         self.trouble.force(at.world());
-        self.wishes.forget();
-        // Only the machine's own clock knows that another was set, and a start has seen nothing.
+        self.requests.clear();
+        // A new process cannot know that the clock was set before its start.
         self.unconfirmed = None;
         self.set = None;
         self.starts += 1;
         self.ledger.check_history(&mut self.seen, self.starts.is_multiple_of(STARTS))
     }
 
-    /// Nothing of the process ran until now.
-    pub fn woke(&mut self, at: At) {
+    /// Records that the process did not run until now.
+    pub fn resumed(&mut self, at: At) {
         self.up = Up { awake: at.wall(), free: at.wall() };
         self.excuse(at.world());
         for owed in self.owed.values_mut() {
-            owed.unseen(at.wall());
+            owed.skip_line_checks(at.wall());
         }
     }
 
-    /// The process was stopped until now, and need not know it.
-    pub fn thawed(&mut self, at: At) {
+    /// Records that the process was stopped until now, which it need not notice.
+    pub fn unfrozen(&mut self, at: At) {
         self.up.free = at.wall();
         self.excuse(at.world());
         for owed in self.owed.values_mut() {
-            owed.unseen(at.wall());
+            owed.skip_line_checks(at.wall());
         }
     }
 
-    /// Somebody did what may force a probe.
-    pub fn forced(&mut self, time: i64) {
+    /// Records an action that may allow an early probe.
+    pub fn probe_forced(&mut self, time: i64) {
         self.trouble.force(time);
     }
 
-    /// Nothing could be served until then.
+    /// Records that nothing could be served until then.
     pub fn excuse(&mut self, until: i64) {
         self.excuse = self.excuse.max(until);
     }
 
-    /// The store refused; until then it need not be tried again.
+    /// Records that the store failed, and need not be tried again until then.
     pub fn store_failed(&mut self, until: i64, at: At) {
         self.excuse(until);
-        self.held = self.held.max(at.wall() + until - at.world());
+        self.blocked_until = self.blocked_until.max(at.wall() + until - at.world());
     }
 
-    /// The wall clock was set by so many seconds.
+    /// Records that the wall clock was set by this many seconds.
     pub fn clock_set(&mut self, by: i64, is_up: bool, at: At) {
         self.excuse(at.world() + 60);
         self.last_claim = None;
-        // A pause goes by the clock, and need not end with it.
+        // A pause ends by the wall clock, so a step back may prolong it.
         let left = self.pause - at.world();
         if left > 0 {
             let longest = self.config.retry.max_delay;
@@ -194,7 +194,7 @@ impl Oracle {
         self.throttled = self.throttled.min(at.world_ms);
         self.trouble.force(at.world());
         self.up = Up { awake: self.up.awake.min(at.wall()), free: at.wall() };
-        self.held = self.held.min(at.wall());
+        self.blocked_until = self.blocked_until.min(at.wall());
         self.budget_excuse = self.budget_excuse.min(at.world());
         self.trouble.set_back((-by).max(0));
         if is_up {
@@ -206,19 +206,19 @@ impl Oracle {
         }
     }
 
-    /// The watchlist and the configuration were taken.
+    /// Records that the watchlist and the configuration were applied.
     pub fn watched(
         &mut self,
         entries: &[Entry],
         config: &EngineConfig,
         is_start: bool,
         at: At,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Violation> {
         self.config = config.clone();
         self.trouble.force(at.world());
         self.excuse(at.world());
         let debts: Vec<(String, Option<Debt>)> =
-            self.owed.keys().map(|id| (id.clone(), self.must(id, at))).collect();
+            self.owed.keys().map(|id| (id.clone(), self.debt(id, at))).collect();
         let mut settled = Vec::new();
         for (id, must) in debts {
             let entry = entries.iter().find(|entry| entry.watched.id.as_str() == id);
@@ -235,53 +235,53 @@ impl Oracle {
         self.read_lines(at)?;
         for (id, slot) in settled {
             let line = self.owed[&id].lines.get(&slot).copied();
-            hold(line == Some(SKIPPED), Promise::Skipped, || {
-                format!("{id} was taken out with {slot} open, and no line says so")
+            ensure(line == Some(SKIPPED), Promise::Skipped, || {
+                format!("{id} left with {slot} open, and there is no line for it")
             })?;
         }
         Ok(())
     }
 
-    pub(super) fn must(&self, id: &str, at: At) -> Option<Debt> {
-        let up = Up { free: self.up.free.max(self.held.min(at.wall())), ..self.up };
-        self.owed[id].must(&self.config, &self.trouble, &up, at.wall())
+    pub(super) fn debt(&self, id: &str, at: At) -> Option<Debt> {
+        let up = Up { free: self.up.free.max(self.blocked_until.min(at.wall())), ..self.up };
+        self.owed[id].debt(&self.config, &self.trouble, &up, at.wall())
     }
 
-    /// A request is about to leave.
-    pub fn leaves(&mut self, refresh: i64, is_charged: bool) -> Result<(), Broken> {
+    /// Records that a request is being sent.
+    pub fn request_sent(&mut self, refresh: i64, is_charged: bool) -> Result<(), Violation> {
         let line = self.ledger.line(refresh)?;
         let is_pending = line.is_some_and(|line| line.outcome == PENDING && line.spent == 1);
-        hold(is_pending, Promise::LedgerFirst, || {
-            format!("call {refresh} leaves without a pending line")
+        ensure(is_pending, Promise::LedgerFirst, || {
+            format!("call {refresh} is sent without a pending line")
         })?;
         let is_first = self.sent.insert(refresh, is_charged).is_none();
-        hold(is_first, Promise::LedgerFirst, || format!("call {refresh} leaves twice"))
+        ensure(is_first, Promise::LedgerFirst, || format!("call {refresh} is sent twice"))
     }
 
-    /// An answer was handed to the engine.
-    pub fn hears(&mut self, refresh: i64, heard: Heard) {
-        self.heard.push((refresh, heard));
+    /// Records that a response was handed to the engine.
+    pub fn response_delivered(&mut self, refresh: i64, response: Response) {
+        self.responses.push((refresh, response));
     }
 
-    /// What was handed to the engine and not settled is lost with the process.
-    pub fn forgets(&mut self) {
-        self.heard.clear();
+    /// Records that unsettled responses were lost with the process.
+    pub fn responses_lost(&mut self) {
+        self.responses.clear();
     }
 
-    /// A turn was committed.
-    pub fn turned(&mut self, at: At) -> Result<(), Broken> {
+    /// Records that a turn was committed, and checks what it did.
+    pub fn turned(&mut self, at: At) -> Result<(), Violation> {
         if let Some((_, set)) = self.set.take().filter(|(by, _)| by.abs() > HOUR + 1) {
             self.unconfirmed = Some(set);
             for owed in self.owed.values_mut() {
-                owed.unseen(at.wall());
+                owed.skip_line_checks(at.wall());
             }
         }
         self.settle_lost(at)?;
-        for (id, heard) in std::mem::take(&mut self.heard) {
+        for (id, response) in std::mem::take(&mut self.responses) {
             let line = self.read(id)?;
             match line.outcome {
-                PENDING => self.heard.push((id, heard)),
-                _ => self.settled(&line, heard, at)?,
+                PENDING => self.responses.push((id, response)),
+                _ => self.settled(&line, response, at)?,
             }
         }
         self.read_lines(at)?;
@@ -291,7 +291,8 @@ impl Oracle {
                 true => at.world() + period.end().0 - at.wall(),
                 false => self.budget_excuse.min(at.world()),
             };
-            self.held = self.held.max(at.wall() + self.budget_excuse - at.world());
+            self.blocked_until =
+                self.blocked_until.max(at.wall() + self.budget_excuse - at.world());
         }
         self.turns += 1;
         if !self.turns.is_multiple_of(TURNS) {
@@ -309,7 +310,7 @@ impl Oracle {
         }
     }
 
-    /// What is spent in the budget's period, and what of it for people.
+    /// Returns what was spent in the budget's period, and how much of it on manual refreshes.
     pub(super) fn spent(&self, at: At) -> (u64, u64) {
         let Some(budget) = &self.config.budget else { return (0, 0) };
         let period = budget.period(growthd::clock::Time(at.wall()));
@@ -320,34 +321,34 @@ impl Oracle {
         (sum(&self.days), sum(&self.manual_days))
     }
 
-    fn read(&self, id: i64) -> Result<Line, Broken> {
-        let gone = || Broken::new(Promise::LedgerFirst, format!("line {id} is gone"));
+    fn read(&self, id: i64) -> Result<Line, Violation> {
+        let gone = || Violation::new(Promise::LedgerFirst, format!("line {id} is gone"));
         self.ledger.line(id)?.ok_or_else(gone)
     }
 
-    /// Calls that nobody heard the end of: a crash's.
-    fn settle_lost(&mut self, at: At) -> Result<(), Broken> {
-        let heard: Vec<i64> = self.heard.iter().map(|(id, _)| *id).collect();
-        let silent: Vec<i64> =
-            self.pending.keys().copied().filter(|id| !heard.contains(id)).collect();
-        for id in silent {
+    /// Settles calls that never got a response because of a crash.
+    fn settle_lost(&mut self, at: At) -> Result<(), Violation> {
+        let answered: Vec<i64> = self.responses.iter().map(|(id, _)| *id).collect();
+        let unanswered: Vec<i64> =
+            self.pending.keys().copied().filter(|id| !answered.contains(id)).collect();
+        for id in unanswered {
             let line = self.read(id)?;
             if line.outcome == PENDING {
                 let is_same = self.pending.get(&id).is_some_and(|pending| pending.line == line);
-                hold(is_same, Promise::HistoryStays, || {
+                ensure(is_same, Promise::HistoryStays, || {
                     format!("changed while pending: {line:?}")
                 })?;
                 continue;
             }
-            let heard =
-                Heard { kind: Kind::Lost, contradicts: false, count: 0, arrived: at.world_ms };
-            self.settled(&line, heard, at)?;
+            let response =
+                Response { kind: Kind::Lost, contradicts: false, count: 0, arrived: at.world_ms };
+            self.settled(&line, response, at)?;
         }
         Ok(())
     }
 
-    /// The name of a key.
-    fn name(&mut self, account: Option<i64>) -> Result<Option<String>, Broken> {
+    /// Returns the id of the account with this key.
+    fn name(&mut self, account: Option<i64>) -> Result<Option<String>, Violation> {
         let Some(account) = account else { return Ok(None) };
         if let Some(id) = self.keys.get(&account) {
             return Ok(Some(id.clone()));
@@ -357,20 +358,20 @@ impl Oracle {
         Ok(Some(id))
     }
 
-    /// A call has come to its end.
-    fn settled(&mut self, line: &Line, heard: Heard, at: At) -> Result<(), Broken> {
+    /// Checks a settled call, and records its consequences.
+    fn settled(&mut self, line: &Line, response: Response, at: At) -> Result<(), Violation> {
         let pending = self.pending.remove(&line.id).expect("a pending call");
-        let Heard { kind, contradicts, .. } = heard;
+        let Response { kind, contradicts, .. } = response;
         let (outcome, spent) = kind.verdict();
         let is_right = line.outcome == outcome && spent.is_none_or(|spent| spent == line.spent);
-        hold(is_right, Promise::Verdict, || format!("{kind:?} as {line:?}"))?;
+        ensure(is_right, Promise::Verdict, || format!("{kind:?} as {line:?}"))?;
         let is_charged = self.sent.get(&line.id).is_some_and(|is_charged| *is_charged);
-        hold(!is_charged || line.spent == 1, Promise::Spent, || {
+        ensure(!is_charged || line.spent == 1, Promise::Spent, || {
             format!("{kind:?} was charged, and counts as free: {line:?}")
         })?;
         self.count_spent(line, line.spent - 1);
         self.counts.1 += usize::from(line.outcome == OK);
-        self.active = at.world();
+        self.last_activity = at.world();
         let nature = kind.nature();
         let name = self.name(line.account)?;
         let owed = name.as_ref().and_then(|name| self.owed.get_mut(name));
@@ -379,68 +380,69 @@ impl Oracle {
         let was_well = owed.as_deref().is_some_and(is_well);
         if let Some(owed) = owed {
             owed.in_flight = None;
-            // An answer that contradicts the clock serves no slot, whatever its line says.
+            // A response that contradicts the clock serves no slot, whatever its line states.
             let outcome = if contradicts && line.outcome == OK { FAILED } else { line.outcome };
-            owed.note(&Line { outcome, ..pending.line.clone() });
+            owed.record_line(&Line { outcome, ..pending.line.clone() });
             owed.excuse = owed.excuse.max(at.world());
         }
-        // Any answer of the vendor's that does not contradict the clock.
-        let is_confirmed = kind.is_answer() && !contradicts;
-        if is_confirmed && self.unconfirmed.is_some_and(|set| heard.arrived >= set) {
+        // Any response whose date does not contradict the clock confirms it.
+        let is_confirmed = kind.has_response() && !contradicts;
+        if is_confirmed && self.unconfirmed.is_some_and(|set| response.arrived >= set) {
             self.unconfirmed = None;
         }
         if nature == Nature::Served {
-            self.numbers(
+            self.record_measurement(
                 &Line { slot: pending.line.slot, ..line.clone() },
                 name.as_deref(),
-                heard,
+                response,
                 at,
             )?;
         } else {
-            self.in_trouble = at.world();
-            self.came_to_nothing(&pending.line, name.as_deref(), kind, at);
+            self.last_failure = at.world();
+            self.record_failure(&pending.line, name.as_deref(), kind, at);
         }
-        let (watched, failing) = self.numbers_of_watched();
-        let account = name.as_deref().unwrap_or("somebody looked up");
-        let end = End { account, kind, contradicts, left: pending.left, was_well };
-        let was_perhaps = self.trouble.is_perhaps_shared();
-        if let Some((run, took_part)) = self.trouble.ended(&end, watched, failing, at.world_ms) {
-            for id in took_part {
+        let (watched, failing) = self.count_watched();
+        let account = name.as_deref().unwrap_or("a lookup");
+        let end = End { account, kind, contradicts, claimed: pending.claimed, was_well };
+        let was_possible = self.trouble.is_possibly_shared();
+        if let Some((run, in_shared_run)) = self.trouble.ended(&end, watched, failing, at.world_ms)
+        {
+            for id in in_shared_run {
                 if let Some(owed) = self.owed.get_mut(&id) {
-                    owed.is_as_before(run, &self.config, at);
+                    owed.restore(run, &self.config, at);
                 }
             }
         }
-        if let Some(wait) = kind.wait().filter(|_| self.trouble.is_perhaps_shared()) {
+        if let Some(wait) = kind.wait().filter(|_| self.trouble.is_possibly_shared()) {
             self.pause(wait.min(self.config.retry.max_delay), at);
         }
-        if was_perhaps && !self.trouble.is_perhaps_shared() {
+        if was_possible && !self.trouble.is_possibly_shared() {
             self.excuse(at.world());
             self.up.free = at.wall();
         }
         Ok(())
     }
 
-    /// How many accounts are in the list, and how many of them had failed before this trouble.
-    fn numbers_of_watched(&self) -> (usize, usize) {
+    /// Returns how many accounts are watched, and how many of them had failed before this trouble.
+    fn count_watched(&self) -> (usize, usize) {
         let active = || self.owed.iter().filter(|(_, owed)| owed.is_active);
         let is_failing = |(id, owed): &(&String, &Owed)| {
             let is_failing = owed.last_ok == Some(false) || owed.throttled.is_some();
-            is_failing && !self.trouble.began_well(id)
+            is_failing && !self.trouble.was_well_before(id)
         };
         (active().count(), active().filter(is_failing).count())
     }
 
-    /// An answer with numbers.
-    fn numbers(
+    /// Records a response with a measurement.
+    fn record_measurement(
         &mut self,
         line: &Line,
         name: Option<&str>,
-        heard: Heard,
+        response: Response,
         at: At,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Violation> {
         let name = name.unwrap_or_default();
-        self.oks += u64::from(!heard.contradicts);
+        self.oks += u64::from(!response.contradicts);
         let mut newest = self.newest_oks.to_vec();
         newest.retain(|(other, _)| other != name);
         newest.push((name.to_owned(), line.id));
@@ -449,29 +451,29 @@ impl Oracle {
         self.newest_oks = newest.try_into().expect("two");
         let is_suspect = self.ledger.is_suspect(line.id)?;
         let time = line.started + line.took;
-        let is_zero = heard.kind == Kind::Zero;
+        let is_zero = response.kind == Kind::Zero;
         let last = self.last_counts.get(name).copied();
         let is_measured = match last {
-            _ if heard.contradicts => false,
-            Some((was_zero, count)) => (was_zero || !is_zero) && count != heard.count,
+            _ if response.contradicts => false,
+            Some((was_zero, count)) => (was_zero || !is_zero) && count != response.count,
             None => true,
         };
-        hold(is_suspect == Some(!is_measured), Promise::Verdict, || {
-            format!("suspect: {is_suspect:?}, for {heard:?} after {last:?}: {line:?}")
+        ensure(is_suspect == Some(!is_measured), Promise::Verdict, || {
+            format!("suspect: {is_suspect:?}, for {response:?} after {last:?}: {line:?}")
         })?;
         let was_zero = match last {
             Some((was_zero, _)) if !is_measured => was_zero,
             _ => is_zero,
         };
-        self.last_counts.insert(name.to_owned(), (was_zero, heard.count));
+        self.last_counts.insert(name.to_owned(), (was_zero, response.count));
         let Some(owed) = self.owed.get_mut(name) else {
-            if !heard.contradicts {
+            if !response.contradicts {
                 self.found.entry(name.to_owned()).or_default().push(time);
             }
             return Ok(());
         };
-        if heard.contradicts {
-            // Paid, and of no use.
+        if response.contradicts {
+            // It was paid for, and is of no use.
             owed.last_ok = Some(false);
             owed.first_failure.get_or_insert(line.id);
             if line.is_scheduled() && owed.is_active {
@@ -486,8 +488,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// A call that came to nothing, for its account.
-    fn came_to_nothing(&mut self, line: &Line, name: Option<&str>, kind: Kind, at: At) {
+    /// Records a failed call for its account.
+    fn record_failure(&mut self, line: &Line, name: Option<&str>, kind: Kind, at: At) {
         let Some(owed) = name.and_then(|name| self.owed.get_mut(name)) else {
             if kind.nature() == Nature::Throttled {
                 self.throttle(kind, at);
@@ -504,7 +506,7 @@ impl Oracle {
             }
             return;
         }
-        // Since it began to fail, or since it was throttled before.
+        // Whether others had an ok since then.
         let is_others_since = |line: i64| {
             let mut others =
                 self.newest_oks.iter().filter(|(other, _)| Some(other.as_str()) != name);
@@ -525,42 +527,42 @@ impl Oracle {
         }
     }
 
-    /// How long "too fast" is to be obeyed.
+    /// Returns how long a throttling response must be obeyed, in seconds.
     fn wait_of(&self, kind: Kind) -> i64 {
         kind.wait().unwrap_or(60).clamp(1, self.config.retry.max_delay)
     }
 
-    /// Everybody may wait so many seconds.
+    /// Allows all accounts to wait for this many seconds.
     fn pause(&mut self, seconds: i64, at: At) {
         self.pause = self.pause.max(at.world() + seconds + 1);
         self.excuse(self.pause);
     }
 
-    /// Everybody waits.
+    /// Requires all accounts to wait.
     fn throttle(&mut self, kind: Kind, at: At) {
         let wait = self.wait_of(kind);
         self.pause(wait, at);
         self.throttled = self.throttled.max((at.world() + wait) * 1000);
-        self.held = self.held.max(at.wall() + wait);
+        self.blocked_until = self.blocked_until.max(at.wall() + wait);
     }
 
-    /// Reads what the ledger has anew.
-    fn read_lines(&mut self, at: At) -> Result<(), Broken> {
+    /// Reads and checks the new lines of the ledger.
+    fn read_lines(&mut self, at: At) -> Result<(), Violation> {
         for line in self.ledger.lines_after(self.newest)? {
             self.newest = line.id;
-            self.active = at.world();
+            self.last_activity = at.world();
             let name = self.name(line.account)?;
             match line.outcome {
                 PENDING => {
                     self.count_spent(&line, line.spent);
                     self.counts.0 += 1;
                     self.claimed(&line, name.as_deref(), at)?;
-                    self.pending.insert(line.id, Pending { line, left: at.world_ms });
+                    self.pending.insert(line.id, Pending { line, claimed: at.world_ms });
                 }
                 SKIPPED => self.skipped(&line, name.as_deref().unwrap_or_default(), at)?,
                 outcome => {
-                    let what = format!("line {} came to be with outcome {outcome}", line.id);
-                    return Err(Broken::new(Promise::LedgerFirst, what));
+                    let what = format!("line {} was created with outcome {outcome}", line.id);
+                    return Err(Violation::new(Promise::LedgerFirst, what));
                 }
             }
             self.check_next(name.as_deref(), at)?;
@@ -568,34 +570,35 @@ impl Oracle {
         Ok(())
     }
 
-    /// Who is watched runs again no later than at the next occurrence.
-    fn check_next(&self, id: Option<&str>, at: At) -> Result<(), Broken> {
+    /// Checks that a watched account runs again no later than at its next slot.
+    fn check_next(&self, id: Option<&str>, at: At) -> Result<(), Violation> {
         for (id, next) in self.ledger.next_times(id)? {
             let Some(owed) = self.owed.get(&id) else { continue };
-            hold(next.is_some() == owed.is_active, Promise::NextDue, || {
+            ensure(next.is_some() == owed.is_active, Promise::NextDue, || {
                 format!("{id} runs next at {next:?}: {owed:?}")
             })?;
             let calendar = &owed.entry.calendar;
             let mut latest = calendar.after(at.wall());
-            if owed.amnesty {
+            if owed.may_repeat {
                 latest = calendar.after(latest);
             }
-            hold(next.is_none_or(|next| next <= latest), Promise::NextDue, || {
+            ensure(next.is_none_or(|next| next <= latest), Promise::NextDue, || {
                 format!("{id} runs next at {next:?}, beyond {latest}: {owed:?}")
             })?;
         }
         Ok(())
     }
 
-    /// Breaks something in the database on purpose.
-    pub fn sabotage(&self, sql: &str) -> Result<(), Broken> {
+    /// Damages the database on purpose.
+    pub fn sabotage(&self, sql: &str) -> Result<(), Violation> {
         self.ledger.sabotage(sql)
     }
 
-    /// Puts off to its next slot whoever is owed something such as this, behind the engine's back.
-    pub fn put_off(&self, is_it: impl Fn(&Owed, &Debt) -> bool, at: At) -> Result<(), Broken> {
+    /// Postpones the accounts that are owed a matching debt to their next slots, unknown to the
+    /// engine.
+    pub fn postpone(&self, is_it: impl Fn(&Owed, &Debt) -> bool, at: At) -> Result<(), Violation> {
         for (id, owed) in &self.owed {
-            if self.must(id, at).is_some_and(|debt| is_it(owed, &debt)) {
+            if self.debt(id, at).is_some_and(|debt| is_it(owed, &debt)) {
                 let next = owed.entry.calendar.after(at.wall());
                 self.sabotage(&format!(
                     "UPDATE _account SET phase = 1, next_due = {next},
@@ -607,13 +610,15 @@ impl Oracle {
         Ok(())
     }
 
-    /// All is as it should be at the end.
-    pub fn finish(&mut self) -> Result<(), Broken> {
+    /// Checks the totals at the end.
+    pub fn finish(&mut self) -> Result<(), Violation> {
         let spent = self.ledger.check_spend()?;
         let charged = self.sent.values().filter(|is_charged| **is_charged).count();
-        hold(i64::try_from(charged).is_ok_and(|charged| charged <= spent), Promise::Spent, || {
-            format!("{charged} charged, {spent} spent")
-        })?;
+        ensure(
+            i64::try_from(charged).is_ok_and(|charged| charged <= spent),
+            Promise::Spent,
+            || format!("{charged} charged, {spent} spent"),
+        )?;
         self.ledger.check_history(&mut self.seen, true)?;
         self.ledger.check_integrity()
     }

@@ -1,7 +1,7 @@
-//! What an account is owed: the contract's words on slots, without the engine's state.
+//! What an account is owed according to the contract, without the engine's state.
 //!
-//! Where the contract can be read in two ways, what *must* come is the less, and what *may* come
-//! the more. Slots and schedules go by the machine's clock, waits by the world's.
+//! Where the contract can be read in two ways, the model requires the smaller set of calls and
+//! permits the larger one. Slots and schedules follow the machine's clock, delays the world's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,89 +15,89 @@ use super::time::At;
 use super::trouble::Trouble;
 use super::vendor::{Kind, Nature};
 
-/// What is owed to an account.
+/// A call that is owed to an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Debt {
-    /// For which slot; `None` is the baseline.
+    /// The slot; `None` for the baseline.
     pub slot: Option<i64>,
     pub since: i64,
-    /// Whether it is owed for an edit's sake.
+    /// Whether it is owed because of an edit.
     pub is_edit: bool,
 }
 
-/// A call for the open slot that came to nothing.
+/// A failed call for the open slot.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure {
     pub kind: Kind,
-    /// In which run of trouble.
+    /// The number of the run of troubles.
     pub run: u64,
-    /// The world's second.
+    /// The world's time, in seconds.
     pub at: i64,
-    /// The machine's.
+    /// The time on the machine's clock, in seconds.
     pub wall: i64,
-    /// Whether the wait after it is for sure the account's alone.
+    /// Whether the delay after it is certainly the account's own.
     pub is_own: bool,
-    /// How many attempts were allowed then: what was given up stays so when more are.
+    /// The number of paid attempts allowed then. A slot given up stays so when more are allowed.
     allowed: u32,
 }
 
-/// When the process could begin to serve: by the machine's clock.
+/// Since when calls were possible, by the machine's clock.
 #[derive(Clone, Debug)]
 pub struct Up {
-    /// Since it started or woke up.
+    /// Since the last start or resume.
     pub awake: i64,
-    /// Since nothing at all held it back.
+    /// Since nothing blocked it.
     pub free: i64,
 }
 
-/// An account as the contract sees it.
+/// An account according to the contract.
 #[derive(Clone, Debug)]
 pub struct Owed {
     pub entry: Entry,
     pub is_active: bool,
     active_since: i64,
-    /// Slots up to here were never owed under the schedule there is.
+    /// Slots up to here were never owed under the present schedule.
     pub since: i64,
-    /// The last slot that needs no call any more, if one does not.
+    /// The last slot that needs no further call.
     last: Option<i64>,
-    /// Slots of schedules there were that may be open.
-    kept: BTreeSet<i64>,
-    /// Whether one of them was open for sure when the schedule changed, and since when.
-    must_keep: Option<i64>,
-    /// By when an edit must have led to a call, and from when on it may.
+    /// Slots of earlier schedules that may still be open.
+    kept_open: BTreeSet<i64>,
+    /// The one of them that was certainly open when the schedule changed.
+    must_stay_open: Option<i64>,
+    /// By when an edit must have caused a call, and from when it may.
     edit: Option<(i64, i64)>,
-    /// The slot that was open when it was taken out of the list.
+    /// The slot that may have been open when the account left the list.
     left_open: Option<i64>,
-    /// The same, if it was open for sure.
+    /// The same, if it certainly was.
     left_owed: Option<i64>,
     pub was_ever_ok: bool,
-    /// When numbers were measured.
+    /// The times of all measurements.
     measured: BTreeSet<i64>,
-    /// The newest of them, in the order of the refreshes.
+    /// The time of the newest measurement in the order of refreshes.
     newest: Option<i64>,
-    /// What the ledger has of each slot.
+    /// The outcome in the ledger for each slot.
     pub lines: BTreeMap<i64, i64>,
-    /// The slots it ever had a line of.
-    told: BTreeSet<i64>,
-    /// The slot of the failures.
+    /// The slots that ever had a line.
+    lines_seen: BTreeSet<i64>,
+    /// The slot of `failures`.
     pub tried: Option<Option<i64>>,
     pub failures: Vec<Failure>,
-    /// Whether the last call that was settled was an ok; `None`: there was none.
+    /// Whether the last settled call was an ok; `None` if there was none.
     pub last_ok: Option<bool>,
-    /// How many oks there had been when its last call was throttled, and that call's line.
+    /// The number of all oks when its last call was throttled, and that call's line.
     pub throttled: Option<(u64, i64)>,
-    /// The line of its first call in vain since its last ok.
+    /// The line of the first failed call since its last ok.
     pub first_failure: Option<i64>,
-    /// Until when something explains that it waits; the world's seconds.
+    /// Until when there is a reason for the account to wait, in the world's seconds.
     pub excuse: i64,
     pub in_flight: Option<i64>,
-    /// Whether its open slot was tried while everybody was in trouble.
-    pub took_part: bool,
-    /// The clock stepped back: what was settled may come again.
-    pub amnesty: bool,
-    /// Up to where each slot's line was looked for.
+    /// Whether its open slot was tried during shared trouble.
+    pub in_shared_run: bool,
+    /// Whether settled slots may be served again, because the clock stepped back.
+    pub may_repeat: bool,
+    /// Up to where the lines of slots were checked.
     checked: i64,
-    /// Whether its back-off may be another than its failures say.
+    /// Whether its back-off may differ from what its failures imply.
     pub is_edited: bool,
 }
 
@@ -109,8 +109,8 @@ impl Owed {
             active_since: at.wall(),
             since: at.wall(),
             last: None,
-            kept: BTreeSet::new(),
-            must_keep: None,
+            kept_open: BTreeSet::new(),
+            must_stay_open: None,
             edit: None,
             left_open: None,
             left_owed: None,
@@ -118,7 +118,7 @@ impl Owed {
             measured: found.iter().copied().collect(),
             newest: found.last().copied(),
             lines: BTreeMap::new(),
-            told: BTreeSet::new(),
+            lines_seen: BTreeSet::new(),
             tried: None,
             failures: Vec::new(),
             last_ok: None,
@@ -126,8 +126,8 @@ impl Owed {
             first_failure: None,
             excuse: at.world(),
             in_flight: None,
-            took_part: false,
-            amnesty: false,
+            in_shared_run: false,
+            may_repeat: false,
             checked: at.wall(),
             is_edited: false,
         }
@@ -137,22 +137,22 @@ impl Owed {
         self.lines.get(&slot).copied()
     }
 
-    /// A number measured since shortly before the slot.
+    /// Returns whether there is a measurement since shortly before the slot.
     pub fn is_fresh(&self, slot: i64, now: i64) -> bool {
         let from = self.fresh_from(slot);
         self.measured.range(from..=now.max(from)).next().is_some()
     }
 
-    /// The same, by a clock that was not ahead then: the order of history is that of the refreshes.
+    /// The same, not counting measurements under a clock that was ahead.
     fn is_surely_fresh(&self, slot: i64, now: i64) -> bool {
         self.newest.is_some_and(|newest| self.fresh_from(slot) <= newest && newest <= now)
     }
 
     fn fresh_from(&self, slot: i64) -> i64 {
-        slot - self.entry.calendar.since_the_one_before(slot) / 10
+        slot - self.entry.calendar.since_previous(slot) / 10
     }
 
-    /// Whether a slot's attempts are used up: surely, or else perhaps.
+    /// Returns whether a slot's attempts are certainly (or else possibly) used up.
     pub fn is_used_up(
         &self,
         slot: Option<i64>,
@@ -164,12 +164,12 @@ impl Owed {
             return false;
         }
         let is_own = |failure: &&Failure| match surely {
-            true => !trouble.was_perhaps_shared(failure.run),
-            // Whoever was failing before the run takes no part in it, nor does a crash.
+            true => !trouble.was_possibly_shared(failure.run),
+            // An account that was failing before the run is not part of it, nor is a crash.
             false => {
                 failure.kind == Kind::Lost
-                    || !trouble.was_surely_shared(failure.run)
-                    || !trouble.began_well(self.entry.watched.id.as_str())
+                    || !trouble.was_certainly_shared(failure.run)
+                    || !trouble.was_well_before(self.entry.watched.id.as_str())
             }
         };
         let is_unknown = |failure: &Failure| failure.kind.nature() == Nature::Unknown;
@@ -189,12 +189,12 @@ impl Owed {
             || (config.retry.unknown == OnUnknown::Skip && self.failures.iter().any(is_unknown))
     }
 
-    /// How late a slot counts as on time.
+    /// Returns up to what lateness a slot is on time, in seconds.
     pub fn on_time(&self, slot: i64) -> i64 {
         HOUR.max((self.entry.calendar.after(slot) - slot) / 50)
     }
 
-    /// Whether `catch_up` may say that a slot is not worth it any more.
+    /// Returns whether the slot may be too late for `catch_up`.
     pub fn may_be_too_late(&self, slot: i64, config: &EngineConfig, up: &Up) -> bool {
         let late = up.free - slot;
         late > self.on_time(slot)
@@ -205,8 +205,8 @@ impl Owed {
             }
     }
 
-    /// What must be served as of `now`.
-    pub fn must(
+    /// Returns the call that must be made as of `now`.
+    pub fn debt(
         &self,
         config: &EngineConfig,
         trouble: &Trouble,
@@ -218,23 +218,23 @@ impl Owed {
         }
         let calendar = &self.entry.calendar;
         let latest = calendar.at_or_before(now);
-        if !self.was_ever_ok && self.amnesty && latest <= self.checked {
+        if !self.was_ever_ok && self.may_repeat && latest <= self.checked {
             return None;
         }
         if !self.was_ever_ok {
-            // Given up, it is the next slot's.
+            // After the baseline was given up, the next slot takes its place.
             let given_up = self.tried.filter(|slot| self.is_used_up(*slot, config, trouble, false));
             let given_up =
                 given_up.and_then(|slot| slot.or(self.failures.last().map(|end| end.wall)));
             let has_come = latest > self.active_since || self.left_open == Some(latest);
             let is_over = has_come
                 && (self.line(latest) == Some(SKIPPED)
-                    || (self.amnesty && self.told.contains(&latest))
+                    || (self.may_repeat && self.lines_seen.contains(&latest))
                     || self.may_be_too_late(latest, config, up));
             let debt = match given_up {
                 Some(slot) if latest <= slot.max(self.since) => None,
                 Some(_) => Some(Debt { slot: Some(latest), since: latest, is_edit: false }),
-                // A slot that came since took its place, and may have been passed over.
+                // A slot that has come since took its place, and may have been skipped.
                 None if latest > self.since => {
                     Some(Debt { slot: None, since: latest, is_edit: false })
                 }
@@ -247,14 +247,14 @@ impl Owed {
                 || self.is_fresh(slot, now)
                 || self.is_used_up(Some(slot), config, trouble, false)
                 || (self.tried != Some(Some(slot)) && self.may_be_too_late(slot, config, up))
-                || (self.amnesty && self.told.contains(&slot))
+                || (self.may_repeat && self.lines_seen.contains(&slot))
                 || self.last.is_some_and(|last| slot <= last)
         };
         if latest > self.since {
             let debt = Debt { slot: Some(latest), since: latest, is_edit: false };
             return (!is_settled(latest)).then_some(debt);
         }
-        if let Some(kept) = self.must_keep.filter(|slot| !is_settled(*slot)) {
+        if let Some(kept) = self.must_stay_open.filter(|slot| !is_settled(*slot)) {
             return Some(Debt { slot: Some(kept), since: kept, is_edit: true });
         }
         let (by, _) = self.edit.filter(|(by, _)| *by <= now)?;
@@ -264,7 +264,7 @@ impl Owed {
         (!is_over).then_some(Debt { slot: Some(latest), since: by, is_edit: true })
     }
 
-    /// Why a call for this slot is not owed.
+    /// Returns why a call for this slot is not permitted.
     pub fn objection(
         &self,
         slot: Option<i64>,
@@ -274,38 +274,38 @@ impl Owed {
     ) -> Option<(Promise, &'static str)> {
         const UNNEEDED: Promise = Promise::NothingUnneeded;
         if !self.is_active {
-            return Some((UNNEEDED, "it is not in the list"));
+            return Some((UNNEEDED, "it is not watched"));
         }
         let Some(slot) = slot else {
             return match self.was_ever_ok {
                 true => Some((UNNEEDED, "it has its baseline")),
-                false if !self.amnesty && self.is_used_up(None, config, trouble, true) => {
+                false if !self.may_repeat && self.is_used_up(None, config, trouble, true) => {
                     Some((Promise::PaidAttempts, "its baseline was given up"))
                 }
                 false => None,
             };
         };
         if slot > now {
-            return Some((UNNEEDED, "it is to come"));
+            return Some((UNNEEDED, "it is in the future"));
         }
         let latest = self.entry.calendar.at_or_before(now);
-        let is_kept = self.kept.contains(&slot) || self.left_open == Some(slot);
+        let is_kept = self.kept_open.contains(&slot) || self.left_open == Some(slot);
         if slot != latest && !is_kept {
-            return Some((UNNEEDED, "it is no slot, or a later one has come"));
+            return Some((UNNEEDED, "it is not a slot, or a later one has come"));
         }
         let is_edit = self.edit.is_some_and(|(_, from)| from <= now);
-        // What is open may go by the new schedule's name.
-        let is_open = !self.kept.is_empty() || self.amnesty || is_edit || !self.was_ever_ok;
+        // An open slot may be named after the new schedule.
+        let is_open = !self.kept_open.is_empty() || self.may_repeat || is_edit || !self.was_ever_ok;
         if slot < self.since && !is_kept && !is_open {
             return Some((UNNEEDED, "it was not owed under this schedule"));
         }
         if self.line(slot) == Some(OK) {
             return Some((UNNEEDED, "it was bought"));
         }
-        if self.is_surely_fresh(slot, now) && !is_kept && !self.amnesty {
-            return Some((UNNEEDED, "a number was measured just before, or since"));
+        if self.is_surely_fresh(slot, now) && !is_kept && !self.may_repeat {
+            return Some((UNNEEDED, "there is a measurement from just before, or since"));
         }
-        if self.amnesty {
+        if self.may_repeat {
             return None;
         }
         if self.line(slot) == Some(SKIPPED) && !is_kept {
@@ -315,44 +315,44 @@ impl Owed {
             .then_some((Promise::PaidAttempts, "it was given up"))
     }
 
-    /// A line of the ledger came to be, or to its end.
-    pub fn note(&mut self, line: &Line) {
+    /// Records a new or settled line of the ledger.
+    pub fn record_line(&mut self, line: &Line) {
         if let Some(slot) = line.slot {
             self.lines.insert(slot, line.outcome);
-            self.told.insert(slot);
+            self.lines_seen.insert(slot);
             if matches!(line.outcome, OK | SKIPPED) && self.is_active {
                 self.last = self.last.max(Some(slot));
             }
         }
     }
 
-    /// Numbers came at `time`, measured or not.
+    /// Records a snapshot at `time`.
     pub fn served(&mut self, time: i64, is_measured: bool, at: At) {
         let measured = is_measured.then_some(time);
         self.measured.extend(measured);
         self.newest = measured.or(self.newest);
         if !self.was_ever_ok {
-            // What came while the baseline was owed was the baseline's.
+            // Slots that came while the baseline was owed need no lines.
             self.checked = self.checked.max(at.wall());
         }
         self.was_ever_ok = true;
         self.last = self.last.max(Some(self.entry.calendar.at_or_before(at.wall())));
         self.failures.clear();
         self.tried = None;
-        // What has come since is open all the same, where the answer was settled late.
-        self.kept.retain(|slot| *slot > time);
-        self.must_keep = None;
+        // If the response was settled late, slots that have come since are still open.
+        self.kept_open.retain(|slot| *slot > time);
+        self.must_stay_open = None;
         self.edit = None;
         self.left_open = self.left_open.filter(|slot| *slot > time);
         self.left_owed = None;
         self.last_ok = Some(true);
-        self.took_part = false;
+        self.in_shared_run = false;
         self.excuse = self.excuse.max(at.world());
         self.is_edited = false;
-        self.amnesty &= measured.is_none();
+        self.may_repeat &= measured.is_none();
     }
 
-    /// A call for a slot came to nothing.
+    /// Records a failed call for a slot.
     pub fn failed(
         &mut self,
         slot: Option<i64>,
@@ -380,12 +380,12 @@ impl Owed {
         self.is_edited = false;
     }
 
-    /// A run of trouble was everybody's, and is over: all is as it was before, but what is
-    /// unknown stays so where it is not repeated.
-    pub fn is_as_before(&mut self, run: u64, config: &EngineConfig, at: At) {
+    /// Records the end of a run of shared trouble: the state before it is restored, except for
+    /// unknown calls that must not be repeated.
+    pub fn restore(&mut self, run: u64, config: &EngineConfig, at: At) {
         let stays = |failure: &Failure| {
             let stays = match (failure.kind, failure.kind.nature()) {
-                // They count neither way.
+                // They do not count as shared trouble.
                 (Kind::Lost, _) | (_, Nature::Throttled) => true,
                 (_, Nature::Unknown) => config.retry.unknown == OnUnknown::Skip,
                 _ => false,
@@ -394,32 +394,33 @@ impl Owed {
         };
         let count = self.failures.len();
         self.failures.retain(stays);
-        self.took_part |= self.failures.len() < count;
+        self.in_shared_run |= self.failures.len() < count;
         if self.failures.is_empty() {
             self.excuse = at.world();
         }
     }
 
-    /// Where the longest of two schedules' distances lie.
+    /// Returns by when an edit must cause a call, and from when it may, if the wait would be too
+    /// long otherwise.
     fn wait_after_edit(&self, old: &Entry, now: i64) -> Option<(i64, i64)> {
         if self.newest.is_some_and(|newest| newest > now) {
-            // How long ago it was, a clock that was ahead does not say.
+            // It was measured under a clock that was ahead, so its age is unknown.
             return Some((i64::MAX, now));
         }
         let last = *self.measured.range(..=now).next_back()?;
         let (old, new) = (old.calendar.distances(now), self.entry.calendar.distances(now));
         let next = self.entry.calendar.after(now);
         let (shortest, longest) = (old.0.max(new.0), old.1.max(new.1));
-        // In between it depends on which distance is meant.
+        // In between, it depends on which interval of an irregular schedule is meant.
         (next > last + shortest).then(|| {
             let by = if next > last + longest { now } else { i64::MAX };
             (by, now)
         })
     }
 
-    /// The names that what is open may go by: slots since the last number.
-    fn open_names(&self, old: &Entry, now: i64) -> Vec<i64> {
-        // In the order of the refreshes: a number of a clock that was ahead may lie in between.
+    /// Returns the slots that may be open: those since the last measurement without an ok.
+    fn open_slots(&self, old: &Entry, now: i64) -> Vec<i64> {
+        // A measurement under a clock that was ahead may lie in between.
         let newest = self.newest.filter(|newest| *newest <= now);
         let last = newest.or(self.measured.range(..=now).next_back().copied());
         let last = last.unwrap_or(self.active_since);
@@ -430,8 +431,8 @@ impl Owed {
         slots.take(60).take_while(is_open).collect()
     }
 
-    /// The list was read again; `None`: it is not in it. `must`: what was owed. Answers the slot
-    /// for which a line must say that it is no longer owed.
+    /// Records an edit of the account's entry (`None`: it was removed), where `must` was owed
+    /// before. Returns the slot that must get a skipped line.
     pub fn edited(&mut self, entry: Option<&Entry>, must: Option<Debt>, at: At) -> Option<i64> {
         let now = at.wall();
         let will_be_active = entry.is_some_and(|entry| entry.watched.enabled);
@@ -448,11 +449,11 @@ impl Owed {
         let mut is_settled = None;
         match (self.is_active, will_be_active) {
             (true, true) if has_moved => {
-                self.kept.extend(self.open_names(&old, now));
-                self.kept.extend(self.tried.flatten());
-                self.must_keep = must.and_then(|debt| debt.slot);
+                self.kept_open.extend(self.open_slots(&old, now));
+                self.kept_open.extend(self.tried.flatten());
+                self.must_stay_open = must.and_then(|debt| debt.slot);
                 let latest = self.entry.calendar.at_or_before(now);
-                self.last = Some(self.must_keep.map_or(latest, |slot| latest.min(slot - 1)));
+                self.last = Some(self.must_stay_open.map_or(latest, |slot| latest.min(slot - 1)));
                 self.since = now;
                 self.checked = now;
                 let before = self.edit;
@@ -462,7 +463,8 @@ impl Owed {
                 };
                 self.edit = match self.in_flight {
                     None if must.is_none() => wait,
-                    // What is on its way may bring the number: nothing must follow, but it may.
+                    // The call in flight may measure it, so another call is permitted but not
+                    // required.
                     _ => wait.or(before).map(|(_, from)| (i64::MAX, from)),
                 };
                 self.excuse = self.excuse.max(at.world());
@@ -473,9 +475,9 @@ impl Owed {
                 self.since = now;
                 self.checked = now;
                 let latest = self.entry.calendar.at_or_before(now);
-                self.must_keep = self.left_owed.filter(|slot| *slot == latest && !has_moved);
-                self.last = Some(self.must_keep.map_or(latest, |slot| slot - 1));
-                if let Some(slot) = self.must_keep {
+                self.must_stay_open = self.left_owed.filter(|slot| *slot == latest && !has_moved);
+                self.last = Some(self.must_stay_open.map_or(latest, |slot| slot - 1));
+                if let Some(slot) = self.must_stay_open {
                     self.lines.remove(&slot);
                 }
                 self.edit = None;
@@ -485,15 +487,15 @@ impl Owed {
                 self.is_edited = true;
             }
             (true, false) => {
-                // Whether a slot has taken the place of the baseline is told at its call.
+                // Whether a slot has replaced the baseline shows only at the next call.
                 is_settled = must
                     .and_then(|debt| debt.slot)
                     .filter(|slot| *slot == latest && self.was_ever_ok);
                 self.left_open = open;
                 self.left_owed = is_settled;
-                self.kept.extend(open);
-                self.kept.extend(self.tried.flatten());
-                self.must_keep = None;
+                self.kept_open.extend(open);
+                self.kept_open.extend(self.tried.flatten());
+                self.must_stay_open = None;
                 self.edit = None;
                 if has_moved {
                     self.since = now;
@@ -507,18 +509,18 @@ impl Owed {
         is_settled
     }
 
-    /// The clock was set.
+    /// Records that the clock was set.
     pub fn clock_set(&mut self, is_back: bool, at: At) {
         self.excuse = self.excuse.max(at.world());
         self.checked = at.wall();
         self.is_edited = true;
         if is_back {
-            self.amnesty = true;
+            self.may_repeat = true;
             self.active_since = self.active_since.min(at.wall());
-            // An edit in a future that is none any more settled nothing that comes again.
+            // An edit made under the clock that was ahead settles no slot that comes again.
             self.since = self.since.min(at.wall());
-            // A last slot that is later than the next one is another clock's: where it is clamped
-            // to, nothing before now need be owed. A smaller step changes nothing.
+            // A last slot beyond the next one comes from the other clock. It is clamped, and
+            // nothing before now need be owed. A smaller step changes nothing.
             let next = self.entry.calendar.after(at.wall());
             if self.last.is_some_and(|last| last > next) {
                 self.last = None;
@@ -527,26 +529,27 @@ impl Owed {
             if !self.was_ever_ok {
                 self.since = self.since.min(at.wall());
             }
-            self.kept.extend(self.tried.flatten());
-            // What was passed over in another clock's time comes again.
+            self.kept_open.extend(self.tried.flatten());
+            // Slots skipped under the other clock come again.
             self.lines.retain(|slot, outcome| *slot <= at.wall() || *outcome <= OK);
         }
     }
 
-    /// Nothing was seen of the slots up to now.
-    pub fn unseen(&mut self, now: i64) {
+    /// Requires no lines for slots up to now.
+    pub fn skip_line_checks(&mut self, now: i64) {
         self.checked = now;
     }
 
-    /// A slot that came and went without a line, before `slot`.
+    /// Returns a slot before `slot` that was superseded without a line.
     pub fn slot_without_line(&mut self, slot: i64) -> Option<i64> {
         let mut next = self.entry.calendar.after(self.checked.max(self.since));
         self.checked = self.checked.max(slot);
         while next < slot {
             let following = self.entry.calendar.after(next);
-            let is_told =
-                self.told.contains(&next) || self.is_fresh(next, following) || !self.was_ever_ok;
-            if !is_told {
+            let has_line = self.lines_seen.contains(&next)
+                || self.is_fresh(next, following)
+                || !self.was_ever_ok;
+            if !has_line {
                 return Some(next);
             }
             next = following;

@@ -1,5 +1,4 @@
-//! What a seed draws: a watchlist, a configuration, the vendor's health, and what happens to the
-//! machine.
+//! What is drawn from a seed: a watchlist, a configuration, the vendor's health, and the events.
 
 use std::sync::Arc;
 
@@ -8,15 +7,15 @@ use growthd::engine::EngineConfig;
 use growthd::schedule::spread_offset;
 
 use super::calendar::Calendar;
-use super::happening::Happening;
 use super::random::Random;
 use super::vendor::Kind;
+use super::world_event::WorldEvent;
 
 pub const HOUR: i64 = 3600;
 pub const DAY: i64 = 24 * HOUR;
 pub const YEAR: i64 = 365 * DAY;
 
-/// An account of the watchlist, and its slots as the person meant them.
+/// An account of the watchlist, with its slots as the person meant them.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub watched: Watched,
@@ -29,7 +28,7 @@ impl Entry {
         Entry::with(number, calendar, random)
     }
 
-    /// An entry with this schedule and a spread of its own.
+    /// Returns an entry with this schedule and a random spread.
     fn with(number: usize, mut calendar: Calendar, random: &mut Random) -> Entry {
         let spread = match random.chance(40) {
             true => random.between(1, calendar.longest_spread()),
@@ -53,56 +52,56 @@ impl Entry {
     }
 }
 
-/// The id of the account with this number.
+/// Returns the id of the account with this number.
 pub fn id_of(number: usize) -> String {
     format!("account-{number}")
 }
 
-/// The number in an id.
+/// Returns the number in an id.
 pub fn number_of(id: &str) -> usize {
     id["account-".len()..].parse().expect("a number")
 }
 
-/// Trouble that everybody has.
+/// A time in which all calls fail.
 #[derive(Clone, Debug)]
 pub struct Outage {
     pub from: i64,
     pub to: i64,
-    /// One of these at random.
+    /// Each call gets one of these at random.
     pub kinds: Vec<Kind>,
 }
 
-/// Trouble that one account has.
+/// A time in which the calls for one account fail.
 #[derive(Clone, Debug)]
-pub struct Sick {
+pub struct AccountTrouble {
     pub account: usize,
     pub from: i64,
     pub to: i64,
     pub kind: Kind,
 }
 
-/// All that a seed decides beforehand. Times are the world's, in seconds.
+/// Everything that is drawn in advance. Times are the world's, in seconds.
 #[derive(Debug)]
 pub struct Plan {
     pub start: i64,
     pub end: i64,
     pub entries: Vec<Entry>,
     pub config: EngineConfig,
-    /// The API's own timeout, in seconds.
+    /// The timeout of calls, in seconds.
     pub timeout: i64,
-    /// Percent of calls that go wrong by themselves.
+    /// The percentage of calls that fail independently.
     pub noise: i64,
     /// Whether the vendor sends `Date`.
     pub has_date: bool,
     pub outages: Vec<Outage>,
-    pub sick: Vec<Sick>,
-    /// From, to, and how far the vendor's `Date` is off.
+    pub account_troubles: Vec<AccountTrouble>,
+    /// From, to, and the error of the vendor's `Date` in seconds.
     pub wrong_dates: Vec<(i64, i64, i64)>,
-    pub happenings: Vec<(i64, Happening)>,
+    pub events: Vec<(i64, WorldEvent)>,
 }
 
 impl Plan {
-    /// Most lists are short and live for `years`; the long ones for a few weeks.
+    /// Draws a plan. Most lists are short and run for `years`; long ones run for a few weeks.
     pub fn draw(seed: u64, years: i64) -> Plan {
         let random = &mut Random::new(seed);
         let start = 1_767_225_600 + random.between(0, 3 * YEAR);
@@ -122,16 +121,16 @@ impl Plan {
             noise: random.pick(&[0, 0, 2, 10]),
             has_date: random.chance(60),
             outages: Vec::new(),
-            sick: Vec::new(),
+            account_troubles: Vec::new(),
             wrong_dates: Vec::new(),
-            happenings: Vec::new(),
+            events: Vec::new(),
         };
         for _ in 0..trouble {
             plan.draw_outage(random);
             let (from, length) =
                 (random.between(start, end), random.pick(&[DAY, 9 * DAY, 60 * DAY]));
             let (account, kind) = (random.below(count), Kind::draw(random).for_a_while(length));
-            plan.sick.push(Sick { account, from, to: from + length, kind });
+            plan.account_troubles.push(AccountTrouble { account, from, to: from + length, kind });
         }
         plan.draw_dead(random);
         if random.chance(30) {
@@ -140,20 +139,21 @@ impl Plan {
         }
         for _ in 0..trouble * random.between(1, 5) {
             let time = random.between(start, end);
-            let drawn = Happening::draw(time, random);
-            plan.happenings.extend(drawn);
+            let drawn = WorldEvent::draw(time, random);
+            plan.events.extend(drawn);
         }
-        plan.happenings.sort_by_key(|(time, _)| *time);
+        plan.events.sort_by_key(|(time, _)| *time);
         plan
     }
 
-    /// Seconds to weeks, often just as somebody falls due, now and then with people at it.
+    /// Draws an outage of seconds to weeks. It often begins just as an account falls due, and
+    /// people sometimes react to it.
     fn draw_outage(&mut self, random: &mut Random) {
         let mut from = random.between(self.start, self.end);
         let length = random.pick(&[12, 120, HOUR, DAY, DAY, 4 * DAY, 20 * DAY]);
         if length < DAY || random.chance(40) {
-            let place = random.below(self.entries.len());
-            from = self.entries[place].calendar.after(from) - random.between(0, 10);
+            let index = random.below(self.entries.len());
+            from = self.entries[index].calendar.after(from) - random.between(0, 10);
         }
         let to = from + random.between(length / 2, length);
         let count = random.pick(&[1, 1, 2, 4]);
@@ -163,13 +163,13 @@ impl Plan {
             let mut time = random.between(from, to);
             let apart = random.pick(&[1, 1, 30, 400]);
             for _ in 0..random.between(3, 20) {
-                self.happenings.push((time, Happening::draw_impatience(random)));
+                self.events.push((time, WorldEvent::draw_impatience(random)));
                 time += random.between(0, apart);
             }
         }
     }
 
-    /// Accounts that are gone: none in most short lists, some in each long one.
+    /// Draws accounts that fail until the end: none in most short lists, some in each long one.
     fn draw_dead(&mut self, random: &mut Random) {
         let count = self.entries.len();
         let percent = match count {
@@ -183,39 +183,41 @@ impl Plan {
                 false => random.between(self.start, self.end),
             };
             let kind = Kind::draw(random).for_a_while(YEAR);
-            self.sick.push(Sick { account, from, to: self.end, kind });
+            self.account_troubles.push(AccountTrouble { account, from, to: self.end, kind });
         }
     }
 
-    /// What a call for the account gets at `time`.
+    /// Draws the result of a call for the account at `time`.
     pub fn kind(&self, account: Option<usize>, time: i64, random: &mut Random) -> Kind {
         let is_in = |from: i64, to: i64| from <= time && time < to;
         if let Some(outage) = self.outages.iter().find(|outage| is_in(outage.from, outage.to)) {
             return outage.kinds[random.below(outage.kinds.len())];
         }
-        let is_its = |sick: &&Sick| Some(sick.account) == account && is_in(sick.from, sick.to);
-        if let Some(sick) = self.sick.iter().find(is_its) {
-            return sick.kind;
+        let is_its = |trouble: &&AccountTrouble| {
+            Some(trouble.account) == account && is_in(trouble.from, trouble.to)
+        };
+        if let Some(trouble) = self.account_troubles.iter().find(is_its) {
+            return trouble.kind;
         }
         if random.chance(self.noise) { Kind::draw_noise(random) } else { Kind::Ok }
     }
 
-    /// How far the vendor's `Date` is off.
+    /// Returns the error of the vendor's `Date`, in seconds.
     pub fn date_error(&self, time: i64) -> i64 {
         let wrong = self.wrong_dates.iter().find(|(from, to, _)| *from <= time && time < *to);
         wrong.map_or(0, |(_, _, error)| *error)
     }
 }
 
-/// Who has a long list gives most of it one schedule.
+/// Draws a list. Most accounts of a long one share a schedule.
 fn draw_list(count: usize, random: &mut Random) -> Vec<Entry> {
     if count <= 12 {
         return (0..count).map(|number| Entry::draw(number, random)).collect();
     }
     let common: Vec<Calendar> = (0..3).map(|_| Calendar::draw(random)).collect();
     let entry = |number: usize| {
-        let place = if random.chance(80) { 0 } else { random.below(common.len()) };
-        Entry::with(number, common[place].clone(), random)
+        let index = if random.chance(80) { 0 } else { random.below(common.len()) };
+        Entry::with(number, common[index].clone(), random)
     };
     (0..count).map(entry).collect()
 }

@@ -1,4 +1,4 @@
-//! The process: the one file here that knows how the engine is driven.
+//! The simulated process. Only this file knows how the engine is driven.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use growthd::store::{AccountLookup, Claim, Creation, Store, StoreError};
 
 use super::time::At;
 
-/// What came of a turn.
+/// The result of a turn.
 #[derive(Debug)]
 pub struct Turned {
     pub claims: Vec<Claim>,
     /// For the trace.
     pub events: Vec<String>,
-    /// When the next has something to do, in the world's milliseconds.
+    /// When the next turn is needed, in the world's milliseconds.
     pub wake: Option<i64>,
 }
 
@@ -26,9 +26,9 @@ pub struct Turned {
 #[derive(Debug)]
 pub struct Process {
     engine: Engine,
-    /// When the machine's own clock was at 0, in the world's milliseconds.
+    /// When the machine's monotonic clock was 0, in the world's milliseconds.
     boot: i64,
-    /// Whether that clock is not set along with the other.
+    /// Whether the monotonic clock is independent of the wall clock, as it should be.
     has_own_clock: bool,
 }
 
@@ -38,7 +38,7 @@ impl Process {
         Store::open(path, Creation::Allowed).map(drop)
     }
 
-    /// Begins on a database that is there.
+    /// Starts a process on an existing database.
     pub fn start(
         path: &Path,
         config: EngineConfig,
@@ -56,7 +56,7 @@ impl Process {
         Moment { wall: Now(at.wall_ms()), machine: machine - self.boot }
     }
 
-    /// Takes a list and a configuration; tells what changed.
+    /// Applies a list and a configuration. Returns a description of the changes.
     pub fn watch(
         &mut self,
         list: &[Watched],
@@ -67,15 +67,15 @@ impl Process {
         self.engine.watch(list, config, now).map(|changes| changes.to_string())
     }
 
-    /// The machine slept until now.
+    /// Records that the machine was suspended until now.
     pub fn resumed(&mut self, at: At) {
         let now = self.moment(at);
         self.engine.resumed(now);
     }
 
-    pub fn take(&mut self, claim: Claim, answer: CallResult, at: At) {
+    pub fn take(&mut self, claim: Claim, result: CallResult, at: At) {
         let now = self.moment(at);
-        self.engine.take(CompletedCall::new(claim, answer, now.wall.time()));
+        self.engine.take(CompletedCall::new(claim, result, now.wall.time()));
     }
 
     pub fn turn(&mut self, at: At) -> Result<Turned, StoreError> {
@@ -88,14 +88,14 @@ impl Process {
         })
     }
 
-    /// A person asks for refreshes.
+    /// Requests refreshes.
     pub fn request(&mut self, requester: u64, ids: &[String], at: At) -> Result<(), StoreError> {
         let now = self.moment(at);
         let ids = ids.iter().map(|id| id.parse().expect("an id")).collect();
         self.engine.request(RequesterId(requester), &Selection::Ids(ids), now).map(drop)
     }
 
-    /// A person asks for an account by its name.
+    /// Requests a lookup by name.
     pub fn look_up(&mut self, requester: u64, name: &str) {
         let entry = Watched {
             id: "unknown".parse().expect("an id"),
@@ -110,12 +110,12 @@ impl Process {
         self.engine.look_up(RequesterId(requester), AccountLookup { handle, entry });
     }
 
-    /// A person wants no more of what was asked for.
+    /// Cancels a request.
     pub fn cancel(&mut self, requester: u64) {
         self.engine.cancel(RequesterId(requester));
     }
 
-    /// Starts nothing more.
+    /// Starts no further call.
     pub fn stop(&mut self) {
         self.engine.stop();
     }
@@ -124,8 +124,8 @@ impl Process {
         self.engine.in_flight() == 0
     }
 
-    /// Bounds the file, as a full disk would; 0 is no bound.
-    pub fn bound_pages(&mut self, pages: u32) {
+    /// Limits the size of the file, as a full disk does (0: no limit).
+    pub fn limit_pages(&mut self, pages: u32) {
         self.engine.store().limit_pages(pages).expect("a bound");
     }
 }

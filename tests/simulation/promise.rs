@@ -1,87 +1,90 @@
-//! What is promised, and how a broken promise is told.
+//! The promises, and their violations.
 
 use std::fmt;
 
-/// What must hold.
+/// A promise of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Promise {
-    /// Every call the vendor sees has a committed ledger line of its own.
+    /// Every call that the vendor receives has its own committed ledger line.
     LedgerFirst,
-    /// No slot has two lines that are pending or ok; an account is asked once at a time.
+    /// No slot has two lines that are pending or ok, and no account has two calls in flight.
     OncePerSlot,
     /// Nothing is bought that is not owed.
     NothingUnneeded,
-    /// No account goes without a measured number for longer than its interval, unless something
-    /// explains it.
+    /// No account goes without a measurement for longer than its interval without a reason.
     Served,
-    /// Trouble that everybody has takes no slot that the next did not replace.
+    /// Shared trouble costs no slot before the next one replaces it.
     SlotKept,
-    /// One account's trouble delays no other by over a minute beyond the pace.
+    /// One account's trouble delays no other by more than a minute in addition to the pace.
     OwnTrouble,
-    /// What people ask for makes no slot wait for more than a few calls.
+    /// People's requests make no slot wait for more than a few calls.
     PeopleWait,
-    /// No edit makes a wait longer than both the old and the new interval.
+    /// No edit makes the time without a snapshot longer than both the old and the new interval.
     EditKept,
-    /// While everybody is in trouble, paid or not, a few are asked, one at a time.
+    /// During shared trouble there are only a few probes, one at a time.
     FewProbes,
-    /// An account that alone fails costs at most `max_paid_attempts` in a slot.
+    /// An account that fails alone costs at most `max_paid_attempts` per slot.
     PaidAttempts,
-    /// Each slot that is superseded has its line, and no line is invented.
+    /// Every superseded slot has a line, and no other slot has one.
     Skipped,
-    /// What was late is called so, and is left alone where `catch_up` says so.
+    /// Late calls have the cause `catch_up`, and are made only if `catch_up` permits them.
     Lateness,
-    /// "Too fast" is obeyed.
+    /// Throttling is obeyed.
     Throttling,
-    /// Back-offs are kept to.
+    /// Back-off delays are kept.
     BackOff,
-    /// After the clock was set, one call at a time until an answer confirms it.
+    /// After the clock was set, there is one call at a time until a response confirms it.
     ClockConfirmed,
-    /// The pace and the calls in flight are limited.
+    /// The limits on pace and calls in flight are kept.
     Pace,
     /// The budget is a hard cap.
     Budget,
-    /// What the vendor charged is counted as spent, and `spend` is what the ledger says.
+    /// Everything that the vendor charged counts as spent, and `spend` agrees with the ledger.
     Spent,
-    /// An answer is recorded as what it was.
+    /// A response is recorded as what it was.
     Verdict,
     /// Neither settled lines nor snapshots change.
     HistoryStays,
-    /// The next run is where the schedule allows it to be.
+    /// The next run is no later than the schedule allows.
     NextDue,
-    /// The store works when nothing is wrong with it, and the file is sound.
+    /// The store works unless there is a fault, and the file is intact.
     Store,
     /// Nothing panics.
     NoPanic,
-    /// A turn leads somewhere.
+    /// Turns do not request each other endlessly.
     NoSpinning,
 }
 
-/// A broken promise.
+/// A violation of a promise.
 #[derive(Clone, Debug)]
-pub struct Broken {
+pub struct Violation {
     pub promise: Promise,
     pub what: String,
 }
 
-impl Broken {
-    pub fn new(promise: Promise, what: impl Into<String>) -> Broken {
-        Broken { promise, what: what.into() }
+impl Violation {
+    pub fn new(promise: Promise, what: impl Into<String>) -> Violation {
+        Violation { promise, what: what.into() }
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}: {}", self.promise, self.what)
     }
 }
 
-impl From<rusqlite::Error> for Broken {
-    fn from(error: rusqlite::Error) -> Broken {
-        Broken::new(Promise::Store, format!("the oracle cannot read: {error}"))
+impl From<rusqlite::Error> for Violation {
+    fn from(error: rusqlite::Error) -> Violation {
+        Violation::new(Promise::Store, format!("the oracle cannot read: {error}"))
     }
 }
 
-/// Breaks `promise` unless `holds`.
-pub fn hold(holds: bool, promise: Promise, what: impl FnOnce() -> String) -> Result<(), Broken> {
-    if holds { Ok(()) } else { Err(Broken::new(promise, what())) }
+/// Returns a violation of `promise` unless `holds`.
+pub fn ensure(
+    holds: bool,
+    promise: Promise,
+    what: impl FnOnce() -> String,
+) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation::new(promise, what())) }
 }

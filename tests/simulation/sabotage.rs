@@ -1,85 +1,85 @@
-//! Breaking each promise on purpose: what the oracle cannot catch, it does not check.
+//! Breaking each promise on purpose, to show that the oracle catches it.
 
 use growthd::config::CatchUp;
 use growthd::engine::EngineConfig;
 use growthd::store::Claim;
 
-use super::happening::Happening;
 use super::oracle::Oracle;
 use super::plan::{DAY, Plan};
-use super::promise::{Broken, Promise};
+use super::promise::{Promise, Violation};
 use super::random::Random;
 use super::time::At;
 use super::vendor::Kind;
+use super::world_event::WorldEvent;
 
-/// A fault that growthd must not have, put into the world behind its back.
+/// A bug that growthd must not have, simulated behind its back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sabotage {
-    /// Calls leave before their line is in the ledger.
-    NoLedger,
-    /// A call counts towards the budget only when it is over.
-    BudgetUntold,
-    /// The slot's uniqueness is dropped, and served slots are open again.
-    SlotOpenedAgain,
-    /// Whoever is owed a slot is put off to the next, now and then.
-    Forgotten,
-    /// Who is asked runs next when no schedule has it.
-    Deferred,
-    /// When the vendor's trouble is over, who took part in it is put off to the next slot.
-    SlotTaken,
-    /// Who is owed a slot for an edit's sake is put off to the next.
-    EditLost,
-    /// Probes keep no distance.
+    /// Calls are sent without a line in the ledger.
+    LineDeleted,
+    /// The budget is hidden from the engine.
+    BudgetHidden,
+    /// Served slots are opened again, without the unique index on slots.
+    ServedSlotReopened,
+    /// Accounts with an open slot are sometimes postponed to the next.
+    SlotPostponed,
+    /// The next run of called accounts is later than any schedule allows.
+    NextDueDeferred,
+    /// After shared trouble, its accounts are postponed to their next slots.
+    RestoredSlotPostponed,
+    /// Accounts that owe a slot because of an edit are postponed to the next.
+    EditedSlotPostponed,
+    /// Probes follow each other without a delay.
     ProbesUnspaced,
-    /// One account's failure is heard as everybody's.
-    FailureHeardAsWait,
-    /// "Too fast" is heard as "busy".
-    ThrottleUnheard,
-    /// A refusal is heard as "busy".
-    RefusalUnheard,
-    /// No line says that a slot was superseded.
-    SupersededUntold,
-    /// The limit of paid attempts is not told.
-    AttemptsUntold,
-    /// The machine's own clock is set along with the other.
-    SetUnheard,
-    /// `catch_up = "never"` is taken for "always".
-    CatchUpUntold,
-    /// The vendor's `Date` is not heard.
-    DateUnheard,
-    /// The pace is not told.
-    PaceUntold,
+    /// A refusal of one account is received as throttling of all.
+    RefusalAsThrottle,
+    /// Throttling is received as "busy".
+    ThrottleAsBusy,
+    /// A refusal is received as "busy".
+    RefusalAsBusy,
+    /// The lines of superseded slots are deleted.
+    SupersededLinesDeleted,
+    /// The limit of paid attempts is hidden from the engine.
+    AttemptsHidden,
+    /// The monotonic clock is set along with the wall clock, which hides the change.
+    ClockSetHidden,
+    /// `catch_up = "never"` is treated as "always".
+    CatchUpIgnored,
+    /// The vendor's `Date` is hidden from the engine.
+    DateHidden,
+    /// The pace is hidden from the engine.
+    PaceHidden,
     /// A snapshot is changed.
     SnapshotChanged,
-    /// The count of what is spent is put down.
-    SpendLost,
+    /// The count of spent credits is reset.
+    SpendReset,
 }
 
-/// Each, the promises one of which it must break, and within how many of the first seeds.
+/// Each sabotage, the promises of which it must break one, and within how many of the first seeds.
 pub const SABOTAGES: [(Sabotage, &[Promise], u64); 19] = [
-    (Sabotage::NoLedger, &[Promise::LedgerFirst], 1),
-    (Sabotage::BudgetUntold, &[Promise::Budget], 5),
-    (Sabotage::SlotOpenedAgain, &[Promise::NothingUnneeded], 3),
-    (Sabotage::Forgotten, &[Promise::Served], 3),
-    (Sabotage::Deferred, &[Promise::NextDue], 1),
-    (Sabotage::SlotTaken, &[Promise::SlotKept], 5),
-    (Sabotage::EditLost, &[Promise::EditKept], 3),
+    (Sabotage::LineDeleted, &[Promise::LedgerFirst], 1),
+    (Sabotage::BudgetHidden, &[Promise::Budget], 5),
+    (Sabotage::ServedSlotReopened, &[Promise::NothingUnneeded], 3),
+    (Sabotage::SlotPostponed, &[Promise::Served], 3),
+    (Sabotage::NextDueDeferred, &[Promise::NextDue], 1),
+    (Sabotage::RestoredSlotPostponed, &[Promise::SlotKept], 5),
+    (Sabotage::EditedSlotPostponed, &[Promise::EditKept], 3),
     (Sabotage::ProbesUnspaced, &[Promise::FewProbes], 5),
-    (Sabotage::FailureHeardAsWait, &[Promise::OwnTrouble], 4),
-    (Sabotage::ThrottleUnheard, &[Promise::Throttling], 3),
-    (Sabotage::RefusalUnheard, &[Promise::BackOff], 1),
-    (Sabotage::SupersededUntold, &[Promise::Skipped], 4),
-    (Sabotage::AttemptsUntold, &[Promise::PaidAttempts], 2),
-    (Sabotage::SetUnheard, &[Promise::ClockConfirmed], 5),
-    (Sabotage::CatchUpUntold, &[Promise::Lateness], 2),
-    (Sabotage::DateUnheard, &[Promise::Verdict, Promise::Served], 3),
-    (Sabotage::PaceUntold, &[Promise::Pace], 2),
+    (Sabotage::RefusalAsThrottle, &[Promise::OwnTrouble], 4),
+    (Sabotage::ThrottleAsBusy, &[Promise::Throttling], 3),
+    (Sabotage::RefusalAsBusy, &[Promise::BackOff], 1),
+    (Sabotage::SupersededLinesDeleted, &[Promise::Skipped], 4),
+    (Sabotage::AttemptsHidden, &[Promise::PaidAttempts], 2),
+    (Sabotage::ClockSetHidden, &[Promise::ClockConfirmed], 5),
+    (Sabotage::CatchUpIgnored, &[Promise::Lateness], 2),
+    (Sabotage::DateHidden, &[Promise::Verdict, Promise::Served], 3),
+    (Sabotage::PaceHidden, &[Promise::Pace], 2),
     (Sabotage::SnapshotChanged, &[Promise::HistoryStays], 1),
-    (Sabotage::SpendLost, &[Promise::Spent], 1),
+    (Sabotage::SpendReset, &[Promise::Spent], 1),
 ];
 
 impl Sabotage {
-    /// Has more of what shows it happen.
+    /// Adds events that make the bug show.
     pub fn provoke(self, plan: &mut Plan) {
         let every = |days: i64| {
             let next = move |time: &i64| Some(time + days * DAY);
@@ -87,16 +87,16 @@ impl Sabotage {
             std::iter::successors(next(&plan.start), next).take_while(move |time| *time < end)
         };
         match self {
-            Sabotage::EditLost => {
-                let edits = every(3).map(|time| (time, Happening::Edit(time.unsigned_abs())));
-                plan.happenings = edits.collect();
+            Sabotage::EditedSlotPostponed => {
+                let edits = every(3).map(|time| (time, WorldEvent::Edit(time.unsigned_abs())));
+                plan.events = edits.collect();
             }
-            Sabotage::SetUnheard => {
+            Sabotage::ClockSetHidden => {
                 let there_and_back = |time: i64| {
                     [(0, 7 * DAY), (60, -7 * DAY)]
-                        .map(|(later, by)| (time + later, Happening::ClockStep(by)))
+                        .map(|(later, by)| (time + later, WorldEvent::ClockStep(by)))
                 };
-                plan.happenings = every(20).flat_map(there_and_back).collect();
+                plan.events = every(20).flat_map(there_and_back).collect();
                 plan.config.max_in_flight = 4;
                 plan.config.requests_per_minute = 0;
                 plan.config.budget = None;
@@ -105,35 +105,35 @@ impl Sabotage {
         }
     }
 
-    /// What the engine is told of the configuration.
+    /// Returns the configuration that the engine gets.
     pub fn config(self, config: &EngineConfig) -> EngineConfig {
-        let mut told = config.clone();
+        let mut changed = config.clone();
         match self {
-            Sabotage::BudgetUntold => told.budget = None,
-            Sabotage::AttemptsUntold => told.retry.max_paid_attempts = 20,
-            Sabotage::PaceUntold => told.requests_per_minute = 0,
-            Sabotage::CatchUpUntold => told.catch_up = CatchUp::Always,
+            Sabotage::BudgetHidden => changed.budget = None,
+            Sabotage::AttemptsHidden => changed.retry.max_paid_attempts = 20,
+            Sabotage::PaceHidden => changed.requests_per_minute = 0,
+            Sabotage::CatchUpIgnored => changed.catch_up = CatchUp::Always,
             _ => {}
         }
-        told
+        changed
     }
 
-    /// What the engine hears of an answer.
+    /// Returns the result that the engine gets.
     pub fn kind(self, kind: Kind) -> Kind {
         match (self, kind) {
-            (Sabotage::FailureHeardAsWait, Kind::Refused(_)) => Kind::Throttled(Some(7200)),
-            (Sabotage::ThrottleUnheard, Kind::Throttled(_)) => Kind::Busy(409),
-            (Sabotage::RefusalUnheard, Kind::Refused(_)) => Kind::Busy(409),
+            (Sabotage::RefusalAsThrottle, Kind::Refused(_)) => Kind::Throttled(Some(7200)),
+            (Sabotage::ThrottleAsBusy, Kind::Throttled(_)) => Kind::Busy(409),
+            (Sabotage::RefusalAsBusy, Kind::Refused(_)) => Kind::Busy(409),
             _ => kind,
         }
     }
 
-    pub fn before_oracle(self, oracle: &Oracle) -> Result<(), Broken> {
+    pub fn before_oracle(self, oracle: &Oracle) -> Result<(), Violation> {
         match self {
-            Sabotage::SupersededUntold => {
+            Sabotage::SupersededLinesDeleted => {
                 oracle.sabotage("DELETE FROM _refresh WHERE outcome = 4 AND error LIKE 'super%'")
             }
-            Sabotage::Deferred => oracle.sabotage(
+            Sabotage::NextDueDeferred => oracle.sabotage(
                 "UPDATE _account SET next_due = next_due + 7776000
                  WHERE account IN (SELECT account FROM _refresh WHERE outcome = 0)",
             ),
@@ -141,9 +141,9 @@ impl Sabotage {
         }
     }
 
-    pub fn after_reload(self, oracle: &Oracle, at: At) -> Result<(), Broken> {
+    pub fn after_reload(self, oracle: &Oracle, at: At) -> Result<(), Violation> {
         match self {
-            Sabotage::EditLost => oracle.put_off(|_, debt| debt.is_edit, at),
+            Sabotage::EditedSlotPostponed => oracle.postpone(|_, debt| debt.is_edit, at),
             _ => Ok(()),
         }
     }
@@ -154,15 +154,15 @@ impl Sabotage {
         claims: &[Claim],
         random: &mut Random,
         at: At,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Violation> {
         match self {
-            Sabotage::NoLedger => {
+            Sabotage::LineDeleted => {
                 for claim in claims {
                     let line = claim.refresh().0;
                     oracle.sabotage(&format!("DELETE FROM _refresh WHERE refresh_id = {line}"))?;
                 }
             }
-            Sabotage::SlotOpenedAgain if random.chance(10) => oracle.sabotage(
+            Sabotage::ServedSlotReopened if random.chance(10) => oracle.sabotage(
                 "DROP INDEX IF EXISTS _refresh_slot;
                  DROP TRIGGER IF EXISTS _snapshot_stays;
                  UPDATE _account SET next_due = settled_slot, settled_slot = settled_slot - 1
@@ -170,8 +170,8 @@ impl Sabotage {
                  UPDATE _refresh SET slot = slot - 1 WHERE slot IS NOT NULL AND outcome = 1;
                  UPDATE _snapshot SET suspect = 4",
             )?,
-            Sabotage::Forgotten if random.chance(2) => oracle.put_off(|_, _| true, at)?,
-            Sabotage::SlotTaken => oracle.put_off(|owed, _| owed.took_part, at)?,
+            Sabotage::SlotPostponed if random.chance(2) => oracle.postpone(|_, _| true, at)?,
+            Sabotage::RestoredSlotPostponed => oracle.postpone(|owed, _| owed.in_shared_run, at)?,
             Sabotage::ProbesUnspaced => {
                 oracle.sabotage("UPDATE _breaker SET probe_time = 0, fresh_probe_time = 0")?;
             }
@@ -179,7 +179,7 @@ impl Sabotage {
                 "DROP TRIGGER IF EXISTS _snapshot_stays;
                  UPDATE _snapshot SET followers = followers + 1",
             )?,
-            Sabotage::SpendLost if random.chance(5) => {
+            Sabotage::SpendReset if random.chance(5) => {
                 oracle.sabotage("UPDATE _spend SET spent = 0")?;
             }
             _ => {}

@@ -1,14 +1,14 @@
-//! A moment: in the world, and as the machine's clock has it.
+//! Moments, in the world's time and on the machine's clock.
 
-/// Before everything, with room to reckon from it.
+/// A time before all others, far enough from the minimum for arithmetic.
 pub const NEVER: i64 = i64::MIN / 4;
 
-/// A moment. The world's time never jumps; the wall clock is what somebody set it to.
+/// A moment. The world's time never jumps; the wall clock does when it is set.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct At {
     /// Milliseconds since 1970.
     pub world_ms: i64,
-    /// What the machine's clock says beyond that.
+    /// How far the machine's wall clock is ahead of that.
     pub skew_ms: i64,
 }
 
@@ -17,12 +17,12 @@ impl At {
         self.world_ms + self.skew_ms
     }
 
-    /// The world's second.
+    /// Returns the world's time in seconds.
     pub fn world(self) -> i64 {
         self.world_ms.div_euclid(1000)
     }
 
-    /// The second that the machine's clock shows.
+    /// Returns the time on the machine's wall clock, in seconds.
     pub fn wall(self) -> i64 {
         self.wall_ms().div_euclid(1000)
     }

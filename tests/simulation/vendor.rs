@@ -1,4 +1,4 @@
-//! The vendor: what it answers, what it charges, and what the contract says of each answer.
+//! The vendor: its responses, its charges, and what the contract says about each response.
 
 use growthd::api::{CallResult, HttpResponse, RetryAfter};
 use growthd::clock::Time;
@@ -6,65 +6,65 @@ use growthd::clock::Time;
 use super::plan::HOUR;
 use super::random::Random;
 
-/// An answer, or the lack of one.
+/// The result of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Ok,
-    /// The same numbers as ever, and not looked at anew.
+    /// A cached response: always the same numbers and `lastAnalyzed`.
     Cached,
-    /// No followers.
+    /// Zero followers.
     Zero,
-    /// An ok that does not say `success`.
+    /// An ok without `success`.
     Unsaid,
-    /// A 4xx that says no, or 401, 402, 403 with or without a code.
+    /// A 4xx, among them 401, 402 and 403 without a code.
     Refused(u16),
-    /// A 403 whose code speaks of the subscription.
+    /// A 403 whose code is about the subscription.
     Subscription,
     /// 408, 409, 421, 423, 425.
     Busy(u16),
-    /// 429; with a `Retry-After` of so many seconds.
+    /// 429, with a `Retry-After` of this many seconds.
     Throttled(Option<i64>),
-    /// Another 4xx that says when to come back.
+    /// Another 4xx with a `Retry-After`.
     AskedToWait(u16, i64),
     /// A 5xx.
     Broken(u16),
-    /// A 503 that says when to come back.
+    /// A 503 with a `Retry-After`.
     Maintenance(i64),
-    /// A 200 that is a web page.
+    /// A 200 with a web page.
     Page,
     /// A 200 without a body.
     Empty,
-    /// A 200 with somebody else's numbers.
+    /// A 200 for another account.
     OtherAccount,
-    /// A 200 that says `success: false`.
+    /// A 200 with `success: false`.
     SaysNo,
     Redirect,
-    /// Nothing left this machine.
+    /// Nothing was sent.
     NotSent,
     TimedOut,
     /// The connection broke.
     Cut,
-    /// The process or the machine was not there to hear it.
+    /// The process or the machine was down when the response arrived.
     Lost,
 }
 
-/// What sort of an end a call has come to.
+/// The consequences of a result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Nature {
     Served,
-    /// Costs nothing, and may be right later: unreachable, busy.
+    /// Costs nothing, and may soon succeed: unreachable, busy.
     Free,
-    /// Costs nothing, and will hardly be right soon.
+    /// Costs nothing, and is unlikely to succeed soon.
     Refused,
     /// May have cost a credit.
     Paid,
-    /// The same, and nobody knows what became of it.
+    /// May have cost a credit, and it is unknown whether it was served.
     Unknown,
-    /// Too fast.
+    /// Calls were made too fast.
     Throttled,
 }
 
-/// Texts that speak of what concerns everybody. They must decide nothing.
+/// Texts about credits, keys and limits, which must have no effect.
 const POISON: [&str; 5] = [
     "",
     r#"{"error":{"code":"NOT_FOUND","message":"Account @credit.queen not found: no credits left"}}"#,
@@ -90,8 +90,8 @@ impl Kind {
         }
     }
 
-    /// The code of the outcome in the ledger, and whether it may have cost a credit; `None`: the
-    /// contract can be read either way.
+    /// Returns the expected outcome code in the ledger, and whether it counts as spent; `None` if
+    /// the contract can be read either way.
     pub fn verdict(self) -> (i64, Option<i64>) {
         match self.nature() {
             Nature::Served => (1, Some(1)),
@@ -102,12 +102,12 @@ impl Kind {
         }
     }
 
-    /// Whether the vendor may charge for it.
+    /// Returns whether the vendor may charge for it.
     pub fn may_charge(self) -> bool {
         matches!(self.nature(), Nature::Served | Nature::Paid | Nature::Unknown)
     }
 
-    /// The status; 0 where there is no answer.
+    /// Returns the HTTP status; 0 if there is no response.
     fn status(self) -> u16 {
         match self {
             Kind::Ok | Kind::Cached | Kind::Zero | Kind::Unsaid => 200,
@@ -124,12 +124,12 @@ impl Kind {
         }
     }
 
-    /// Whether a `Date` comes with it.
-    pub fn is_answer(self) -> bool {
+    /// Returns whether there is an HTTP response, which may have a `Date`.
+    pub fn has_response(self) -> bool {
         self.status() != 0
     }
 
-    /// How long it asks to wait, if it says so.
+    /// Returns the `Retry-After` in seconds, if there is one.
     pub fn wait(self) -> Option<i64> {
         match self {
             Kind::Throttled(wait) => wait,
@@ -138,7 +138,7 @@ impl Kind {
         }
     }
 
-    /// Any trouble there is.
+    /// Draws any kind of failure.
     pub fn draw(random: &mut Random) -> Kind {
         let wait = random.pick(&[0, 1, 30, 600, 7200, 90_000]);
         random.pick(&[
@@ -172,7 +172,8 @@ impl Kind {
         ])
     }
 
-    /// Whoever is too fast for days is told to wait for hours: else there were a call a minute.
+    /// Makes throttling that lasts for days ask for hours each time. Otherwise there would be a
+    /// call a minute.
     pub fn for_a_while(self, seconds: i64) -> Kind {
         let is_short = seconds <= HOUR;
         match self {
@@ -186,7 +187,7 @@ impl Kind {
         }
     }
 
-    /// Trouble that comes and goes with a single call.
+    /// Draws a failure of a single call.
     pub fn draw_noise(random: &mut Random) -> Kind {
         if random.chance(10) {
             return random.pick(&[Kind::Cached, Kind::Zero, Kind::Unsaid]);
@@ -194,9 +195,9 @@ impl Kind {
         Kind::draw(random)
     }
 
-    /// What the client would make of it. `date`: what the vendor's clock says, if it says so.
-    pub fn answer(self, id: &str, count: u64, date: Option<Time>) -> CallResult {
-        let text = usize::try_from(count % POISON.len() as u64).map_or("", |place| POISON[place]);
+    /// Returns the result as the client would. `date` is the vendor's `Date`, if it sends one.
+    pub fn response(self, id: &str, count: u64, date: Option<Time>) -> CallResult {
+        let text = usize::try_from(count % POISON.len() as u64).map_or("", |index| POISON[index]);
         let body = match self {
             Kind::Ok => ok(r#""success":true,"#, id, count, count),
             Kind::Unsaid => ok("", id, count, count),

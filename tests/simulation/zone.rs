@@ -1,4 +1,4 @@
-//! A zone's clocks: what they show, and when they first show it.
+//! Time zones: local times, and the first instant of each.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,7 +12,7 @@ pub struct Zone {
     clocks: TimeZone,
 }
 
-/// Zones that never change their clocks, change by an hour in either half-year, and by half an
+/// Zones without daylight saving time, with an hour of it in either half-year, and with half an
 /// hour.
 const ZONES: [&str; 6] = [
     "UTC",
@@ -33,15 +33,17 @@ impl Zone {
         self.name
     }
 
-    /// What the clocks show at an instant, as seconds.
+    /// Returns the local time at an instant, in seconds.
     fn local(&self, time: i64) -> i64 {
         let instant = Timestamp::from_second(time).expect("within the calendar");
         time + i64::from(self.clocks.to_offset(instant).seconds())
     }
 
-    /// The first instant at which the clocks show `local`, or more where they skip it.
+    /// Returns the first instant at which the local time is `local`, or later where that is
+    /// skipped.
     pub fn first_at_or_after(&self, local: i64) -> i64 {
-        // No clock is a day off, so that it is in between; the clocks go back once at most.
+        // Offsets are less than a day, so the instant is in between. The clocks go back at most
+        // once.
         let (mut before, mut after) = (local - 26 * 3600, local + 26 * 3600);
         let offsets = [before, after].map(|time| self.local(time) - time);
         let shown = offsets.map(|offset| local - offset).into_iter();
