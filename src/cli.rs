@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{NonEmptyStringValueParser, TypedValueParser};
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -225,7 +225,7 @@ pub struct ReportArgs {
     #[arg(long, short, value_name = "FILE", default_value = "growthd-report.html")]
     pub output: PathBuf,
     /// Heading of the page
-    #[arg(long, value_name = "TITLE", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TITLE", value_parser = NonEmptyStringValueParser::new().try_map(heading))]
     pub title: Option<String>,
     #[command(flatten)]
     pub selection: SelectionArgs,
@@ -341,4 +341,12 @@ pub enum ExportFormat {
     Csv,
     /// One JSON object per line
     Jsonl,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "clap passes the value")]
+fn heading(title: String) -> Result<String, &'static str> {
+    match title.trim() {
+        "" => Err("it is blank"),
+        title => Ok(title.to_owned()),
+    }
 }

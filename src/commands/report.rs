@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::printable::Printable;
 use crate::replacement::{Replace, Replacement};
 use crate::report::html::{Page, Subject};
-use crate::report::{Grouped, terminal};
+use crate::report::{counted, terminal};
 use crate::selection::Selection;
 use crate::store::Reader;
 
@@ -104,10 +104,10 @@ fn save(settings: &Settings, page: &Page, output: &Path) -> Result<(), CommandEr
     let (accounts, snapshots) = page.size();
     let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let message = format!(
-        "{}: {} accounts, {} snapshots, {}.{} MB; open it in a browser",
+        "{}: {}, {}, {}.{} MB; open it in a browser",
         Printable(&path.to_string_lossy()),
-        Grouped::of(accounts),
-        Grouped::of(snapshots),
+        counted(accounts, "account"),
+        counted(snapshots, "snapshot"),
         size / 1_000_000,
         size / 100_000 % 10
     );

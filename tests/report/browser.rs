@@ -319,3 +319,26 @@ fn a_client_chooses_too_and_learns_no_tag_and_no_id() {
     let Some(told) = driven(past.folder(), &["--tag", "client-a"], &script) else { return };
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn an_account_has_its_best_week_and_where_its_pace_leads() {
+    let past = Past::new();
+    // Ten more each week, but forty in the sixth.
+    let days: Vec<(i64, i64)> =
+        (0..12).map(|week| (7 * week, 800 + 10 * week + 30 * i64::from(week > 5))).collect();
+    past.series("clx1", "Guru", "guru", &days);
+    past.series("clx2", "Fading", "fading", &[(0, 5000), (77, 4000)]);
+    let script = format!(
+        "{STEPS}
+        await new Promise(done => setTimeout(done, 500));
+        for (const id of ['clx1', 'clx2']) {{
+          const facts = [...document.querySelectorAll(`#a-${{id}} .facts > div`)].map(fact => [...fact.children].map(part => part.textContent));
+          told.push(facts.filter(([name]) => /week/.test(name)).map(fact => fact.join(': ')).join('; '));
+        }}"
+    );
+    let Some(told) = driven(past.folder(), &[], &script) else { return };
+    // 40 * 162 / 168 + 10 * 6 / 168 are 39: a week begins six hours before a measurement. In eight
+    // weeks Guru gained 110, and 60 are lacking: a month from 23 March. Fading has only two
+    // measurements.
+    insta::assert_snapshot!(told, @"Best week: +39 in 2026-W07; Weakest week: +10 in 2026-W02; At the pace of 8 weeks: 1,000 in Apr 2026");
+}

@@ -106,6 +106,7 @@ fn what_cannot_be_written_is_told() {
     assert_eq!((code, &*told), (Some(2), expected));
     for arguments in [
         &["--title", ""][..],
+        &["--title", "  "],
         &["--each-tag", "d", "--tag", "client-a"],
         &["--each-tag", "d", "--output", "x.html"],
     ] {

@@ -19,8 +19,35 @@ function unpack(account) {
   const rest = account.querySelector('noscript.rest');
   if (!rest) return;
   rest.outerHTML = rest.textContent;
+  const index = Number(account.dataset.index);
   const list = account.querySelector('.events');
-  list?.append(...eventsOf(Number(account.dataset.index)).map(event => eventItem(event)));
+  list?.append(...eventsOf(index).map(event => eventItem(event)));
+  const facts = [...bestWeeks(allAccounts()[index]), ...outlook(allAccounts()[index])];
+  account.querySelector('.facts').append(...facts.map(([name, value]) => node('div', {}, node('dt', {}, name), node('dd', {}, value))));
+}
+
+// Returns the weeks of the largest and the smallest gain, as facts, unless rounding or interpolation may
+// have made the difference.
+function bestWeeks({ rounding, week: { first, values } }) {
+  const gains = values.slice(1).map((value, n) => (value === null || values[n] === null ? null : { by: value - values[n], week: first + n })).filter(Boolean);
+  if (gains.length < SOME_WEEKS) return [];
+  const [best, worst] = [1, -1].map(sign => gains.reduce((most, one) => (sign * (one.by - most.by) > 0 ? one : most)));
+  const isClear = best.by - worst.by > Math.max(2 * (rounding ?? 0), Math.abs(best.by) / 10, Math.abs(worst.by) / 10);
+  return !isClear ? [] : [['Best week', best], ['Weakest week', worst]].map(([name, { by, week }]) => [name, `${change(by)} in ${weekName(week)}`]);
+}
+
+// Returns the next round number and, if that is less than three years away, when the pace of the last
+// weeks leads there.
+const SOME_WEEKS = 8;
+function outlook({ isListed, time, count, week: { values } }) {
+  const [from, to] = [values[values.length - 1 - SOME_WEEKS], values[values.length - 1]];
+  if (!isListed || !(count >= 500) || typeof from !== 'number' || typeof to !== 'number' || to <= from) return [];
+  const power = 10 ** Math.floor(Math.log10(count));
+  const next = [1, 2, 5, 10].map(n => n * power).find(n => n > count);
+  const then = time + ((next - count) / (to - from)) * SOME_WEEKS * WEEK;
+  if (then - time > 3 * 365 * DAY) return [];
+  const date = new Date(then * 1000);
+  return [[`At the pace of ${SOME_WEEKS} weeks`, `${number(next)} in ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`]];
 }
 
 // Draws an account's charts, unless they were already drawn at this width for these choices.

@@ -50,7 +50,8 @@ function showTiles() {
   const sum = total(measured(within), within);
   if (within.unit === 'roll' || !within.isOver) {
     const followers = accounts.reduce((n, one) => n + (one.count ?? 0), 0);
-    showTile('followers', large(followers), '', followers < 1e9 ? 'newest counts, added up' : grouped.format(followers));
+    if (!accounts.some(one => one.count !== undefined)) showTile('followers', '–', 'soft', 'nothing measured yet');
+    else showTile('followers', large(followers), '', followers < 1e9 ? 'newest counts, added up' : grouped.format(followers));
   } else {
     showTile('followers', sum.count ? large(sum.end) : '–', sum.count ? '' : 'soft', `at the end of ${within.short}`);
   }
