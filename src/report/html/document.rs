@@ -38,7 +38,7 @@ const SCRIPT: &str = concat!(
 const OPENED: usize = 12;
 
 /// Maximum number of rows of values, over all accounts, that are shown if scripts are disabled.
-const ROWS: usize = 24_000;
+const ROWS: usize = 6000;
 
 #[derive(Template)]
 #[template(path = "page.html", config = "src/report/askama.toml")]
@@ -73,7 +73,7 @@ impl Page {
     /// Returns an error if `out` cannot be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
-        let rows = (ROWS / self.entries.len().max(1)).clamp(12, 400);
+        let rows = (ROWS / self.entries.len().max(1)).clamp(3, 400);
         let accounts = self.entries.iter().enumerate();
         let accounts: Vec<Account<'_>> =
             accounts.map(|(index, entry)| Account { page: self, entry, index, rows }).collect();

@@ -36,9 +36,12 @@ function scale(values, { isRate, base, fromZero }) {
 // in CSS pixels) two accounts fit on a page.
 const PAPER = { wide: 690, half: 330, third: 215 };
 let isPrinting = false;
+// Measured once until the window is resized, because measuring makes a browser lay out the page.
+let widths = new WeakMap();
 function sizeOf(plot, shape) {
   if (isPrinting) return [PAPER[shape], shape === 'wide' ? 140 : 112];
-  return [Math.max(220, Math.round(plot.clientWidth)), shape === 'wide' ? 224 : 176];
+  if (!widths.has(plot)) widths.set(plot, Math.max(220, Math.round(plot.clientWidth)));
+  return [widths.get(plot), shape === 'wide' ? 224 : 176];
 }
 
 // Draws lines or bars over `times`. Each of `lines` has `values` (null: none), the indices `breaks` of

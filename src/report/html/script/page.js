@@ -122,6 +122,7 @@ document.addEventListener('DOMContentLoaded', () => {
   addEventListener('resize', () => {
     clearTimeout(resized);
     resized = setTimeout(() => {
+      widths = new WeakMap();
       showTotals();
       showComparison();
       watch();
