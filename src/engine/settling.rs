@@ -580,7 +580,8 @@ pub(super) fn clock_reason(seconds: i64) -> String {
     format!("this machine's clock is {hours} h {direction} the vendor's; set it right")
 }
 
-/// Returns the reason shown to people: the latest error, with advice.
+/// Returns the reason shown to people: the latest error, with advice where there is any. That only
+/// probes are sent is said wherever it is shown.
 fn reason(failed: &Failed<'_>) -> String {
     let advice = match failed.trouble {
         // The error already says what to check.
@@ -593,7 +594,7 @@ fn reason(failed: &Failed<'_>) -> String {
         | Trouble::Unusable
         | Trouble::Broken
         | Trouble::Busy
-        | Trouble::Clock => "; one account at a time is tried until one succeeds",
+        | Trouble::Clock => "",
     };
     format!("{}{advice}", failed.error)
 }

@@ -25,7 +25,7 @@ pub(super) struct Notice<'a> {
 /// Returns whatever delays all refreshes now.
 pub(super) fn notices(page: &Page) -> Vec<Notice<'_>> {
     let breaker = page.breaker.as_ref().map(|open| Notice {
-        what: "The vendor is in trouble",
+        what: "The vendor is in trouble, and only probes are sent",
         when: format!("since {} UTC", Minute(open.since)),
         why: Printable(&open.reason),
     });
