@@ -110,7 +110,7 @@ impl ReadTx<'_> {
         })
     }
 
-    /// Returns the unusual steps, oldest first.
+    /// Returns the unusual steps, those of followers and the largest first.
     pub fn unusual(
         &self,
         selection: &Selection,
@@ -119,7 +119,7 @@ impl ReadTx<'_> {
         let sql = format!(
             "SELECT account_id, name, time, count, delta, per_7d, usual_per_7d FROM unusual e
              WHERE {IN_PERIOD} AND {SELECTED}
-             ORDER BY time, name, account_id, count"
+             ORDER BY count <> 'followers', abs(delta) DESC, name, account_id, count, time"
         );
         self.events(&sql, selection, period, |row| {
             Ok(Unusual {

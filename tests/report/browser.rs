@@ -129,7 +129,7 @@ fn two_thousand_accounts_are_drawn_where_they_are_looked_at() {
     let open = "id=\"a-clx01234\" data-index=\"765\" open=\"\"";
     assert!(seen.dom.contains(open), "the account in the address is open");
     assert_eq!(seen.charts(), 4 + 3, "and only its charts are drawn, and those of the whole");
-    assert_eq!(seen.dom.matches("<noscript class=\"rest\">").count(), 1999, "the rest is packed");
+    assert_eq!(seen.dom.matches("<noscript class=\"packed\">").count(), 1999, "the rest is packed");
     let hidden = seen.dom.matches("\" hidden=\"\"><summary>").count();
     assert_eq!(hidden, 1899, "the sections of the rows, and the open one, are laid out");
 }

@@ -16,9 +16,9 @@ function watch() {
 // A section's contents are in a noscript element, which is not parsed: of thousands of accounts,
 // a reader opens a few.
 function unpack(account) {
-  const rest = account.querySelector('noscript.rest');
-  if (!rest) return;
-  rest.outerHTML = rest.textContent;
+  const packed = account.querySelector('noscript.packed');
+  if (!packed) return;
+  packed.outerHTML = packed.textContent;
   const index = Number(account.dataset.index);
   const list = account.querySelector('.events');
   list?.append(...eventsOf(index).map(event => eventItem(event)));
