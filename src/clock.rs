@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_by_hand_stands_still_and_never_goes_back() {
+    fn a_manual_clock_stands_still_and_never_goes_back() {
         let (clock, hand) = Clock::by_hand(Time(1_705_401_000));
         let everywhere = clock.clone();
         assert!(!clock.is_system() && Clock::system().is_system());

@@ -23,8 +23,9 @@ fn a_name_becomes_an_entry_and_its_first_run_is_not_bought_again() {
     place.write("config.toml", &format!("# mine\n{}# at the end", config(&place)));
     let before = config(&place);
     let ended = place.growthd(&ADD).with_code(0);
-    let said = "@fitnessguru on tiktok is clx123abc, 1,520,000 followers; added to config.toml\n";
-    assert_eq!(ended.out, said);
+    let expected =
+        "@fitnessguru on tiktok is clx123abc, 1,520,000 followers; added to config.toml\n";
+    assert_eq!(ended.out, expected);
     let entry = "\n[[account]]\nid = \"clx123abc\"\nlabel = \"fitnessguru\"\n";
     assert_eq!(config(&place), format!("{before}\n{entry}"));
     assert_eq!(place.database().rows(LEDGER), ["clx123abc|add|ok|1"]);
@@ -75,14 +76,14 @@ fn a_known_account_costs_nothing() {
 }
 
 #[test]
-fn what_cannot_be_added_changes_no_file() {
+fn an_account_that_cannot_be_added_changes_no_file() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let before = config(&place);
     vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
     let ended = place.growthd(&ADD).with_code(69);
-    let said = "@fitnessguru on tiktok: HTTP 404: ACCOUNT_NOT_FOUND: no such account\n";
-    assert_eq!(ended.out, said);
+    let expected = "@fitnessguru on tiktok: HTTP 404: ACCOUNT_NOT_FOUND: no such account\n";
+    assert_eq!(ended.out, expected);
     place.growthd(&["add", "two words", "--platform", "tiktok"]).with_code(2);
     place.growthd(&["add", "fitnessguru", "--platform", "myspace"]).with_code(2);
     place.growthd(&["add", "fitnessguru"]).with_code(2);
@@ -126,8 +127,8 @@ fn an_included_file_takes_the_entry_with_its_own_defaults() {
     assert_eq!(vendor.call_count(), 0);
     let to_acme = [&ADD[..], &["--to", "watchlist.d/acme.toml"]].concat();
     let ended = place.growthd(&to_acme).with_code(0);
-    let said = "clx123abc, 1,520,000 followers; added to watchlist.d/acme.toml\n";
-    assert!(ended.out.ends_with(said), "{ended:?}");
+    let expected = "clx123abc, 1,520,000 followers; added to watchlist.d/acme.toml\n";
+    assert!(ended.out.ends_with(expected), "{ended:?}");
     let text = fs::read_to_string(place.file("watchlist.d/acme.toml")).expect("a file");
     let entry = "\n[[account]]\nid = \"clx123abc\"\nlabel = \"fitnessguru\"\n";
     assert_eq!((text, config(&place)), (format!("{acme}{entry}"), main));

@@ -24,7 +24,7 @@ fn a_copy_is_complete_while_the_daemon_writes() {
     let held = Store::open(&past.path(), Creation::Refused).expect("the lock");
     // An open transaction is not included, and does not delay the backup.
     past.run("BEGIN IMMEDIATE; UPDATE _account SET label = 'half done'");
-    assert_eq!(past.told(&["backup", "copy.db"]), "copy.db: 2 snapshots, checked\n");
+    assert_eq!(past.output(&["backup", "copy.db"]), "copy.db: 2 snapshots, checked\n");
     past.run("COMMIT");
     drop(held);
     let copy = past.file("copy.db");
@@ -71,7 +71,7 @@ fn a_copy_is_consistent_whatever_is_written_meanwhile() {
         }
     });
     for _ in 0..5 {
-        past.told(&["backup", "--force", "copy.db"]);
+        past.output(&["backup", "--force", "copy.db"]);
         let copy = Connection::open(past.file("copy.db")).expect("the copy");
         let text = |sql: &str| copy.query_row(sql, [], |row| row.get::<_, String>(0)).expect(sql);
         assert_eq!(text("PRAGMA integrity_check"), "ok");
@@ -86,11 +86,11 @@ fn a_copy_is_consistent_whatever_is_written_meanwhile() {
 fn an_existing_file_stays_without_force() {
     let past = history();
     fs::write(past.file("copy.db"), "mine").expect("a file");
-    let (code, told) = past.refused(&["backup", "copy.db"]);
+    let (code, output) = past.refused(&["backup", "copy.db"]);
     assert_eq!(code, Some(74));
-    assert!(told.contains("already exists; name another file, or use --force"), "{told}");
+    assert!(output.contains("already exists; name another file, or use --force"), "{output}");
     assert_eq!(fs::read_to_string(past.file("copy.db")).expect("the file"), "mine");
-    past.told(&["backup", "--force", "copy.db"]);
+    past.output(&["backup", "--force", "copy.db"]);
     Reader::open(&past.file("copy.db")).expect("a copy");
 }
 
@@ -100,26 +100,26 @@ fn a_database_is_never_replaced() {
     for arguments in [&["backup", "--force", "growth.db"][..], &["backup", "--force", "./link.db"]]
     {
         std::os::unix::fs::symlink("growth.db", past.file("link.db")).ok();
-        let (code, told) = past.refused(arguments);
+        let (code, output) = past.refused(arguments);
         assert_eq!(code, Some(74));
-        assert!(told.contains("is the database itself"), "{told}");
+        assert!(output.contains("is the database itself"), "{output}");
     }
     let other = Past::new();
     other.series("clx9", "Other", "other", &[(0, 1)]);
     let path = other.path();
-    let (_, told) = past.refused(&["backup", "--force", path.to_str().expect("UTF-8")]);
-    assert!(told.contains("belongs to a database with a journal"), "{told}");
-    assert_eq!(other.ask("SELECT label FROM latest"), ["Other"]);
+    let (_, output) = past.refused(&["backup", "--force", path.to_str().expect("UTF-8")]);
+    assert!(output.contains("belongs to a database with a journal"), "{output}");
+    assert_eq!(other.query("SELECT label FROM latest"), ["Other"]);
 }
 
 #[test]
 fn a_failed_copy_leaves_nothing() {
     let past = history();
-    let (code, told) = past.refused(&["backup", "nowhere/copy.db"]);
+    let (code, output) = past.refused(&["backup", "nowhere/copy.db"]);
     assert_eq!(code, Some(74));
     assert!(
-        told.contains("nowhere/copy.db cannot be written: its folder does not exist"),
-        "{told}"
+        output.contains("nowhere/copy.db cannot be written: its folder does not exist"),
+        "{output}"
     );
     fs::write(past.file("foreign.db"), "not a database, but long enough to be read as one")
         .expect("a file");

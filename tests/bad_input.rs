@@ -268,8 +268,8 @@ fn a_key_file_that_is_not_a_regular_file_is_refused_without_blocking() {
     fs::remove_file(key.file("api-key")).expect("a key");
     make_pipe(&key.file("api-key"));
     refused(&vendor, &key, 78, &["api-key is not a regular file"]);
-    let told = key.growthd(&["check"]).with_code(1).out;
-    assert!(told.contains("api-key is not a regular file"), "{told}");
+    let output = key.growthd(&["check"]).with_code(1).out;
+    assert!(output.contains("api-key is not a regular file"), "{output}");
 }
 
 #[test]

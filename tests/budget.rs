@@ -8,7 +8,7 @@ use crate::scripted_api::Behaviour;
 
 /// Returns an account's outcome and error in the output of `refresh --json`.
 #[track_caller]
-fn told(ended: &Ended) -> (String, String) {
+fn outcome_and_reason(ended: &Ended) -> (String, String) {
     let json = ended.json();
     let [one] = json.as_array().expect("a list").as_slice() else { panic!("{json}") };
     let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
@@ -17,7 +17,7 @@ fn told(ended: &Ended) -> (String, String) {
 
 #[track_caller]
 fn is_declined(ended: Ended) {
-    let (outcome, why) = told(&ended);
+    let (outcome, why) = outcome_and_reason(&ended);
     assert_eq!(outcome, "declined");
     assert!(why.starts_with("[budget] manual is spent until 20"), "{why}");
     ended.with_code(1);
@@ -57,7 +57,8 @@ fn refreshes_by_hand_through_a_daemon_leave_the_schedule_its_share() {
     place.configure(&vendor, &each_second);
     daemon.signal(rustix::process::Signal::HUP);
     daemon.until("the budget is spent");
-    let (outcome, why) = told(&place.growthd(&["refresh", "a", "--json"]).with_code(1));
+    let (outcome, why) =
+        outcome_and_reason(&place.growthd(&["refresh", "a", "--json"]).with_code(1));
     assert_eq!(outcome, "declined");
     assert!(why.starts_with("the budget is spent until 20"), "{why}");
     daemon.stop();
@@ -74,7 +75,7 @@ fn without_a_daemon_the_manual_share_starts_again_each_period_and_due_slots_do_n
     // Without a `Date`, which would contradict the clock.
     let body = r#"{"success":true,"data":{"account":{"id":"a","stats":{"followers":7}}}}"#;
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-    let vendor = Socket::saying(format!("{head}{body}"), Then::Close);
+    let vendor = Socket::sending(format!("{head}{body}"), Then::Close);
     let place = Setup::empty();
     place.write_key();
     let tables = "[budget]\nrefreshes = 5\nper = \"day\"\nmanual = 1".to_owned();
@@ -93,7 +94,7 @@ fn without_a_daemon_the_manual_share_starts_again_each_period_and_due_slots_do_n
     is_declined(ended("2026-03-11T00:00:30Z", refresh));
     is_declined(ended("2026-03-11T12:00:00Z", refresh));
     let due = ended("2026-03-11T12:00:00Z", &["refresh", "--due", "--json"]).with_code(0);
-    assert_eq!(told(&due).0, "ok");
+    assert_eq!(outcome_and_reason(&due).0, "ok");
     let status = ended("2026-03-11T12:00:10Z", &["status", "--no-daemon"]).with_code(0);
     let line =
         "\nbudget     2 of 5 spent this day, 1 of 1 manually; it resets 2026-03-12T00:00:00Z\n";

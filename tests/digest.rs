@@ -42,8 +42,8 @@ fn list() -> Past {
 
 #[test]
 fn a_week_takes_about_twenty_lines() {
-    let told = list().told(&["digest", "--week", "2026-W09"]);
-    insta::assert_snapshot!(told, @r"
+    let output = list().output(&["digest", "--week", "2026-W09"]);
+    insta::assert_snapshot!(output, @r"
         Growth in 2026-W09
         2026-02-23 to 2026-03-01, UTC
 
@@ -83,8 +83,8 @@ fn a_week_takes_about_twenty_lines() {
 #[test]
 fn a_tag_has_its_own_digest_and_an_empty_one_is_a_line() {
     let past = list();
-    let told = past.told(&["digest", "--week", "2026-W06", "--tag", "client-b"]);
-    insta::assert_snapshot!(told, @r"
+    let output = past.output(&["digest", "--week", "2026-W06", "--tag", "client-b"]);
+    insta::assert_snapshot!(output, @r"
         Growth in 2026-W06 of client-b
         2026-02-02 to 2026-02-08, UTC
 
@@ -107,46 +107,46 @@ fn the_sum_is_that_of_the_view() {
     for (week, tag) in
         [("2026-W09", "client-b"), ("2026-W08", "client-a"), ("2026-W06", "client-b")]
     {
-        let view = past.ask(&format!(
+        let view = past.query(&format!(
             "SELECT accounts, followers, followers_delta FROM tag_weekly
              WHERE tag = '{tag}' AND week = '{week}'"
         ));
-        let told = json(&past, &["--week", week, "--tag", tag]);
-        let total = &told["total"];
+        let output = json(&past, &["--week", week, "--tag", tag]);
+        let total = &output["total"];
         let sum =
             format!("{}|{}|{}", total["accounts"], total["followers"], total["followers_gained"]);
         assert_eq!([sum], *view, "{week} {tag}");
         let whole = json(&past, &["--week", week]);
         let tags = whole["tags"].as_array().expect("an array");
-        let of_tag = tags.iter().find(|told| told["tag"] == tag).expect("the tag");
+        let of_tag = tags.iter().find(|output| output["tag"] == tag).expect("the tag");
         assert_eq!(of_tag["followers_gained"], total["followers_gained"]);
     }
 }
 
 fn json(past: &Past, arguments: &[&str]) -> Value {
-    let told = past.told(&[&["digest", "--format", "json"], arguments].concat());
-    assert_eq!(told.lines().count(), 1);
-    serde_json::from_str(&told).expect("JSON")
+    let output = past.output(&[&["digest", "--format", "json"], arguments].concat());
+    assert_eq!(output.lines().count(), 1);
+    serde_json::from_str(&output).expect("JSON")
 }
 
 #[test]
 fn json_contains_everything() {
-    let told = json(&list(), &["--month", "2026-02"]);
+    let output = json(&list(), &["--month", "2026-02"]);
     let ids = |part: &str| -> Vec<String> {
-        let part = told[part].as_array().expect("an array").iter();
-        part.map(|told| told["account_id"].as_str().expect("an id").to_owned()).collect()
+        let part = output[part].as_array().expect("an array").iter();
+        part.map(|output| output["account_id"].as_str().expect("an id").to_owned()).collect()
     };
     assert_eq!(ids("grew"), ["clx3", "clx1"]);
     assert_eq!(ids("lost"), ["clx2"]);
     assert_eq!(ids("failing"), ["clx5"]);
     assert_eq!(ids("silent"), ["clx5"], "the sleeper was measured on the 2nd");
     assert_eq!(ids("profile_changes"), ["clx1", "clx2"]);
-    assert_eq!(told["period"], "in 2026-02");
+    assert_eq!(output["period"], "in 2026-02");
     assert_eq!(
-        (&told["is_over"], &told["breaker"], &told["budget"]),
+        (&output["is_over"], &output["breaker"], &output["budget"]),
         (&Value::Bool(true), &Value::Null, &Value::Null)
     );
-    assert_eq!(told["failing"][0]["last_error"], "HTTP 404: no such account");
+    assert_eq!(output["failing"][0]["last_error"], "HTTP 404: no such account");
 }
 
 #[test]
@@ -161,14 +161,14 @@ fn an_open_breaker_and_a_spent_budget_are_shown() {
     let text = std::fs::read_to_string(&config).expect("the configuration");
     std::fs::write(&config, format!("{text}[budget]\nrefreshes = 5\nper = \"month\"\n"))
         .expect("written");
-    let told = past.told(&["digest", "--week", "2026-W06"]);
+    let output = past.output(&["digest", "--week", "2026-W06"]);
     assert!(
-        told.contains(
+        output.contains(
             "\nBREAKER\n- only probes are sent since 2026-01-05T06:00:00Z: no credits left\n"
         ),
-        "{told}"
+        "{output}"
     );
-    assert!(told.contains("\nBUDGET\n- used up: 1 account is held back until "), "{told}");
+    assert!(output.contains("\nBUDGET\n- used up: 1 account is held back until "), "{output}");
 }
 
 #[test]
@@ -181,10 +181,13 @@ fn names_and_errors_of_others_stay_text_and_lines_stay_narrow() {
          UPDATE _account SET label = '日本の名前の長い名前の長い名前の長い名前の長い名前', tags = '[\"{long}\"]' WHERE account = 1;
          UPDATE _refresh SET error = '{HOSTILE}{long} {long}' WHERE error IS NOT NULL"
     ));
-    let told = past.told(&["digest", "--week", "2026-W09"]);
-    assert!(told.lines().all(|line| line.width() <= 72), "{told}");
-    assert!(!told.contains(['\u{1b}', '\u{202e}', '\r']) && !told.contains("\nBcc"), "{told}");
-    let html = past.told(&["digest", "--week", "2026-W09", "--format", "html"]);
+    let output = past.output(&["digest", "--week", "2026-W09"]);
+    assert!(output.lines().all(|line| line.width() <= 72), "{output}");
+    assert!(
+        !output.contains(['\u{1b}', '\u{202e}', '\r']) && !output.contains("\nBcc"),
+        "{output}"
+    );
+    let html = past.output(&["digest", "--week", "2026-W09", "--format", "html"]);
     for outside in ["<script", "\u{202e}", "\u{1b}", "http", "<style", "<link", "<img", "url("] {
         assert!(!html.contains(outside), "{outside}: {html}");
     }
@@ -200,13 +203,13 @@ fn names_and_errors_of_others_stay_text_and_lines_stay_narrow() {
 fn without_a_period_it_is_the_last_week_that_is_over() {
     let past = Past::new();
     let now: i64 =
-        past.ask("SELECT CAST(strftime('%s', 'now') AS INTEGER)")[0].parse().expect("a time");
+        past.query("SELECT CAST(strftime('%s', 'now') AS INTEGER)")[0].parse().expect("a time");
     let account = past.account("clx1", Some("New"), None);
     past.snapshot(account, now - HOUR, Field::followers(5));
-    let told = past.told(&["digest"]);
-    let week = past.ask("SELECT week FROM _week WHERE to_time <= strftime('%s', 'now') + 0 ORDER BY to_time DESC LIMIT 1");
-    assert!(told.starts_with(&format!("Growth in {}\n", week[0])), "{told}");
-    assert!(told.contains("\nThe account was not measured at both ends.\n"), "{told}");
+    let output = past.output(&["digest"]);
+    let week = past.query("SELECT week FROM _week WHERE to_time <= strftime('%s', 'now') + 0 ORDER BY to_time DESC LIMIT 1");
+    assert!(output.starts_with(&format!("Growth in {}\n", week[0])), "{output}");
+    assert!(output.contains("\nThe account was not measured at both ends.\n"), "{output}");
 }
 
 #[test]
@@ -217,13 +220,13 @@ fn bad_input_is_refused_and_an_empty_digest_is_shown() {
         (&["--week", "2098-W01"], "in the future"),
         (&["--month", "2025-11"], "nothing was measured in 2025-11"),
     ] {
-        let (code, told) = past.refused(&[&["digest"], arguments].concat());
+        let (code, output) = past.refused(&[&["digest"], arguments].concat());
         assert_eq!(code, Some(2), "{arguments:?}");
-        assert!(told.contains(expected), "{told}");
+        assert!(output.contains(expected), "{output}");
     }
     let empty = Past::new();
     for format in ["text", "html", "json"] {
-        let told = empty.told(&["digest", "--format", format]);
-        assert!(format == "json" || told.contains("The watchlist is empty"), "{told}");
+        let output = empty.output(&["digest", "--format", format]);
+        assert!(format == "json" || output.contains("The watchlist is empty"), "{output}");
     }
 }

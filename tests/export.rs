@@ -10,8 +10,8 @@ use crate::past::{DAY, Field, Past, START};
 fn history() -> Past {
     let past = Past::new();
     let account = past.account("clx1", Some("=cmd|' /C calc'!A0"), Some("gu,\"ru"));
-    let told = Field { engagement: Some(4.5), likes: Some(-5), ..Field::followers(1000) };
-    past.snapshot(account, START, told);
+    let field = Field { engagement: Some(4.5), likes: Some(-5), ..Field::followers(1000) };
+    past.snapshot(account, START, field);
     past.snapshot(account, START + 7 * DAY, Field { suspect: true, ..Field::default() });
     past.run(
         "DROP TRIGGER _snapshot_stays;
@@ -23,7 +23,7 @@ fn history() -> Past {
 
 #[test]
 fn csv_has_stable_columns_and_no_formula() {
-    insta::assert_snapshot!(history().told(&["export"]), @r#"
+    insta::assert_snapshot!(history().output(&["export"]), @r#"
         account_id,name,label,username,platform,time,time_utc,followers,following,videos,likes,engagement_rate,virality_score,avg_views,analyzed_time,analyzed_utc,is_suspect,suspect,source,extra,refresh_id
         clx1,'=cmd|' /C calc'!A0,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,1767592800,2026-01-05T06:00:00Z,1000,10,,-5,4.5,,85000,1767592740,2026-01-05T05:59:00Z,0,,refresh,"{""a"":  12345678901234567890.5}",1
         clx1,'=cmd|' /C calc'!A0,'=cmd|' /C calc'!A0,"gu,""ru",tiktok,1768197600,2026-01-12T06:00:00Z,,10,,,,,,,,1,zero,refresh,,2
@@ -33,13 +33,13 @@ fn csv_has_stable_columns_and_no_formula() {
 #[test]
 fn json_lines_have_the_same_columns() {
     let past = history();
-    let told = past.told(&["export", "--format", "jsonl"]);
-    insta::assert_snapshot!(told, @r#"
+    let output = past.output(&["export", "--format", "jsonl"]);
+    insta::assert_snapshot!(output, @r#"
         {"account_id":"clx1","name":"=cmd|' /C calc'!A0","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time":1767592800,"time_utc":"2026-01-05T06:00:00Z","followers":1000,"following":10,"videos":null,"likes":-5,"engagement_rate":4.5,"virality_score":null,"avg_views":85000,"analyzed_time":1767592740,"analyzed_utc":"2026-01-05T05:59:00Z","is_suspect":0,"suspect":null,"source":"refresh","extra":{"a":  12345678901234567890.5},"refresh_id":1}
         {"account_id":"clx1","name":"=cmd|' /C calc'!A0","label":"=cmd|' /C calc'!A0","username":"gu,\"ru","platform":"tiktok","time":1768197600,"time_utc":"2026-01-12T06:00:00Z","followers":null,"following":10,"videos":null,"likes":null,"engagement_rate":null,"virality_score":null,"avg_views":null,"analyzed_time":null,"analyzed_utc":null,"is_suspect":1,"suspect":"zero","source":"refresh","extra":null,"refresh_id":2}
         "#);
-    let csv = past.told(&["export", "--format", "csv"]);
-    for line in told.lines() {
+    let csv = past.output(&["export", "--format", "csv"]);
+    for line in output.lines() {
         let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
         let object = object.as_object().expect("an object");
         assert_eq!(object.len(), csv.lines().next().expect("headings").split(',').count());
@@ -49,8 +49,9 @@ fn json_lines_have_the_same_columns() {
 #[test]
 fn since_includes_its_own_instant() {
     let past = history();
-    let lines =
-        |since: &str| past.told(&["export", "--format", "jsonl", "--since", since]).lines().count();
+    let lines = |since: &str| {
+        past.output(&["export", "--format", "jsonl", "--since", since]).lines().count()
+    };
     assert_eq!(lines("2026-01-05T06:00:00Z"), 2);
     assert_eq!(lines("2026-01-05T06:00:01Z"), 1);
     assert_eq!(lines("2026-02-01"), 0);
@@ -60,9 +61,9 @@ fn since_includes_its_own_instant() {
 #[test]
 fn a_file_is_written_completely_or_not_at_all() {
     let past = history();
-    let whole = past.told(&["export"]);
+    let whole = past.output(&["export"]);
     fs::write(past.file("out.csv"), "old").expect("a file");
-    assert_eq!(past.told(&["export", "--output", "out.csv"]), "");
+    assert_eq!(past.output(&["export", "--output", "out.csv"]), "");
     assert_eq!(fs::read_to_string(past.file("out.csv")).expect("the file"), whole);
     for (output, why) in [
         ("growth.db", "is the database itself"),
@@ -70,17 +71,17 @@ fn a_file_is_written_completely_or_not_at_all() {
         (".", "is not a regular file"),
         ("/dev/null", "is not a regular file"),
     ] {
-        let (code, told) = past.refused(&["export", "--output", output]);
+        let (code, output) = past.refused(&["export", "--output", output]);
         assert_eq!(code, Some(74));
-        assert!(told.contains(why), "{told}");
+        assert!(output.contains(why), "{output}");
     }
     assert_eq!(hidden_files(&past.file("")), [""; 0]);
-    assert_eq!(past.ask("PRAGMA quick_check"), ["ok"]);
+    assert_eq!(past.query("PRAGMA quick_check"), ["ok"]);
 }
 
 /// `refused` asserts that there is one line of error, and no output.
 #[test]
-fn what_a_view_cannot_answer_is_said_before_anything_is_written() {
+fn an_unsupported_filter_is_refused_before_anything_is_written() {
     let past = history();
     for (arguments, why) in [
         ("--view columns --since 30d", "cannot be narrowed by a period"),
@@ -91,8 +92,8 @@ fn what_a_view_cannot_answer_is_said_before_anything_is_written() {
         for format in ["csv", "jsonl"] {
             let arguments = format!("export {arguments} --format {format}");
             let arguments: Vec<&str> = arguments.split(' ').collect();
-            let (code, told) = past.refused(&arguments);
-            assert!(code == Some(2) && told.contains(why), "{arguments:?}: {told}");
+            let (code, output) = past.refused(&arguments);
+            assert!(code == Some(2) && output.contains(why), "{arguments:?}: {output}");
         }
     }
 }
@@ -137,7 +138,7 @@ fn a_gap_belongs_to_every_period_that_it_overlaps() {
         (&["--since", "2026-02-02T06:00:00Z"], 0),
         (&["--since", "2026-02-02"], 1),
     ] {
-        let told = past.told(&[&["export", "--view", "gaps"], period].concat());
-        assert_eq!(told.lines().count() - 1, holes, "{period:?}");
+        let output = past.output(&[&["export", "--view", "gaps"], period].concat());
+        assert_eq!(output.lines().count() - 1, holes, "{period:?}");
     }
 }

@@ -30,7 +30,7 @@ fn list() -> Past {
 
 #[test]
 fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
-    insta::assert_snapshot!(list().told(&["growth", "--since", "2026-01-06"]), @r"
+    insta::assert_snapshot!(list().output(&["growth", "--since", "2026-01-06"]), @r"
         Followers gained since 2026-01-06T00:00:00Z
 
         GREW
@@ -52,13 +52,14 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
 fn top_limits_both_lists() {
     let past = list();
     let ids = |arguments: &[&str]| {
-        let told = past.told(&[&["growth", "--since", "2026-01-06", "--csv"], arguments].concat());
-        told.lines().skip(1).map(|line| line[..4].to_owned()).collect::<Vec<_>>()
+        let output =
+            past.output(&[&["growth", "--since", "2026-01-06", "--csv"], arguments].concat());
+        output.lines().skip(1).map(|line| line[..4].to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(ids(&[]), ["clx1", "clx2", "clx3", "clx5", "clx4", "clx6"]);
     assert_eq!(ids(&["--top", "1"]), ["clx1", "clx3"]);
     assert_eq!(ids(&["--top", "0"]), [""; 0]);
-    insta::assert_snapshot!(past.told(&["growth", "--since", "2026-01-06", "--top", "1"]), @r"
+    insta::assert_snapshot!(past.output(&["growth", "--since", "2026-01-06", "--top", "1"]), @r"
         Followers gained since 2026-01-06T00:00:00Z
 
         GREW (the first 1 of 2)
@@ -77,8 +78,8 @@ fn top_limits_both_lists() {
 
 #[test]
 fn programs_get_one_json_value() {
-    let told = list().told(&["growth", "--json", "--since", "2026-01-12T06:00:00Z"]);
-    let value: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let output = list().output(&["growth", "--json", "--since", "2026-01-12T06:00:00Z"]);
+    let value: serde_json::Value = serde_json::from_str(&output).expect("JSON");
     let accounts = value["accounts"].as_array().expect("an array");
     assert_eq!(accounts.len(), 6);
     assert_eq!(accounts[0]["followers_gained"], 600);
@@ -95,18 +96,18 @@ fn the_gain_is_that_of_the_view() {
     for (day, followers) in [(0, 1000), (9, 1100), (38, 900), (40, 1234)] {
         past.snapshot(account, START + day * DAY, Field::followers(followers));
     }
-    let gained = past.ask("SELECT followers_gained_30d FROM latest");
+    let gained = past.query("SELECT followers_gained_30d FROM latest");
     // Day 10 is one of the 29 days from 1100 to 900.
     assert_eq!(gained, ["141"]);
-    let told = past.told(&["growth", "--csv", "--since", "2026-01-15T06:00:00Z"]);
-    assert!(told.contains(",1234,141,"), "{told}");
+    let output = past.output(&["growth", "--csv", "--since", "2026-01-15T06:00:00Z"]);
+    assert!(output.contains(",1234,141,"), "{output}");
 }
 
 #[test]
 fn an_empty_list_says_so() {
     let past = Past::new();
-    assert!(past.told(&["growth"]).starts_with("the watchlist is empty"));
-    assert_eq!(past.told(&["growth", "--csv"]).lines().count(), 1);
+    assert!(past.output(&["growth"]).starts_with("the watchlist is empty"));
+    assert_eq!(past.output(&["growth", "--csv"]).lines().count(), 1);
 }
 
 /// Three months of weekly snapshots on Mondays with a gain of 70 a week, and a YouTube account.
@@ -128,12 +129,12 @@ fn clients() -> Past {
 }
 
 fn gains(past: &Past, arguments: &[&str]) -> Vec<String> {
-    let told = past.told(&[&["growth", "--csv"], arguments].concat());
+    let output = past.output(&[&["growth", "--csv"], arguments].concat());
     let column = |line: &str| {
         let cells: Vec<&str> = line.split(',').collect();
         format!("{} {} {}", cells[0], cells[7], cells[9])
     };
-    told.lines().skip(1).map(column).collect()
+    output.lines().skip(1).map(column).collect()
 }
 
 #[test]
@@ -160,15 +161,19 @@ fn a_period_is_named_in_many_ways_and_has_one_answer() {
     }
     assert_eq!(gains(&past, &["--week", "2026-W07", "--tag", "client-a"]), ["clx1 70 70"]);
     assert_eq!(gains(&past, &["--since", "30d", "--tag", "client-a"]), ["clx1 300 300"]);
-    let told = past.told(&["growth", "--month", "2026-02", "--tag", "client-b", "--tag", "vip"]);
-    assert!(told.starts_with("Followers gained in 2026-02 of client-b or vip\n"), "{told}");
+    let output =
+        past.output(&["growth", "--month", "2026-02", "--tag", "client-b", "--tag", "vip"]);
+    assert!(output.starts_with("Followers gained in 2026-02 of client-b or vip\n"), "{output}");
     assert_eq!(gains(&past, &["--month", "2026-03", "--platform", "youtube"]).len(), 1);
 }
 
 #[test]
 fn a_gain_that_rounding_may_have_made_is_roughly_nothing() {
-    let told = clients().told(&["growth", "--month", "2026-03", "--platform", "youtube"]);
-    assert!(told.lines().any(|line| line.starts_with("Tube ") && line.contains(" ≈ ")), "{told}");
+    let output = clients().output(&["growth", "--month", "2026-03", "--platform", "youtube"]);
+    assert!(
+        output.lines().any(|line| line.starts_with("Tube ") && line.contains(" ≈ ")),
+        "{output}"
+    );
 }
 
 #[test]
@@ -184,9 +189,9 @@ fn an_invalid_period_is_reported() {
         (&["--since", "2026-03", "--until", "2026-02"], "--until must be after --since"),
         (&["--month", "9999-01"], "in the future"),
     ] {
-        let (code, told) = past.refused(&[&["growth"], arguments].concat());
+        let (code, output) = past.refused(&[&["growth"], arguments].concat());
         assert_eq!(code, Some(2), "{arguments:?}");
-        assert!(told.contains(expected), "{told}");
+        assert!(output.contains(expected), "{output}");
     }
     let two = past.growthd(&["growth", "--month", "2026-01", "--since", "30d"]);
     assert_eq!(two.status.code(), Some(2));

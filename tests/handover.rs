@@ -149,18 +149,18 @@ fn interrupting_one_of_two_requests_does_not_end_the_other() {
     let (place, daemon) = slow(&vendor, &["a", "b", "c"]);
     let mut first = Daemon::start(place.command(&["refresh", "a", "b", "c"]));
     vendor.wait_for_calls(4);
-    let (mut told, second) = {
+    let (mut output, second) = {
         use std::io::{BufRead, BufReader, Write};
         let mut socket = std::os::unix::net::UnixStream::connect(place.file("growth.db.sock"))
             .expect("a socket");
         socket.write_all(b"{\"refresh\":{\"ids\":[\"c\"]}}\n").expect("it is read");
         (BufReader::new(socket.try_clone().expect("a socket")).lines(), socket)
     };
-    let line = told.next().expect("a line").expect("a line");
+    let line = output.next().expect("a line").expect("a line");
     assert!(line.contains("\"accounts\":1"), "{line}");
     first.signal(Signal::INT);
     assert_eq!(first.end(), Some(1), "{}", first.log());
-    let rest: Vec<String> = told.map_while(Result::ok).collect();
+    let rest: Vec<String> = output.map_while(Result::ok).collect();
     assert!(rest.last().is_some_and(|line| line.contains("\"outcome\":\"ok\"")), "{rest:?}");
     drop(second);
     daemon.stop();

@@ -13,21 +13,21 @@ fn guru() -> Past {
         (42, 16_700, false),
         (49, 16_900, false),
     ] {
-        let told = Field {
+        let field = Field {
             likes: (!suspect).then_some(followers * 10),
             videos: Some(400 + day),
             engagement: Some(4.25),
             suspect,
             ..Field::followers(followers)
         };
-        past.snapshot(account, START + day * DAY, told);
+        past.snapshot(account, START + day * DAY, field);
     }
     past
 }
 
 #[test]
 fn a_terminal_shows_charts_with_gaps_and_a_table() {
-    insta::assert_snapshot!(guru().told(&["history", "clx1"]), @r"
+    insta::assert_snapshot!(guru().output(&["history", "clx1"]), @r"
         Fitness Guru 🏋 (clx1)  @guru on tiktok
 
         followers
@@ -70,9 +70,9 @@ fn a_terminal_shows_charts_with_gaps_and_a_table() {
 #[test]
 fn an_account_is_named_by_id_label_or_username() {
     let past = guru();
-    let by_id = past.told(&["history", "clx1"]);
+    let by_id = past.output(&["history", "clx1"]);
     for name in ["Fitness Guru 🏋", "guru", "@guru"] {
-        assert_eq!(past.told(&["history", name]), by_id);
+        assert_eq!(past.output(&["history", name]), by_id);
     }
 }
 
@@ -95,25 +95,25 @@ fn an_ambiguous_label_lists_its_accounts() {
     let past = Past::new();
     past.series("clx1", "Guru", "one", &[(0, 1)]);
     past.series("clx2", "Guru", "two", &[(0, 2)]);
-    let told = "growthd: Guru names 2 accounts; say which by its id: clx1, clx2\n";
-    assert_eq!(past.refused(&["history", "Guru"]), (Some(2), told.to_owned()));
+    let output = "growthd: Guru names 2 accounts; say which by its id: clx1, clx2\n";
+    assert_eq!(past.refused(&["history", "Guru"]), (Some(2), output.to_owned()));
     // An id takes precedence over another account's label.
     past.series("Guru", "x", "y", &[(0, 3)]);
-    assert!(past.told(&["history", "Guru", "--csv"]).contains(",3,"));
+    assert!(past.output(&["history", "Guru", "--csv"]).contains(",3,"));
 }
 
 #[test]
 fn since_limits_the_series() {
     let past = guru();
     let rows = |since: &str| {
-        past.told(&["history", "clx1", "--csv", "--since", since]).lines().count() - 1
+        past.output(&["history", "clx1", "--csv", "--since", since]).lines().count() - 1
     };
     assert_eq!(rows("2026-02-16"), 2);
     assert_eq!(rows("2026-02-16T06:00:00Z"), 2);
     assert_eq!(rows("2026-02-16T06:00:01Z"), 1);
-    let (code, told) = past.refused(&["history", "clx1", "--since", "9999-01-01"]);
+    let (code, output) = past.refused(&["history", "clx1", "--since", "9999-01-01"]);
     assert_eq!(code, Some(2));
-    assert!(told.contains("in the future"), "{told}");
+    assert!(output.contains("in the future"), "{output}");
     let out = past.growthd(&["history", "clx1", "--since", "soon"]);
     assert_eq!(out.status.code(), Some(2));
 }
@@ -124,15 +124,15 @@ fn an_account_with_one_snapshot_or_none_is_shown() {
     past.account("clx1", None, None);
     past.series("clx2", "New", "new", &[(0, 15_200)]);
     assert!(
-        past.told(&["history", "clx1"])
+        past.output(&["history", "clx1"])
             .starts_with("clx1 on tiktok\nno snapshot yet; the next refresh is in ")
     );
     assert!(
-        past.told(&["history", "clx2", "--since", "2026-01-06"])
+        past.output(&["history", "clx2", "--since", "2026-01-06"])
             .contains("no snapshot since 2026-01-06T00:00:00Z;")
     );
-    assert_eq!(past.told(&["history", "clx1", "--csv"]).lines().count(), 1);
-    insta::assert_snapshot!(past.told(&["history", "clx2"]), @r"
+    assert_eq!(past.output(&["history", "clx1", "--csv"]).lines().count(), 1);
+    insta::assert_snapshot!(past.output(&["history", "clx2"]), @r"
         New (clx2)  @new on tiktok
 
         followers
@@ -154,9 +154,9 @@ fn an_account_with_one_snapshot_or_none_is_shown() {
 
 #[test]
 fn programs_get_one_json_value() {
-    let told = guru().told(&["history", "clx1", "--json", "--since", "2026-02-09"]);
-    assert_eq!(told.lines().count(), 1);
-    let value: serde_json::Value = serde_json::from_str(&told).expect("JSON");
+    let output = guru().output(&["history", "clx1", "--json", "--since", "2026-02-09"]);
+    assert_eq!(output.lines().count(), 1);
+    let value: serde_json::Value = serde_json::from_str(&output).expect("JSON");
     assert_eq!(value["account_id"], "clx1");
     assert_eq!(value["since_utc"], "2026-02-09T00:00:00Z");
     assert_eq!(value["snapshots"].as_array().expect("an array").len(), 3);
@@ -173,9 +173,9 @@ fn a_missing_database_is_reported() {
     let past = Past::new();
     std::fs::remove_file(past.path()).expect("removed");
     for verb in [&["history", "x"][..], &["growth"], &["export"], &["backup", "copy.db"]] {
-        let (code, told) = past.refused(verb);
+        let (code, output) = past.refused(verb);
         assert_eq!(code, Some(74));
-        assert!(told.contains("there is no database at"), "{told}");
+        assert!(output.contains("there is no database at"), "{output}");
     }
     assert!(!past.file("copy.db").exists());
 }
@@ -188,7 +188,7 @@ fn a_former_handle_still_names_its_account() {
         START + 14 * DAY
     ));
     for name in ["old_guru", "@old_guru"] {
-        assert!(past.told(&["history", name]).starts_with("Fitness Guru"), "{name}");
+        assert!(past.output(&["history", name]).starts_with("Fitness Guru"), "{name}");
     }
 }
 
@@ -197,10 +197,13 @@ fn a_daily_account_lists_its_newest_snapshots_and_all_on_request() {
     let past = Past::new();
     let days: Vec<(i64, i64)> = (0..90).map(|day| (day, 1000 + day)).collect();
     past.series("clx1", "Daily", "daily", &days);
-    let told = past.told(&["history", "clx1"]);
-    assert!(told.lines().count() < 40, "{told}");
-    assert!(told.contains("\n2026-04-04 06:00") && !told.contains("\n2026-03-01 06:00"), "{told}");
-    assert!(told.ends_with("\nthe newest 20 of 90; use --all to list them all\n"), "{told}");
-    let all = past.told(&["history", "clx1", "--all"]);
+    let output = past.output(&["history", "clx1"]);
+    assert!(output.lines().count() < 40, "{output}");
+    assert!(
+        output.contains("\n2026-04-04 06:00") && !output.contains("\n2026-03-01 06:00"),
+        "{output}"
+    );
+    assert!(output.ends_with("\nthe newest 20 of 90; use --all to list them all\n"), "{output}");
+    let all = past.output(&["history", "clx1", "--all"]);
     assert!(all.contains("\n2026-01-05 06:00") && !all.contains("--all"), "{all}");
 }

@@ -122,13 +122,13 @@ fn each_response_has_one_kind_and_its_valid_part_is_kept() {
             with_length(r#"{"data":{"account":{"id":"a","stats":{"followers":7}}}}"#),
             ok,
         ),
-        ("told twice", account(r#""stats":{"followers":9}"#), "ok|200|1|-"),
+        ("the same key twice", account(r#""stats":{"followers":9}"#), "ok|200|1|-"),
         ("half a surrogate", account(r#""displayName":"\ud800","note":"\u0000""#), ok),
     ];
     thread::scope(|scope| {
         for (what, bytes, expected) in rows {
             scope.spawn(move || {
-                let socket = Socket::saying(bytes, Then::Close);
+                let socket = Socket::sending(bytes, Then::Close);
                 let (place, ended) = refresh(&socket, "10s");
                 assert!(matches!(ended, Some(0 | 69)), "{what}: {ended:?}");
                 assert_eq!(ledger(&place), [expected], "{what}");
@@ -157,14 +157,14 @@ fn ledger(place: &Setup) -> Vec<String> {
 
 #[test]
 fn a_complete_response_is_kept_although_the_server_keeps_the_connection() {
-    let socket = Socket::saying(answer("content-length: 500\r\n", GOOD), Then::Silence);
+    let socket = Socket::sending(answer("content-length: 500\r\n", GOOD), Then::Silence);
     let (place, code) = refresh(&socket, "1s");
     assert_eq!((code, ledger(&place)), (Some(0), vec!["ok|200|1|7".to_owned()]));
 }
 
 #[test]
 fn a_request_without_a_body_has_a_content_length() {
-    let socket = Socket::saying(with_length(GOOD), Then::Close);
+    let socket = Socket::sending(with_length(GOOD), Then::Close);
     refresh(&socket, "10s");
     let request = &socket.requests()[0];
     assert!(request.starts_with("post /v1/social/account/a/refresh http/1.1\r\n"), "{request}");
@@ -184,7 +184,7 @@ fn no_part_of_the_key_is_kept_of_a_response_that_is_too_large() {
     ];
     for (at, text) in rows {
         let body = format!("{}{text}{}", "x".repeat(at), "y".repeat(2 << 20));
-        let (place, code) = refresh(&Socket::saying(with_length(body), Then::Close), "10s");
+        let (place, code) = refresh(&Socket::sending(with_length(body), Then::Close), "10s");
         assert_eq!(code, Some(69));
         let kept = &place.database().rows("SELECT answer FROM refreshes")[0];
         assert!(kept.len() <= 4096 && kept.contains("[key]"), "{at}");
@@ -216,7 +216,7 @@ fn what_is_kept_of_a_response_is_bounded_and_readable_by_sqlite() {
         ),
     ];
     for (bytes, expected) in rows {
-        let (place, _) = refresh(&Socket::saying(bytes, Then::Close), "10s");
+        let (place, _) = refresh(&Socket::sending(bytes, Then::Close), "10s");
         assert_eq!(ledger(&place), ["ok|200|1|7"]);
         let kept = place.database().rows(
             "SELECT coalesce(json_extract(extra, '$._dropped'), 0), \
@@ -236,11 +236,11 @@ fn invalid_utf8_costs_only_its_own_characters() {
     let mut bytes = with_length(GOOD);
     let at = bytes.windows(3).position(|text| text == b"\"x\"").expect("the bio");
     bytes[at + 1] = 0xff;
-    let (place, _) = refresh(&Socket::saying(bytes, Then::Close), "10s");
-    let told = place
+    let (place, _) = refresh(&Socket::sending(bytes, Then::Close), "10s");
+    let rows = place
         .database()
         .rows("SELECT followers, bio FROM snapshots JOIN accounts USING (account_id)");
-    assert_eq!(told, ["7|\u{fffd}"]);
+    assert_eq!(rows, ["7|\u{fffd}"]);
 }
 
 /// Returns bodies of the largest size that is read, each the worst of its kind.

@@ -31,25 +31,28 @@ const OLD: &str = "\u{feff}Account,Date,Followers,Likes\r\n\
 #[test]
 fn nothing_is_written_without_write() {
     let past = past();
-    let (code, told, errors) = import(&past, OLD, &[]);
+    let (code, output, errors) = import(&past, OLD, &[]);
     assert_eq!((code, &*errors), (Some(0), ""));
     assert_eq!(
-        told,
+        output,
         "Guru: 2 snapshots from 2025-12-01T00:00:00Z to 2025-12-29T06:00:00Z\n\
          Newcomer: 1 snapshot from 2025-12-03T06:00:00Z to 2025-12-03T06:00:00Z\n\
          3 snapshots of 2 accounts would be imported; nothing is written without --write\n"
     );
-    assert_eq!(past.ask("SELECT count(*) FROM snapshots"), ["2"]);
+    assert_eq!(past.query("SELECT count(*) FROM snapshots"), ["2"]);
 }
 
 #[test]
 fn imported_snapshots_come_first_and_count() {
     let past = past();
-    let before = past.ask("SELECT * FROM spend");
-    let (code, told, _) = import(&past, OLD, &["--write"]);
-    assert!(code == Some(0) && told.ends_with("3 snapshots of 2 accounts imported\n"), "{told}");
+    let before = past.query("SELECT * FROM spend");
+    let (code, output, _) = import(&past, OLD, &["--write"]);
+    assert!(
+        code == Some(0) && output.ends_with("3 snapshots of 2 accounts imported\n"),
+        "{output}"
+    );
     assert_eq!(
-        past.ask("SELECT time_utc, followers, followers_delta, source FROM growth WHERE account_id = 'clx1' ORDER BY refresh_id"),
+        past.query("SELECT time_utc, followers, followers_delta, source FROM growth WHERE account_id = 'clx1' ORDER BY refresh_id"),
         [
             "2025-12-01T00:00:00Z|650|NULL|import",
             "2025-12-29T06:00:00Z|930|280|import",
@@ -59,19 +62,19 @@ fn imported_snapshots_come_first_and_count() {
     );
     // 10 a day from the 29th on, and 9.91 before: the month begins with the first measurement.
     assert_eq!(
-        past.ask("SELECT followers, followers_delta FROM monthly WHERE label = 'Guru' AND month = '2025-12'"),
+        past.query("SELECT followers, followers_delta FROM monthly WHERE label = 'Guru' AND month = '2025-12'"),
         ["958|308"]
     );
     // An import is not a call.
-    assert_eq!(past.ask("SELECT * FROM spend"), before);
-    assert_eq!(past.ask("SELECT count(*) FROM refreshes"), ["2"]);
-    assert_eq!(past.ask("SELECT followers FROM latest WHERE account_id = 'clx2'"), ["5"]);
+    assert_eq!(past.query("SELECT * FROM spend"), before);
+    assert_eq!(past.query("SELECT count(*) FROM refreshes"), ["2"]);
+    assert_eq!(past.query("SELECT followers FROM latest WHERE account_id = 'clx2'"), ["5"]);
 
     let (code, _, errors) = import(&past, OLD, &["--write"]);
     assert_eq!((code, errors.lines().count()), (Some(2), 3), "{errors}");
     let older = "username,time,followers\nguru,2025-11-01,500\n";
     assert_eq!(import(&past, older, &["--write"]).0, Some(0), "before what was imported");
-    assert_eq!(past.ask("SELECT count(*) FROM snapshots WHERE source = 'import'"), ["4"]);
+    assert_eq!(past.query("SELECT count(*) FROM snapshots WHERE source = 'import'"), ["4"]);
 }
 
 #[test]
@@ -103,10 +106,10 @@ fn every_problem_is_reported_with_its_line() {
     ];
     // As typed by hand, and as a spreadsheet writes it.
     for csv in [csv.to_owned(), format!("\u{feff}{}", csv.replace('\n', "\r\n"))] {
-        let (code, told, errors) = import(&past, &csv, &["--write"]);
-        assert_eq!((code, &*told), (Some(2), ""));
+        let (code, output, errors) = import(&past, &csv, &["--write"]);
+        assert_eq!((code, &*output), (Some(2), ""));
         assert_eq!(errors.lines().collect::<Vec<_>>(), expected);
-        assert_eq!(past.ask("SELECT count(*) FROM snapshots"), ["2"]);
+        assert_eq!(past.query("SELECT count(*) FROM snapshots"), ["2"]);
     }
     let blank = "label,time,followers\r\n\r\nGuru,2025-12-01,1\r\n\r\n\r\nGuru,x,1\r\n";
     let (_, _, errors) = import(&past, blank, &[]);
@@ -134,12 +137,12 @@ fn the_separators_and_further_columns_of_spreadsheets_are_accepted() {
         "date,followers,label,Datum\n1764547200,650,Guru,\"a, b\"\n",
     ] {
         let past = past();
-        let (code, told, errors) = import(&past, csv, &["--write"]);
+        let (code, output, errors) = import(&past, csv, &["--write"]);
         assert_eq!((code, &*errors), (Some(0), ""), "{csv}");
         let expected = "Guru: 1 snapshot from 2025-12-01T00:00:00Z to 2025-12-01T00:00:00Z\n\
                         not read: datum\n1 snapshot of 1 account imported\n";
-        assert_eq!(told, expected, "{csv}");
-        let found = past.ask("SELECT followers FROM snapshots WHERE source = 'import'");
+        assert_eq!(output, expected, "{csv}");
+        let found = past.query("SELECT followers FROM snapshots WHERE source = 'import'");
         assert_eq!(found, ["650"], "{csv}");
     }
 }
@@ -147,12 +150,12 @@ fn the_separators_and_further_columns_of_spreadsheets_are_accepted() {
 #[test]
 fn an_export_can_be_imported_elsewhere() {
     let from = past();
-    let exported = from.told(&["export"]);
+    let exported = from.output(&["export"]);
     let to = Past::new();
     to.account("clx1", Some("Renamed"), None);
     assert_eq!(import(&to, &exported, &["--write"]).0, Some(0));
     let series = "SELECT time, followers, following, videos, likes FROM snapshots ORDER BY time";
-    assert_eq!(to.ask(series), from.ask(series));
+    assert_eq!(to.query(series), from.query(series));
 }
 
 #[test]
@@ -160,7 +163,7 @@ fn invalid_utf_8_is_reported() {
     let past = past();
     fs::write(past.file("old.csv"), b"label,date,followers\nL\xe9a,2025-12-01,1\n")
         .expect("a file");
-    let (code, told) = past.refused(&["import", "old.csv"]);
+    let (code, output) = past.refused(&["import", "old.csv"]);
     assert_eq!(code, Some(2));
-    assert!(told.contains("old.csv is not UTF-8"), "{told}");
+    assert!(output.contains("old.csv is not UTF-8"), "{output}");
 }

@@ -123,13 +123,13 @@ fn lost_lines_are_reported_once_the_log_is_read_again() {
     vendor.wait_for_calls(4);
     let mut lines = BufReader::new(open(OpenOptions::new().read(true))).lines();
     let begun = monotonic();
-    let said = lines.by_ref().map_while(Result::ok).find_map(|line| {
+    let dropped = lines.by_ref().map_while(Result::ok).find_map(|line| {
         assert!(begun.elapsed() < PATIENCE, "no such line");
         let json: serde_json::Value = serde_json::from_str(&line).expect("whole lines of JSON");
         let is_meant = json["message"].as_str()?.starts_with("log lines were dropped");
         is_meant.then(|| json["dropped"].as_u64())
     });
-    assert!(said.flatten() > Some(0), "{said:?}");
+    assert!(dropped.flatten() > Some(0), "{dropped:?}");
     drop(running);
 }
 

@@ -122,7 +122,7 @@ fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
         (&["digest", "--week", "2026-W08", "--tag", "client-a"], "+110 followers"),
     ] {
         let Some(ended) = growthd(START + 7 * WEEK + DAY, arguments) else { return };
-        let told = ended.with_code(0).out;
-        assert!(told.contains(expected), "{arguments:?}: {told}");
+        let output = ended.with_code(0).out;
+        assert!(output.contains(expected), "{arguments:?}: {output}");
     }
 }

@@ -119,7 +119,7 @@ fn without_certificate_authorities_an_error_says_what_to_install_if_https_needs_
     let ended = Ended::of(trusting(&https, "nothing.pem", &["refresh", "a"]));
     assert!(ended.code != Some(0) && ended.err.contains("SSL_CERT_FILE"), "{ended:?}");
     Ended::of(trusting(&https, "authority.pem", &["check"])).with_code(0);
-    let socket = Socket::saying(good_answer(), Then::Close);
+    let socket = Socket::sending(good_answer(), Then::Close);
     let http = place(socket.base_url(), "");
     Ended::of(trusting(&http, "nothing.pem", &["check"])).with_code(0);
     Ended::of(trusting(&http, "nothing.pem", &["refresh", "a"])).with_code(0);
@@ -133,7 +133,7 @@ fn check_online_says_how_far_it_gets_and_sends_no_key() {
         (date("Sun, 06 Nov 1994 08:49:37 GMT"), 1, "set the clock"),
         ("SSH-2.0-OpenSSH\r\n".to_owned(), 1, "no response"),
     ] {
-        let socket = Socket::saying(answer, Then::Close);
+        let socket = Socket::sending(answer, Then::Close);
         let place = place(socket.base_url(), "");
         let ended = place.growthd(&["check", "--online"]).with_code(code);
         assert!(ended.out.contains(words), "{words}: {ended:?}");
@@ -167,8 +167,8 @@ fn check_online_says_how_far_it_gets_and_sends_no_key() {
 
 #[test]
 fn calls_go_only_through_the_configured_proxy_and_its_password_is_not_shown() {
-    let proxy = Socket::saying(good_answer(), Then::Close);
-    let environments = Socket::saying(good_answer(), Then::Close);
+    let proxy = Socket::sending(good_answer(), Then::Close);
+    let environments = Socket::sending(good_answer(), Then::Close);
     let through = proxy.base_url().replace("http://", "http://me:hunter2%40proxy@");
     let place = place("http://127.0.0.1:9", &format!("proxy = \"{through}\""));
     let verb = |arguments: &[&str]| {
@@ -193,8 +193,8 @@ fn calls_go_only_through_the_configured_proxy_and_its_password_is_not_shown() {
 
 #[test]
 fn a_password_that_a_proxy_echoes_is_redacted() {
-    let said = format!("HTTP/1.1 200 OK\r\n\r\n{PASSWORD} bWU6aHVudGVyMkBwcm94eQ== {KEY}");
-    let proxy = Socket::saying(said, Then::Close);
+    let response = format!("HTTP/1.1 200 OK\r\n\r\n{PASSWORD} bWU6aHVudGVyMkBwcm94eQ== {KEY}");
+    let proxy = Socket::sending(response, Then::Close);
     let through = proxy.base_url().replace("http://", "http://me:hunter2%40proxy@");
     let place = place("http://127.0.0.1:9", &format!("proxy = \"{through}\""));
     place.growthd(&["refresh", "a"]).with_code(69);
@@ -204,7 +204,7 @@ fn a_password_that_a_proxy_echoes_is_redacted() {
 #[test]
 fn a_proxy_that_refuses_the_tunnel_costs_nothing_and_receives_no_key() {
     let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
-    let proxy = Socket::saying(refusal, Then::Close);
+    let proxy = Socket::sending(refusal, Then::Close);
     let place = place("https://growthd.invalid", &format!("proxy = \"{}\"", proxy.base_url()));
     Ended::of(trusting(&place, "authority.pem", &["refresh", "a"])).with_code(69);
     assert_eq!(ledger(&place), ["failed|-|0"]);

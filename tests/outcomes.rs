@@ -239,7 +239,7 @@ fn the_end_of_a_shared_failure_is_noticed() {
         (Behaviour::rate_limited(Some(1)), "waiting, as the vendor asks"),
     ];
     std::thread::scope(|scope| {
-        for (trouble, told) in kinds {
+        for (trouble, line) in kinds {
             scope.spawn(move || {
                 let vendor = Vendor::start();
                 let ids: Vec<String> = (0..12).map(|n| format!("a{n}")).collect();
@@ -247,13 +247,13 @@ fn the_end_of_a_shared_failure_is_noticed() {
                 let place = Setup::new(&vendor, &Settings::weekly(&ids));
                 vendor.everywhere(Some(trouble));
                 let mut daemon = place.run();
-                daemon.until(told);
+                daemon.until(line);
                 vendor.everywhere(None);
                 let database = place.database();
                 database.until("SELECT count(*) = 12 FROM latest");
                 daemon.stop();
                 let spent = "SELECT sum(spent) FROM refreshes";
-                assert_eq!(database.one::<i64>(spent), 12, "{told}");
+                assert_eq!(database.one::<i64>(spent), 12, "{line}");
             });
         }
     });

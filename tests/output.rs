@@ -114,9 +114,9 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
             &["report", "--output", name],
             &["backup", "--force", name],
         ] {
-            let (code, told) = past.refused(verb);
-            assert_eq!(code, Some(74), "{verb:?}: {told}");
-            assert!(told.contains("; name another file"), "{verb:?}: {told}");
+            let (code, output) = past.refused(verb);
+            assert_eq!(code, Some(74), "{verb:?}: {output}");
+            assert!(output.contains("; name another file"), "{verb:?}: {output}");
         }
     }
     assert_eq!(before, kept.map(|name| fs::metadata(past.file(name)).expect(name).ino()));
@@ -134,7 +134,7 @@ fn a_replaced_file_keeps_its_mode_and_owner() {
     }
     let before = fs::metadata(&path).expect("a file");
     symlink("history.csv", past.file("link.csv")).expect("a link");
-    past.told(&["export", "--output", "link.csv"]);
+    past.output(&["export", "--output", "link.csv"]);
     let after = fs::metadata(&path).expect("a file");
     let kept = |file: &fs::Metadata| (file.mode(), file.uid(), file.gid());
     assert_eq!(kept(&before), kept(&after));
@@ -169,7 +169,7 @@ fn the_leftovers_of_a_killed_backup_are_removed_by_the_next() {
     for left in [".growthd-killed.tmp", ".growthd-killed.tmp-journal"] {
         fs::write(past.file(left), "half").expect("a file");
     }
-    past.told(&["backup", "copy.db"]);
+    past.output(&["backup", "copy.db"]);
     assert_eq!(hidden_files(&past.file("")), [""; 0]);
 }
 
@@ -227,7 +227,7 @@ fn on_a_terminal(
 fn no_escape_sequences_of_the_vendor_reach_a_terminal() {
     let past = Past::new();
     past.series("clx1", "Guru", "a\u{1b}]0;owned\u{7}b", &[(0, 1000)]);
-    let raw = past.told(&["export"]);
+    let raw = past.output(&["export"]);
     assert!(raw.contains("\u{1b}]0;owned\u{7}"), "a pipe gets what was measured: {raw:?}");
     let Some(ended) = on_a_terminal(&past, 80, "export", &[]) else { return };
     let shown = ended.with_code(0).out;

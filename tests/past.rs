@@ -99,12 +99,12 @@ impl Past {
     }
 
     /// Adds the account's next snapshot. Returns its refresh id.
-    pub fn snapshot(&self, account: i64, time: i64, told: Field) -> i64 {
+    pub fn snapshot(&self, account: i64, time: i64, field: Field) -> i64 {
         self.connection
             .execute(
                 "INSERT INTO _refresh (account, cause, outcome, spent, interval, started_time, took)
                  VALUES (?1, 4, 1, 1, ?2, ?3, 0)",
-                params![account, told.interval.unwrap_or(WEEK), time],
+                params![account, field.interval.unwrap_or(WEEK), time],
             )
             .expect("a line");
         let refresh = self.connection.last_insert_rowid();
@@ -115,12 +115,12 @@ impl Past {
                     account,
                     refresh,
                     time,
-                    told.followers,
-                    told.videos,
-                    told.likes,
-                    told.engagement,
+                    field.followers,
+                    field.videos,
+                    field.likes,
+                    field.engagement,
                     // Followers that fell to 0 make the whole snapshot suspect.
-                    2 * i64::from(told.suspect)
+                    2 * i64::from(field.suspect)
                 ],
             )
             .expect("a snapshot");
@@ -141,16 +141,16 @@ impl Past {
 
     /// Returns the rows of a query, with `|` between their cells. Checks that the system's SQLite,
     /// if there is one, returns the same as the bundled one.
-    pub fn ask(&self, sql: &str) -> Vec<String> {
-        let bundled = self.ask_bundled(sql);
-        if let Some(systems) = self.ask_system(sql) {
+    pub fn query(&self, sql: &str) -> Vec<String> {
+        let bundled = self.query_bundled(sql);
+        if let Some(systems) = self.query_system(sql) {
             assert_eq!(bundled, systems, "the system's SQLite answers otherwise: {sql}");
         }
         bundled
     }
 
-    /// Like [`Past::ask`], but only with the bundled SQLite, which shows a REAL to its last bit.
-    pub fn ask_bundled(&self, sql: &str) -> Vec<String> {
+    /// Like [`Past::query`], but only with the bundled SQLite, which shows a REAL to its last bit.
+    pub fn query_bundled(&self, sql: &str) -> Vec<String> {
         let mut statement = self.connection.prepare(sql).expect(sql);
         let columns = statement.column_count();
         let mut rows = statement.query([]).expect(sql);
@@ -169,7 +169,7 @@ impl Past {
         found
     }
 
-    fn ask_system(&self, sql: &str) -> Option<Vec<String>> {
+    fn query_system(&self, sql: &str) -> Option<Vec<String>> {
         let out = Command::new("sqlite3")
             .args(["-batch", "-noheader", "-list", "-nullvalue", "NULL"])
             .arg(format!("file:{}?mode=ro", self.path().display()))
@@ -187,9 +187,9 @@ impl Past {
     /// Returns the query plans of the bundled and of the system's SQLite.
     pub fn plans(&self, sql: &str) -> Vec<String> {
         let sql = format!("EXPLAIN QUERY PLAN {sql}");
-        let bundled = self.ask_bundled(&sql);
+        let bundled = self.query_bundled(&sql);
         let bundled = bundled.iter().filter_map(|row| Some(row.rsplit_once('|')?.1.to_owned()));
-        let system = self.ask_system(&sql).unwrap_or_default();
+        let system = self.query_system(&sql).unwrap_or_default();
         bundled.chain(system).collect()
     }
 
@@ -204,7 +204,7 @@ impl Past {
     }
 
     /// Returns the output of a verb that succeeds.
-    pub fn told(&self, arguments: &[&str]) -> String {
+    pub fn output(&self, arguments: &[&str]) -> String {
         let out = self.growthd(arguments);
         let errors = String::from_utf8_lossy(&out.stderr);
         assert_eq!((out.status.code(), &*errors), (Some(0), ""), "{arguments:?}");

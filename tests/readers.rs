@@ -13,7 +13,7 @@ use crate::past::Past;
 
 /// Runs a query with Debian's `sqlite3` as a user who can read the folder but not write it; `None`
 /// if that program is missing.
-fn ask(place: &Setup, sql: &str) -> Option<Ended> {
+fn query(place: &Setup, sql: &str) -> Option<Ended> {
     let mut command = Command::new("sqlite3");
     command.current_dir(place.path()).args(["file:growth.db?mode=ro", sql]);
     if is_root() {
@@ -40,7 +40,7 @@ fn it_is_read_while_the_daemon_writes_and_after_it_stopped() {
     let count = |ended: Ended| ended.with_code(0).out.trim().parse::<i64>().expect("a number");
     for mode in [0o755, 0o555] {
         folder_mode(mode).expect("a mode");
-        if let Some(ended) = ask(&place, sql) {
+        if let Some(ended) = query(&place, sql) {
             assert!(count(ended) >= 2);
         }
     }
@@ -50,10 +50,10 @@ fn it_is_read_while_the_daemon_writes_and_after_it_stopped() {
     daemon.stop();
     folder_mode(0o555).expect("a mode");
     let snapshots: i64 = place.database().one("SELECT count(*) FROM snapshots");
-    if let Some(ended) = ask(&place, sql) {
+    if let Some(ended) = query(&place, sql) {
         assert_eq!(count(ended), snapshots);
     }
-    if let Some(ended) = ask(&place, "DELETE FROM _pause") {
+    if let Some(ended) = query(&place, "DELETE FROM _pause") {
         assert_ne!(ended.code, Some(0), "it is read-only: {ended:?}");
     }
     folder_mode(0o755).expect("a mode");

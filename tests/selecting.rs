@@ -35,16 +35,16 @@ fn plan_and_status_show_only_the_selected_accounts() {
         (&["--tag", "client-a", "--platform", "youtube"], &["clx2"]),
         (&["--tag", "client-b", "--platform", "youtube"], &[]),
     ] {
-        let plan = past.told(&[&["plan", "--json"], arguments].concat());
+        let plan = past.output(&[&["plan", "--json"], arguments].concat());
         let plan: Value = serde_json::from_str(&plan).expect("JSON");
         assert_eq!(ids(&plan), expected, "{arguments:?}");
-        let status = past.told(&[&["status", "--no-daemon", "--json"], arguments].concat());
+        let status = past.output(&[&["status", "--no-daemon", "--json"], arguments].concat());
         let status: Value = serde_json::from_str(&status).expect("JSON");
         assert_eq!(ids(&status["accounts"]), expected, "{arguments:?}");
         assert_eq!(status["summary"]["watched"], expected.len(), "{arguments:?}");
         assert_eq!(status["summary"]["snapshots"], 2 * expected.len(), "{arguments:?}");
     }
-    let nobody = past.told(&["plan", "--tag", "client-b", "--platform", "youtube"]);
+    let nobody = past.output(&["plan", "--tag", "client-b", "--platform", "youtube"]);
     assert_eq!(nobody, "no account of client-b on youtube is watched\n");
 }
 
@@ -52,11 +52,11 @@ fn plan_and_status_show_only_the_selected_accounts() {
 fn an_unknown_tag_is_refused_with_the_nearest() {
     let past = clients();
     for verb in ["plan", "status"] {
-        let (code, told) = past.refused(&[verb, "--tag", "cleint-a"]);
+        let (code, output) = past.refused(&[verb, "--tag", "cleint-a"]);
         let expected = "growthd: no account has the tag cleint-a; did you mean client-a?\n";
-        assert_eq!((code, &*told), (Some(2), expected), "{verb}");
-        let (code, told) = past.refused(&[verb, "--platform", "toktik"]);
-        assert_eq!(code, Some(2), "{verb}: {told}");
+        assert_eq!((code, &*output), (Some(2), expected), "{verb}");
+        let (code, output) = past.refused(&[verb, "--platform", "toktik"]);
+        assert_eq!(code, Some(2), "{verb}: {output}");
     }
 }
 
@@ -71,8 +71,8 @@ fn refresh_takes_the_enabled_ones_of_a_tag() {
     let place = Setup::new(&vendor, &Settings::weekly(&accounts));
     let refreshed = |arguments: &[&str]| {
         let ended = place.growthd(&[&["refresh", "--json"], arguments].concat());
-        let told = ended.with_code(0).json();
-        ids(&told).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        let output = ended.with_code(0).json();
+        ids(&output).into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(refreshed(&["--due", "--tag", "client-b"]), ["clx3"]);
     assert_eq!(refreshed(&["--due", "--tag", "client-b"]), [""; 0], "it is due no more");

@@ -79,8 +79,8 @@ fn a_port_in_use_stops_no_refresh_and_is_reported() {
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let (reasons, summary) = poll("the port to be tried", || {
-        let told = attention(&place, &[]);
-        told.1["not_listening"].is_string().then_some(told)
+        let output = attention(&place, &[]);
+        output.1["not_listening"].is_string().then_some(output)
     });
     assert!(reasons.is_empty(), "{reasons:?}");
     let why = summary["not_listening"].as_str().expect("a reason").to_owned();
@@ -116,10 +116,10 @@ fn an_address_that_appears_later_is_listened_on() {
         return;
     }
     let check = in_network(alone, "ip link set lo up; \"$0\" check");
-    let told = Ended::of(check).with_code(0).out;
+    let output = Ended::of(check).with_code(0).out;
     assert!(
-        told.contains("\nhttp       cannot listen on 198.51.100.7:9464: Cannot assign"),
-        "{told}"
+        output.contains("\nhttp       cannot listen on 198.51.100.7:9464: Cannot assign"),
+        "{output}"
     );
     let mut daemon = Daemon::start(in_network(alone, "ip link set lo up; exec \"$0\" run"));
     daemon.until("cannot listen on 198.51.100.7:9464: Cannot assign requested address");

@@ -197,7 +197,7 @@ mod tests {
     use super::GROWTH;
 
     #[test]
-    fn the_list_is_gone_through_once_and_the_history_by_its_index() {
+    fn the_list_is_scanned_once_and_the_history_by_its_index() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("growth.db");
         let mut store =

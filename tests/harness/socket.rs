@@ -23,7 +23,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    pub fn saying(bytes: impl Into<Vec<u8>>, then: Then) -> Socket {
+    pub fn sending(bytes: impl Into<Vec<u8>>, then: Then) -> Socket {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let requests = Requests::default();
@@ -31,7 +31,7 @@ impl Socket {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (bytes, list) = (bytes.clone(), Arc::clone(&list));
-                thread::spawn(move || say(stream, &bytes, then, &list));
+                thread::spawn(move || respond(stream, &bytes, then, &list));
             }
         });
         Socket { address, requests }
@@ -51,16 +51,16 @@ impl Socket {
     }
 }
 
-fn say(mut stream: TcpStream, bytes: &[u8], then: Then, requests: &Mutex<Vec<String>>) {
-    let mut heard = Vec::new();
+fn respond(mut stream: TcpStream, bytes: &[u8], then: Then, requests: &Mutex<Vec<String>>) {
+    let mut received = Vec::new();
     let mut buffer = [0; 1024];
-    while !heard.windows(4).any(|end| end == b"\r\n\r\n") {
+    while !received.windows(4).any(|end| end == b"\r\n\r\n") {
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => return,
-            Ok(read) => heard.extend_from_slice(&buffer[..read]),
+            Ok(read) => received.extend_from_slice(&buffer[..read]),
         }
     }
-    let head = String::from_utf8_lossy(&heard).to_lowercase();
+    let head = String::from_utf8_lossy(&received).to_lowercase();
     requests.lock().unwrap_or_else(PoisonError::into_inner).push(head);
     // The client may have disconnected already.
     stream.write_all(bytes).ok();

@@ -49,15 +49,15 @@ pub fn hold(input: &[u8]) {
         is_whole,
         ..HttpResponse::default()
     };
-    let heard = classify(&CallResult::Http(answer), Some(&asked), NOW);
-    assert_eq!(heard.status, Some(status));
-    assert_eq!(heard.spent, !(300..500).contains(&status));
-    let is_measured = matches!(heard.kind, ResponseKind::Ok(..));
-    assert_eq!(is_measured, status == 200 && is_whole && decoded.is_ok(), "{heard:?}");
-    assert_eq!(is_measured, heard.error.is_none(), "{heard:?}");
+    let response = classify(&CallResult::Http(answer), Some(&asked), NOW);
+    assert_eq!(response.status, Some(status));
+    assert_eq!(response.spent, !(300..500).contains(&status));
+    let is_measured = matches!(response.kind, ResponseKind::Ok(..));
+    assert_eq!(is_measured, status == 200 && is_whole && decoded.is_ok(), "{response:?}");
+    assert_eq!(is_measured, response.error.is_none(), "{response:?}");
     // One sentence, however long the vendor's text is.
-    assert!(heard.error.is_none_or(|error| error.chars().count() <= 400));
-    match heard.kind {
+    assert!(response.error.is_none_or(|error| error.chars().count() <= 400));
+    match response.kind {
         ResponseKind::Unusable(kept) => assert!(kept.len() <= 4096),
         ResponseKind::Throttled { retry_after } | ResponseKind::Broken { retry_after } => {
             assert!(retry_after.is_none_or(|wait| wait >= 0));

@@ -30,9 +30,9 @@ pub fn hold(bytes: &[u8]) {
             }
             // Scripts rely on one line for each problem.
             let named = problems.iter().count();
-            let told = named + usize::from(problems.count() > named);
+            let lines = named + usize::from(problems.count() > named);
             assert!(named > 0);
-            assert_eq!(format!("{problems}").lines().count(), told, "{problems}");
+            assert_eq!(format!("{problems}").lines().count(), lines, "{problems}");
         }
         Err(other) => panic!("{other}"),
     }

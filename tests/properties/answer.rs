@@ -79,12 +79,12 @@ proptest! {
             if account.is_empty() { "\"z\":null".to_owned() } else { written(&account) },
             if beside.is_empty() { "\"z\":null".to_owned() } else { written(&beside) },
         );
-        let (_, told) = decode(&json, None).expect("an answer");
-        let extra = members(told.extra.as_deref().expect("at least z"));
+        let (_, measurement) = decode(&json, None).expect("an answer");
+        let extra = members(measurement.extra.as_deref().expect("at least z"));
         let kept = extra.get("stats").map(|stats| members(stats.get())).unwrap_or_default();
         for (name, json) in &stats {
             let place = COUNTS.iter().position(|count| count == name);
-            let count = place.and_then(|place| told.counts()[place]);
+            let count = place.and_then(|place| measurement.counts()[place]);
             // A count that is null is the column's NULL.
             let is_told = count.is_some() || (place.is_some() && json == "null");
             let original = kept.get(*name).map(|value| value.get());

@@ -244,12 +244,12 @@ fn a_chosen_period_has_the_numbers_of_the_views() {
     for (arguments, whose) in [(&[][..], "1"), (&["--tag", "client-a"], tagged)] {
         let Some(told) = driven(past.folder(), arguments, &script) else { return };
         for (line, period) in told.lines().zip(periods) {
-            let sum = past.ask(&format!(
+            let sum = past.query(&format!(
                 "SELECT printf('%+,d', sum(followers_delta)) FROM {period} AND {whose}"
             ));
             assert!(line.contains(&format!(": {};", sum[0])), "{sum:?}: {line}");
             let hidden = if arguments.is_empty() { "nobody" } else { "Gone" };
-            for row in past.ask(&format!(
+            for row in past.query(&format!(
                 "SELECT name || ' ' || printf('%+,d', sum(followers_delta)) FROM {period}
                  AND {whose} AND name <> '{hidden}' GROUP BY name"
             )) {

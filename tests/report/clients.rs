@@ -52,7 +52,7 @@ fn content(page: &str) -> &str {
 #[test]
 fn a_client_reads_of_nothing_but_its_accounts_and_how_they_grew() {
     let past = agency();
-    let page = past.told(&["report", "--tag", "client-a", "--title", "A & Sons <b>", "-o", "-"]);
+    let page = past.output(&["report", "--tag", "client-a", "--title", "A & Sons <b>", "-o", "-"]);
     assert!(page.contains("<title>A &#38; Sons &#60;b&#62;</title>"));
     let page = content(&page);
     for own in ["<h1>A &#38; Sons &#60;b&#62;</h1>", "Guru of A", "Chef of A", "Not measured yet"] {
@@ -70,7 +70,7 @@ fn a_client_reads_of_nothing_but_its_accounts_and_how_they_grew() {
     for number in ["+304", "−56"] {
         assert!(page.contains(number), "{number}");
     }
-    let whole = past.told(&["report", "--output", "-"]);
+    let whole = past.output(&["report", "--output", "-"]);
     for shown in ["Secret of B", "Gone from A", "clxbbbb1", "client-b", "no credits left", "4,711"]
     {
         assert!(content(&whole).contains(shown), "{shown}");
@@ -81,8 +81,8 @@ fn a_client_reads_of_nothing_but_its_accounts_and_how_they_grew() {
 fn each_tag_has_a_file_of_its_own() {
     let past = agency();
     past.run("UPDATE _account SET tags = '[\"gone\"]' WHERE removed_time IS NOT NULL");
-    let told = past.told(&["report", "--each-tag", "clients"]);
-    assert_eq!(told.lines().count(), 3, "{told}");
+    let output = past.output(&["report", "--each-tag", "clients"]);
+    assert_eq!(output.lines().count(), 3, "{output}");
     let mut names: Vec<_> =
         fs::read_dir(past.file("clients")).expect("the folder").flatten().collect();
     names.sort_by_key(fs::DirEntry::file_name);
@@ -95,15 +95,15 @@ fn each_tag_has_a_file_of_its_own() {
     assert!(b.contains("<h1>Growth report of client-b</h1>"));
     let gold = page("vip-gold.html");
     assert!(gold.contains("Guru of A") && !gold.contains("Chef of A"));
-    assert_eq!(past.told(&["report", "--each-tag", "clients"]), told, "they are replaced");
+    assert_eq!(past.output(&["report", "--each-tag", "clients"]), output, "they are replaced");
 }
 
 #[test]
 fn what_cannot_be_written_is_told() {
     let past = agency();
-    let (code, told) = past.refused(&["report", "--tag", "cleint-a", "--output", "-"]);
+    let (code, output) = past.refused(&["report", "--tag", "cleint-a", "--output", "-"]);
     let expected = "growthd: no account has the tag cleint-a; did you mean client-a?\n";
-    assert_eq!((code, &*told), (Some(2), expected));
+    assert_eq!((code, &*output), (Some(2), expected));
     for arguments in [
         &["--title", ""][..],
         &["--title", "  "],
@@ -113,10 +113,10 @@ fn what_cannot_be_written_is_told() {
         let out = past.growthd(&[&["report"], arguments].concat());
         assert_eq!(out.status.code(), Some(2), "{arguments:?}");
     }
-    let (code, told) = past.refused(&["report", "--each-tag", "config.toml"]);
-    assert_eq!(code, Some(74), "{told}");
+    let (code, output) = past.refused(&["report", "--each-tag", "config.toml"]);
+    assert_eq!(code, Some(74), "{output}");
     past.run("UPDATE _account SET tags = '[]'");
-    let (code, told) = past.refused(&["report", "--each-tag", "clients"]);
-    assert_eq!(code, Some(2), "{told}");
-    assert!(told.contains("no account has a tag"), "{told}");
+    let (code, output) = past.refused(&["report", "--each-tag", "clients"]);
+    assert_eq!(code, Some(2), "{output}");
+    assert!(output.contains("no account has a tag"), "{output}");
 }

@@ -4,7 +4,7 @@ use crate::past::{DAY, Field, Past, START, WEEK};
 
 /// Returns the rows of the page's table as text.
 fn rows(past: &Past) -> Vec<String> {
-    let page = past.told(&["report", "--output", "-"]);
+    let page = past.output(&["report", "--output", "-"]);
     let (_, table) = page.split_once("id=\"list\"").expect("the table");
     let (table, _) = table.split_once("</table>").expect("its end");
     let text = |row: &str| {
@@ -47,7 +47,7 @@ fn a_gain_is_that_of_the_view_and_what_rounding_may_have_made_is_rough() {
          UPDATE _account SET removed_time = 1, next_due = NULL WHERE account = {gone}"
     ));
     assert_eq!(
-        past.ask("SELECT name, followers, followers_gained_30d FROM latest ORDER BY account_id"),
+        past.query("SELECT name, followers, followers_gained_30d FROM latest ORDER BY account_id"),
         ["Odd|1234|141", "Back|5351|301", "Tube|1240000|10000", "Gone|70|30"]
     );
     let rows = rows(&past);
@@ -68,6 +68,6 @@ fn a_fact_is_the_newest_measured_value() {
     let account = past.account("clx1", Some("Guru"), None);
     past.snapshot(account, START, Field { videos: Some(412), ..Field::followers(1000) });
     past.snapshot(account, START + WEEK, Field { videos: Some(7), ..Field::suspect(0) });
-    let page = past.told(&["report", "--output", "-"]);
+    let page = past.output(&["report", "--output", "-"]);
     assert!(page.contains("<dt>Videos</dt><dd>412</dd>"), "{page}");
 }

@@ -42,16 +42,19 @@ fn a_page_is_written_where_one_works_and_says_so() {
     let folder = world.folder();
     let output = growthd(folder, &["report"]);
     assert!(output.status.success(), "{output:?}");
-    let said = String::from_utf8(output.stdout).expect("text");
+    let message = String::from_utf8(output.stdout).expect("text");
     let path = folder.canonicalize().expect("a path").join("growthd-report.html");
-    assert!(said.starts_with(&format!("{}: 2 accounts, 10 snapshots, ", path.display())), "{said}");
+    assert!(
+        message.starts_with(&format!("{}: 2 accounts, 10 snapshots, ", path.display())),
+        "{message}"
+    );
     assert!(page(folder).starts_with("<!doctype html>"));
     let names: Vec<_> = fs::read_dir(folder).expect("a folder").flatten().collect();
     assert!(names.iter().all(|name| !name.file_name().to_string_lossy().ends_with(".tmp")));
 
     let again = growthd(folder, &["report", "--output", "-"]);
-    let told = String::from_utf8(again.stdout).expect("text");
-    assert!(again.status.success() && told.trim_end().ends_with("</html>"), "{told}");
+    let output = String::from_utf8(again.stdout).expect("text");
+    assert!(again.status.success() && output.trim_end().ends_with("</html>"), "{output}");
     assert!(growthd(folder, &["report"]).status.success(), "an earlier page is replaced");
 }
 
@@ -85,9 +88,9 @@ fn nothing_but_a_page_is_replaced() {
         ("not/there.html", "not/there.html: its folder does not exist\n"),
     ] {
         let output = growthd(folder, &["report", "--output", output]);
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(74), "{said}");
-        assert!(said.contains(why) && said.lines().count() == 1, "{said}");
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(74), "{message}");
+        assert!(message.contains(why) && message.lines().count() == 1, "{message}");
     }
     assert_eq!(fs::read(folder.join("growth.db")).expect("the database"), before);
 }

@@ -5,15 +5,16 @@ use crate::past::{Field, Past, START};
 #[test]
 fn every_column_of_every_view_is_described_in_its_order() {
     let past = Past::new();
-    for view in past.ask("SELECT name FROM sqlite_schema WHERE type = 'view'") {
-        let columns = past.ask(&format!("SELECT name FROM pragma_table_info('{view}')"));
-        let described = past.ask(&format!("SELECT \"column\" FROM columns WHERE view = '{view}'"));
+    for view in past.query("SELECT name FROM sqlite_schema WHERE type = 'view'") {
+        let columns = past.query(&format!("SELECT name FROM pragma_table_info('{view}')"));
+        let described =
+            past.query(&format!("SELECT \"column\" FROM columns WHERE view = '{view}'"));
         assert_eq!(described, columns, "{view}");
     }
     let bare =
         "SELECT view, \"column\" FROM columns WHERE ifnull(description, '') = '' OR type NOT IN
                 ('INTEGER', 'REAL', 'TEXT', 'NUMERIC', 'ANY')";
-    assert_eq!(past.ask(bare), [""; 0]);
+    assert_eq!(past.query(bare), [""; 0]);
 }
 
 /// The described type is the one that SQLite declares. Where it declares none (for an expression,
@@ -21,12 +22,12 @@ fn every_column_of_every_view_is_described_in_its_order() {
 #[test]
 fn every_column_has_the_type_that_is_described() {
     let past = Past::new();
-    let described = past.ask("SELECT view, \"column\", type FROM columns");
+    let described = past.query("SELECT view, \"column\", type FROM columns");
     for row in &described {
         let [view, column, kind] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
         let info = format!("SELECT type FROM pragma_table_info('{view}') WHERE name = '{column}'");
         // The type of an expression, as each SQLite names it.
-        let declared = past.ask_bundled(&info).join("");
+        let declared = past.query_bundled(&info).join("");
         let short = &kind[..kind.len().min(3)];
         // A UNION ALL of expressions has only numeric affinity.
         let is_number = declared == "NUM" && ["INTEGER", "REAL"].contains(&kind);
@@ -37,8 +38,8 @@ fn every_column_has_the_type_that_is_described() {
     // is numeric.
     let account = past.account("clx1", Some("Guru"), Some("guru"));
     for week in 0..3 {
-        let told = Field { likes: Some(5), videos: Some(7), ..Field::followers(1000) };
-        past.snapshot(account, START + week * crate::past::WEEK, told);
+        let field = Field { likes: Some(5), videos: Some(7), ..Field::followers(1000) };
+        past.snapshot(account, START + week * crate::past::WEEK, field);
     }
     for (view, column) in [
         ("growth", "followers_delta"),
@@ -50,7 +51,7 @@ fn every_column_has_the_type_that_is_described() {
     ] {
         let typed = format!("SELECT count(*) FROM {view} WHERE {column} = CAST({column} AS TEXT)");
         let all = format!("SELECT count({column}) FROM {view}");
-        assert_eq!(past.ask(&typed), past.ask(&all), "{view}.{column}");
+        assert_eq!(past.query(&typed), past.query(&all), "{view}.{column}");
     }
 }
 
@@ -58,8 +59,9 @@ fn every_column_has_the_type_that_is_described() {
 fn every_view_about_accounts_begins_alike() {
     let past = Past::new();
     let others = ["tag_weekly", "tag_monthly", "spend", "columns"];
-    for view in past.ask("SELECT name FROM sqlite_schema WHERE type = 'view'") {
-        let columns = past.ask(&format!("SELECT name FROM pragma_table_info('{view}')")).join(" ");
+    for view in past.query("SELECT name FROM sqlite_schema WHERE type = 'view'") {
+        let columns =
+            past.query(&format!("SELECT name FROM pragma_table_info('{view}')")).join(" ");
         let is_alike = columns.starts_with("account_id name label username platform ");
         assert_eq!(is_alike, !others.contains(&&*view), "{view}: {columns}");
     }
@@ -74,9 +76,9 @@ fn a_name_is_the_best_there_is() {
     past.run("UPDATE _profile SET display_name = 'Shown' WHERE account IN (1, 2)");
     past.run("UPDATE _profile SET display_name = NULL WHERE account = 3");
     assert_eq!(
-        past.ask("SELECT name FROM accounts ORDER BY account_id"),
+        past.query("SELECT name FROM accounts ORDER BY account_id"),
         ["Label", "Shown", "clx3"]
     );
     past.run("UPDATE _profile SET display_name = NULL");
-    assert_eq!(past.ask("SELECT name FROM accounts WHERE account_id = 'clx2'"), ["handle2"]);
+    assert_eq!(past.query("SELECT name FROM accounts WHERE account_id = 'clx2'"), ["handle2"]);
 }

@@ -17,7 +17,7 @@ fn a_gain_is_interpolated_between_the_measured_neighbours() {
     );
     // Day 84 lies 21 of 28 days from 2300 to 3700: 3350. Day 61 one of three from 2000 to 2300:
     // 2100. Day 1 one of ten from 1000 to 1100: 1010.
-    assert_eq!(past.ask(GAINED), ["350|1600|2690"]);
+    assert_eq!(past.query(GAINED), ["350|1600|2690"]);
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_gain_may_be_a_loss_and_is_rounded_to_whole_followers() {
     let past = Past::new();
     // Day 1 lies one of three from 1000 to 990: 996.67; from there to 980 it is -16.67.
     past.series("clx1", "Guru", "guru", &[(0, 1000), (3, 990), (8, 980)]);
-    assert_eq!(past.ask(GAINED), ["-17|NULL|NULL"]);
+    assert_eq!(past.query(GAINED), ["-17|NULL|NULL"]);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_history_may_start_up_to_twelve_hours_after_the_point() {
         past.snapshot(account, START + 7 * DAY, Field::followers(170));
     }
     assert_eq!(
-        past.ask("SELECT account_id, followers_gained_7d FROM latest ORDER BY account_id"),
+        past.query("SELECT account_id, followers_gained_7d FROM latest ORDER BY account_id"),
         ["clx1|70", "clx2|NULL"]
     );
 }
@@ -47,7 +47,7 @@ fn one_snapshot_has_gained_nothing_known() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, 1000)]);
     past.account("clx2", Some("never refreshed"), None);
-    assert_eq!(past.ask(GAINED), ["NULL|NULL|NULL"]);
+    assert_eq!(past.query(GAINED), ["NULL|NULL|NULL"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn suspect_and_missing_values_take_no_part() {
     // of day 14: 1140, a week before it 1070. The newest likes are of day 21: 52, a week before it
     // two thirds of the way from 10 to 52: 38.
     assert_eq!(
-        past.ask("SELECT followers, is_suspect, followers_gained_7d, likes_gained_7d, videos_gained_7d FROM latest"),
+        past.query("SELECT followers, is_suspect, followers_gained_7d, likes_gained_7d, videos_gained_7d FROM latest"),
         ["1140|1|70|14|NULL"]
     );
 }
@@ -73,5 +73,5 @@ fn suspect_and_missing_values_take_no_part() {
 fn an_exact_neighbour_is_exact_at_any_size() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, i64::MAX - 5), (7, i64::MAX)]);
-    assert_eq!(past.ask(GAINED), ["5|NULL|NULL"]);
+    assert_eq!(past.query(GAINED), ["5|NULL|NULL"]);
 }

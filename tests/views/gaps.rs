@@ -8,7 +8,7 @@ const GAPS: &str =
 #[test]
 fn the_columns_are_those_of_the_contract() {
     let past = Past::new();
-    let columns = past.ask("SELECT name FROM pragma_table_info('gaps')").join(" ");
+    let columns = past.query("SELECT name FROM pragma_table_info('gaps')").join(" ");
     assert_eq!(
         columns,
         "account_id name label username platform from_time from_utc to_time to_utc days"
@@ -22,9 +22,9 @@ fn a_hole_is_over_one_and_a_half_intervals() {
     let half = WEEK * 3 / 2;
     past.snapshot(account, START, Field::followers(1));
     past.snapshot(account, START + half, Field::followers(1));
-    assert_eq!(past.ask(GAPS), [""; 0]);
+    assert_eq!(past.query(GAPS), [""; 0]);
     past.snapshot(account, START + 2 * half + 1, Field::followers(1));
-    assert_eq!(past.ask(GAPS), ["clx1|2026-01-15T18:00:00Z|2026-01-26T06:00:01Z|10.5"]);
+    assert_eq!(past.query(GAPS), ["clx1|2026-01-15T18:00:00Z|2026-01-26T06:00:01Z|10.5"]);
 }
 
 #[test]
@@ -42,13 +42,13 @@ fn the_interval_is_that_of_its_time() {
         "clx1|2026-01-05T06:00:00Z|2026-01-08T06:00:00Z|3.0",
         "clx1|2026-01-08T06:00:00Z|2026-01-15T06:00:00Z|7.0",
     ];
-    assert_eq!(past.ask(GAPS), holes);
+    assert_eq!(past.query(GAPS), holes);
     // The account's current schedule does not matter.
     past.run("UPDATE _account SET interval = 60");
-    assert_eq!(past.ask(GAPS), holes);
+    assert_eq!(past.query(GAPS), holes);
     // A row without an interval takes the next one's: a day was due after the fifteenth.
     past.run("UPDATE _refresh SET interval = NULL WHERE refresh_id = 3");
-    assert_eq!(past.ask(GAPS).len(), 3);
+    assert_eq!(past.query(GAPS).len(), 3);
 }
 
 #[test]
@@ -57,11 +57,11 @@ fn a_weekend_without_slots_is_no_hole() {
     let account = past.account("clx1", None, None);
     // Mondays to Fridays: three days follow a Friday.
     for (day, next) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 3), (7, 1), (8, 1), (11, 3)] {
-        let told = Field { interval: Some(next * DAY), ..Field::followers(day) };
-        past.snapshot(account, START + day * DAY, told);
+        let field = Field { interval: Some(next * DAY), ..Field::followers(day) };
+        past.snapshot(account, START + day * DAY, field);
     }
     // Tuesday to Friday of the second week.
-    assert_eq!(past.ask(GAPS), ["clx1|2026-01-13T06:00:00Z|2026-01-16T06:00:00Z|3.0"]);
+    assert_eq!(past.query(GAPS), ["clx1|2026-01-13T06:00:00Z|2026-01-16T06:00:00Z|3.0"]);
 }
 
 #[test]
@@ -71,5 +71,5 @@ fn a_suspect_snapshot_fills_no_hole() {
     past.snapshot(account, START, Field::followers(1));
     past.snapshot(account, START + WEEK, Field::suspect(0));
     past.snapshot(account, START + 2 * WEEK, Field::followers(3));
-    assert_eq!(past.ask(GAPS), ["clx1|2026-01-05T06:00:00Z|2026-01-19T06:00:00Z|14.0"]);
+    assert_eq!(past.query(GAPS), ["clx1|2026-01-05T06:00:00Z|2026-01-19T06:00:00Z|14.0"]);
 }

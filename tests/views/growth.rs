@@ -10,7 +10,7 @@ const FOLLOWERS: &str =
 fn the_columns_are_those_of_the_contract() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, 1000)]);
-    let columns = past.ask("SELECT name FROM pragma_table_info('growth')").join(" ");
+    let columns = past.query("SELECT name FROM pragma_table_info('growth')").join(" ");
     assert_eq!(
         columns,
         "account_id name label username platform time time_utc gap_days \
@@ -18,7 +18,7 @@ fn the_columns_are_those_of_the_contract() {
          likes likes_delta likes_per_7d likes_pct_per_7d \
          videos videos_delta videos_per_7d videos_pct_per_7d is_suspect suspect source refresh_id"
     );
-    let row = past.ask("SELECT account_id, label, username, time, time_utc FROM growth");
+    let row = past.query("SELECT account_id, label, username, time, time_utc FROM growth");
     assert_eq!(row, [format!("clx1|Guru|guru|{START}|2026-01-05T06:00:00Z")]);
 }
 
@@ -28,7 +28,7 @@ fn a_rate_is_by_the_pairs_own_distance_so_that_a_gap_makes_no_spike() {
     // A week with +70 (7 %), then three weeks with +210: the same pace.
     past.series("clx1", "Guru", "guru", &[(0, 1000), (7, 1070), (28, 1280)]);
     assert_eq!(
-        past.ask(FOLLOWERS),
+        past.query(FOLLOWERS),
         [
             "1000|NULL|NULL|NULL|NULL",
             "1070|70|70.0|7.0|7.0",
@@ -48,11 +48,11 @@ fn a_null_loses_nothing() {
         (14, Some(1100), None),
         (21, Some(1150), Some(80)),
     ] {
-        let told = Field { followers, likes, ..Field::default() };
-        past.snapshot(account, START + day * DAY, told);
+        let field = Field { followers, likes, ..Field::default() };
+        past.snapshot(account, START + day * DAY, field);
     }
     assert_eq!(
-        past.ask(FOLLOWERS),
+        past.query(FOLLOWERS),
         [
             "1000|NULL|NULL|NULL|NULL",
             "NULL|NULL|NULL|NULL|7.0",
@@ -62,7 +62,8 @@ fn a_null_loses_nothing() {
         ]
     );
     // Each count has its own pair: the last likes are against those of day 7.
-    let likes = past.ask("SELECT likes, likes_delta, likes_per_7d FROM growth ORDER BY refresh_id");
+    let likes =
+        past.query("SELECT likes, likes_delta, likes_per_7d FROM growth ORDER BY refresh_id");
     assert_eq!(likes, ["50|NULL|NULL", "60|10|10.0", "NULL|NULL|NULL", "80|20|10.0"]);
 }
 
@@ -74,10 +75,10 @@ fn a_suspect_snapshot_is_shown_and_takes_no_part() {
     past.snapshot(account, START + 7 * DAY, Field::suspect(0));
     past.snapshot(account, START + 14 * DAY, Field::followers(1020));
     assert_eq!(
-        past.ask(FOLLOWERS),
+        past.query(FOLLOWERS),
         ["1000|NULL|NULL|NULL|NULL", "0|NULL|NULL|NULL|7.0", "1020|20|10.0|1.0|14.0"]
     );
-    assert_eq!(past.ask("SELECT is_suspect FROM growth ORDER BY refresh_id"), ["0", "1", "0"]);
+    assert_eq!(past.query("SELECT is_suspect FROM growth ORDER BY refresh_id"), ["0", "1", "0"]);
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn there_is_no_rate_under_twelve_hours() {
     past.snapshot(account, START + 12 * HOUR - 1, Field::followers(1100));
     past.snapshot(account, START + 24 * HOUR - 1, Field::followers(1200));
     assert_eq!(
-        past.ask("SELECT followers_delta, followers_per_7d, followers_pct_per_7d FROM growth ORDER BY refresh_id"),
+        past.query("SELECT followers_delta, followers_per_7d, followers_pct_per_7d FROM growth ORDER BY refresh_id"),
         // The second pair is twelve hours apart: 100 in half a day are 1,400 in seven.
         ["NULL|NULL|NULL", "100|NULL|NULL", "100|1400.0|127.2727"]
     );
@@ -99,7 +100,7 @@ fn from_nothing_there_is_no_percentage() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, 0), (7, 10), (14, 0)]);
     assert_eq!(
-        past.ask(FOLLOWERS),
+        past.query(FOLLOWERS),
         ["0|NULL|NULL|NULL|NULL", "10|10|10.0|NULL|7.0", "0|-10|-10.0|-100.0|7.0"]
     );
 }
@@ -115,7 +116,7 @@ fn the_order_is_that_of_the_refreshes_and_accounts_do_not_mix() {
     past.snapshot(one, START + DAY - 600, Field::followers(110));
     past.snapshot(one, START + 3 * DAY, Field::followers(130));
     assert_eq!(
-        past.ask(
+        past.query(
             "SELECT followers, followers_delta, followers_per_7d IS NULL
                   FROM growth WHERE account_id = 'clx1' ORDER BY refresh_id"
         ),
@@ -128,7 +129,7 @@ fn the_greatest_counts_are_no_matter() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, i64::MAX), (7, 0), (14, i64::MAX)]);
     assert_eq!(
-        past.ask("SELECT followers_delta, followers_pct_per_7d FROM growth ORDER BY refresh_id"),
+        past.query("SELECT followers_delta, followers_pct_per_7d FROM growth ORDER BY refresh_id"),
         ["NULL|NULL", "-9223372036854775807|-100.0", "9223372036854775807|NULL"]
     );
 }

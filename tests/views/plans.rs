@@ -28,7 +28,7 @@ fn scans(past: &Past, sql: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_filter_on_whose_it_is_scans_nothing() {
+fn a_filter_on_the_account_scans_nothing() {
     let past = Past::new();
     for view in VIEWS {
         for filter in ["account_id = 'x'", "label = 'x'", "username = 'x'", "label IN ('x', 'y')"] {
@@ -90,7 +90,7 @@ fn a_filter_on_the_refresh_scans_nothing() {
 }
 
 #[test]
-fn the_list_is_gone_through_once_for_its_movers() {
+fn the_growth_of_all_accounts_scans_the_list_once() {
     let past = Past::new();
     for sql in [
         "SELECT label, followers_gained_30d FROM latest ORDER BY 2 DESC LIMIT 100",
@@ -110,7 +110,7 @@ fn the_list_is_gone_through_once_for_its_movers() {
 }
 
 #[test]
-fn a_milestone_is_looked_up_and_not_looked_for_at_each_snapshot() {
+fn a_milestone_is_found_by_an_index_and_not_at_each_snapshot() {
     let past = Past::new();
     for filter in ["", "WHERE time > 5", "WHERE account_id = 'x'", "WHERE label = 'x'"] {
         let sql = format!("SELECT * FROM milestones {filter}");
@@ -146,7 +146,7 @@ fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {
 /// There is no index on time across accounts: it is not worth its 13 bytes per refresh. Such a
 /// filter reads the history once, and looks back only for the rows that it finds.
 #[test]
-fn a_filter_on_time_alone_goes_through_the_history_once() {
+fn a_filter_on_time_alone_scans_the_history_once() {
     let past = Past::new();
     for (view, time) in [("growth", "time"), ("snapshots", "time"), ("gaps", "to_time")] {
         let sql = format!("SELECT * FROM {view} WHERE {time} > 5");

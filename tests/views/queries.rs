@@ -22,12 +22,12 @@ fn known() -> Past {
     let chef = past.account("clx2", Some("Chef Léa"), Some("chef"));
     let old = past.account("clx3", Some("Old Timer"), Some("old"));
     for week in (0..=53).filter(|week| ![20, 21].contains(week)) {
-        let told = Field { engagement: Some(4.0), ..Field::followers(1000 + 10 * week) };
-        past.snapshot(guru, START + week * 7 * DAY, told);
+        let field = Field { engagement: Some(4.0), ..Field::followers(1000 + 10 * week) };
+        past.snapshot(guru, START + week * 7 * DAY, field);
     }
     for week in 0..5 {
-        let told = Field { engagement: Some(6.0), ..Field::followers(2000 + 100 * week) };
-        past.snapshot(chef, START + (336 + 7 * week) * DAY, told);
+        let field = Field { engagement: Some(6.0), ..Field::followers(2000 + 100 * week) };
+        past.snapshot(chef, START + (336 + 7 * week) * DAY, field);
     }
     for week in 0..6 {
         past.snapshot(old, START + (329 + 7 * week) * DAY, Field::followers(900 - 30 * week));
@@ -46,7 +46,7 @@ fn known() -> Past {
 
 #[track_caller]
 fn answers(past: &Past, question: &str, expected: &[&str]) {
-    assert_eq!(past.ask(query(question)), expected, "{question}");
+    assert_eq!(past.query(query(question)), expected, "{question}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn the_questions_about_months_are_answered() {
 #[test]
 fn the_questions_about_the_series_are_answered() {
     let past = known();
-    let weeks = past.ask(query("How did one account do, week by week?"));
+    let weeks = past.query(query("How did one account do, week by week?"));
     assert_eq!(weeks.len(), 12);
     // Day 371 after Monday of 2026-W02 is Monday of 2027-W02, since 2026 has 53 weeks: that week is
     // not over.
@@ -126,12 +126,12 @@ fn the_questions_about_the_list_are_answered() {
         "How is each client doing?",
         &["sport|1|1530|43", "vip|2|2280|-86", "food|1|2400|NULL"],
     );
-    let months = past.ask(query("What did the credits buy?"));
+    let months = past.query(query("What did the credits buy?"));
     // January has the Mondays 5, 12, 19 and 26, a call of unknown fate, and one that was never
     // sent.
     assert_eq!((months.len(), &*months[0]), (13, "2026-01|5|4|1"));
     // 52 of Guru, 5 of Chef, 6 of Old, and the one of unknown fate.
-    assert_eq!(past.ask("SELECT sum(spent), sum(snapshots) FROM spend"), ["64|63"]);
+    assert_eq!(past.query("SELECT sum(spent), sum(snapshots) FROM spend"), ["64|63"]);
     answers(
         &past,
         "When did the bio change?",

@@ -54,7 +54,7 @@ fn answer() -> impl Strategy<Value = Answer> {
 /// A snapshot with the reference's judgement: its values, which of them are measured, and why not.
 struct Judged {
     time: i64,
-    told: [Option<i64>; 3],
+    reported: [Option<i64>; 3],
     measured: [Option<i64>; 3],
     suspect: i64,
 }
@@ -71,25 +71,25 @@ fn judge(answers: &[Answer]) -> Vec<Judged> {
     let mut time = START - 3 * DAY;
     for answer in answers {
         time += answer.after;
-        let mut told = [answer.followers, answer.likes, answer.videos];
+        let mut reported = [answer.followers, answer.likes, answer.videos];
         let is_cached = answer.is_cached && !judged.is_empty();
         if let Some(last) = judged.last().filter(|_| is_cached) {
-            told = last.told;
+            reported = last.reported;
         }
         let last = |count: usize| judged.iter().rev().find_map(|judged| judged.measured[count]);
-        let fell = |count: usize| told[count] == Some(0) && last(count).is_some_and(|n| n != 0);
+        let fell = |count: usize| reported[count] == Some(0) && last(count).is_some_and(|n| n != 0);
         let mut suspect = 0;
         for (bit, applies) in [(1, fell(1)), (2, fell(0)), (4, is_cached), (8, answer.is_clock_off)]
         {
             suspect += if applies { bit } else { 0 };
         }
-        let mut measured = told;
+        let mut measured = reported;
         if suspect >= 2 {
             measured = [None; 3];
         } else if suspect == 1 {
             measured[1] = None;
         }
-        judged.push(Judged { time, told, measured, suspect });
+        judged.push(Judged { time, reported, measured, suspect });
     }
     judged
 }
@@ -154,7 +154,7 @@ fn past(histories: &[Vec<Judged>]) -> Past {
         let tag = if place % 2 == 0 { "even" } else { "odd" };
         past.run(&format!("UPDATE _account SET tags = '[\"{tag}\"]' WHERE account = {account}"));
         for judged in history {
-            let [followers, likes, videos] = judged.told.map(cell);
+            let [followers, likes, videos] = judged.reported.map(cell);
             past.run(&format!(
                 "INSERT INTO _refresh (account, cause, outcome, spent, started_time, took)
                  VALUES ({account}, 4, 1, 1, {time}, 0);
@@ -169,7 +169,7 @@ fn past(histories: &[Vec<Judged>]) -> Past {
 }
 
 fn bounds(past: &Past, table: &str) -> Vec<(i64, i64)> {
-    let rows = past.ask_bundled(&format!("SELECT from_time, to_time FROM {table} ORDER BY 1"));
+    let rows = past.query_bundled(&format!("SELECT from_time, to_time FROM {table} ORDER BY 1"));
     let bound = |row: &String| {
         let (from, to) = row.split_once('|').expect("two");
         (from.parse().expect("a time"), to.parse().expect("a time"))
@@ -203,9 +203,9 @@ proptest! {
         };
         let now = Time(4_000_000_000);
         let whole = wanted.period(now).expect("valid").expect("one");
-        let everybody = Selection::default();
-        let by_month = tx.growth(&everybody, &whole).expect("growth");
-        let by_days = tx.growth(&everybody, &Period::last_days(30)).expect("growth");
+        let all = Selection::default();
+        let by_month = tx.growth(&all, &whole).expect("growth");
+        let by_days = tx.growth(&all, &Period::last_days(30)).expect("growth");
 
         for (place, history) in histories.iter().enumerate() {
             let id = format!("clx{place}");
@@ -213,7 +213,7 @@ proptest! {
                 let sql = format!(
                     "SELECT {VALUES} FROM {view} WHERE account_id = '{id}' ORDER BY from_time"
                 );
-                let found = past.ask(&sql);
+                let found = past.query(&sql);
                 prop_assert_eq!(&found, &periods(history, bounds), "{} of {}", view, id);
                 // Periods are consecutive, so that the deltas add up.
                 let known: Vec<String> =
@@ -234,7 +234,7 @@ proptest! {
             for count in 0..3 {
                 expected.extend([7, 30, 90].map(|days| cell(gained(count, days))));
             }
-            let found = past.ask(&format!(
+            let found = past.query(&format!(
                 "SELECT followers, followers_gained_7d, followers_gained_30d, followers_gained_90d,
                         likes_gained_7d, likes_gained_30d, likes_gained_90d,
                         videos_gained_7d, videos_gained_30d, videos_gained_90d
@@ -255,17 +255,17 @@ proptest! {
 
         // Like for like: the sum over a tag's accounts that are known at both ends.
         for (view, period) in [("weekly", "week"), ("monthly", "month")] {
-            let summed = past.ask(&format!(
+            let summed = past.query(&format!(
                 "SELECT t.tag, w.{period}, count(w.followers_delta),
                         sum(iif(w.followers_delta IS NULL, NULL, w.followers)), sum(w.followers_delta),
                         sum(w.likes_delta)
                  FROM {view} w JOIN account_tags t USING (account_id) GROUP BY 1, 2 ORDER BY 1, 2"
             ));
-            let told = past.ask(&format!(
+            let total = past.query(&format!(
                 "SELECT tag, {period}, accounts, followers, followers_delta, likes_delta
                  FROM tag_{view} ORDER BY 1, 2"
             ));
-            prop_assert_eq!(told, summed);
+            prop_assert_eq!(total, summed);
         }
     }
 }

@@ -88,7 +88,7 @@ fn two_years() -> Past {
 }
 
 /// Returns the output of growthd at `now`; `None` without faketime.
-fn told(past: &Past, now: Time, typed: &str) -> Option<String> {
+fn output(past: &Past, now: Time, typed: &str) -> Option<String> {
     let mut growthd = Command::new(env!("CARGO_BIN_EXE_growthd"));
     growthd.args(typed.split(' ')).current_dir(past.folder());
     let ended = Ended::of(at(now, &growthd)?).with_code(0);
@@ -106,23 +106,23 @@ fn numbers(page: &str) -> String {
 }
 
 #[test]
-fn the_verbs_say_the_same_of_a_period_on_every_day_of_a_week() {
+fn the_verbs_report_a_period_alike_on_every_day_of_a_week() {
     let past = two_years();
     let mut first: Option<Vec<String>> = None;
     for after in ASKED {
         let now = Time(MONDAY + after);
-        let Some(told) = TYPED.iter().map(|typed| told(&past, now, typed)).collect() else {
+        let Some(output) = TYPED.iter().map(|typed| output(&past, now, typed)).collect() else {
             return;
         };
-        let first = first.get_or_insert_with(|| Vec::clone(&told));
-        for ((typed, told), first) in TYPED.iter().zip(&told).zip(first) {
-            assert_eq!(told, first, "growthd {typed}, at {now}");
+        let first = first.get_or_insert_with(|| Vec::clone(&output));
+        for ((typed, output), first) in TYPED.iter().zip(&output).zip(first) {
+            assert_eq!(output, first, "growthd {typed}, at {now}");
         }
     }
 }
 
 #[test]
-fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_steps() {
+fn a_period_has_its_share_of_the_steps_despite_failures_and_removed_accounts() {
     let past = two_years();
     let now = Time(MONDAY + 3 * DAY);
     for (typed, days, accounts) in [
@@ -136,9 +136,9 @@ fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_ste
         ("growth --csv --since 30d", 30, 8),
         ("growth --csv --since 1y", 365, 8),
     ] {
-        let Some(told) = told(&past, now, typed) else { return };
-        assert_eq!(told.lines().count(), 1 + accounts, "{typed}: {told}");
-        for line in told.lines().skip(1) {
+        let Some(output) = output(&past, now, typed) else { return };
+        assert_eq!(output.lines().count(), 1 + accounts, "{typed}: {output}");
+        for line in output.lines().skip(1) {
             let cells: Vec<&str> = line.split(',').collect();
             let gained: i64 = cells[7].parse().expect("a gain");
             let step = step(&cells[0].parse().expect("an id")).cast_signed();
@@ -152,19 +152,19 @@ fn whatever_was_answered_and_whoever_left_a_period_has_its_days_share_of_the_ste
         ("growth --month 2028-03", "It is not over before 2028-04-01", "BEFORE"),
         ("digest --month 2028-03", "Not over before 2028-04-01", "in the period"),
     ] {
-        let Some(told) = told(&past, now, typed) else { return };
-        assert!(told.contains(unfinished) && !told.contains(before), "{told}");
+        let Some(output) = output(&past, now, typed) else { return };
+        assert!(output.contains(unfinished) && !output.contains(before), "{output}");
         // Three gained nothing, which is not growth.
-        assert!(!told.contains("+0.00%"), "{told}");
-        let Some(whole) = self::told(&past, now, &typed.replace("03", "02")) else { return };
+        assert!(!output.contains("+0.00%"), "{output}");
+        let Some(whole) = self::output(&past, now, &typed.replace("03", "02")) else { return };
         assert!(!whole.contains("not over") && whole.contains(before), "{whole}");
     }
     // An account that was removed later counts in earlier totals, in the verbs as in the views.
     let typed = "digest --month 2026-12 --tag client-8 --format json";
-    let Some(told) = told(&past, now, typed) else { return };
+    let Some(output) = output(&past, now, typed) else { return };
     let total = "\"total\":{\"accounts\":1,\"followers\":622000,\"followers_gained\":0,";
-    assert!(told.contains(total), "{told}");
+    assert!(output.contains(total), "{output}");
     let sql = "SELECT accounts, followers, followers_delta FROM tag_monthly
                WHERE month = '2026-12' AND tag = 'client-8'";
-    assert_eq!(past.ask(sql), ["1|622000|0"]);
+    assert_eq!(past.query(sql), ["1|622000|0"]);
 }

@@ -13,7 +13,8 @@ const MONDAY: i64 = START - 6 * HOUR;
 fn the_columns_are_those_of_the_contract() {
     let past = Past::new();
     for (view, period) in [("weekly", "week"), ("monthly", "month")] {
-        let columns = past.ask(&format!("SELECT name FROM pragma_table_info('{view}')")).join(" ");
+        let columns =
+            past.query(&format!("SELECT name FROM pragma_table_info('{view}')")).join(" ");
         assert_eq!(
             columns,
             format!(
@@ -39,7 +40,7 @@ fn the_calendar_is_that_of_iso_8601() {
         ("2026-02-28T12:00:00Z", "2026-W09"),
         ("2027-01-03T12:00:00Z", "2026-W53"),
     ] {
-        let found = past.ask(&format!(
+        let found = past.query(&format!(
             "SELECT week, strftime('%w', from_time, 'unixepoch') FROM _week
              WHERE from_time <= CAST(strftime('%s', '{at}') AS INTEGER)
                AND to_time > CAST(strftime('%s', '{at}') AS INTEGER)"
@@ -47,15 +48,17 @@ fn the_calendar_is_that_of_iso_8601() {
         assert_eq!(found, [format!("{week}|1")], "{at}");
     }
     assert_eq!(
-        past.ask("SELECT min(from_utc), max(to_utc), count(*), count(DISTINCT week) FROM _week"),
+        past.query("SELECT min(from_utc), max(to_utc), count(*), count(DISTINCT week) FROM _week"),
         ["2000-01-03T00:00:00Z|2100-01-04T00:00:00Z|5218|5218"]
     );
     assert_eq!(
-        past.ask("SELECT min(from_utc), max(to_utc), count(*), count(DISTINCT month) FROM _month"),
+        past.query(
+            "SELECT min(from_utc), max(to_utc), count(*), count(DISTINCT month) FROM _month"
+        ),
         ["2000-01-01T00:00:00Z|2100-01-01T00:00:00Z|1200|1200"]
     );
     assert_eq!(
-        past.ask("SELECT month, to_time - from_time FROM _month WHERE month LIKE '2028-0_'")[..2],
+        past.query("SELECT month, to_time - from_time FROM _month WHERE month LIKE '2028-0_'")[..2],
         ["2028-01|2678400", "2028-02|2505600"]
     );
 }
@@ -70,7 +73,7 @@ fn a_week_is_interpolated_at_both_ends_whatever_day_it_was_measured_on() {
         past.snapshot(account, time, Field::followers(1000 + 70 * week));
     }
     assert_eq!(
-        past.ask(WEEKS),
+        past.query(WEEKS),
         ["2026-W02|1050|NULL|1", "2026-W03|1120|70|1", "2026-W04|1190|70|1"]
     );
 }
@@ -84,7 +87,7 @@ fn a_week_without_a_measurement_has_its_share() {
         past.snapshot(account, MONDAY + week * WEEK, Field::followers(followers));
     }
     assert_eq!(
-        past.ask(WEEKS),
+        past.query(WEEKS),
         [
             "2026-W02|1100|100|1",
             "2026-W03|1200|100|1",
@@ -101,12 +104,12 @@ fn a_history_that_begins_within_twelve_hours_has_its_first_week() {
         let account = past.account("clx1", None, None);
         past.snapshot(account, MONDAY + late, Field::followers(1000));
         past.snapshot(account, MONDAY + WEEK, Field::followers(1100));
-        assert_eq!(past.ask(WEEKS), [format!("2026-W02|1100|{delta}|1")]);
+        assert_eq!(past.query(WEEKS), [format!("2026-W02|1100|{delta}|1")]);
     }
 }
 
 #[test]
-fn what_is_not_measured_loses_nothing_and_adds_nothing() {
+fn unmeasured_snapshots_neither_lose_nor_add_growth() {
     let past = Past::new();
     let account = past.account("clx1", None, None);
     let likes = |likes| Field { likes: Some(likes), ..Field::followers(0) };
@@ -115,7 +118,9 @@ fn what_is_not_measured_loses_nothing_and_adds_nothing() {
     past.snapshot(account, MONDAY + 6 * DAY, Field { likes: Some(62), ..Field::default() });
     past.snapshot(account, MONDAY + 2 * WEEK, Field { likes: Some(78), ..Field::followers(1280) });
     assert_eq!(
-        past.ask("SELECT week, followers, followers_delta, likes, likes_delta, videos FROM weekly"),
+        past.query(
+            "SELECT week, followers, followers_delta, likes, likes_delta, videos FROM weekly"
+        ),
         // Likes: 12 in six days, and then 16 in eight.
         ["2026-W02|1140|140|64|14|NULL", "2026-W03|1280|140|78|14|NULL"]
     );
@@ -129,12 +134,12 @@ fn the_sum_of_the_weeks_and_of_the_months_is_the_growth() {
         past.snapshot(account, MONDAY + day * DAY, Field::followers(followers));
     }
     // The last week that is over ends on day 84, 25 of 31 days from 1211 to 2000: 1847.29.
-    assert_eq!(past.ask("SELECT sum(followers_delta) FROM weekly"), ["847"]);
+    assert_eq!(past.query("SELECT sum(followers_delta) FROM weekly"), ["847"]);
     // The 1st of February is day 27, 17 of 21 days from 997 to 1234: 1188.86; that of March day
     // 55, 24 of 28 from 1234 to 1211: 1214.29; that of April day 86, 27 of 31 from 1211 to 2000:
     // 1898.19.
     assert_eq!(
-        past.ask("SELECT month, followers, followers_delta FROM monthly"),
+        past.query("SELECT month, followers, followers_delta FROM monthly"),
         ["2026-01|1189|NULL", "2026-02|1214|25", "2026-03|1898|684"]
     );
 }
@@ -152,5 +157,5 @@ fn a_clock_that_was_set_back_is_in_the_order_of_refreshes() {
         past.snapshot(account, time, Field::followers(followers));
     }
     // The last at or before midnight is the third, 600 of 11,400 s from the fourth.
-    assert_eq!(past.ask(WEEKS), ["2026-W02|3|2|1"]);
+    assert_eq!(past.query(WEEKS), ["2026-W02|3|2|1"]);
 }

@@ -16,8 +16,8 @@ pub mod harness;
 const ACCOUNTS: u64 = 9;
 
 /// Returns all numbers about these periods at `now`.
-fn said(tx: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
-    let everybody = Selection::default();
+fn results(tx: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
+    let all = Selection::default();
     let wanted = |month: Option<&str>, week: Option<Week>, back: Option<i64>| {
         let month = month.map(|month| month.parse().expect("a month"));
         let wanted = PeriodOptions { month, week, since: back.map(Moment::Back), until: None };
@@ -26,13 +26,13 @@ fn said(tx: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
     let last_week = wanted(None, Week::last_over(now), None);
     let periods =
         [wanted(Some("2026-11"), None, None), last_week, wanted(None, None, Some(30 * DAY))];
-    let mut said: Vec<String> = periods
+    let mut results: Vec<String> = periods
         .iter()
-        .map(|period: &Period| format!("{:?}", tx.growth(&everybody, period).expect("growth")))
+        .map(|period: &Period| format!("{:?}", tx.growth(&all, period).expect("growth")))
         .collect();
     for period in &periods[..2] {
-        let digest = Digest::read(tx, everybody.clone(), *period, None, now).expect("a digest");
-        said.push(Text::new(&digest, 72).to_string());
+        let digest = Digest::read(tx, all.clone(), *period, None, now).expect("a digest");
+        results.push(Text::new(&digest, 72).to_string());
     }
     for question in [
         "SELECT * FROM weekly ORDER BY account_id, from_time",
@@ -41,9 +41,9 @@ fn said(tx: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
         "SELECT * FROM milestones ORDER BY refresh_id, count, milestone",
         "SELECT * FROM gaps",
     ] {
-        said.push(past.ask(question).join("\n"));
+        results.push(past.query(question).join("\n"));
     }
-    said
+    results
 }
 
 #[test]
@@ -60,23 +60,23 @@ fn a_week_says_the_same_of_its_past_on_every_day() {
         year.until(monday + after);
         let mut reader = Reader::open(&past.path()).expect("the database");
         let tx = reader.begin_read().expect("a transaction");
-        let said = said(&tx, &past, Time(monday + after));
+        let results = results(&tx, &past, Time(monday + after));
         match &first {
-            None => first = Some(said),
-            Some(first) => assert_eq!(&said, first, "{after} s after Monday's refresh"),
+            None => first = Some(results),
+            Some(first) => assert_eq!(&results, first, "{after} s after Monday's refresh"),
         }
     }
 
     // Each account grows by the same step a week, so that a week, which lies six hours and some
     // seconds before two refreshes, has it too (but the first, whose baseline was an hour early);
     // and the weeks add up.
-    let otherwise = past.ask(
+    let otherwise = past.query(
         "WITH step AS (SELECT account_id, max(followers_delta) AS step FROM growth GROUP BY 1)
          SELECT name, week, followers_delta, step FROM weekly JOIN step USING (account_id)
          WHERE from_time > 1768798800 AND abs(followers_delta - step) > 1 + step / 10000",
     );
     assert_eq!(otherwise, [""; 0]);
-    let added = past.ask(
+    let added = past.query(
         "SELECT account_id, sum(w.followers_delta) - (max(w.followers) - min(w.followers - w.followers_delta))
          FROM weekly w WHERE w.followers_delta IS NOT NULL GROUP BY 1",
     );

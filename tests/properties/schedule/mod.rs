@@ -67,8 +67,8 @@ proptest! {
         let cron = fields.iter().map(|field| field.concat()).collect::<Vec<_>>().join(" ");
         match Schedule::parse(&cron, zone, Time(now)) {
             Err(error) => {
-                let told = error.to_string();
-                prop_assert!(!told.contains(char::is_control) && !told.is_empty(), "{told:?}");
+                let message = error.to_string();
+                prop_assert!(!message.contains(char::is_control) && !message.is_empty(), "{message:?}");
             }
             Ok(schedule) => {
                 prop_assert!(schedule.shortest_interval(Time(now)) > 0);
