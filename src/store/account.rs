@@ -168,6 +168,14 @@ fn keys_and_ids(mut rows: rusqlite::Rows<'_>) -> Result<Vec<(AccountKey, Account
     Ok(found)
 }
 
+fn accounts(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Account>, StoreError> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(account(row)?);
+    }
+    Ok(found)
+}
+
 fn account(row: &Row<'_>) -> Result<Account, StoreError> {
     Ok(Account {
         key: row.get(0)?,
@@ -298,12 +306,7 @@ impl ReadTx<'_> {
              AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account)
              ORDER BY a.account LIMIT ?3"
         ))?;
-        let mut rows = statement.query(params![before, last, limit])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(account(row)?);
-        }
-        Ok(found)
+        accounts(statement.query(params![before, last, limit])?)
     }
 
     /// Counts the accounts that can be probed, up to `limit`: the watched ones, except those that
@@ -356,12 +359,7 @@ impl ReadTx<'_> {
             "+a.next_due IS NOT NULL
              AND (a.settled_slot > ?1 OR a.open_slot > ?1 OR (a.phase <> 1 AND a.next_due > ?2))"
         ))?;
-        let mut rows = statement.query([now, horizon])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(account(row)?);
-        }
-        Ok(found)
+        accounts(statement.query([now, horizon])?)
     }
 
     /// Returns when the next account that is not in flight is due.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use rusqlite::named_params;
+use rusqlite::{named_params, params};
 
 use crate::clock::Time;
 use crate::period::{Beginning, Period};
@@ -117,25 +117,24 @@ impl ReadTx<'_> {
         let mut statement = self.tx.prepare_cached(&GROWTH)?;
         let mut rows = statement.query(named_params! {
             ":include_removed": include_removed,
-            ":before": period.before.map(|time| time.0),
+            ":before": period.before,
             ":from": from,
             ":back": back,
-            ":until": period.until.map(|time| time.0),
+            ":until": period.until,
             ":tags": selection.tags_json(),
             ":platform": selection.platform,
         })?;
         let mut accounts = Vec::new();
         while let Some(row) = rows.next()? {
-            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
             accounts.push(AccountGrowth {
-                key: AccountKey(row.get(0)?),
+                key: row.get(0)?,
                 id: row.get(1)?,
                 name: row.get(2)?,
                 label: row.get(3)?,
                 username: row.get(4)?,
                 platform: row.get(5)?,
-                newest: time(6)?,
-                oldest: time(7)?,
+                newest: row.get(6)?,
+                oldest: row.get(7)?,
                 followers: row.get(8)?,
                 gained: row.get(9)?,
                 gained_before: row.get(10)?,
@@ -161,8 +160,8 @@ impl ReadTx<'_> {
                  ORDER BY b.refresh_id DESC LIMIT 1), -9223372036854775807)
              ORDER BY refresh_id",
         )?;
-        let values = statement
-            .query_map([account.0, since.0], |row| Ok((Time(row.get(0)?), row.get(1)?)))?;
+        let values =
+            statement.query_map(params![account, since], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(values.collect::<Result<_, _>>()?)
     }
 
@@ -188,7 +187,7 @@ impl ReadTx<'_> {
                          ORDER BY b.refresh_id LIMIT 1))
              FROM _account a",
         )?;
-        Ok(statement.query_row([], |row| row.get::<_, Option<i64>>(0))?.map(Time))
+        Ok(statement.query_row([], |row| row.get(0))?)
     }
 }
 

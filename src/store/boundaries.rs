@@ -53,7 +53,7 @@ impl ReadTx<'_> {
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         while let Some(row) = rows.next()? {
             if let Some(followers) = row.get(2)? {
-                take(AccountKey(row.get(0)?), Time(row.get(1)?), followers);
+                take(row.get(0)?, row.get(1)?, followers);
             }
         }
         Ok(())

@@ -103,7 +103,7 @@ impl ReadTx<'_> {
             Ok(Milestone {
                 id: row.get(0)?,
                 name: row.get(1)?,
-                time: Time(row.get(2)?),
+                time: row.get(2)?,
                 count: row.get(3)?,
                 milestone: row.get(4)?,
             })
@@ -125,7 +125,7 @@ impl ReadTx<'_> {
             Ok(Unusual {
                 id: row.get(0)?,
                 name: row.get(1)?,
-                time: Time(row.get(2)?),
+                time: row.get(2)?,
                 count: row.get(3)?,
                 delta: row.get(4)?,
                 per_7d: row.get(5)?,
@@ -152,7 +152,7 @@ impl ReadTx<'_> {
             Ok(ProfileChange {
                 id: row.get(0)?,
                 name: row.get(1)?,
-                time: Time(row.get(2)?),
+                time: row.get(2)?,
                 field: row.get(3)?,
                 old: row.get(4)?,
                 new: row.get(5)?,
@@ -180,7 +180,7 @@ impl ReadTx<'_> {
              ORDER BY last IS NOT NULL, last, name, account_id"
         );
         self.events(&sql, selection, period, |row| {
-            let since = row.get::<_, Option<i64>>(2)?.map(Time);
+            let since = row.get(2)?;
             Ok(SilentAccount { id: row.get(0)?, name: row.get(1)?, since })
         })
     }
@@ -194,8 +194,8 @@ impl ReadTx<'_> {
     ) -> Result<Vec<T>, StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::query(sql))?;
         let values = named_params! {
-            ":from": period.from.0,
-            ":until": period.until.0,
+            ":from": period.from,
+            ":until": period.until,
             ":tags": selection.tags_json(),
             ":platform": selection.platform,
         };

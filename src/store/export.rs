@@ -72,8 +72,8 @@ impl ReadTx<'_> {
         let mut statement = self.tx.prepare(&query.sql).map_err(sqlite)?;
         let mut found = statement
             .query(named_params! {
-                ":from": query.rows.from.map(|time| time.0),
-                ":until": query.rows.until.map(|time| time.0),
+                ":from": query.rows.from,
+                ":until": query.rows.until,
                 ":tags": query.rows.selection.tags_json(),
                 ":platform": query.rows.selection.platform,
             })

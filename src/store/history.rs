@@ -91,13 +91,13 @@ const FORMER_USERNAME: &str = "a.account IN (
 
 fn account_ref(row: &Row<'_>) -> rusqlite::Result<AccountRef> {
     Ok(AccountRef {
-        key: AccountKey(row.get(0)?),
+        key: row.get(0)?,
         id: row.get(1)?,
         name: row.get(2)?,
         label: row.get(3)?,
         username: row.get(4)?,
         platform: row.get(5)?,
-        next_due: row.get::<_, Option<i64>>(6)?.map(Time),
+        next_due: row.get(6)?,
     })
 }
 
@@ -179,8 +179,8 @@ impl ReadTx<'_> {
         )?;
         let points = statement.query_map((account_id, since.0), |row| {
             Ok(Point {
-                refresh: RefreshId(row.get(0)?),
-                time: Time(row.get(1)?),
+                refresh: row.get(0)?,
+                time: row.get(1)?,
                 gap_days: row.get(2)?,
                 followers: change(row, 3)?,
                 likes: change(row, 8)?,
@@ -199,7 +199,7 @@ impl ReadTx<'_> {
              WHERE account_id = ?1 AND to_time > ?2 ORDER BY to_time",
         )?;
         let gaps = statement.query_map((account_id, since.0), |row| {
-            Ok(Gap { from: Time(row.get(0)?), to: Time(row.get(1)?), days: row.get(2)? })
+            Ok(Gap { from: row.get(0)?, to: row.get(1)?, days: row.get(2)? })
         })?;
         Ok(gaps.collect::<Result<_, _>>()?)
     }

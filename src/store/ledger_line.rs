@@ -67,7 +67,7 @@ impl ReadTx<'_> {
             "SELECT 1 FROM _refresh
              WHERE account = ?1 AND slot = ?2 AND slot IS NOT NULL AND outcome IN (0, 1)",
         )?;
-        Ok(statement.exists([account.0, slot.0])?)
+        Ok(statement.exists(params![account, slot])?)
     }
 
     /// Returns the slot of the account's last failed call. If that call's response contradicted our
@@ -109,7 +109,7 @@ impl ReadTx<'_> {
         let mut statement = self.tx.prepare_cached(
             "SELECT started_time FROM _refresh WHERE outcome <> 4 ORDER BY refresh_id DESC LIMIT 1",
         )?;
-        let mut rows = statement.query_map([], |row| row.get(0).map(Time))?;
+        let mut rows = statement.query_map([], |row| row.get(0))?;
         Ok(rows.next().transpose()?)
     }
 
@@ -140,13 +140,8 @@ impl WriteTx<'_> {
             "INSERT INTO _refresh (account, cause, outcome, spent, slot, interval, started_time)
              VALUES (?1, ?2, 0, 1, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
         )?;
-        let written = statement.execute(params![
-            account.key.0,
-            cause.code(),
-            slot.map(|time| time.0),
-            interval,
-            now.0
-        ])?;
+        let written =
+            statement.execute(params![account.key, cause.code(), slot, interval, now.0])?;
         drop(statement);
         if written == 0 {
             return Ok(None);
@@ -184,7 +179,7 @@ impl WriteTx<'_> {
             "UPDATE _refresh SET outcome = 3, took = ?1 - started_time, error = ?2
              WHERE outcome = 0 AND account IS NULL",
         )?;
-        Ok(statement.execute(params![now.0, reason])?)
+        Ok(statement.execute(params![now, reason])?)
     }
 
     /// Records that a slot passed without a call.
@@ -228,7 +223,7 @@ impl WriteTx<'_> {
             account.map(|key| key.0),
             verdict.outcome.code(),
             verdict.spent,
-            now.0,
+            now,
             status,
             verdict.error,
             verdict.answer,

@@ -36,13 +36,12 @@ impl ReadTx<'_> {
                     {NEWEST_SNAPSHOT}"
         )))?;
         Ok(statement.query_row([now.0], |row| {
-            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
             Ok(Overview {
                 watched: row.get(0)?,
-                next_due: time(1)?,
+                next_due: row.get(1)?,
                 overdue: row.get(2)?,
                 failing: row.get(3)?,
-                last_snapshot: time(4)?,
+                last_snapshot: row.get(4)?,
             })
         })?)
     }

@@ -133,14 +133,13 @@ pub struct Totals {
 }
 
 fn totals(row: &Row<'_>) -> rusqlite::Result<Totals> {
-    let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
     Ok(Totals {
         listed: row.get(0)?,
         watched: row.get(1)?,
         in_flight: row.get(2)?,
         snapshots: row.get(3)?,
-        last_snapshot: time(4)?,
-        next_due: time(5)?,
+        last_snapshot: row.get(4)?,
+        next_due: row.get(5)?,
     })
 }
 
@@ -171,11 +170,9 @@ impl ReadTx<'_> {
              WHERE a.removed_time IS NULL {attention} AND selected!(?2, ?3) ORDER BY a.account"
         ));
         let mut statement = self.tx.prepare_cached(&sql)?;
-        let mut rows =
-            statement.query(params![now.0, selection.tags_json(), selection.platform])?;
+        let mut rows = statement.query(params![now, selection.tags_json(), selection.platform])?;
         let mut statuses = Vec::new();
         while let Some(row) = rows.next()? {
-            let time = |column| row.get::<_, Option<i64>>(column).map(|time| time.map(Time));
             statuses.push(AccountStatus {
                 id: account_id(row.get(0)?)?,
                 label: row.get(1)?,
@@ -183,15 +180,15 @@ impl ReadTx<'_> {
                 cron: row.get(3)?,
                 timezone: row.get(4)?,
                 spread: row.get(5)?,
-                last: time(6)?,
+                last: row.get(6)?,
                 followers: row.get(7)?,
-                next_due: time(8)?,
+                next_due: row.get(8)?,
                 tries: row.get(10)?,
                 interval: row.get(12)?,
                 is_in_flight: row.get(13)?,
-                failing_since: time(14)?,
+                failing_since: row.get(14)?,
                 last_error: row.get(15)?,
-                owed_since: time(16)?,
+                owed_since: row.get(16)?,
             });
         }
         Ok(statuses)

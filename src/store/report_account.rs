@@ -87,7 +87,7 @@ impl ReadTx<'_> {
         let mut accounts = Vec::new();
         while let Some(row) = rows.next()? {
             accounts.push(ReportAccount {
-                key: AccountKey(row.get(0)?),
+                key: row.get(0)?,
                 id: account_id(row.get(1)?)?,
                 label: row.get(2)?,
                 tags: row.get(3)?,
@@ -98,7 +98,7 @@ impl ReadTx<'_> {
                 is_verified: row.get(8)?,
                 is_removed: row.get(9)?,
                 interval: row.get(10)?,
-                last: row.get::<_, Option<i64>>(11)?.map(Time),
+                last: row.get(11)?,
                 videos: row.get(12)?,
                 avg_views: match row.get(13)? {
                     #[expect(clippy::cast_precision_loss, reason = "an average, shown rounded")]
@@ -137,14 +137,14 @@ impl ReadTx<'_> {
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         while let Some(row) = rows.next()? {
             let reading = Reading {
-                time: Time(row.get(1)?),
+                time: row.get(1)?,
                 followers: row.get(2)?,
                 likes: row.get(3)?,
                 engagement: row.get(4)?,
                 is_suspect: row.get(5)?,
                 interval: row.get(6)?,
             };
-            take(AccountKey(row.get(0)?), reading);
+            take(row.get(0)?, reading);
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
             Value::Real(real) => Some(Number::Real(real)),
             _ => None,
         },
-        analyzed: row.get::<_, Option<i64>>(7)?.map(Time),
+        analyzed: row.get(7)?,
     })
 }
 
@@ -41,7 +41,7 @@ impl ReadTx<'_> {
              FROM _snapshot WHERE account = ?1 ORDER BY refresh_id DESC LIMIT 1",
         )?;
         let last = |row: &Row<'_>| Ok((previous(row)?, row.get(8)?, row.get(9)?));
-        let Some((last, followers, likes)) = statement.query_row([account.0], last).optional()?
+        let Some((last, followers, likes)) = statement.query_row([account], last).optional()?
         else {
             return Ok(Known::default());
         };
@@ -67,7 +67,7 @@ impl ReadTx<'_> {
             "SELECT {column} FROM _snapshot WHERE account = ?1 AND {column} IS NOT NULL
              ORDER BY refresh_id DESC LIMIT 1"
         ))?;
-        Ok(statement.query_row([account.0], |row| row.get(0)).optional()?)
+        Ok(statement.query_row([account], |row| row.get(0)).optional()?)
     }
 
     /// Returns when the account's newest snapshot that is not suspect as a whole was taken.
@@ -76,7 +76,7 @@ impl ReadTx<'_> {
             "SELECT time FROM _snapshot WHERE account = ?1 AND suspect < 2
              ORDER BY refresh_id DESC LIMIT 1",
         )?;
-        Ok(statement.query_row([account.0], |row| row.get(0).map(Time)).optional()?)
+        Ok(statement.query_row([account], |row| row.get(0)).optional()?)
     }
 
     /// Returns whether the account was measured after `from` and no later than `to`.
@@ -118,9 +118,9 @@ impl WriteTx<'_> {
             "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         statement.execute(params![
-            account.0,
-            refresh.0,
-            time.0,
+            account,
+            refresh,
+            time,
             measurement.followers,
             measurement.following,
             measurement.videos,
@@ -164,8 +164,7 @@ impl WriteTx<'_> {
                 let mut statement = self.tx.prepare_cached(
                     "INSERT INTO _profile_change VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?;
-                let change =
-                    params![account.0, refresh.0, time.0, field, stored[index], merged[index]];
+                let change = params![account, refresh, time, field, stored[index], merged[index]];
                 statement.execute(change)?;
             }
         }
