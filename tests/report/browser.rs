@@ -214,6 +214,10 @@ const STEPS: &str = "
     });
     const gains = () => [...document.querySelectorAll('#accounts tbody tr:not([hidden])')]
       .map(row => `${row.querySelector('a').textContent} ${row.cells[3].textContent}`).sort().join(' | ');
+    // What scrolls into view is drawn in a later frame.
+    const until = async holds => {
+      for (let n = 0; n < 200 && !holds(); n += 1) await new Promise(done => setTimeout(done, 50));
+    };
     const click = (selector, n = 0) => document.querySelectorAll(selector)[n].click();
     const address = () => decodeURIComponent(location.hash);";
 
@@ -288,6 +292,7 @@ fn what_is_chosen_narrows_everything_and_stands_in_the_address() {
         await go('period=2026-04&compare=clxaaaa1');
         told.push(`from an address: ${{said('#comparison .legend li')}}`);
         told.push(`events: ${{said('#happened li')}}`);
+        await until(() => document.querySelector('.account .mark'));
         told.push(`marks: ${{said('.account .mark title')}}`);
         await go('period=2026-13&range=9y&tag=nobody&compare=nobody&x=%E0');
         told.push(`nonsense: ${{said('#period')}}, ${{gains()}}`);
@@ -330,7 +335,7 @@ fn an_account_has_its_best_week_and_where_its_pace_leads() {
     past.series("clx2", "Fading", "fading", &[(0, 5000), (77, 4000)]);
     let script = format!(
         "{STEPS}
-        await new Promise(done => setTimeout(done, 500));
+        await until(() => document.querySelectorAll('.account .plot').length > 3);
         for (const id of ['clx1', 'clx2']) {{
           const facts = [...document.querySelectorAll(`#a-${{id}} .facts > div`)].map(fact => [...fact.children].map(part => part.textContent));
           told.push(facts.filter(([name]) => /week/.test(name)).map(fact => fact.join(': ')).join('; '));
