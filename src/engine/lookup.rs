@@ -27,8 +27,8 @@ impl Settling<'_, '_> {
             self.tx.settle(line, None, &settled, arrived)?;
             let why = settled.error.unwrap_or_default();
             self.events.push(Event::NotFound { handle, why: why.clone(), call });
-            if let Meaning::Throttled(least) = Meaning::of(response) {
-                self.wait(least, why)?;
+            if let Meaning::Throttled(retry_after) = Meaning::of(response) {
+                self.wait(retry_after, why)?;
             }
             if let Some(seconds) = response.clock_off {
                 self.vendor_troubled(NOBODY, Trouble::Clock, clock_reason(seconds))?;

@@ -22,18 +22,21 @@ pub enum Consequence {
     GiveUp,
 }
 
-/// Returns the consequence of `trouble` for a slot in `state`. `least` is the vendor's
+/// Returns the consequence of `trouble` for a slot in `state`. `retry_after` is the vendor's
 /// `Retry-After`, in seconds. `seed` determines the jitter, so that a run can be replayed.
 pub fn own_trouble(
     trouble: Trouble,
-    least: Option<i64>,
+    retry_after: Option<i64>,
     state: RetryState,
     retry: &Retry,
     seed: u64,
 ) -> Consequence {
     let back_off = |attempt| {
-        let least = least.unwrap_or(0).min(retry.max_delay);
-        Consequence::TryAgain { delay: back_off(retry, state.tries, seed).max(least), attempt }
+        let retry_after = retry_after.unwrap_or(0).min(retry.max_delay);
+        Consequence::TryAgain {
+            delay: back_off(retry, state.tries, seed).max(retry_after),
+            attempt,
+        }
     };
     match trouble {
         Trouble::Unreachable | Trouble::Busy => back_off(Attempt::Free),
@@ -52,16 +55,6 @@ pub fn own_trouble(
             }
         }
     }
-}
-
-/// Returns the consequence for an account that is the only one throttled.
-pub fn throttled_alone(
-    least: Option<i64>,
-    state: RetryState,
-    retry: &Retry,
-    seed: u64,
-) -> Consequence {
-    own_trouble(Trouble::Busy, least, state, retry, seed)
 }
 
 /// Returns the back-off after `tries` failures, in seconds. It doubles from `first_delay` up to
@@ -128,16 +121,16 @@ mod tests {
 
     #[test]
     fn retry_after_is_the_minimum_delay() {
-        for (least, expected) in
+        for (retry_after, expected) in
             [(None, 30), (Some(7), 30), (Some(900), 900), (Some(i64::MAX), 21_600)]
         {
             let state = RetryState::default();
             let Consequence::TryAgain { delay, .. } =
-                own_trouble(Trouble::Broken, least, state, &RETRY, 512)
+                own_trouble(Trouble::Broken, retry_after, state, &RETRY, 512)
             else {
                 panic!("given up")
             };
-            assert_eq!(delay, expected, "{least:?}");
+            assert_eq!(delay, expected, "{retry_after:?}");
         }
     }
 

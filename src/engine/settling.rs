@@ -11,7 +11,7 @@ use crate::clock::{Now, Time};
 use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
-use crate::engine::own_trouble::{Consequence, own_trouble, throttled_alone};
+use crate::engine::own_trouble::{Consequence, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
 use crate::measurement::Measurement;
@@ -71,7 +71,7 @@ impl Meaning {
         match (response.clock_off, trouble) {
             (Some(seconds), trouble) => Meaning::ClockContradicted(seconds, trouble),
             (None, None) => Meaning::Ok,
-            (None, Some((trouble, least))) => Meaning::Trouble(trouble, least),
+            (None, Some((trouble, retry_after))) => Meaning::Trouble(trouble, retry_after),
         }
     }
 }
@@ -81,8 +81,8 @@ struct Failed<'a> {
     line: &'a PendingLine,
     refresh: RefreshId,
     trouble: Trouble,
-    /// The vendor's `Retry-After`, in seconds.
-    least: Option<i64>,
+    /// In seconds.
+    retry_after: Option<i64>,
     error: String,
 }
 
@@ -120,7 +120,7 @@ impl Settling<'_, '_> {
                 line,
                 refresh,
                 trouble: Trouble::Unknown,
-                least: None,
+                retry_after: None,
                 error: LEFT_PENDING.to_owned(),
             };
             self.fail(&mut account, &failed)?;
@@ -181,20 +181,20 @@ impl Settling<'_, '_> {
             Meaning::ClockContradicted(seconds, trouble) => {
                 let error = clock_reason(seconds);
                 if self.is_own_clock(account)? && self.breaker.as_open().is_none() {
-                    let (trouble, least) = trouble.unwrap_or((Trouble::Clock, None));
-                    self.fail(account, &Failed { line, refresh, trouble, least, error })?;
+                    let (trouble, retry_after) = trouble.unwrap_or((Trouble::Clock, None));
+                    self.fail(account, &Failed { line, refresh, trouble, retry_after, error })?;
                     return self.tx.save(account);
                 }
                 account.failure.last = Some(refresh);
                 self.tx.save(account)?;
                 self.vendor_troubled(account.key, Trouble::Clock, error)
             }
-            Meaning::Throttled(least) => {
+            Meaning::Throttled(retry_after) => {
                 let clock_off = match response.clock_off {
                     Some(seconds) if !self.is_own_clock(account)? => Some(seconds),
                     _ => None,
                 };
-                self.throttle(account, line, refresh, response, least)?;
+                self.throttle(account, line, refresh, response, retry_after)?;
                 self.tx.save(account)?;
                 match clock_off {
                     Some(seconds) => {
@@ -203,9 +203,9 @@ impl Settling<'_, '_> {
                     None => Ok(()),
                 }
             }
-            Meaning::Trouble(trouble, least) => {
+            Meaning::Trouble(trouble, retry_after) => {
                 let error = response.error.clone().unwrap_or_default();
-                self.trouble(account, &Failed { line, refresh, trouble, least, error })?;
+                self.trouble(account, &Failed { line, refresh, trouble, retry_after, error })?;
                 // The breaker may have opened and restored the row.
                 if let Some(current) = self.tx.account(account.key)? {
                     *account = current;
@@ -376,7 +376,7 @@ impl Settling<'_, '_> {
     fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let line = failed.line;
         let consequence = self.owed_retry(account, line, failed.refresh)?.map(|(retry, seed)| {
-            own_trouble(failed.trouble, failed.least, retry, &self.config.retry, seed)
+            own_trouble(failed.trouble, failed.retry_after, retry, &self.config.retry, seed)
         });
         let is_failing = match consequence {
             None => false,
@@ -444,7 +444,7 @@ impl Settling<'_, '_> {
         line: &PendingLine,
         refresh: RefreshId,
         response: &ClassifiedResponse,
-        least: Option<i64>,
+        retry_after: Option<i64>,
     ) -> Result<(), StoreError> {
         let error = response.error.clone().unwrap_or_default();
         let is_alone = match account.failure.first {
@@ -453,11 +453,12 @@ impl Settling<'_, '_> {
         };
         if !is_alone {
             account.failure = account.failure.failed(refresh, false);
-            return self.wait(least, error);
+            return self.wait(retry_after, error);
         }
-        let consequence = self
-            .owed_retry(account, line, refresh)?
-            .map(|(retry, seed)| throttled_alone(least, retry, &self.config.retry, seed));
+        let consequence = self.owed_retry(account, line, refresh)?.map(|(retry, seed)| {
+            // It costs nothing, like a busy account.
+            own_trouble(Trouble::Busy, retry_after, retry, &self.config.retry, seed)
+        });
         account.failure = account.failure.failed(refresh, false);
         match consequence {
             Some(consequence) => self.follow(account, line, consequence),
@@ -484,7 +485,7 @@ impl Settling<'_, '_> {
 
     /// Pauses all calls if a vendor that is down says when to come back.
     fn wait_at_least(&mut self, failed: &Failed<'_>) -> Result<(), StoreError> {
-        match failed.least {
+        match failed.retry_after {
             Some(seconds) if seconds > 0 => self.wait(Some(seconds), failed.error.clone()),
             _ => Ok(()),
         }
