@@ -202,8 +202,7 @@ fn names_and_errors_of_others_stay_text_and_lines_stay_narrow() {
 #[test]
 fn without_a_period_it_is_the_last_week_that_is_over() {
     let past = Past::new();
-    let now: i64 =
-        past.query("SELECT CAST(strftime('%s', 'now') AS INTEGER)")[0].parse().expect("a time");
+    let now = growthd::clock::now().time().0;
     let account = past.account("clx1", Some("New"), None);
     past.snapshot(account, now - HOUR, Field::followers(5));
     let output = past.output(&["digest"]);
