@@ -31,7 +31,7 @@ pub use pace::Pace;
 
 use show::Show;
 use stage::Stage;
-use year::{Happening, Year};
+use year::{Year, YearEvent};
 
 /// How far a demo got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,21 +67,21 @@ pub async fn play(
 async fn simulate(stage: &mut Stage<'_>, year: &Year) -> Result<(), DemoError> {
     stage.show.begin()?;
     stage.start().await?;
-    for (time, happening) in year.happenings() {
+    for (time, event) in year.events() {
         stage.wait_until(time).await?;
-        stage.show.happens(time, happening)?;
-        match happening {
-            Happening::MachineOff => stage.stop().await?,
-            Happening::MachineOn => stage.start().await?,
-            Happening::VendorDown => stage.vendor_down(),
-            Happening::VendorUp => stage.vendor_up(),
-            Happening::Added => stage.add_newcomer().await?,
-            Happening::ByHand { .. } => stage.refresh_by_hand().await?,
-            Happening::Viral
-            | Happening::Renamed
-            | Happening::Vanished
-            | Happening::ClocksChange { .. }
-            | Happening::MonthEnds => {}
+        stage.show.year_event(time, event)?;
+        match event {
+            YearEvent::MachineOff => stage.stop().await?,
+            YearEvent::MachineOn => stage.start().await?,
+            YearEvent::VendorDown => stage.vendor_down(),
+            YearEvent::VendorUp => stage.vendor_up(),
+            YearEvent::Added => stage.add_newcomer().await?,
+            YearEvent::ByHand { .. } => stage.refresh_by_hand().await?,
+            YearEvent::Viral
+            | YearEvent::Renamed
+            | YearEvent::Vanished
+            | YearEvent::ClocksChange { .. }
+            | YearEvent::MonthEnds => {}
         }
     }
     stage.wait_until(year.end).await

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::clock::Time;
 use crate::demo::Pace;
 use crate::demo::creators::{CREATORS, NEWCOMER, VIRAL_LABEL};
-use crate::demo::year::{Happening, Year};
+use crate::demo::year::{Year, YearEvent};
 use crate::engine::Event;
 use crate::printable::Printable;
 use crate::report::{Grouped, Signed};
@@ -110,24 +110,24 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
-    pub fn happens(&mut self, time: Time, happening: Happening) -> io::Result<()> {
-        let text = match happening {
-            Happening::MonthEnds => return self.month_ends(time),
-            Happening::ByHand { is_first: false } => return Ok(()),
-            Happening::Renamed => {
+    pub fn year_event(&mut self, time: Time, event: YearEvent) -> io::Result<()> {
+        let text = match event {
+            YearEvent::MonthEnds => return self.month_ends(time),
+            YearEvent::ByHand { is_first: false } => return Ok(()),
+            YearEvent::Renamed => {
                 "@sourdough_robot calls itself @sourdough.robotics from now on".to_owned()
             }
-            Happening::MachineOff => "the machine is switched off, for three weeks".to_owned(),
-            Happening::MachineOn => "the machine is on again: three Mondays were missed".to_owned(),
-            Happening::VendorDown => "the vendor is down for the evening".to_owned(),
-            Happening::VendorUp => "the vendor is back; the next probe will find out".to_owned(),
-            Happening::Viral => format!("a video of {VIRAL_LABEL} goes viral"),
-            Happening::Added => format!("{} joins the watchlist", NEWCOMER.label),
-            Happening::ByHand { is_first: true } => {
+            YearEvent::MachineOff => "the machine is switched off, for three weeks".to_owned(),
+            YearEvent::MachineOn => "the machine is on again: three Mondays were missed".to_owned(),
+            YearEvent::VendorDown => "the vendor is down for the evening".to_owned(),
+            YearEvent::VendorUp => "the vendor is back; the next probe will find out".to_owned(),
+            YearEvent::Viral => format!("a video of {VIRAL_LABEL} goes viral"),
+            YearEvent::Added => format!("{} joins the watchlist", NEWCOMER.label),
+            YearEvent::ByHand { is_first: true } => {
                 "a campaign: client-a is refreshed by hand too, for two weeks".to_owned()
             }
-            Happening::Vanished => "Comet Watch deletes its account".to_owned(),
-            Happening::ClocksChange { hours, six_is } => {
+            YearEvent::Vanished => "Comet Watch deletes its account".to_owned(),
+            YearEvent::ClocksChange { hours, six_is } => {
                 let way = if hours > 0 { "forward" } else { "back" };
                 format!("the clocks go {way}: Monday 06:00 in Berlin is 0{six_is}:00 UTC now")
             }

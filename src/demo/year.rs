@@ -37,7 +37,7 @@ pub(super) struct Year {
 
 /// An event of the year, to be acted upon or only shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Happening {
+pub(super) enum YearEvent {
     /// In the last second of the month, before calls that wait for the next one's budget.
     MonthEnds,
     Renamed,
@@ -85,31 +85,31 @@ impl Year {
     }
 
     /// Returns all events in order.
-    pub fn happenings(&self) -> Vec<(Time, Happening)> {
+    pub fn events(&self) -> Vec<(Time, YearEvent)> {
         let by_hand = (0..DAYS_BY_HAND)
-            .map(|day| (self.by_hand.plus(day * DAY), Happening::ByHand { is_first: day == 0 }));
+            .map(|day| (self.by_hand.plus(day * DAY), YearEvent::ByHand { is_first: day == 0 }));
         let months = std::iter::successors(Some(month_after(self.start)), |month| {
             Some(month_after(month.plus(DAY)))
         });
         let months = months.take_while(|month| *month < self.end);
         let mut all = vec![
-            (self.renamed, Happening::Renamed),
-            (self.machine_off.0, Happening::MachineOff),
-            (self.machine_off.1, Happening::MachineOn),
-            (self.vendor_down.0, Happening::VendorDown),
-            (self.vendor_down.1, Happening::VendorUp),
-            (self.viral, Happening::Viral),
-            (self.added, Happening::Added),
-            (self.vanished, Happening::Vanished),
+            (self.renamed, YearEvent::Renamed),
+            (self.machine_off.0, YearEvent::MachineOff),
+            (self.machine_off.1, YearEvent::MachineOn),
+            (self.vendor_down.0, YearEvent::VendorDown),
+            (self.vendor_down.1, YearEvent::VendorUp),
+            (self.viral, YearEvent::Viral),
+            (self.added, YearEvent::Added),
+            (self.vanished, YearEvent::Vanished),
         ];
         all.extend(by_hand);
-        all.extend(months.map(|month| (month.plus(-1), Happening::MonthEnds)));
+        all.extend(months.map(|month| (month.plus(-1), YearEvent::MonthEnds)));
         all.extend(self.clock_changes());
         all.sort_by_key(|(time, _)| *time);
         all
     }
 
-    fn clock_changes(&self) -> Vec<(Time, Happening)> {
+    fn clock_changes(&self) -> Vec<(Time, YearEvent)> {
         let bounds = [self.start, self.end].map(|time| Timestamp::from_second(time.0));
         let (Ok(zone), [Ok(start), Ok(end)]) = (TimeZone::get(ZONE), bounds) else {
             return Vec::new();
@@ -122,7 +122,7 @@ impl Year {
             let before = before.unwrap_or(change.offset());
             let hours_forward = hours(change.offset()) - hours(before);
             let six_is = 6 - hours(change.offset());
-            (time, Happening::ClocksChange { hours: hours_forward, six_is })
+            (time, YearEvent::ClocksChange { hours: hours_forward, six_is })
         });
         changes.collect()
     }
@@ -170,7 +170,7 @@ mod tests {
         let now: Time = "2026-11-25T07:30:00Z".parse().expect("a time");
         for day in 0..1500 {
             let year = Year::ending(now.plus(day * (DAY + 61)));
-            let all = year.happenings();
+            let all = year.events();
             let shown = || format!("{year:?}: {all:?}");
             assert!(
                 all.iter().all(|(time, _)| year.start < *time && *time < year.end),
@@ -184,15 +184,15 @@ mod tests {
             }
             let margin = (year.added.since(year.start)).min(year.end.since(year.added));
             assert!(margin > 8 * DAY, "{}", shown());
-            let changes = all.iter().filter_map(|(_, happening)| match happening {
-                Happening::ClocksChange { hours, six_is } => Some((*hours, *six_is)),
+            let changes = all.iter().filter_map(|(_, event)| match event {
+                YearEvent::ClocksChange { hours, six_is } => Some((*hours, *six_is)),
                 _ => None,
             });
             // 365 days from one last Sunday of October may end just before the next.
             let changes: Vec<_> = changes.collect();
             assert!(!changes.is_empty(), "{}", shown());
             assert!(changes.iter().all(|it| [(-1, 5), (1, 4)].contains(it)), "{}", shown());
-            let months = all.iter().filter(|(_, happening)| *happening == Happening::MonthEnds);
+            let months = all.iter().filter(|(_, event)| *event == YearEvent::MonthEnds);
             assert!((11..=12).contains(&months.count()), "{}", shown());
             assert!(year.by_hand.plus(DAYS_BY_HAND * DAY) < year.vanished, "{}", shown());
         }
