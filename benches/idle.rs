@@ -1,5 +1,5 @@
-//! Measures what a long list costs while nothing is due, at the start, and when ten accounts
-//! change.
+//! Measures what a long list costs while nothing is due, at the start, when ten accounts change, and
+//! when all of it is requested.
 //!
 //! `cargo bench --bench idle [-- ACCOUNTS]`. The daemon is the real program, with a list whose next
 //! refresh is days away. For comparison, one tokio-cron-scheduler job per account is what a program
@@ -11,11 +11,12 @@
 )]
 
 use std::fmt::Write;
+use std::process::Stdio;
 use std::time::Duration;
 
 use growthd::clock::{self, Now};
 use harness::cost::{Memory, activity_of, memory_of};
-use harness::daemon::Daemon;
+use harness::daemon::{Daemon, growthd as growthd_verb};
 use harness::history::History;
 use harness::scripted_api::{Behaviour, ScriptedApi, World};
 use harness::server::KEY;
@@ -42,6 +43,7 @@ fn main() {
     println!("\none tokio-cron-scheduler job per account");
     rest(&scheduler.process(), "", "");
     drop(scheduler);
+    first_calls(&history);
     reload_under_way(&history);
 }
 
@@ -74,6 +76,30 @@ fn rest(process: &str, memory: &str, cpu: &str) {
     let share = 100.0 * activity.cpu.as_secs_f64() / REST.as_secs_f64();
     line("CPU, of one core", format!("{share:.3} %"), cpu);
     line("wake-ups a second", format!("{:.1}", activity.wake_ups as f64 / REST.as_secs_f64()), "");
+}
+
+/// Measures the time until the first paid call, after a start with one due account, and after
+/// `refresh --all`.
+fn first_calls(history: &History) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let api = runtime.block_on(ScriptedApi::start(World::with_any_account(KEY))).unwrap();
+    let more = format!(
+        "[api]\nbase_url = \"{}\"\nrequests_per_minute = 0\n[[account]]\nid = \"new\"\n",
+        api.base_url()
+    );
+    let config = history.configure(&more, EDITED);
+    let begin = clock::monotonic();
+    let _daemon = Daemon::start(&config);
+    runtime.block_on(api.wait_for_calls(1));
+    println!("\nthe first paid call");
+    line("after the start, with one account due", seconds(begin.elapsed()), "at most 1 s");
+    let begin = clock::monotonic();
+    let mut request =
+        growthd_verb(&config, &["refresh", "--all"]).stdout(Stdio::null()).spawn().unwrap();
+    runtime.block_on(api.wait_for_calls(2));
+    line("after `refresh --all`", seconds(begin.elapsed()), "at most 1 s");
+    request.kill().unwrap();
+    request.wait().unwrap();
 }
 
 /// Reloads while accounts that are new to the list are refreshed.

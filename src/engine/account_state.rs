@@ -529,6 +529,19 @@ mod tests {
     }
 
     #[test]
+    fn attempts_at_the_baseline_are_counted_until_a_slot_replaces_it() {
+        let state = AccountState::new(Time(500));
+        let once = state.back_off(None, Time(530), Attempt::Paid);
+        let twice = once.back_off(None, Time(590), Attempt::Free);
+        assert_eq!(twice.retry_of(None), RetryState { tries: 2, paid: 1, refusals: 0 });
+        assert_eq!((twice.due(), twice.settled()), (Some(Time(590)), None));
+        assert_eq!(twice.retry_of(Some(Time(1000))), RetryState::default());
+        let slot = twice.back_off(Some(Time(1000)), Time(1030), Attempt::Refused);
+        assert_eq!(slot.retry_of(Some(Time(1000))), RetryState { tries: 1, paid: 0, refusals: 1 });
+        assert_eq!(slot.retry_of(None), RetryState::default());
+    }
+
+    #[test]
     fn a_slot_settled_ahead_of_the_clock_settles_no_slot_of_a_new_schedule() {
         let now = 10 * WEEK + 3600;
         let (old, new) = (weekly(now, 0), weekly(now, 2 * 86_400));
