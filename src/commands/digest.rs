@@ -46,7 +46,7 @@ pub fn digest(settings: &Settings, args: &DigestArgs) -> Result<Done, CommandErr
     Ok(Done::Well)
 }
 
-/// Returns how many due accounts wait because the budget is used up.
+/// Returns how many due accounts wait because the budget is used up, and until when.
 fn held_back(
     settings: &Settings,
     tx: &ReadTx<'_>,
@@ -55,6 +55,6 @@ fn held_back(
     let budget = tx.budget_use(settings.budget.as_ref(), now)?;
     let Some(budget) = budget.filter(|budget| budget.left() == 0) else { return Ok(None) };
     let due = tx.statuses(&Selection::default(), Extent::Attention, now)?;
-    let accounts = due.iter().filter(|account| account.is_waiting(now)).count();
+    let accounts = budget.held_back(&due, now);
     Ok((accounts > 0).then_some(HeldBack { accounts, until: budget.until }))
 }

@@ -1,5 +1,6 @@
 //! Reads the files of a configuration and combines them.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -10,6 +11,7 @@ use super::accounts::{Defaults, List};
 use super::document::{self, Document};
 use super::findings::Findings;
 use super::include;
+use super::raw::RawAccount;
 use super::split::SplitText;
 use super::valid::Values;
 use super::{Config, ConfigError, Settings, raw, schema};
@@ -45,13 +47,9 @@ impl Reading<'_> {
         let mut values = Values { path, findings: &mut findings };
         let split = self.split_text(&document.text);
         let Main { include, settings, mut list } = self.main(&split.settings, &mut values);
-        for chunk in split.chunks {
-            values.findings.in_chunk(chunk.start);
-            let (file, errors) = DeTable::parse_recoverable(&document.text[chunk]);
-            report(errors, values.findings);
-            let raw = raw::read(file.get_ref(), values.findings);
-            values.take(&mut list, raw.accounts);
-        }
+        take_chunks(&document.text, split.chunks, &mut list, &mut values, |file, findings| {
+            raw::read(file, findings).accounts
+        });
         let included = self.included(&document, &include, &mut findings);
         let mut documents = vec![document];
         documents.extend(included);
@@ -81,6 +79,7 @@ impl Reading<'_> {
             self.main(&split.settings, &mut Values { path, findings: &mut findings });
         match settings {
             Some(settings) if findings.is_empty() => {
+                // What is wrong with `include` concerns the accounts, like what is in its files.
                 let included = find_included(path, &include, &mut findings);
                 let included = included.into_iter().map(|(_, path)| path);
                 let files = std::iter::once(path.to_owned()).chain(included).collect();
@@ -169,13 +168,26 @@ impl Reading<'_> {
         let raw = raw::read_included(file.get_ref(), values.findings);
         values.defaults(list, schedule, raw.defaults);
         values.take(list, raw.accounts);
-        for chunk in split.chunks {
-            values.findings.in_chunk(chunk.start);
-            let (file, errors) = DeTable::parse_recoverable(&text[chunk]);
-            report(errors, values.findings);
-            let raw = raw::read_included(file.get_ref(), values.findings);
-            values.take(list, raw.accounts);
-        }
+        take_chunks(text, split.chunks, list, values, |file, findings| {
+            raw::read_included(file, findings).accounts
+        });
+    }
+}
+
+/// Takes the accounts of `text` in the ranges `chunks`, which are parsed one at a time.
+fn take_chunks(
+    text: &str,
+    chunks: Vec<Range<usize>>,
+    list: &mut List,
+    values: &mut Values<'_>,
+    read: for<'a> fn(&'a DeTable<'a>, &mut Findings) -> Vec<RawAccount<'a>>,
+) {
+    for chunk in chunks {
+        values.findings.in_chunk(chunk.start);
+        let (file, errors) = DeTable::parse_recoverable(&text[chunk]);
+        report(errors, values.findings);
+        let accounts = read(file.get_ref(), values.findings);
+        values.take(list, accounts);
     }
 }
 

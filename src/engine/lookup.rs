@@ -5,7 +5,7 @@ use crate::clock::Time;
 use crate::config::Watched;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::Trouble;
-use crate::engine::settling::{Meaning, NOBODY, Settling, clock_reason, verdict};
+use crate::engine::settling::{NOBODY, Settling, clock_reason, verdict};
 use crate::engine::{AccountLookup, Event};
 use crate::store::{Account, PendingLine, StoreError};
 
@@ -27,7 +27,7 @@ impl Settling<'_, '_> {
             self.tx.settle(line, None, &settled, arrived)?;
             let why = settled.error.unwrap_or_default();
             self.events.push(Event::NotFound { handle, why: why.clone(), call });
-            if let Meaning::Throttled(retry_after) = Meaning::of(response) {
+            if let ResponseKind::Throttled { retry_after } = response.kind {
                 self.wait(retry_after, why)?;
             }
             if let Some(seconds) = response.clock_off {

@@ -42,7 +42,7 @@ pub(super) struct Settling<'a, 'store> {
     pub(super) now: Time,
 }
 
-pub(super) enum Meaning {
+enum Meaning {
     Ok,
     /// Our clock differs from the vendor's by this many seconds. The trouble is that of the response
     /// otherwise (`None` for numbers), and counts if the date turns out to say nothing about our
@@ -55,7 +55,7 @@ pub(super) enum Meaning {
 }
 
 impl Meaning {
-    pub(super) fn of(response: &ClassifiedResponse) -> Meaning {
+    fn of(response: &ClassifiedResponse) -> Meaning {
         let trouble = match &response.kind {
             // A requested pause is obeyed even if the date contradicts our clock.
             ResponseKind::Throttled { retry_after } => return Meaning::Throttled(*retry_after),

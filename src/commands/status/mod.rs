@@ -151,10 +151,7 @@ impl<'a> Status<'a> {
 
     /// Returns how many due accounts wait because the budget is used up.
     fn held_back(&self) -> usize {
-        if self.budget.as_ref().is_none_or(|budget| budget.left() > 0) {
-            return 0;
-        }
-        self.accounts.iter().filter(|account| account.is_waiting(self.now)).count()
+        self.budget.as_ref().map_or(0, |budget| budget.held_back(&self.accounts, self.now))
     }
 
     /// Returns everything that needs attention, most important first.
