@@ -164,7 +164,7 @@ fn of_a_long_list_all_is_found_sorted_printed_and_saved() {
         click('#csv');
         told.push(`as CSV ${{(await saved.text()).trim().split('\\n').length}} lines`);
         click('#more button');
-        for (let n = 0; n < 100 && rows().length < 450; n += 1) {{
+        for (let n = 0; n < 500 && rows().length < 450; n += 1) {{
           scrollTo(0, document.getElementById('more').offsetTop);
           await new Promise(done => setTimeout(done, 50));
         }}
@@ -214,10 +214,6 @@ const STEPS: &str = "
     });
     const gains = () => [...document.querySelectorAll('#accounts tbody tr:not([hidden])')]
       .map(row => `${row.querySelector('a').textContent} ${row.cells[3].textContent}`).sort().join(' | ');
-    // What scrolls into view is drawn in a later frame.
-    const until = async holds => {
-      for (let n = 0; n < 200 && !holds(); n += 1) await new Promise(done => setTimeout(done, 50));
-    };
     const click = (selector, n = 0) => document.querySelectorAll(selector)[n].click();
     const address = () => decodeURIComponent(location.hash);";
 
@@ -292,7 +288,7 @@ fn what_is_chosen_narrows_everything_and_stands_in_the_address() {
         await go('period=2026-04&compare=clxaaaa1');
         told.push(`from an address: ${{said('#comparison .legend li')}}`);
         told.push(`events: ${{said('#happened li')}}`);
-        await until(() => document.querySelector('.account .mark'));
+        await go('a-clxbbbb1&period=2026-04&compare=clxaaaa1');
         told.push(`marks: ${{said('.account .mark title')}}`);
         await go('period=2026-13&range=9y&tag=nobody&compare=nobody&x=%E0');
         told.push(`nonsense: ${{said('#period')}}, ${{gains()}}`);
@@ -335,8 +331,8 @@ fn an_account_has_its_best_week_and_where_its_pace_leads() {
     past.series("clx2", "Fading", "fading", &[(0, 5000), (77, 4000)]);
     let script = format!(
         "{STEPS}
-        await until(() => document.querySelectorAll('.account .plot').length > 3);
         for (const id of ['clx1', 'clx2']) {{
+          await go(`a-${{id}}`);
           const facts = [...document.querySelectorAll(`#a-${{id}} .facts > div`)].map(fact => [...fact.children].map(part => part.textContent));
           told.push(facts.filter(([name]) => /week/.test(name)).map(fact => fact.join(': ')).join('; '));
         }}"
