@@ -52,8 +52,7 @@ impl Year {
             requests_per_minute,
             catch_up: CatchUp::Always,
         };
-        let store = Store::open(path, Creation::Allowed).unwrap();
-        store.make_volatile().unwrap();
+        let store = Store::open_volatile(path, Creation::Allowed).unwrap();
         let engine = Engine::new(store, config.clone(), ClaimMode::Due);
         let (cron, timezone) = (Arc::<str>::from(cron), Arc::<str>::from("UTC"));
         let list: Vec<Watched> = (0..accounts)

@@ -131,9 +131,8 @@ type Vendor<'a> = &'a dyn Fn(&str, i64) -> CallResult;
 impl World {
     fn new(accounts: &[Watched], config: EngineConfig, start: i64) -> World {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Store::open(&folder.path().join("growth.db"), Creation::Allowed);
+        let store = Store::open_volatile(&folder.path().join("growth.db"), Creation::Allowed);
         let store = store.expect("a database");
-        store.make_volatile().expect("a pragma");
         let mut world = World {
             engine: Engine::new(store, config.clone(), ClaimMode::Due),
             folder,
@@ -180,8 +179,7 @@ impl World {
             Engine::new(placeholder, config.clone(), ClaimMode::Due),
         ));
         self.time += down * 1000;
-        let store = Store::open(&path, Creation::Refused).expect("a database");
-        store.make_volatile().expect("a pragma");
+        let store = Store::open_volatile(&path, Creation::Refused).expect("a database");
         self.engine = Engine::new(store, config, ClaimMode::Due);
     }
 

@@ -45,6 +45,15 @@ pub enum Creation {
     Refused,
 }
 
+/// How carefully a file is treated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Care {
+    /// What is committed is on the disk, and the file is checked when it is opened.
+    Durable,
+    /// Neither, and no lock is waited for.
+    Volatile,
+}
+
 /// The WAL and its index, which SQLite keeps open even if the files are removed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct WalFiles([Inode; 2]);
@@ -66,6 +75,7 @@ pub struct Store {
     /// The open database file, which holds the lock. Declared after the connection, so that it is
     /// dropped after it: closing any descriptor of a file drops the process's other locks on it.
     lock: FileLock,
+    care: Care,
     /// Whether the WAL is kept small because the disk is nearly full.
     is_tight: bool,
 }
@@ -77,6 +87,19 @@ impl Store {
     /// Returns any [`StoreError`]. A file that is not a growthd database of a known schema is left
     /// unchanged.
     pub fn open(path: &Path, creation: Creation) -> Result<Store, StoreError> {
+        Store::open_with(path, creation, Care::Durable)
+    }
+
+    /// Opens a file that is discarded afterwards. Trades durability and the check of the file for
+    /// speed, and waits for no lock. For simulations, whose clock does not advance by itself.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_volatile(path: &Path, creation: Creation) -> Result<Store, StoreError> {
+        Store::open_with(path, creation, Care::Volatile)
+    }
+
+    fn open_with(path: &Path, creation: Creation, care: Care) -> Result<Store, StoreError> {
         let exists = check_file(path)?;
         if !exists && creation == Creation::Refused {
             return Err(StoreError::Missing(path.to_owned()));
@@ -87,9 +110,10 @@ impl Store {
             create(path)?;
         }
         let lock = FileLock::take(path)?;
-        let (connection, inode) = connect(path)?;
+        let (connection, inode) = connect(path, care)?;
         let wal_files = WalFiles::of(path);
-        Ok(Store { connection, path: path.to_owned(), inode, wal_files, lock, is_tight: false })
+        let path = path.to_owned();
+        Ok(Store { connection, path, inode, wal_files, lock, care, is_tight: false })
     }
 
     /// Begins a write transaction, which holds SQLite's write lock from its first statement.
@@ -145,7 +169,7 @@ impl Store {
             true => None,
             false => Some(FileLock::take(&self.path)?),
         };
-        let (connection, inode) = connect(&self.path)?;
+        let (connection, inode) = connect(&self.path, self.care)?;
         self.connection = connection;
         self.is_tight = false;
         self.inode = inode;
@@ -165,13 +189,6 @@ impl Store {
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         Ok(self.connection.execute_batch("PRAGMA shrink_memory")?)
-    }
-
-    /// Trades durability for speed, and makes the connection wait for no lock. For simulations,
-    /// whose files are discarded and whose clock does not advance by itself.
-    pub fn make_volatile(&self) -> Result<(), StoreError> {
-        self.connection.busy_timeout(Duration::ZERO)?;
-        Ok(self.connection.pragma_update(None, "synchronous", "OFF")?)
     }
 
     /// Limits the file to `pages` pages (0: no limit), to simulate a full disk.
@@ -295,7 +312,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
+fn connect(path: &Path, care: Care) -> Result<(Connection, Inode), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     let inode =
@@ -304,7 +321,13 @@ fn connect(path: &Path) -> Result<(Connection, Inode), StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     let version = version(&connection, path)?;
     configure(&connection).map_err(refuse)?;
-    check_health(&connection, path).map_err(refuse)??;
+    match care {
+        Care::Durable => check_health(&connection, path).map_err(refuse)??,
+        Care::Volatile => {
+            connection.busy_timeout(Duration::ZERO)?;
+            connection.pragma_update(None, "synchronous", "OFF")?;
+        }
+    }
     upgrade(&mut connection, path, version, STEPS)?;
     Ok((connection, inode))
 }

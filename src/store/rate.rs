@@ -72,8 +72,7 @@ mod tests {
     fn rates_and_times_are_read_back_exactly() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("growth.db");
-        let store = Store::open(&path, Creation::Allowed).expect("a database");
-        store.make_volatile().expect("a pragma");
+        let store = Store::open_volatile(&path, Creation::Allowed).expect("a database");
         let store = RefCell::new((store, 0));
         let reader = Connection::open(&path).expect("the database");
         proptest!(|(rates in [rate(), rate()], time in 0..4_000_000_000_i64, analyzed in time())| {

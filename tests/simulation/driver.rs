@@ -107,7 +107,7 @@ impl<'a> Driver<'a> {
             next_event: 0,
             requester: 0,
             spins: 0,
-            oracle: Oracle::new(&path, plan.config.clone())?,
+            oracle: Oracle::new(&path, plan.config.clone(), seed)?,
             folder,
             sabotage,
             trace: is_traced.then(Vec::new),

@@ -1,11 +1,11 @@
 //! Reading the database through a separate connection.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use growthd::schedule::stable_hash;
 use rusqlite::config::DbConfig;
-use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::promise::{Promise, Violation, ensure};
@@ -151,21 +151,45 @@ impl Ledger {
     /// the newest one seen.
     pub fn check_history(&self, seen: &mut Seen, is_whole: bool) -> Result<(), Violation> {
         let after = if is_whole { 0 } else { seen.newest };
-        let lines = "SELECT * FROM refreshes WHERE outcome <> 'pending' AND refresh_id > ?1";
+        let [lines, snapshots] = seen.sources;
         seen.compare(&self.connection, lines, false, after)?;
-        let snapshots = "SELECT * FROM snapshots WHERE refresh_id > ?1";
         seen.compare(&self.connection, snapshots, true, after)
     }
 }
 
 /// Hashes of the history seen so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Seen {
+    /// The queries for lines and for snapshots.
+    sources: [&'static str; 2],
     hashes: BTreeMap<(bool, i64), u64>,
     newest: i64,
 }
 
+const VIEWS: [&str; 2] = [
+    "SELECT * FROM refreshes WHERE outcome <> 'pending' AND refresh_id > ?1",
+    "SELECT * FROM snapshots WHERE refresh_id > ?1",
+];
+
+/// What the views are made of, which is five times as fast to read.
+const TABLES: [&str; 2] = [
+    "SELECT refresh_id, account, cause, outcome, spent, slot, interval, started_time, took, status,
+            error, answer FROM _refresh WHERE outcome <> 0 AND refresh_id > ?1",
+    "SELECT s.refresh_id, s.account, s.time, s.followers, s.following, s.videos, s.likes,
+            s.engagement, s.virality, s.avg_views, s.analyzed_ago, s.suspect, s.extra
+     FROM _refresh r CROSS JOIN _snapshot s ON (s.account, s.refresh_id) = (r.account, r.refresh_id)
+     WHERE r.refresh_id > ?1",
+];
+
+/// In one of how many seeds the history is read through the views.
+const VIEWED: u64 = 12;
+
 impl Seen {
+    pub fn new(seed: u64) -> Seen {
+        let sources = if seed.is_multiple_of(VIEWED) { VIEWS } else { TABLES };
+        Seen { sources, hashes: BTreeMap::new(), newest: 0 }
+    }
+
     fn compare(
         &mut self,
         connection: &Connection,
@@ -179,11 +203,12 @@ impl Seen {
         let key = key.ok_or_else(|| Violation::new(Promise::Store, "no refresh_id"))?;
         let mut rows = statement.query([after])?;
         let mut left = self.hashes.range((kind, after + 1)..=(kind, i64::MAX)).count();
+        let mut text = String::new();
         while let Some(row) = rows.next()? {
-            let mut text = String::new();
+            text.clear();
             for (index, name) in names.iter().enumerate() {
                 if !PROFILE.contains(&name.as_str()) {
-                    text += &format!("{name} {:?} ", row.get::<_, Value>(index)?);
+                    write!(text, "{name} {:?} ", row.get_ref(index)?).expect("a string");
                 }
             }
             let hash = stable_hash(text.as_bytes());

@@ -97,7 +97,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    pub fn new(path: &Path, config: EngineConfig) -> Result<Oracle, Violation> {
+    pub fn new(path: &Path, config: EngineConfig, seed: u64) -> Result<Oracle, Violation> {
         Ok(Oracle {
             ledger: Ledger::open(path)?,
             config,
@@ -128,7 +128,7 @@ impl Oracle {
             newest_oks: [(String::new(), 0), (String::new(), 0)],
             found: HashMap::new(),
             last_counts: HashMap::new(),
-            seen: Seen::default(),
+            seen: Seen::new(seed),
             turns: 0,
             starts: 0,
             counts: (0, 0),

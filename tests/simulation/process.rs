@@ -35,7 +35,7 @@ pub struct Process {
 impl Process {
     /// Creates the database.
     pub fn create(path: &Path) -> Result<(), StoreError> {
-        Store::open(path, Creation::Allowed).map(drop)
+        Store::open_volatile(path, Creation::Allowed).map(drop)
     }
 
     /// Starts a process on an existing database.
@@ -45,8 +45,7 @@ impl Process {
         boot: i64,
         has_own_clock: bool,
     ) -> Result<Process, StoreError> {
-        let store = Store::open(path, Creation::Refused)?;
-        store.make_volatile()?;
+        let store = Store::open_volatile(path, Creation::Refused)?;
         let engine = Engine::new(store, config, ClaimMode::Due);
         Ok(Process { engine, boot, has_own_clock })
     }
