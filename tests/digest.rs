@@ -155,7 +155,7 @@ fn an_open_breaker_and_a_spent_budget_are_shown() {
     past.run(&format!(
         "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, {START}, 0, {START}, 1, 0, NULL);
          UPDATE _account SET next_due = {START} WHERE account = 1;
-         INSERT INTO _spend SELECT strftime('%s', 'now') / 86400, 5, 5, 0, 5"
+         INSERT INTO _spend SELECT strftime('%s', 'now') / 86400, 5, 5, 0, 5, 0"
     ));
     let config = past.file("config.toml");
     let text = std::fs::read_to_string(&config).expect("the configuration");

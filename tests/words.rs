@@ -113,7 +113,7 @@ fn status_shows_the_state_of_everything() {
     assert_shown!(shown(&place.growthd(&["status"])), @r#"
     growthd needs attention: 1 account is failing
     daemon  running
-    database  growth.db (schema 10)
+    database  growth.db (schema 11)
     accounts  2 watched, 1 disabled, 0 in flight
     snapshots  1, the last [span]
     next  [time] ([span])

@@ -31,6 +31,7 @@ mod completed_call;
 mod config;
 mod event;
 mod gate;
+mod in_flight;
 mod lookup;
 mod own_trouble;
 mod progress;
@@ -53,9 +54,10 @@ use candidates::Candidates;
 use claiming::{Claimed, Claiming};
 use clock_change::ClockChange;
 use gate::Gate;
+use in_flight::InFlight;
 use progress::Progress;
 use requests::{RefreshRequest, RequestQueue};
-use settling::Settling;
+use settling::{NOBODY, Settling};
 
 pub use account_state::{AccountState, Attempt, Edit, Owed, RetryState};
 pub use breaker::{Breaker, Candidate, HalfOpen, OpenBreaker, Series, Trouble};
@@ -215,9 +217,9 @@ impl Engine {
     }
 
     /// Reopens the database after its file was replaced, and continues as after a start: calls
-    /// pending in the new file belong to no process, and would otherwise keep their accounts from
-    /// being called. Calls in flight are still settled, on new lines. The new file's watchlist may
-    /// differ, so the caller must follow up with [`Engine::watch`].
+    /// pending in the new file belong to no process. Calls in flight are still settled, on new
+    /// lines, and until then their accounts are not called. The new file's watchlist may differ, so
+    /// the caller must follow up with [`Engine::watch`].
     ///
     /// # Errors
     /// As [`Store::reopen`]; nothing was changed then.
@@ -225,7 +227,21 @@ impl Engine {
         self.store.reopen()?;
         self.candidates = Candidates::default();
         self.progress = Progress::new();
+        let tx = self.store.begin_read()?;
+        for target in self.in_flight.values_mut() {
+            if let CallTarget::Account(key, id) = target {
+                *key = tx.key_of(id)?.unwrap_or(NOBODY);
+            }
+        }
         Ok(())
+    }
+
+    /// Returns the calls in flight, without the completed ones.
+    fn calls_to_come(&self) -> InFlight {
+        let completed: HashSet<RefreshId> =
+            self.completed.iter().map(|completed| completed.claim.refresh()).collect();
+        let to_come = self.in_flight.iter().filter(|(refresh, _)| !completed.contains(*refresh));
+        to_come.map(|(_, target)| target).collect()
     }
 
     /// Returns whether nothing but the time can have changed since the last turn.
@@ -270,14 +286,18 @@ impl Engine {
         if !self.completed.is_empty() || clock.stepped_back {
             progress.next_replacement = None;
         }
+        let in_flight = self.calls_to_come();
         if self.is_idle_turn(&progress, is_start, clock, now) {
             let tx = self.store.begin_read()?;
             let breaker = Breaker::read(&tx)?;
-            let gate =
-                Gate::read(&tx, &self.config, &progress, &breaker, self.in_flight.len(), now)?;
-            let due = tx.next_due()?;
+            let gate = Gate::read(&tx, &self.config, &progress, &breaker, in_flight.count, now)?;
+            let due = tx.next_due(&in_flight.accounts)?;
             if !gate.is_open(now) || due.is_none_or(|due| due > time) {
-                let later = if gate.breaker.is_some() { tx.first_due(time)? } else { None };
+                let later = if gate.breaker.is_some() {
+                    tx.first_due(time, &in_flight.accounts)?
+                } else {
+                    None
+                };
                 gate.report_spent_budget(due, time, &mut progress, &mut events);
                 self.progress = progress;
                 self.events.clear();
@@ -329,7 +349,6 @@ impl Engine {
         for completed in &self.completed {
             settling.settle(completed)?;
         }
-        let in_flight = self.in_flight.len().saturating_sub(self.completed.len());
         let mut claiming = Claiming {
             tx: &mut tx,
             schedules: &mut self.schedules,

@@ -7,6 +7,7 @@ use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
 use crate::engine::clock_change::horizon;
+use crate::engine::in_flight::InFlight;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::{Engine, EngineConfig, Event};
@@ -68,6 +69,11 @@ impl Engine {
         let mut changes = Changes::default();
         let tx = self.store.begin_write()?;
         let mut events = Vec::new();
+        let mut in_flight: InFlight = self.in_flight.values().collect();
+        if !self.progress.is_started {
+            // The first turn settles these.
+            in_flight.accounts.extend(tx.left_pending()?.iter().map(|left| left.account));
+        }
         let mut editing = Editing {
             tx: &tx,
             schedules: &mut self.schedules,
@@ -75,6 +81,7 @@ impl Engine {
             alive: self.progress.alive.unwrap_or(time),
             now: time,
             horizon: horizon(&config, time),
+            in_flight,
         };
         for entry in &diff.entries {
             match tx.stored_entry(entry)? {
@@ -115,6 +122,7 @@ struct Editing<'a, 'store> {
     now: Time,
     /// The latest time that a back-off set under the present clock can have.
     horizon: Time,
+    in_flight: InFlight,
 }
 
 impl Editing<'_, '_> {
@@ -178,7 +186,7 @@ impl Editing<'_, '_> {
         let state = self.replace(account, state, window)?;
         // A call in flight serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
-            && !self.tx.is_in_flight(account.key)?
+            && !self.in_flight.contains(account.key)
         {
             let (id, interval) = (account.id.clone(), window.interval());
             self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
@@ -200,7 +208,7 @@ impl Editing<'_, '_> {
 
     /// Returns whether the open slot was already bought, under a clock that was ahead.
     fn is_served(&self, account: &Account, slot: Time) -> Result<bool, StoreError> {
-        Ok(self.tx.is_bought(account.key, slot)? && !self.tx.is_in_flight(account.key)?)
+        Ok(self.tx.is_bought(account.key, slot)? && !self.in_flight.contains(account.key))
     }
 
     /// If the open slot was replaced unserved, writes the ledger lines. The new open slot starts

@@ -1,5 +1,7 @@
 //! An account's row: its watchlist entry and its state.
 
+use std::collections::HashSet;
+
 use rusqlite::{Row, params};
 
 use crate::account::{AccountId, Handle};
@@ -94,6 +96,8 @@ pub struct Account {
     /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
     pub last_refresh: Option<RefreshId>,
+    /// `state.next_due` as it was read.
+    read_due: Option<Time>,
 }
 
 impl Account {
@@ -155,6 +159,18 @@ macro_rules! accounts {
     };
 }
 
+/// The statement of [`WriteTx::save`].
+macro_rules! save {
+    ($set:literal, $and:literal) => {
+        concat!(
+            "UPDATE _account SET phase = ?2, ", $set, " settled_slot = ?4, open_slot = ?5,
+                    tries = ?6, paid = ?7, refusals = ?8, interval = ?9,
+                    first_failure = ?10, last_failure = ?11, is_failing = ?12, last_refresh = ?13
+             WHERE account = ?1 ", $and
+        )
+    };
+}
+
 /// Parses an account id from the database, which growthd accepted when it was stored.
 pub(super) fn account_id(text: String) -> Result<AccountId, StoreError> {
     text.parse().map_err(|_| StoreError::AccountId(text))
@@ -188,19 +204,8 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
         failure: FailureRow::read(row, 13)?,
         interval: row.get(16)?,
         last_refresh: row.get(17)?,
+        read_due: row.get(7)?,
     })
-}
-
-/// A query over `_account a` for the accounts that can be called now: due and not in flight.
-macro_rules! due_accounts {
-    ($columns:literal, $rest:literal) => {
-        concat!(
-            "SELECT ", $columns, " FROM _account a
-             WHERE a.next_due <= ?1
-               AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account) ",
-            $rest
-        )
-    };
 }
 
 impl ReadTx<'_> {
@@ -230,13 +235,13 @@ impl ReadTx<'_> {
         Ok(Some((account_id(row.get(0)?)?, row.get(1)?)))
     }
 
-    /// Returns up to `limit` accounts that are due at `now` and not in flight. Accounts without a
-    /// failure since their last ok come first, and among these the longest without a snapshot.
+    /// Returns up to `limit` accounts that are due at `now`. Accounts without a failure since their
+    /// last ok come first, and among these the longest without a snapshot.
     pub(crate) fn due(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(due_accounts!(
-            "a.account",
-            "ORDER BY a.last_failure IS NOT NULL, a.last_refresh, a.next_due, a.account LIMIT ?2"
-        ))?;
+        let mut statement = self.tx.prepare_cached(
+            "SELECT account FROM _account WHERE next_due <= ?1
+             ORDER BY last_failure IS NOT NULL, last_refresh, next_due, account LIMIT ?2",
+        )?;
         let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -244,10 +249,10 @@ impl ReadTx<'_> {
     /// Returns up to `limit` due accounts without a failure since their last ok, the longest
     /// without a snapshot first.
     pub(crate) fn due_fresh(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(due_accounts!(
-            "a.account",
-            "AND a.last_failure IS NULL ORDER BY a.last_refresh, a.next_due, a.account LIMIT ?2"
-        ))?;
+        let mut statement = self.tx.prepare_cached(
+            "SELECT account FROM _account WHERE next_due <= ?1 AND last_failure IS NULL
+             ORDER BY last_refresh, next_due, account LIMIT ?2",
+        )?;
         let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -268,7 +273,7 @@ impl ReadTx<'_> {
         keys_and_ids(statement.query([])?)
     }
 
-    /// Returns the accounts due at `now`, including those in flight.
+    /// Returns the accounts due at `now`.
     pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account, account_id FROM _account WHERE next_due <= ?1
@@ -285,10 +290,10 @@ impl ReadTx<'_> {
         last: AccountKey,
         limit: usize,
     ) -> Result<Vec<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(due_accounts!(
-            "a.account",
-            "AND a.last_failure IS NOT NULL ORDER BY a.account <= ?2, a.account LIMIT ?3"
-        ))?;
+        let mut statement = self.tx.prepare_cached(
+            "SELECT account FROM _account WHERE next_due <= ?1 AND last_failure IS NOT NULL
+             ORDER BY account <= ?2, account LIMIT ?3",
+        )?;
         let rows = statement.query_map(params![now, last, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -303,7 +308,6 @@ impl ReadTx<'_> {
     ) -> Result<Vec<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!(
             "a.next_due <= ?1 AND a.phase > 0 AND a.account > ?2
-             AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account)
              ORDER BY a.account LIMIT ?3"
         ))?;
         accounts(statement.query(params![before, last, limit])?)
@@ -362,35 +366,38 @@ impl ReadTx<'_> {
         accounts(statement.query([now, horizon])?)
     }
 
-    /// Returns when the next account that is not in flight is due.
-    pub(crate) fn next_due(&self) -> Result<Option<Time>, StoreError> {
-        self.first_due(Time(i64::MIN))
+    /// Returns when the next account is due, `except` for these.
+    pub(crate) fn next_due(
+        &self,
+        except: &HashSet<AccountKey>,
+    ) -> Result<Option<Time>, StoreError> {
+        self.first_due(Time(i64::MIN), except)
     }
 
-    /// Returns when the first account that is not in flight is due after `after`.
-    pub(crate) fn first_due(&self, after: Time) -> Result<Option<Time>, StoreError> {
+    /// Returns when the first account is due after `after`, `except` for these.
+    pub(crate) fn first_due(
+        &self,
+        after: Time,
+        except: &HashSet<AccountKey>,
+    ) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT a.next_due FROM _account a
-             WHERE a.next_due > ?1
-               AND NOT EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account)
-             ORDER BY a.next_due LIMIT 1",
+            "SELECT account, next_due FROM _account WHERE next_due > ?1 ORDER BY next_due",
         )?;
-        let mut rows = statement.query_map([after], |row| row.get(0))?;
-        Ok(rows.next().transpose()?)
+        let mut rows = statement.query([after])?;
+        while let Some(row) = rows.next()? {
+            if !except.contains(&row.get(0)?) {
+                return Ok(Some(row.get(1)?));
+            }
+        }
+        Ok(None)
     }
 }
 
 impl WriteTx<'_> {
     /// Writes an account's state, failures and newest snapshot.
     pub(crate) fn save(&self, account: &Account) -> Result<(), StoreError> {
-        let Account { key, state, failure, interval, last_refresh, .. } = account;
-        let mut statement = self.tx.prepare_cached(
-            "UPDATE _account SET phase = ?2, next_due = ?3, settled_slot = ?4, open_slot = ?5,
-                    tries = ?6, paid = ?7, refusals = ?8, interval = ?9,
-                    first_failure = ?10, last_failure = ?11, is_failing = ?12, last_refresh = ?13
-             WHERE account = ?1",
-        )?;
-        statement.execute(params![
+        let Account { key, state, failure, interval, last_refresh, read_due, .. } = account;
+        let columns = params![
             key,
             state.phase,
             state.next_due,
@@ -404,7 +411,15 @@ impl WriteTx<'_> {
             failure.last,
             failure.is_failing,
             last_refresh,
-        ])?;
+        ];
+        // SQLite rewrites a column's index even if its value stays. So try first to leave next_due
+        // out, if it is likely to be stored already: a manual refresh does not change it.
+        if state.next_due == *read_due
+            && self.tx.prepare_cached(save!("", "AND next_due IS ?3"))?.execute(columns)? == 1
+        {
+            return Ok(());
+        }
+        self.tx.prepare_cached(save!("next_due = ?3,", ""))?.execute(columns)?;
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ use crate::store::batch::{ReadTx, WriteTx};
 use crate::store::ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
+use crate::store::schema;
 
 /// The final state of a ledger line.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,11 +43,11 @@ pub struct LeftPending {
 impl ReadTx<'_> {
     /// Returns the calls for accounts whose process ended without settling them.
     pub(crate) fn left_pending(&self) -> Result<Vec<LeftPending>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT r.refresh_id, r.cause, r.slot, r.started_time, r.account, a.account_id
+        let mut statement = self.tx.prepare(&schema::query(
+            "SELECT refresh_id, cause, slot, started_time, r.account, account_id
              FROM _refresh r JOIN _account a ON a.account = r.account
-             WHERE r.outcome = 0 ORDER BY r.refresh_id",
-        )?;
+             WHERE pending!() ORDER BY refresh_id\n",
+        ))?;
         let mut rows = statement.query([])?;
         let mut left = Vec::new();
         while let Some(row) = rows.next()? {
@@ -90,13 +91,6 @@ impl ReadTx<'_> {
         }
     }
 
-    /// Returns whether a call for this account is in flight.
-    pub fn is_in_flight(&self, account: AccountKey) -> Result<bool, StoreError> {
-        let mut statement =
-            self.tx.prepare_cached("SELECT 1 FROM _refresh WHERE account = ?1 AND outcome = 0")?;
-        Ok(statement.exists([account.0])?)
-    }
-
     /// Returns the ledger's newest line.
     pub(crate) fn newest_line(&self) -> Result<RefreshId, StoreError> {
         let mut statement =
@@ -126,8 +120,7 @@ impl ReadTx<'_> {
 
 impl WriteTx<'_> {
     /// Writes the ledger line of a call, and returns its id. The right to make the call comes with
-    /// [`WriteTx::commit`]. Returns `None` if the slot is already bought or the account is in
-    /// flight.
+    /// [`WriteTx::commit`]. Returns `None` if the slot is already bought.
     pub fn claim(
         &mut self,
         account: &Account,
@@ -175,10 +168,10 @@ impl WriteTx<'_> {
     /// Settles as unknown the lookups whose process ended before settling them. Returns their
     /// number.
     pub fn settle_lost_lookups(&self, reason: &str, now: Time) -> Result<usize, StoreError> {
-        let mut statement = self.tx.prepare_cached(
+        let mut statement = self.tx.prepare(&schema::query(
             "UPDATE _refresh SET outcome = 3, took = ?1 - started_time, error = ?2
-             WHERE outcome = 0 AND account IS NULL",
-        )?;
+             WHERE pending!() AND account IS NULL\n",
+        ))?;
         Ok(statement.execute(params![now, reason])?)
     }
 
@@ -249,5 +242,121 @@ impl WriteTx<'_> {
             verdict.answer,
         ])?;
         Ok(RefreshId(self.tx.last_insert_rowid()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Watched;
+    use crate::store::{Creation, StateRow, Store};
+
+    fn entry(number: usize) -> Watched {
+        Watched {
+            id: format!("clx{number}").parse().expect("an id"),
+            label: None,
+            tags: Vec::new(),
+            cron: Arc::from("@weekly"),
+            timezone: Arc::from("UTC"),
+            spread: 0,
+            enabled: true,
+        }
+    }
+
+    fn owed() -> StateRow {
+        StateRow {
+            phase: 0,
+            next_due: Some(Time(0)),
+            settled_slot: None,
+            open_slot: None,
+            tries: 0,
+            paid: 0,
+            refusals: 0,
+        }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// Claims a call for one of the accounts.
+        Claim(usize),
+        /// Settles the pending call at this position.
+        Settle(prop::sample::Index),
+        /// Records a slot without a call.
+        Skip(usize),
+        /// Sets the clock, in days since 1970.
+        SetClock(i64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..6_usize).prop_map(Step::Claim),
+            3 => any::<prop::sample::Index>().prop_map(Step::Settle),
+            1 => (0..6_usize).prop_map(Step::Skip),
+            1 => (20_000..20_004_i64).prop_map(Step::SetClock),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// Wherever the clock goes, and whichever call is settled first.
+        #[test]
+        fn each_pending_line_is_found(steps in prop::collection::vec(step(), 1..60)) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("growth.db");
+            let mut store = Store::open_volatile(&path, Creation::Allowed).expect("a database");
+            let tx = store.begin_write().expect("a transaction");
+            for number in 0..6 {
+                tx.add(&entry(number), &owed(), 604_800, Time(0)).expect("an account");
+            }
+            tx.commit().expect("a commit");
+            let verdict = Verdict {
+                outcome: Outcome::Failed,
+                spent: false,
+                http_status: None,
+                error: None,
+                answer: None,
+                names_slot: true,
+            };
+            let (mut pending, mut now) = (Vec::new(), Time(20_001 * 86_400));
+            for step in steps {
+                let mut tx = store.begin_write().expect("a transaction");
+                let row = |tx: &WriteTx<'_>, number| {
+                    tx.account_by_id(&entry(number).id).expect("a row").expect("an account")
+                };
+                match step {
+                    Step::Claim(number) => {
+                        let account = row(&tx, number);
+                        let line = tx.claim(&account, Cause::Manual, None, 604_800, now);
+                        pending.push((line.expect("a line").expect("no slot"), account.key));
+                    }
+                    Step::Settle(index) if !pending.is_empty() => {
+                        let (refresh, account) = pending.remove(index.index(pending.len()));
+                        let line =
+                            PendingLine { refresh, cause: Cause::Manual, slot: None, started: now };
+                        tx.settle(&line, Some(account), &verdict, now).expect("a settled line");
+                    }
+                    Step::Settle(_) => {}
+                    Step::Skip(number) => {
+                        let account = row(&tx, number);
+                        let skipped =
+                            tx.skip(&account, Cause::Schedule, now, 604_800, "a test", now);
+                        skipped.expect("a line");
+                    }
+                    Step::SetClock(day) => now = Time(day * 86_400),
+                }
+                tx.commit().expect("a commit");
+                let tx = store.begin_read().expect("a transaction");
+                let found: Vec<RefreshId> =
+                    tx.left_pending().expect("lines").iter().map(|left| left.line.refresh).collect();
+                let expected: Vec<RefreshId> = pending.iter().map(|(refresh, _)| *refresh).collect();
+                prop_assert_eq!(found, expected);
+                prop_assert_eq!(tx.totals().expect("totals").in_flight, pending.len() as u64);
+            }
+        }
     }
 }

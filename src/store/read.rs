@@ -159,7 +159,7 @@ impl ReadTx<'_> {
         let sql = schema::query(&format!(
             "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, s.followers,
                     a.next_due, a.open_slot, a.tries, a.active_time, a.interval,
-                    EXISTS (SELECT 1 FROM _refresh r WHERE r.outcome = 0 AND r.account = a.account),
+                    a.account IN (SELECT account FROM _refresh WHERE pending!() AND account IS NOT NULL),
                     f.finished_time, l.error,
                     owed_since!(a, ?1)
              FROM _account a
@@ -208,7 +208,7 @@ impl ReadTx<'_> {
              SELECT (SELECT count(*) FROM chosen),
                     (SELECT count(*) FROM chosen WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM _refresh
-                     WHERE outcome = 0 AND account IN (SELECT account FROM chosen)),
+                     WHERE pending!() AND account IN (SELECT account FROM chosen)),
                     (SELECT count(*) FROM _snapshot WHERE account IN (SELECT account FROM chosen)),
                     (SELECT max(s.time) FROM chosen c
                      JOIN _snapshot s ON s.account = c.account AND s.refresh_id = c.last_refresh),
@@ -219,15 +219,15 @@ impl ReadTx<'_> {
 
     /// Returns the totals of the whole list.
     pub fn totals(&self) -> Result<Totals, StoreError> {
-        let mut statement = self.tx.prepare_cached(&format!(
+        let mut statement = self.tx.prepare_cached(&schema::query(&format!(
             "SELECT (SELECT count(*) FROM _account WHERE removed_time IS NULL),
                     (SELECT count(*) FROM _account WHERE next_due IS NOT NULL),
-                    (SELECT count(*) FROM _refresh WHERE outcome = 0),
+                    (SELECT count(*) FROM _refresh WHERE pending!()),
                     (SELECT coalesce(sum(snapshots), 0) FROM spend)
                       + (SELECT count(*) FROM _refresh WHERE refresh_id < 0),
                     {NEWEST_SNAPSHOT},
-                    (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)"
-        ))?;
+                    (SELECT min(next_due) FROM _account WHERE next_due IS NOT NULL)\n"
+        )))?;
         Ok(statement.query_row([], totals)?)
     }
 

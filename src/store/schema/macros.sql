@@ -26,6 +26,11 @@ macro owing(now)
   UNION SELECT account FROM _account WHERE last_failure IS NOT NULL)
 end
 
+-- Whether a ledger line is pending, found without reading the whole ledger (see _spend).
+macro pending()
+refresh_id >= ifnull((SELECT max(first_pending) FROM _spend), 0) AND outcome = 0
+end
+
 -- How many seconds account `a` may owe something before it is overdue. The same as on_time() in
 -- src/schedule/mod.rs.
 macro tolerance(a)

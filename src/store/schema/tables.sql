@@ -93,10 +93,8 @@ CREATE TABLE _refresh (
   http_status   INTEGER AS (CASE outcome WHEN 1 THEN 200 ELSE status END)
 ) STRICT;
 
--- Enforces that no slot is bought twice, and that an account has at most one call in flight.
+-- Enforces that no slot is bought twice.
 CREATE UNIQUE INDEX _refresh_slot ON _refresh (account, slot) WHERE slot IS NOT NULL AND outcome IN (0, 1);
-
-CREATE UNIQUE INDEX _refresh_pending ON _refresh (account) WHERE outcome = 0;
 
 -- Clustered by account, so that an account's history takes only a page or two and needs no separate
 -- index. A history is ordered by refresh_id. The generated columns are not stored and take no
@@ -151,20 +149,29 @@ BEGIN SELECT raise(ABORT, 'a snapshot is never removed'); END;
 -- `spent` for manual refreshes, and `failed` counts the calls that ended without a snapshot.
 -- Settling an ok, the usual result, does not change this table, which saves each refresh a page
 -- write.
+--
+-- No line before `first_pending` was pending when the day's last call was claimed, and none will be
+-- again. So the pending lines are found by reading the ledger from the largest of them on. An index
+-- of the pending lines would cost each refresh two page writes.
 CREATE TABLE _spend (
   day    INTEGER PRIMARY KEY,
   calls  INTEGER NOT NULL,
   spent  INTEGER NOT NULL,
   manual INTEGER NOT NULL,
-  failed INTEGER NOT NULL
+  failed INTEGER NOT NULL,
+  first_pending INTEGER NOT NULL
 ) STRICT;
 
 CREATE TRIGGER _refresh_claimed AFTER INSERT ON _refresh WHEN new.outcome <> 4
 BEGIN
   INSERT INTO _spend VALUES (new.started_time / 86400, 1, new.spent,
-                             iif(new.cause >= 4, new.spent, 0), new.outcome IN (2, 3))
+                             iif(new.cause >= 4, new.spent, 0), new.outcome IN (2, 3),
+    ifnull((SELECT min(refresh_id) FROM _refresh WHERE outcome = 0 AND refresh_id >= coalesce(
+             (SELECT first_pending FROM _spend WHERE day = new.started_time / 86400),
+             (SELECT max(first_pending) FROM _spend), 0)), new.refresh_id))
   ON CONFLICT DO UPDATE SET calls = calls + 1, spent = spent + excluded.spent,
-                            manual = manual + excluded.manual, failed = failed + excluded.failed;
+                            manual = manual + excluded.manual, failed = failed + excluded.failed,
+                            first_pending = excluded.first_pending;
 END;
 
 CREATE TRIGGER _refresh_settled AFTER UPDATE OF outcome, spent ON _refresh

@@ -169,9 +169,10 @@ WHERE r.refresh_id > 0;
 
 CREATE VIEW spend AS
 SELECT CAST(strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS TEXT) AS day, calls, spent,
-       CAST(calls - failed - (SELECT count(*) FROM _refresh
-                              WHERE outcome = 0 AND started_time / 86400 = day) AS INTEGER) AS snapshots
-FROM _spend;
+       CAST(calls - failed - ifnull(p.pending, 0) AS INTEGER) AS snapshots
+FROM _spend
+LEFT JOIN (SELECT started_time / 86400 AS pending_day, count(*) AS pending
+           FROM _refresh WHERE pending!() GROUP BY pending_day) p ON p.pending_day = day;
 
 -- The interval is the one stored with the snapshot before the gap, which follows the schedule of
 -- that time: a weekend without slots is not a gap. If that line has none, the next one's is used.
