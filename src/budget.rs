@@ -54,6 +54,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_left_is_never_negative() {
+        let budget = Budget { refreshes: 10, per: Period::Day, manual: None };
+        assert_eq!([0, 9, 10, 11].map(|spent| budget.room(spent)), [10, 1, 0, 0]);
+    }
+
+    #[test]
     fn a_period_contains_now_and_ends_where_the_next_begins() {
         let at = |text: &str| text.parse::<Time>().expect("a time");
         for (per, now, end) in [

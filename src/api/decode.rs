@@ -183,6 +183,20 @@ mod tests {
     }
 
     #[test]
+    fn an_average_may_have_a_fraction_and_is_not_negative() {
+        for (json, expected) in [
+            ("-1", None),
+            ("-0.5", None),
+            ("0", Some(Number::Whole(0))),
+            ("0.0", Some(Number::Whole(0))),
+            ("0.5", Some(Number::Real(0.5))),
+            ("1", Some(Number::Whole(1))),
+        ] {
+            assert_eq!(average(json), expected, "{json}");
+        }
+    }
+
+    #[test]
     fn every_field_of_the_documented_response_is_decoded() {
         let (id, measurement) = decode(DOCUMENTED, Some(&requested())).expect("an account");
         assert_eq!(id, requested());

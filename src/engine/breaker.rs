@@ -390,6 +390,14 @@ mod tests {
     }
 
     #[test]
+    fn the_latest_trouble_is_its_reason_and_the_last_probe_is_remembered() {
+        let breaker = open(Trouble::Unreachable).troubled(Trouble::Broken, "HTTP 500".to_owned());
+        assert_eq!((breaker.trouble, breaker.reason.as_str()), (Trouble::Broken, "HTTP 500"));
+        let breaker = breaker.probed(AccountKey(7), Candidate::Failed, NOW.plus(60));
+        assert_eq!(breaker.last_account, AccountKey(7));
+    }
+
+    #[test]
     fn a_clock_that_stepped_back_holds_no_probe_up() {
         let breaker = open(Trouble::Broken).want_half_open();
         let breaker = breaker.probed(AccountKey(2), Candidate::Fresh, NOW);

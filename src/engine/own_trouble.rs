@@ -144,5 +144,8 @@ mod tests {
                 assert!(is_within, "{tries} {seed}: {delay}");
             }
         }
+        // Up to a quarter less and more, at a delay that divides by four.
+        let extremes = [0, 1023].map(|seed| back_off(&RETRY, 3, seed));
+        assert_eq!(extremes, [180, 300]);
     }
 }

@@ -730,3 +730,69 @@ fn a_clock_that_stays_wrong_is_probed_occasionally() {
     let tx = world.engine.store().begin_read().expect("a transaction");
     assert_eq!(tx.overview(Time(MONDAY + 2 * HOUR)).expect("an overview").overdue, 0);
 }
+
+#[test]
+fn calls_keep_the_pace() {
+    for (requests_per_minute, expected) in
+        [(60, vec![2, 3, 4, 5, 6]), (20, vec![2, 5, 8, 11, 14]), (0, vec![2, 2, 2, 2, 4])]
+    {
+        let config = EngineConfig { requests_per_minute, ..config() };
+        let mut world = World::settled(&list(5, "0 6 * * MON"), config);
+        world.until(MONDAY + MINUTE, &|id, _| good(id, 101));
+        let ends: Vec<i64> = world.calls.iter().map(|call| call.at - MONDAY).collect();
+        assert_eq!(ends, expected, "{requests_per_minute} a minute");
+    }
+}
+
+#[test]
+fn a_spent_budget_holds_accounts_back_until_its_period_ends_and_is_reported_once() {
+    let budget = Budget { refreshes: 3, per: Period::Day, manual: None };
+    let config = EngineConfig { budget: Some(budget), ..config() };
+    let mut world = World::new(&list(5, "0 6 * * MON"), config, MONDAY);
+    world.until(MONDAY + 12 * HOUR, &|id, _| good(id, 100));
+    assert_eq!(world.calls.len(), 3);
+    let midnight = Time(MONDAY - 6 * HOUR + DAY);
+    let reports = |world: &World| {
+        let report = |event: &Event| match event {
+            Event::BudgetSpent(until) => Some(*until),
+            _ => None,
+        };
+        world.events.iter().filter_map(report).collect::<Vec<_>>()
+    };
+    assert_eq!(reports(&world), [midnight]);
+    let requested = Selection::Ids(vec!["a000".parse().expect("an id")]);
+    world.engine.request(RequesterId(1), &requested, world.moment()).expect("a request");
+    world.until(MONDAY + 13 * HOUR, &|id, _| good(id, 100));
+    let declined = |event: &Event| match event {
+        Event::Declined { why, .. } => Some(why.clone()),
+        _ => None,
+    };
+    let declined: Vec<String> = world.events.iter().filter_map(declined).collect();
+    assert_eq!(declined, ["the budget is spent until 2026-01-06T00:00:00Z"]);
+    world.until(MONDAY + 2 * DAY, &|id, _| good(id, 100));
+    assert_eq!(world.served().len(), 5);
+    // Nothing waited for the second day's budget.
+    assert_eq!(reports(&world), [midnight]);
+}
+
+#[test]
+fn a_spent_manual_budget_declines_requests_and_holds_no_slot_back() {
+    let budget = Budget { refreshes: 100, per: Period::Day, manual: Some(1) };
+    let config = EngineConfig { budget: Some(budget), ..config() };
+    let mut world = World::settled(&list(2, "0 6 * * MON"), config);
+    for id in ["a000", "a001"] {
+        let requested = Selection::Ids(vec![id.parse().expect("an id")]);
+        world.engine.request(RequesterId(1), &requested, world.moment()).expect("a request");
+    }
+    world.until(MONDAY + HOUR, &|id, _| good(id, 101));
+    let causes: Vec<(&str, Cause)> =
+        world.calls.iter().map(|call| (call.id.as_str(), call.cause)).collect();
+    assert!(
+        causes.contains(&("a000", Cause::Manual)) && causes.contains(&("a001", Cause::Schedule))
+    );
+    assert!(world.events.iter().any(|event| matches!(
+        event,
+        Event::Declined { id, why }
+            if id.as_str() == "a001" && why == "[budget] manual is spent until 2026-01-06T00:00:00Z"
+    )));
+}
