@@ -155,3 +155,19 @@ pub struct Watched {
     pub spread: i64,
     pub enabled: bool,
 }
+
+#[cfg(test)]
+impl Watched {
+    /// An account for tests, on a schedule in UTC.
+    pub(crate) fn example(id: &str, cron: &str) -> Watched {
+        Watched {
+            id: id.parse().expect("an id"),
+            label: None,
+            tags: Vec::new(),
+            cron: cron.into(),
+            timezone: "UTC".into(),
+            spread: 0,
+            enabled: true,
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::clock::Time;
-use crate::engine::in_flight::InFlight;
+use crate::engine::in_flight::Busy;
 use crate::store::{AccountKey, ReadTx, StoreError};
 
 /// The smallest and largest batch of due accounts. A fetch sorts everything that is due. At a high
@@ -32,14 +32,14 @@ impl Candidates {
         &mut self,
         tx: &ReadTx<'_>,
         now: Time,
-        in_flight: &InFlight,
+        busy: &Busy,
     ) -> Result<Option<AccountKey>, StoreError> {
         if self.keys.is_empty() {
             let (smallest, largest) = BATCH_SIZE;
             let was_quick = self.fetched.is_some_and(|then| (0..QUICK).contains(&now.since(then)));
             self.count = if was_quick { (self.count * 4).min(largest) } else { smallest };
-            let due = tx.due(now, self.count + in_flight.accounts.len())?.into_iter();
-            self.keys = due.filter(|key| !in_flight.contains(*key)).collect();
+            let due = tx.due(now, self.count + busy.accounts.len())?.into_iter();
+            self.keys = due.filter(|key| !busy.accounts.contains(key)).collect();
             self.fetched = Some(now);
         }
         Ok(self.keys.pop_front())

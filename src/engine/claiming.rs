@@ -5,7 +5,7 @@ use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::candidates::Candidates;
 use crate::engine::gate::Gate;
-use crate::engine::in_flight::InFlight;
+use crate::engine::in_flight::Busy;
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
@@ -35,7 +35,7 @@ pub(super) struct Claiming<'a, 'store> {
     pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) now: Now,
-    pub(super) in_flight: InFlight,
+    pub(super) busy: Busy,
 }
 
 /// How many calls may still be claimed in this turn, and how many of them may be manual.
@@ -67,7 +67,7 @@ impl Claiming<'_, '_> {
         }
         let limit = if gate.is_open(self.now) { gate.limit } else { 0 };
         let is_due = self.mode == ClaimMode::Due
-            && self.tx.next_due(&self.in_flight.accounts)?.is_some_and(|due| due <= time);
+            && self.tx.next_due(&self.busy.accounts)?.is_some_and(|due| due <= time);
         let share = match (requests.is_empty(), is_due) {
             (true, _) => 0,
             (false, false) => limit,
@@ -97,7 +97,7 @@ impl Claiming<'_, '_> {
         }
         let gate = self.gate()?;
         let due = match self.mode {
-            ClaimMode::Due => self.tx.next_due(&self.in_flight.accounts)?,
+            ClaimMode::Due => self.tx.next_due(&self.busy.accounts)?,
             ClaimMode::Requested | ClaimMode::Nothing => None,
         };
         gate.report_spent_budget(due, time, self.progress, self.events);
@@ -106,7 +106,7 @@ impl Claiming<'_, '_> {
             // Slots that are left alone until the clock is confirmed do not need an immediate turn.
             false
                 if self.progress.may_not_skip(self.now)
-                    && self.in_flight.count == 0
+                    && self.busy.calls == 0
                     && gate.is_open(self.now) =>
             {
                 Some(Now(self.now.0.saturating_add(DOUBT_DELAY)))
@@ -118,21 +118,12 @@ impl Claiming<'_, '_> {
     }
 
     fn gate(&self) -> Result<Gate, StoreError> {
-        Gate::read(
-            self.tx,
-            self.config,
-            self.progress,
-            self.breaker,
-            self.in_flight.count,
-            self.now,
-        )
+        Gate::read(self.tx, self.config, self.progress, self.breaker, self.busy.calls, self.now)
     }
 
     fn later(&self, gate: &Gate) -> Result<Option<Time>, StoreError> {
         match (self.mode, &gate.breaker) {
-            (ClaimMode::Due, Some(_)) => {
-                self.tx.first_due(self.now.time(), &self.in_flight.accounts)
-            }
+            (ClaimMode::Due, Some(_)) => self.tx.first_due(self.now.time(), &self.busy.accounts),
             _ => Ok(None),
         }
     }
@@ -143,7 +134,7 @@ impl Claiming<'_, '_> {
         let is_affordable = gate.manual_limit > 0;
         let is_callable = |key| {
             let is_watched = self.tx.account(key)?.is_some_and(|account| account.is_watched());
-            Ok::<_, StoreError>(is_watched && !self.in_flight.contains(key))
+            Ok::<_, StoreError>(is_watched && !self.busy.accounts.contains(&key))
         };
         for request in requests.iter().take(MAX_CONSIDERED) {
             let is_grantable = match request {
@@ -191,7 +182,7 @@ impl Claiming<'_, '_> {
             return Ok(true);
         }
         // The requester gets the result of the call in flight.
-        if self.in_flight.contains(key) {
+        if self.busy.accounts.contains(&key) {
             return Ok(true);
         }
         // A call for an open slot counts as scheduled, whoever requests it.
@@ -244,7 +235,7 @@ impl Claiming<'_, '_> {
     /// Returns why a request is declined rather than kept waiting; `None` if the limits may soon
     /// allow it.
     fn refusal(&self, gate: &Gate, is_manual: bool) -> Option<String> {
-        let is_blocked = !gate.is_open(self.now) && self.in_flight.count == 0;
+        let is_blocked = !gate.is_open(self.now) && self.busy.calls == 0;
         let blocked = || gate.refusal().filter(|_| is_blocked);
         gate.manual_refusal().filter(|_| is_manual).or_else(blocked)
     }
@@ -262,7 +253,7 @@ impl Claiming<'_, '_> {
                 return Ok(false);
             }
             let time = self.now.time();
-            let Some(key) = self.candidates.next(self.tx, time, &self.in_flight)? else {
+            let Some(key) = self.candidates.next(self.tx, time, &self.busy)? else {
                 return Ok(false);
             };
             self.consider(key, allowance)?;
@@ -297,7 +288,7 @@ impl Claiming<'_, '_> {
         let time = self.now.time();
         let Some(mut account) = self.tx.account(key)? else { return Ok(()) };
         let is_due = account.state.next_due.is_some_and(|due| due <= time);
-        if !is_due || self.in_flight.contains(key) {
+        if !is_due || self.busy.accounts.contains(&key) {
             return Ok(());
         }
         let window = account.window(self.schedules, time)?;
@@ -393,7 +384,7 @@ impl Claiming<'_, '_> {
             return Ok(());
         }
         if self.progress.sweeping_after.is_none() {
-            let next = self.tx.first_due(self.now.time(), &self.in_flight.accounts)?;
+            let next = self.tx.first_due(self.now.time(), &self.busy.accounts)?;
             self.progress.next_replacement = next.or(Some(Time(i64::MAX)));
         }
         let after = self.progress.sweeping_after.unwrap_or(AccountKey(i64::MIN));
@@ -411,7 +402,7 @@ impl Claiming<'_, '_> {
         let time = self.now.time();
         let mut accounts = self.tx.due_since(time, after, MAX_CONSIDERED)?;
         for account in &mut accounts {
-            if self.in_flight.contains(account.key) {
+            if self.busy.accounts.contains(&account.key) {
                 continue;
             }
             let window = account.window(self.schedules, time)?;
@@ -471,7 +462,7 @@ impl Claiming<'_, '_> {
             *self.breaker = Breaker::Open(probed);
         }
         self.progress.last_claim = Some(self.now);
-        self.in_flight.add((account != NOBODY).then_some(account));
+        self.busy.add(account);
         allowance.calls -= 1;
         Ok(())
     }

@@ -43,12 +43,12 @@ mod step;
 mod tests;
 mod watchlist;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::account::{AccountId, Handle};
 use crate::clock::{Moment, Now};
 use crate::schedule::ScheduleCache;
-use crate::store::{AccountLookup, CallTarget, Claim, RefreshId, Store, StoreError};
+use crate::store::{AccountLookup, Claim, Store, StoreError};
 
 use candidates::Candidates;
 use claiming::{Claimed, Claiming};
@@ -57,7 +57,7 @@ use gate::Gate;
 use in_flight::InFlight;
 use progress::Progress;
 use requests::{RefreshRequest, RequestQueue};
-use settling::{NOBODY, Settling};
+use settling::Settling;
 
 pub use account_state::{AccountState, Attempt, Edit, Owed, RetryState};
 pub use breaker::{Breaker, Candidate, HalfOpen, OpenBreaker, Series, Trouble};
@@ -87,8 +87,7 @@ pub struct Engine {
     completed: Vec<CompletedCall>,
     requests: RequestQueue,
     candidates: Candidates,
-    /// The targets of the calls that are in flight or not settled yet.
-    in_flight: HashMap<RefreshId, CallTarget>,
+    in_flight: InFlight,
     progress: Progress,
     /// Events from between turns, which the next turn reports.
     events: Vec<Event>,
@@ -104,7 +103,7 @@ impl Engine {
             completed: Vec::new(),
             requests: RequestQueue::default(),
             candidates: Candidates::default(),
-            in_flight: HashMap::new(),
+            in_flight: InFlight::default(),
             progress: Progress::new(),
             events: Vec::new(),
         }
@@ -200,15 +199,12 @@ impl Engine {
 
     /// Returns whether a call for this account is in flight or not settled yet.
     pub fn is_in_flight(&self, id: &AccountId) -> bool {
-        let is_match =
-            |target: &CallTarget| matches!(target, CallTarget::Account(_, target) if target == id);
-        self.in_flight.values().any(is_match)
+        self.in_flight.has_account(id)
     }
 
     /// Returns whether a lookup of this name is in flight or not settled yet.
     pub fn is_looking_up(&self, handle: &Handle) -> bool {
-        let is_match = |target: &CallTarget| matches!(target, CallTarget::Lookup(lookup) if lookup.handle == *handle);
-        self.in_flight.values().any(is_match)
+        self.in_flight.has_lookup(handle)
     }
 
     /// Returns the store, for reading and maintenance between turns.
@@ -227,21 +223,16 @@ impl Engine {
         self.store.reopen()?;
         self.candidates = Candidates::default();
         self.progress = Progress::new();
-        let tx = self.store.begin_read()?;
-        for target in self.in_flight.values_mut() {
-            if let CallTarget::Account(key, id) = target {
-                *key = tx.key_of(id)?.unwrap_or(NOBODY);
-            }
-        }
         Ok(())
     }
 
-    /// Returns the calls in flight, without the completed ones.
-    fn calls_to_come(&self) -> InFlight {
-        let completed: HashSet<RefreshId> =
-            self.completed.iter().map(|completed| completed.claim.refresh()).collect();
-        let to_come = self.in_flight.iter().filter(|(refresh, _)| !completed.contains(*refresh));
-        to_come.map(|(_, target)| target).collect()
+    /// Until the first turn, finds the keys of the accounts in flight anew: if the file was
+    /// replaced, they are others.
+    fn find_accounts_in_flight(&mut self) -> Result<(), StoreError> {
+        match self.progress.is_started {
+            true => Ok(()),
+            false => self.in_flight.find_keys(&self.store.begin_read()?),
+        }
     }
 
     /// Returns whether nothing but the time can have changed since the last turn.
@@ -286,18 +277,16 @@ impl Engine {
         if !self.completed.is_empty() || clock.stepped_back {
             progress.next_replacement = None;
         }
-        let in_flight = self.calls_to_come();
+        self.find_accounts_in_flight()?;
+        let busy = self.in_flight.without(&self.completed);
         if self.is_idle_turn(&progress, is_start, clock, now) {
             let tx = self.store.begin_read()?;
             let breaker = Breaker::read(&tx)?;
-            let gate = Gate::read(&tx, &self.config, &progress, &breaker, in_flight.count, now)?;
-            let due = tx.next_due(&in_flight.accounts)?;
+            let gate = Gate::read(&tx, &self.config, &progress, &breaker, busy.calls, now)?;
+            let due = tx.next_due(&busy.accounts)?;
             if !gate.is_open(now) || due.is_none_or(|due| due > time) {
-                let later = if gate.breaker.is_some() {
-                    tx.first_due(time, &in_flight.accounts)?
-                } else {
-                    None
-                };
+                let later = gate.breaker.as_ref().map(|_| tx.first_due(time, &busy.accounts));
+                let later = later.transpose()?.flatten();
                 gate.report_spent_budget(due, time, &mut progress, &mut events);
                 self.progress = progress;
                 self.events.clear();
@@ -359,17 +348,16 @@ impl Engine {
             progress: &mut progress,
             events: &mut events,
             now,
-            in_flight,
+            busy,
         };
         claiming.sweep()?;
         let Claimed { requests, wake } = claiming.claim(&self.requests)?;
         let claims = tx.commit()?;
 
         for completed in self.completed.drain(..) {
-            self.in_flight.remove(&completed.claim.refresh());
+            self.in_flight.remove(completed.claim.target());
         }
-        let targets = claims.iter().map(|claim| (claim.refresh(), claim.target().clone()));
-        self.in_flight.extend(targets);
+        claims.iter().for_each(|claim| self.in_flight.add(claim.target()));
         self.events.clear();
         self.requests.drop_first(requests);
         self.progress = progress;

@@ -83,20 +83,12 @@ fn config() -> EngineConfig {
     }
 }
 
-fn entry(id: &str, cron: &str) -> Watched {
-    Watched {
-        id: id.parse().expect("an id"),
-        label: None,
-        tags: Vec::new(),
-        cron: cron.into(),
-        timezone: "UTC".into(),
-        spread: 0,
-        enabled: true,
-    }
+fn list(count: usize, cron: &str) -> Vec<Watched> {
+    (0..count).map(|number| Watched::example(&format!("a{number:03}"), cron)).collect()
 }
 
-fn list(count: usize, cron: &str) -> Vec<Watched> {
-    (0..count).map(|number| entry(&format!("a{number:03}"), cron)).collect()
+fn ids(ids: &[&str]) -> Selection {
+    Selection::Ids(ids.iter().map(|id| id.parse().expect("an id")).collect())
 }
 
 /// A settled call.
@@ -249,6 +241,20 @@ impl World {
         self.calls.iter().filter(|call| call.id == id).collect()
     }
 
+    fn request(&mut self, selection: &Selection) {
+        let moment = self.moment();
+        self.engine.request(RequesterId(1), selection, moment).expect("a request");
+    }
+
+    /// Returns the declined requests' accounts, and why.
+    fn declined(&self) -> Vec<(String, String)> {
+        let declined = |event: &Event| match event {
+            Event::Declined { id, why } => Some((id.to_string(), why.clone())),
+            _ => None,
+        };
+        self.events.iter().filter_map(declined).collect()
+    }
+
     fn opened(&self) -> usize {
         self.events.iter().filter(|event| matches!(event, Event::BreakerOpened(_))).count()
     }
@@ -390,7 +396,8 @@ fn an_account_with_unserved_slots_is_failing_until_its_next_ok() {
 #[test]
 fn a_wrong_date_for_one_account_is_its_own_trouble() {
     let mut accounts = list(12, "0 6 * * MON");
-    accounts.extend((0..6).map(|day| entry(&format!("b{day}"), &format!("0 20 * * {day}"))));
+    accounts
+        .extend((0..6).map(|day| Watched::example(&format!("b{day}"), &format!("0 20 * * {day}"))));
     let mut world = World::settled(&accounts, config());
     world.is_dated = true;
     let vendor = |id: &str, time: i64| match (good(id, 200), id) {
@@ -576,7 +583,7 @@ fn a_list_emptied_for_a_moment_loses_no_slot() {
 #[test]
 fn an_account_removed_for_a_moment_stays_in_the_run_of_troubles() {
     let accounts: Vec<Watched> = [0, 1, 3]
-        .map(|minute| entry(&format!("a00{minute}"), &format!("{minute} 6 * * MON")))
+        .map(|minute| Watched::example(&format!("a00{minute}"), &format!("{minute} 6 * * MON")))
         .to_vec();
     let vendor = |id: &str, time: i64| match time < MONDAY + 10 * MINUTE {
         true => http(500, ""),
@@ -599,8 +606,11 @@ fn an_account_removed_for_a_moment_stays_in_the_run_of_troubles() {
 
 #[test]
 fn an_account_with_a_replaced_slot_stays_in_the_run_of_troubles() {
-    let accounts =
-        [entry("a000", "0 * * * *"), entry("a001", "1 7 * * MON"), entry("a002", "2 7 * * MON")];
+    let accounts = [
+        Watched::example("a000", "0 * * * *"),
+        Watched::example("a001", "1 7 * * MON"),
+        Watched::example("a002", "2 7 * * MON"),
+    ];
     let mut world = World::settled(&accounts, config());
     world.until(MONDAY + HOUR + 5 * MINUTE, &|id, time| match time < MONDAY {
         true => good(id, 200),
@@ -658,7 +668,7 @@ fn every_replaced_slot_has_a_ledger_line() {
 fn replaced_slots_are_recorded_while_the_budget_is_spent() {
     let budget = Some(Budget { refreshes: 2, per: Period::Month, manual: None });
     let config = EngineConfig { budget, ..config() };
-    let list = [entry("a", "0 6 * * *"), entry("b", "0 18 * * *")];
+    let list = [Watched::example("a", "0 6 * * *"), Watched::example("b", "0 18 * * *")];
     let mut world = World::new(&list, config, MONDAY + 60);
     let days = 10;
     let end = MONDAY + days * DAY + 11 * MINUTE;
@@ -715,7 +725,7 @@ fn requests_and_slots_alternate() {
 fn a_clock_that_stays_wrong_is_probed_occasionally() {
     let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
     let mut accounts = list(3, "0 6 * * MON");
-    accounts.push(entry("b", "0 20 * * MON"));
+    accounts.push(Watched::example("b", "0 20 * * MON"));
     let mut world = World::settled(&accounts, never);
     world.is_dated = true;
     let well = |id: &str, _: i64| good(id, 200);
@@ -760,15 +770,10 @@ fn a_spent_budget_holds_accounts_back_until_its_period_ends_and_is_reported_once
         world.events.iter().filter_map(report).collect::<Vec<_>>()
     };
     assert_eq!(reports(&world), [midnight]);
-    let requested = Selection::Ids(vec!["a000".parse().expect("an id")]);
-    world.engine.request(RequesterId(1), &requested, world.moment()).expect("a request");
+    world.request(&ids(&["a000"]));
     world.until(MONDAY + 13 * HOUR, &|id, _| good(id, 100));
-    let declined = |event: &Event| match event {
-        Event::Declined { why, .. } => Some(why.clone()),
-        _ => None,
-    };
-    let declined: Vec<String> = world.events.iter().filter_map(declined).collect();
-    assert_eq!(declined, ["the budget is spent until 2026-01-06T00:00:00Z"]);
+    let why = "the budget is spent until 2026-01-06T00:00:00Z";
+    assert_eq!(world.declined(), [("a000".to_owned(), why.to_owned())]);
     world.until(MONDAY + 2 * DAY, &|id, _| good(id, 100));
     assert_eq!(world.served().len(), 5);
     // Nothing waited for the second day's budget.
@@ -780,19 +785,39 @@ fn a_spent_manual_budget_declines_requests_and_holds_no_slot_back() {
     let budget = Budget { refreshes: 100, per: Period::Day, manual: Some(1) };
     let config = EngineConfig { budget: Some(budget), ..config() };
     let mut world = World::settled(&list(2, "0 6 * * MON"), config);
-    for id in ["a000", "a001"] {
-        let requested = Selection::Ids(vec![id.parse().expect("an id")]);
-        world.engine.request(RequesterId(1), &requested, world.moment()).expect("a request");
-    }
+    world.request(&ids(&["a000"]));
+    world.request(&ids(&["a001"]));
     world.until(MONDAY + HOUR, &|id, _| good(id, 101));
     let causes: Vec<(&str, Cause)> =
         world.calls.iter().map(|call| (call.id.as_str(), call.cause)).collect();
     assert!(
         causes.contains(&("a000", Cause::Manual)) && causes.contains(&("a001", Cause::Schedule))
     );
-    assert!(world.events.iter().any(|event| matches!(
-        event,
-        Event::Declined { id, why }
-            if id.as_str() == "a001" && why == "[budget] manual is spent until 2026-01-06T00:00:00Z"
-    )));
+    let why = "[budget] manual is spent until 2026-01-06T00:00:00Z";
+    assert_eq!(world.declined(), [("a001".to_owned(), why.to_owned())]);
+}
+
+#[test]
+fn an_account_in_flight_is_not_called_again_after_its_file_was_replaced() {
+    let mut world = World::new(&list(1, "0 6 * * MON"), config(), MONDAY);
+    world.latency = 30 * 1000;
+    world.until(MONDAY + 1, &|id, _| good(id, 100));
+    assert_eq!(world.in_flight.len(), 1);
+    // In the other file, another account has its key.
+    let path = world.folder.path().join("growth.db");
+    let other = world.folder.path().join("other.db");
+    let store = Store::open_volatile(&other, Creation::Allowed).expect("a database");
+    let mut engine = Engine::new(store, config(), ClaimMode::Nothing);
+    let both = [Watched::example("b000", "0 6 * * MON"), Watched::example("a000", "0 6 * * MON")];
+    engine.watch(&both, config(), world.moment()).expect("a watchlist");
+    engine.store().checkpoint().expect("a checkpoint");
+    drop(engine);
+    std::fs::rename(&other, &path).expect("a replaced file");
+    assert!(matches!(world.engine.turn(world.moment()), Err(StoreError::Replaced(_))));
+    world.engine.reopen().expect("the other file");
+    world.watch(&both);
+    world.until(MONDAY + 2 * MINUTE, &|id, _| good(id, 100));
+    let calls: Vec<(&str, i64)> =
+        world.calls.iter().map(|call| (call.id.as_str(), call.at - MONDAY)).collect();
+    assert_eq!(calls, [("a000", 30), ("b000", 31)]);
 }

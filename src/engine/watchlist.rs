@@ -1,5 +1,6 @@
 //! Updating the stored watchlist in one transaction that writes only changed rows.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::clock::{Moment, Time};
@@ -7,12 +8,13 @@ use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
 use crate::engine::clock_change::horizon;
-use crate::engine::in_flight::InFlight;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
-use crate::store::{Account, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx};
+use crate::store::{
+    Account, AccountKey, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx,
+};
 
 /// The number of changes to a watchlist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -67,12 +69,13 @@ impl Engine {
     ) -> Result<Changes, StoreError> {
         let time = now.wall.time();
         let mut changes = Changes::default();
+        self.find_accounts_in_flight()?;
         let tx = self.store.begin_write()?;
         let mut events = Vec::new();
-        let mut in_flight: InFlight = self.in_flight.values().collect();
+        let mut in_flight = self.in_flight.without(&[]).accounts;
         if !self.progress.is_started {
             // The first turn settles these.
-            in_flight.accounts.extend(tx.left_pending()?.iter().map(|left| left.account));
+            in_flight.extend(tx.left_pending()?.iter().map(|left| left.account));
         }
         let mut editing = Editing {
             tx: &tx,
@@ -122,7 +125,7 @@ struct Editing<'a, 'store> {
     now: Time,
     /// The latest time that a back-off set under the present clock can have.
     horizon: Time,
-    in_flight: InFlight,
+    in_flight: HashSet<AccountKey>,
 }
 
 impl Editing<'_, '_> {
@@ -186,7 +189,7 @@ impl Editing<'_, '_> {
         let state = self.replace(account, state, window)?;
         // A call in flight serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
-            && !self.in_flight.contains(account.key)
+            && !self.in_flight.contains(&account.key)
         {
             let (id, interval) = (account.id.clone(), window.interval());
             self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
@@ -208,7 +211,7 @@ impl Editing<'_, '_> {
 
     /// Returns whether the open slot was already bought, under a clock that was ahead.
     fn is_served(&self, account: &Account, slot: Time) -> Result<bool, StoreError> {
-        Ok(self.tx.is_bought(account.key, slot)? && !self.in_flight.contains(account.key))
+        Ok(self.tx.is_bought(account.key, slot)? && !self.in_flight.contains(&account.key))
     }
 
     /// If the open slot was replaced unserved, writes the ledger lines. The new open slot starts
