@@ -52,15 +52,8 @@ mod tests {
 
     #[test]
     fn a_month_is_a_twelfth_of_a_year() {
-        let account = |id: &str, cron: &str, enabled| Watched {
-            id: id.parse().expect("an id"),
-            label: None,
-            tags: Vec::new(),
-            cron: cron.into(),
-            timezone: "UTC".into(),
-            spread: 0,
-            enabled,
-        };
+        let account =
+            |id: &str, cron: &str, enabled| Watched { enabled, ..Watched::example(id, cron) };
         let now = Time(1_767_225_600);
         for (cron, month) in [
             ("0 6 * * MON", 4.35),

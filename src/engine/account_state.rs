@@ -402,18 +402,6 @@ mod tests {
         SlotWindow { slot: Time(slot), next: Time(slot + WEEK), after: Time(slot + 2 * WEEK) }
     }
 
-    #[test]
-    fn a_settled_account_has_an_open_slot_once_a_later_one_has_come() {
-        let (window, slot) = (weekly(10 * WEEK + 5, 0), Time(10 * WEEK));
-        let open = |settled: Time, next: i64| {
-            AccountState::Settled { settled, next: Time(next) }.open_slot(window, slot.plus(5))
-        };
-        assert_eq!(open(Time(9 * WEEK), 10 * WEEK), Some(slot));
-        // It is not due yet, whatever has passed since: an edit made it wait.
-        assert_eq!(open(Time(9 * WEEK), 10 * WEEK + 6), None);
-        assert_eq!(open(slot, 10 * WEEK), None);
-    }
-
     fn retry() -> impl Strategy<Value = RetryState> {
         (0..9_u32, 0..4_u32, 0..4_u32).prop_map(|(tries, paid, refusals)| RetryState {
             tries: tries.max(paid + refusals),
@@ -445,6 +433,18 @@ mod tests {
             ),
             owed.prop_map(AccountState::Unwatched),
         ]
+    }
+
+    #[test]
+    fn a_settled_account_has_an_open_slot_once_a_later_one_has_come() {
+        let (window, slot) = (weekly(10 * WEEK + 5, 0), Time(10 * WEEK));
+        let open = |settled: Time, next: i64| {
+            AccountState::Settled { settled, next: Time(next) }.open_slot(window, slot.plus(5))
+        };
+        assert_eq!(open(Time(9 * WEEK), 10 * WEEK), Some(slot));
+        // It is not due yet, whatever has passed since: an edit made it wait.
+        assert_eq!(open(Time(9 * WEEK), 10 * WEEK + 6), None);
+        assert_eq!(open(slot, 10 * WEEK), None);
     }
 
     proptest! {

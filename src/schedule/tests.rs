@@ -325,8 +325,7 @@ fn a_call_is_on_time_within_an_hour_or_two_percent() {
 
 #[test]
 fn occurrences_are_counted_up_to_the_end_and_up_to_a_limit() {
-    let now: Time = "2026-01-05T00:00:00Z".parse().expect("a time");
-    let schedule = Schedule::parse("0 6 * * *", "UTC", now).expect("a schedule");
+    let (schedule, now) = (parse("0 6 * * *", "UTC"), at("2026-01-05T00:00:00Z"));
     for (seconds, most, expected) in
         [(6 * 3600 - 1, 9, 0), (6 * 3600, 9, 1), (7 * 86_400, 9, 7), (7 * 86_400, 3, 3)]
     {
@@ -336,7 +335,8 @@ fn occurrences_are_counted_up_to_the_end_and_up_to_a_limit() {
 
 #[test]
 fn a_window_spans_from_its_slot_to_the_one_after_the_next() {
-    let at: Time = "2026-01-05T12:00:00Z".parse().expect("a time");
-    let window = ScheduleCache::default().window("0 6 * * MON,WED", "UTC", 0, at).expect("slots");
+    let mut schedules = ScheduleCache::default();
+    let window = schedules.window("0 6 * * MON,WED", "UTC", 0, at("2026-01-05T12:00:00Z"));
+    let window = window.expect("slots");
     assert_eq!((window.interval(), window.next_interval()), (2 * 86_400, 5 * 86_400));
 }

@@ -247,36 +247,15 @@ impl WriteTx<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::config::Watched;
-    use crate::store::{Creation, StateRow, Store};
+    use crate::engine::AccountState;
+    use crate::store::{Creation, Store};
 
     fn entry(number: usize) -> Watched {
-        Watched {
-            id: format!("clx{number}").parse().expect("an id"),
-            label: None,
-            tags: Vec::new(),
-            cron: Arc::from("@weekly"),
-            timezone: Arc::from("UTC"),
-            spread: 0,
-            enabled: true,
-        }
-    }
-
-    fn owed() -> StateRow {
-        StateRow {
-            phase: 0,
-            next_due: Some(Time(0)),
-            settled_slot: None,
-            open_slot: None,
-            tries: 0,
-            paid: 0,
-            refusals: 0,
-        }
+        Watched::example(&format!("clx{number}"), "@weekly")
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -310,8 +289,9 @@ mod tests {
             let path = folder.path().join("growth.db");
             let mut store = Store::open_volatile(&path, Creation::Allowed).expect("a database");
             let tx = store.begin_write().expect("a transaction");
+            let owed = AccountState::new(Time(0)).into();
             for number in 0..6 {
-                tx.add(&entry(number), &owed(), 604_800, Time(0)).expect("an account");
+                tx.add(&entry(number), &owed, 604_800, Time(0)).expect("an account");
             }
             tx.commit().expect("a commit");
             let verdict = Verdict {

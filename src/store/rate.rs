@@ -17,7 +17,6 @@ pub(super) fn stored(rate: f64) -> Value {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::sync::Arc;
 
     use proptest::prelude::*;
     use rusqlite::Connection;
@@ -78,15 +77,7 @@ mod tests {
         proptest!(|(rates in [rate(), rate()], time in 0..4_000_000_000_i64, analyzed in time())| {
             let (store, count) = &mut *store.borrow_mut();
             *count += 1;
-            let entry = Watched {
-                id: format!("clx{count}").parse().expect("an id"),
-                label: None,
-                tags: Vec::new(),
-                cron: Arc::from("@weekly"),
-                timezone: Arc::from("UTC"),
-                spread: 0,
-                enabled: true,
-            };
+            let entry = Watched::example(&format!("clx{count}"), "@weekly");
             let measurement = Measurement {
                 engagement_rate: Some(rates[0]),
                 virality_score: Some(rates[1]),

@@ -148,9 +148,8 @@ mod tests {
             assert!(schema::has_current_views(&connection).expect("views"));
         }
         let kept = copies(&path).expect("copies");
-        let expected = [2, 3, 4]
-            .map(|step| FIRST_VERSION + step)
-            .map(|version| beside(&path, &format!(".schema-{version}")));
+        let expected =
+            [2, 3, 4].map(|step| beside(&path, &format!(".schema-{}", FIRST_VERSION + step)));
         assert_eq!(kept, expected);
     }
 

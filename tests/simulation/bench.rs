@@ -1,7 +1,6 @@
 //! A daemon on its own database file that a test drives step by step.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use growthd::clock::Time;
 use growthd::config::{CatchUp, OnUnknown, Retry, Watched};
@@ -18,18 +17,6 @@ pub fn at(text: &str) -> i64 {
     let connection = Connection::open_in_memory().expect("a database");
     let sql = "SELECT CAST(strftime('%s', ?1) AS INTEGER)";
     connection.query_row(sql, [text], |row| row.get(0)).expect("a time")
-}
-
-pub fn watched(id: &str, cron: &str, timezone: &str) -> Watched {
-    Watched {
-        id: id.parse().expect("an id"),
-        label: None,
-        tags: Vec::new(),
-        cron: Arc::from(cron),
-        timezone: Arc::from(timezone),
-        spread: 0,
-        enabled: true,
-    }
 }
 
 /// Returns the default configuration without a limit on the pace.

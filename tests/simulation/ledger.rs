@@ -171,7 +171,7 @@ const VIEWS: [&str; 2] = [
     "SELECT * FROM snapshots WHERE refresh_id > ?1",
 ];
 
-/// What the views are made of, which is five times as fast to read.
+/// What the views are made of, which is faster to read.
 const TABLES: [&str; 2] = [
     "SELECT refresh_id, account, cause, outcome, spent, slot, interval, started_time, took, status,
             error, answer FROM _refresh WHERE outcome <> 0 AND refresh_id > ?1",

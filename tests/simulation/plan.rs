@@ -1,12 +1,11 @@
 //! What is drawn from a seed: a watchlist, a configuration, the vendor's health, and the events.
 
-use std::sync::Arc;
-
 use growthd::config::{Budget, CatchUp, OnUnknown, Period, Retry, Watched};
 use growthd::engine::EngineConfig;
 use growthd::schedule::spread_offset;
 
 use super::calendar::Calendar;
+use super::process::watched;
 use super::random::Random;
 use super::vendor::Kind;
 use super::world_event::WorldEvent;
@@ -35,13 +34,9 @@ impl Entry {
             false => 0,
         };
         let watched = Watched {
-            id: id_of(number).parse().expect("an id"),
-            label: None,
-            tags: Vec::new(),
-            cron: Arc::from(calendar.cron()),
-            timezone: Arc::from(calendar.zone()),
             spread,
             enabled: random.chance(92),
+            ..watched(&id_of(number), &calendar.cron(), calendar.zone())
         };
         calendar.offset = spread_offset(&watched.id, spread);
         Entry { watched, calendar }

@@ -12,6 +12,19 @@ use growthd::store::{AccountLookup, Claim, Creation, Store, StoreError};
 
 use super::time::At;
 
+/// Returns an entry of the watchlist.
+pub fn watched(id: &str, cron: &str, timezone: &str) -> Watched {
+    Watched {
+        id: id.parse().expect("an id"),
+        label: None,
+        tags: Vec::new(),
+        cron: Arc::from(cron),
+        timezone: Arc::from(timezone),
+        spread: 0,
+        enabled: true,
+    }
+}
+
 /// The result of a turn.
 #[derive(Debug)]
 pub struct Turned {
@@ -96,15 +109,7 @@ impl Process {
 
     /// Requests a lookup by name.
     pub fn look_up(&mut self, requester: u64, name: &str) {
-        let entry = Watched {
-            id: "unknown".parse().expect("an id"),
-            label: None,
-            tags: Vec::new(),
-            cron: Arc::from("@weekly"),
-            timezone: Arc::from("UTC"),
-            spread: 0,
-            enabled: true,
-        };
+        let entry = watched("unknown", "@weekly", "UTC");
         let handle = Handle::new(name, Platform::Tiktok).expect("a handle");
         self.engine.look_up(RequesterId(requester), AccountLookup { handle, entry });
     }

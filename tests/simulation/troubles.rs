@@ -3,7 +3,8 @@
 use growthd::config::{CatchUp, OnUnknown, Retry};
 use growthd::engine::EngineConfig;
 
-use super::bench::{Bench, at, config, watched};
+use super::bench::{Bench, at, config};
+use super::process::watched;
 use super::vendor::Kind;
 
 const DAY: i64 = 24 * 3600;
