@@ -145,7 +145,7 @@ impl History {
             "WITH RECURSIVE w(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM w WHERE k < {last})
              INSERT INTO _refresh
              SELECT k * {accounts} + account, account, iif(k = 0, 0, 1), 1, 1,
-                    iif(k > 0, settled_slot - ({last} - k) * {WEEK}, NULL), {WEEK},
+                    iif(k > 0, settled_slot - ({last} - k) * {WEEK}, NULL), k > 0, {WEEK},
                     settled_slot - ({last} - k) * {WEEK}, 5, NULL, NULL, NULL
              FROM w CROSS JOIN _account;
              INSERT INTO _snapshot

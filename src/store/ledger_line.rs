@@ -40,6 +40,22 @@ pub struct LeftPending {
     pub id: AccountId,
 }
 
+/// The statement that settles a line, with what it sets besides the result, and whose line it is.
+///
+/// SQLite rewrites an index whose columns are set, even if their values stay. So an ok that keeps
+/// its slot, the usual result, sets neither the account nor the slot.
+macro_rules! settle {
+    ($also:literal, $whose:literal) => {
+        concat!(
+            "UPDATE _refresh SET outcome = ?3, spent = ?4, took = ?5 - started_time, status = ?6,
+                    error = ?7, answer = ?8",
+            $also,
+            " WHERE refresh_id = ?1 AND outcome = 0 AND ",
+            $whose
+        )
+    };
+}
+
 impl ReadTx<'_> {
     /// Returns the calls for accounts whose process ended without settling them.
     pub(crate) fn left_pending(&self) -> Result<Vec<LeftPending>, StoreError> {
@@ -65,8 +81,7 @@ impl ReadTx<'_> {
     /// Returns whether a call for this slot is pending or has succeeded.
     pub fn is_bought(&self, account: AccountKey, slot: Time) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _refresh
-             WHERE account = ?1 AND slot = ?2 AND slot IS NOT NULL AND outcome IN (0, 1)",
+            "SELECT 1 FROM _refresh WHERE account = ?1 AND slot = ?2 AND buys_slot = 1",
         )?;
         Ok(statement.exists(params![account, slot])?)
     }
@@ -130,8 +145,9 @@ impl WriteTx<'_> {
         now: Time,
     ) -> Result<Option<RefreshId>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "INSERT INTO _refresh (account, cause, outcome, spent, slot, interval, started_time)
-             VALUES (?1, ?2, 0, 1, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            "INSERT INTO _refresh
+               (account, cause, outcome, spent, slot, buys_slot, interval, started_time)
+             VALUES (?1, ?2, 0, 1, ?3, ?3 IS NOT NULL, ?4, ?5) ON CONFLICT DO NOTHING",
         )?;
         let written =
             statement.execute(params![account.key, cause.code(), slot, interval, now.0])?;
@@ -206,12 +222,8 @@ impl WriteTx<'_> {
     ) -> Result<RefreshId, StoreError> {
         // The status of an ok is always 200, and is not stored.
         let status = verdict.http_status.filter(|_| verdict.outcome != Outcome::Ok);
-        let mut statement = self.tx.prepare_cached(
-            "UPDATE _refresh SET outcome = ?3, spent = ?4, took = ?5 - started_time, status = ?6,
-                    error = ?7, answer = ?8, account = ?2, slot = iif(?9, slot, NULL)
-             WHERE refresh_id = ?1 AND coalesce(account, ?2) IS ?2 AND outcome = 0",
-        )?;
-        let changed = statement.execute(params![
+        let keeps_slot = verdict.outcome == Outcome::Ok && verdict.names_slot;
+        let columns = params![
             line.refresh,
             account.map(|key| key.0),
             verdict.outcome.code(),
@@ -220,8 +232,20 @@ impl WriteTx<'_> {
             status,
             verdict.error,
             verdict.answer,
-            verdict.names_slot,
-        ])?;
+            keeps_slot,
+        ];
+        let mut changed = 0;
+        if keeps_slot {
+            changed = self.tx.prepare_cached(settle!("", "account = ?2 AND ?9"))?.execute(columns)?;
+        }
+        if changed == 0 {
+            let sql = settle!(
+                ", account = ?2, slot = iif(?3 = 1 AND NOT ?9, NULL, slot),
+                 buys_slot = iif(?9, buys_slot, 0)",
+                "coalesce(account, ?2) IS ?2"
+            );
+            changed = self.tx.prepare_cached(sql)?.execute(columns)?;
+        }
         if changed == 1 {
             return Ok(line.refresh);
         }

@@ -79,6 +79,9 @@ CREATE TABLE _refresh (
   outcome       INTEGER NOT NULL CHECK (outcome BETWEEN 0 AND 4),
   spent         INTEGER NOT NULL CHECK (spent IN (0, 1)),
   slot          INTEGER,
+  -- Whether the call buys its slot: it is pending, or was ok. An ok leaves this column unchanged, so
+  -- that settling it does not rewrite the index below.
+  buys_slot     INTEGER NOT NULL DEFAULT 0 CHECK (buys_slot = (slot IS NOT NULL AND outcome <= 1)),
   interval      INTEGER,
   started_time  INTEGER NOT NULL,
   -- Seconds until the call was settled; negative if the clock was set back meanwhile. The default
@@ -94,7 +97,7 @@ CREATE TABLE _refresh (
 ) STRICT;
 
 -- Enforces that no slot is bought twice.
-CREATE UNIQUE INDEX _refresh_slot ON _refresh (account, slot) WHERE slot IS NOT NULL AND outcome IN (0, 1);
+CREATE UNIQUE INDEX _refresh_slot ON _refresh (account, slot) WHERE buys_slot = 1;
 
 -- Clustered by account, so that an account's history takes only a page or two and needs no separate
 -- index. A history is ordered by refresh_id. The generated columns are not stored and take no
