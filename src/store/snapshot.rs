@@ -33,8 +33,12 @@ fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
 }
 
 impl ReadTx<'_> {
-    /// Returns the values that the account's next response is compared with.
-    fn known(&self, account: AccountKey) -> Result<Known, StoreError> {
+    /// Returns the values that the account's new response is compared with.
+    fn known(
+        &self,
+        account: AccountKey,
+        measurement: &Measurement,
+    ) -> Result<Known, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT followers, following, videos, likes, engagement_rate, virality_score,
                     avg_views, analyzed_time, measured_followers, measured_likes
@@ -45,21 +49,22 @@ impl ReadTx<'_> {
         else {
             return Ok(Known::default());
         };
-        // Search further back only for a count that the last snapshot does not have measured.
-        let followers = match followers {
-            None => self.last_measured(account, "measured_followers")?,
-            followers => followers,
+        // Only a 0 is compared with what was measured further back. The search for a count that was
+        // never measured reads the account's whole history.
+        let followers = match (followers, measurement.followers) {
+            (None, Some(0)) => self.last_measured(account, "measured_followers")?,
+            (followers, _) => followers,
         };
-        let likes = match likes {
-            None => self.last_measured(account, "measured_likes")?,
-            likes => likes,
+        let likes = match (likes, measurement.likes) {
+            (None, Some(0)) => self.last_measured(account, "measured_likes")?,
+            (likes, _) => likes,
         };
         Ok(Known { last: Some(last), followers, likes })
     }
 
     #[cfg(test)]
     pub(super) fn last_answer(&self, account: AccountKey) -> Result<Option<Previous>, StoreError> {
-        Ok(self.known(account)?.last)
+        Ok(self.known(account, &Measurement::default())?.last)
     }
 
     fn last_measured(&self, account: AccountKey, column: &str) -> Result<Option<i64>, StoreError> {
@@ -113,7 +118,7 @@ impl WriteTx<'_> {
         measurement: &Measurement,
         clock_contradicts: bool,
     ) -> Result<Suspicion, StoreError> {
-        let suspect = suspicion(measurement, &self.known(account)?, clock_contradicts);
+        let suspect = suspicion(measurement, &self.known(account, measurement)?, clock_contradicts);
         let mut statement = self.tx.prepare_cached(
             "INSERT INTO _snapshot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
