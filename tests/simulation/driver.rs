@@ -238,6 +238,9 @@ impl<'a> Driver<'a> {
         if time * 1000 > self.time {
             return Ok(false);
         }
+        // Many events may come at one moment, after the machine was suspended. None of their turns
+        // was requested by the turn before it.
+        self.spins = 0;
         self.next_event += 1;
         self.log(|| format!("{event:?}"));
         match event {

@@ -407,13 +407,16 @@ impl Owed {
             // It was measured under a clock that was ahead, so its age is unknown.
             return Some((i64::MAX, now));
         }
+        // Times that a clock set back lets pass again may have been measured before: then the last
+        // measurement in time is not the last in the order of refreshes.
         let last = *self.measured.range(..=now).next_back()?;
+        let newest = self.newest.unwrap_or(last);
         let (old, new) = (old.calendar.distances(now), self.entry.calendar.distances(now));
         let next = self.entry.calendar.after(now);
         let (shortest, longest) = (old.0.max(new.0), old.1.max(new.1));
         // In between, it depends on which interval of an irregular schedule is meant.
-        (next > last + shortest).then(|| {
-            let by = if next > last + longest { now } else { i64::MAX };
+        (next > last.min(newest) + shortest).then(|| {
+            let by = if next > last.max(newest) + longest { now } else { i64::MAX };
             (by, now)
         })
     }
