@@ -87,7 +87,8 @@ impl ReadTx<'_> {
     }
 
     /// Returns the slot of the account's last failed call. If that call's response contradicted our
-    /// clock, its line has no slot, and this is the latest slot at the time of the claim.
+    /// clock, its line has no slot, and this is the slot that is still open, or else the latest slot
+    /// at the time of the claim. (The open slot may be one of an earlier schedule.)
     pub fn tried_slot(
         &self,
         account: &Account,
@@ -100,7 +101,10 @@ impl ReadTx<'_> {
         )?;
         let mut rows = statement.query_map([last], |row| Ok((row.get(0)?, row.get(1)?)))?;
         match rows.next().transpose()? {
-            Some((None, started)) => Ok(Some(account.window(schedules, started)?.slot)),
+            Some((None, started)) => match account.state.open_slot.filter(|slot| *slot <= started) {
+                None => Ok(Some(account.window(schedules, started)?.slot)),
+                open => Ok(open),
+            },
             Some((slot, _)) => Ok(slot),
             None => Ok(None),
         }
