@@ -225,6 +225,8 @@ impl AccountState {
             {
                 AccountState::Open { settled, slot, due: now, retry }
             }
+            // Still without a snapshot, so it is due immediately, as an account never watched is.
+            AccountState::Unwatched(Owed::Slot(None, ..)) => AccountState::new(now),
             AccountState::Unwatched(_) => {
                 AccountState::Settled { settled: window.slot, next: window.next }
             }
@@ -479,6 +481,14 @@ mod tests {
                 }
                 Some(_) => {}
                 None => prop_assert_eq!(back.open_slot(window, later), None),
+            }
+        }
+
+        #[test]
+        fn an_account_without_a_snapshot_is_due_when_it_returns(slot in time(), retry in retry(), now in time(), offset in 0..WEEK) {
+            for owed in [Owed::Baseline(retry), Owed::Slot(None, slot, retry)] {
+                let back = AccountState::Unwatched(owed).rewatch(weekly(now.0, offset), now);
+                prop_assert_eq!(back.due(), Some(now));
             }
         }
 
