@@ -212,10 +212,12 @@ impl AccountState {
         AccountState::Unwatched(owed)
     }
 
-    /// Records that the account is in the watchlist again. Nothing is owed for the time in between.
-    /// A slot that is still to come, because the clock was set back meanwhile, is not owed yet.
+    /// Records that the account is in the watchlist again. Nothing is owed for the time in between,
+    /// but an account that `is_new`, without any snapshot, is due immediately if a slot has come
+    /// since. A slot that is still to come, because the clock was set back meanwhile, is not owed
+    /// yet.
     #[must_use]
-    pub fn rewatch(self, window: SlotWindow, now: Time) -> AccountState {
+    pub fn rewatch(self, window: SlotWindow, now: Time, is_new: bool) -> AccountState {
         match self {
             AccountState::Unwatched(Owed::Baseline(retry)) => {
                 AccountState::Baseline { due: now, retry }
@@ -225,11 +227,11 @@ impl AccountState {
             {
                 AccountState::Open { settled, slot, due: now, retry }
             }
-            // Still without a snapshot, so it is due immediately, as an account never watched is.
-            AccountState::Unwatched(Owed::Slot(None, ..)) => AccountState::new(now),
-            AccountState::Unwatched(_) => {
-                AccountState::Settled { settled: window.slot, next: window.next }
-            }
+            AccountState::Unwatched(owed) => match owed {
+                Owed::Nothing(settled) if window.slot <= settled => settled_by(window),
+                _ if is_new => AccountState::new(now),
+                _ => settled_by(window),
+            },
             watched => watched,
         }
     }
@@ -317,6 +319,10 @@ impl AccountState {
             _ => None,
         }
     }
+}
+
+fn settled_by(window: SlotWindow) -> AccountState {
+    AccountState::Settled { settled: window.slot, next: window.next }
 }
 
 /// Returns the slot that is owed if `slot` is open: the schedule's latest slot if that is later,
@@ -461,7 +467,7 @@ mod tests {
             prop_assert_eq!(state.due().is_none(), matches!(state, AccountState::Unwatched(_)));
             let left = state.unwatch(window, now);
             prop_assert!(left.due().is_none());
-            prop_assert!(left.rewatch(window, now).due().is_some());
+            prop_assert!(left.rewatch(window, now, false).due().is_some());
             prop_assert_eq!(left.unwatch(window, now), left);
         }
 
@@ -470,7 +476,7 @@ mod tests {
             let window = weekly(now.0, offset);
             let later = Time(now.0 + 60);
             prop_assume!(state.due().is_some() && later < window.next);
-            let back = state.unwatch(window, now).rewatch(window, later);
+            let back = state.unwatch(window, now).rewatch(window, later, false);
             match state.open_slot(window, now) {
                 Some(slot) if slot <= now => {
                     prop_assert_eq!(back.open_slot(window, later), Some(slot));
@@ -486,10 +492,15 @@ mod tests {
 
         #[test]
         fn an_account_without_a_snapshot_is_due_when_it_returns(slot in time(), retry in retry(), now in time(), offset in 0..WEEK) {
-            for owed in [Owed::Baseline(retry), Owed::Slot(None, slot, retry)] {
-                let back = AccountState::Unwatched(owed).rewatch(weekly(now.0, offset), now);
+            let window = weekly(now.0, offset);
+            let earlier = Owed::Nothing(window.slot.plus(-1));
+            for owed in [Owed::Baseline(retry), Owed::Slot(None, slot, retry), earlier] {
+                let back = AccountState::Unwatched(owed).rewatch(window, now, true);
                 prop_assert_eq!(back.due(), Some(now));
             }
+            // Given up for this slot, and not away for longer.
+            let given_up = AccountState::Unwatched(Owed::Nothing(window.slot));
+            prop_assert_eq!(given_up.rewatch(window, now, true).due(), Some(window.next));
         }
 
         #[test]

@@ -149,12 +149,18 @@ impl Editing<'_, '_> {
                 self.unwatch(&mut account, "disabled")?;
             }
         } else if is_unwatched {
-            let restored = state.rewatch(window, self.now);
-            if matches!(restored, AccountState::Settled { .. }) {
+            let now = self.now;
+            let is_new = account.last_refresh.is_none();
+            let restored = state.rewatch(window, now, is_new);
+            if matches!(restored, AccountState::Settled { .. })
+                || restored == AccountState::new(now)
+            {
                 account.failure = FailureRow::default();
             }
-            account.active = self.now;
-            change_before_trouble(self.tx, account.key, |before| before.rewatch(window, self.now))?;
+            account.active = now;
+            change_before_trouble(self.tx, account.key, |before| {
+                before.rewatch(window, now, is_new)
+            })?;
             set_state(&mut account, restored, window);
         } else if !has_same_schedule {
             let state = self.replace(&mut account, state, old)?;

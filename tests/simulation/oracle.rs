@@ -383,6 +383,7 @@ impl Oracle {
             // A response that contradicts the clock serves no slot, whatever its line states.
             let outcome = if contradicts && line.outcome == OK { FAILED } else { line.outcome };
             owed.record_line(&Line { outcome, ..pending.line.clone() });
+            owed.was_answered |= line.outcome == OK;
             owed.excuse = owed.excuse.max(at.world());
         }
         // Any response whose date does not contradict the clock confirms it.

@@ -71,6 +71,10 @@ pub struct Owed {
     /// The same, if it certainly was.
     left_owed: Option<i64>,
     pub was_ever_ok: bool,
+    /// Whether it has a snapshot, though perhaps one whose clock contradicts ours.
+    pub was_answered: bool,
+    /// Whether it left the list and came back.
+    was_away: bool,
     /// The times of all measurements.
     measured: BTreeSet<i64>,
     /// The time of the newest measurement in the order of refreshes.
@@ -115,6 +119,8 @@ impl Owed {
             left_open: None,
             left_owed: None,
             was_ever_ok: !found.is_empty(),
+            was_answered: !found.is_empty(),
+            was_away: false,
             measured: found.iter().copied().collect(),
             newest: found.last().copied(),
             lines: BTreeMap::new(),
@@ -219,6 +225,10 @@ impl Owed {
         let calendar = &self.entry.calendar;
         let latest = calendar.at_or_before(now);
         if !self.was_ever_ok && self.may_repeat && latest <= self.checked {
+            return None;
+        }
+        // Back in the list with a snapshot that serves nothing, it may wait for its next slot.
+        if !self.was_ever_ok && self.was_answered && self.was_away && latest <= self.since {
             return None;
         }
         if !self.was_ever_ok {
@@ -474,6 +484,7 @@ impl Owed {
                 self.is_edited = true;
             }
             (false, true) => {
+                self.was_away = true;
                 self.active_since = now;
                 self.since = now;
                 self.checked = now;
