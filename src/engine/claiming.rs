@@ -305,9 +305,7 @@ impl Claiming<'_, '_> {
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
             return Ok(());
         }
-        if step != Step::Served {
-            self.replace(&mut account, &mut due)?;
-        }
+        self.replace(&mut account, &mut due)?;
         match step {
             Step::Call(cause, slot) => {
                 self.call(&account, cause, slot, window.interval(), allowance)
