@@ -126,3 +126,67 @@ fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
         assert!(output.contains(expected), "{arguments:?}: {output}");
     }
 }
+
+#[test]
+fn a_response_without_a_usable_count_is_no_measurement() {
+    let (clock, hand) = Clock::by_hand(Time(START));
+    let vendor =
+        Vendor::of(World::with_any_account(KEY).and("odd", Account::documented()).on(clock));
+    let place = Setup::new(&vendor, &Settings::weekly(&["odd\nlabel = \"Odd\""]));
+    let growthd = |now: i64, arguments: &[&str]| -> Option<Ended> {
+        hand.move_to(Now::from(Time(now)));
+        Some(Ended::of(at(Time(now), &place.command(arguments))?))
+    };
+    let stats = |count: serde_json::Value| {
+        let stats =
+            json!({"followers": count, "following": count, "videos": count, "likes": count});
+        Behaviour::Patch(json!({"stats": stats}))
+    };
+    let monday = |week: i64| START + week * WEEK;
+    for (now, count, arguments) in [
+        (START, json!(1000), &["refresh", "odd"][..]),
+        // Ten minutes before a slot, which it leaves open.
+        (monday(1) - 600, json!(null), &["refresh", "odd"]),
+        (monday(1), json!(1070), &["refresh", "--due"]),
+        // These serve their slots: the vendor has answered.
+        (monday(2), json!("1,140"), &["refresh", "--due"]),
+        (monday(3), json!("1,210"), &["refresh", "--due"]),
+        (monday(4), json!("1,280"), &["refresh", "--due"]),
+    ] {
+        vendor.queue("odd", [stats(count)]);
+        let Some(ended) = growthd(now, arguments) else { return };
+        ended.with_code(0);
+    }
+    let database = place.database();
+    assert_eq!(
+        database.rows("SELECT cause, outcome, spent FROM refreshes"),
+        [
+            "manual|ok|1",
+            "manual|ok|1",
+            "schedule|ok|1",
+            "schedule|ok|1",
+            "schedule|ok|1",
+            "schedule|ok|1"
+        ]
+    );
+    let Some(digest) = growthd(monday(4) + DAY, &["digest"]) else { return };
+    let digest = digest.with_code(0).out;
+    assert!(digest.contains("SILENT\n- Odd since 2026-01-12"), "{digest}");
+
+    vendor.queue("odd", [stats(json!(1350))]);
+    let Some(ended) = growthd(monday(5), &["refresh", "--due"]) else { return };
+    ended.with_code(0);
+    assert_eq!(
+        database.rows("SELECT week, followers_delta, is_measured FROM weekly"),
+        // Weeks end six hours before a refresh.
+        ["2026-W02|68|1", "2026-W03|70|1", "2026-W04|70|0", "2026-W05|70|0", "2026-W06|70|0"]
+    );
+    assert_eq!(
+        database.rows("SELECT from_utc, to_utc, days FROM gaps"),
+        ["2026-01-12T06:00:00Z|2026-02-09T06:00:00Z|28"]
+    );
+    assert_eq!(
+        database.rows("SELECT gap_days, followers_delta FROM growth WHERE followers IS NOT NULL"),
+        ["-|-", "7|70", "28|280"]
+    );
+}

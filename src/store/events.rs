@@ -83,7 +83,7 @@ const SELECTED: &str = "account_id IN (
 const IN_PERIOD: &str = "time >= :from AND time < 2 * :until - :from
   AND (SELECT CASE WHEN e.time < :until THEN b.time >= :from ELSE b.time < :until END
        FROM _account a JOIN _snapshot b ON b.account = a.account
-       WHERE a.account_id = e.account_id AND b.refresh_id < e.refresh_id AND b.suspect < 2
+       WHERE a.account_id = e.account_id AND b.refresh_id < e.refresh_id AND b.is_measured
        ORDER BY b.refresh_id DESC LIMIT 1)";
 
 impl ReadTx<'_> {
@@ -171,7 +171,7 @@ impl ReadTx<'_> {
             "SELECT account_id, name, last FROM (
                SELECT who!(), a.interval, a.added_time, (
                         SELECT b.time FROM _snapshot b
-                        WHERE b.account = a.account AND b.suspect < 2 AND b.time < :until
+                        WHERE b.account = a.account AND b.is_measured AND b.time < :until
                         ORDER BY b.refresh_id DESC LIMIT 1) AS last
                FROM _account a LEFT JOIN _profile p ON p.account = a.account
                WHERE a.next_due IS NOT NULL AND a.added_time < :until)

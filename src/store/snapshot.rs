@@ -34,11 +34,7 @@ fn previous(row: &Row<'_>) -> rusqlite::Result<Previous> {
 
 impl ReadTx<'_> {
     /// Returns the values that the account's new response is compared with.
-    fn known(
-        &self,
-        account: AccountKey,
-        measurement: &Measurement,
-    ) -> Result<Known, StoreError> {
+    fn known(&self, account: AccountKey, measurement: &Measurement) -> Result<Known, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT followers, following, videos, likes, engagement_rate, virality_score,
                     avg_views, analyzed_time, measured_followers, measured_likes
@@ -75,10 +71,10 @@ impl ReadTx<'_> {
         Ok(statement.query_row([account], |row| row.get(0)).optional()?)
     }
 
-    /// Returns when the account's newest snapshot that is not suspect as a whole was taken.
+    /// Returns when the account's newest snapshot with a measured count was taken.
     pub fn last_measured_time(&self, account: AccountKey) -> Result<Option<Time>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT time FROM _snapshot WHERE account = ?1 AND suspect < 2
+            "SELECT time FROM _snapshot WHERE account = ?1 AND is_measured
              ORDER BY refresh_id DESC LIMIT 1",
         )?;
         Ok(statement.query_row([account], |row| row.get(0)).optional()?)
@@ -92,7 +88,7 @@ impl ReadTx<'_> {
         to: Time,
     ) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _snapshot WHERE account = ?1 AND time > ?2 AND time <= ?3 AND suspect < 2",
+            "SELECT 1 FROM _snapshot WHERE account = ?1 AND time > ?2 AND time <= ?3 AND is_measured",
         )?;
         Ok(statement.exists(params![account, from, to])?)
     }

@@ -20,11 +20,6 @@ impl Suspicion {
     /// The vendor's clock contradicts ours.
     const CLOCK: Suspicion = Suspicion(8);
 
-    /// Returns whether the response as a whole is not suspect.
-    pub fn is_measured(self) -> bool {
-        self.0 < Suspicion::ZERO.0
-    }
-
     fn with(self, reason: Suspicion, applies: bool) -> Suspicion {
         Suspicion(if applies { self.0 | reason.0 } else { self.0 })
     }
@@ -124,7 +119,6 @@ mod tests {
         ] {
             let found = suspicion(&measurement(now.0, now.1, None), &known(then.0, then.1), false);
             assert_eq!(found, Suspicion(expected), "{now:?} after {then:?}");
-            assert_eq!(found.is_measured(), expected < 2);
         }
     }
 
@@ -145,7 +139,6 @@ mod tests {
             assert_eq!(suspicion(&now, &known(then.clone()), false), expected, "{now:?}");
             let found = suspicion(&now, &known(then), true);
             assert_eq!(found, expected.with(Suspicion::CLOCK, true));
-            assert!(!found.is_measured());
         }
     }
 }

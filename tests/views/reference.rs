@@ -61,7 +61,7 @@ struct Judged {
 
 impl Judged {
     fn is_measured(&self) -> bool {
-        self.suspect < 2
+        self.measured.iter().any(Option::is_some)
     }
 }
 

@@ -80,12 +80,12 @@ macro all_neighbours(at, instant, limit)
 LEFT JOIN _snapshot $at_l ON $at_l.account = a.account AND $at_l.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = a.account AND b.refresh_id <= $limit
-    AND b.time <= $instant AND b.suspect < 2
+    AND b.time <= $instant AND b.is_measured
   ORDER BY b.refresh_id DESC LIMIT 1)
 LEFT JOIN _snapshot $at_u ON $at_u.account = a.account AND $at_u.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = a.account AND b.refresh_id > ifnull($at_l.refresh_id, -9223372036854775807)
-    AND b.suspect < 2
+    AND b.is_measured
   ORDER BY b.refresh_id LIMIT 1)
 end
 
@@ -123,16 +123,16 @@ SELECT who!(),
        CAST(ifnull((
          SELECT b.time >= w.from_time FROM _snapshot b
          WHERE b.account = a.account AND b.refresh_id <= e_l.refresh_id
-           AND b.suspect < 2 AND b.time < w.to_time
+           AND b.is_measured AND b.time < w.to_time
          ORDER BY b.refresh_id DESC LIMIT 1), 0) AS INTEGER) AS is_measured
 FROM _account a
 LEFT JOIN _profile p ON p.account = a.account
 JOIN _snapshot o ON o.account = +a.account AND o.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = a.account AND b.suspect < 2 ORDER BY b.refresh_id LIMIT 1)
+  WHERE b.account = a.account AND b.is_measured ORDER BY b.refresh_id LIMIT 1)
 JOIN _snapshot n ON n.account = +a.account AND n.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = a.account AND b.suspect < 2 ORDER BY b.refresh_id DESC LIMIT 1)
+  WHERE b.account = a.account AND b.is_measured ORDER BY b.refresh_id DESC LIMIT 1)
 -- each
 newest!({x}n, {X}, a.account)
 -- end

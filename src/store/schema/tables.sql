@@ -138,6 +138,8 @@ CREATE TABLE _snapshot (
   measured_followers INTEGER AS (CASE WHEN suspect < 2 THEN followers END),
   measured_videos    INTEGER AS (CASE WHEN suspect < 2 THEN videos END),
   measured_likes     INTEGER AS (CASE WHEN suspect = 0 THEN likes END),
+  -- Whether any count is measured. A response without a usable count is no measurement.
+  is_measured        INTEGER AS (suspect < 2 AND coalesce(followers, following, videos, measured_likes) IS NOT NULL),
   PRIMARY KEY (account, refresh_id)
 ) STRICT, WITHOUT ROWID;
 

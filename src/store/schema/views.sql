@@ -67,7 +67,7 @@ JOIN _account a ON a.account = s.account
 LEFT JOIN _profile p ON p.account = s.account
 LEFT JOIN _snapshot l ON l.account = s.account AND l.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = s.account AND b.refresh_id < s.refresh_id AND b.suspect < 2
+  WHERE b.account = s.account AND b.refresh_id < s.refresh_id AND b.is_measured
   ORDER BY b.refresh_id DESC LIMIT 1)
 -- each
 LEFT JOIN _snapshot {x} ON {x}.account = s.account AND {x}.refresh_id = CASE
@@ -80,7 +80,8 @@ END
 -- end
 ;
 
--- s is the newest snapshot, l the newest measured one, and {x} the newest with that count.
+-- s is the newest snapshot, l the newest one that is not suspect as a whole, and {x} the newest with
+-- that count measured.
 CREATE VIEW latest AS
 SELECT who!(),
        s.time, s.time_utc,
@@ -185,11 +186,11 @@ JOIN _account a ON a.account = s.account
 LEFT JOIN _profile p ON p.account = s.account
 JOIN _snapshot b ON b.account = s.account AND b.refresh_id = (
   SELECT c.refresh_id FROM _snapshot c
-  WHERE c.account = s.account AND c.refresh_id < s.refresh_id AND c.suspect < 2
+  WHERE c.account = s.account AND c.refresh_id < s.refresh_id AND c.is_measured
   ORDER BY c.refresh_id DESC LIMIT 1)
 LEFT JOIN _refresh r ON r.refresh_id = s.refresh_id
 LEFT JOIN _refresh q ON q.refresh_id = b.refresh_id
-WHERE s.suspect < 2 AND (s.time - b.time) * 2 > 3 * coalesce(q.interval, r.interval);
+WHERE s.is_measured AND (s.time - b.time) * 2 > 3 * coalesce(q.interval, r.interval);
 
 CREATE VIEW overdue AS
 SELECT who!(),
