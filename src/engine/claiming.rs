@@ -50,6 +50,8 @@ struct Allowance {
 pub(super) struct Claimed {
     /// The number of requests that were handled.
     pub(super) requests: usize,
+    /// Whether a call was claimed for one of them, or a probe that tells about them all.
+    pub(super) has_tried: bool,
     /// When there is more to do.
     pub(super) wake: Option<Now>,
 }
@@ -61,16 +63,21 @@ impl Claiming<'_, '_> {
     pub(super) fn claim(mut self, requests: &RequestQueue) -> Result<Claimed, StoreError> {
         let time = self.now.time();
         let mut gate = self.gate()?;
-        if gate.breaker.is_some() && self.is_grantable(requests, &gate)? {
+        // One early probe for all requests of a moment: if it fails, the others are declined.
+        let is_early =
+            gate.breaker.is_some() && requests.is_new() && self.is_grantable(requests, &gate)?;
+        if is_early {
             self.want_half_open();
             gate = self.gate()?;
         }
+        let (was_open, calls) = (gate.breaker.is_some(), self.busy.calls);
         let limit = if gate.is_open(self.now) { gate.limit } else { 0 };
         let is_due = self.mode == ClaimMode::Due
             && self.tx.next_due(&self.busy.accounts)?.is_some_and(|due| due <= time);
         let share = match (requests.is_empty(), is_due) {
             (true, _) => 0,
             (false, false) => limit,
+            (false, true) if is_early => limit,
             (false, true) if limit == 1 => usize::from(!self.progress.was_request),
             (false, true) => limit.div_ceil(2),
         };
@@ -88,12 +95,13 @@ impl Claiming<'_, '_> {
         }
         allowance.calls = limit - granted;
         let has_more = self.claim_due(&gate, &mut allowance)?;
+        let has_tried = granted > 0 || (was_open && self.busy.calls > calls);
         // If no due account could be called, it is the requests' turn again.
         if limit > 0 {
             self.progress.was_request = granted > 0;
         }
         if has_more {
-            return Ok(Claimed { requests: handled, wake: Some(self.now) });
+            return Ok(Claimed { requests: handled, has_tried, wake: Some(self.now) });
         }
         let gate = self.gate()?;
         let due = match self.mode {
@@ -114,7 +122,7 @@ impl Claiming<'_, '_> {
             false => gate.wake(due, self.later(&gate)?),
         };
         let wake = self.progress.sweep_wake(wake, due, self.now);
-        Ok(Claimed { requests: handled, wake })
+        Ok(Claimed { requests: handled, has_tried, wake })
     }
 
     fn gate(&self) -> Result<Gate, StoreError> {

@@ -351,7 +351,7 @@ impl Engine {
             busy,
         };
         claiming.sweep()?;
-        let Claimed { requests, wake } = claiming.claim(&self.requests)?;
+        let Claimed { requests, has_tried, wake } = claiming.claim(&self.requests)?;
         let claims = tx.commit()?;
 
         for completed in self.completed.drain(..) {
@@ -360,6 +360,9 @@ impl Engine {
         claims.iter().for_each(|claim| self.in_flight.add(claim.target()));
         self.events.clear();
         self.requests.drop_first(requests);
+        if has_tried {
+            self.requests.tried();
+        }
         self.progress = progress;
         Ok(Turn { claims, events, wake })
     }

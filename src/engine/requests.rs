@@ -54,6 +54,8 @@ impl RefreshRequest {
 #[derive(Debug, Default)]
 pub(super) struct RequestQueue {
     order: VecDeque<RefreshRequest>,
+    /// Whether no call was made for any of them yet.
+    is_new: bool,
     requesters: HashMap<Target, Vec<RequesterId>>,
 }
 
@@ -63,6 +65,7 @@ impl RequestQueue {
         let requesters = self.requesters.entry(request.target()).or_default();
         if requesters.is_empty() {
             self.order.push_back(request);
+            self.is_new = true;
         }
         if !requesters.contains(&requester) {
             requesters.push(requester);
@@ -85,6 +88,16 @@ impl RequestQueue {
         for request in self.order.drain(..count) {
             self.requesters.remove(&request.target());
         }
+    }
+
+    /// Records that a call was made for one of them, or that its result will tell about them all.
+    pub(super) fn tried(&mut self) {
+        self.is_new = false;
+    }
+
+    /// Returns whether a request has come since the last call for one of them.
+    pub(super) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     pub(super) fn clear(&mut self) {

@@ -119,6 +119,14 @@ impl Trouble {
             if self.run.possible.is_some_and(|opened| end.claimed < opened) {
                 return None;
             }
+            if self.run.certain.is_some_and(|opened| end.claimed < opened) {
+                // It closes the breaker if that opened when it was possible, and does not if that
+                // opened when it was certain.
+                self.certain.remove(&self.number);
+                self.run.certain = None;
+                self.run.well_before.clear();
+                return None;
+            }
             let over = self.run.certain.map(|_| (self.number, self.run.well_before.clone()));
             // An account that was failing before need not have been part of it.
             self.certain.remove(&self.number);

@@ -200,6 +200,22 @@ fn requests_and_reloads_cause_a_probe_a_minute_and_no_longer_delays() {
 }
 
 #[test]
+fn many_requests_at_once_cost_one_probe_in_an_outage() {
+    let paid_with = |requested: &[&str]| {
+        let mut bench = twelve(config());
+        bench.skip_to(at(SLOT));
+        bench.default_kind = Kind::TimedOut;
+        bench.run(at(SLOT) + 2 * HOUR);
+        for (requester, id) in requested.iter().enumerate() {
+            bench.request(requester as u64, id);
+        }
+        bench.run(at(SLOT) + 4 * HOUR);
+        paid(&bench)
+    };
+    assert_eq!(paid_with(&IDS), paid_with(&[]) + 1);
+}
+
+#[test]
 fn a_slot_that_waited_for_the_vendor_is_not_late() {
     // Nothing falls due for days after the cause is over, so no call is made.
     let mut bench = twelve(EngineConfig { catch_up: CatchUp::Never, ..config() });
