@@ -10,6 +10,7 @@ use std::time::Duration;
 use growthd::store::{Creation, Reader, Store};
 use rusqlite::Connection;
 
+use crate::harness::{Settings, Setup, Vendor};
 use crate::past::Past;
 
 fn history() -> Past {
@@ -130,4 +131,57 @@ fn a_failed_copy_leaves_nothing() {
     .expect("a file");
     assert_eq!(past.refused(&["backup", "copy.db"]).0, Some(74));
     assert!(!past.file("copy.db").exists());
+}
+
+/// Kills a daemon, so that its WAL holds the newest rows.
+fn crashed(vendor: &Vendor) -> Setup {
+    let place = Setup::new(vendor, &Settings::weekly(&["a", "b"]));
+    let daemon = place.run().once_up();
+    place.database().until("SELECT count(*) = 2 FROM snapshots");
+    place.growthd(&["backup", "copy.db"]).with_code(0);
+    place.growthd(&["refresh", "--all"]).with_code(0);
+    daemon.kill();
+    assert!(fs::metadata(place.file("growth.db-wal")).expect("a WAL").len() > 0);
+    place
+}
+
+#[test]
+fn the_wal_of_a_killed_growthd_is_not_applied_to_a_restored_backup() {
+    let vendor = Vendor::start();
+    let place = crashed(&vendor);
+    let calls = vendor.call_count();
+    let copy = fs::read(place.file("copy.db")).expect("a file");
+    fs::write(place.file("growth.db"), &copy).expect("a file");
+    for verb in [&["run"][..], &["refresh", "a"], &["status"], &["export"], &["backup", "b.db"]] {
+        let ended = place.growthd(verb).with_code(74);
+        let line = ended.err.lines().last().expect("an error");
+        assert!(line.contains("would be applied to") && line.contains("rm -f '"), "{ended:?}");
+        assert_eq!(fs::read(place.file("growth.db")).expect("a file"), copy, "{verb:?}");
+    }
+    assert_eq!(vendor.call_count(), calls);
+    for removed in ["growth.db-wal", "growth.db-shm"] {
+        fs::remove_file(place.file(removed)).expect(removed);
+    }
+    place.run().once_up().stop();
+    place.database().is_sound();
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 2);
+}
+
+#[test]
+fn no_database_is_created_beside_the_wal_of_another() {
+    let vendor = Vendor::start();
+    let place = crashed(&vendor);
+    let calls = vendor.call_count();
+    fs::rename(place.file("growth.db"), place.file("away.db")).expect("a rename");
+    for verb in [&["run"][..], &["refresh", "a"], &["status"]] {
+        let ended = place.growthd(verb).with_code(74);
+        let line = ended.err.lines().last().expect("an error");
+        assert!(line.contains("put the database back"), "{ended:?}");
+        assert!(!place.has("growth.db"), "{verb:?}");
+    }
+    assert_eq!(vendor.call_count(), calls);
+    fs::rename(place.file("away.db"), place.file("growth.db")).expect("a rename");
+    place.run().once_up().stop();
+    place.database().is_sound();
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 4);
 }

@@ -280,12 +280,18 @@ fn a_damaged_database_is_refused_with_what_to_do() {
     place.growthd(&["refresh", "stranger"]).with_code(1);
     // A copy of only the database file, with one page overwritten.
     sqlite(&place.file("growth.db"), "PRAGMA wal_checkpoint(TRUNCATE)");
+    // What is still in the WAL must not be written over what can be recovered.
+    let writer = rusqlite::Connection::open(place.file("growth.db")).expect("a database");
+    let keep = rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    writer.set_db_config(keep, true).expect("a setting");
+    writer.execute_batch("CREATE TABLE extra (a)").expect("a commit in the WAL");
+    drop(writer);
     let file = fs::OpenOptions::new().write(true).open(place.file("growth.db")).expect("a file");
     for page in 1..4 {
         file.write_all_at(&[0xa5; 4096], page * 4096).expect("a page");
     }
     let before = fs::read(place.file("growth.db")).expect("a file");
-    refused(&vendor, &place, 74, &["growth.db is damaged", "restore a backup", ".recover"]);
+    refused(&vendor, &place, 74, &["growth.db is damaged", "restore a backup", ".recover", "-wal"]);
     assert_eq!(fs::read(place.file("growth.db")).expect("a file"), before);
 }
 

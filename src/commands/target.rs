@@ -11,7 +11,7 @@ use crate::printable::Printable;
 use crate::replacement::{Replaced, Replacement, followed};
 
 pub use crate::replacement::Replace;
-use crate::store::LastBackup;
+use crate::store::{LastBackup, wal_size};
 
 /// Why an output file cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +73,7 @@ impl Target {
         }
         let failed = |source| TargetError::Write { path: path.to_owned(), source };
         let file = Replacement::begin(path, GROUP_READABLE).map_err(failed)?;
-        if fs::metadata(beside(file.target(), "-wal")).is_ok_and(|journal| journal.len() > 0) {
+        if wal_size(file.target()) > 0 {
             return Err(TargetError::HasJournal(path.to_owned()));
         }
         Ok(Target { path: path.to_owned(), file })

@@ -9,6 +9,18 @@ pub enum StoreError {
     /// A command that does not create a database found none.
     #[error("there is no database at {}; `growthd run` creates it", .0.display())]
     Missing(PathBuf),
+    /// There is no database, but the WAL of one.
+    #[error(
+        "there is no database at {}, but {}-wal has the newest rows of one; put the database back, or move that file and the -shm away too",
+        .0.display(), .0.display()
+    )]
+    OrphanedWal(PathBuf),
+    /// The WAL was left by another file that was at this path.
+    #[error(
+        "{}-wal was left by another database, and would be applied to {}; if a backup was just restored, remove what the old file left: rm -f '{}-wal' '{}-shm'",
+        .0.display(), .0.display(), .0.display(), .0.display()
+    )]
+    ForeignWal(PathBuf),
     /// The file is no longer the one that was opened.
     #[error(
         "the database file {} was removed or replaced while in use; nothing is refreshed until it is put back", .0.display()
@@ -27,7 +39,7 @@ pub enum StoreError {
     NotOurs(PathBuf),
     /// The database was written before growthd's first release.
     #[error(
-        "{} was written by a growthd from before its first release, which is not supported; move it away, and `growthd run` will create a new one", .0.display()
+        "{} was written by a growthd from before its first release, which is not supported; move it away with its -wal and -shm, and `growthd run` will create a new one", .0.display()
     )]
     PreRelease(PathBuf),
     #[error(
@@ -40,7 +52,7 @@ pub enum StoreError {
         known: i64,
     },
     #[error(
-        "{} is damaged ({detail}); stop growthd, keep the file, and restore a backup or try `sqlite3 {} .recover`", path.display(), path.display()
+        "{} is damaged ({detail}); stop growthd, keep the file with its -wal, and restore a backup or try `sqlite3 {} .recover`; if it was just restored, remove the -wal and -shm that the old file left, and restore it again", path.display(), path.display()
     )]
     Corrupt {
         path: PathBuf,
@@ -133,7 +145,9 @@ fn explain(error: &rusqlite::Error) -> String {
             "another process is holding a write lock on it; end that process"
         }
         Some(ErrorCode::ReadOnly) => "make its disk, folder and file writable for this user",
-        Some(ErrorCode::SystemIoFailure) => "check its disk",
+        Some(ErrorCode::SystemIoFailure) => {
+            "check its disk, and that its -wal was not left by another database"
+        }
         Some(ErrorCode::CannotOpen) => "check the permissions of the file and its folder",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "the file is damaged: restore a backup"

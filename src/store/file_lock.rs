@@ -66,7 +66,7 @@ impl FileLock {
     /// if some other program holds a shared lock.
     pub(super) fn take(path: &Path) -> Result<FileLock, StoreError> {
         let failed = |source| StoreError::File { path: path.to_owned(), source };
-        if Inode::of(path).is_ok_and(is_held_here) {
+        if FileLock::is_held_here(path) {
             return Err(StoreError::Held(path.to_owned()));
         }
         let file = OpenOptions::new()
@@ -98,6 +98,11 @@ impl FileLock {
     /// Returns whether the file at `path` is the locked one.
     pub(super) fn is_on(&self, path: &Path) -> bool {
         Inode::of(path).is_ok_and(|inode| inode == self.inode)
+    }
+
+    /// Returns whether this process has locked the file at `path`.
+    pub(super) fn is_held_here(path: &Path) -> bool {
+        Inode::of(path).is_ok_and(is_held_here)
     }
 
     /// Returns whether any growthd, including this process, has locked the file at `path`.

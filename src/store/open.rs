@@ -14,6 +14,7 @@ use crate::store::disk::free_space;
 use crate::store::file_lock::{FileLock, Inode};
 use crate::store::schema::{APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION, STEPS};
 use crate::store::upgrade::upgrade;
+use crate::store::wal::check_wal;
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// How long to wait for another connection's write lock. Readers never block a writer.
@@ -101,10 +102,11 @@ impl Store {
 
     fn open_with(path: &Path, creation: Creation, care: Care) -> Result<Store, StoreError> {
         let exists = check_file(path)?;
+        let path = &real_path(path);
+        check_wal(path)?;
         if !exists && creation == Creation::Refused {
             return Err(StoreError::Missing(path.to_owned()));
         }
-        let path = &real_path(path);
         check_owner(path)?;
         if !exists {
             create(path)?;
@@ -319,6 +321,8 @@ fn connect(path: &Path, care: Care) -> Result<(Connection, Inode), StoreError> {
         Inode::of(path).map_err(|source| StoreError::File { path: path.to_owned(), source })?;
     let refuse = |error| convert_error(path, error);
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // A damaged file is left unchanged, and its WAL is kept.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let version = version(&connection, path)?;
     configure(&connection).map_err(refuse)?;
     match care {
@@ -328,6 +332,7 @@ fn connect(path: &Path, care: Care) -> Result<(Connection, Inode), StoreError> {
             connection.pragma_update(None, "synchronous", "OFF")?;
         }
     }
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     upgrade(&mut connection, path, version, STEPS)?;
     Ok((connection, inode))
 }

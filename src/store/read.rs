@@ -11,9 +11,10 @@ use crate::schedule::on_time;
 use crate::selection::Selection;
 use crate::store::account::account_id;
 use crate::store::file_lock::FileLock;
-use crate::store::open::{check_file, version};
+use crate::store::open::{check_file, real_path, version};
 use crate::store::open_reader::open_reader;
 use crate::store::overview::NEWEST_SNAPSHOT;
+use crate::store::wal::check_wal;
 use crate::store::{ReadTx, SCHEMA_VERSION, StoreError, schema};
 
 /// A read-only connection.
@@ -30,7 +31,9 @@ impl Reader {
     /// Returns [`StoreError::Missing`] if there is no database, and another [`StoreError`] if it
     /// cannot be read.
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
-        if !check_file(path)? {
+        let exists = check_file(path)?;
+        check_wal(&real_path(path))?;
+        if !exists {
             return Err(StoreError::Missing(path.to_owned()));
         }
         let connection = open_reader(path)?;
