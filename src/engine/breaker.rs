@@ -116,6 +116,16 @@ pub struct OpenBreaker {
     /// The account that was called last.
     pub last_account: AccountKey,
     pub half_open: HalfOpen,
+    pub requested: RequestedWait,
+}
+
+/// For how long the vendor last asked to be left alone while it was in trouble (`Retry-After`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RequestedWait {
+    /// When it asked.
+    pub from: Time,
+    /// Seconds.
+    pub seconds: i64,
 }
 
 /// A series of probes.
@@ -167,6 +177,7 @@ impl Breaker {
             fresh: none,
             last_account: account,
             half_open: HalfOpen { is_wanted: false, last: None },
+            requested: RequestedWait { from: now, seconds: 0 },
         }
     }
 
@@ -198,6 +209,15 @@ impl OpenBreaker {
         OpenBreaker { trouble, reason, ..self }
     }
 
+    /// Records that the vendor asked not to be called for this many seconds.
+    #[must_use]
+    pub fn wait_at_least(self, seconds: i64, now: Time) -> OpenBreaker {
+        let requested = RequestedWait { from: now, seconds };
+        let until = |wait: RequestedWait| wait.from.plus(wait.seconds);
+        let is_longer = self.requested.from > now || until(requested) > until(self.requested);
+        OpenBreaker { requested: if is_longer { requested } else { self.requested }, ..self }
+    }
+
     /// Allows a probe to be sent early.
     #[must_use]
     pub fn want_half_open(self) -> OpenBreaker {
@@ -214,6 +234,11 @@ impl OpenBreaker {
         let regular = match series.last > now {
             true => now,
             false => series.last.plus(interval(self.trouble, series.count)),
+        };
+        let RequestedWait { from, seconds } = self.requested;
+        let regular = match from > now {
+            true => regular,
+            false => regular.max(from.plus(seconds)),
         };
         match self.half_open_time(now) {
             Some(half_open) => regular.min(half_open),
@@ -271,6 +296,8 @@ impl From<&OpenBreaker> for BreakerRow {
             last_account: open.last_account,
             is_half_open_wanted: open.half_open.is_wanted,
             half_open: open.half_open.last,
+            requested: open.requested.from,
+            requested_seconds: open.requested.seconds,
         }
     }
 }
@@ -291,6 +318,7 @@ impl TryFrom<Option<BreakerRow>> for Breaker {
             fresh: Series { count: row.fresh_probes, last: row.fresh_probe },
             last_account: row.last_account,
             half_open: HalfOpen { is_wanted: row.is_half_open_wanted, last: row.half_open },
+            requested: RequestedWait { from: row.requested, seconds: row.requested_seconds },
         }))
     }
 }
@@ -365,6 +393,19 @@ mod tests {
         assert!(breaker.probe_time(Candidate::Fresh, now) <= now);
         breaker = breaker.probed(AccountKey(3), Candidate::Fresh, now);
         assert_eq!(breaker.probe_time(Candidate::Fresh, now).since(now), 120);
+    }
+
+    #[test]
+    fn a_requested_wait_holds_up_regular_probes_only() {
+        let breaker = open(Trouble::Broken).wait_at_least(7200, NOW);
+        for candidate in [Candidate::Fresh, Candidate::Failed] {
+            assert_eq!(breaker.probe_time(candidate, NOW), NOW.plus(7200));
+            assert_eq!(breaker.clone().want_half_open().probe_time(candidate, NOW), NOW);
+        }
+        // A shorter one later does not end it, and a clock that was set back does.
+        let breaker = breaker.wait_at_least(60, NOW.plus(10));
+        assert_eq!(breaker.next_probe(NOW.plus(20)), NOW.plus(7200));
+        assert_eq!(breaker.next_probe(NOW.plus(-86_400)), NOW.plus(-86_400));
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Settling<'_, '_> {
                 self.wait(retry_after, why)?;
             }
             if let Some(seconds) = response.clock_off {
-                self.vendor_troubled(NOBODY, Trouble::Clock, clock_reason(seconds))?;
+                self.vendor_troubled(NOBODY, Trouble::Clock, clock_reason(seconds), None)?;
             }
             return Ok(());
         };

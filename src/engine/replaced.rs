@@ -15,8 +15,8 @@ pub(super) struct ReplacedSlots<'a, 'store> {
     pub(super) tx: &'a WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
     pub(super) events: &'a mut Vec<Event>,
-    /// Since when the process is up. Slots from before are not recorded, unless a call was made for
-    /// them.
+    /// Since when the process is up. Slots replaced before are not recorded, unless a call was made
+    /// for them.
     pub(super) alive: Time,
     pub(super) now: Time,
 }
@@ -32,15 +32,15 @@ impl ReplacedSlots<'_, '_> {
     ) -> Result<Option<Time>, StoreError> {
         let ReplacedSlots { tx, schedules, events, alive, now } = self;
         let Some((open, by)) = state.replaced(window, now) else { return Ok(None) };
-        let mut slots = Vec::new();
-        if open < alive && tx.tried_slot(account, schedules)? == Some(open) {
-            slots.push(open);
-        }
+        // The slot that was the latest when the process came up was replaced while it was up.
+        let first = open.max(account.window(schedules, alive)?.slot.min(alive));
         // After an edit, the new schedule's slots up to the settled one were never owed.
-        let from = open.max(alive).plus(-1).max(state.settled().unwrap_or(open.plus(-1)));
-        slots.extend(account.slots_between(schedules, from, by.plus(-1), MAX_LINES)?);
-        if open >= alive && slots.first() != Some(&open) {
-            // The open slot belonged to another schedule.
+        let from = first.plus(-1).max(state.settled().unwrap_or(open.plus(-1)));
+        let mut slots = account.slots_between(schedules, from, by.plus(-1), MAX_LINES)?;
+        let is_tried = open < first && tx.tried_slot(account, schedules)? == Some(open);
+        // The open slot may belong to another schedule.
+        let is_another = open >= first && slots.first() != Some(&open);
+        if is_tried || is_another {
             slots.insert(0, open);
         }
         let ends = slots.iter().skip(1).copied().chain([by]).collect::<Vec<_>>();

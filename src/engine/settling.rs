@@ -187,7 +187,7 @@ impl Settling<'_, '_> {
                 }
                 account.failure.last = Some(refresh);
                 self.tx.save(account)?;
-                self.vendor_troubled(account.key, Trouble::Clock, error)
+                self.vendor_troubled(account.key, Trouble::Clock, error, None)
             }
             Meaning::Throttled(retry_after) => {
                 let clock_off = match response.clock_off {
@@ -197,9 +197,12 @@ impl Settling<'_, '_> {
                 self.throttle(account, line, refresh, response, retry_after)?;
                 self.tx.save(account)?;
                 match clock_off {
-                    Some(seconds) => {
-                        self.vendor_troubled(account.key, Trouble::Clock, clock_reason(seconds))
-                    }
+                    Some(seconds) => self.vendor_troubled(
+                        account.key,
+                        Trouble::Clock,
+                        clock_reason(seconds),
+                        None,
+                    ),
                     None => Ok(()),
                 }
             }
@@ -281,12 +284,14 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// Handles trouble of the vendor: opens the breaker, or updates its reason.
+    /// Handles trouble of the vendor: opens the breaker, or updates its reason. A vendor that is down
+    /// may have `requested` not to be called for some seconds.
     pub(super) fn vendor_troubled(
         &mut self,
         account: AccountKey,
         trouble: Trouble,
         reason: String,
+        requested: Option<i64>,
     ) -> Result<(), StoreError> {
         if trouble == Trouble::Clock {
             self.progress.clock_doubted_since = Some(self.now.into());
@@ -297,6 +302,12 @@ impl Settling<'_, '_> {
                 let newest = self.tx.newest_line()?;
                 (Breaker::open(trouble, reason, account, newest, self.now), true)
             }
+        };
+        let open = match requested {
+            Some(seconds) => {
+                open.wait_at_least(seconds.clamp(0, self.config.retry.max_delay), self.now)
+            }
+            None => open,
         };
         self.tx.set_breaker(Some(&(&open).into()))?;
         if is_new {
@@ -336,10 +347,8 @@ impl Settling<'_, '_> {
         }
         self.tx.save(account)?;
         if is_open {
-            if is_evidence {
-                self.wait_at_least(failed)?;
-            }
-            return self.vendor_troubled(account.key, failed.trouble, reason(failed));
+            let requested = failed.retry_after.filter(|_| is_evidence);
+            return self.vendor_troubled(account.key, failed.trouble, reason(failed), requested);
         }
         if !is_evidence {
             return Ok(());
@@ -354,8 +363,8 @@ impl Settling<'_, '_> {
         self.has_run = true;
         let troubled = self.tx.troubled()?.len();
         if Breaker::is_due_to_open(troubled, self.tx.probeable(ACCOUNTS_TO_OPEN)?) {
-            self.vendor_troubled(account.key, failed.trouble, reason(failed))?;
-            self.wait_at_least(failed)?;
+            let requested = failed.retry_after;
+            self.vendor_troubled(account.key, failed.trouble, reason(failed), requested)?;
         }
         Ok(())
     }
@@ -481,14 +490,6 @@ impl Settling<'_, '_> {
             self.events.push(Event::Waiting(wait));
         }
         Ok(())
-    }
-
-    /// Pauses all calls if a vendor that is down says when to come back.
-    fn wait_at_least(&mut self, failed: &Failed<'_>) -> Result<(), StoreError> {
-        match failed.retry_after {
-            Some(seconds) if seconds > 0 => self.wait(Some(seconds), failed.error.clone()),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -375,6 +375,35 @@ fn one_account_throttled_among_other_troubles_pauses_the_others_once() {
 }
 
 #[test]
+fn a_vendor_that_is_down_and_says_for_how_long_holds_up_no_early_probe() {
+    let mut world = World::settled(&list(4, "0 6 * * MON"), config());
+    world.until(MONDAY + 5 * MINUTE, &|_, _| retry_after(503, 7200));
+    let before = world.calls.len();
+    world.until(MONDAY + HOUR, &|id, _| good(id, 200));
+    assert_eq!(world.calls.len(), before);
+    world.watch(&list(4, "0 6 * * MON"));
+    world.until(MONDAY + HOUR + MINUTE, &|id, _| good(id, 200));
+    assert_eq!(world.calls.iter().filter(|call| call.is_ok).count(), 4);
+}
+
+/// The budget is spent, the process restarts between the slot and the next one, and is up at that.
+#[test]
+fn a_slot_replaced_while_the_process_is_up_has_its_line_whenever_it_fell_due() {
+    let budget = Some(Budget { refreshes: 2, per: Period::Month, manual: None });
+    let config = EngineConfig { budget, ..config() };
+    let mut world = World::settled(&list(2, "0 6 * * MON"), config.clone());
+    world.until(MONDAY + WEEK + 3 * DAY, &|id, _| good(id, 100));
+    assert_eq!(world.calls.len(), 2);
+    world.crash(60, config);
+    world.until(MONDAY + 2 * WEEK + HOUR, &|id, _| good(id, 100));
+    let skipped = world.events.iter().filter_map(|event| match event {
+        Event::Skipped { slot, .. } => Some(slot.0),
+        _ => None,
+    });
+    assert_eq!(skipped.collect::<Vec<_>>(), [MONDAY + WEEK; 2]);
+}
+
+#[test]
 fn an_account_with_unserved_slots_is_failing_until_its_next_ok() {
     for trouble in [http(409, ""), retry_after(503, 7200), unreachable()] {
         let mut world = World::settled(&list(12, "0 * * * *"), config());

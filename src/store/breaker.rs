@@ -32,6 +32,10 @@ pub struct BreakerRow {
     pub is_half_open_wanted: bool,
     /// When the last such probe was sent.
     pub half_open: Option<Time>,
+    /// When the vendor last asked for a wait, or when the breaker opened.
+    pub requested: Time,
+    /// For how long, in seconds.
+    pub requested_seconds: i64,
 }
 
 /// A pause of all calls that the vendor asked for.
@@ -55,7 +59,8 @@ impl ReadTx<'_> {
     pub(crate) fn breaker(&self) -> Result<Option<BreakerRow>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT since_time, trouble, reason, opened_after, probes, probe_time, fresh_probes,
-                    fresh_probe_time, last_account, half_open_wanted, half_open_time
+                    fresh_probe_time, last_account, half_open_wanted, half_open_time, requested_time,
+                    requested_seconds
              FROM _breaker",
         )?;
         let mut rows = statement.query_map([], |row| {
@@ -71,6 +76,8 @@ impl ReadTx<'_> {
                 last_account: row.get(8)?,
                 is_half_open_wanted: row.get(9)?,
                 half_open: row.get(10)?,
+                requested: row.get(11)?,
+                requested_seconds: row.get(12)?,
             })
         })?;
         Ok(rows.next().transpose()?)
@@ -115,7 +122,8 @@ impl WriteTx<'_> {
             return Ok(());
         };
         let mut statement = self.tx.prepare_cached(
-            "INSERT OR REPLACE INTO _breaker VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT OR REPLACE INTO _breaker
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         statement.execute(params![
             row.since,
@@ -129,6 +137,8 @@ impl WriteTx<'_> {
             row.last_account,
             row.is_half_open_wanted,
             row.half_open,
+            row.requested,
+            row.requested_seconds,
         ])?;
         Ok(())
     }

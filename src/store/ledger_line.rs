@@ -101,10 +101,12 @@ impl ReadTx<'_> {
         )?;
         let mut rows = statement.query_map([last], |row| Ok((row.get(0)?, row.get(1)?)))?;
         match rows.next().transpose()? {
-            Some((None, started)) => match account.state.open_slot.filter(|slot| *slot <= started) {
-                None => Ok(Some(account.window(schedules, started)?.slot)),
-                open => Ok(open),
-            },
+            Some((None, started)) => {
+                match account.state.open_slot.filter(|slot| *slot <= started) {
+                    None => Ok(Some(account.window(schedules, started)?.slot)),
+                    open => Ok(open),
+                }
+            }
             Some((slot, _)) => Ok(slot),
             None => Ok(None),
         }
@@ -240,7 +242,8 @@ impl WriteTx<'_> {
         ];
         let mut changed = 0;
         if keeps_slot {
-            changed = self.tx.prepare_cached(settle!("", "account = ?2 AND ?9"))?.execute(columns)?;
+            changed =
+                self.tx.prepare_cached(settle!("", "account = ?2 AND ?9"))?.execute(columns)?;
         }
         if changed == 0 {
             let sql = settle!(

@@ -15,7 +15,7 @@ const COLUMNS: &str = include_str!("columns.txt");
 pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 
 /// The version of `tables.sql`. Lower versions were never released.
-pub(super) const FIRST_VERSION: i64 = 13;
+pub(super) const FIRST_VERSION: i64 = 14;
 
 /// The steps from each version to the next, in order. Append only: a released step is never edited.
 /// `tables.sql` creates a new database in the state after all steps.
