@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
+use crate::scripted_api::Behaviour;
 
 /// Returns the names of what needs attention, and the whole summary.
 fn attention(place: &Setup, arguments: &[&str]) -> (Vec<String>, serde_json::Value) {
@@ -64,6 +65,29 @@ fn a_budget_that_holds_accounts_back_needs_attention() {
     let words = "growthd needs attention: the budget is used up, 2 accounts are held back until ";
     assert!(status.out.starts_with(words), "{status:?}");
     daemon.stop();
+}
+
+#[test]
+fn a_pause_of_an_hour_needs_attention_and_a_short_one_is_ordinary() {
+    for (pause, is_long) in [(3600, true), (20, false)] {
+        let vendor = Vendor::start();
+        let settings = Settings { retry: "max_delay = \"6h\"", ..Settings::weekly(&["a", "b"]) };
+        let place = Setup::new(&vendor, &settings);
+        vendor.everywhere(Some(Behaviour::rate_limited(Some(pause))));
+        let mut daemon = place.run();
+        daemon.until("waiting, as the vendor asks");
+        let (reasons, summary) = attention(&place, &[]);
+        assert_eq!(reasons, if is_long { &["pause"][..] } else { &[] });
+        assert_eq!(summary["needs_attention"], json!(is_long));
+        let status = place.growthd(&["status"]).with_code(i32::from(is_long));
+        let words = "growthd needs attention: the vendor asked for a pause until ";
+        assert_eq!(status.out.starts_with(words), is_long, "{status:?}");
+        let plan = place.growthd(&["plan", "--json"]).with_code(0).json();
+        for account in plan.as_array().expect("a list") {
+            assert_eq!(account["next_time"], summary["wait"]["until"]["time"], "{account}");
+        }
+        daemon.stop();
+    }
 }
 
 #[test]

@@ -30,7 +30,8 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     let mut accounts = tx.statuses(&selection, Extent::All, now)?;
     accounts.retain(|account| account.next_due.is_some());
     accounts.sort_by_key(|account| account.next_due);
-    let mut known = Known::default();
+    let pause = tx.wait()?.map_or(now, |wait| wait.until);
+    let mut known = Known { pause, schedules: ScheduleCache::default(), following: HashMap::new() };
     if args.json {
         print_json_list(accounts.iter().map(|account| entry(account, known.runs(account, now))))?;
         return Ok(Done::Well);
@@ -71,8 +72,9 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
 
 /// A cache of the occurrence that follows another, by pattern and zone. Nearly all accounts of a long
 /// list share these and differ only in their offset within the spread.
-#[derive(Default)]
 struct Known<'a> {
+    /// Until when nothing is tried, because the vendor asked for a pause.
+    pause: Time,
     schedules: ScheduleCache,
     following: HashMap<(&'a str, &'a str, Time), Option<Time>>,
 }
@@ -82,7 +84,8 @@ impl<'a> Known<'a> {
     fn runs(&mut self, account: &'a AccountStatus, now: Time) -> Vec<Time> {
         let Some(next) = account.next_due else { return Vec::new() };
         let offset = spread_offset(&account.id, account.spread);
-        let mut runs = vec![next];
+        let is_paused = next <= self.pause && !account.is_in_flight;
+        let mut runs = vec![if is_paused { self.pause } else { next }];
         let mut after = next.max(now);
         while runs.len() < RUNS {
             match self.following(&account.cron, &account.timezone, after.plus(-offset)) {

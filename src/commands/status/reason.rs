@@ -5,6 +5,7 @@ use std::fmt;
 use crate::clock::Time;
 use crate::engine::OpenBreaker;
 use crate::printable::Printable;
+use crate::store::Wait;
 
 /// One thing that needs attention.
 #[derive(Clone, Copy)]
@@ -19,6 +20,8 @@ pub(super) enum Reason<'a> {
     EditRefused,
     /// The circuit breaker is open: only probes are sent.
     Breaker(&'a OpenBreaker),
+    /// The vendor asked for a pause of all calls.
+    Pause(&'a Wait),
     /// The budget is used up while accounts are due.
     Budget { held: usize, until: Time },
     /// Number of accounts whose slot has been open for too long.
@@ -38,6 +41,7 @@ impl Reason<'_> {
             Reason::Disk(_) => "disk",
             Reason::EditRefused => "edit_refused",
             Reason::Breaker(_) => "breaker",
+            Reason::Pause(_) => "pause",
             Reason::Budget { .. } => "budget",
             Reason::Overdue(_) => "overdue",
             Reason::Failing(_) => "failing",
@@ -59,6 +63,10 @@ impl fmt::Display for Reason<'_> {
             Reason::Breaker(breaker) => {
                 let reason = Printable(&breaker.reason);
                 write!(f, "only probes are sent since {}: {reason}", breaker.since)
+            }
+            Reason::Pause(Wait { until, reason }) => {
+                let reason = Printable(reason);
+                write!(f, "the vendor asked for a pause until {until}: {reason}")
             }
             Reason::Budget { held, until } => {
                 let accounts = accounts(*held);
