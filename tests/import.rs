@@ -167,3 +167,15 @@ fn invalid_utf_8_is_reported() {
     assert_eq!(code, Some(2));
     assert!(output.contains("old.csv is not UTF-8"), "{output}");
 }
+
+/// Its cell would take in every line after it, and these could not be imported later.
+#[test]
+fn a_quote_that_is_not_closed_imports_nothing() {
+    let past = past();
+    let csv = "account,date,followers,note\nGuru,2025-01-01,5,ok\nGuru,2025-01-02,6,\"hello\n\
+               Guru,2025-01-03,7,x\nGuru,2025-01-04,8,y\n";
+    let (code, output, errors) = import(&past, csv, &["--write"]);
+    assert_eq!((code, &*output), (Some(2), ""));
+    assert_eq!(errors, "old.csv:3: a quote is opened here and never closed\n");
+    assert_eq!(past.query("SELECT count(*) FROM snapshots"), ["2"]);
+}

@@ -2,6 +2,7 @@
 
 mod cells;
 mod columns;
+mod quotes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -19,6 +20,7 @@ use crate::store::{AccountKey, AccountRef, Creation, ReadTx, Store, StoreError};
 
 use cells::{count, instant};
 use columns::{COUNTS, Columns, delimiter};
+use quotes::misplaced_quote;
 
 /// The snapshots to import before one account's first snapshot.
 struct Series {
@@ -73,8 +75,12 @@ fn read(tx: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError>
     };
     // Spreadsheets write a byte order mark at the beginning.
     let text = text.trim_start_matches('\u{feff}');
+    let delimiter = delimiter(text);
+    if let Some((line, why)) = misplaced_quote(text, delimiter) {
+        return Err(CommandError::Problems(vec![format!("{shown}:{line}: {why}")]));
+    }
     let mut csv = csv::ReaderBuilder::new()
-        .delimiter(delimiter(text))
+        .delimiter(delimiter)
         .trim(csv::Trim::All)
         .flexible(true)
         .from_reader(text.as_bytes());
