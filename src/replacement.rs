@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Seek};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use tempfile::{Builder, NamedTempFile};
 
 use crate::paths::folder_of;
@@ -76,9 +77,15 @@ impl Replacement {
         let folder = folder_of(&target);
         remove_leftovers(folder);
         let existing = fs::metadata(&target).ok();
-        if is_mounted_by_itself(&target) {
-            // It will be overwritten in place: find out now whether that is permitted.
-            OpenOptions::new().write(true).open(&target)?;
+        match OpenOptions::new().write(true).open(&target) {
+            // It will be overwritten in place.
+            Err(error) if is_mounted_by_itself(&target) => return Err(error),
+            // An immutable file can be neither written nor replaced, unlike one whose mode forbids
+            // writing.
+            Err(error) if error.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+                return Err(error);
+            }
+            _ => {}
         }
         let (file, is_elsewhere) = match temporary_in(folder, mode) {
             Ok(file) => (file, false),

@@ -168,7 +168,7 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     assert_eq!(vendor.call_count(), 2);
     place.write("names", "@somebody\nhttps://www.youtube.com/channel/UC123\n");
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);
-    assert!(ended.line().contains("is not a profile URL with an @name"), "{ended:?}");
+    assert!(ended.line().contains("is no profile URL"), "{ended:?}");
     assert_eq!(vendor.call_count(), 2);
 }
 
@@ -246,4 +246,37 @@ fn a_watchlist_on_a_full_disk_is_detected_before_anything_is_paid() {
     assert!(ended.err.starts_with("growthd: cannot write small/list.toml: No space"), "{ended:?}");
     assert_eq!(ended.out, "filler\nlist.toml\n# mine\n");
     assert_eq!(vendor.call_count(), 0);
+}
+
+/// A name cut off in the middle may be another account's.
+#[test]
+fn a_list_that_is_too_long_is_refused_and_nothing_is_paid() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    place.write("names", &"https://www.tiktok.com/@fitnessguru\n".repeat(30_000));
+    let ended = place.growthd(&["add", "--from", "names"]).with_code(2);
+    assert!(ended.line().contains("names: it is over 1 MiB"), "{ended:?}");
+    assert_eq!(vendor.call_count(), 0);
+}
+
+#[test]
+fn an_immutable_watchlist_is_detected_before_anything_is_paid() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let chattr = |change: &str| {
+        let mut command = Command::new("chattr");
+        command.args([change, "config.toml"]).current_dir(place.path()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    for (on, off) in [("+i", "-i"), ("+a", "-a")] {
+        if !chattr(on) {
+            println!("skipped: no file can be made immutable here");
+            return;
+        }
+        let ended = place.growthd(&ADD);
+        assert!(chattr(off));
+        let ended = ended.with_code(78);
+        assert!(ended.line().contains("cannot write config.toml: Operation not"), "{ended:?}");
+        assert_eq!(vendor.call_count(), 0);
+    }
 }

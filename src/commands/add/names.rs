@@ -1,8 +1,11 @@
 //! The names to add, read from the command line or a file.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
 
 use crate::account::{Handle, Platform};
 use crate::cli::AddArgs;
@@ -48,57 +51,80 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
-    let mut text = String::new();
     let read = match path.as_os_str() == "-" {
-        true => io::stdin().lock().take(MAX_LIST).read_to_string(&mut text),
-        false => {
-            fs::File::open(path).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text))
-        }
+        true => read_whole(io::stdin().lock()),
+        false => fs::File::open(path).and_then(read_whole),
     };
-    match read {
-        Ok(_) => Ok(text),
-        Err(error) => Err(CommandError::Usage(format!(
-            "cannot read the names in {}: {error}",
-            path.display()
-        ))),
+    read.map_err(|error| {
+        CommandError::Usage(format!("cannot read the names in {}: {error}", path.display()))
+    })
+}
+
+/// Reads a list completely: in one that was cut off, the last name might be another account's.
+fn read_whole(list: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    list.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_LIST {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is over 1 MiB; split it"));
     }
+    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// Parses a handle, or the URL of a profile.
 fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
-    let (name, platform) = match url(text) {
-        Some((Platform::Youtube, path)) if !path.starts_with('@') => {
-            return Err(
-                "is not a profile URL with an @name; open the profile and copy its URL".to_owned()
-            );
-        }
-        Some((found, path)) => (path, found),
-        None => match platform {
-            Some(platform) => (text, platform),
-            None => return Err("needs --platform tiktok or --platform youtube".to_owned()),
-        },
+    let (name, platform) = match (text.contains('/'), platform) {
+        (true, _) => profile(text)?,
+        (false, Some(platform)) => (text.to_owned(), platform),
+        (false, None) => return Err("needs --platform tiktok or --platform youtube".to_owned()),
     };
     Handle::new(name.trim_start_matches('@'), platform).map_err(|error| error.to_string())
 }
 
-/// Returns the platform and the first path segment, if `text` is a URL of a supported platform.
-fn url(text: &str) -> Option<(Platform, &str)> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let rest = rest.unwrap_or(text);
-    let rest = rest.strip_prefix("www.").or_else(|| rest.strip_prefix("m.")).unwrap_or(rest);
-    let (host, path) = rest.split_once('/')?;
-    let platform = match host.to_ascii_lowercase().as_str() {
-        "tiktok.com" => Platform::Tiktok,
-        "youtube.com" => Platform::Youtube,
-        _ => return None,
-    };
-    let end = path.find(['/', '?', '#']).unwrap_or(path.len());
-    Some((platform, &path[..end]))
+/// Returns the name and the platform in the URL of a profile, which may lack the scheme. Everything else
+/// on a platform is refused: a link to a video, a tag or a share link names no account, or another one.
+fn profile(text: &str) -> Result<(String, Platform), String> {
+    let has_scheme = text.contains("://");
+    let url = if has_scheme { text.to_owned() } else { format!("https://{text}") };
+    let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let (platform, example) =
+        match host {
+            "tiktok.com" | "www.tiktok.com" | "m.tiktok.com" | "vm.tiktok.com"
+            | "vt.tiktok.com" => (Platform::Tiktok, "https://www.tiktok.com/@name"),
+            "youtube.com" | "www.youtube.com" | "m.youtube.com" | "music.youtube.com"
+            | "youtu.be" => (Platform::Youtube, "https://www.youtube.com/@name"),
+            _ => return Err("is no URL of a tiktok.com or youtube.com profile".to_owned()),
+        };
+    let segments = url.iter().filter_map(Url::path_segments).flatten();
+    let decoded = |segment| percent_decode_str(segment).decode_utf8().ok();
+    let mut segments = segments.map(decoded).map(Option::unwrap_or_default).peekable();
+    segments.next_if(|segment| is_locale(segment));
+    match segments.next() {
+        Some(name) if name.starts_with('@') => Ok((name.into_owned(), platform)),
+        _ => Err(format!(
+            "is no profile URL; open the profile and copy its URL, which is like {example}"
+        )),
+    }
+}
+
+/// Returns whether a path segment selects a language, such as `en` or `pt-BR`.
+fn is_locale(segment: &str) -> bool {
+    let language = segment.split('-').next().unwrap_or_default();
+    language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_read_whole_or_not_at_all() {
+        let limit = usize::try_from(MAX_LIST).expect("a size");
+        let list = |length| read_whole(&vec![b'x'; length][..]);
+        assert_eq!(list(limit).expect("a list").len(), limit);
+        assert_eq!(list(limit + 1).expect_err("too long").kind(), ErrorKind::FileTooLarge);
+        assert!(read_whole(&b"\xff"[..]).is_err());
+    }
 
     #[test]
     fn handles_and_profile_urls_are_parsed() {
@@ -110,6 +136,12 @@ mod tests {
             ("https://www.tiktok.com/@fitnessguru?lang=en", None, "@fitnessguru on tiktok"),
             ("https://m.youtube.com/@Guru/videos", None, "@Guru on youtube"),
             ("youtube.com/@Guru", None, "@Guru on youtube"),
+            ("HTTPS://WWW.TikTok.COM:443/@Guru/video/7123?x#y", None, "@Guru on tiktok"),
+            ("https://www.tiktok.com/pt-BR/@guru", None, "@guru on tiktok"),
+            ("https://www.tiktok.com/en/@guru", None, "@guru on tiktok"),
+            ("https://www.youtube.com/%40guru", None, "@guru on youtube"),
+            ("https://www.youtube.com/@%E6%97%A5%E6%9C%AC", None, "@日本 on youtube"),
+            ("https://www.youtube.com/@日本", None, "@日本 on youtube"),
             // In a list of both, --platform is for the names.
             ("https://www.youtube.com/@guru", tiktok, "@guru on youtube"),
         ] {
@@ -122,12 +154,32 @@ mod tests {
             ("@", tiktok),
             ("two words", tiktok),
             ("https://elsewhere.invalid/@guru", tiktok),
+            ("https://tiktok.com.elsewhere.invalid/@guru", None),
+            ("https://www.instagram.com/guru", tiktok),
+            ("ftp://www.tiktok.com/@guru", None),
             ("https://www.youtube.com/channel/UC123", None),
+            ("https://www.youtube.com/Guru", None),
+            ("https://www.youtube.com/@a%2Fb", None),
+            ("https://www.youtube.com/@%FF", None),
+            ("https://youtu.be/abc", None),
+            ("https://www.tiktok.com/", None),
+            ("https://www.tiktok.com/@", None),
+            ("https://www.tiktok.com/t/ZTRabc/", None),
+            ("https://www.tiktok.com/tag/fitness", tiktok),
+            ("https://www.tiktok.com/video/123", None),
+            ("https://www.tiktok.com/en/fitness", None),
+            ("https://m.tiktok.com/v/123.html", None),
+            ("https://vm.tiktok.com/ZMabc/", tiktok),
             ("line\nbreak", tiktok),
             ("guru\u{202e}", tiktok),
         ] {
             assert!(handle(text, platform).is_err(), "{text}");
         }
         assert!(handle(&"x".repeat(101), tiktok).is_err());
+        let advice = |text| handle(text, None).expect_err(text);
+        assert!(
+            advice("https://vm.tiktok.com/ZMabc/").ends_with("like https://www.tiktok.com/@name")
+        );
+        assert!(!advice("https://www.instagram.com/guru").contains("--platform"));
     }
 }
