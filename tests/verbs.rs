@@ -182,6 +182,30 @@ fn check_reports_whether_the_forecast_fits_the_budget() {
 }
 
 #[test]
+fn check_quiet_prints_the_problems_alone_and_exits_as_check_does() {
+    let vendor = Vendor::start();
+    let budget = |refreshes: u32| Settings {
+        tables: format!("[budget]\nrefreshes = {refreshes}"),
+        ..Settings::weekly(&["a"])
+    };
+    let place = Setup::new(&vendor, &budget(100));
+    let quiet = |code: i32| {
+        place.growthd(&["check"]).with_code(code);
+        place.growthd(&["check", "--quiet"]).with_code(code).out
+    };
+    assert_eq!(quiet(0), "");
+    place.configure(&vendor, &budget(1));
+    assert!(quiet(1).starts_with("budget     1 a month; the forecast needs about 5\n"));
+    place.configure(&vendor, &budget(100));
+    place.set_mode("api-key", 0o644);
+    assert!(quiet(1).starts_with("key        "));
+    place.write_key();
+    place.configure_for("http://127.0.0.1:1", &budget(100));
+    let ended = place.growthd(&["check", "--quiet", "--online"]).with_code(1);
+    assert!(ended.out.starts_with("online     127.0.0.1: "), "{ended:?}");
+}
+
+#[test]
 fn a_closed_pipe_is_not_an_error() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));

@@ -7,13 +7,14 @@ use std::path::Path;
 use std::thread;
 
 use crate::clock::{self, Time};
+use crate::commands::check_output::{CheckOutput, Scope};
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, KeyError, Settings, Span, Watched, WatchedFiles};
 use crate::daemon::{Health, check_descriptors};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
-use crate::report::terminal::{self, entry, warning};
+use crate::report::terminal::{self, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, counted};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 use crate::store::{Reader, StoreError};
@@ -38,11 +39,54 @@ pub fn watch(path: &Path) -> Result<Done, CommandError> {
     }
 }
 
-/// Prints accounts, schedules and the forecast.
-pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
+/// Checks everything, and prints the results. Those without problems are accounts, schedules and the
+/// forecast.
+pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, CommandError> {
     let now = clock::now().time();
     check_descriptors(&config.settings)?;
-    let mut out = io::stdout().lock();
+    let mut out = CheckOutput { out: io::stdout().lock(), scope };
+    if scope == Scope::Everything {
+        print_accounts(config, now, &mut out.out)?;
+    }
+    let enabled = config.accounts.iter().filter(|account| account.enabled).count();
+    let disabled = config.accounts.len() - enabled;
+    out.entry("accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
+    let database = check_database(&config.settings.database.path, &mut out)?;
+    let key = match ApiKey::find(&config.settings) {
+        Ok((_, source)) => {
+            out.entry("key", format_args!("from {source}"))?;
+            Done::Well
+        }
+        Err(error) => {
+            out.warning("key", &error)?;
+            // The service may have a credential that this process does not.
+            if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
+        }
+    };
+    check_listen(&config.settings, &mut out)?;
+    let connection = check_connection(&config.settings.api, online, &mut out)?;
+    let month = per_month(&config.accounts, now);
+    out.entry(
+        "forecast",
+        format_args!("about {month:.0} refreshes a month, and {enabled} at the first start"),
+    )?;
+    let budget = match &config.settings.budget {
+        Some(budget) => within(budget, &config.accounts, now, &mut out)?,
+        None => {
+            out.entry("budget", "none: spending is not limited")?;
+            Done::Well
+        }
+    };
+    let is_well = [database, key, connection, budget].iter().all(|done| *done == Done::Well);
+    Ok(if is_well { Done::Well } else { Done::Attention })
+}
+
+/// Prints each account's schedule and next run, and notes about the patterns.
+fn print_accounts(
+    config: &Config,
+    now: Time,
+    out: &mut (impl Write + IsTerminal),
+) -> io::Result<()> {
     let mut schedules = ScheduleCache::default();
     let mut table = Table::new([
         Column::new("ACCOUNT", Shape::Text, ALWAYS_SHOWN),
@@ -72,45 +116,14 @@ pub fn check(config: &Config, online: bool) -> Result<Done, CommandError> {
     for cron in giving_both_days(&config.accounts, now) {
         let why = "gives a day of month and a day of week: it fires on days that match either (put \
                    `+` before the day of week for those that match both)";
-        warning(&mut out, "note", format_args!("{cron:?} {why}"))?;
+        warning(out, "note", format_args!("{cron:?} {why}"))?;
     }
-    let enabled = config.accounts.iter().filter(|account| account.enabled).count();
-    let disabled = config.accounts.len() - enabled;
-    entry(&mut out, "accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
-    let database = check_database(&config.settings.database.path, &mut out)?;
-    let key = match ApiKey::find(&config.settings) {
-        Ok((_, source)) => {
-            entry(&mut out, "key", format_args!("from {source}"))?;
-            Done::Well
-        }
-        Err(error) => {
-            warning(&mut out, "key", &error)?;
-            // The service may have a credential that this process does not.
-            if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
-        }
-    };
-    check_listen(&config.settings, &mut out)?;
-    let connection = check_connection(&config.settings.api, online, &mut out)?;
-    let month = per_month(&config.accounts, now);
-    entry(
-        &mut out,
-        "forecast",
-        format_args!("about {month:.0} refreshes a month, and {enabled} at the first start"),
-    )?;
-    let budget = match &config.settings.budget {
-        Some(budget) => within(budget, &config.accounts, now, &mut out)?,
-        None => {
-            entry(&mut out, "budget", "none: spending is not limited")?;
-            Done::Well
-        }
-    };
-    let is_well = [database, key, connection, budget].iter().all(|done| *done == Done::Well);
-    Ok(if is_well { Done::Well } else { Done::Attention })
+    Ok(())
 }
 
 /// Checks that the path leads to a growthd database, or to nothing yet. Whether this user can access it
 /// does not matter, because the service may run as another user.
-fn check_database(path: &Path, out: &mut impl Write) -> io::Result<Done> {
+fn check_database(path: &Path, out: &mut CheckOutput<impl Write>) -> io::Result<Done> {
     match Reader::open(path) {
         Err(
             error @ (StoreError::NotAFile(_)
@@ -119,11 +132,11 @@ fn check_database(path: &Path, out: &mut impl Write) -> io::Result<Done> {
             | StoreError::Newer { .. }
             | StoreError::Corrupt { .. }),
         ) => {
-            warning(out, "database", error)?;
+            out.warning("database", error)?;
             Ok(Done::Attention)
         }
         Ok(_) | Err(_) => {
-            entry(out, "database", path.display())?;
+            out.entry("database", path.display())?;
             Ok(Done::Well)
         }
     }
@@ -131,19 +144,19 @@ fn check_database(path: &Path, out: &mut impl Write) -> io::Result<Done> {
 
 /// Reports whether the address of `[http]` is free or in use by the running daemon. It only warns,
 /// because an address in use does not prevent refreshes.
-fn check_listen(settings: &Settings, out: &mut impl Write) -> io::Result<()> {
+fn check_listen(settings: &Settings, out: &mut CheckOutput<impl Write>) -> io::Result<()> {
     let Some(address) = settings.http.map(|http| http.listen) else { return Ok(()) };
     let Err(error) = TcpListener::bind(address) else {
-        return entry(out, "http", address);
+        return out.entry("http", address);
     };
     let daemon = Health::request(&settings.database.path);
     if error.kind() == io::ErrorKind::AddrInUse
         && daemon.is_some_and(|daemon| daemon.not_listening.is_none())
     {
-        return entry(out, "http", format_args!("{address}, in use while growthd runs"));
+        return out.entry("http", format_args!("{address}, in use while growthd runs"));
     }
     let effect = "`growthd run` refreshes anyway and keeps trying";
-    warning(out, "http", format_args!("cannot listen on {address}: {error}; {effect}"))
+    out.warning("http", format_args!("cannot listen on {address}: {error}; {effect}"))
 }
 
 /// Returns the patterns with both a day of month and a day of week, which fire on more days than most
@@ -160,8 +173,8 @@ fn within(
     budget: &Budget,
     accounts: &[Watched],
     now: Time,
-    out: &mut impl Write,
-) -> Result<Done, CommandError> {
+    out: &mut CheckOutput<impl Write>,
+) -> io::Result<Done> {
     let period = budget.per.as_str();
     let forecast = per_period(accounts, budget, now);
     let refreshes = budget.refreshes;
@@ -169,20 +182,17 @@ fn within(
     let exceeds = forecast > refreshes as f64;
     // A forecast of 5.2 exceeds a budget of 5, and must not be shown as 5.
     let needed = if exceeds { forecast.ceil() } else { forecast };
-    let print = if exceeds { warning } else { entry };
-    print(
-        out,
-        "budget",
-        format_args!("{refreshes} a {period}; the forecast needs about {needed:.0}"),
-    )?;
-    if exceeds {
-        let why = "The forecast exceeds the budget: accounts will wait until the next period.";
-        writeln!(out, "\n{}", terminal::paragraph(why, 0))?;
-        let advice = "Raise [budget] refreshes, or refresh less often.";
-        writeln!(out, "{}", terminal::paragraph(advice, 0))?;
-        return Ok(Done::Attention);
+    let text = format!("{refreshes} a {period}; the forecast needs about {needed:.0}");
+    if !exceeds {
+        out.entry("budget", text)?;
+        return Ok(Done::Well);
     }
-    Ok(Done::Well)
+    out.warning("budget", text)?;
+    let why = "The forecast exceeds the budget: accounts will wait until the next period.";
+    writeln!(out.out, "\n{}", terminal::paragraph(why, 0))?;
+    let advice = "Raise [budget] refreshes, or refresh less often.";
+    writeln!(out.out, "{}", terminal::paragraph(advice, 0))?;
+    Ok(Done::Attention)
 }
 
 fn next(schedules: &mut ScheduleCache, account: &Watched, now: Time) -> String {

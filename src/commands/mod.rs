@@ -3,6 +3,7 @@
 mod add;
 mod backup;
 mod check;
+mod check_output;
 mod demo;
 mod digest;
 mod export;
@@ -279,9 +280,11 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             run::run(path, watch)
         }
         Verb::Check { watch: true, .. } => check::watch(&path),
-        // Loading the configuration validates all of it.
-        Verb::Check { quiet: true, .. } => config().map(|_| Done::Well).map_err(Into::into),
-        Verb::Check { online, .. } => check::check(&config()?, online),
+        Verb::Check { online, quiet, .. } => {
+            let scope =
+                if quiet { check_output::Scope::Problems } else { check_output::Scope::Everything };
+            check::check(&config()?, online, scope)
+        }
         Verb::Plan(args) => plan::plan(config()?, &args),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, QUIET)?;

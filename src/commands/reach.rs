@@ -4,22 +4,22 @@ use std::io::Write;
 
 use crate::api::{CLOCK_TOLERANCE, check_tls, reach};
 use crate::clock;
+use crate::commands::check_output::CheckOutput;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Api, Span};
-use crate::report::terminal::{entry, warning};
 
 /// Checks whether calls could be made. With `online`, it sends the vendor's host a request without the
 /// key.
 pub(super) fn check_connection(
     api: &Api,
     online: bool,
-    out: &mut impl Write,
+    out: &mut CheckOutput<impl Write>,
 ) -> Result<Done, CommandError> {
     if let Some(proxy) = &api.proxy {
-        entry(out, "proxy", proxy)?;
+        out.entry("proxy", proxy)?;
     }
     if let Err(error) = check_tls(api) {
-        warning(out, "https", error)?;
+        out.warning("https", error)?;
         return Ok(Done::Attention);
     }
     if !online {
@@ -29,7 +29,7 @@ pub(super) fn check_connection(
     let reached = match runtime()?.block_on(reach(api)) {
         Ok(reached) => reached,
         Err(error) => {
-            warning(out, "online", format_args!("{host}: {error}"))?;
+            out.warning("online", format_args!("{host}: {error}"))?;
             return Ok(Done::Attention);
         }
     };
@@ -42,10 +42,10 @@ pub(super) fn check_connection(
             let direction = if off < 0 { "ahead of" } else { "behind" };
             let off =
                 format_args!("this machine's clock is {by} {direction} its own: set the clock");
-            warning(out, "online", format_args!("{host} answers, but {off}"))?;
+            out.warning("online", format_args!("{host} answers, but {off}"))?;
             return Ok(Done::Attention);
         }
     };
-    entry(out, "online", format_args!("{host} answers (HTTP {}); {clock}", reached.status))?;
+    out.entry("online", format_args!("{host} answers (HTTP {}); {clock}", reached.status))?;
     Ok(Done::Well)
 }
