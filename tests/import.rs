@@ -85,11 +85,11 @@ fn every_problem_is_reported_with_its_line() {
                Guru,yesterday,1\n\
                Guru,2025-12-01,-1\n\
                Guru,2025-12-01,\"1,000\"\n\
-               Guru,2025-12-01,\n\
                Guru,2025-12-08,1\n\
                Guru,2025-12-08,1\n\
                Guru,2025-12-01,1\n\
                Guru,2026-01-05T06:00:00Z,1\n\
+               Newcomer,1999-12-31,1\n\
                Newcomer,2999-01-01,1\n\
                Guru,2025-12-09\n";
     let expected = [
@@ -97,10 +97,10 @@ fn every_problem_is_reported_with_its_line() {
         "old.csv:3: \"yesterday\" is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
         "old.csv:4: its followers, \"-1\", are not a count: expected only digits",
         "old.csv:5: its followers, \"1,000\", are not a count: expected only digits",
-        "old.csv:6: it has no count",
-        "old.csv:8: 2025-12-08T00:00:00Z appears twice",
-        "old.csv:9: 2025-12-01T00:00:00Z comes after 2025-12-08T00:00:00Z, which is later: sort the lines, oldest first",
-        "old.csv:10: 2026-01-05T06:00:00Z is not before the account's first snapshot, 2026-01-05T06:00:00Z",
+        "old.csv:7: 2025-12-08T00:00:00Z appears twice",
+        "old.csv:8: 2025-12-01T00:00:00Z comes after 2025-12-08T00:00:00Z, which is later: sort the lines, oldest first",
+        "old.csv:9: 2026-01-05T06:00:00Z is not before the account's first snapshot, 2026-01-05T06:00:00Z",
+        "old.csv:10: 1999-12-31T00:00:00Z is before 2000-01-03, when the first week begins",
         "old.csv:11: 2999-01-01T00:00:00Z is in the future",
         "old.csv:12: it has 2 cells, and 3 headings",
     ];
@@ -123,6 +123,8 @@ fn every_problem_is_reported_with_its_line() {
         ("account,time,followers\n,2025-12-01,1\n", 1),
         ("account,time,followers\nGuru,2025-12-03,1\nGuru,2025-12-02,1\nGuru,2025-12-01,1\n", 1),
         ("account,time,followers\n", 1),
+        ("account,time,followers\nGuru,2025-12-01,\n", 1),
+        ("account,time,followers,suspect\nGuru,2025-12-01,1,yes\n", 1),
     ] {
         let (code, _, errors) = import(&past, csv, &[]);
         assert_eq!((code, errors.lines().count()), (Some(2), expected), "{csv}: {errors}");
@@ -156,6 +158,74 @@ fn an_export_can_be_imported_elsewhere() {
     assert_eq!(import(&to, &exported, &["--write"]).0, Some(0));
     let series = "SELECT time, followers, following, videos, likes FROM snapshots ORDER BY time";
     assert_eq!(to.query(series), from.query(series));
+}
+
+/// Everything that the contract names as not measured.
+const NASTY: [[&str; 6]; 10] = [
+    // day, followers, following, videos, likes, suspect
+    ["0", "1000", "1", "5", "100", "0"],
+    ["7", "0", "1", "0", "0", "3"],
+    ["14", "1070", "1", "6", "0", "1"],
+    ["21", "1070", "1", "6", "0", "5"],
+    ["28", "9000", "1", "60", "900", "8"],
+    ["35", "NULL", "NULL", "NULL", "NULL", "0"],
+    ["42", "2100", "1", "NULL", "120", "0"],
+    ["49", "0", "1", "7", "130", "10"],
+    ["56", "2200", "1", "7", "0", "1"],
+    ["63", "2300", "1", "8", "150", "0"],
+];
+
+#[test]
+fn an_exported_history_has_the_same_numbers_elsewhere() {
+    let (from, to) = (Past::new(), Past::new());
+    let account = from.account("clx1", Some("Guru"), Some("guru"));
+    to.account("clx1", None, None);
+    for [day, followers, following, videos, likes, suspect] in NASTY {
+        let time = START + day.parse::<i64>().expect("a day") * DAY;
+        from.run(&format!(
+            "INSERT INTO _refresh (account, cause, outcome, spent, started_time, took)
+             VALUES ({account}, 4, 1, 1, {time}, 0);
+             INSERT INTO _snapshot VALUES ({account}, last_insert_rowid(), {time}, {followers},
+               {following}, {videos}, {likes}, NULL, NULL, NULL, NULL, {suspect}, NULL);"
+        ));
+    }
+    let (code, output, errors) = import(&to, &from.output(&["export"]), &["--write"]);
+    assert_eq!((code, &*errors), (Some(0), ""));
+    assert!(output.contains("\nleft out, without a count: 1 line\n"), "{output}");
+    for question in [
+        "SELECT week, followers, followers_delta, likes, likes_delta, videos, videos_delta, is_measured FROM weekly",
+        "SELECT month, followers, followers_delta, likes, likes_delta, videos, videos_delta, is_measured FROM monthly",
+        "SELECT count, milestone, time, value FROM milestones",
+        "SELECT followers, likes, videos, followers_gained_30d FROM latest",
+    ] {
+        let found = to.query(question);
+        assert_eq!(found, from.query(question), "{question}");
+        assert!(!found.is_empty());
+    }
+}
+
+#[test]
+fn an_import_turns_no_stored_0_into_a_loss() {
+    let past = Past::new();
+    let guru = past.account("clx1", Some("Guru"), None);
+    past.snapshot(guru, START, Field { likes: Some(7), ..Field::default() });
+    past.snapshot(guru, START + DAY, Field { likes: Some(8), ..Field::followers(0) });
+    let old = "account,time,followers,likes\nGuru,2025-12-01,5000,3\nGuru,2025-12-02,6000,3\n";
+    let (code, output, errors) = import(&past, old, &["--write"]);
+    assert_eq!((code, &*output), (Some(2), ""));
+    assert_eq!(
+        errors,
+        "old.csv:3: Guru: the first measured followers are 0 (at 2026-01-06T06:00:00Z), which after \
+         6000 would be the loss of all; leave its followers empty, or leave out its lines\n"
+    );
+    assert_eq!(past.query("SELECT count(*) FROM snapshots"), ["2"]);
+    for old in [
+        "account,time,followers,likes\nGuru,2025-12-02,,3\n",
+        "account,time,followers\nGuru,2025-12-01,0\n",
+    ] {
+        assert_eq!(import(&past, old, &["--write"]).0, Some(0), "{old}");
+    }
+    assert_eq!(past.query("SELECT min(followers_delta) FROM growth"), ["0"]);
 }
 
 #[test]

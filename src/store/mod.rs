@@ -64,6 +64,7 @@ pub use error::StoreError;
 pub use events::{EventPeriod, Milestone, ProfileChange, SilentAccount, Unusual};
 pub use export::{Query, Rows, Unsupported};
 pub use history::{AccountRef, Change, Gap, Point, UnknownName};
+pub use import::{FirstSnapshots, OlderHistory};
 pub use last_backup::LastBackup;
 pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,

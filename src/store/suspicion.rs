@@ -16,9 +16,21 @@ impl Suspicion {
     const LIKES: Suspicion = Suspicion(1);
     const ZERO: Suspicion = Suspicion(2);
     /// The response repeats the one before it.
-    const CACHED: Suspicion = Suspicion(4);
+    pub(crate) const CACHED: Suspicion = Suspicion(4);
     /// The vendor's clock contradicts ours.
-    const CLOCK: Suspicion = Suspicion(8);
+    pub(crate) const CLOCK: Suspicion = Suspicion(8);
+
+    pub(super) fn and(self, other: Suspicion) -> Suspicion {
+        Suspicion(self.0 | other.0)
+    }
+
+    /// Returns the followers and the likes that count as measured.
+    pub(super) fn measured(self, measurement: &Measurement) -> [Option<i64>; 2] {
+        [
+            measurement.followers.filter(|_| self.0 < Suspicion::ZERO.0),
+            measurement.likes.filter(|_| self == Suspicion::default()),
+        ]
+    }
 
     fn with(self, reason: Suspicion, applies: bool) -> Suspicion {
         Suspicion(if applies { self.0 | reason.0 } else { self.0 })

@@ -3,6 +3,7 @@
 use jiff::civil::{Date, DateTime};
 
 use crate::clock::Time;
+use crate::store::Suspicion;
 
 /// Parses a count in digits, to which some programs append a zero fraction: 1234, 1234.0.
 pub(super) fn count(text: &str) -> Option<i64> {
@@ -28,6 +29,16 @@ pub(super) fn instant(text: &str) -> Option<Time> {
         || Some(Date::strptime("%Y-%m-%d", text).ok()?.to_datetime(jiff::civil::Time::midnight()));
     let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
     Some(Time(epoch.duration_until(minutes.or_else(midnight)?).as_secs()))
+}
+
+/// Parses why a snapshot is suspect, as exported. That a count fell to 0 is visible from the counts.
+pub(super) fn suspect(text: &str) -> Option<Suspicion> {
+    match text {
+        "" | "zero" => Some(Suspicion::default()),
+        "cached" => Some(Suspicion::CACHED),
+        "clock" => Some(Suspicion::CLOCK),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::printable::Printable;
 const ACCOUNT: [&str; 5] = ["account", "account_id", "label", "username", "name"];
 const TIME: [&str; 4] = ["time", "date", "time_utc", "day"];
 pub(super) const COUNTS: [&str; 4] = ["followers", "following", "videos", "likes"];
+const SUSPECT: &str = "suspect";
 
 /// The indices of the columns.
 #[derive(Debug)]
@@ -13,6 +14,7 @@ pub(super) struct Columns {
     pub account: usize,
     pub time: usize,
     pub counts: [Option<usize>; COUNTS.len()],
+    pub suspect: Option<usize>,
     /// The headings of the columns that are not read.
     pub others: Vec<String>,
 }
@@ -33,14 +35,14 @@ impl Columns {
     pub fn of(headings: &csv::StringRecord) -> Result<Columns, Vec<String>> {
         let headings: Vec<String> = headings.iter().map(str::to_lowercase).collect();
         let mut problems = Vec::new();
-        let known = || ACCOUNT.iter().chain(&TIME).chain(&COUNTS);
+        let known = || ACCOUNT.iter().chain(&TIME).chain(&COUNTS).chain([&SUSPECT]);
         for name in known().filter(|name| headings.iter().filter(|found| found == name).count() > 1)
         {
             problems.push(format!("duplicate column {name}"));
         }
         let index = |name: &&str| headings.iter().position(|found| found == name);
         let (account, time) = (ACCOUNT.iter().find_map(index), TIME.iter().find_map(index));
-        let counts = COUNTS.each_ref().map(index);
+        let (counts, suspect) = (COUNTS.each_ref().map(index), index(&SUSPECT));
         if account.is_none() {
             problems
                 .push(format!("no column for the account: expected one of {}", ACCOUNT.join(", ")));
@@ -55,10 +57,11 @@ impl Columns {
             return Err(problems);
         };
         let is_read = |index: &usize| {
-            [account, time].contains(index) || counts.iter().flatten().any(|count| count == index)
+            let mut optional = counts.iter().chain([&suspect]).flatten();
+            [account, time].contains(index) || optional.any(|read| read == index)
         };
         let others = (0..headings.len()).filter(|index| !is_read(index));
         let others = others.map(|index| Printable(&headings[index]).to_string()).collect();
-        Ok(Columns { account, time, counts, others })
+        Ok(Columns { account, time, counts, suspect, others })
     }
 }

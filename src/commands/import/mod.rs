@@ -16,18 +16,25 @@ use crate::config::Settings;
 use crate::measurement::Measurement;
 use crate::printable::Printable;
 use crate::report::counted;
-use crate::store::{AccountKey, AccountRef, Creation, ReadTx, Store, StoreError};
+use crate::store::{
+    AccountKey, AccountRef, Creation, FirstSnapshots, OlderHistory, ReadTx, Store, StoreError,
+    Suspicion,
+};
 
-use cells::{count, instant};
+use cells::{count, instant, suspect};
 use columns::{COUNTS, Columns, delimiter};
 use quotes::misplaced_quote;
+
+/// The beginning of the first week in the views `weekly` and `monthly`: Monday 2000-01-03.
+const EARLIEST: Time = Time(946_857_600);
 
 /// The snapshots to import before one account's first snapshot.
 struct Series {
     account: AccountRef,
-    /// The time of the account's first snapshot.
-    first: Option<Time>,
-    rows: Vec<(Time, Measurement)>,
+    first: FirstSnapshots,
+    older: OlderHistory,
+    /// Where its last line is in the file.
+    last_byte: u64,
     /// Whether it was already reported that its lines are not in chronological order.
     is_unordered: bool,
 }
@@ -38,6 +45,8 @@ struct Import {
     series: BTreeMap<i64, Series>,
     /// The result of looking up each name, cached because a file names few accounts often.
     names: HashMap<String, Result<AccountKey, String>>,
+    /// The number of lines without a count.
+    left_out: usize,
     /// The headings of the columns that are not read.
     others: Vec<String>,
     problems: Vec<String>,
@@ -58,7 +67,7 @@ pub fn import(settings: &Settings, args: &ImportArgs) -> Result<Done, CommandErr
     let found = read(&store.begin_read()?, &args.file, now)?;
     let tx = store.begin_write()?;
     for series in found.series.values() {
-        tx.import(series.account.key, &series.rows)?;
+        tx.import(series.account.key, &series.older)?;
     }
     tx.commit()?;
     found.print("imported", &mut io::stdout())?;
@@ -109,11 +118,17 @@ fn read(tx: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError>
             format!("{shown}:{line}: {why}")
         }));
     }
+    for series in import.series.values() {
+        let line = line_at(text, series.last_byte);
+        import.problems.extend(series.problems().map(|why| format!("{shown}:{line}: {why}")));
+    }
     if !import.problems.is_empty() {
         return Err(CommandError::Problems(import.problems));
     }
+    import.series.retain(|_, series| series.older.times().len() > 0);
     if import.series.is_empty() {
-        return Err(CommandError::Usage(format!("{shown}: there are no lines below the header")));
+        let why = "there is no line with a count below the header";
+        return Err(CommandError::Usage(format!("{shown}: {why}")));
     }
     Ok(import)
 }
@@ -129,16 +144,15 @@ fn line_at(text: &str, byte: u64) -> usize {
 impl Import {
     fn print(&self, action: &str, out: &mut impl Write) -> io::Result<()> {
         let mut snapshots = 0;
-        for Series { account, rows, .. } in self.series.values() {
-            let name = Printable(&account.name);
-            if let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) {
-                writeln!(
-                    out,
-                    "{name}: {} from {first} to {last}",
-                    counted(rows.len(), "snapshot")
-                )?;
+        for Series { account, older, .. } in self.series.values() {
+            let (name, count) = (Printable(&account.name), older.times().len());
+            if let (Some(first), Some(last)) = (older.times().next(), older.times().next_back()) {
+                writeln!(out, "{name}: {} from {first} to {last}", counted(count, "snapshot"))?;
             }
-            snapshots += rows.len();
+            snapshots += count;
+        }
+        if self.left_out > 0 {
+            writeln!(out, "left out, without a count: {}", counted(self.left_out, "line"))?;
         }
         if !self.others.is_empty() {
             writeln!(out, "not read: {}", self.others.join(", "))?;
@@ -167,9 +181,16 @@ impl Import {
                     cell(columns.time)
                 )
             })
-            .and_then(|time| Ok((time, counts(columns, cell)?)));
-        Ok(row.and_then(|(time, measurement)| match self.series.get_mut(&key.0) {
-            Some(series) => series.push(time, measurement, now),
+            .and_then(|time| Ok((time, counts(columns, cell)?, reason(columns, cell)?)));
+        Ok(row.and_then(|(time, measurement, suspect)| match self.series.get_mut(&key.0) {
+            _ if measurement.counts() == [None; COUNTS.len()] => {
+                self.left_out += 1;
+                Ok(())
+            }
+            Some(series) => {
+                series.last_byte = record.position().map_or(0, csv::Position::byte);
+                series.push(time, measurement, suspect, now)
+            }
             None => Ok(()),
         }))
     }
@@ -185,9 +206,9 @@ impl Import {
         }
         let found = match tx.named(name)? {
             Ok(account) => {
-                let (key, first) = (account.key, tx.first_snapshot(account.key)?);
-                let rows = Vec::new();
-                let series = Series { account, first, rows, is_unordered: false };
+                let (key, first) = (account.key, tx.first_snapshots(account.key)?);
+                let older = OlderHistory::default();
+                let series = Series { account, first, older, last_byte: 0, is_unordered: false };
                 self.series.entry(key.0).or_insert(series);
                 Ok(key)
             }
@@ -207,35 +228,62 @@ fn counts<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Meas
             format!("its {name}, {text:?}, are not a count: expected only digits")
         })?);
     }
-    match read.counts() == [None; COUNTS.len()] {
-        true => Err("it has no count".to_owned()),
-        false => Ok(read),
-    }
+    Ok(read)
+}
+
+fn reason<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Suspicion, String> {
+    let text = columns.suspect.map(cell).unwrap_or_default();
+    suspect(text)
+        .ok_or_else(|| format!("suspect is {text:?}; expected zero, cached, clock or nothing"))
 }
 
 impl Series {
     /// Appends a snapshot, or returns why it cannot be imported.
-    fn push(&mut self, time: Time, measurement: Measurement, now: Time) -> Result<(), String> {
+    fn push(
+        &mut self,
+        time: Time,
+        measurement: Measurement,
+        suspect: Suspicion,
+        now: Time,
+    ) -> Result<(), String> {
+        if time < EARLIEST {
+            return Err(format!("{time} is before 2000-01-03, when the first week begins"));
+        }
         if time > now {
             return Err(format!("{time} is in the future"));
         }
-        if let Some(first) = self.first.filter(|first| time >= *first) {
+        if let Some(first) = self.first.time.filter(|first| time >= *first) {
             return Err(format!("{time} is not before the account's first snapshot, {first}"));
         }
-        match self.rows.last() {
-            Some((last, _)) if *last == time => Err(format!("{time} appears twice")),
+        let last = self.older.times().next_back();
+        match last {
+            Some(last) if last == time => Err(format!("{time} appears twice")),
             // In a file with the newest line first, this is reported once and not for every line.
-            Some((last, _)) if *last > time && !self.is_unordered => {
+            Some(last) if last > time && !self.is_unordered => {
                 self.is_unordered = true;
                 Err(format!(
                     "{time} comes after {last}, which is later: sort the lines, oldest first"
                 ))
             }
-            Some((last, _)) if *last > time => Ok(()),
+            Some(last) if last > time => Ok(()),
             _ => {
-                self.rows.push((time, measurement));
+                self.older.push(time, measurement, suspect);
                 Ok(())
             }
         }
+    }
+
+    /// Returns why its lines cannot precede what is stored.
+    fn problems(&self) -> impl Iterator<Item = String> {
+        let name = Printable(&self.account.name);
+        let contradicted =
+            self.older.contradicted(self.first).into_iter().zip(["followers", "likes"]);
+        contradicted.filter_map(move |(found, count)| {
+            let (last, zero) = found?;
+            Some(format!(
+                "{name}: the first measured {count} are 0 (at {zero}), which after {last} would be the \
+                 loss of all; leave its {count} empty, or leave out its lines"
+            ))
+        })
     }
 }
