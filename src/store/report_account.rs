@@ -15,14 +15,13 @@ use crate::store::{ReadTx, StoreError, schema};
 pub struct ReportAccount {
     pub key: AccountKey,
     pub id: AccountId,
-    /// The label from the watchlist.
-    pub label: Option<String>,
+    /// The label, else the display name, else the handle.
+    pub name: Option<String>,
     /// The tags from the watchlist, as a JSON array.
     pub tags: String,
     /// `tiktok` or `youtube`.
     pub platform: Option<String>,
     pub username: Option<String>,
-    pub display_name: Option<String>,
     /// Its page on the platform, as reported by the vendor.
     pub profile_url: Option<String>,
     pub is_verified: bool,
@@ -68,7 +67,7 @@ impl ReadTx<'_> {
     /// Returns every selected account ever watched, in the order they were added.
     pub fn report_accounts(&self, selection: &Selection) -> Result<Vec<ReportAccount>, StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::query(
-            "SELECT a.account, a.account_id, a.label, a.tags, p.platform, p.username, p.display_name,
+            "SELECT a.account, a.account_id, coalesce(a.label, p.name), a.tags, p.platform, p.username,
                     p.profile_url, coalesce(p.is_verified, 0), a.removed_time IS NOT NULL, a.interval,
                     s.time, v.measured_videos, (
                       SELECT b.avg_views FROM _snapshot b
@@ -89,18 +88,17 @@ impl ReadTx<'_> {
             accounts.push(ReportAccount {
                 key: row.get(0)?,
                 id: account_id(row.get(1)?)?,
-                label: row.get(2)?,
+                name: row.get(2)?,
                 tags: row.get(3)?,
                 platform: row.get(4)?,
                 username: row.get(5)?,
-                display_name: row.get(6)?,
-                profile_url: row.get(7)?,
-                is_verified: row.get(8)?,
-                is_removed: row.get(9)?,
-                interval: row.get(10)?,
-                last: row.get(11)?,
-                videos: row.get(12)?,
-                avg_views: match row.get(13)? {
+                profile_url: row.get(6)?,
+                is_verified: row.get(7)?,
+                is_removed: row.get(8)?,
+                interval: row.get(9)?,
+                last: row.get(10)?,
+                videos: row.get(11)?,
+                avg_views: match row.get(12)? {
                     #[expect(clippy::cast_precision_loss, reason = "an average, shown rounded")]
                     Value::Integer(whole) => Some(whole as f64),
                     Value::Real(real) => Some(real),

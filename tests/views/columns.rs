@@ -79,6 +79,9 @@ fn a_name_is_the_best_there_is() {
         past.query("SELECT name FROM accounts ORDER BY account_id"),
         ["Label", "Shown", "clx3"]
     );
-    past.run("UPDATE _profile SET display_name = NULL");
-    assert_eq!(past.query("SELECT name FROM accounts WHERE account_id = 'clx2'"), ["handle2"]);
+    for nothing in ["NULL", "''", "' '", "' ' || char(9, 10, 160, 8195, 12288)"] {
+        past.run(&format!("UPDATE _profile SET display_name = {nothing}, username = iif(account = 3, {nothing}, username)"));
+        let names = past.query("SELECT name FROM accounts WHERE account_id > 'clx1'");
+        assert_eq!(names, ["handle2", "clx3"], "{nothing}");
+    }
 }

@@ -56,11 +56,8 @@ impl Entry {
 
     /// Returns the label, display name, handle or id, whichever is known first.
     pub fn name(&self) -> &str {
-        let ReportAccount { label, display_name, username, id, .. } = &self.account;
-        let mut names = [label, display_name, username].into_iter().flatten();
-        let name = names.find(|name| !name.trim().is_empty()).map(String::as_str);
-        name.unwrap_or(match self.edition {
-            Edition::Operator => id.as_str(),
+        self.account.name.as_deref().unwrap_or(match self.edition {
+            Edition::Operator => self.account.id.as_str(),
             Edition::Client => "Not measured yet",
         })
     }
@@ -161,11 +158,10 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
     let account = ReportAccount {
         key: AccountKey(1),
         id: "clx1".parse().expect("an id"),
-        label: label.clone(),
+        name: label.clone(),
         tags: r#"["<i>"]"#.to_owned(),
         platform: Some("tiktok".to_owned()),
         username: Some("o<neil".to_owned()),
-        display_name: None,
         profile_url: Some("javascript:alert(1)".to_owned()),
         is_verified: true,
         is_removed: true,

@@ -3,7 +3,7 @@
 -- The first columns of every view about accounts, from _account a and _profile p.
 macro who()
 a.account_id,
-       CAST(coalesce(a.label, p.display_name, p.username, a.account_id) AS TEXT) AS name,
+       CAST(coalesce(a.label, p.name, a.account_id) AS TEXT) AS name,
        a.label, p.username, p.platform
 end
 
