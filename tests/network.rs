@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::harness::{Ended, KEY, Settings, Setup, Socket, Then, poll};
+use crate::harness::{Daemon, Ended, KEY, Settings, Setup, Socket, Then, poll};
 
 /// The certificate of an authority that has signed nothing. Its key was not kept.
 const AUTHORITY: &str = "\
@@ -109,6 +109,19 @@ fn a_response_that_arrived_while_the_process_was_stopped_counts() {
     kill_process(pid, Signal::CONT).expect("it runs");
     assert_eq!(child.wait().expect("a child").code(), Some(0));
     assert_eq!(ledger(&place), ["ok|200|1"]);
+}
+
+#[test]
+fn a_valid_edit_waits_for_the_certificates() {
+    let place = place("https://127.0.0.1:1", "");
+    let mut daemon = Daemon::start(trusting(&place, "authority.pem", &["run"])).once_up();
+    fs::rename(place.file("authority.pem"), place.file("away.pem")).expect("a rename");
+    place.configure_for("https://127.0.0.1:1", &Settings::weekly(&["a", "b"]));
+    daemon.signal(Signal::HUP);
+    daemon.until("could not be applied; retrying");
+    fs::rename(place.file("away.pem"), place.file("authority.pem")).expect("a rename");
+    daemon.until("reloaded: +1 accounts, -0, 0 changed");
+    daemon.stop();
 }
 
 #[test]

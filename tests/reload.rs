@@ -100,6 +100,52 @@ fn an_invalid_edit_changes_nothing_and_every_problem_is_reported() {
 }
 
 #[test]
+fn a_valid_edit_waits_for_a_file_that_is_away_and_status_says_so() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&[]));
+    let settings = fs::read_to_string(place.file("config.toml")).expect("a file");
+    let configure = |account: &str| {
+        let text = format!("include = [\"more.toml\", \"[d]/more.toml\"]\n{settings}");
+        place.write("config.toml", &format!("{text}[[account]]\nid = \"{account}\"\n"));
+    };
+    fs::create_dir(place.file("d")).expect("a folder");
+    place.write("more.toml", "[[account]]\nid = \"b\"\n");
+    place.write("d/more.toml", "[[account]]\nid = \"c\"\n");
+    configure("first");
+    let mut daemon = place.run().once_up();
+    for (number, name) in ["more.toml", "d/more.toml", "api-key"].into_iter().enumerate() {
+        let (file, away) = (place.file(name), place.file("away"));
+        fs::rename(&file, &away).expect("a rename");
+        // A dangling link is found, and cannot be read.
+        symlink("nowhere", &file).expect("a link");
+        configure(&format!("edit{number}"));
+        daemon.signal(Signal::HUP);
+        daemon.until("could not be applied; retrying");
+        let status = place.growthd(&["status"]).with_code(1).out;
+        let words = "growthd needs attention: the configuration could not be applied yet, and is \
+                     retried: ";
+        assert!(status.starts_with(words), "{name}: {status}");
+        fs::rename(&away, &file).expect("a rename");
+        daemon.until("reloaded: +1 accounts, -1, 0 changed");
+        poll("the end of the trouble", || {
+            let status = place.growthd(&["status"]).out;
+            (!status.contains("the configuration")).then_some(())
+        });
+    }
+    // A mistake beside it stays one, until the next edit.
+    fs::remove_file(place.file("more.toml")).expect("a file");
+    place.write("d/more.toml", "mistake = 1\n");
+    daemon.signal(Signal::HUP);
+    daemon.until("was not reloaded; keeping the old one");
+    let status = place.growthd(&["status"]).with_code(1).out;
+    assert!(
+        status.starts_with("growthd needs attention: the configuration was refused"),
+        "{status}"
+    );
+    daemon.stop();
+}
+
+#[test]
 fn an_edit_is_noticed_with_watch() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));

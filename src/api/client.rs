@@ -43,6 +43,13 @@ pub enum ClientError {
     Key,
 }
 
+impl ClientError {
+    /// Returns whether the same settings may be accepted later: the CA certificates cannot be read.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, ClientError::Transport(TransportError::Tls(_)))
+    }
+}
+
 impl Client {
     /// Creates a client for the host that `api` names.
     ///

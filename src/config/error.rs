@@ -21,6 +21,14 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// Returns whether the same text may be accepted later: a file is missing or cannot be read.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            ConfigError::Unreadable { .. } => true,
+            ConfigError::Invalid(problems) => problems.may_pass(),
+        }
+    }
+
     /// Returns whether the cause is a failure of the machine, which may pass.
     pub fn is_system_failure(&self) -> bool {
         matches!(self, ConfigError::Unreadable { source, .. } if is_system_failure(source))

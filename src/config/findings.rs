@@ -48,6 +48,8 @@ enum Kind {
     Absence,
     /// A value or a name is invalid.
     Meaning,
+    /// A file that is named cannot be read.
+    Unavailable,
 }
 
 /// The problems found so far.
@@ -100,6 +102,11 @@ impl Findings {
         self.put(self.place(at), message, Kind::Absence, None);
     }
 
+    /// Reports that a file cannot be read, which is no mistake in the text.
+    pub fn unavailable(&mut self, at: usize, message: String) {
+        self.put(self.place(at), message, Kind::Unavailable, None);
+    }
+
     /// Reports an invalid value. In the message, `why` comes between the key's name and what is
     /// expected.
     pub fn wrong<T>(&mut self, field: &At<T>, why: impl fmt::Display) {
@@ -143,6 +150,8 @@ impl Findings {
         }
         self.list.sort_by_key(|finding| (finding.place, finding.kind));
         self.list.dedup_by_key(|finding| (finding.place, finding.kind, finding.message.clone()));
+        let may_pass =
+            self.beyond == 0 && self.list.iter().all(|finding| finding.kind == Kind::Unavailable);
         let more = self.beyond + self.list.len().saturating_sub(SHOWN);
         self.list.truncate(SHOWN);
         let paths: Vec<Arc<Path>> =
@@ -170,7 +179,7 @@ impl Findings {
             })
             .collect();
         let path = documents.first().map(|main| main.path.clone()).unwrap_or_default();
-        Problems { path, first, more }
+        Problems { path, first, more, may_pass }
     }
 
     /// Drops findings that are only consequences of a syntax error.

@@ -23,38 +23,51 @@ const MATCHING: MatchOptions = MatchOptions {
     require_literal_leading_dot: true,
 };
 
+/// Why the files of a pattern cannot be found. The messages continue "`include` …".
+#[derive(Debug)]
+pub(super) enum FindError {
+    Invalid(String),
+    /// A file is missing, or a folder cannot be read.
+    Unavailable(String),
+}
+
 /// Returns the files that a pattern of `include` matches, sorted by name.
 ///
 /// # Errors
-/// Returns a message if the pattern is invalid, or if a folder cannot be read.
-pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+/// Returns an error if the pattern is invalid, or if a file that it names or a folder is not
+/// available.
+pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError> {
+    use FindError::{Invalid, Unavailable};
     if pattern.is_empty() || pattern.contains('\0') {
-        return Err("is not a path".to_owned());
+        return Err(Invalid("is not a path".to_owned()));
     }
     let is_plain = !pattern.contains(['*', '?', '[']);
     if is_plain {
         let path = folder.join(pattern);
         return match path.try_exists() {
             Ok(true) => Ok(vec![path]),
-            Ok(false) => Err(format!("names a file that does not exist, {pattern:?}")),
-            Err(error) => Err(format!("leads to {pattern:?}, which cannot be read: {error}")),
+            Ok(false) => Err(Unavailable(format!("names a file that does not exist, {pattern:?}"))),
+            Err(error) => {
+                Err(Unavailable(format!("leads to {pattern:?}, which cannot be read: {error}")))
+            }
         };
     }
-    let pattern = absolute(folder, pattern)
-        .ok_or_else(|| "cannot be searched below a folder whose name is not UTF-8".to_owned())?;
+    let pattern = absolute(folder, pattern).ok_or_else(|| {
+        Invalid("cannot be searched below a folder whose name is not UTF-8".to_owned())
+    })?;
     let found = glob_with(&pattern, MATCHING)
-        .map_err(|error| format!("is not a valid pattern: {}", error.msg))?;
+        .map_err(|error| Invalid(format!("is not a valid pattern: {}", error.msg)))?;
     let mut paths = Vec::new();
     for path in found {
         match path {
             Ok(path) => paths.push(path),
             Err(error) => {
                 let (path, why) = (error.path().display(), error.error());
-                return Err(format!("leads to {path}, which cannot be read: {why}"));
+                return Err(Unavailable(format!("leads to {path}, which cannot be read: {why}")));
             }
         }
         if paths.len() > MOST_FILES {
-            return Err(format!("leads to over {MOST_FILES} files"));
+            return Err(Invalid(format!("leads to over {MOST_FILES} files")));
         }
     }
     paths.sort();

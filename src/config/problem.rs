@@ -31,6 +31,7 @@ pub struct Problems {
     pub(super) path: PathBuf,
     pub(super) first: Vec<Problem>,
     pub(super) more: usize,
+    pub(super) may_pass: bool,
 }
 
 impl Problems {
@@ -42,6 +43,11 @@ impl Problems {
     /// Returns the number of problems, including those that are not shown.
     pub fn count(&self) -> usize {
         self.first.len() + self.more
+    }
+
+    /// Returns whether the text may be valid: every problem is a file that cannot be read now.
+    pub fn may_pass(&self) -> bool {
+        self.may_pass
     }
 }
 

@@ -10,7 +10,7 @@ use crate::clock::Time;
 use super::accounts::{Defaults, List};
 use super::document::{self, Document};
 use super::findings::Findings;
-use super::include;
+use super::include::{self, FindError};
 use super::raw::RawAccount;
 use super::split::SplitText;
 use super::valid::Values;
@@ -145,7 +145,7 @@ impl Reading<'_> {
                 Err(error) => {
                     findings.in_file(0);
                     let path = path.display();
-                    findings.add(
+                    findings.unavailable(
                         at,
                         format!("`include` leads to {path}, which cannot be read: {error}"),
                     );
@@ -207,9 +207,14 @@ fn find_included(
                 let new = paths.into_iter().filter(|path| seen.insert(path));
                 included.extend(new.map(|path| (*at, path)));
             }
-            Err(why) => {
+            Err(error) => {
                 findings.in_file(0);
-                findings.add(*at, format!("`include` {why}"));
+                match error {
+                    FindError::Invalid(why) => findings.add(*at, format!("`include` {why}")),
+                    FindError::Unavailable(why) => {
+                        findings.unavailable(*at, format!("`include` {why}"));
+                    }
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::daemon::http::Served;
 use crate::daemon::socket::socket_path;
+use crate::daemon::unused_edit::UnusedEdit;
 use crate::store::disk_trouble;
 
 const HEALTH_REQUEST: &str = "\"health\"";
@@ -26,8 +27,8 @@ pub struct Health {
     pub disk: Option<String>,
     /// Why nothing listens on the address in `[http]`, which is retried.
     pub not_listening: Option<String>,
-    /// Whether the current configuration was refused, so that the previous one is still in use.
-    pub is_edit_refused: bool,
+    /// Why the current configuration is not in use, but an older one.
+    pub unused_edit: Option<UnusedEdit>,
 }
 
 impl Health {
@@ -37,7 +38,7 @@ impl Health {
             disk: disk_trouble(database),
             trouble: metrics.trouble(),
             not_listening: metrics.why_not_listening(),
-            is_edit_refused: metrics.is_edit_refused(),
+            unused_edit: metrics.unused_edit(),
         }
     }
 

@@ -23,6 +23,7 @@ use tracing::debug;
 use crate::clock::{self, Time};
 use crate::config::Budget;
 use crate::daemon::process::{self, gauge};
+use crate::daemon::unused_edit::UnusedEdit;
 use crate::engine::{Breaker, Event};
 use crate::store::{
     BudgetUse, LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, free_space,
@@ -69,6 +70,7 @@ struct Counted {
     last_turn: AtomicU64,
     trouble: Mutex<Option<String>>,
     not_listening: Mutex<Option<String>>,
+    unused_edit: Mutex<Option<UnusedEdit>>,
     /// Returns the number of dropped log lines.
     dropped_lines: fn() -> u64,
     began: Time,
@@ -104,6 +106,7 @@ impl Metrics {
             last_turn: AtomicU64::new(0),
             trouble: Mutex::new(None),
             not_listening: Mutex::new(None),
+            unused_edit: Mutex::new(None),
             dropped_lines,
             began: clock::now().time(),
         }))
@@ -147,17 +150,22 @@ impl Metrics {
         self.0.durations.observe(duration.as_secs_f64());
     }
 
-    /// Records an attempt to load the configuration.
-    pub fn reloaded(&self, succeeded: bool, now: Time) {
-        self.0.reload_successful.set(i64::from(succeeded));
-        if succeeded {
-            self.0.reload_time.set(now.0);
-        }
+    /// Records that a configuration was applied.
+    pub fn reloaded(&self, now: Time) {
+        *lock(&self.0.unused_edit) = None;
+        self.0.reload_successful.set(1);
+        self.0.reload_time.set(now.0);
     }
 
-    /// Returns whether the last attempt to load the configuration failed.
-    pub fn is_edit_refused(&self) -> bool {
-        self.0.reload_successful.get() == 0
+    /// Records why the current configuration is not in use.
+    pub fn edit_unused(&self, edit: UnusedEdit) {
+        *lock(&self.0.unused_edit) = Some(edit);
+        self.0.reload_successful.set(0);
+    }
+
+    /// Returns why the current configuration is not in use; `None` if it is.
+    pub fn unused_edit(&self) -> Option<UnusedEdit> {
+        lock(&self.0.unused_edit).clone()
     }
 
     /// Returns why the daemon is not healthy; `None` if its sweep runs and its store commits.
@@ -270,8 +278,8 @@ impl Metrics {
     }
 }
 
-fn lock(text: &Mutex<Option<String>>) -> MutexGuard<'_, Option<String>> {
-    text.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The metrics that are read from the database.

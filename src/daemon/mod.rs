@@ -19,6 +19,7 @@ mod run;
 mod socket;
 mod status_line;
 mod stop_signals;
+mod unused_edit;
 mod watchlist;
 
 pub use client::client;
@@ -26,3 +27,4 @@ pub use error::RunError;
 pub use health::Health;
 pub use run::{Signals, check_descriptors, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
+pub use unused_edit::UnusedEdit;

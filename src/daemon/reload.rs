@@ -1,8 +1,9 @@
 //! Reloading the configuration: completely or not at all, and never losing a valid edit.
 //!
 //! An invalid configuration is refused, and the daemon keeps the old one until the next edit. If a
-//! configuration cannot be applied for the moment (the database is locked, or the key file or the
-//! configuration is missing or unreadable), it is retried until it can be, or until a newer edit.
+//! configuration cannot be applied for the moment (the database is locked, or a file is missing or
+//! unreadable: one of the configuration, the key or the CA certificates), it is retried until it
+//! can be, or until a newer edit.
 
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::clock;
-use crate::config::{Budget, Config, ConfigError, KeySource, Settings};
+use crate::config::{Budget, Config, KeySource, Settings};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
+use crate::daemon::unused_edit::UnusedEdit;
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::engine::{Changes, EngineConfig};
 use crate::runner::Handle;
@@ -68,9 +70,13 @@ impl Reloader {
                 Ok(applied) => return self.finish(applied),
                 Err(error) => error,
             };
-            self.metrics.reloaded(false, clock::now().time());
             let is_transient = is_transient(&error);
             let text = error.to_string();
+            let why = text.lines().next().unwrap_or_default().to_owned();
+            self.metrics.edit_unused(match is_transient {
+                true => UnusedEdit::Retried(why),
+                false => UnusedEdit::Refused,
+            });
             if text != last_logged {
                 for line in text.lines() {
                     error!("{line}");
@@ -133,7 +139,7 @@ impl Reloader {
         };
         info!("the API key comes from {key}");
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
-        self.metrics.reloaded(true, clock::now().time());
+        self.metrics.reloaded(clock::now().time());
         self.budgets.send_replace(settings.budget);
         self.timeouts.send_replace(settings.api.timeout);
         self.outline = outline;
@@ -145,11 +151,9 @@ impl Reloader {
 /// Returns whether the same configuration may be accepted a moment later.
 fn is_transient(error: &RunError) -> bool {
     match error {
-        RunError::Config(ConfigError::Invalid(_)) => false,
-        RunError::Config(_) | RunError::Key(_) | RunError::Store(_) => true,
-        RunError::Client(_)
-        | RunError::Descriptors { .. }
-        | RunError::Runner(_)
-        | RunError::Start(_) => false,
+        RunError::Config(error) => error.may_pass(),
+        RunError::Client(error) => error.may_pass(),
+        RunError::Key(_) | RunError::Store(_) => true,
+        RunError::Descriptors { .. } | RunError::Runner(_) | RunError::Start(_) => false,
     }
 }

@@ -72,7 +72,7 @@ pub async fn run(
     };
     let Started { engine, client, key, settings, outline, changes, breaker } = started;
     let metrics = Metrics::new(log_queue::dropped);
-    metrics.reloaded(true, clock::now().time());
+    metrics.reloaded(clock::now().time());
     let (reload, reload_requests) = watch::channel(0);
     let observer = observer(notifier.clone(), metrics.clone(), reload.clone());
     let prepared = Runner::prepare(engine, client, Work::Daemon, Clock::system(), observer);

@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 use crate::clock::{self, Time};
 use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
+use crate::daemon::unused_edit::UnusedEdit;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::printable::Printable;
 use crate::report::{Grouped, TimeUntil, counted};
@@ -29,7 +30,7 @@ struct StatusLine {
     trouble: Option<String>,
     /// What will soon keep a refresh from being recorded.
     disk: Option<String>,
-    is_edit_refused: bool,
+    unused_edit: Option<UnusedEdit>,
     breaker: Option<OpenBreaker>,
     overview: Overview,
     /// The spent credits and the budget.
@@ -75,7 +76,7 @@ impl StatusLine {
             now,
             trouble: served.metrics.trouble(),
             disk: disk_trouble(&served.database),
-            is_edit_refused: served.metrics.is_edit_refused(),
+            unused_edit: served.metrics.unused_edit(),
             breaker: Breaker::read(&tx)?.as_open().cloned(),
             overview: tx.overview(now)?,
             budget: tx
@@ -93,8 +94,8 @@ impl fmt::Display for StatusLine {
         } else if let Some(disk) = &self.disk {
             write!(f, "{}; ", Printable(disk))?;
         }
-        if self.is_edit_refused {
-            f.write_str("the last edit of the configuration was refused; ")?;
+        if let Some(edit) = &self.unused_edit {
+            write!(f, "{edit}; ")?;
         }
         if let Some(open) = &self.breaker {
             let probe = TimeUntil { time: open.next_probe(now), now };
@@ -129,7 +130,7 @@ mod tests {
             now,
             trouble: None,
             disk: None,
-            is_edit_refused: false,
+            unused_edit: None,
             breaker: None,
             overview: Overview {
                 watched: 1204,
@@ -153,10 +154,16 @@ mod tests {
     #[test]
     fn problems_come_first() {
         let trouble = Some("the disk\nis full".to_owned());
-        let text = StatusLine { trouble, is_edit_refused: true, ..line() }.to_string();
+        let text =
+            StatusLine { trouble, unused_edit: Some(UnusedEdit::Refused), ..line() }.to_string();
         assert!(text.starts_with("nothing is refreshed: the disk"), "{text}");
         assert!(!text.contains('\n'), "{text}");
-        assert!(text.contains("; the last edit of the configuration was refused; 1,204"), "{text}");
+        assert!(
+            text.contains(
+                "; the configuration was refused, the daemon keeps using an older one; 1,204"
+            ),
+            "{text}"
+        );
         let disk = Some("the disk of /d is full: 0 bytes free".to_owned());
         let text = StatusLine { disk, ..line() }.to_string();
         assert!(text.starts_with("the disk of /d is full: 0 bytes free; 1,204"), "{text}");

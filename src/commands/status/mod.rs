@@ -168,9 +168,8 @@ impl<'a> Status<'a> {
             reasons.push(Reason::Store(trouble));
         }
         reasons.extend(self.health().and_then(|health| health.disk.as_deref()).map(Reason::Disk));
-        if self.health().is_some_and(|health| health.is_edit_refused) {
-            reasons.push(Reason::EditRefused);
-        }
+        let edit = self.health().and_then(|health| health.unused_edit.as_ref());
+        reasons.extend(edit.map(Reason::UnusedEdit));
         // After a start or a reload, the next call shows whether the trouble is over.
         let open = self.breaker.as_ref().filter(|open| !open.is_half_open_pending());
         reasons.extend(open.map(Reason::Breaker));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::clock::Time;
+use crate::daemon::UnusedEdit;
 use crate::engine::OpenBreaker;
 use crate::printable::Printable;
 use crate::store::Wait;
@@ -16,8 +17,8 @@ pub(super) enum Reason<'a> {
     Store(&'a str),
     /// The database's file system is full or read-only.
     Disk(&'a str),
-    /// The last edit was refused, and the daemon uses an older configuration.
-    EditRefused,
+    /// The daemon uses an older configuration than the one on the disk.
+    UnusedEdit(&'a UnusedEdit),
     /// The circuit breaker is open: only probes are sent.
     Breaker(&'a OpenBreaker),
     /// The vendor asked for a pause of all calls.
@@ -39,7 +40,8 @@ impl Reason<'_> {
             Reason::NotRunning => "not_running",
             Reason::Store(_) => "store",
             Reason::Disk(_) => "disk",
-            Reason::EditRefused => "edit_refused",
+            Reason::UnusedEdit(UnusedEdit::Refused) => "edit_refused",
+            Reason::UnusedEdit(UnusedEdit::Retried(_)) => "edit_retried",
             Reason::Breaker(_) => "breaker",
             Reason::Pause(_) => "pause",
             Reason::Budget { .. } => "budget",
@@ -57,9 +59,7 @@ impl fmt::Display for Reason<'_> {
             Reason::NotRunning => f.write_str("no daemon is running"),
             Reason::Store(why) => write!(f, "nothing is refreshed: {}", Printable(why)),
             Reason::Disk(why) => f.write_str(why),
-            Reason::EditRefused => {
-                f.write_str("the configuration was refused, the daemon keeps using an older one")
-            }
+            Reason::UnusedEdit(edit) => edit.fmt(f),
             Reason::Breaker(breaker) => {
                 let reason = Printable(&breaker.reason);
                 write!(f, "only probes are sent since {}: {reason}", breaker.since)
