@@ -556,7 +556,14 @@ impl Owed {
 
     /// Returns a slot before `slot` that was superseded without a line.
     pub fn slot_without_line(&mut self, slot: i64) -> Option<i64> {
-        let mut next = self.entry.calendar.after(self.checked.max(self.since));
+        // The latest slot before, if it was owed, is replaced while the process is up. After another
+        // clock or an edit, it may not have been owed.
+        let before = self.entry.calendar.at_or_before(self.checked);
+        let is_certain = !self.may_repeat && !self.is_edited;
+        let mut next = match is_certain && before > self.since.max(self.active_since) {
+            true => before,
+            false => self.entry.calendar.after(self.checked.max(self.since)),
+        };
         self.checked = self.checked.max(slot);
         while next < slot {
             let following = self.entry.calendar.after(next);
