@@ -21,6 +21,7 @@ mod crash;
 mod dashboard;
 mod demo;
 mod digest;
+mod events;
 mod export;
 mod growth;
 mod handover;

@@ -6,9 +6,10 @@ use crate::clock::Time;
 use crate::selection::Selection;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// A period. An event seen in a measurement happened at some time since the previous measurement.
-/// So the first measurement at or after the end still shows events of this period, as it does for
-/// gains, and the first measurement after the beginning shows events from before it.
+/// A period, to which an event belongs if it is dated within it. An event happened at some time
+/// since the measurement before its own. It is dated halfway between the two, but at most half a
+/// week before its own, so that a digest sent after a measurement shows the events seen in it, however
+/// long the gap before. Of periods that follow each other, it thus belongs to exactly one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EventPeriod {
     /// The first instant of the period.
@@ -25,6 +26,8 @@ pub struct Milestone {
     pub name: String,
     /// When the count was first measured at or above the milestone.
     pub time: Time,
+    /// The instant that decides to which period it belongs.
+    pub dated: Time,
     /// `followers`, `likes` or `videos`.
     pub count: String,
     /// The largest round number passed in that step.
@@ -39,6 +42,8 @@ pub struct Unusual {
     pub name: String,
     /// When the step was measured.
     pub time: Time,
+    /// The instant that decides to which period it belongs.
+    pub dated: Time,
     /// `followers`, `likes` or `videos`.
     pub count: String,
     pub delta: i64,
@@ -56,6 +61,8 @@ pub struct ProfileChange {
     pub name: String,
     /// When the change was first seen.
     pub time: Time,
+    /// The instant that decides to which period it belongs.
+    pub dated: Time,
     /// The field's name, as in the view `profile_changes`.
     pub field: String,
     pub old: Option<String>,
@@ -75,87 +82,102 @@ pub struct SilentAccount {
 /// Selects the accounts. One that was removed from the list only later belongs to the period.
 const SELECTED: &str = "account_id IN (
     SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
-    WHERE (a.removed_time IS NULL OR a.removed_time >= :until) AND selected!(:tags, :platform))";
+    WHERE (a.removed_time IS NULL OR :until IS NULL OR a.removed_time >= :until)
+      AND selected!(:tags, :platform))";
 
-/// Selects the events of a period: those seen in its measurements other than the first one, and in
-/// the first measurement after it. An event seen only after as much time again as the period lasts
-/// counts for a later period.
-const IN_PERIOD: &str = "time >= :from AND time < 2 * :until - :from
-  AND (SELECT CASE WHEN e.time < :until THEN b.time >= :from ELSE b.time < :until END
-       FROM _account a JOIN _snapshot b ON b.account = a.account
-       WHERE a.account_id = e.account_id AND b.refresh_id < e.refresh_id AND b.is_measured
-       ORDER BY b.refresh_id DESC LIMIT 1)";
+/// Returns a query for the events of a view that belong to a period, as `e`. Each is dated by the last
+/// snapshot `b` before its own for which `is_before` holds. No event is dated after its own measurement,
+/// and so most are ruled out by that alone.
+fn in_period(view: &str, is_before: &str) -> String {
+    format!(
+        "(SELECT * FROM (
+           SELECT v.*, v.time - min(max((v.time - ifnull((
+                    SELECT b.time FROM _account a JOIN _snapshot b ON b.account = a.account
+                    WHERE a.account_id = v.account_id AND b.refresh_id < v.refresh_id AND {is_before}
+                    ORDER BY b.refresh_id DESC LIMIT 1), v.time)) / 2, 0), 302400) AS dated
+           FROM {view} v WHERE (:from IS NULL OR v.time >= :from) AND {SELECTED})
+         WHERE (:from IS NULL OR dated >= :from) AND (:until IS NULL OR dated < :until)) e"
+    )
+}
+
+/// Whether the count of event `v` is measured in snapshot `b`.
+const HAS_COUNT: &str = "CASE v.count WHEN 'followers' THEN b.measured_followers
+    WHEN 'likes' THEN b.measured_likes ELSE b.measured_videos END IS NOT NULL";
 
 impl ReadTx<'_> {
     /// Returns the milestones passed, largest first. If a step passes several, returns the largest.
+    /// Without a period, returns all, also those of accounts that were removed from the list.
     pub fn milestones(
         &self,
         selection: &Selection,
-        period: EventPeriod,
+        period: Option<EventPeriod>,
     ) -> Result<Vec<Milestone>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, count, max(milestone) AS milestone FROM milestones e
-             WHERE {IN_PERIOD} AND {SELECTED}
+            "SELECT account_id, name, time, dated, count, max(milestone) AS milestone FROM {}
              GROUP BY account_id, count, time
-             ORDER BY count <> 'followers', milestone DESC, name, account_id, count"
+             ORDER BY count <> 'followers', milestone DESC, name, account_id, count",
+            in_period("milestones", HAS_COUNT)
         );
         self.events(&sql, selection, period, |row| {
             Ok(Milestone {
                 id: row.get(0)?,
                 name: row.get(1)?,
                 time: row.get(2)?,
-                count: row.get(3)?,
-                milestone: row.get(4)?,
+                dated: row.get(3)?,
+                count: row.get(4)?,
+                milestone: row.get(5)?,
             })
         })
     }
 
-    /// Returns the unusual steps, those of followers and the largest first.
+    /// Returns the unusual steps, those of followers and the largest first; without a period, all.
     pub fn unusual(
         &self,
         selection: &Selection,
-        period: EventPeriod,
+        period: Option<EventPeriod>,
     ) -> Result<Vec<Unusual>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, count, delta, per_7d, usual_per_7d FROM unusual e
-             WHERE {IN_PERIOD} AND {SELECTED}
-             ORDER BY count <> 'followers', abs(delta) DESC, name, account_id, count, time"
+            "SELECT account_id, name, time, dated, count, delta, per_7d, usual_per_7d FROM {}
+             ORDER BY count <> 'followers', abs(delta) DESC, name, account_id, count, time",
+            in_period("unusual", HAS_COUNT)
         );
         self.events(&sql, selection, period, |row| {
             Ok(Unusual {
                 id: row.get(0)?,
                 name: row.get(1)?,
                 time: row.get(2)?,
-                count: row.get(3)?,
-                delta: row.get(4)?,
-                per_7d: row.get(5)?,
-                usual_per_7d: row.get(6)?,
+                dated: row.get(3)?,
+                count: row.get(4)?,
+                delta: row.get(5)?,
+                per_7d: row.get(6)?,
+                usual_per_7d: row.get(7)?,
             })
         })
     }
 
-    /// Returns the profile changes, oldest first. Changed URLs are left out, because the vendor
-    /// generates new ones for every picture.
+    /// Returns the profile changes, oldest first; without a period, all. Changed URLs are left out,
+    /// because the vendor generates new ones for every picture.
     pub fn profile_changes(
         &self,
         selection: &Selection,
-        period: EventPeriod,
+        period: Option<EventPeriod>,
     ) -> Result<Vec<ProfileChange>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, field, CAST(old AS TEXT), CAST(new AS TEXT)
-             FROM profile_changes e
-             WHERE {IN_PERIOD} AND field NOT IN ('avatar_url', 'profile_url')
-               AND {SELECTED}
-             ORDER BY time, name, account_id, field"
+            "SELECT account_id, name, time, dated, field, CAST(old AS TEXT), CAST(new AS TEXT)
+             FROM {}
+             WHERE field NOT IN ('avatar_url', 'profile_url')
+             ORDER BY time, name, account_id, field",
+            in_period("profile_changes", "1")
         );
         self.events(&sql, selection, period, |row| {
             Ok(ProfileChange {
                 id: row.get(0)?,
                 name: row.get(1)?,
                 time: row.get(2)?,
-                field: row.get(3)?,
-                old: row.get(4)?,
-                new: row.get(5)?,
+                dated: row.get(3)?,
+                field: row.get(4)?,
+                old: row.get(5)?,
+                new: row.get(6)?,
             })
         })
     }
@@ -179,7 +201,7 @@ impl ReadTx<'_> {
                AND {SELECTED}
              ORDER BY last IS NOT NULL, last, name, account_id"
         );
-        self.events(&sql, selection, period, |row| {
+        self.events(&sql, selection, Some(period), |row| {
             let since = row.get(2)?;
             Ok(SilentAccount { id: row.get(0)?, name: row.get(1)?, since })
         })
@@ -189,13 +211,13 @@ impl ReadTx<'_> {
         &self,
         sql: &str,
         selection: &Selection,
-        period: EventPeriod,
+        period: Option<EventPeriod>,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::query(sql))?;
         let values = named_params! {
-            ":from": period.from,
-            ":until": period.until,
+            ":from": period.map(|period| period.from),
+            ":until": period.map(|period| period.until),
             ":tags": selection.tags_json(),
             ":platform": selection.platform,
         };

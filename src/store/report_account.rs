@@ -25,8 +25,8 @@ pub struct ReportAccount {
     /// Its page on the platform, as reported by the vendor.
     pub profile_url: Option<String>,
     pub is_verified: bool,
-    /// Whether the account was removed from the watchlist.
-    pub is_removed: bool,
+    /// When the account was removed from the watchlist, if it was.
+    pub removed: Option<Time>,
     /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
     /// When the newest snapshot was taken.
@@ -68,7 +68,7 @@ impl ReadTx<'_> {
     pub fn report_accounts(&self, selection: &Selection) -> Result<Vec<ReportAccount>, StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::query(
             "SELECT a.account, a.account_id, coalesce(a.label, p.name), a.tags, p.platform, p.username,
-                    p.profile_url, coalesce(p.is_verified, 0), a.removed_time IS NOT NULL, a.interval,
+                    p.profile_url, coalesce(p.is_verified, 0), a.removed_time, a.interval,
                     s.time, v.measured_videos, (
                       SELECT b.avg_views FROM _snapshot b
                       WHERE b.account = a.account AND b.suspect < 2 AND b.avg_views IS NOT NULL
@@ -94,7 +94,7 @@ impl ReadTx<'_> {
                 username: row.get(5)?,
                 profile_url: row.get(6)?,
                 is_verified: row.get(7)?,
-                is_removed: row.get(8)?,
+                removed: row.get(8)?,
                 interval: row.get(9)?,
                 last: row.get(10)?,
                 videos: row.get(11)?,

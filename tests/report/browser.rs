@@ -346,3 +346,40 @@ fn an_account_has_its_best_week_and_where_its_pace_leads() {
     // measurements.
     insta::assert_snapshot!(told, @"Best week: +39 in 2026-W07; Weakest week: +10 in 2026-W02; At the pace of 8 weeks: 1,000 in Apr 2026");
 }
+
+#[test]
+fn an_event_is_in_the_same_period_as_in_the_digest() {
+    let past = Past::new();
+    past.series("clx1", "Guru", "guru", &[(0, 900), (7, 980), (14, 1010), (70, 2500)]);
+    // The account was removed after it had passed 1,000.
+    let gone = past.series("clx2", "Gone", "gone", &[(0, 900), (7, 1010), (14, 2100)]);
+    let removed = START + 10 * DAY;
+    past.run(&format!(
+        "UPDATE _account SET removed_time = {removed}, next_due = NULL WHERE account = {gone}"
+    ));
+    let periods = ["2026-W02", "2026-W03", "2026-W11", "2026-W12", "2026-01", "2026-02", "2026-03"];
+    let digest = |period: &str| {
+        let option = if period.contains('W') { "--week" } else { "--month" };
+        let output = past.output(&["digest", option, period, "--format", "json"]);
+        let digest: serde_json::Value = serde_json::from_str(&output).expect("JSON");
+        let shown = digest["milestones"].as_array().expect("an array").iter().map(|reached| {
+            format!("{} {}", reached["name"].as_str().expect("a name"), reached["milestone"])
+        });
+        let mut shown: Vec<String> = shown.collect();
+        shown.sort();
+        format!("{period}: {}", shown.join(", "))
+    };
+    let digests: Vec<String> = periods.map(digest).into();
+    assert_eq!(digests[..2], ["2026-W02: Gone 1000", "2026-W03: Guru 1000"]);
+    let script = format!(
+        "{STEPS}
+        for (const period of {periods:?}) {{
+          await go(`period=${{period}}`);
+          const items = [...document.querySelectorAll('#happened li')];
+          const shown = items.map(item => `${{item.querySelector('a').textContent}} ${{item.querySelector('.what').textContent.replace(',', '').split(' ')[0]}}`);
+          told.push(`${{period}}: ${{shown.sort().join(', ')}}`);
+        }}"
+    );
+    let Some(told) = driven(past.folder(), &[], &script) else { return };
+    assert_eq!(told.lines().collect::<Vec<_>>(), digests);
+}

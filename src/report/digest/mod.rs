@@ -79,9 +79,9 @@ impl Digest {
         let (grew, lost) = movers(accounts);
         Ok(Digest {
             tags: tags(tx, &selection, &period)?,
-            milestones: tx.milestones(&selection, between)?,
-            unusual: tx.unusual(&selection, between)?,
-            changes: tx.profile_changes(&selection, between)?,
+            milestones: tx.milestones(&selection, Some(between))?,
+            unusual: tx.unusual(&selection, Some(between))?,
+            changes: tx.profile_changes(&selection, Some(between))?,
             silent: tx.silent(&selection, between)?,
             breaker: Breaker::read(tx)?.as_open().cloned(),
             period,

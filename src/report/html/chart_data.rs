@@ -31,12 +31,13 @@ struct Columns {
     bl: Vec<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     be: Vec<usize>,
-    /// Its events, newest first: time, kind and description.
+    /// Its events, newest first: time, kind, description, and the instant that decides to which period
+    /// it belongs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    v: Vec<(i64, &'static str, String)>,
-    /// 1 if the account is on the watchlist: only those are in the current totals.
-    #[serde(skip_serializing_if = "is_zero")]
-    on: u8,
+    v: Vec<(i64, &'static str, String, i64)>,
+    /// When the account was removed from the watchlist: only the others are in the current totals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    off: Option<i64>,
     /// The newest followers: time, count, gain in the page's period, gain in the one before it, and
     /// the value of one step in the count's last digit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,11 +48,6 @@ struct Columns {
     /// The same at the start of each month.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     m: Vec<Option<i64>>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the field by reference")]
-fn is_zero(flag: &u8) -> bool {
-    *flag == 0
 }
 
 /// Returns `n` such that every `n`th reading is drawn.
@@ -67,7 +63,8 @@ pub(super) fn chart_data(entry: &Entry) -> serde_json::Result<String> {
 /// Returns the part of the data from which totals over accounts are computed.
 pub(super) fn sums(entry: &Entry) -> serde_json::Result<String> {
     let (w, m) = (steps(&entry.weeks), steps(&entry.months));
-    serde_json::to_string(&Columns { w, m, ..Columns::default() }).map(|json| escaped(&json))
+    serde_json::to_string(&Columns { w, m, off: removed(entry), ..Columns::default() })
+        .map(|json| escaped(&json))
 }
 
 /// Escapes the characters that are special in HTML, and the two line separators that are special in
@@ -116,7 +113,7 @@ fn columns(entry: &Entry) -> Columns {
     };
     let mut last = 0;
     Columns {
-        on: u8::from(entry.status.is_some()),
+        off: removed(entry),
         n: entry.newest().map(|(time, count)| {
             let gain = entry.gain();
             let rounding = gain.map_or(0, |gain| gain.rounding);
@@ -144,9 +141,16 @@ fn columns(entry: &Entry) -> Columns {
         v: entry
             .events
             .iter()
-            .map(|event| (event.time.0, event.kind.name(), Printable(&event.text).to_string()))
+            .map(|event| {
+                let text = Printable(&event.text).to_string();
+                (event.time.0, event.kind.name(), text, event.dated.0)
+            })
             .collect(),
     }
+}
+
+fn removed(entry: &Entry) -> Option<i64> {
+    entry.account.removed.map(|time| time.0)
 }
 
 fn steps(steps: &Steps) -> Vec<Option<i64>> {
@@ -186,11 +190,11 @@ mod tests {
         let json = chart_data(&entry).expect("JSON");
         assert_eq!(
             json,
-            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3],"v":[[0,"profile","\u003ci\u003e�"]],"n":[3628800,120,71,null,0]}"#
+            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3],"v":[[0,"profile","\u003ci\u003e�",0]],"off":0,"n":[3628800,120,71,null,0]}"#
         );
         assert_eq!(
             chart_data(&test_entry(&[])).expect("JSON"),
-            r#"{"t":[],"v":[[0,"profile","\u003ci\u003e�"]]}"#
+            r#"{"t":[],"v":[[0,"profile","\u003ci\u003e�",0]],"off":0}"#
         );
     }
 

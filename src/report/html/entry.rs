@@ -164,7 +164,7 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         username: Some("o<neil".to_owned()),
         profile_url: Some("javascript:alert(1)".to_owned()),
         is_verified: true,
-        is_removed: true,
+        removed: Some(Time(0)),
         interval: 7 * DAY,
         last: days.last().map(|&(day, _)| Time(day * DAY)),
         videos: None,
@@ -199,6 +199,7 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
     let readings = days.iter().map(reading).collect();
     let event = Event {
         time: Time(0),
+        dated: Time(0),
         kind: crate::report::html::event::Kind::Profile,
         text: "<i>\u{202e}".to_owned(),
     };

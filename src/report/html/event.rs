@@ -7,9 +7,7 @@ use crate::clock::Time;
 use crate::report::Grouped;
 use crate::report::html::figure::Signed;
 use crate::selection::Selection;
-use crate::store::{EventPeriod, ProfileChange, ReadTx, StoreError, Unusual};
-
-const DAY: i64 = 86_400;
+use crate::store::{ProfileChange, ReadTx, StoreError, Unusual};
 
 /// Maximum number of characters quoted of a text from the vendor.
 const QUOTED: usize = 120;
@@ -37,33 +35,33 @@ impl Kind {
 pub(super) struct Event {
     /// When the snapshot that shows it arrived.
     pub time: Time,
+    /// The instant that decides to which period it belongs.
+    pub dated: Time,
     pub kind: Kind,
     /// A description, which may quote the vendor.
     pub text: String,
 }
 
-/// Reads the events of every selected account up to now, by account id, newest first.
+/// Reads the events of every selected account ever watched, by account id, newest first.
 pub(super) fn read(
     tx: &ReadTx<'_>,
     selection: &Selection,
-    now: Time,
 ) -> Result<HashMap<String, Vec<Event>>, StoreError> {
-    let ever = EventPeriod { from: Time(0), until: now.plus(DAY) };
     let mut events: HashMap<String, Vec<Event>> = HashMap::new();
-    let mut push = |id: String, time, kind, text| {
-        events.entry(id).or_default().push(Event { time, kind, text });
+    let mut push = |id: String, time, dated, kind, text| {
+        events.entry(id).or_default().push(Event { time, dated, kind, text });
     };
-    for reached in tx.milestones(selection, ever)? {
+    for reached in tx.milestones(selection, None)? {
         let text = format!("{} {}", Grouped(reached.milestone), reached.count);
-        push(reached.id, reached.time, Kind::Milestone, text);
+        push(reached.id, reached.time, reached.dated, Kind::Milestone, text);
     }
-    for step in tx.unusual(selection, ever)? {
+    for step in tx.unusual(selection, None)? {
         let text = unusual(&step);
-        push(step.id, step.time, Kind::Unusual, text);
+        push(step.id, step.time, step.dated, Kind::Unusual, text);
     }
-    for change in tx.profile_changes(selection, ever)? {
+    for change in tx.profile_changes(selection, None)? {
         let text = changed(&change);
-        push(change.id, change.time, Kind::Profile, text);
+        push(change.id, change.time, change.dated, Kind::Profile, text);
     }
     for events in events.values_mut() {
         events.sort_by_key(|event| (std::cmp::Reverse(event.time), event.kind));
@@ -118,6 +116,7 @@ mod tests {
                 id: "clx1".to_owned(),
                 name: "Guru".to_owned(),
                 time: Time(0),
+                dated: Time(0),
                 field: field.to_owned(),
                 old: old.map(str::to_owned),
                 new: new.map(str::to_owned),

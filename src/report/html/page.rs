@@ -79,7 +79,7 @@ impl Page {
             let key = growth.key;
             histories.entry(key).or_default().growth = Some(growth);
         }
-        let mut events = event::read(tx, &selection, now)?;
+        let mut events = event::read(tx, &selection)?;
         let entries = tx
             .report_accounts(&selection)?
             .into_iter()

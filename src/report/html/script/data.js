@@ -24,7 +24,7 @@ function allAccounts() {
   loadedAccounts ??= stored().accounts.map((account, index) => {
     const [time, count, by, before, rounding] = account.n ?? [];
     return {
-      index, isListed: Boolean(account.on), time, count, rounding,
+      index, isListed: account.off === undefined, removed: account.off ?? Infinity, time, count, rounding,
       roll: by === undefined || by === null ? null : { by, before, from: count - by, end: count, rounding },
       week: boundaries(account.w), month: boundaries(account.m),
     };
@@ -36,7 +36,7 @@ function at({ first, values }, boundary) {
   return values[boundary - first] ?? null;
 }
 
-const eventsOf = index => (stored().accounts[index].v ?? []).map(([time, kind, text]) => ({ index, time, kind, text }));
+const eventsOf = index => (stored().accounts[index].v ?? []).map(([time, kind, text, dated]) => ({ index, time, kind, text, dated }));
 
 // Returns an account's history, in columns of equal length.
 function history(index) {

@@ -218,12 +218,16 @@ function eventItem({ time, kind, text }, ...whose) {
   return node('li', { class: kind }, node('time', {}, day(time)), ' ', node('span', { class: 'kind' }, EVENT[kind]), ' ', ...whose, node('span', { class: 'what' }, text));
 }
 
-// Lists the period's events of all accounts.
+// Lists the events that belong to the period, as `growthd digest` does: also those of accounts removed
+// after it.
 let events, shownEvents = EVENTS;
 function showEvents() {
   events ??= sections.flatMap((_, index) => eventsOf(index)).sort((a, b) => b.time - a.time);
-  const [from, to] = chosen.period === ROLL ? [stored().now - 30 * DAY, Infinity] : [chosen.period.from, chosen.period.to];
-  const found = events.filter(({ index, time }) => time >= from && time < to && hasTag(index));
+  const { period: within } = chosen, accounts = allAccounts();
+  const newestTime = counted().reduce((most, one) => Math.max(most, one.time ?? -Infinity), -Infinity);
+  const [from, to] = within === ROLL ? [newestTime - 30 * DAY, Infinity] : [within.from, within.to];
+  const isIn = one => one.removed >= (within.isOver ? to : Infinity) && hasTag(one.index);
+  const found = events.filter(({ index, dated }) => dated >= from && dated < to && isIn(accounts[index]));
   const section = find('happened');
   section.querySelector('.empty').hidden = found.length > 0;
   section.querySelector('.events').replaceChildren(...found.slice(0, shownEvents).map(event => eventItem(event, linkOf(event.index).cloneNode(true), ' ')));
