@@ -150,6 +150,37 @@ fn json_contains_everything() {
 }
 
 #[test]
+fn only_an_account_that_was_verified_is_no_longer_verified() {
+    for (old, new, shown) in [
+        ("1", "0", Some("Guru: is no longer verified (2026-03-02)")),
+        ("0", "1", Some("Guru: is now verified (2026-03-02)")),
+        ("NULL", "1", Some("Guru: is now verified (2026-03-02)")),
+        ("NULL", "0", None),
+        ("0", "NULL", None),
+        ("1", "NULL", None),
+    ] {
+        let past = list();
+        past.run(&format!(
+            "DELETE FROM _profile_change;
+             INSERT INTO _profile_change VALUES (1, 9, {}, 'is_verified', {old}, {new})",
+            START + 56 * DAY
+        ));
+        let output = past.output(&["digest", "--week", "2026-W09"]);
+        let lines: Vec<&str> = output.lines().filter(|line| line.contains("verified")).collect();
+        let shown = shown.map(|line| format!("- {line}"));
+        assert_eq!(lines, shown.as_slice(), "{old} {new}");
+        assert_eq!(output.contains("no profile changed"), shown.is_none(), "{old} {new}");
+        let page = past.output(&["report", "--output", "-"]);
+        assert_eq!(
+            page.contains("\"no longer verified\""),
+            (old, new) == ("1", "0"),
+            "{old} {new}"
+        );
+        assert_eq!(past.query("SELECT count(*) FROM profile_changes"), ["1"]);
+    }
+}
+
+#[test]
 fn an_open_breaker_and_a_spent_budget_are_shown() {
     let past = list();
     past.run(&format!(

@@ -155,8 +155,9 @@ impl ReadTx<'_> {
         })
     }
 
-    /// Returns the profile changes, oldest first; without a period, all. Changed URLs are left out,
-    /// because the vendor generates new ones for every picture.
+    /// Returns the profile changes, oldest first; without a period, all. Left out are changed URLs,
+    /// because the vendor generates new ones for every picture, and a verification that merely began or
+    /// ceased to be reported.
     pub fn profile_changes(
         &self,
         selection: &Selection,
@@ -166,6 +167,7 @@ impl ReadTx<'_> {
             "SELECT account_id, name, time, dated, field, CAST(old AS TEXT), CAST(new AS TEXT)
              FROM {}
              WHERE field NOT IN ('avatar_url', 'profile_url')
+               AND (field <> 'is_verified' OR new = 1 OR (old = 1 AND new = 0))
              ORDER BY time, name, account_id, field",
             in_period("profile_changes", "1")
         );
