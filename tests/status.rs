@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
+use crate::past::{Field, Past, START, WEEK};
 use crate::scripted_api::Behaviour;
 
 /// Returns the names of what needs attention, and the whole summary.
@@ -248,4 +249,34 @@ fn the_summary_does_not_grow_with_the_list() {
     assert_eq!(bounded["accounts"], json!([]));
     assert_eq!(bounded["summary"], whole["summary"]);
     daemon.stop();
+}
+
+#[test]
+fn an_account_has_the_values_of_the_view_latest() {
+    let past = Past::new();
+    let account = past.account("clx1", Some("Guru"), None);
+    past.snapshot(account, START, Field::followers(119_353));
+    past.snapshot(account, START + WEEK, Field::suspect(0));
+    past.account("clx2", Some("Imported"), None);
+    past.account("clx3", Some("New"), None);
+    fs::write(past.file("old.csv"), "account,time,followers\nclx2,1700000000,81000\n")
+        .expect("a file");
+    past.output(&["import", "old.csv", "--write"]);
+    let output = past.output(&["status", "--no-daemon", "--json"]);
+    let output: serde_json::Value = serde_json::from_str(&output).expect("JSON");
+    let shown = |account: &serde_json::Value| {
+        json!([account["last"]["time"], account["followers"], account["suspect"]])
+    };
+    let shown: Vec<_> = output["accounts"].as_array().expect("a list").iter().map(shown).collect();
+    let latest = [
+        json!([START + WEEK, 119_353, "zero"]),
+        json!([1_700_000_000, 81_000, null]),
+        json!([null, null, null]),
+    ];
+    assert_eq!(shown, latest);
+    let rows = past.query("SELECT time, followers, suspect FROM latest ORDER BY account_id");
+    assert_eq!(rows, [&*format!("{}|119353|zero", START + WEEK), "1700000000|81000|NULL"]);
+    let output = past.output(&["status", "--no-daemon"]);
+    let row = output.lines().find(|line| line.contains("Guru")).expect("the account");
+    assert!(row.contains(" 119,353 ") && row.contains(" ago, suspect "), "{output}");
 }

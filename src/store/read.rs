@@ -75,9 +75,11 @@ pub struct AccountStatus {
     pub timezone: String,
     /// The length of the window that slots are spread over, in seconds.
     pub spread: i64,
-    /// When the newest snapshot was taken.
+    /// When the newest snapshot was taken, as in the view `latest`.
     pub last: Option<Time>,
-    /// The followers in the newest snapshot.
+    /// Why the newest snapshot is suspect, as in the view `latest`.
+    pub suspect: Option<String>,
+    /// The newest measured followers.
     pub followers: Option<i64>,
     /// When the next call is due; `None` if the account is disabled.
     pub next_due: Option<Time>,
@@ -160,14 +162,16 @@ impl ReadTx<'_> {
             Extent::Attention => "AND a.account IN owing!(?1)",
         };
         let sql = schema::query(&format!(
-            "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, s.followers,
+            "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, n.measured_followers,
                     a.next_due, a.open_slot, a.tries, a.active_time, a.interval,
                     a.account IN (SELECT account FROM _refresh WHERE pending!() AND account IS NOT NULL),
                     f.finished_time, l.error,
-                    owed_since!(a, ?1)
+                    owed_since!(a, ?1), s.reason
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
-             LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = a.last_refresh
+             LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = ifnull(a.last_refresh, (
+               SELECT max(b.refresh_id) FROM _snapshot b WHERE b.account = a.account))
+             newest!(n, followers, a.account)
              LEFT JOIN _refresh f ON f.refresh_id = a.first_failure AND a.is_failing = 1 AND a.next_due IS NOT NULL
              LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
              WHERE a.removed_time IS NULL {attention} AND selected!(?2, ?3) ORDER BY a.account"
@@ -192,6 +196,7 @@ impl ReadTx<'_> {
                 failing_since: row.get(14)?,
                 last_error: row.get(15)?,
                 owed_since: row.get(16)?,
+                suspect: row.get(17)?,
             });
         }
         Ok(statuses)

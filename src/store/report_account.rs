@@ -29,7 +29,7 @@ pub struct ReportAccount {
     pub removed: Option<Time>,
     /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
-    /// When the newest snapshot was taken.
+    /// When a count was last measured.
     pub last: Option<Time>,
     /// The newest measured number of published videos.
     pub videos: Option<i64>,
@@ -76,7 +76,8 @@ impl ReadTx<'_> {
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
              LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = (
-               SELECT b.refresh_id FROM _snapshot b WHERE b.account = a.account
+               SELECT b.refresh_id FROM _snapshot b
+               WHERE b.account = a.account AND b.is_measured
                ORDER BY b.refresh_id DESC LIMIT 1)
              newest!(v, videos, a.account)
              WHERE selected!(?1, ?2)

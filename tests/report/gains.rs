@@ -70,4 +70,6 @@ fn a_fact_is_the_newest_measured_value() {
     past.snapshot(account, START + WEEK, Field { videos: Some(7), ..Field::suspect(0) });
     let page = past.output(&["report", "--output", "-"]);
     assert!(page.contains("<dt>Videos</dt><dd>412</dd>"), "{page}");
+    assert!(page.contains("<dt>Measured</dt><dd>5 Jan 2026 06:00 UTC</dd>"), "{page}");
+    assert!(page.contains(&format!("data-v=\"{START}\">5 Jan 2026</td>")), "{page}");
 }

@@ -213,6 +213,7 @@ struct Account<'a> {
     next: Option<Moment>,
     owed_since: Option<Moment>,
     state: &'static str,
+    suspect: Option<&'a str>,
     tries: u32,
     username: Option<&'a str>,
 }
@@ -229,6 +230,7 @@ impl Account<'_> {
             next: account.next_due.map(Moment::of),
             owed_since: account.owed_since.map(Moment::of),
             state: status.state(account),
+            suspect: account.suspect.as_deref(),
             tries: account.tries,
             username: account.username.as_deref(),
         }

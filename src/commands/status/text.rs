@@ -157,7 +157,10 @@ impl Status<'_> {
                 account.name().unwrap_or("-").to_owned()
             }),
             column("FOLLOWERS", Shape::Text, 1, &followers),
-            column("LAST", Shape::Text, 2, &|account| account.last.map_or("never".to_owned(), ago)),
+            column("LAST", Shape::Text, 2, &|account| {
+                let suspect = if account.suspect.is_some() { ", suspect" } else { "" };
+                account.last.map_or("never".to_owned(), |last| format!("{}{suspect}", ago(last)))
+            }),
             column("NEXT", Shape::Text, 0, &|account| {
                 account.next_due.map_or("-".to_owned(), next)
             }),
