@@ -258,10 +258,12 @@ pub enum DigestFormat {
 
 #[derive(Clone, Copy, Debug, Args)]
 pub struct PeriodArgs {
-    /// Start: 30d or 1y before the newest measurement, or 2026-01-31, 2026-01 or 2026-W05
+    /// Start: 2026-01-31, 2026-01 or 2026-W05, or 30d or 1y before the newest measurement (with --until,
+    /// before that)
     #[arg(long, help_heading = PERIOD, value_name = "WHEN")]
     since: Option<Moment>,
-    /// End, exclusive, in the same forms: 2026-02 ends it with January
+    /// End, exclusive: 2026-01-31, 2026-W05 or 2026-02 (which ends it with January), or 30d or 1y
+    /// before now
     #[arg(long, help_heading = PERIOD, value_name = "WHEN")]
     until: Option<Moment>,
     /// One month in UTC, such as 2026-01
@@ -305,6 +307,9 @@ pub struct FormArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("since", |since| since.help(
+    "Start: 2026-01-31, 2026-01 or 2026-W05, or 30d or 1y before now (with --until, before that)",
+)))]
 pub struct ExportArgs {
     /// View to export
     #[arg(long, value_name = "NAME", default_value = "snapshots")]

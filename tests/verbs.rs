@@ -216,3 +216,22 @@ fn a_closed_pipe_is_not_an_error() {
     let ended = crate::harness::Ended::from(child.wait_with_output().expect("a child"));
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn help_says_what_a_duration_is_counted_from() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    for (verb, since) in [
+        ("growth", "or 30d or 1y before the newest measurement (with --until, before that)"),
+        ("digest", "or 30d or 1y before the newest measurement (with --until, before that)"),
+        ("history", "or 30d or 1y before the newest measurement (with --until, before that)"),
+        ("export", "or 30d or 1y before now (with --until, before that)"),
+    ] {
+        let help = place.growthd(&[verb, "--help"]).with_code(0).out;
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, of_since) = help.split_once("--since <WHEN>").expect("the option");
+        let (of_since, of_until) = of_since.split_once("--until <WHEN>").expect("the option");
+        assert!(of_since.contains(since), "{help}");
+        assert!(of_until.contains("or 30d or 1y before now"), "{help}");
+    }
+}
