@@ -16,6 +16,7 @@ macro_rules! assert_shown {
         insta::with_settings!({filters => vec![
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
             (r"\b(just now|now|in \d+ (s|min|h|d)|\d+ (s|min|h|d) ago)\b", "[span]"),
+            (r"\(schema \d+\)", "(schema [version])"),
             (r" {2,}", "  "),
         ]}, { insta::assert_snapshot!($text, @$expected) })
     };
@@ -113,7 +114,7 @@ fn status_shows_the_state_of_everything() {
     assert_shown!(shown(&place.growthd(&["status"])), @r#"
     growthd needs attention: 1 account is failing
     daemon  running
-    database  growth.db (schema 11)
+    database  growth.db (schema [version])
     accounts  2 watched, 1 disabled, 0 in flight
     snapshots  1, the last [span]
     next  [time] ([span])
