@@ -39,6 +39,8 @@ struct Run {
     all: BTreeSet<String>,
     /// Since when it is certainly shared, in the world's milliseconds.
     certain: Option<i64>,
+    /// By when the breaker has opened, if it was not closed since.
+    opened_by: Option<i64>,
     /// Since when it is possibly shared.
     possible: Option<i64>,
     /// Whether one of them may have cost a credit.
@@ -119,7 +121,7 @@ impl Trouble {
             if self.run.possible.is_some_and(|opened| end.claimed < opened) {
                 return None;
             }
-            if self.run.certain.is_some_and(|opened| end.claimed < opened) {
+            if self.run.opened_by.is_some_and(|opened| end.claimed < opened) {
                 // It closes the breaker if that opened when it was possible, and does not if that
                 // opened when it was certain.
                 self.certain.remove(&self.number);
@@ -149,6 +151,7 @@ impl Trouble {
         let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
         if run.well_before.len() >= ACCOUNTS_TO_SHARE || is_everyone || is_contradicted {
             run.certain.get_or_insert(ended);
+            run.opened_by.get_or_insert(ended);
             self.certain.insert(self.number);
         }
         if run.certain.is_some()
