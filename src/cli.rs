@@ -7,7 +7,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::account::{AccountId, Platform};
-use crate::config::Span;
+use crate::config::{Span, check_name};
 use crate::period::{Moment, Month, PeriodOptions, Week};
 use crate::selection::Selection;
 
@@ -19,15 +19,9 @@ const ACCOUNTS: &str = "Accounts";
 #[derive(Debug, Parser)]
 #[command(name = "growthd", version, max_term_width = 100)]
 pub struct Cli {
-    /// Configuration file [default: ./config.toml if it exists, else /etc/growthd/config.toml]
-    #[arg(
-        long,
-        global = true,
-        help_heading = GLOBAL,
-        value_name = "FILE",
-        env = "GROWTHD_CONFIG",
-        hide_env_values = true
-    )]
+    /// Configuration file [default: $GROWTHD_CONFIG, else ./config.toml if it exists, else
+    /// /etc/growthd/config.toml]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// Format of log lines; $GROWTHD_LOG filters them, as in GROWTHD_LOG=debug
@@ -98,7 +92,7 @@ pub enum Verb {
         #[arg(long)]
         force: bool,
         /// Make `status` warn if the next backup does not follow within this time, such as 36h
-        #[arg(long, value_name = "DURATION")]
+        #[arg(long, value_name = "DURATION", value_parser = deadline)]
         again_within: Option<Span>,
     },
     /// Watch a simulated year of refreshes: no key, no network, half a minute
@@ -137,7 +131,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
     /// Label of the account, if there is only one [default: its username]
-    #[arg(long)]
+    #[arg(long, value_parser = label)]
     pub label: Option<String>,
     /// Spend without asking
     #[arg(long, short)]
@@ -353,5 +347,17 @@ fn heading(title: String) -> Result<String, &'static str> {
     match title.trim() {
         "" => Err("it is blank"),
         title => Ok(title.to_owned()),
+    }
+}
+
+fn label(label: &str) -> Result<String, String> {
+    check_name(label).map(|()| label.to_owned()).map_err(|why| format!("it {why}"))
+}
+
+fn deadline(span: &str) -> Result<Span, String> {
+    match span.parse::<Span>() {
+        Ok(span) if span.seconds() == 0 => Err("it is over at once".to_owned()),
+        Ok(span) => Ok(span),
+        Err(why) => Err(why.to_string()),
     }
 }

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use serde_json::json;
 
 use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, can_mount};
 use crate::scripted_api::Behaviour;
@@ -16,10 +17,17 @@ fn config(place: &Setup) -> String {
     fs::read_to_string(place.file("config.toml")).expect("a configuration")
 }
 
+/// A folder in which the daemon has run once.
+fn with_database(vendor: &Vendor, settings: &Settings) -> Setup {
+    let place = Setup::new(vendor, settings);
+    place.create_database();
+    place
+}
+
 #[test]
 fn a_name_becomes_an_entry_and_its_first_run_is_not_bought_again() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     place.write("config.toml", &format!("# mine\n{}# at the end", config(&place)));
     let before = config(&place);
     let ended = place.growthd(&ADD).with_code(0);
@@ -45,7 +53,7 @@ fn a_name_becomes_an_entry_and_its_first_run_is_not_bought_again() {
 #[test]
 fn through_a_daemon_it_is_the_daemons_ledger() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let ended = place.growthd(&ADD).with_code(0);
@@ -62,7 +70,7 @@ fn through_a_daemon_it_is_the_daemons_ledger() {
 #[test]
 fn a_known_account_costs_nothing() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["clx123abc"]));
+    let place = with_database(&vendor, &Settings::weekly(&["clx123abc"]));
     place.growthd(&["refresh", "--all"]).with_code(0);
     let ended = place.growthd(&ADD).with_code(1);
     assert_eq!(ended.out, "@fitnessguru on tiktok is already in the watchlist, as clx123abc\n");
@@ -78,7 +86,7 @@ fn a_known_account_costs_nothing() {
 #[test]
 fn an_account_that_cannot_be_added_changes_no_file() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let before = config(&place);
     vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
     let ended = place.growthd(&ADD).with_code(69);
@@ -101,7 +109,7 @@ fn an_account_that_cannot_be_added_changes_no_file() {
 #[test]
 fn a_list_that_cannot_take_an_entry_is_reported_before_anything_is_spent() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&[]));
+    let place = with_database(&vendor, &Settings::weekly(&[]));
     let inline = config(&place).replacen("[api]", "account = [{ id = \"a\" }]\n[api]", 1);
     place.write("config.toml", &inline);
     let ended = place.growthd(&ADD).with_code(78);
@@ -112,7 +120,7 @@ fn a_list_that_cannot_take_an_entry_is_reported_before_anything_is_spent() {
 #[test]
 fn an_included_file_takes_the_entry_with_its_own_defaults() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let main = format!("include = [\"watchlist.d/*.toml\"]\n{}", config(&place));
     place.write("config.toml", &main);
     fs::create_dir(place.file("watchlist.d")).expect("a folder");
@@ -150,7 +158,7 @@ fn an_included_file_takes_the_entry_with_its_own_defaults() {
 #[test]
 fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let url = "https://www.tiktok.com/@fitnessguru?lang=en";
     let ended = place.growthd(&["add", "@fitnessguru", url, "FitnessGuru", "--platform", "tiktok"]);
     let ended = ended.with_code(0);
@@ -175,7 +183,7 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
 #[test]
 fn a_name_added_twice_at_once_is_paid_once() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
     let slow = Behaviour::After(Duration::from_millis(1500), Box::new(Behaviour::Answer));
@@ -194,7 +202,7 @@ fn a_name_added_twice_at_once_is_paid_once() {
 #[test]
 fn a_daemon_that_is_stopping_starts_no_lookup() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     vendor.queue("a", [Behaviour::After(Duration::from_secs(2), Box::new(Behaviour::Answer))]);
     let mut daemon = place.run().once_up();
     vendor.wait_for_calls(1);
@@ -210,7 +218,7 @@ fn a_daemon_that_is_stopping_starts_no_lookup() {
 #[test]
 fn a_read_only_watchlist_is_detected_before_anything_is_paid() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let mut unshare = Command::new("unshare");
     let script = "mount --bind config.toml config.toml && \
                   mount -o remount,ro,bind config.toml || exit 99; exec \"$0\" \"$@\"";
@@ -232,7 +240,7 @@ fn a_watchlist_on_a_full_disk_is_detected_before_anything_is_paid() {
         return;
     }
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
     place.write("config.toml", &format!("include = ['small/*.toml']\n{text}"));
     std::fs::create_dir(place.file("small")).expect("a folder");
@@ -252,7 +260,7 @@ fn a_watchlist_on_a_full_disk_is_detected_before_anything_is_paid() {
 #[test]
 fn a_list_that_is_too_long_is_refused_and_nothing_is_paid() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     place.write("names", &"https://www.tiktok.com/@fitnessguru\n".repeat(30_000));
     let ended = place.growthd(&["add", "--from", "names"]).with_code(2);
     assert!(ended.line().contains("names: it is over 1 MiB"), "{ended:?}");
@@ -262,7 +270,7 @@ fn a_list_that_is_too_long_is_refused_and_nothing_is_paid() {
 #[test]
 fn an_immutable_watchlist_is_detected_before_anything_is_paid() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
     let chattr = |change: &str| {
         let mut command = Command::new("chattr");
         command.args([change, "config.toml"]).current_dir(place.path()).stderr(Stdio::null());
@@ -279,4 +287,48 @@ fn an_immutable_watchlist_is_detected_before_anything_is_paid() {
         assert!(ended.line().contains("cannot write config.toml: Operation not"), "{ended:?}");
         assert_eq!(vendor.call_count(), 0);
     }
+}
+
+#[test]
+fn another_account_than_the_one_looked_up_is_not_added() {
+    for (patch, other) in [
+        (json!({"username": "stranger\u{1b}"}), "@stranger\u{fffd} on tiktok"),
+        (json!({"platform": "youtube"}), "@fitnessguru on youtube"),
+    ] {
+        let vendor = Vendor::start();
+        let place = with_database(&vendor, &Settings::weekly(&["a"]));
+        let before = config(&place);
+        vendor.everywhere(Some(Behaviour::Patch(patch)));
+        let ended = place.growthd(&ADD).with_code(1);
+        let words = format!(
+            "@fitnessguru on tiktok: the vendor found {other}, clx123abc, 1,520,000 followers, and \
+             nothing was added; if it is right, add it to config.toml yourself:\n\n\
+             [[account]]\nid = \"clx123abc\"\n"
+        );
+        assert_eq!((ended.out, config(&place)), (words, before));
+        assert_eq!(place.database().rows(LEDGER), ["clx123abc|add|ok|1"]);
+    }
+}
+
+/// Only `run` and a `refresh` create one.
+#[test]
+fn without_a_database_nothing_is_looked_up_or_created() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let ended = place.growthd(&ADD).with_code(74);
+    let words = "growthd: there is no database at growth.db; `growthd run` creates it\n";
+    assert_eq!((&*ended.out, &*ended.err), ("", words));
+    assert!(!place.has("growth.db"));
+    assert_eq!(vendor.call_count(), 0);
+}
+
+#[test]
+fn an_invalid_label_is_a_usage_error_about_the_label() {
+    let vendor = Vendor::start();
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
+    for label in ["", " ", "two\nlines", &"x".repeat(201)] {
+        let ended = place.growthd(&[&ADD[..], &["--label", label]].concat()).with_code(2);
+        assert!(ended.line().contains("for '--label <LABEL>': "), "{ended:?}");
+    }
+    assert_eq!(vendor.call_count(), 0);
 }

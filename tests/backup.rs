@@ -44,6 +44,16 @@ fn a_copy_is_complete_while_the_daemon_writes() {
 }
 
 #[test]
+fn what_cannot_be_meant_is_a_usage_error() {
+    let past = history();
+    for arguments in [&["-"][..], &["copy.db", "--again-within", "0s"]] {
+        let out = past.growthd(&[&["backup"], arguments].concat());
+        assert_eq!(out.status.code(), Some(2), "{out:?}");
+    }
+    assert!(!past.file("-").exists() && !past.file("copy.db").exists());
+}
+
+#[test]
 fn a_copy_is_consistent_whatever_is_written_meanwhile() {
     let past = history();
     let path = past.path();

@@ -54,6 +54,11 @@ fn a_configuration_that_cannot_be_read_is_reported_with_what_to_do() {
     command.env("GROWTHD_CONFIG", "elsewhere.toml");
     let ended = Ended::of(command).with_code(78);
     assert!(last_line(&ended).contains("elsewhere.toml"));
+    // An empty one is none.
+    place.write("config.toml", "");
+    let mut command = place.command(&["check"]);
+    command.env("GROWTHD_CONFIG", "");
+    Ended::of(command).with_code(0);
 }
 
 #[test]
@@ -377,10 +382,18 @@ fn a_read_only_folder_is_reported() {
 fn an_invalid_log_filter_is_a_usage_error() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    let mut command = place.command(&["run"]);
-    command.env("GROWTHD_LOG", "=,=");
-    let ended = Ended::of(command).with_code(2);
-    assert!(last_line(&ended).contains("GROWTHD_LOG is not a log filter"));
+    // The last would be a target without lines, and so no log at all.
+    for filter in ["=,=", "growthd=loud", "xyz", "info,xyz"] {
+        let mut command = place.command(&["run"]);
+        command.env("GROWTHD_LOG", filter);
+        let ended = Ended::of(command).with_code(2);
+        assert!(last_line(&ended).contains("GROWTHD_LOG is not a log filter"), "{filter}");
+    }
+    for filter in ["", "debug", "WARN,growthd::engine=debug", "growthd"] {
+        let mut command = place.command(&["refresh", "unknown"]);
+        command.env("GROWTHD_LOG", filter);
+        assert_ne!(Ended::of(command).code, Some(2), "{filter}");
+    }
 }
 
 #[test]

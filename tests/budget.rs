@@ -96,8 +96,7 @@ fn without_a_daemon_the_manual_share_starts_again_each_period_and_due_slots_do_n
     let due = ended("2026-03-11T12:00:00Z", &["refresh", "--due", "--json"]).with_code(0);
     assert_eq!(outcome_and_reason(&due).0, "ok");
     let status = ended("2026-03-11T12:00:10Z", &["status", "--no-daemon"]).with_code(0);
-    let line =
-        "\nbudget     2 of 5 spent this day, 1 of 1 manually; it resets 2026-03-12T00:00:00Z\n";
+    let line = "\nbudget     2 of 5 spent today, 1 of 1 manually; it resets 2026-03-12T00:00:00Z\n";
     assert!(status.out.contains(line), "{status:?}");
     let ledger = "SELECT substr(started_utc, 1, 10), cause, outcome FROM refreshes ORDER BY 1, 2";
     let rows = place.database().rows(ledger);

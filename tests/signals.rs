@@ -239,6 +239,7 @@ fn a_stalled_reader_blocks_no_call_no_lock_and_no_stop() {
         let vendor = Vendor::start();
         let api = "max_in_flight = 1".to_owned();
         let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b", "c"]) });
+        place.create_database();
         let (reader, writer) = full_pipe();
         let mut command = place.command(verb);
         let mut child = command.stdout(writer).spawn().expect("growthd can be run");

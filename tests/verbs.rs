@@ -162,7 +162,7 @@ fn a_spent_budget_refuses_a_refresh_by_hand_too() {
     place.growthd(&["refresh", "a"]).with_code(1);
     assert_eq!(vendor.call_count(), 2);
     let ended = place.growthd(&["status"]);
-    assert!(ended.out.contains("2 of 2 spent this day"), "{ended:?}");
+    assert!(ended.out.contains("2 of 2 spent today"), "{ended:?}");
 }
 
 #[test]

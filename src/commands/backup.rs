@@ -9,6 +9,7 @@ use crate::commands::target::{Replace, Target, TargetError};
 use crate::commands::{CommandError, Done};
 use crate::config::{Settings, Span};
 use crate::printable::Printable;
+use crate::report::counted;
 use crate::store::{LastBackup, Reader};
 
 /// Copies the database to `path` and records the time of the backup. With `again_within`, it also
@@ -19,6 +20,10 @@ pub fn backup(
     replace: Replace,
     again_within: Option<Span>,
 ) -> Result<Done, CommandError> {
+    if path == Path::new("-") {
+        let why = "a backup cannot be written to standard output; name a file";
+        return Err(CommandError::Usage(why.to_owned()));
+    }
     let database = &settings.database.path;
     let reader = Reader::open(database)?;
     let target = Target::begin(path, settings, replace)?;
@@ -40,6 +45,6 @@ pub fn backup(
         }
     }
     let path = path.to_string_lossy();
-    writeln!(stdout(), "{}: {snapshots} snapshots, checked", Printable(&path))?;
+    writeln!(stdout(), "{}: {}, checked", Printable(&path), counted(snapshots, "snapshot"))?;
     Ok(Done::Well)
 }

@@ -1,6 +1,7 @@
 //! `growthd check`: validates the configuration and forecasts its cost.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -68,7 +69,10 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     let month = per_month(&config.accounts, now);
     out.entry(
         "forecast",
-        format_args!("about {month:.0} refreshes a month, and {enabled} at the first start"),
+        format_args!(
+            "about {} refreshes a month, and {enabled} at the first start",
+            Estimate(month)
+        ),
     )?;
     let budget = match &config.settings.budget {
         Some(budget) => within(budget, &config.accounts, now, &mut out)?,
@@ -182,7 +186,8 @@ fn within(
     let exceeds = forecast > refreshes as f64;
     // A forecast of 5.2 exceeds a budget of 5, and must not be shown as 5.
     let needed = if exceeds { forecast.ceil() } else { forecast };
-    let text = format!("{refreshes} a {period}; the forecast needs about {needed:.0}");
+    let needed = Estimate(needed);
+    let text = format!("{refreshes} a {period}; the forecast needs about {needed}");
     if !exceeds {
         out.entry("budget", text)?;
         return Ok(Done::Well);
@@ -195,6 +200,18 @@ fn within(
     Ok(Done::Attention)
 }
 
+/// A number of refreshes. A few are not shown as none.
+struct Estimate(f64);
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            few if few > 0.0 && few < 1.0 => write!(f, "{:.1}", few.max(0.1)),
+            many => write!(f, "{many:.0}"),
+        }
+    }
+}
+
 fn next(schedules: &mut ScheduleCache, account: &Watched, now: Time) -> String {
     if !account.enabled {
         return "disabled".to_owned();
@@ -202,4 +219,18 @@ fn next(schedules: &mut ScheduleCache, account: &Watched, now: Time) -> String {
     let offset = spread_offset(&account.id, account.spread);
     let window = schedules.window(&account.cron, &account.timezone, offset, now);
     window.map(|window| window.next.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_is_0_only_if_nothing_is_refreshed() {
+        for (number, shown) in
+            [(0.0, "0"), (0.003, "0.1"), (0.14, "0.1"), (4.35, "4"), (30.4, "30")]
+        {
+            assert_eq!(Estimate(number).to_string(), shown);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -29,6 +30,9 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
         Ok(filter) if !filter.trim().is_empty() => filter,
         _ => default.to_owned(),
     };
+    if let Some(word) = filter.split(',').map(str::trim).find(|word| !is_level_or_target(word)) {
+        return Err(CommandError::LogFilter(format!("{word:?} is not a level")));
+    }
     let filter = EnvFilter::builder()
         .parse(format!("{QUIET},{filter}"))
         .map_err(|error| CommandError::LogFilter(error.to_string()))?;
@@ -55,6 +59,14 @@ pub fn start(format: LogFormat, default: &str) -> Result<(), CommandError> {
     }
     log_panics();
     Ok(())
+}
+
+/// Returns whether a part of a filter is a level, or names a target. Any other word would be taken for
+/// the name of a target without any lines, and so would silence the log.
+fn is_level_or_target(part: &str) -> bool {
+    part.contains(['=', '['])
+        || part.parse::<LevelFilter>().is_ok()
+        || part.split("::").next() == Some(env!("CARGO_CRATE_NAME"))
 }
 
 /// Logs panics. The default hook writes to stderr directly, where a reader that does not read would

@@ -23,10 +23,11 @@ pub enum PaidRequest<T> {
 
 impl<T> PaidRequest<T> {
     /// Sends the request to the daemon with `remote`, or, if none runs, to an engine of this process
-    /// with `local`.
+    /// with `local`, which creates a missing database if `creation` allows it.
     pub async fn send(
         config: &Config,
         remote: impl Future<Output = io::Result<Remote<T>>>,
+        creation: Creation,
         local: impl FnOnce(&Handle) -> Steps<T>,
     ) -> Result<PaidRequest<T>, CommandError> {
         // If the request fails, the lock's holder may have ended or be unreachable: then opening the
@@ -36,7 +37,7 @@ impl<T> PaidRequest<T> {
         {
             return Ok(PaidRequest::Remote(remote));
         }
-        let engine = prepare(config)?;
+        let engine = prepare(config, creation)?;
         let steps = local(engine.handle());
         Ok(PaidRequest::Local(steps, engine.start().map_err(RunError::from)?))
     }
@@ -91,11 +92,9 @@ impl<T> PaidRequest<T> {
 }
 
 /// Takes the database's lock and prepares an engine that serves one request and ends.
-fn prepare(config: &Config) -> Result<Prepared, CommandError> {
+fn prepare(config: &Config, creation: Creation) -> Result<Prepared, CommandError> {
     descriptors::raise_limit();
     let (client, _) = client(&config.settings)?;
-    let creation =
-        if config.settings.database.is_named { Creation::Allowed } else { Creation::Refused };
     let store = Store::open(&config.settings.database.path, creation)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Requested);
     engine.watch(&config.accounts, EngineConfig::of(&config.settings), clock::moment())?;

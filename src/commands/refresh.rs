@@ -18,9 +18,9 @@ use crate::daemon::control;
 use crate::engine::Selection;
 use crate::printable::Printable;
 use crate::report::Grouped;
-use crate::runner::Progress;
+use crate::runner::{Handle, Progress};
 use crate::selection;
-use crate::store::{Outcome, Reader, StoreError};
+use crate::store::{Creation, Outcome, Reader, StoreError};
 
 /// Refreshes the accounts that `args` select, showing progress.
 pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError> {
@@ -38,8 +38,10 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
         let signals = Signals::new()?;
         let watch = Watch::new(config, args.json)?;
         let remote = control::request_refresh(&config.settings.database.path, &selection);
-        let request =
-            PaidRequest::send(config, remote, |engine| engine.refresh(selection.clone())).await?;
+        let is_named = config.settings.database.is_named;
+        let creation = if is_named { Creation::Allowed } else { Creation::Refused };
+        let local = |engine: &Handle| engine.refresh(selection.clone());
+        let request = PaidRequest::send(config, remote, creation, local).await?;
         watch.show(request, signals).await
     })
 }

@@ -1,6 +1,5 @@
 //! `growthd report`: the history as one HTML page, or as a page for each tag.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use crate::printable::Printable;
 use crate::replacement::{Replace, Replacement};
 use crate::report::html::{Page, Subject};
 use crate::report::{counted, terminal};
+use crate::schedule::stable_hash;
 use crate::selection::Selection;
 use crate::store::Reader;
 
@@ -65,9 +65,8 @@ fn each_tag(
         return Err(CommandError::Usage(why.to_owned()));
     }
     fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
-    let mut taken = HashSet::new();
     for tag in tags {
-        let name = file_name(&tag, &mut taken);
+        let name = file_name(&tag);
         let selection = Selection { tags: vec![tag], platform: part.platform.clone() };
         let page = read(settings, selection, title)?;
         // Skips a tag whose accounts are all removed or on another platform.
@@ -78,23 +77,20 @@ fn each_tag(
     Ok(())
 }
 
-/// Returns a unique file name for a tag. Characters other than letters, digits, `-`, `_` and `.` are
-/// replaced.
-fn file_name(tag: &str, taken: &mut HashSet<String>) -> String {
+/// Returns the name of a tag's file, which depends on no other tag. Characters other than letters, digits,
+/// `-`, `_` and `.` are replaced. The name of a tag with such characters or with capitals, which some file
+/// systems do not tell apart, ends with a hash of the tag.
+fn file_name(tag: &str) -> String {
     let is_harmless = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut name: String = tag.chars().map(|c| if is_harmless(&c) { c } else { '-' }).collect();
     name.truncate(name.floor_char_boundary(LONGEST_NAME));
     // Prevents a hidden file and `..`.
     let name = name.trim_matches(['.', '-']);
-    let name = if name.is_empty() { "tag" } else { name };
-    let mut unique = name.to_owned();
-    let mut number = 1;
-    // Some file systems are case-insensitive.
-    while !taken.insert(unique.to_lowercase()) {
-        number += 1;
-        unique = format!("{name}-{number}");
+    if name == tag && tag.to_lowercase() == tag {
+        return format!("{name}.html");
     }
-    unique + ".html"
+    let name = if name.is_empty() { "tag" } else { name };
+    format!("{name}-{:08x}.html", stable_hash(tag.as_bytes()) >> 32)
 }
 
 /// Writes a page to a file and prints its path and size.
@@ -195,21 +191,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_name_of_a_tag_is_safe_and_unique() {
-        let mut taken = HashSet::new();
+    fn the_file_name_of_a_tag_is_safe_and_depends_on_no_other_tag() {
         let long = "é".repeat(80);
-        for (tag, name) in [
+        let mut names = Vec::new();
+        for (tag, beginning) in [
             ("client-a", "client-a.html"),
-            ("Client-A", "Client-A-2.html"),
-            ("client a", "client-a-3.html"),
-            ("../../etc/passwd", "etc-passwd.html"),
-            (".hidden", "hidden.html"),
-            ("..", "tag.html"),
-            ("/", "tag-2.html"),
-            ("Müller & Söhne", "Müller---Söhne.html"),
-            (&long, &format!("{}.html", "é".repeat(50))),
+            ("Client-A", "Client-A-"),
+            ("CLIENT-A", "CLIENT-A-"),
+            ("client a", "client-a-"),
+            ("../../etc/passwd", "etc-passwd-"),
+            (".hidden", "hidden-"),
+            ("..", "tag-"),
+            ("/", "tag-"),
+            ("Müller & Söhne", "Müller---Söhne-"),
+            ("söhne", "söhne.html"),
+            (&long, &format!("{}-", "é".repeat(50))),
         ] {
-            assert_eq!(file_name(tag, &mut taken), name, "{tag}");
+            let name = file_name(tag);
+            assert!(name.starts_with(beginning) && name.ends_with(".html"), "{tag}: {name}");
+            names.push(name.to_lowercase());
         }
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 11, "{names:?}");
+        assert_eq!(file_name("Client-A"), file_name("Client-A"));
     }
 }

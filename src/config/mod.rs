@@ -45,6 +45,7 @@ pub use proxy::Proxy;
 pub use settings::{
     Api, Budget, CatchUp, Config, Database, Http, OnUnknown, Period, Retry, Settings, Watched,
 };
+pub use valid::check_name;
 pub use watched_files::WatchedFiles;
 
 impl Config {

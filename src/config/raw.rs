@@ -371,7 +371,10 @@ fn unknown_in(section: &'static Section, name: &str) -> String {
         return format!("{unknown}; did you mean `{key}`?");
     }
     let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
-    format!("{unknown}; expected one of {}", known.join(", "))
+    match &known[..] {
+        [only] => format!("{unknown}; expected {only}"),
+        _ => format!("{unknown}; expected one of {}", known.join(", ")),
+    }
 }
 
 fn unknown_at_top(name: &str) -> String {

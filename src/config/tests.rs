@@ -66,8 +66,9 @@ fn an_empty_file_has_all_defaults() {
 
 #[test]
 fn the_example_is_valid() {
-    let config = valid(EXAMPLE);
-    assert_eq!(config.accounts.len(), 1);
+    // As it is it buys nothing.
+    assert_eq!(valid(EXAMPLE).accounts.len(), 0);
+    let config = valid(&format!("{EXAMPLE}[[account]]\nid = \"a\"\n"));
     assert_eq!(&*config.accounts[0].cron, "0 6 * * MON");
 }
 
@@ -88,9 +89,7 @@ fn the_example_shows_every_key_with_its_default() {
     );
     assert_eq!(config.settings.http, valid("[http]").settings.http);
     assert_eq!(config.settings.database.path, defaults.settings.database.path);
-    let minimal = valid("[[account]]\nid = \"clx123abc\"\nlabel = \"Fitness Guru\"");
-    assert_eq!(config.accounts[0], minimal.accounts[0]);
-    assert_eq!(config.accounts[1].spread, 3600);
+    assert_eq!((config.accounts.len(), config.accounts[0].spread), (1, 3600));
     assert!(everything.contains("\ninclude = "));
     for section in schema::MAIN {
         assert!(everything.contains(section.title), "{}", section.title);
@@ -162,7 +161,7 @@ fn each_problem_is_reported_at_its_position() {
             "[[accounts]]\nid = 'a'",
             &["1:3: unknown key `accounts` at the top level; did you mean [[account]]?"],
         ),
-        ("[http]\nzzzzzzz = 1", &["2:1: unknown key `zzzzzzz` in [http]; expected one of listen"]),
+        ("[http]\nzzzzzzz = 1", &["2:1: unknown key `zzzzzzz` in [http]; expected listen"]),
         (
             "[api]\nAPI-Key = 'hk'",
             &["2:1: unknown key `API-Key` in [api]; the API key does not belong"],

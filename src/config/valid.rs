@@ -210,20 +210,31 @@ impl Values<'_> {
         Some(folder_of(self.path).join(field.value))
     }
 
-    /// Checks a name: 1 to 200 characters, without control characters.
     pub fn name(&mut self, field: At<&str>) -> Option<String> {
-        const LONGEST_NAME: usize = 200;
-        let why = if field.value.trim().is_empty() {
-            "is empty"
-        } else if field.value.chars().any(char::is_control) {
-            "contains a control character, such as a line break"
-        } else if field.value.chars().nth(LONGEST_NAME).is_some() {
-            "is too long"
-        } else {
-            return Some(field.value.to_owned());
-        };
-        self.findings.wrong(&field, why);
-        None
+        match check_name(field.value) {
+            Ok(()) => Some(field.value.to_owned()),
+            Err(why) => {
+                self.findings.wrong(&field, why);
+                None
+            }
+        }
+    }
+}
+
+/// Checks a name, such as a label: 1 to 200 characters, without control characters.
+///
+/// # Errors
+/// Returns what is wrong with it.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    const LONGEST_NAME: usize = 200;
+    if name.trim().is_empty() {
+        Err("is empty")
+    } else if name.chars().any(char::is_control) {
+        Err("contains a control character, such as a line break")
+    } else if name.chars().nth(LONGEST_NAME).is_some() {
+        Err("is too long")
+    } else {
+        Ok(())
     }
 }
 

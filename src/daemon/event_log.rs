@@ -96,8 +96,13 @@ fn log(event: &Event) {
         Event::Declined { id, why } => {
             warn!(account = %id, "not refreshed: {}", Printable(why));
         }
-        Event::Found { handle, id, followers, .. } => {
+        Event::Found { handle, id, other: None, followers, .. } => {
             info!(account = %id, followers, "found {}", Printable(&handle.to_string()));
+        }
+        Event::Found { handle, id, other: Some(other), followers, .. } => {
+            let handle = handle.to_string();
+            let (handle, other) = (Printable(&handle), Printable(other));
+            warn!(account = %id, followers, "looked up {handle}, and found {other}");
         }
         Event::NotFound { handle, why, .. } => {
             warn!("not found: {}: {}", Printable(&handle.to_string()), Printable(why));

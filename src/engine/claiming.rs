@@ -226,7 +226,8 @@ impl Claiming<'_, '_> {
         let handle = lookup.handle.clone();
         // An account that was ever refreshed is known by its id, which costs nothing.
         if let Some((id, is_watched)) = self.tx.find_handle(&handle)? {
-            self.events.push(Event::Found { handle, id, followers: None, is_watched, call: None });
+            let (other, followers, call) = (None, None, None);
+            self.events.push(Event::Found { handle, id, other, followers, is_watched, call });
             return Ok(true);
         }
         if allowance.calls == 0 || allowance.manual == 0 {

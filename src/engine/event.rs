@@ -35,6 +35,8 @@ pub enum Event {
     Found {
         handle: Handle,
         id: AccountId,
+        /// Whom the response is about, if its handle or platform is not the one looked up.
+        other: Option<String>,
         /// The measured followers; also `None` if no call was needed.
         followers: Option<i64>,
         /// Whether the account is already in the watchlist.

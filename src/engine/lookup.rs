@@ -1,5 +1,6 @@
 //! Looking up an account by its name: a paid call that returns the id and the baseline.
 
+use crate::account::Handle;
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::Time;
 use crate::config::Watched;
@@ -7,6 +8,7 @@ use crate::engine::account_state::AccountState;
 use crate::engine::breaker::Trouble;
 use crate::engine::settling::{NOBODY, Settling, clock_reason, verdict};
 use crate::engine::{AccountLookup, Event};
+use crate::measurement::{Field, Profile};
 use crate::store::{Account, PendingLine, StoreError};
 
 impl Settling<'_, '_> {
@@ -50,7 +52,44 @@ impl Settling<'_, '_> {
         let refresh = self.tx.settle(line, Some(account.key), &settled, arrived)?;
         self.apply(&mut account, line, refresh, response, arrived)?;
         let (id, followers) = (id.clone(), measurement.followers);
-        self.events.push(Event::Found { handle, id, followers, is_watched, call });
+        let other = other_than(&handle, &measurement.profile);
+        self.events.push(Event::Found { handle, id, other, followers, is_watched, call });
         Ok(())
+    }
+}
+
+/// Returns whom a profile is of, if it is not of the account with this handle. What the vendor left out
+/// is taken to be right.
+fn other_than(handle: &Handle, profile: &Profile) -> Option<String> {
+    let stated = |field: &Field<String>, wanted: &str| match field {
+        Field::Value(value) => value.trim_start_matches('@').to_owned(),
+        Field::Nothing | Field::Null => wanted.to_owned(),
+    };
+    let (username, platform) = (handle.username(), handle.platform().as_str());
+    let found = (stated(&profile.username, username), stated(&profile.platform, platform));
+    let is_same = |found: &str, wanted: &str| found.to_lowercase() == wanted.to_lowercase();
+    let is_wanted = is_same(&found.0, username) && is_same(&found.1, platform);
+    (!is_wanted).then(|| format!("@{} on {}", found.0, found.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Platform;
+
+    #[test]
+    fn a_profile_is_compared_with_the_handle_that_was_looked_up() {
+        let handle = Handle::new("FitnessGuru", Platform::Tiktok).expect("a handle");
+        let value = |text: &str| Field::Value(text.to_owned());
+        for (username, platform, other) in [
+            (value("fitnessguru"), value("tiktok"), None),
+            (value("@FITNESSGURU"), value("TikTok"), None),
+            (Field::Nothing, Field::Null, None),
+            (value("stranger"), Field::Nothing, Some("@stranger on tiktok")),
+            (value("fitnessguru"), value("youtube"), Some("@fitnessguru on youtube")),
+        ] {
+            let profile = Profile { username, platform, ..Profile::default() };
+            assert_eq!(other_than(&handle, &profile).as_deref(), other, "{profile:?}");
+        }
     }
 }

@@ -34,6 +34,8 @@ pub enum Lookup {
     Found {
         username: String,
         account_id: AccountId,
+        /// As in [`Event::Found`].
+        other: Option<String>,
         /// The measured followers; also `None` if no call was needed.
         followers: Option<i64>,
         /// Whether the account is already in the watchlist.
@@ -49,11 +51,12 @@ impl Lookup {
     /// no lookup.
     pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {
         Some(match event {
-            Event::Found { handle, id, followers, is_watched, call } => (
+            Event::Found { handle, id, other, followers, is_watched, call } => (
                 handle,
                 Lookup::Found {
                     username: handle.username().to_owned(),
                     account_id: id.clone(),
+                    other: other.clone(),
                     followers: *followers,
                     is_watched: *is_watched,
                     was_called: call.is_some(),

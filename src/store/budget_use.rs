@@ -1,7 +1,7 @@
 //! How much of the budget is used.
 
 use crate::clock::Time;
-use crate::config::Budget;
+use crate::config::{Budget, Period};
 use crate::store::{AccountStatus, ReadTx, StoreError};
 
 /// How much of a budget is used in its current period.
@@ -38,6 +38,15 @@ impl BudgetUse {
     /// Returns the period's name, as in the configuration.
     pub fn per(&self) -> &'static str {
         self.budget.per.as_str()
+    }
+
+    /// Returns the current period in words, such as "this month".
+    pub fn current(&self) -> &'static str {
+        match self.budget.per {
+            Period::Day => "today",
+            Period::Week => "this week",
+            Period::Month => "this month",
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use growthd::store::{Creation, Store};
 use tempfile::TempDir;
 
 use super::program::{self, Ended};
@@ -114,6 +115,12 @@ impl Setup {
 
     pub fn has(&self, name: &str) -> bool {
         self.file(name).exists()
+    }
+
+    /// Creates the database, as the daemon's first start does.
+    pub fn create_database(&self) {
+        let path = self.file("growth.db");
+        drop(Store::open(&path, Creation::Allowed).expect("a new database"));
     }
 
     pub fn database(&self) -> Database {

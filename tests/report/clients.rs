@@ -86,13 +86,13 @@ fn each_tag_has_a_file_of_its_own() {
         fs::read_dir(past.file("clients")).expect("the folder").flatten().collect();
     names.sort_by_key(fs::DirEntry::file_name);
     let names: Vec<_> = names.iter().map(|file| file.file_name().into_string()).collect();
-    let expected = ["client-a.html", "client-b.html", "vip-gold.html"];
+    let expected = ["client-a.html", "client-b.html", "vip-gold-69e77b00.html"];
     assert_eq!(names, expected.map(|name| Ok(name.to_owned())));
     let page = |name: &str| fs::read_to_string(past.file("clients").join(name)).expect("a page");
     let b = page("client-b.html");
     assert!(b.contains("Secret of B") && !b.contains("of A"));
     assert!(b.contains("<h1>Growth report of client-b</h1>"));
-    let gold = page("vip-gold.html");
+    let gold = page("vip-gold-69e77b00.html");
     assert!(gold.contains("Guru of A") && !gold.contains("Chef of A"));
     assert_eq!(past.output(&["report", "--each-tag", "clients"]), output, "they are replaced");
 }

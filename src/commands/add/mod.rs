@@ -5,7 +5,7 @@ mod names;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
-use crate::account::{AccountId, Handle};
+use crate::account::{self, AccountId};
 use crate::cli::AddArgs;
 use crate::clock;
 use crate::commands::output::{Printer, stdout};
@@ -16,8 +16,8 @@ use crate::config::{Config, WatchlistFile, entry};
 use crate::daemon::control;
 use crate::printable::Printable;
 use crate::report::{Grouped, terminal};
-use crate::runner::Lookup;
-use crate::store::{AccountLookup, is_in_use};
+use crate::runner::{Handle, Lookup};
+use crate::store::{AccountLookup, Creation, Reader, StoreError, is_in_use};
 
 /// A placeholder id, used to test whether an entry can be added before any credit is spent.
 const TRIAL: &str = "growthd-trial-entry";
@@ -29,6 +29,9 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         return Err(CommandError::Usage("--label can be used with one name only".to_owned()));
     }
     let (file, config) = WatchlistFile::read(path, args.to.as_deref(), clock::now().time())?;
+    if let Err(error @ StoreError::Missing(_)) = Reader::open(&config.settings.database.path) {
+        return Err(error.into());
+    }
     let lookups = handles
         .into_iter()
         .map(|handle| lookup(&file, handle, args.label.as_deref()))
@@ -43,8 +46,8 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         let signals = Signals::new()?;
         let output = Printer::stdout()?;
         let remote = control::request_lookups(&config.settings.database.path, &lookups);
-        let request =
-            PaidRequest::send(&config, remote, |engine| engine.look_up(lookups.clone())).await?;
+        let local = |engine: &Handle| engine.look_up(lookups.clone());
+        let request = PaidRequest::send(&config, remote, Creation::Refused, local).await?;
         Adding { file: &file, config: &config, lookups, output, ends: Vec::new() }
             .run(request, signals)
             .await
@@ -54,7 +57,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
 /// Returns the lookup of a handle, with the watchlist's defaults for its entry.
 fn lookup(
     file: &WatchlistFile,
-    handle: Handle,
+    handle: account::Handle,
     label: Option<&str>,
 ) -> Result<AccountLookup, CommandError> {
     let trial: AccountId =
@@ -124,7 +127,7 @@ impl Adding<'_> {
         let is_added = self.ends.iter().any(|end| matches!(end, Ok(Done::Well)));
         if is_added && is_in_use(&self.config.settings.database.path) {
             self.output.line(
-                "the running daemon picks it up at its next reload: systemctl reload growthd, or SIGHUP",
+                "the running daemon picks it up when it reloads: by itself with --watch, else after systemctl reload growthd or SIGHUP",
             );
         }
         self.output.finish(signals.enough()).await?;
@@ -141,9 +144,9 @@ impl Adding<'_> {
 
     /// Adds an account that was found to the watchlist.
     fn take(&self, lookup: Lookup) -> Result<Done, CommandError> {
-        let (username, id, followers, is_watched) = match lookup {
-            Lookup::Found { username, account_id: id, followers, is_watched, .. } => {
-                (username, id, followers, is_watched)
+        let (username, id, other, followers, is_watched) = match lookup {
+            Lookup::Found { username, account_id, other, followers, is_watched, .. } => {
+                (username, account_id, other, followers, is_watched)
             }
             Lookup::NotFound { username, error, was_called } => {
                 let name = self.name(&username);
@@ -158,6 +161,21 @@ impl Adding<'_> {
         let path = self.file.path().display();
         let label = self.requested(&username).and_then(|lookup| lookup.entry.label.as_deref());
         let is_listed = is_watched || self.config.accounts.iter().any(|account| account.id == id);
+        if let Some(other) = other {
+            let other = Printable(&other);
+            let rest = match is_listed {
+                true => "which is already in the watchlist".to_owned(),
+                false => {
+                    format!("and nothing was added; if it is right, add it to {path} yourself:\n")
+                }
+            };
+            self.output
+                .line(format_args!("{name}: the vendor found {other}, {id}{followers}, {rest}"));
+            if !is_listed {
+                entry(&id, None).into_iter().for_each(|line| self.output.line(line));
+            }
+            return Ok(Done::Attention);
+        }
         let added = match is_listed {
             true => Ok(None),
             false => self.file.add(&id, label, clock::now().time()),

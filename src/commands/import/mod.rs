@@ -145,7 +145,12 @@ impl Import {
     fn print(&self, action: &str, out: &mut impl Write) -> io::Result<()> {
         let mut snapshots = 0;
         for Series { account, older, .. } in self.series.values() {
-            let (name, count) = (Printable(&account.name), older.times().len());
+            let count = older.times().len();
+            // Several accounts may have the same name.
+            let name = match account.name == account.id {
+                true => account.id.clone(),
+                false => format!("{} ({})", account.id, Printable(&account.name)),
+            };
             if let (Some(first), Some(last)) = (older.times().next(), older.times().next_back()) {
                 writeln!(out, "{name}: {} from {first} to {last}", counted(count, "snapshot"))?;
             }

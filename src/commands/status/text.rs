@@ -98,9 +98,9 @@ impl Status<'_> {
                     format!(", {manual_spent} of {manual} manually")
                 });
                 format!(
-                    "{spent} of {} spent this {}{manual}; it resets {until}",
+                    "{spent} of {} spent {}{manual}; it resets {until}",
                     budget.refreshes,
-                    used.per()
+                    used.current()
                 )
             }
         }

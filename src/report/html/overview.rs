@@ -73,7 +73,7 @@ pub(super) fn tiles(page: &Page) -> Vec<Tile> {
     tiles.push(match page.budget {
         Some(used) => {
             let sub = format!("of {} a {}", credits(used.budget.refreshes), used.per());
-            let title = format!("Credits this {}", used.per());
+            let title = format!("Credits {}", used.current());
             tile("credits", &title, credits(used.spent), "", sub)
         }
         None => {
