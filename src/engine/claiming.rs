@@ -303,16 +303,22 @@ impl Claiming<'_, '_> {
         let window = account.window(self.schedules, time)?;
         let mut due = self.due(&account, window)?;
         let mut step = due.step(self.progress.up.unwrap_or(time), self.config.catch_up);
+        let mut is_fresh = false;
         if let Step::Call(cause, Some(slot)) = step {
             if self.tx.is_bought(key, slot)? {
                 step = Step::Served;
             } else if self.is_fresh(&account, slot)? {
                 step = Step::Skip(cause, slot, "fresh: a snapshot was taken just before");
+                is_fresh = true;
             }
         }
         // What a doubtful clock would skip is left until the clock is confirmed.
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
             return Ok(());
+        }
+        if is_fresh {
+            // The snapshot takes the place of the slot, and so is followed by the slot after it.
+            self.tx.lengthen_wait(key, window.interval())?;
         }
         self.replace(&mut account, &mut due)?;
         match step {

@@ -175,7 +175,11 @@ impl Editing<'_, '_> {
                 now: self.now,
             };
             change_before_trouble(self.tx, account.key, |before| before.reschedule(&edit))?;
-            set_state(&mut account, state.reschedule(&edit), window);
+            let rescheduled = state.reschedule(&edit);
+            if matches!(rescheduled, AccountState::Settled { .. }) {
+                self.tx.lengthen_wait(account.key, window.interval())?;
+            }
+            set_state(&mut account, rescheduled, window);
         }
         debug_assert!(!removed || is_unwatched);
         self.tx.change(&account, entry)

@@ -216,6 +216,19 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Records that the account's next snapshot may come this many seconds after its newest measured
+    /// one, if that is longer than was expected.
+    pub fn lengthen_wait(&self, account: AccountKey, interval: i64) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "UPDATE _refresh SET interval = ?2
+             WHERE ifnull(interval, 0) < ?2 AND refresh_id = (
+               SELECT refresh_id FROM _snapshot WHERE account = ?1 AND is_measured
+               ORDER BY refresh_id DESC LIMIT 1)",
+        )?;
+        statement.execute(params![account, interval])?;
+        Ok(())
+    }
+
     /// Settles a line for `account`, which is the account's row now. If the line is gone because
     /// the file was replaced by an older copy, inserts a complete new line: what was paid for is
     /// kept.

@@ -14,6 +14,7 @@ mod bench;
 mod calendar;
 mod cases;
 mod driver;
+mod gaps;
 mod judge;
 mod ledger;
 mod oracle;

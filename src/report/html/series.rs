@@ -79,15 +79,15 @@ impl Series {
         trusted.find_map(|reading| reading.engagement)
     }
 
-    /// Returns the indices of the readings that follow a gap in the metric: a distance to the
-    /// previous measured reading of over 1.5 times the longer of the two intervals, in seconds.
-    /// `default` is the interval of readings that have none recorded.
+    /// Returns the indices of the readings that follow a gap in the metric, by the rule of the view
+    /// `gaps`: a distance to the previous measured reading of over 1.5 times its interval (else
+    /// this one's, else `default`), in seconds.
     pub fn breaks(&self, metric: Metric, default: i64) -> Vec<usize> {
         let measured = self.0.iter().enumerate().filter(|(_, reading)| metric.is_measured(reading));
         let measured: Vec<(usize, &Reading)> = measured.collect();
         let pairs = measured.windows(2).filter_map(|pair| {
             let &[(_, before), (index, reading)] = pair else { return None };
-            let interval = before.interval.max(reading.interval).unwrap_or(default);
+            let interval = before.interval.or(reading.interval).unwrap_or(default);
             let distance = reading.time.since(before.time);
             let is_gap = interval > 0 && distance.saturating_mul(2) > interval.saturating_mul(3);
             is_gap.then_some(index)
@@ -115,6 +115,18 @@ mod tests {
 
     fn counts(days: &[(i64, i64)]) -> Vec<Measured> {
         days.iter().map(|&(day, count)| (Time(day * DAY), count)).collect()
+    }
+
+    #[test]
+    fn a_gap_depends_on_the_interval_that_was_to_follow() {
+        let every = |day: i64, interval: i64| Reading {
+            interval: Some(interval * DAY),
+            ..reading(day, Some(day), false)
+        };
+        // Mondays to Fridays, without a Thursday.
+        let week = [(0, 1), (1, 1), (2, 1), (4, 3), (7, 1), (8, 1)];
+        let series = Series::new(week.map(|(day, interval)| every(day, interval)).to_vec());
+        assert_eq!(series.breaks(Metric::Followers, 0), [3]);
     }
 
     #[test]

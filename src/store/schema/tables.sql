@@ -89,6 +89,8 @@ CREATE TABLE _refresh (
   -- Whether the call buys its slot: it is pending, or was ok. An ok leaves this column unchanged, so
   -- that settling it does not rewrite the index below.
   buys_slot     INTEGER NOT NULL DEFAULT 0 CHECK (buys_slot = (slot IS NOT NULL AND outcome <= 1)),
+  -- How long after its slot the next one was to follow, in seconds: by the schedule at the claim, or
+  -- longer if its snapshot replaced the next slot as well or an edit made the account wait.
   interval      INTEGER,
   started_time  INTEGER NOT NULL,
   -- Seconds until the call was settled; negative if the clock was set back meanwhile. The default
