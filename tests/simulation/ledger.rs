@@ -171,9 +171,10 @@ const VIEWS: [&str; 2] = [
     "SELECT * FROM snapshots WHERE refresh_id > ?1",
 ];
 
-/// What the views are made of, which is faster to read.
+/// What the views are made of, which is faster to read. A line's interval is not among it: an edit or a
+/// fresh slot lengthens that of the newest snapshot, before the next one tells whether there is a gap.
 const TABLES: [&str; 2] = [
-    "SELECT refresh_id, account, cause, outcome, spent, slot, interval, started_time, took, status,
+    "SELECT refresh_id, account, cause, outcome, spent, slot, started_time, took, status,
             error, answer FROM _refresh WHERE outcome <> 0 AND refresh_id > ?1",
     "SELECT s.refresh_id, s.account, s.time, s.followers, s.following, s.videos, s.likes,
             s.engagement, s.virality, s.avg_views, s.analyzed_ago, s.suspect, s.extra

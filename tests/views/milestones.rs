@@ -63,6 +63,11 @@ fn a_step_far_outside_of_the_usual_ones_is_unusual() {
     // At least six steps are needed to determine what is usual.
     assert_eq!(unusual("tiktok", &[1000, 1010, 1020, 1030, 1040, 1050, 9000]), [""; 0]);
     assert_eq!(unusual("tiktok", &[1000, 1010, 1020, 1030, 1040, 1050, 1060, 9000]).len(), 1);
+    // The median of 10, 10, 10, 20, 20 and 20.
+    assert_eq!(
+        unusual("tiktok", &[1000, 1010, 1020, 1030, 1050, 1070, 1090, 9000]),
+        ["7|followers|7910|7910.0|15.0|527.3"]
+    );
 }
 
 #[test]

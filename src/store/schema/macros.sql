@@ -204,7 +204,8 @@ SELECT who!(),
        CAST(CASE WHEN s.usual <> 0 THEN round(s.rate / s.usual, 1) END AS REAL) AS times,
        s.refresh_id
 FROM (
-  SELECT s.*, json_extract(s.rates, '$[' || (json_array_length(s.rates) / 2) || ']') AS usual,
+  SELECT s.*, (json_extract(s.rates, '$[' || ((json_array_length(s.rates) - 1) / 2) || ']')
+               + json_extract(s.rates, '$[' || (json_array_length(s.rates) / 2) || ']')) / 2 AS usual,
          json_extract(s.rates, '$[' || (json_array_length(s.rates) / 4) || ']') AS low,
          json_extract(s.rates, '$[' || (json_array_length(s.rates) * 3 / 4) || ']') AS high
   FROM (
