@@ -22,9 +22,6 @@ const SHOWN: usize = 10;
 /// The period without period arguments, in days.
 const DEFAULT_DAYS: i64 = 30;
 
-/// Shown instead of a gain that may be due to rounding alone.
-const ROUGHLY: &str = "≈";
-
 /// Maximum width of a sparkline; it is also at most a quarter of the terminal's.
 const TREND: usize = 30;
 
@@ -52,7 +49,8 @@ pub fn growth(settings: &Settings, args: &GrowthArgs) -> Result<Done, CommandErr
     Ok(Done::Well)
 }
 
-/// Returns the `top` accounts that grew most and the `top` that lost most, ordered by gain.
+/// Returns the `top` accounts that grew most and the `top` that lost most, ordered by gain. What may be
+/// due to rounding alone is neither.
 fn chosen(growths: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> {
     let Some(top) = top else { return growths.iter().collect() };
     let (up, down) = (winners(growths), losers(growths));
@@ -61,11 +59,15 @@ fn chosen(growths: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> 
 }
 
 fn winners(growths: &[AccountGrowth]) -> Vec<&AccountGrowth> {
-    growths.iter().filter(|growth| growth.gained.is_some_and(|gained| gained >= 0)).collect()
+    sure(growths).filter(|growth| growth.gained.is_some_and(|gained| gained >= 0)).collect()
 }
 
 fn losers(growths: &[AccountGrowth]) -> Vec<&AccountGrowth> {
-    growths.iter().filter(|growth| growth.gained.is_some_and(|gained| gained < 0)).collect()
+    sure(growths).filter(|growth| growth.gained.is_some_and(|gained| gained < 0)).collect()
+}
+
+fn sure(growths: &[AccountGrowth]) -> impl Iterator<Item = &AccountGrowth> {
+    growths.iter().filter(|growth| !growth.is_rough())
 }
 
 fn json(growths: &[&AccountGrowth], period: &Period) -> Value {
@@ -152,9 +154,10 @@ impl Page<'_> {
                 false => writeln!(out, "no account{} is watched", self.selection),
             }?);
         }
-        let (unchanged, up): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) = winners(growths)
-            .into_iter()
-            .partition(|growth| growth.gained == Some(0) && !growth.is_rough());
+        let (unchanged, up): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) =
+            winners(growths).into_iter().partition(|growth| growth.gained == Some(0));
+        let rough: Vec<&AccountGrowth> =
+            growths.iter().filter(|growth| growth.is_rough()).collect();
         let mut down = losers(growths);
         down.reverse();
         writeln!(out, "Followers gained {}{}", self.period, self.selection)?;
@@ -171,6 +174,10 @@ impl Page<'_> {
         }
         if !unchanged.is_empty() {
             writeln!(out, "\n{} unchanged: {}", unchanged.len(), names(&unchanged))?;
+        }
+        if !rough.is_empty() {
+            let (n, them) = (rough.len(), names(&rough));
+            writeln!(out, "\n{n} changed by no more than rounding: {them}")?;
         }
         self.print_unknown(growths, out)
     }
@@ -220,15 +227,9 @@ impl Page<'_> {
             number("FOLLOWERS", ALWAYS_SHOWN, |growth| {
                 growth.followers.map_or(String::new(), |count| Grouped(count).to_string())
             }),
-            number("GAINED", ALWAYS_SHOWN, |growth| match growth.is_rough() {
-                true => ROUGHLY.to_owned(),
-                false => signed(growth.gained),
-            }),
+            number("GAINED", ALWAYS_SHOWN, |growth| signed(growth.gained)),
             number("", ALWAYS_SHOWN, |growth| {
-                match growth.percent().filter(|_| !growth.is_rough()) {
-                    Some(percent) => format!("{percent:+.2}%"),
-                    None => String::new(),
-                }
+                growth.percent().map_or(String::new(), |percent| format!("{percent:+.2}%"))
             }),
         ];
         // The period before may precede every history, and it is not compared with an unfinished one.

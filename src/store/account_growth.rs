@@ -31,7 +31,8 @@ pub struct AccountGrowth {
     pub gained: Option<i64>,
     /// The change over the preceding period of the same length.
     pub gained_before: Option<i64>,
-    /// The value of one unit in the last digit to which the followers are rounded; 0 if exact.
+    /// The value of one unit in the last digit to which the counts at the end of the period are
+    /// rounded; 0 if they are exact.
     pub rounding: i64,
 }
 
@@ -60,12 +61,13 @@ static GROWTH: LazyLock<String> = LazyLock::new(|| {
     schema::query(
         "SELECT account, account_id, name, label, username, platform, newest, oldest,
        at_end, at_end - at_begin AS gained, at_begin - at_before,
-       rounding!(platform, at_end)
+       rounding
 FROM (
   SELECT a.account, who!(), a.removed_time, n.time AS newest, o.time AS oldest,
          value!(e, followers, ifnull(:until, n.time)) AS at_end,
          value!(s, followers, ifnull(:from, ifnull(:until, n.time) - :back)) AS at_begin,
-         value!(b, followers, before!()) AS at_before
+         value!(b, followers, before!()) AS at_before,
+         rounding_at!(p.platform, e, followers, ifnull(:until, n.time)) AS rounding
   FROM _account a
   LEFT JOIN _profile p ON p.account = a.account
   newest!(n, followers, a.account)

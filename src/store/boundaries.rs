@@ -15,6 +15,14 @@ pub enum Calendar {
     Months,
 }
 
+/// An account's followers at the beginning of a week or month.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Boundary {
+    pub followers: i64,
+    /// The value of one unit in the last digit to which the followers are rounded; 0 if exact.
+    pub rounding: i64,
+}
+
 impl Calendar {
     /// n is the newest measured value, o the oldest, and v lies at the boundary. The value at an
     /// instant is the same as in the views `weekly` and `monthly`.
@@ -24,7 +32,8 @@ impl Calendar {
             Calendar::Months => "_month",
         };
         schema::query(&format!(
-            "SELECT a.account, w.from_time, value!(v, followers, w.from_time)
+            "SELECT a.account, w.from_time, value!(v, followers, w.from_time),
+                    rounding_at!(p.platform, v, followers, w.from_time)
              FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
              newest!(n, followers, a.account)
@@ -47,13 +56,13 @@ impl ReadTx<'_> {
         &self,
         selection: &Selection,
         calendar: Calendar,
-        mut take: impl FnMut(AccountKey, Time, i64),
+        mut take: impl FnMut(AccountKey, Time, Boundary),
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(&calendar.query())?;
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         while let Some(row) = rows.next()? {
             if let Some(followers) = row.get(2)? {
-                take(row.get(0)?, row.get(1)?, followers);
+                take(row.get(0)?, row.get(1)?, Boundary { followers, rounding: row.get(3)? });
             }
         }
         Ok(())

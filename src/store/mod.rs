@@ -56,7 +56,7 @@ mod watchlist;
 pub use account::{Account, FailureRow, StateRow};
 pub use account_growth::AccountGrowth;
 pub use batch::{ReadTx, WriteTx};
-pub use boundaries::Calendar;
+pub use boundaries::{Boundary, Calendar};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
 pub use budget_use::BudgetUse;
 pub use disk::{disk_trouble, free_space};

@@ -383,3 +383,60 @@ fn an_event_is_in_the_same_period_as_in_the_digest() {
     let Some(told) = driven(past.folder(), &[], &script) else { return };
     assert_eq!(told.lines().collect::<Vec<_>>(), digests);
 }
+
+/// YouTube's counts have three significant digits: Steady's step is 10,000, and Slow's was 1,000 until it
+/// passed a million. Neither says by itself what a week brought, unless it was two steps.
+#[test]
+fn rounding_is_no_growth_in_any_period_in_the_verb_the_digest_and_the_page() {
+    let past = Past::new();
+    let steady = [1_230, 1_230, 1_240, 1_240, 1_240, 1_250, 1_250, 1_250, 1_250, 1_250];
+    let slow = [993, 994, 997, 999, 1_000, 1_010, 1_060, 1_060, 1_060, 1_060];
+    for (id, name, counts) in [("clx1", "Steady", steady), ("clx2", "Slow", slow)] {
+        let weeks = (0..).zip(counts);
+        let days: Vec<(i64, i64)> = weeks.map(|(week, k)| (7 * week, 1000 * k)).collect();
+        let account = past.series(id, name, name, &days);
+        past.run(&format!("UPDATE _profile SET platform = 'youtube' WHERE account = {account}"));
+    }
+    let names = |rows: &serde_json::Value| -> Vec<String> {
+        let rows = rows.as_array().expect("an array").iter();
+        rows.map(|row| row["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    let periods = [
+        ("2026-W02", ""),
+        ("2026-W03", "Slow"),
+        ("2026-W04", "Slow"),
+        ("2026-W05", ""),
+        ("2026-W06", ""),
+        ("2026-W07", "Slow"),
+        ("2026-02", "Slow"),
+    ];
+    for (period, movers) in periods {
+        let option = if period.contains('W') { "--week" } else { "--month" };
+        let digest = past.output(&["digest", option, period, "--format", "json"]);
+        let digest: serde_json::Value = serde_json::from_str(&digest).expect("JSON");
+        assert_eq!(names(&digest["grew"]).join(" "), movers, "digest {period}");
+        let growth = past.output(&["growth", option, period, "--top", "9", "--json"]);
+        let growth: serde_json::Value = serde_json::from_str(&growth).expect("JSON");
+        assert_eq!(names(&growth["accounts"]).join(" "), movers, "growth {period}");
+        let growth = past.output(&["growth", option, period]);
+        let mut lines = growth.lines();
+        let apart = lines.find(|line| line.contains(" changed by no more than rounding: "));
+        assert!(apart.is_some_and(|names| names.contains("Steady")), "{growth}");
+        assert_eq!(growth.contains("GREW"), !movers.is_empty(), "{growth}");
+    }
+    let script = format!(
+        "{STEPS}
+        for (const period of {:?}) {{
+          await go(`period=${{period}}`);
+          const rough = gains().split(' | ').filter(gain => gain.endsWith('≈')).map(gain => gain.split(' ')[0]);
+          told.push(`${{said('#movers-up th a')}}, ${{rough.join(' ')}}`);
+        }}",
+        periods.map(|(period, _)| period)
+    );
+    let Some(told) = driven(past.folder(), &[], &script) else { return };
+    let expected = periods.map(|(_, movers)| match movers {
+        "" => ", Slow Steady",
+        _ => "Slow, Steady",
+    });
+    assert_eq!(told.lines().collect::<Vec<_>>(), expected);
+}

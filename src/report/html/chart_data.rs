@@ -48,6 +48,11 @@ struct Columns {
     /// The same at the start of each month.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     m: Vec<Option<i64>>,
+    /// From which week on its value is rounded to which unit, and the same for months.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rw: Vec<(i64, i64)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rm: Vec<(i64, i64)>,
 }
 
 /// Returns `n` such that every `n`th reading is drawn.
@@ -115,13 +120,13 @@ fn columns(entry: &Entry) -> Columns {
     Columns {
         off: removed(entry),
         n: entry.newest().map(|(time, count)| {
-            let gain = entry.gain();
-            let rounding = gain.map_or(0, |gain| gain.rounding);
-            let by = gain.map(|gain| gain.by);
-            [Some(time.0), Some(count), by, entry.gained_before(), Some(rounding)]
+            let by = entry.gain().map(|gain| gain.by);
+            [Some(time.0), Some(count), by, entry.gained_before(), Some(entry.rounding())]
         }),
         w: steps(&entry.weeks),
         m: steps(&entry.months),
+        rw: entry.weeks.roundings.clone(),
+        rm: entry.months.roundings.clone(),
         t: drawn
             .iter()
             .map(|reading| {

@@ -111,8 +111,12 @@ impl Entry {
     pub fn gain_since_start(&self) -> Option<Gain> {
         let [(_, from), _, ..] = self.followers[..] else { return None };
         let (_, newest) = self.newest()?;
-        let rounding = self.growth.as_ref().map_or(0, |growth| growth.rounding);
-        Some(Gain { by: newest.saturating_sub(from), from, rounding })
+        Some(Gain { by: newest.saturating_sub(from), from, rounding: self.rounding() })
+    }
+
+    /// Returns the value of one unit in the last digit of the newest followers; 0 if they are exact.
+    pub fn rounding(&self) -> i64 {
+        self.growth.as_ref().map_or(0, |growth| growth.rounding)
     }
 
     pub fn is_overdue(&self, now: Time) -> bool {

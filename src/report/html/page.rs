@@ -67,13 +67,13 @@ impl Page {
         tx.each_reading(&selection, |account, reading| {
             histories.entry(account).or_default().readings.push(reading);
         })?;
-        tx.each_boundary(&selection, Calendar::Weeks, |account, time, followers| {
+        tx.each_boundary(&selection, Calendar::Weeks, |account, time, value| {
             let weeks = &mut histories.entry(account).or_default().weeks;
-            weeks.push(Steps::week(time), followers);
+            weeks.push(Steps::week(time), value);
         })?;
-        tx.each_boundary(&selection, Calendar::Months, |account, time, followers| {
+        tx.each_boundary(&selection, Calendar::Months, |account, time, value| {
             let months = &mut histories.entry(account).or_default().months;
-            months.push(Steps::month(time), followers);
+            months.push(Steps::month(time), value);
         })?;
         for growth in tx.growth_of_all(&selection, &Period::last_days(GAINED))? {
             let key = growth.key;

@@ -1,6 +1,7 @@
 //! A count at the start of each week or month.
 
 use crate::clock::Time;
+use crate::store::Boundary;
 
 /// 1970-01-05, a Monday.
 const FIRST_MONDAY: i64 = 4 * 86_400;
@@ -13,6 +14,9 @@ pub(super) struct Steps {
     pub first: i64,
     /// `None` where a value between two known ones is unknown.
     pub values: Vec<Option<i64>>,
+    /// The boundaries from which the values are rounded to another unit, and that unit. Before the first
+    /// they are exact.
+    pub roundings: Vec<(i64, i64)>,
 }
 
 impl Steps {
@@ -28,13 +32,16 @@ impl Steps {
     }
 
     /// Appends the value at a later boundary.
-    pub fn push(&mut self, boundary: i64, value: i64) {
+    pub fn push(&mut self, boundary: i64, value: Boundary) {
         if self.values.is_empty() {
             self.first = boundary;
         }
         let index = usize::try_from(boundary - self.first).unwrap_or(0);
         self.values.resize(index.max(self.values.len()), None);
-        self.values.push(Some(value));
+        self.values.push(Some(value.followers));
+        if self.roundings.last().map_or(0, |&(_, unit)| unit) != value.rounding {
+            self.roundings.push((boundary, value.rounding));
+        }
     }
 }
 
@@ -48,10 +55,10 @@ mod tests {
         assert_eq!([monday(4), monday(11), monday(20_000 - 20_000 % 7 + 4)], [0, 1, 2857]);
         assert_eq!(Steps::month(Time(0)), 1970 * 12);
         let mut steps = Steps::default();
-        for (boundary, value) in [(7, 100), (8, 110), (10, 140)] {
-            steps.push(boundary, value);
+        for (boundary, followers, rounding) in [(7, 100, 0), (8, 110, 10), (10, 140, 10)] {
+            steps.push(boundary, Boundary { followers, rounding });
         }
         let values = vec![Some(100), Some(110), None, Some(140)];
-        assert_eq!(steps, Steps { first: 7, values });
+        assert_eq!(steps, Steps { first: 7, values, roundings: vec![(8, 10)] });
     }
 }

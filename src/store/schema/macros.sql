@@ -188,6 +188,13 @@ CASE WHEN $platform = 'youtube' AND $value >= 1000
        THEN CAST('1' || substr('000000000000000000', 1, length($value) - 3) AS INTEGER) ELSE 0 END
 end
 
+-- The same for the value at an instant, from the rows joined by neighbours!(): that of the measured
+-- values it lies between, the larger of the two. An interpolated value is no multiple of it.
+macro rounding_at(platform, at, count, instant)
+CASE WHEN $at_l.time = $instant THEN rounding!($platform, $at_l.measured_$count)
+       ELSE max(rounding!($platform, $at_l.measured_$count), rounding!($platform, $at_u.measured_$count)) END
+end
+
 -- Steps whose rates lie outside of the fences around the rates of the account's last twelve steps.
 -- A fence lies beyond a quartile by three times the interquartile range (Tukey's outer fences), but
 -- at least by the usual rate, by 1 % of the count, and by two units of a rounded count. `rates` are

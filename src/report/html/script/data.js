@@ -13,9 +13,9 @@ function summed(column) {
   return column?.map(step => (step === null ? null : (sum += step)));
 }
 
-function boundaries(column) {
-  if (!column) return { first: 0, values: [] };
-  return { first: column[0], values: summed(column.slice(1)) };
+function boundaries(column, roundings = []) {
+  if (!column) return { first: 0, values: [], roundings };
+  return { first: column[0], values: summed(column.slice(1)), roundings };
 }
 
 // Returns what totals need of each account: first those shown, in the page's order, then removed ones
@@ -26,7 +26,7 @@ function allAccounts() {
     return {
       index, isListed: account.off === undefined, removed: account.off ?? Infinity, time, count, rounding,
       roll: by === undefined || by === null ? null : { by, before, from: count - by, end: count, rounding },
-      week: boundaries(account.w), month: boundaries(account.m),
+      week: boundaries(account.w, account.rw), month: boundaries(account.m, account.rm),
     };
   });
   return loadedAccounts;
@@ -34,6 +34,11 @@ function allAccounts() {
 
 function at({ first, values }, boundary) {
   return values[boundary - first] ?? null;
+}
+
+// Returns the unit to which the value at a boundary is rounded; 0 if it is exact.
+function roundingAt({ roundings }, boundary) {
+  return roundings.filter(([from]) => from <= boundary).pop()?.[1] ?? 0;
 }
 
 const eventsOf = index => (stored().accounts[index].v ?? []).map(([time, kind, text, dated]) => ({ index, time, kind, text, dated }));

@@ -79,12 +79,12 @@ function gain(one, { unit, first, last, isOver }) {
   if (unit === 'roll') return one.roll;
   const kind = one[unit === 'week' ? 'week' : 'month'];
   const from = at(kind, first);
-  let end = at(kind, last);
+  let [end, rounding] = [at(kind, last), roundingAt(kind, last)];
   // An unfinished period ends at the newest measurement.
-  if (end === null && !isOver && from !== null) end = one.count;
+  if (end === null && !isOver && from !== null) [end, rounding] = [one.count, one.rounding];
   if (from === null || end === null) return null;
   const start = at(kind, first - (last - first));
-  return { by: end - from, from, end, before: start === null ? null : from - start, rounding: one.rounding };
+  return { by: end - from, from, end, before: start === null ? null : from - start, rounding };
 }
 
 // Returns whether a gain may be due to rounding alone.
