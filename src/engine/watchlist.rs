@@ -85,6 +85,7 @@ impl Engine {
             now: time,
             horizon: horizon(&config, time),
             in_flight,
+            is_start: !self.progress.is_started,
         };
         for entry in &diff.entries {
             match tx.stored_entry(entry)? {
@@ -126,6 +127,8 @@ struct Editing<'a, 'store> {
     /// The latest time that a back-off set under the present clock can have.
     horizon: Time,
     in_flight: HashSet<AccountKey>,
+    /// Whether no turn was made yet.
+    is_start: bool,
 }
 
 impl Editing<'_, '_> {
@@ -176,7 +179,8 @@ impl Editing<'_, '_> {
             };
             change_before_trouble(self.tx, account.key, |before| before.reschedule(&edit))?;
             let rescheduled = state.reschedule(&edit);
-            if matches!(rescheduled, AccountState::Settled { .. }) {
+            // At a start, the edit may be as old as the last snapshot.
+            if self.is_start || matches!(rescheduled, AccountState::Settled { .. }) {
                 self.tx.lengthen_wait(account.key, window.interval())?;
             }
             set_state(&mut account, rescheduled, window);

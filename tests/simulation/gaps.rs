@@ -3,6 +3,7 @@
 
 use super::bench::{Bench, at, config};
 use super::process::watched;
+use super::vendor::Kind;
 
 const GAPS: &str = "SELECT count(*) FROM gaps";
 const WORKDAYS: &str = "0 6 * * MON-FRI";
@@ -47,11 +48,20 @@ fn the_wait_for_a_new_schedule_is_no_gap() {
         bench.run(at("2026-01-20T12:00:00"));
         assert_eq!(bench.query(GAPS), 0, "{old} to {new}");
     }
-    // A slot missed before the edit stays missed.
+    // Edited while no daemon ran, at an unknown time.
     let mut bench = waiting(DAILY, "2026-01-06T12:00:00", "2026-01-13T12:00:00");
-    bench.skip_to(at("2026-01-17T12:00:00"));
+    bench.skip_to(at("2026-01-20T06:00:00"));
     bench.list[0] = watched("a", TUESDAYS, "UTC");
     bench.start();
     bench.run(at("2026-01-20T12:00:00"));
+    assert_eq!(bench.query(GAPS), 0);
+    // Slots missed before the edit stay missed.
+    let mut bench = waiting(DAILY, "2026-01-06T12:00:00", "2026-01-13T12:00:00");
+    bench.default_kind = Kind::Broken(500);
+    bench.run(at("2026-01-17T12:00:00"));
+    bench.list[0] = watched("a", TUESDAYS, "UTC");
+    bench.watch();
+    bench.default_kind = Kind::Ok;
+    bench.run(at("2026-01-18T12:00:00"));
     assert_eq!(bench.query(GAPS), 1);
 }
