@@ -168,3 +168,35 @@ fn interrupting_one_of_two_requests_does_not_end_the_other() {
     assert_eq!(place.database().rows(asked).len(), 2, "one for each");
     assert_eq!(place.database().rows(asked)[1], "c");
 }
+
+/// With a daemon and without one.
+#[test]
+fn a_request_is_declined_during_a_long_pause_and_waits_for_a_short_one() {
+    let vendor = Vendor::start();
+    let retry = "first_delay = \"1s\"\nmax_delay = \"6h\"";
+    let place = Setup::new(&vendor, &Settings { retry, ..Settings::weekly(&["a", "b"]) });
+    let mut daemon = Some(settled(&place, 2));
+    let said = "the vendor asked for a pause until 20";
+    vendor.queue("a", [Behaviour::rate_limited(Some(5))]);
+    place.growthd(&["refresh", "a"]).with_code(69);
+    let ended = place.growthd(&["refresh", "b"]).with_code(0);
+    assert!(ended.err.starts_with(&format!("growthd: waiting: {said}")), "{ended:?}");
+    assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
+
+    // Another account: a second time, it would be the first one's own trouble.
+    vendor.queue("b", [Behaviour::rate_limited(Some(3600))]);
+    place.growthd(&["refresh", "b"]).with_code(69);
+    let calls = vendor.call_count();
+    for _ in 0..2 {
+        let ended = place.growthd(&["refresh", "a"]).with_code(1);
+        assert!(ended.out.starts_with(&format!("not done a  {said}")), "{ended:?}");
+        let ended = place.growthd(&["refresh", "a", "--json"]).with_code(1);
+        let result = &ended.json()[0];
+        assert_eq!(result["outcome"], "declined");
+        assert!(result["error"].as_str().is_some_and(|why| why.starts_with(said)), "{result}");
+        let ended = place.growthd(&["add", "somebody", "--platform", "tiktok"]).with_code(1);
+        assert!(ended.out.contains(said), "{ended:?}");
+        daemon.take().map(Daemon::stop);
+    }
+    assert_eq!(vendor.call_count(), calls);
+}

@@ -18,6 +18,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::commands::CommandError;
+use crate::printable::Printable;
 
 /// Returns standard output for a verb that may end at the first error.
 pub fn stdout() -> Box<dyn Write> {
@@ -66,6 +67,18 @@ impl Printer {
     pub fn line(&self, line: impl Display) {
         let line = line.to_string();
         self.print(move |out| writeln!(out, "{line}"));
+    }
+
+    /// Prints a line to stderr, after what was printed so far. On a terminal it replaces a progress
+    /// bar, which is then drawn again.
+    pub fn note(&self, line: impl Display) {
+        let clear = if io::stderr().is_terminal() { "\r\u{1b}[K" } else { "" };
+        let line = format!("{clear}growthd: {}\n", Printable(&line.to_string()));
+        self.print(move |_| {
+            // If stderr is closed, nobody wants to know.
+            io::stderr().write_all(line.as_bytes()).ok();
+            Ok(())
+        });
     }
 
     /// Prints a JSON value on a line of its own.

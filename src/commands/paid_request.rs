@@ -2,6 +2,8 @@
 //! the verb's own process.
 
 use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::clock::{self, Clock};
 use crate::commands::CommandError;
@@ -9,14 +11,25 @@ use crate::commands::output::Printer;
 use crate::commands::signals::{Requested, Signals};
 use crate::config::Config;
 use crate::daemon::control::Remote;
-use crate::daemon::{RunError, client};
+use crate::daemon::{Health, RunError, client};
 use crate::descriptors;
 use crate::engine::{ClaimMode, Engine, EngineConfig};
 use crate::runner::{Handle, Notice, Prepared, Runner, Steps, Work};
-use crate::store::{Creation, Store, is_in_use};
+use crate::store::{Creation, Reader, Store, is_in_use};
+
+/// How long nothing may happen before the reason is shown.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// A request in progress, with steps of type `T`.
-pub enum PaidRequest<T> {
+pub struct PaidRequest<T> {
+    source: Source<T>,
+    database: PathBuf,
+    /// Whether the reason for waiting was shown.
+    is_explained: bool,
+}
+
+/// Who serves the request.
+enum Source<T> {
     Remote(Remote<T>),
     Local(Steps<T>, Runner),
 }
@@ -32,18 +45,22 @@ impl<T> PaidRequest<T> {
     ) -> Result<PaidRequest<T>, CommandError> {
         // If the request fails, the lock's holder may have ended or be unreachable: then opening the
         // database succeeds, or fails with the reason.
-        if is_in_use(&config.settings.database.path)
+        let database = config.settings.database.path.clone();
+        if is_in_use(&database)
             && let Ok(remote) = remote.await
         {
-            return Ok(PaidRequest::Remote(remote));
+            let source = Source::Remote(remote);
+            return Ok(PaidRequest { source, database, is_explained: false });
         }
         let engine = prepare(config, creation)?;
         let steps = local(engine.handle());
-        Ok(PaidRequest::Local(steps, engine.start().map_err(RunError::from)?))
+        let source = Source::Local(steps, engine.start().map_err(RunError::from)?);
+        Ok(PaidRequest { source, database, is_explained: false })
     }
 
     /// Returns the next step; `None` when the request is complete. Meanwhile a signal to stop cancels
-    /// the request, and a hangup closes `output`.
+    /// the request, and a hangup closes `output`. A wait for the vendor or for the database is
+    /// explained on stderr.
     pub async fn next(
         &mut self,
         signals: &mut Signals,
@@ -56,22 +73,30 @@ impl<T> PaidRequest<T> {
                     Requested::Stop => self.cancel(),
                     Requested::PrintNoMore => output.close(),
                 },
+                () = tokio::time::sleep(SILENCE), if !self.is_explained => {
+                    let database = self.database.clone();
+                    let why = tokio::task::spawn_blocking(move || why_waiting(&database)).await;
+                    if let Ok(Some(why)) = why {
+                        output.note(format_args!("waiting: {why}"));
+                        self.is_explained = true;
+                    }
+                }
             }
         }
     }
 
     async fn step(&mut self) -> Result<Option<T>, CommandError> {
-        match self {
-            PaidRequest::Remote(steps) => Ok(steps.next().await.transpose()?),
-            PaidRequest::Local(steps, _) => Ok(steps.next().await),
+        match &mut self.source {
+            Source::Remote(steps) => Ok(steps.next().await.transpose()?),
+            Source::Local(steps, _) => Ok(steps.next().await),
         }
     }
 
     /// Makes no further call start.
     fn cancel(&mut self) {
-        match self {
-            PaidRequest::Remote(steps) => steps.cancel(),
-            PaidRequest::Local(steps, runner) => {
+        match &mut self.source {
+            Source::Remote(steps) => steps.cancel(),
+            Source::Local(steps, runner) => {
                 steps.cancel();
                 runner.handle().stop();
             }
@@ -80,7 +105,7 @@ impl<T> PaidRequest<T> {
 
     /// Waits until the calls in flight are recorded.
     pub async fn end(self, signals: &mut Signals) -> Result<(), CommandError> {
-        let PaidRequest::Local(steps, mut runner) = self else { return Ok(()) };
+        let Source::Local(steps, mut runner) = self.source else { return Ok(()) };
         drop(steps);
         loop {
             tokio::select! {
@@ -89,6 +114,15 @@ impl<T> PaidRequest<T> {
             }
         }
     }
+}
+
+/// Returns why no call starts: the daemon cannot record one, or the vendor asked for a pause.
+fn why_waiting(database: &Path) -> Option<String> {
+    if let Some(trouble) = Health::request(database).and_then(|health| health.trouble) {
+        return Some(trouble);
+    }
+    let wait = Reader::open(database).ok()?.begin_read().ok()?.wait().ok()??;
+    (wait.until > clock::now().time()).then(|| wait.to_string())
 }
 
 /// Takes the database's lock and prepares an engine that serves one request and ends.

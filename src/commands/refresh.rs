@@ -75,7 +75,8 @@ struct Watch<'a> {
     bar: ProgressBar,
     output: Printer,
     results: Vec<Value>,
-    selected: usize,
+    /// `None` until the engine has taken the request.
+    selected: Option<usize>,
     ok: usize,
     failed: usize,
     declined: usize,
@@ -99,7 +100,7 @@ impl<'a> Watch<'a> {
             bar,
             output: Printer::stdout()?,
             results: Vec::new(),
-            selected: 0,
+            selected: None,
             ok: 0,
             failed: 0,
             declined: 0,
@@ -131,7 +132,7 @@ impl<'a> Watch<'a> {
     fn step(&mut self, step: &Progress) {
         let line = match step {
             Progress::Selected { accounts } => {
-                self.selected = *accounts;
+                self.selected = Some(*accounts);
                 let length = u64::try_from(*accounts).unwrap_or(u64::MAX);
                 self.update_bar(move |bar| bar.set_length(length));
                 return;
@@ -176,24 +177,33 @@ impl<'a> Watch<'a> {
     }
 
     async fn end(self, mut signals: Signals) -> Result<Done, CommandError> {
-        let missing = self.selected.saturating_sub(self.ok + self.failed + self.declined);
+        let settled = self.ok + self.failed + self.declined;
+        let missing = self.selected.unwrap_or(0).saturating_sub(settled);
         if self.as_json {
             self.output.json(Value::Array(self.results));
         } else {
             match self.selected {
-                0 => self.output.line("nothing to refresh"),
-                _ => self.output.line(format_args!("{} of {} refreshed", self.ok, self.selected)),
+                None => {}
+                Some(0) => self.output.line("nothing to refresh"),
+                Some(selected) => {
+                    self.output.line(format_args!("{} of {selected} refreshed", self.ok));
+                }
             }
-            if missing > 0 {
-                self.output.line(format_args!(
-                    "{missing} not refreshed: growthd would have to wait, or was stopped; see `growthd status`"
-                ));
-            }
+        }
+        let unserved = match self.selected {
+            None => Some("nothing was refreshed".to_owned()),
+            Some(_) if missing > 0 => Some(format!("{missing} not refreshed")),
+            Some(_) => None,
+        };
+        if let Some(unserved) = &unserved {
+            self.output.note(format_args!(
+                "{unserved}: growthd would have to wait, or was stopped; see `growthd status`"
+            ));
         }
         self.output.finish(signals.enough()).await?;
         Ok(match (self.ok, self.failed) {
             (0, 1..) => Done::Refused,
-            _ if self.failed + self.declined + missing > 0 => Done::Attention,
+            _ if self.failed + self.declined > 0 || unserved.is_some() => Done::Attention,
             _ => Done::Well,
         })
     }

@@ -246,7 +246,8 @@ impl Claiming<'_, '_> {
     fn refusal(&self, gate: &Gate, is_manual: bool) -> Option<String> {
         let is_blocked = !gate.is_open(self.now) && self.busy.calls == 0;
         let blocked = || gate.refusal().filter(|_| is_blocked);
-        gate.manual_refusal().filter(|_| is_manual).or_else(blocked)
+        let manual = gate.manual_refusal().filter(|_| is_manual);
+        manual.or_else(|| gate.pause_refusal()).or_else(blocked)
     }
 
     /// Claims calls for due accounts. Returns whether there were more than a turn may consider.

@@ -17,6 +17,8 @@ pub(super) struct Gate {
     pub(super) manual_limit: usize,
     /// The open breaker; each call is then a probe.
     pub(super) breaker: Option<OpenBreaker>,
+    /// A pause that is too long for a request to wait for.
+    long_pause: Option<Wait>,
     /// Until when the budget is spent.
     spent_until: Option<Time>,
     /// Until when the manual part of the budget is spent.
@@ -38,6 +40,7 @@ impl Gate {
             limit: config.max_in_flight.saturating_sub(in_flight),
             manual_limit: usize::MAX,
             breaker: breaker.as_open().cloned(),
+            long_pause: None,
             spent_until: None,
             manual_until: None,
         };
@@ -58,8 +61,9 @@ impl Gate {
             let probe = open.probe_time(candidate, time);
             gate.not_before(probe.into());
         }
-        if let Some(Wait { until, .. }) = tx.wait()? {
-            gate.not_before(until.into());
+        if let Some(wait) = tx.wait()? {
+            gate.not_before(wait.until.into());
+            gate.long_pause = Some(wait).filter(|wait| wait.is_long(time));
         }
         if config.requests_per_minute > 0 {
             gate.limit = gate.limit.min(1);
@@ -124,6 +128,11 @@ impl Gate {
     pub(super) fn manual_refusal(&self) -> Option<String> {
         let until = self.manual_until.filter(|_| self.spent_until.is_none())?;
         Some(format!("[budget] manual is spent until {until}"))
+    }
+
+    /// Returns why a request is declined whatever the calls in flight bring.
+    pub(super) fn pause_refusal(&self) -> Option<String> {
+        self.long_pause.as_ref().map(Wait::to_string)
     }
 
     /// Returns why a request is declined rather than kept waiting.

@@ -68,6 +68,26 @@ impl Subscribers {
         });
     }
 
+    /// Declines whatever has no call in flight, and returns the requesters.
+    pub(super) fn decline_all(&mut self, why: &str, engine: &Engine) -> Vec<RequesterId> {
+        let mut requesters = Vec::new();
+        for RefreshWaiter { requester, pending, reply } in &self.refreshes {
+            requesters.push(*requester);
+            for id in pending.iter().filter(|id| !engine.is_in_flight(id)) {
+                let account_id = id.clone();
+                reply.send(Progress::Declined { account_id, error: why.to_owned() }).ok();
+            }
+        }
+        for LookupWaiter { requester, pending, reply } in &self.lookups {
+            requesters.push(*requester);
+            for handle in pending.iter().filter(|handle| !engine.is_looking_up(handle)) {
+                let (username, error) = (handle.username().to_owned(), why.to_owned());
+                reply.send(Lookup::NotFound { username, error, was_called: false }).ok();
+            }
+        }
+        requesters
+    }
+
     /// Reports an event to the requesters concerned.
     pub(super) fn report(&mut self, event: &Event) {
         if let Some((handle, lookup)) = Lookup::of(event) {

@@ -27,6 +27,9 @@ const SUSPENDED: i64 = 60_000;
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(15);
 
+/// For how long a request waits for a store that cannot commit, before it is declined.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(60);
+
 /// How long a stop waits for a store that cannot commit.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
@@ -208,10 +211,16 @@ impl Worker {
         let is_new = trouble.message != message;
         trouble.message = message;
         let retry = trouble.retry;
+        let is_lasting = now.duration_since(trouble.since) >= REQUEST_PATIENCE;
         trouble.retry = (retry * 2).min(LAST_RETRY);
         // Do not exit: a restart would not free a full disk, and would lose the completed calls
         // that wait to be recorded.
         (self.observer)(Notice::StoreFailed { error: &error, is_new });
+        if is_lasting {
+            for requester in self.subscribers.decline_all(&error.to_string(), &self.engine) {
+                self.take(Input::Cancel(requester));
+            }
+        }
         Ok(Some(retry))
     }
 
@@ -309,44 +318,75 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::mpsc::channel;
+    use std::path::Path;
+    use std::sync::mpsc::{Sender, channel};
 
     use rusqlite::Connection;
-    use tokio::sync::mpsc::unbounded_channel;
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     use super::*;
     use crate::api::CallResult;
     use crate::config::{ApiKey, Config};
-    use crate::engine::{ClaimMode, CompletedCall, EngineConfig};
+    use crate::engine::{ClaimMode, CompletedCall, EngineConfig, RequesterId, Selection};
+    use crate::runner::Progress;
     use crate::store::{Creation, Store};
 
-    #[test]
-    fn the_wal_is_checkpointed_only_when_idle() {
-        let folder = tempfile::tempdir().expect("a folder");
+    /// A daemon's worker with one account, and both ends of its channels.
+    fn worker(database: &Path) -> (Worker, Sender<Input>, UnboundedReceiver<Claims>) {
         let now = clock::moment();
         let text = b"[[account]]\nid = 'a'";
-        let config = Config::parse(&folder.path().join("c.toml"), text, now.wall.time());
+        let config = Config::parse(&database.with_file_name("c.toml"), text, now.wall.time());
         let config = config.expect("a configuration");
-        let store =
-            Store::open(&config.settings.database.path, Creation::Allowed).expect("a store");
+        let store = Store::open(database, Creation::Allowed).expect("a store");
         let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Due);
         engine.watch(&config.accounts, EngineConfig::of(&config.settings), now).expect("a list");
         let (key, _) =
             ApiKey::find_with(&config.settings, |_| Some("a-key".into())).expect("a key");
         let client = Client::new(&config.settings.api, key).expect("a client");
         let (inbox, received) = channel();
-        let (claims, mut claimed) = unbounded_channel();
+        let (claims, claimed) = unbounded_channel();
         let observer = Box::new(|_: Notice<'_>| {});
         let clock = Clock::system();
-        let mut worker =
-            Worker::new(engine, client, received, claims, Work::Daemon, clock, observer);
+        let worker = Worker::new(engine, client, received, claims, Work::Daemon, clock, observer);
+        (worker, inbox, claimed)
+    }
+
+    #[test]
+    fn a_request_waits_a_minute_for_a_store_that_cannot_commit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut worker, _inbox, _claimed) = worker(&folder.path().join("growth.db"));
+        let (reply, mut steps) = unbounded_channel();
+        let id = "a".parse().expect("an id");
+        worker.take(Input::Refresh(RequesterId(1), Selection::Ids(vec![id]), reply));
+        assert!(matches!(steps.try_recv(), Ok(Progress::Selected { accounts: 1 })));
+        let mut fail = |worker: &mut Worker| {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            let error = rusqlite::Error::SqliteFailure(full, None).into();
+            worker.retry_after(error).expect("a daemon goes on");
+            steps.try_recv()
+        };
+        assert!(fail(&mut worker).is_err(), "it waits");
+        let trouble = worker.trouble.as_mut().expect("trouble");
+        trouble.since -= REQUEST_PATIENCE;
+        match fail(&mut worker) {
+            Ok(Progress::Declined { error, .. }) => assert!(error.contains("full"), "{error}"),
+            other => panic!("{other:?}"),
+        }
+        assert!(fail(&mut worker).is_err(), "it is declined once");
+    }
+
+    #[test]
+    fn the_wal_is_checkpointed_only_when_idle() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("growth.db");
+        let (mut worker, inbox, mut claimed) = worker(&database);
         let turn = |worker: &mut Worker| {
             let turn = worker.turn().expect("a turn");
             worker.finish(turn);
         };
         let refreshes_in_a_plain_copy = || {
             let copy = folder.path().join("copy.db");
-            fs::copy(&config.settings.database.path, &copy).expect("a copy");
+            fs::copy(&database, &copy).expect("a copy");
             let copy = Connection::open(&copy).expect("a database");
             let count = copy.query_row("SELECT count(*) FROM _refresh", [], |row| row.get(0));
             count.unwrap_or(0_i64)

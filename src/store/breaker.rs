@@ -1,9 +1,12 @@
 //! The stored circuit breaker and wait, which hold back calls. They are in the database so that a
 //! restart does not lift them.
 
+use std::fmt;
+
 use rusqlite::{Row, params};
 
 use crate::clock::Time;
+use crate::printable::Printable;
 use crate::store::account::{FailureRow, StateRow};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, WriteTx};
@@ -44,6 +47,25 @@ pub struct Wait {
     pub until: Time,
     /// The reason, for people.
     pub reason: String,
+}
+
+impl Wait {
+    /// A pause that ends within this many seconds is ordinary: a throttled call without a
+    /// `Retry-After` causes one of this length.
+    const ORDINARY: i64 = 60;
+
+    /// Returns whether it lasts for so long that a person should know of it and not wait for it.
+    pub fn is_long(&self, now: Time) -> bool {
+        self.until.since(now) > Wait::ORDINARY
+    }
+}
+
+/// A short phrase, to be joined with others in one line.
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = Printable(&self.reason);
+        write!(f, "the vendor asked for a pause until {}: {reason}", self.until)
+    }
 }
 
 /// An account in the present run of troubles, with its state before the run.

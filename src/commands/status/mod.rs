@@ -21,10 +21,6 @@ use crate::store::{AccountStatus, BudgetUse, Extent, LastBackup, Reader, Totals,
 /// Up to this many accounts are all listed. Of a longer list, only those that need attention are.
 const LISTED: u64 = 100;
 
-/// A pause that ends within this many seconds is ordinary: a throttled call without a `Retry-After`
-/// causes one of this length.
-const ORDINARY_PAUSE: i64 = 60;
-
 /// The format of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Form {
@@ -173,7 +169,7 @@ impl<'a> Status<'a> {
         // After a start or a reload, the next call shows whether the trouble is over.
         let open = self.breaker.as_ref().filter(|open| !open.is_half_open_pending());
         reasons.extend(open.map(Reason::Breaker));
-        let is_long = |wait: &&Wait| wait.until.since(self.now) > ORDINARY_PAUSE;
+        let is_long = |wait: &&Wait| wait.is_long(self.now);
         reasons.extend(self.wait.as_ref().filter(is_long).map(Reason::Pause));
         if let (Some(budget), held @ 1..) = (&self.budget, self.held_back()) {
             reasons.push(Reason::Budget { held, until: budget.until });

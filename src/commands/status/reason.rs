@@ -64,10 +64,7 @@ impl fmt::Display for Reason<'_> {
                 let reason = Printable(&breaker.reason);
                 write!(f, "only probes are sent since {}: {reason}", breaker.since)
             }
-            Reason::Pause(Wait { until, reason }) => {
-                let reason = Printable(reason);
-                write!(f, "the vendor asked for a pause until {until}: {reason}")
-            }
+            Reason::Pause(wait) => wait.fmt(f),
             Reason::Budget { held, until } => {
                 let accounts = accounts(*held);
                 write!(f, "the budget is used up, {accounts} held back until {until}")
