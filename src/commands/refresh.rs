@@ -196,9 +196,13 @@ impl<'a> Watch<'a> {
             Some(_) => None,
         };
         if let Some(unserved) = &unserved {
-            self.output.note(format_args!(
+            let line = format!(
                 "{unserved}: growthd would have to wait, or was stopped; see `growthd status`"
-            ));
+            );
+            match self.as_json {
+                true => self.output.note(line),
+                false => self.output.line(line),
+            }
         }
         self.output.finish(signals.enough()).await?;
         Ok(match (self.ok, self.failed) {
