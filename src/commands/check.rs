@@ -58,10 +58,16 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
             out.entry("key", format_args!("from {source}"))?;
             Done::Well
         }
+        // The service may have a credential that this process does not, such as one that runs in its
+        // unit at a reload.
+        Err(KeyError::Missing { .. }) if scope == Scope::Problems => Done::Well,
+        Err(error @ KeyError::Missing { .. }) => {
+            out.warning("key", error)?;
+            Done::Well
+        }
         Err(error) => {
-            out.warning("key", &error)?;
-            // The service may have a credential that this process does not.
-            if matches!(error, KeyError::Missing { .. }) { Done::Well } else { Done::Attention }
+            out.warning("key", error)?;
+            Done::Attention
         }
     };
     check_listen(&config.settings, &mut out)?;
