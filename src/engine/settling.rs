@@ -560,8 +560,9 @@ fn outcome(kind: &ResponseKind) -> Outcome {
 }
 
 pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
+    let outcome = outcome(&response.kind);
     Verdict {
-        outcome: outcome(&response.kind),
+        outcome,
         spent: response.spent,
         http_status: response.status,
         error: match response.clock_off {
@@ -572,7 +573,7 @@ pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
             ResponseKind::Unusable(kept) => Some(kept.clone()),
             _ => None,
         },
-        names_slot: response.clock_off.is_none() || outcome(&response.kind) != Outcome::Ok,
+        buys_slot: outcome == Outcome::Ok && response.clock_off.is_none(),
     }
 }
 

@@ -26,9 +26,9 @@ pub struct Verdict {
     pub error: Option<String>,
     /// The beginning of a response that could not be used.
     pub answer: Option<String>,
-    /// Whether the settled line keeps its slot. The slot of an ok line counts as bought, so a response
-    /// whose date contradicts our clock must not keep it.
-    pub names_slot: bool,
+    /// Whether the slot counts as bought. The response must be ok, and its date must not contradict
+    /// our clock.
+    pub buys_slot: bool,
 }
 
 /// A call for an account whose process ended without settling it. It is not a [`Claim`]: nothing
@@ -42,7 +42,7 @@ pub struct LeftPending {
 
 /// The statement that settles a line, with what it sets besides the result, and whose line it is.
 ///
-/// SQLite rewrites an index whose columns are set, even if their values stay. So an ok that keeps
+/// SQLite rewrites an index whose columns are set, even if their values stay. So an ok that buys
 /// its slot, the usual result, sets neither the account nor the slot.
 macro_rules! settle {
     ($also:literal, $whose:literal) => {
@@ -241,7 +241,6 @@ impl WriteTx<'_> {
     ) -> Result<RefreshId, StoreError> {
         // The status of an ok is always 200, and is not stored.
         let status = verdict.http_status.filter(|_| verdict.outcome != Outcome::Ok);
-        let keeps_slot = verdict.outcome == Outcome::Ok && verdict.names_slot;
         let columns = params![
             line.refresh,
             account.map(|key| key.0),
@@ -251,10 +250,10 @@ impl WriteTx<'_> {
             status,
             verdict.error,
             verdict.answer,
-            keeps_slot,
+            verdict.buys_slot,
         ];
         let mut changed = 0;
-        if keeps_slot {
+        if verdict.buys_slot {
             changed =
                 self.tx.prepare_cached(settle!("", "account = ?2 AND ?9"))?.execute(columns)?;
         }
@@ -344,7 +343,7 @@ mod tests {
                 http_status: None,
                 error: None,
                 answer: None,
-                names_slot: true,
+                buys_slot: false,
             };
             let (mut pending, mut now) = (Vec::new(), Time(20_001 * 86_400));
             for step in steps {

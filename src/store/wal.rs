@@ -38,7 +38,8 @@ pub fn wal_size(database: &Path) -> u64 {
 /// # Errors
 /// Returns [`StoreError::OrphanedWal`] or [`StoreError::ForeignWal`].
 pub(super) fn check_wal(database: &Path) -> Result<(), StoreError> {
-    // In this order, because a process that creates the database switches its mode first.
+    // In this order, because a process that creates the database switches its mode first. To close
+    // another descriptor of a file that this process has open would drop SQLite's locks on it.
     if wal_size(database) == 0 || FileLock::is_held_here(database) {
         return Ok(());
     }

@@ -1,4 +1,11 @@
--- The macros of views.sql and of the queries in Rust, such as src/store/account_growth.rs.
+-- The macros of tables.sql, of views.sql and of the queries in Rust, such as
+-- src/store/account_growth.rs.
+
+-- A text, or NULL if it is only white space (as Unicode defines it).
+macro unless_blank(text)
+CASE WHEN trim($text, char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196,
+      8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) <> '' THEN $text END
+end
 
 -- The first columns of every view about accounts, from _account a and _profile p.
 macro who()

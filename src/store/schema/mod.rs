@@ -47,14 +47,14 @@ fn view(sql: String) -> View {
     View { name, sql }
 }
 
-/// Expands the macros of `macros.sql` in a query.
+/// Expands the macros of `macros.sql`.
 pub(super) fn query(sql: &str) -> String {
     template::expand(sql, MACROS)
 }
 
 /// Creates the tables in an empty database.
 pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(TABLES)
+    connection.execute_batch(&query(TABLES))
 }
 
 /// Returns whether the database's views are those of this version.

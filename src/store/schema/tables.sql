@@ -58,11 +58,7 @@ CREATE TABLE _profile (
   is_verified  INTEGER CHECK (is_verified IN (0, 1)),
   -- The display name, else the handle, whichever is not only white space. Stored, because almost
   -- every query reads it, and a profile is seldom written.
-  name         TEXT AS (coalesce(
-    CASE WHEN trim(display_name, char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196,
-      8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) <> '' THEN display_name END,
-    CASE WHEN trim(username, char(9, 10, 11, 12, 13, 32, 133, 160, 5760, 8192, 8193, 8194, 8195, 8196,
-      8197, 8198, 8199, 8200, 8201, 8202, 8232, 8233, 8239, 8287, 12288)) <> '' THEN username END)) STORED
+  name         TEXT AS (coalesce(unless_blank!(display_name), unless_blank!(username))) STORED
 ) STRICT;
 
 CREATE INDEX _profile_username ON _profile (username);

@@ -1,5 +1,5 @@
-//! The macros of `views.sql`: just enough of a template language to define a value at an instant
-//! once.
+//! The macros of the schema and the queries: just enough of a template language to define a value at
+//! an instant once.
 //!
 //! `name!(a, b)` is replaced by the body of `macro name(p, q)` in `macros.sql`, with `a` for `$p`
 //! and `b` for `$q`. Lines between `-- each` and `-- end` are repeated for each count, with `{X}`

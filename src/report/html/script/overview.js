@@ -25,6 +25,7 @@ const tagsOf = index => (rowsByIndex[index].tags ??= [...rowsByIndex[index].quer
 const hasTag = index => !chosen.tags.length || tagsOf(index).some(tag => chosen.tags.includes(tag));
 // Returns the accounts on the watchlist that have a chosen tag.
 const counted = () => allAccounts().filter(one => one.isListed && hasTag(one.index));
+const newestTime = accounts => accounts.reduce((most, one) => Math.max(most, one.time ?? -Infinity), -Infinity);
 // Returns the accounts whose gains count in a period: if it is over, also accounts removed since.
 const measured = within => (within.isOver ? allAccounts().filter(one => hasTag(one.index)) : counted());
 
@@ -98,9 +99,8 @@ function weeklySums() {
     return then === null ? n : n + one.count - then;
   }, 0);
   const { now } = stored();
-  const newestTime = known.reduce((most, one) => Math.max(most, one.time ?? -Infinity), -Infinity);
   let sum = listed.reduce((n, one) => n + (one.count ?? 0), 0);
-  const times = [newestTime], sums = [sum];
+  const times = [newestTime(known)], sums = [sum];
   sum -= tail;
   for (let n = weeks.length; n >= 0; n -= 1) {
     times.unshift(Math.min(now, weekStart(first + n)));
@@ -224,8 +224,7 @@ let events, shownEvents = EVENTS;
 function showEvents() {
   events ??= sections.flatMap((_, index) => eventsOf(index)).sort((a, b) => b.time - a.time);
   const { period: within } = chosen, accounts = allAccounts();
-  const newestTime = counted().reduce((most, one) => Math.max(most, one.time ?? -Infinity), -Infinity);
-  const [from, to] = within === ROLL ? [newestTime - 30 * DAY, Infinity] : [within.from, within.to];
+  const [from, to] = within === ROLL ? [newestTime(counted()) - 30 * DAY, Infinity] : [within.from, within.to];
   const isIn = one => one.removed >= (within.isOver ? to : Infinity) && hasTag(one.index);
   const found = events.filter(({ index, dated }) => dated >= from && dated < to && isIn(accounts[index]));
   const section = find('happened');
