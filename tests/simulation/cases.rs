@@ -408,6 +408,33 @@ fn edits_neither_buy_nor_lose_a_slot() {
 }
 
 #[test]
+fn after_an_edit_an_open_slot_is_fresh_by_its_own_schedule_only() {
+    for (cron, lines) in [
+        // The open slot of the 12th is fresh, and so is not the last one served: the next Thursday
+        // would be eleven days after the snapshot.
+        (
+            "0 6 * * THU",
+            ["a schedule 2026-01-12T06:00:00 skipped", "a catch_up 2026-01-15T06:00:00 ok"],
+        ),
+        // Months are longer, but the slot came two days after the snapshot, of seven.
+        ("0 6 13 * *", ["a catch_up 2026-01-12T06:00:00 ok", "a schedule 2026-02-13T06:00:00 ok"]),
+    ] {
+        let mut bench = weekly(config());
+        let snapshot =
+            if cron.ends_with("THU") { "2026-01-11T23:00:00" } else { "2026-01-10T06:00:00" };
+        bench.skip_to(at(snapshot));
+        bench.start();
+        bench.run(at(snapshot) + 60);
+        assert_eq!(bench.ledger(2), ["a catch_up 2026-01-05T06:00:00 ok"]);
+        bench.skip_to(at("2026-01-16T12:00:00"));
+        bench.list[0] = watched("a", cron, "UTC");
+        bench.start();
+        bench.run(at("2026-02-13T07:00:00"));
+        assert_eq!(bench.ledger(3)[..2], lines, "{cron}");
+    }
+}
+
+#[test]
 fn an_account_that_left_with_an_open_slot_has_it_open_when_it_returns() {
     for is_disabled in [false, true] {
         let mut bench = several(3, MONDAYS);

@@ -143,11 +143,14 @@ impl Trouble {
         run.last = run.last.max(time);
         run.is_costly |= end.contradicts || matches!(nature, Nature::Paid | Nature::Unknown);
         run.all.insert(end.account.to_owned());
-        // A crash says nothing about the vendor.
-        if end.was_well && end.kind != Kind::Lost {
+        // A crash says nothing about the vendor, nor does the trouble of an account that was failing
+        // before: it does not make the trouble of those that are left everyone's, once the list is
+        // shorter.
+        let is_evidence = end.was_well && end.kind != Kind::Lost;
+        if is_evidence {
             run.well_before.insert(end.account.to_owned());
         }
-        let is_everyone = watched.max(1) <= run.well_before.len() && failing == 0;
+        let is_everyone = is_evidence && watched.max(1) <= run.well_before.len() && failing == 0;
         let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
         if run.well_before.len() >= ACCOUNTS_TO_SHARE || is_everyone || is_contradicted {
             run.certain.get_or_insert(ended);

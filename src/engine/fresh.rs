@@ -1,0 +1,38 @@
+//! Whether a snapshot makes the call for a slot unnecessary.
+
+use crate::clock::Time;
+use crate::schedule::{ScheduleCache, SlotWindow};
+use crate::store::{Account, ReadTx, StoreError};
+
+/// Why such a slot is skipped.
+pub(super) const FRESH: &str = "fresh: a snapshot was taken just before";
+
+/// Returns whether a measured snapshot was taken since the slot, or so shortly before it that a
+/// call would buy the same numbers again. `window` holds the present schedule's slots around `now`.
+///
+/// "Shortly" is relative to the distance from the previous slot. Relative to the longest interval,
+/// the second slot of a day in a schedule such as `0 9,17 * * MON` would never be served.
+pub(super) fn is_fresh(
+    tx: &ReadTx<'_>,
+    schedules: &mut ScheduleCache,
+    account: &Account,
+    slot: Time,
+    window: SlotWindow,
+    now: Time,
+) -> Result<bool, StoreError> {
+    // A slot that the present schedule's latest one has not replaced belongs to an earlier schedule,
+    // and its distances are not known any more. The edit found that it was not fresh.
+    let from = match slot < window.slot {
+        true => slot,
+        false => {
+            let before = account.window(schedules, slot.plus(-1))?.slot;
+            slot.plus(-slot.since(before) / 10)
+        }
+    };
+    match tx.last_measured_time(account.key)? {
+        Some(last) if last <= now => Ok(last > from),
+        // The newest snapshot was taken under a clock that was ahead.
+        Some(_) => tx.has_measured(account.key, from, now),
+        None => Ok(false),
+    }
+}
