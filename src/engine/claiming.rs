@@ -4,6 +4,7 @@ use crate::clock::{Now, Time};
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::candidates::Candidates;
+use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::gate::Gate;
 use crate::engine::in_flight::Busy;
 use crate::engine::progress::Progress;
@@ -304,20 +305,20 @@ impl Claiming<'_, '_> {
         let window = account.window(self.schedules, time)?;
         let mut due = self.due(&account, window)?;
         let mut step = due.step(self.progress.up.unwrap_or(time), self.config.catch_up);
-        let mut is_fresh = false;
+        let mut has_fresh = false;
         if let Step::Call(cause, Some(slot)) = step {
             if self.tx.is_bought(key, slot)? {
                 step = Step::Served;
-            } else if self.is_fresh(&account, slot)? {
-                step = Step::Skip(cause, slot, "fresh: a snapshot was taken just before");
-                is_fresh = true;
+            } else if is_fresh(self.tx, self.schedules, &account, slot, window, time)? {
+                step = Step::Skip(cause, slot, FRESH);
+                has_fresh = true;
             }
         }
         // What a doubtful clock would skip is left until the clock is confirmed.
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
             return Ok(());
         }
-        if is_fresh {
+        if has_fresh {
             // The snapshot takes the place of the slot, and so is followed by the slot after it.
             self.tx.lengthen_wait(key, window.interval())?;
         }
@@ -353,24 +354,6 @@ impl Claiming<'_, '_> {
     ) -> Result<(), StoreError> {
         set_state(account, state.settle(window, None), window);
         self.tx.save(account)
-    }
-
-    /// Returns whether a measured snapshot was taken since the slot, or so shortly before it that a
-    /// call would buy the same numbers again.
-    ///
-    /// "Shortly" is relative to the distance from the previous slot. Relative to the longest
-    /// interval, the second slot of a day in a schedule such as `0 9,17 * * MON` would never be
-    /// served.
-    fn is_fresh(&mut self, account: &Account, slot: Time) -> Result<bool, StoreError> {
-        let before = account.window(self.schedules, slot.plus(-1))?.slot;
-        let from = slot.plus(-slot.since(before) / 10);
-        let now = self.now.time();
-        match self.tx.last_measured_time(account.key)? {
-            Some(last) if last <= now => Ok(last > from),
-            // The newest snapshot was taken under a clock that was ahead.
-            Some(_) => self.tx.has_measured(account.key, from, now),
-            None => Ok(false),
-        }
     }
 
     /// If the account's open slot was replaced unserved, records that in the ledger and in its row.

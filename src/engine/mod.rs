@@ -30,6 +30,7 @@ mod clock_change;
 mod completed_call;
 mod config;
 mod event;
+mod fresh;
 mod gate;
 mod in_flight;
 mod lookup;

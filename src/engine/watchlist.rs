@@ -8,6 +8,7 @@ use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
 use crate::engine::clock_change::horizon;
+use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::{Engine, EngineConfig, Event};
@@ -85,6 +86,7 @@ impl Engine {
             now: time,
             horizon: horizon(&config, time),
             in_flight,
+            may_skip: !self.progress.may_not_skip(now.wall),
             is_start: !self.progress.is_started,
         };
         for entry in &diff.entries {
@@ -127,6 +129,8 @@ struct Editing<'a, 'store> {
     /// The latest time that a back-off set under the present clock can have.
     horizon: Time,
     in_flight: HashSet<AccountKey>,
+    /// Whether slots may be skipped, as the clock is not in doubt.
+    may_skip: bool,
     /// Whether no turn was made yet.
     is_start: bool,
 }
@@ -167,9 +171,12 @@ impl Editing<'_, '_> {
             set_state(&mut account, restored, window);
         } else if !has_same_schedule {
             let state = self.replace(&mut account, state, old)?;
-            let state = match state.open_slot(old, self.now) {
-                Some(slot) if self.is_served(&account, slot)? => state.settle(old, None),
-                _ => state,
+            let (state, is_fresh) = match state.open_slot(old, self.now) {
+                Some(slot) if self.is_served(&account, slot)? => (state.settle(old, None), false),
+                Some(slot) if self.skip_fresh(&account, slot, old)? => {
+                    (state.settle(old, None), true)
+                }
+                _ => (state, false),
             };
             let edit = Edit {
                 old,
@@ -177,7 +184,10 @@ impl Editing<'_, '_> {
                 last_measured: self.tx.last_measured_time(account.key)?,
                 now: self.now,
             };
-            change_before_trouble(self.tx, account.key, |before| before.reschedule(&edit))?;
+            change_before_trouble(self.tx, account.key, |before| {
+                let before = if is_fresh { before.settle(old, None) } else { before };
+                before.reschedule(&edit)
+            })?;
             let rescheduled = state.reschedule(&edit);
             // At a start, the edit may be as old as the last snapshot.
             if self.is_start || matches!(rescheduled, AccountState::Settled { .. }) {
@@ -226,6 +236,27 @@ impl Editing<'_, '_> {
     /// Returns whether the open slot was already bought, under a clock that was ahead.
     fn is_served(&self, account: &Account, slot: Time) -> Result<bool, StoreError> {
         Ok(self.tx.is_bought(account.key, slot)? && !self.in_flight.contains(&account.key))
+    }
+
+    /// Skips the open slot if a snapshot serves it by its own schedule, and returns whether it did.
+    /// Left open, it would be skipped under the new schedule, and count as the last slot served.
+    fn skip_fresh(
+        &mut self,
+        account: &Account,
+        slot: Time,
+        window: SlotWindow,
+    ) -> Result<bool, StoreError> {
+        if !self.may_skip
+            || self.in_flight.contains(&account.key)
+            || !is_fresh(self.tx, self.schedules, account, slot, window, self.now)?
+        {
+            return Ok(false);
+        }
+        let (id, interval) = (account.id.clone(), window.interval());
+        self.tx.skip(account, Cause::Schedule, slot, interval, FRESH, self.now)?;
+        self.tx.lengthen_wait(account.key, interval)?;
+        self.events.push(Event::Skipped { id, slot, why: FRESH.to_owned() });
+        Ok(true)
     }
 
     /// If the open slot was replaced unserved, writes the ledger lines. The new open slot starts
