@@ -78,6 +78,8 @@ struct Watch<'a> {
     /// `None` until the engine has taken the request.
     selected: Option<usize>,
     ok: usize,
+    /// Accounts whose slot stays open although numbers arrived: their `Date` contradicts our clock.
+    unserved: usize,
     failed: usize,
     declined: usize,
 }
@@ -102,6 +104,7 @@ impl<'a> Watch<'a> {
             results: Vec::new(),
             selected: None,
             ok: 0,
+            unserved: 0,
             failed: 0,
             declined: 0,
         })
@@ -141,18 +144,16 @@ impl<'a> Watch<'a> {
             Progress::Settled { account_id, outcome, followers, error, .. } => {
                 self.update_bar(|bar| bar.inc(1));
                 let name = self.name(account_id);
-                if *outcome == Outcome::Ok.as_str() {
-                    self.ok += 1;
-                    let followers =
-                        followers.map(|followers| format!("{} followers", Grouped(followers)));
-                    format!("ok       {name}  {}", followers.unwrap_or_default())
-                } else {
-                    self.failed += 1;
-                    format!(
-                        "{outcome:<8} {name}  {}",
-                        Printable(error.as_deref().unwrap_or_default())
-                    )
+                let is_ok = *outcome == Outcome::Ok.as_str();
+                match (is_ok, error) {
+                    (true, None) => self.ok += 1,
+                    (true, Some(_)) => self.unserved += 1,
+                    (false, _) => self.failed += 1,
                 }
+                let followers =
+                    followers.map(|followers| format!("{} followers", Grouped(followers)));
+                let parts: Vec<String> = followers.into_iter().chain(error.clone()).collect();
+                format!("{outcome:<8} {name}  {}", Printable(&parts.join("; ")))
             }
             Progress::Declined { account_id, error } => {
                 self.declined += 1;
@@ -177,7 +178,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn end(self, mut signals: Signals) -> Result<Done, CommandError> {
-        let settled = self.ok + self.failed + self.declined;
+        let settled = self.ok + self.unserved + self.failed + self.declined;
         let missing = self.selected.unwrap_or(0).saturating_sub(settled);
         if self.as_json {
             self.output.json(Value::Array(self.results));
@@ -190,14 +191,14 @@ impl<'a> Watch<'a> {
                 }
             }
         }
-        let unserved = match self.selected {
+        let missing = match self.selected {
             None => Some("nothing was refreshed".to_owned()),
             Some(_) if missing > 0 => Some(format!("{missing} not refreshed")),
             Some(_) => None,
         };
-        if let Some(unserved) = &unserved {
+        if let Some(missing) = &missing {
             let line = format!(
-                "{unserved}: growthd would have to wait, or was stopped; see `growthd status`"
+                "{missing}: growthd would have to wait, or was stopped; see `growthd status`"
             );
             match self.as_json {
                 true => self.output.note(line),
@@ -205,9 +206,10 @@ impl<'a> Watch<'a> {
             }
         }
         self.output.finish(signals.enough()).await?;
-        Ok(match (self.ok, self.failed) {
-            (0, 1..) => Done::Refused,
-            _ if self.failed + self.declined > 0 || unserved.is_some() => Done::Attention,
+        let needs_attention = self.unserved + self.failed + self.declined > 0 || missing.is_some();
+        Ok(match self.failed {
+            1.. if self.ok + self.unserved == 0 => Done::Refused,
+            _ if needs_attention => Done::Attention,
             _ => Done::Well,
         })
     }
