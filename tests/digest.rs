@@ -69,7 +69,7 @@ fn a_week_takes_about_twenty_lines() {
 
         PROFILES
         - Guru: @old_guru is now @guru (2026-03-02)
-        - Shrinking: has a new bio (2026-03-02)
+        - Shrinking: has a new bio: “y” (2026-03-02)
 
         SILENT
         - Gone, never measured
@@ -172,7 +172,7 @@ fn only_an_account_that_was_verified_is_no_longer_verified() {
         assert_eq!(output.contains("no profile changed"), shown.is_none(), "{old} {new}");
         let page = past.output(&["report", "--output", "-"]);
         assert_eq!(
-            page.contains("\"no longer verified\""),
+            page.contains("\"is no longer verified\""),
             (old, new) == ("1", "0"),
             "{old} {new}"
         );

@@ -55,14 +55,14 @@ pub fn decode(
 
 fn measurement(mut account: Object<'_>, data: &Object<'_>, root: &Object<'_>) -> Measurement {
     let mut allowance = Allowance::new();
-    let mut field = |name| allowance.text(account.take_field(name, text));
+    let mut field = |key, read: fn(&str) -> _| allowance.text(account.take_field(key, read));
     let profile = Profile {
-        platform: identity(field("platform")),
-        username: identity(field("username")),
-        display_name: field("displayName"),
-        bio: field("bio"),
-        avatar_url: field("avatarUrl"),
-        profile_url: field("profileUrl"),
+        platform: known(field("platform", name)),
+        username: known(field("username", name)),
+        display_name: known(field("displayName", name)),
+        bio: field("bio", text),
+        avatar_url: field("avatarUrl", text),
+        profile_url: field("profileUrl", text),
         is_verified: account.take_field("isVerified", boolean),
     };
     let analyzed = account.take_value("lastAnalyzed", time);
@@ -91,8 +91,13 @@ fn measurement(mut account: Object<'_>, data: &Object<'_>, root: &Object<'_>) ->
     }
 }
 
+/// Reads a name. A blank one is not credible.
+fn name(json: &str) -> Option<String> {
+    text(json).filter(|name| !name.trim().is_empty())
+}
+
 /// Treats `null` as absent: every account has a name.
-fn identity(field: Field<String>) -> Field<String> {
+fn known(field: Field<String>) -> Field<String> {
     match field {
         Field::Null => Field::Nothing,
         field => field,
@@ -282,12 +287,24 @@ mod tests {
 
     #[test]
     fn null_clears_a_bio_but_not_a_name() {
-        let json = r#"{"success":true,"data":{"account":{"id":"clx123abc","username":null,"bio":null,"isVerified":"yes"}}}"#;
+        let json = r#"{"success":true,"data":{"account":{"id":"clx123abc","username":null,"displayName":null,"bio":null,"isVerified":"yes"}}}"#;
         let (_, decoded) = decode(json, Some(&requested())).expect("an account");
         assert_eq!(decoded.profile.username, Field::Nothing);
+        assert_eq!(decoded.profile.display_name, Field::Nothing);
         assert_eq!(decoded.profile.bio, Field::Null);
         assert_eq!(decoded.profile.is_verified, Field::Nothing);
         assert_eq!(decoded.extra.as_deref(), Some(r#"{"isVerified":"yes"}"#));
+    }
+
+    #[test]
+    fn an_empty_text_clears_a_bio_but_not_a_name() {
+        let json = r#"{"data":{"account":{"id":"clx123abc","username":"","displayName":" \u00a0","platform":"","bio":""}}}"#;
+        let (_, decoded) = decode(json, Some(&requested())).expect("an account");
+        let Profile { username, display_name, platform, bio, .. } = decoded.profile;
+        assert_eq!([username, display_name, platform], [const { Field::Nothing }; 3]);
+        assert_eq!(bio, Field::Value(String::new()));
+        let extra = r#"{"username":"","displayName":" \u00a0","platform":""}"#;
+        assert_eq!(decoded.extra.as_deref(), Some(extra));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod csv;
 pub mod digest;
 pub mod html;
 mod number;
+mod profile_change;
 mod relative_time;
 mod sparkline;
 mod table;
@@ -12,7 +13,8 @@ pub mod terminal;
 
 pub use chart::Chart;
 pub use csv::{Cell, Csv, Dialect};
-pub use number::{Grouped, Short, Signed, counted};
+pub use number::{Grouped, Short, Signed, counted, counted_are};
+pub use profile_change::described;
 pub use relative_time::{TimeAgo, TimeUntil};
 pub use sparkline::Sparkline;
 pub use table::{ALWAYS_SHOWN, Column, Shape, Table};

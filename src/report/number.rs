@@ -20,6 +20,13 @@ pub fn counted(count: impl TryInto<i64>, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
+/// Returns a count with its noun and verb, such as "1 account is" or "1,204 accounts are".
+pub fn counted_are(count: impl TryInto<i64>, noun: &str) -> String {
+    let count = Grouped::of(count);
+    let verb = if count.0 == 1 { "is" } else { "are" };
+    format!("{} {verb}", counted(count.0, noun))
+}
+
 impl fmt::Display for Grouped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = self.0.unsigned_abs().to_string();

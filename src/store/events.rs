@@ -156,8 +156,8 @@ impl ReadTx<'_> {
     }
 
     /// Returns the profile changes, oldest first; without a period, all. Left out are changed URLs,
-    /// because the vendor generates new ones for every picture, and a verification that merely began or
-    /// ceased to be reported.
+    /// because the vendor generates new ones for every picture, a verification that merely began or
+    /// ceased to be reported, and no bio in place of an empty one.
     pub fn profile_changes(
         &self,
         selection: &Selection,
@@ -168,6 +168,7 @@ impl ReadTx<'_> {
              FROM {}
              WHERE field NOT IN ('avatar_url', 'profile_url')
                AND (field <> 'is_verified' OR new = 1 OR (old = 1 AND new = 0))
+               AND (field <> 'bio' OR unless_blank!(old) IS NOT unless_blank!(new))
              ORDER BY time, name, account_id, field",
             in_period("profile_changes", "1")
         );

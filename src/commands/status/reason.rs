@@ -6,6 +6,7 @@ use crate::clock::Time;
 use crate::daemon::UnusedEdit;
 use crate::engine::OpenBreaker;
 use crate::printable::Printable;
+use crate::report::counted_are;
 use crate::store::Wait;
 
 /// One thing that needs attention.
@@ -66,20 +67,13 @@ impl fmt::Display for Reason<'_> {
             }
             Reason::Pause(wait) => wait.fmt(f),
             Reason::Budget { held, until } => {
-                let accounts = accounts(*held);
+                let accounts = counted_are(*held, "account");
                 write!(f, "the budget is used up, {accounts} held back until {until}")
             }
-            Reason::Overdue(count) => write!(f, "{} overdue", accounts(*count)),
-            Reason::Failing(count) => write!(f, "{} failing", accounts(*count)),
+            Reason::Overdue(count) => write!(f, "{} overdue", counted_are(*count, "account")),
+            Reason::Failing(count) => write!(f, "{} failing", counted_are(*count, "account")),
             Reason::Backup { last } => write!(f, "no backup since {last}"),
         }
-    }
-}
-
-fn accounts(count: usize) -> String {
-    match count {
-        1 => "1 account is".to_owned(),
-        count => format!("{count} accounts are"),
     }
 }
 

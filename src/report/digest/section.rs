@@ -2,13 +2,13 @@
 
 use crate::report::digest::total::Total;
 use crate::report::digest::{Digest, day};
-use crate::report::{Grouped, Signed, terminal};
-use crate::store::{AccountGrowth, ProfileChange, SilentAccount, Unusual};
+use crate::report::{Grouped, Signed, counted_are, described, terminal};
+use crate::store::{AccountGrowth, SilentAccount, Unusual};
 
 /// How many rows or lines of a section are shown; the rest is only counted.
 const SHOWN: usize = 5;
 
-/// Maximum width of a name in a sentence, in columns.
+/// Maximum width of a name or a profile's text in a sentence, in columns.
 const NAME: usize = 32;
 
 /// Maximum width of a text from the vendor in a sentence, in columns.
@@ -115,7 +115,10 @@ impl Digest {
                 format!("{name}: {count} {} ({})", reached.count, day(reached.time))
             }),
             section("UNUSUAL", &self.unusual, unusual),
-            section("PROFILES", &self.changes, changed),
+            section("PROFILES", &self.changes, |change| {
+                let (name, day) = (short(&change.name), day(change.time));
+                format!("{name}: {} ({day})", described(change, NAME))
+            }),
             section("SILENT", &self.silent, silent),
             section("FAILING", &self.failing, |account| {
                 let name = account.name();
@@ -131,7 +134,7 @@ impl Digest {
             format!("only probes are sent since {}: {reason}", open.since)
         }));
         sections.push(section("BUDGET", self.held_back.as_slice(), |held| {
-            format!("used up: {} held back until {}", accounts(held.accounts), held.until)
+            format!("used up: {} held back until {}", counted_are(held.accounts, "account"), held.until)
         }));
         sections.retain(|section| !section.lines.is_empty());
         sections
@@ -182,24 +185,6 @@ fn unusual(step: &Unusual) -> String {
     )
 }
 
-fn changed(change: &ProfileChange) -> String {
-    let (name, day) = (short(&change.name), day(change.time));
-    let value = |value: &Option<String>| value.as_deref().map(short);
-    match (change.field.as_str(), value(&change.old), value(&change.new)) {
-        ("username", Some(old), Some(new)) => format!("{name}: @{old} is now @{new} ({day})"),
-        ("display_name", Some(old), Some(new)) => {
-            format!("{name}: renamed from {old} to {new} ({day})")
-        }
-        ("is_verified", _, Some(new)) if new == "1" => format!("{name}: is now verified ({day})"),
-        ("is_verified", ..) => format!("{name}: is no longer verified ({day})"),
-        ("bio", _, None) => format!("{name}: removed its bio ({day})"),
-        ("bio", ..) => format!("{name}: has a new bio ({day})"),
-        ("username", ..) => format!("{name}: changed its handle ({day})"),
-        ("display_name", ..) => format!("{name}: changed its display name ({day})"),
-        (field, ..) => format!("{name}: changed its {field} ({day})"),
-    }
-}
-
 fn silent(account: &SilentAccount) -> String {
     match account.since {
         Some(since) => format!("{} since {}", short(&account.name), day(since)),
@@ -209,13 +194,6 @@ fn silent(account: &SilentAccount) -> String {
 
 fn short(name: &str) -> String {
     terminal::fitted(name, NAME)
-}
-
-fn accounts(count: usize) -> String {
-    match count {
-        1 => "1 account is".to_owned(),
-        count => format!("{} accounts are", grouped(count)),
-    }
 }
 
 pub(super) fn grouped(count: usize) -> Grouped {

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 use crate::clock::Time;
-use crate::report::Grouped;
+use crate::report::{Grouped, described};
 use crate::report::html::figure::Signed;
 use crate::selection::Selection;
-use crate::store::{ProfileChange, ReadTx, StoreError, Unusual};
+use crate::store::{ReadTx, StoreError, Unusual};
 
-/// Maximum number of characters quoted of a text from the vendor.
+/// Maximum width of a text quoted from the vendor, in columns.
 const QUOTED: usize = 120;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,7 +60,7 @@ pub(super) fn read(
         push(step.id, step.time, step.dated, Kind::Unusual, text);
     }
     for change in tx.profile_changes(selection, None)? {
-        let text = changed(&change);
+        let text = described(&change, QUOTED);
         push(change.id, change.time, change.dated, Kind::Profile, text);
     }
     for events in events.values_mut() {
@@ -77,64 +77,4 @@ fn unusual(step: &Unusual) -> String {
 #[expect(clippy::cast_possible_truncation, reason = "a rate is shown without its fraction")]
 fn whole(rate: f64) -> i64 {
     rate.round() as i64
-}
-
-fn changed(change: &ProfileChange) -> String {
-    let (old, new) = (change.old.as_deref(), change.new.as_deref());
-    match (change.field.as_str(), old, new) {
-        ("username", Some(old), Some(new)) => format!("@{old} is now @{new}"),
-        ("username", ..) => "changed its handle".to_owned(),
-        ("display_name", Some(old), Some(new)) => {
-            format!("renamed from “{}” to “{}”", quoted(old), quoted(new))
-        }
-        ("display_name", ..) => "changed its display name".to_owned(),
-        ("is_verified", _, Some("1")) => "verified".to_owned(),
-        ("is_verified", ..) => "no longer verified".to_owned(),
-        ("bio", _, None) => "the bio was removed".to_owned(),
-        ("bio", _, Some(new)) => format!("a new bio: “{}”", quoted(new)),
-        (field, ..) => format!("changed its {}", field.replace('_', " ")),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    let mut rest = text.chars();
-    let mut start: String = rest.by_ref().take(QUOTED).collect();
-    if rest.next().is_some() {
-        start.push('…');
-    }
-    start
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_is_described() {
-        let describe = |field: &str, old: Option<&str>, new: Option<&str>| {
-            changed(&ProfileChange {
-                id: "clx1".to_owned(),
-                name: "Guru".to_owned(),
-                time: Time(0),
-                dated: Time(0),
-                field: field.to_owned(),
-                old: old.map(str::to_owned),
-                new: new.map(str::to_owned),
-            })
-        };
-        for (shown, text) in [
-            (describe("username", Some("old"), Some("new")), "@old is now @new"),
-            (describe("username", None, Some("new")), "changed its handle"),
-            (describe("display_name", Some("A"), Some("B")), "renamed from “A” to “B”"),
-            (describe("is_verified", Some("0"), Some("1")), "verified"),
-            (describe("is_verified", Some("1"), Some("0")), "no longer verified"),
-            (describe("bio", Some("x"), None), "the bio was removed"),
-            (describe("bio", None, Some("Hi")), "a new bio: “Hi”"),
-            (describe("external_url", None, Some("u")), "changed its external url"),
-        ] {
-            assert_eq!(shown, text);
-        }
-        let long = describe("bio", None, Some(&"é".repeat(QUOTED + 1)));
-        assert_eq!(long, format!("a new bio: “{}…”", "é".repeat(QUOTED)));
-    }
 }
