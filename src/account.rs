@@ -24,7 +24,7 @@ pub struct AccountId(Box<str>);
 const MAX_USERNAME_LEN: usize = 100;
 
 /// A platform that the vendor supports.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Deserialize, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
     /// TikTok
@@ -54,10 +54,25 @@ impl FromStr for Platform {
 }
 
 /// An account's public name on its platform. Both platforms ignore the case of names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(try_from = "RawHandle")]
 pub struct Handle {
     username: String,
     platform: Platform,
+}
+
+#[derive(Deserialize)]
+struct RawHandle {
+    username: String,
+    platform: Platform,
+}
+
+impl TryFrom<RawHandle> for Handle {
+    type Error = InvalidHandle;
+
+    fn try_from(raw: RawHandle) -> Result<Handle, InvalidHandle> {
+        Handle::new(&raw.username, raw.platform)
+    }
 }
 
 impl PartialEq for Handle {

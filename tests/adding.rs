@@ -181,6 +181,25 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
 }
 
 #[test]
+fn each_result_names_its_platform_and_only_if_all_are_refused_is_that_the_exit_code() {
+    let vendor = Vendor::start();
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
+    // The account of this name exists on one platform only.
+    let urls = ["https://www.youtube.com/@fitnessguru", "https://www.tiktok.com/@FitnessGuru"];
+    let words = "@fitnessguru on youtube: HTTP 404: ACCOUNT_NOT_FOUND: Social account not found\n\
+                 @FitnessGuru on tiktok is clx123abc, 1,520,000 followers; added to config.toml\n";
+    let add = |names: &[&str]| place.growthd(&[&["add"], names].concat());
+    let ended = add(&urls).with_code(1);
+    let mut lines: Vec<&str> = ended.out.lines().collect();
+    // The calls are made at once.
+    lines.sort_unstable_by_key(|line| line.contains("FitnessGuru"));
+    assert_eq!(lines, words.lines().collect::<Vec<_>>());
+    assert!(config(&place).contains("label = \"FitnessGuru\""));
+    vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));
+    add(&["https://www.tiktok.com/@x", "https://www.youtube.com/@x"]).with_code(69);
+}
+
+#[test]
 fn a_name_added_twice_at_once_is_paid_once() {
     let vendor = Vendor::start();
     let place = with_database(&vendor, &Settings::weekly(&["a"]));

@@ -32,7 +32,7 @@ pub enum Progress {
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Lookup {
     Found {
-        username: String,
+        handle: Handle,
         account_id: AccountId,
         /// As in [`Event::Found`].
         other: Option<String>,
@@ -43,7 +43,7 @@ pub enum Lookup {
         was_called: bool,
     },
     /// The account was not found, or could not be looked up.
-    NotFound { username: String, error: String, was_called: bool },
+    NotFound { handle: Handle, error: String, was_called: bool },
 }
 
 impl Lookup {
@@ -54,7 +54,7 @@ impl Lookup {
             Event::Found { handle, id, other, followers, is_watched, call } => (
                 handle,
                 Lookup::Found {
-                    username: handle.username().to_owned(),
+                    handle: handle.clone(),
                     account_id: id.clone(),
                     other: other.clone(),
                     followers: *followers,
@@ -65,7 +65,7 @@ impl Lookup {
             Event::NotFound { handle, why, call } => (
                 handle,
                 Lookup::NotFound {
-                    username: handle.username().to_owned(),
+                    handle: handle.clone(),
                     error: why.clone(),
                     was_called: call.is_some(),
                 },

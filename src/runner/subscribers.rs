@@ -81,8 +81,8 @@ impl Subscribers {
         for LookupWaiter { requester, pending, reply } in &self.lookups {
             requesters.push(*requester);
             for handle in pending.iter().filter(|handle| !engine.is_looking_up(handle)) {
-                let (username, error) = (handle.username().to_owned(), why.to_owned());
-                reply.send(Lookup::NotFound { username, error, was_called: false }).ok();
+                let (handle, error) = (handle.clone(), why.to_owned());
+                reply.send(Lookup::NotFound { handle, error, was_called: false }).ok();
             }
         }
         requesters

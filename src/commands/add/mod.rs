@@ -131,35 +131,32 @@ impl Adding<'_> {
             );
         }
         self.output.finish(signals.enough()).await?;
-        let mut worst = Done::Well;
-        for end in self.ends {
-            match end? {
-                Done::Well => {}
-                Done::Refused if worst == Done::Well => worst = Done::Refused,
-                _ => worst = Done::Attention,
-            }
-        }
-        Ok(worst)
+        let ends: Vec<Done> = self.ends.into_iter().collect::<Result<_, _>>()?;
+        Ok(match ends.first() {
+            Some(first) if ends.iter().all(|end| end == first) => *first,
+            _ => Done::Attention,
+        })
     }
 
     /// Adds an account that was found to the watchlist.
     fn take(&self, lookup: Lookup) -> Result<Done, CommandError> {
-        let (username, id, other, followers, is_watched) = match lookup {
-            Lookup::Found { username, account_id, other, followers, is_watched, .. } => {
-                (username, account_id, other, followers, is_watched)
+        let (handle, id, other, followers, is_watched) = match lookup {
+            Lookup::Found { handle, account_id, other, followers, is_watched, .. } => {
+                (handle, account_id, other, followers, is_watched)
             }
-            Lookup::NotFound { username, error, was_called } => {
-                let name = self.name(&username);
+            Lookup::NotFound { handle, error, was_called } => {
+                let name = handle.to_string();
                 self.output.line(format_args!("{}: {}", Printable(&name), Printable(&error)));
                 return Ok(if was_called { Done::Refused } else { Done::Attention });
             }
         };
-        let name = self.name(&username);
+        let name = handle.to_string();
         let name = Printable(&name);
         let followers =
             followers.map_or(String::new(), |count| format!(", {} followers", Grouped(count)));
         let path = self.file.path().display();
-        let label = self.requested(&username).and_then(|lookup| lookup.entry.label.as_deref());
+        let requested = self.lookups.iter().find(|lookup| lookup.handle == handle);
+        let label = requested.and_then(|lookup| lookup.entry.label.as_deref());
         let is_listed = is_watched || self.config.accounts.iter().any(|account| account.id == id);
         if let Some(other) = other {
             let other = Printable(&other);
@@ -200,14 +197,5 @@ impl Adding<'_> {
                 Err(error.into())
             }
         }
-    }
-
-    fn name(&self, username: &str) -> String {
-        let requested = self.requested(username);
-        requested.map_or_else(|| username.to_owned(), |lookup| lookup.handle.to_string())
-    }
-
-    fn requested(&self, username: &str) -> Option<&AccountLookup> {
-        self.lookups.iter().find(|lookup| lookup.handle.username() == username)
     }
 }
