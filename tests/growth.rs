@@ -49,6 +49,19 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
 }
 
 #[test]
+fn no_change_is_neither_growth_nor_loss_in_any_form() {
+    let past = Past::new();
+    past.series("clx1", "Up", "up", &[(0, 100), (28, 170)]);
+    past.series("clx2", "Same", "same", &[(0, 100), (28, 100)]);
+    let arguments = ["growth", "--since", "2026-01-06", "--top", "5"];
+    assert!(past.output(&arguments).ends_with("\n1 unchanged: Same\n"));
+    for form in ["--json", "--csv"] {
+        let output = past.output(&[&arguments[..], &[form]].concat());
+        assert!(output.contains("clx1") && !output.contains("clx2"), "{output}");
+    }
+}
+
+#[test]
 fn top_limits_both_lists() {
     let past = list();
     let ids = |arguments: &[&str]| {

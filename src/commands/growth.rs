@@ -49,8 +49,8 @@ pub fn growth(settings: &Settings, args: &GrowthArgs) -> Result<Done, CommandErr
     Ok(Done::Well)
 }
 
-/// Returns the `top` accounts that grew most and the `top` that lost most, ordered by gain. What may be
-/// due to rounding alone is neither.
+/// Returns the `top` accounts that grew most and the `top` that lost most, ordered by gain. No change,
+/// and what may be due to rounding alone, is neither.
 fn chosen(growths: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> {
     let Some(top) = top else { return growths.iter().collect() };
     let (up, down) = (winners(growths), losers(growths));
@@ -59,7 +59,7 @@ fn chosen(growths: &[AccountGrowth], top: Option<usize>) -> Vec<&AccountGrowth> 
 }
 
 fn winners(growths: &[AccountGrowth]) -> Vec<&AccountGrowth> {
-    sure(growths).filter(|growth| growth.gained.is_some_and(|gained| gained >= 0)).collect()
+    sure(growths).filter(|growth| growth.gained.is_some_and(|gained| gained > 0)).collect()
 }
 
 fn losers(growths: &[AccountGrowth]) -> Vec<&AccountGrowth> {
@@ -154,8 +154,9 @@ impl Page<'_> {
                 false => writeln!(out, "no account{} is watched", self.selection),
             }?);
         }
-        let (unchanged, up): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) =
-            winners(growths).into_iter().partition(|growth| growth.gained == Some(0));
+        let up = winners(growths);
+        let unchanged: Vec<&AccountGrowth> =
+            sure(growths).filter(|growth| growth.gained == Some(0)).collect();
         let rough: Vec<&AccountGrowth> =
             growths.iter().filter(|growth| growth.is_rough()).collect();
         let mut down = losers(growths);
