@@ -7,8 +7,6 @@ use crate::config::{Budget, Period, Watched};
 use crate::schedule::Schedule;
 
 const DAY: i64 = 24 * 3600;
-const YEAR: i64 = 365 * DAY;
-const DAYS_A_MONTH: f64 = 365.25 / 12.0;
 
 /// A schedule that fires more than this many times a day is counted over a day, others over a
 /// year: counting every minute of a year takes seconds.
@@ -16,34 +14,35 @@ const OFTEN: usize = 24;
 
 /// Estimates how many refreshes these accounts need in a month, without baselines and retries.
 pub fn per_month(accounts: &[Watched], now: Time) -> f64 {
-    per_day(accounts, now) * DAYS_A_MONTH
+    within(accounts, now, 365) / 12.0
 }
 
-/// Estimates how many refreshes these accounts need in a period of `budget`.
+/// Estimates how many refreshes these accounts need in a period of `budget`. Each is counted over a
+/// whole number of periods: a budget that is just enough is not exceeded by a fraction.
 pub fn per_period(accounts: &[Watched], budget: &Budget, now: Time) -> f64 {
-    let days = match budget.per {
-        Period::Day => 1.0,
-        Period::Week => 7.0,
-        Period::Month => DAYS_A_MONTH,
-    };
-    per_day(accounts, now) * days
+    match budget.per {
+        Period::Day => within(accounts, now, 365) / 365.0,
+        Period::Week => within(accounts, now, 52 * 7) / 52.0,
+        Period::Month => per_month(accounts, now),
+    }
 }
 
+/// Estimates how many refreshes these accounts need in this many days.
 #[expect(clippy::cast_precision_loss, reason = "counts of refreshes, shown rounded")]
-fn per_day(accounts: &[Watched], now: Time) -> f64 {
+fn within(accounts: &[Watched], now: Time, days: i32) -> f64 {
     let mut users: HashMap<(&str, &str), u64> = HashMap::new();
     for account in accounts.iter().filter(|account| account.enabled) {
         *users.entry((&account.cron, &account.timezone)).or_default() += 1;
     }
-    let rate = |(cron, zone): (&str, &str)| {
+    let count = |(cron, zone): (&str, &str)| {
         let Ok(schedule) = Schedule::parse(cron, zone, now) else { return 0.0 };
         match schedule.occurrences_within(now, DAY, usize::MAX) {
-            often if often > OFTEN => often as f64,
-            _ => schedule.occurrences_within(now, YEAR, usize::MAX) as f64 / 365.0,
+            often if often > OFTEN => often as f64 * f64::from(days),
+            _ => schedule.occurrences_within(now, i64::from(days) * DAY, usize::MAX) as f64,
         }
     };
     // Starts at 0, since `Sum` of an empty iterator is -0.
-    users.into_iter().fold(0.0, |sum, (schedule, accounts)| sum + rate(schedule) * accounts as f64)
+    users.into_iter().fold(0.0, |sum, (schedule, accounts)| sum + count(schedule) * accounts as f64)
 }
 
 #[cfg(test)]
@@ -66,8 +65,23 @@ mod tests {
             assert!((forecast / month - 1.0).abs() < 0.02, "{cron}: {forecast}");
         }
         assert_eq!(format!("{:.0}", per_month(&[], now)), "0");
-        let weekly = [account("a", "0 6 * * MON", true), account("b", "0 6 * * MON", true)];
-        let budget = Budget { refreshes: 1, per: Period::Week, manual: None };
-        assert!((per_period(&weekly, &budget, now) - 2.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn a_budget_that_is_just_enough_is_not_exceeded() {
+        // Whatever the weekday or month of the check.
+        for day in 0..40 {
+            let now = Time(1_767_225_600 + day * DAY);
+            for (cron, per) in [
+                ("0 6 * * MON", Period::Week),
+                ("0 6 1 * *", Period::Month),
+                ("@daily", Period::Day),
+            ] {
+                let accounts = ["a", "b", "c"].map(|id| Watched::example(id, cron));
+                let budget = Budget { refreshes: 3, per, manual: None };
+                let forecast = per_period(&accounts, &budget, now);
+                assert!((forecast - 3.0).abs() < f64::EPSILON, "{cron} {now}: {forecast}");
+            }
+        }
     }
 }

@@ -196,6 +196,13 @@ fn check_quiet_prints_the_problems_alone_and_exits_as_check_does() {
     assert_eq!(quiet(0), "");
     place.configure(&vendor, &budget(1));
     assert!(quiet(1).starts_with("budget     1 a month; the forecast needs about 5\n"));
+    // Both lines have the same number, exceeded or not.
+    for (refreshes, code) in [(1, 1), (100, 0)] {
+        place.configure(&vendor, &budget(refreshes));
+        let whole = place.growthd(&["check"]).with_code(code).out;
+        assert!(whole.contains("about 5 refreshes a month"), "{whole}");
+        assert!(whole.contains("the forecast needs about 5\n"), "{whole}");
+    }
     place.configure(&vendor, &budget(100));
     place.set_mode("api-key", 0o644);
     assert!(quiet(1).starts_with("key        "));

@@ -190,10 +190,7 @@ fn within(
     let refreshes = budget.refreshes;
     #[expect(clippy::cast_precision_loss, reason = "a budget beyond 2^53 refreshes caps nothing")]
     let exceeds = forecast > refreshes as f64;
-    // A forecast of 5.2 exceeds a budget of 5, and must not be shown as 5.
-    let needed = if exceeds { forecast.ceil() } else { forecast };
-    let needed = Estimate(needed);
-    let text = format!("{refreshes} a {period}; the forecast needs about {needed}");
+    let text = format!("{refreshes} a {period}; the forecast needs about {}", Estimate(forecast));
     if !exceeds {
         out.entry("budget", text)?;
         return Ok(Done::Well);
@@ -206,14 +203,14 @@ fn within(
     Ok(Done::Attention)
 }
 
-/// A number of refreshes. A few are not shown as none.
+/// A number of refreshes, rounded up: 5.2 exceeds a budget of 5, and a few are not none.
 struct Estimate(f64);
 
 impl fmt::Display for Estimate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            few if few > 0.0 && few < 1.0 => write!(f, "{:.1}", few.max(0.1)),
-            many => write!(f, "{many:.0}"),
+            few if few > 0.0 && few < 1.0 => write!(f, "{:.1}", (few * 10.0).ceil() / 10.0),
+            many => write!(f, "{:.0}", many.ceil()),
         }
     }
 }
@@ -232,9 +229,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_estimate_is_0_only_if_nothing_is_refreshed() {
+    fn an_estimate_is_rounded_up() {
         for (number, shown) in
-            [(0.0, "0"), (0.003, "0.1"), (0.14, "0.1"), (4.35, "4"), (30.4, "30")]
+            [(0.0, "0"), (0.003, "0.1"), (0.14, "0.2"), (0.95, "1.0"), (4.35, "5"), (35.0, "35")]
         {
             assert_eq!(Estimate(number).to_string(), shown);
         }
