@@ -132,6 +132,8 @@ fn each_response_has_one_kind_and_its_valid_part_is_kept() {
                 let (place, ended) = refresh(&socket, "10s");
                 assert!(matches!(ended, Some(0 | 69)), "{what}: {ended:?}");
                 assert_eq!(ledger(&place), [expected], "{what}");
+                let ends_early = "SELECT instr(coalesce(error || answer, error, ''), char(0)) > 0 FROM refreshes";
+                assert!(!place.database().one::<bool>(ends_early), "{what}");
                 assert_eq!(socket.call_count(), 1, "{what}");
             });
         }
@@ -153,6 +155,17 @@ fn ledger(place: &Setup) -> Vec<String> {
         "SELECT r.outcome, r.http_status, r.spent, s.followers \
          FROM refreshes r LEFT JOIN snapshots s USING (refresh_id)",
     )
+}
+
+#[test]
+fn a_redirect_is_named_whatever_its_bytes() {
+    let mut redirect =
+        b"HTTP/1.1 302 Found\r\nlocation: https://\xe4\xc2\x9b.example/\r\n".to_vec();
+    redirect.extend(b"content-length: 0\r\n\r\n");
+    let (place, code) = refresh(&Socket::sending(redirect, Then::Close), "10s");
+    assert_eq!(code, Some(69));
+    let error: String = place.database().one("SELECT error FROM refreshes");
+    assert!(error.contains("redirected to https://\u{fffd}\u{fffd}.example/; if that"), "{error}");
 }
 
 #[test]

@@ -86,26 +86,32 @@ fn each_response_has_its_row_in_the_ledger() {
 }
 
 #[test]
-fn a_retry_after_is_honoured_and_the_slot_served_after_it() {
-    let vendor = Vendor::start();
-    let place = Setup::new(
-        &vendor,
-        &Settings { retry: "first_delay = \"1s\"\nmax_delay = \"5s\"", ..Settings::weekly(&["a"]) },
-    );
-    vendor.queue("a", [Behaviour::rate_limited(Some(2))]);
-    let mut daemon = place.run();
-    let line = daemon.until("waiting, as the vendor asks");
-    assert!(line.contains("WARN"), "{line}");
-    let status = place.growthd(&["status"]).with_code(0);
-    assert!(status.out.contains("\nwaiting    until "), "{status:?}");
-    daemon.until("refreshed account=a");
-    let log = daemon.stop();
-    assert_eq!(log.matches("waiting, as the vendor asks").count(), 1, "{log}");
-    let database = place.database();
-    let ledger = database.rows("SELECT outcome, http_status, spent FROM refreshes");
-    assert_eq!(ledger, ["failed|429|0", "ok|200|1"]);
-    let waited: i64 = database.one("SELECT max(started_time) - min(finished_time) FROM refreshes");
-    assert!((2..=10).contains(&waited), "{waited} s");
+fn a_requested_pause_is_honoured_and_the_slot_served_after_it() {
+    let retry = "first_delay = \"1s\"\nmax_delay = \"30s\"";
+    std::thread::scope(|scope| {
+        for header in ["retry-after", "x-ratelimit-reset"] {
+            scope.spawn(move || {
+                let vendor = Vendor::start();
+                let place = Setup::new(&vendor, &Settings { retry, ..Settings::weekly(&["a"]) });
+                let headers = vec![(header.to_owned(), "2".to_owned())];
+                vendor.queue("a", [Behaviour::Response { status: 429, headers, body: vec![] }]);
+                let mut daemon = place.run();
+                let line = daemon.until("waiting, as the vendor asks");
+                assert!(line.contains("WARN"), "{line}");
+                let status = place.growthd(&["status"]).with_code(0);
+                assert!(status.out.contains("\nwaiting    until "), "{status:?}");
+                daemon.until("refreshed account=a");
+                let log = daemon.stop();
+                assert_eq!(log.matches("waiting, as the vendor asks").count(), 1, "{log}");
+                let database = place.database();
+                let ledger = database.rows("SELECT outcome, http_status, spent FROM refreshes");
+                assert_eq!(ledger, ["failed|429|0", "ok|200|1"]);
+                let waited: i64 =
+                    database.one("SELECT max(started_time) - min(finished_time) FROM refreshes");
+                assert!((2..=10).contains(&waited), "{header}: {waited} s");
+            });
+        }
+    });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The result of a call, before it is classified.
 
-use reqwest::header::{AGE, DATE, HeaderMap};
+use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 
 use crate::api::body_permit::BodyPermit;
 use crate::clock::Time;
@@ -10,6 +10,13 @@ pub const MAX_BODY: usize = 1 << 20;
 
 /// How much of an unusable response is kept, in bytes.
 pub(super) const KEPT: usize = 4096;
+
+/// The headers with the end of a rate limit's window. The vendor documents neither their names nor
+/// their unit; elsewhere it is seconds from now, or unix time.
+const RESETS: [&str; 2] = ["ratelimit-reset", "x-ratelimit-reset"];
+
+/// A larger number is a unix time: as seconds from now, it would be over thirty years.
+const SURELY_UNIX_TIME: i64 = 1_000_000_000;
 
 /// The result of a call.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,6 +44,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// The time on the vendor's clock: the `Date` header, corrected by `Age`.
     pub date: Option<Time>,
+    /// `Retry-After`, or in a 429 without it the end of the rate limit's window.
     pub retry_after: Option<RetryAfter>,
     /// The `Location` header.
     pub location: Option<String>,
@@ -48,7 +56,7 @@ pub struct HttpResponse {
     pub permit: BodyPermit,
 }
 
-/// A `Retry-After` header.
+/// When a request may be repeated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RetryAfter {
     Seconds(i64),
@@ -56,14 +64,35 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Parses the header: seconds, or an HTTP date.
+    /// Reads it from the headers of a response.
+    pub(super) fn of(status: u16, headers: &HeaderMap) -> Option<RetryAfter> {
+        let header = |name: &str| headers.get(name)?.to_str().ok();
+        let stated = header(RETRY_AFTER.as_str()).and_then(RetryAfter::parse);
+        if stated.is_some() || status != 429 {
+            return stated;
+        }
+        let date = vendor_time(headers);
+        RESETS.into_iter().filter_map(header).find_map(|text| RetryAfter::of_reset(text, date))
+    }
+
+    /// Parses `Retry-After`: seconds, or an HTTP date.
     pub fn parse(text: &str) -> Option<RetryAfter> {
         let text = text.trim();
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // A number that does not fit is a very long wait, which the engine bounds.
-            return Some(RetryAfter::Seconds(text.parse().unwrap_or(i64::MAX)));
+        whole_number(text).map(RetryAfter::Seconds).or_else(|| http_date(text).map(RetryAfter::At))
+    }
+
+    /// Parses the end of a rate limit's window, in a response at `date` on the vendor's clock. One
+    /// that is not ahead of it says nothing.
+    fn of_reset(text: &str, date: Option<Time>) -> Option<RetryAfter> {
+        let number = whole_number(text.trim())?;
+        match date {
+            None if number > SURELY_UNIX_TIME => Some(RetryAfter::At(Time(number))),
+            Some(date) if number > SURELY_UNIX_TIME => {
+                Some(RetryAfter::Seconds(Time(number).since(date)))
+            }
+            _ => Some(RetryAfter::Seconds(number)),
         }
-        http_date(text).map(RetryAfter::At)
+        .filter(|after| !matches!(after, RetryAfter::Seconds(..=0)))
     }
 
     /// Returns the seconds to wait from `now`, at least 0.
@@ -73,6 +102,12 @@ impl RetryAfter {
             RetryAfter::At(time) => time.since(now).max(0),
         }
     }
+}
+
+/// Parses digits. A number that does not fit is a very long wait, which the engine bounds.
+fn whole_number(text: &str) -> Option<i64> {
+    let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole.then(|| text.parse().unwrap_or(i64::MAX))
 }
 
 /// Returns the time on the vendor's clock when it responded, from `Date`. In a response from a
@@ -126,6 +161,42 @@ mod tests {
         ] {
             let parsed = RetryAfter::parse(text).map(|after| after.seconds(now));
             assert_eq!(parsed, seconds, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_429_without_retry_after_is_repeated_after_its_rate_limit() {
+        let (at, date) = (784_111_777, ("date", "Sun, 06 Nov 1994 08:49:37 GMT"));
+        let [retry, reset] = ["retry-after", "x-ratelimit-reset"];
+        let unix = |seconds: i64| (1_767_225_600 + seconds).to_string();
+        let (soon, past) = (unix(30), unix(-1));
+        let today = ("date", "Thu, 01 Jan 2026 00:00:00 GMT");
+        let seconds = |seconds| Some(RetryAfter::Seconds(seconds));
+        for (status, headers, expected) in [
+            (429, vec![(reset, "30")], seconds(30)),
+            (429, vec![("ratelimit-reset", " 30 ")], seconds(30)),
+            (429, vec![(retry, "7"), (reset, "30")], seconds(7)),
+            (429, vec![(retry, "soon"), (reset, "30")], seconds(30)),
+            (429, vec![today, (reset, &soon)], seconds(30)),
+            (429, vec![(reset, &soon)], Some(RetryAfter::At(Time(1_767_225_630)))),
+            (429, vec![date, (reset, "1000000000")], seconds(1_000_000_000)),
+            (429, vec![date, (reset, "1000000001")], seconds(1_000_000_001 - at)),
+            (429, vec![today, (reset, &past)], None),
+            (429, vec![(reset, "0")], None),
+            (429, vec![(reset, "-5")], None),
+            (429, vec![(reset, "1.5")], None),
+            (429, vec![("x-ratelimit-remaining", "0")], None),
+            (404, vec![(reset, "30")], None),
+            (503, vec![(reset, "30")], None),
+            (503, vec![(retry, "7")], seconds(7)),
+        ] {
+            let headers: HeaderMap = headers
+                .into_iter()
+                .map(|(name, value)| {
+                    (name.parse().expect("a name"), value.parse().expect("a value"))
+                })
+                .collect::<HeaderMap>();
+            assert_eq!(RetryAfter::of(status, &headers), expected, "{status} {headers:?}");
         }
     }
 }

@@ -181,8 +181,12 @@ fn redirect(location: Option<&str>) -> String {
     format!("redirected to {}; if that is right, make it [api] base_url", shortened(base))
 }
 
+/// Returns the beginning of a body. Its NULs are replaced: for half of SQLite's functions, and for
+/// its shell, a text ends at one.
 fn beginning(text: &str) -> String {
-    text[..text.floor_char_boundary(KEPT)].to_owned()
+    let mut kept = text[..text.floor_char_boundary(KEPT)].replace('\0', "\u{fffd}");
+    kept.truncate(kept.floor_char_boundary(KEPT));
+    kept
 }
 
 #[cfg(test)]

@@ -3,9 +3,7 @@
 
 use std::fmt;
 
-use reqwest::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{RequestBuilder, Response};
 
 use crate::api::body::{Body, BodyEnd};
@@ -15,6 +13,7 @@ use crate::api::deadline::Deadline;
 use crate::api::redaction::{Extent, Secrets};
 use crate::api::transport::{TransportError, innermost, transport};
 use crate::config::{Api, ApiKey};
+use crate::printable::Printable;
 use crate::store::{CallTarget, Claim};
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
@@ -110,12 +109,11 @@ impl Client {
         }
         let is_whole = matches!(end, BodyEnd::Whole);
         let extent = if is_whole { Extent::Whole } else { Extent::Cut };
-        let header = |name| response.headers().get(name)?.to_str().ok();
         CallResult::Http(HttpResponse {
             status: response.status().as_u16(),
             date: vendor_time(response.headers()),
-            retry_after: header(RETRY_AFTER).and_then(RetryAfter::parse),
-            location: header(LOCATION).map(|location| self.clean(location.to_owned())),
+            retry_after: RetryAfter::of(response.status().as_u16(), response.headers()),
+            location: response.headers().get(LOCATION).map(|location| self.shown(location)),
             body: self.secrets.redact(body.bytes, extent),
             is_whole,
             permit: body.permit,
@@ -133,6 +131,12 @@ impl Client {
     fn timed_out(&self) -> CallResult {
         let seconds = self.api.timeout.as_secs();
         CallResult::Unknown(format!("no response within the timeout of {seconds} s"))
+    }
+
+    /// Redacts a header that is to be shown. It need not be ASCII.
+    fn shown(&self, header: &HeaderValue) -> String {
+        let text = self.secrets.redact(header.as_bytes().to_vec(), Extent::Whole);
+        Printable(&String::from_utf8_lossy(&text)).to_string()
     }
 
     /// Redacts a text that is to be shown.

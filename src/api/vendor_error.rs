@@ -1,6 +1,7 @@
 //! The code and message of an error response, in either of the documented shapes.
 
 use crate::api::object::{Object, text};
+use crate::api::unstorable;
 
 /// How much of a vendor's text is quoted in an error, in characters.
 const QUOTED: usize = 300;
@@ -19,7 +20,8 @@ impl VendorError {
     /// Parses only the few members that matter: the tree of a hostile response would take a hundred
     /// times its size.
     pub(super) fn parse(json: &str) -> VendorError {
-        let Some(object) = Object::parse(json) else {
+        let json = unstorable::replaced(json);
+        let Some(object) = Object::parse(&json) else {
             return VendorError::default();
         };
         let error = object.get("error");
@@ -89,6 +91,7 @@ mod tests {
             (r#"{"error":{"code":"C"},"message":"m"}"#, vec!["C", "m"]),
             (r#"{"error":"plain"}"#, vec!["plain"]),
             (r#"{"error":null,"message":null,"code":7}"#, vec![]),
+            (r#"{"message":"a\u0000b\ud800","code":"C"}"#, vec!["C", "a\u{fffd}b\u{fffd}"]),
             ("[]", vec![]),
             ("", vec![]),
         ] {

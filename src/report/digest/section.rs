@@ -134,7 +134,11 @@ impl Digest {
             format!("only probes are sent since {}: {reason}", open.since)
         }));
         sections.push(section("BUDGET", self.held_back.as_slice(), |held| {
-            format!("used up: {} held back until {}", counted_are(held.accounts, "account"), held.until)
+            format!(
+                "used up: {} held back until {}",
+                counted_are(held.accounts, "account"),
+                held.until
+            )
         }));
         sections.retain(|section| !section.lines.is_empty());
         sections

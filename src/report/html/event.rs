@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use crate::clock::Time;
-use crate::report::{Grouped, described};
 use crate::report::html::figure::Signed;
+use crate::report::{Grouped, described};
 use crate::selection::Selection;
 use crate::store::{ReadTx, StoreError, Unusual};
 
