@@ -40,6 +40,20 @@ fn listening() -> (Vendor, Setup, String) {
 }
 
 #[test]
+fn a_port_that_the_system_chose_is_logged() {
+    let vendor = Vendor::start();
+    let tables = "[http]\nlisten = \"127.0.0.1:0\"".to_owned();
+    let place = Setup::new(&vendor, &Settings { tables, ..Settings::weekly(&["a"]) });
+    let mut daemon = place.run();
+    let line = daemon.until("listening on 127.0.0.1:");
+    let (_, address) = line.rsplit_once(' ').expect("an address");
+    let mut stream = connect(address);
+    stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").expect("a request");
+    assert!(answer(&stream).ends_with("\r\n\r\nok\n"));
+    daemon.stop();
+}
+
+#[test]
 fn a_connection_serves_one_request_however_many_are_pipelined() {
     let (_vendor, place, address) = listening();
     let daemon = place.run().once_up();

@@ -34,9 +34,9 @@ pub async fn keep(address: SocketAddr, served: Served) {
         pause = (pause * 2).min(LONGEST_PAUSE);
     };
     served.metrics.not_listening(None);
-    if last_logged.is_some() {
-        info!("listening on {address} now");
-    }
+    // If port 0 is configured, the system chooses one.
+    let bound = listener.local_addr().unwrap_or(address);
+    info!("listening on {bound}{}", if last_logged.is_some() { " now" } else { "" });
     http::serve(listener, served).await;
 }
 
