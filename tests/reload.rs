@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
-use crate::harness::{EACH_SECOND, Settings, Setup, Vendor, make_pipe, poll};
+use crate::harness::{Daemon, EACH_SECOND, PATIENCE, Settings, Setup, Vendor, make_pipe, poll};
 use crate::scripted_api::{KeySeen, World};
 
 fn budget() -> String {
@@ -149,7 +151,7 @@ fn a_valid_edit_waits_for_a_file_that_is_away_and_status_says_so() {
 fn an_edit_is_noticed_with_watch() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    let mut daemon = crate::harness::Daemon::start(place.command(&["run", "--watch"])).once_up();
+    let mut daemon = Daemon::start(place.command(&["run", "--watch"])).once_up();
     vendor.wait_for_calls(1);
     place.configure(&vendor, &Settings::weekly(&["a", "b"]));
     daemon.until("reloaded: +1 accounts, -0, 0 changed");
@@ -184,13 +186,74 @@ fn replacing_the_link_to_a_folder_is_an_edit() {
         symlink(format!("..data/{name}"), place.file(name)).expect("a link");
     }
     put("..2026_01", "a");
-    let mut daemon = crate::harness::Daemon::start(place.command(&["run", "--watch"])).once_up();
+    let mut daemon = Daemon::start(place.command(&["run", "--watch"])).once_up();
     vendor.wait_for_calls(1);
     put("..2026_02", "b");
     fs::remove_dir_all(place.file("..2026_01")).expect("a folder");
     daemon.until("reloaded: +1 accounts, -1, 0 changed");
     vendor.wait_for_calls(2);
     assert_eq!(vendor.calls_for("b").len(), 1);
+    daemon.stop();
+}
+
+#[test]
+fn a_configuration_that_the_next_start_would_refuse_is_not_used() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 300 && exec \"$0\" run", env!("CARGO_BIN_EXE_growthd")]);
+    shell.current_dir(place.path());
+    let mut daemon = Daemon::start(shell).once_up();
+    let many = Settings { api: "max_in_flight = 1024".to_owned(), ..Settings::weekly(&["a", "b"]) };
+    place.configure(&vendor, &many);
+    daemon.signal(Signal::HUP);
+    daemon.until("config.toml: max_in_flight = 1024 needs about 2144 open files");
+    daemon.until("was not reloaded; keeping the old one");
+
+    place.write("other.db", "not a database");
+    place.configure(&vendor, &Settings::weekly(&["a", "b"]));
+    let text = fs::read_to_string(place.file("config.toml")).expect("a file");
+    place.write("config.toml", &text.replace("growth.db", "other.db"));
+    daemon.signal(Signal::HUP);
+    daemon.until("other.db is not a growthd database");
+    daemon.until("could not be applied; retrying");
+    // One that a start would create.
+    fs::remove_file(place.file("other.db")).expect("a file");
+    daemon.until("a change to [database] or [http] takes effect at the next start");
+    daemon.until("reloaded: +1 accounts, -0, 0 changed");
+    daemon.stop();
+}
+
+/// `systemctl reload` waits for the end of a reload only if its beginning was announced.
+#[test]
+fn every_hangup_is_announced_to_the_service_manager() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let manager = UnixDatagram::bind(place.file("notify")).expect("a socket");
+    manager.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let until = |words: &str| {
+        let mut message = [0; 4096];
+        loop {
+            let length = manager.recv(&mut message).expect("a message");
+            if String::from_utf8_lossy(&message[..length]).contains(words) {
+                return;
+            }
+        }
+    };
+    let mut command = place.command(&["run"]);
+    command.env("NOTIFY_SOCKET", place.file("notify"));
+    let daemon = Daemon::start(command);
+    until("READY=1");
+    fs::remove_file(place.file("api-key")).expect("a key");
+    for _ in 0..3 {
+        daemon.signal(Signal::HUP);
+        until("RELOADING=1");
+        until("READY=1\nSTATUS=the configuration could not be applied yet");
+    }
+    place.write_key();
+    daemon.signal(Signal::HUP);
+    until("RELOADING=1");
+    until("READY=1\nSTATUS=watching 1 accounts");
     daemon.stop();
 }
 

@@ -18,7 +18,7 @@ use crate::printable::Printable;
 use crate::report::terminal::{self, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, counted};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
-use crate::store::{Reader, StoreError};
+use crate::store::Reader;
 
 /// Checks the configuration now and after each edit of its files. Each check prints a line to stdout
 /// and any problems to stderr. Ends when the reader of stdout does.
@@ -135,13 +135,7 @@ fn print_accounts(
 /// does not matter, because the service may run as another user.
 fn check_database(path: &Path, out: &mut CheckOutput<impl Write>) -> io::Result<Done> {
     match Reader::open(path) {
-        Err(
-            error @ (StoreError::NotAFile(_)
-            | StoreError::NotOurs(_)
-            | StoreError::PreRelease(_)
-            | StoreError::Newer { .. }
-            | StoreError::Corrupt { .. }),
-        ) => {
+        Err(error) if error.is_unusable_file() => {
             out.warning("database", error)?;
             Ok(Done::Attention)
         }

@@ -5,6 +5,7 @@
 //! unreadable: one of the configuration, the key or the CA certificates), it is retried until it
 //! can be, or until a newer edit.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -16,10 +17,12 @@ use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
+use crate::daemon::open_files::check_descriptors;
 use crate::daemon::unused_edit::UnusedEdit;
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::engine::{Changes, EngineConfig};
 use crate::runner::Handle;
+use crate::store::{Reader, StoreError};
 
 /// The first and the longest delay before a configuration is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -50,8 +53,7 @@ struct Applied {
 impl Reloader {
     /// Reloads each time `requests` changes, until its sender is dropped.
     pub async fn run(mut self, mut requests: watch::Receiver<u64>) {
-        while requests.changed().await.is_ok() {
-            self.notifier.reloading();
+        while next_request(&mut requests, &self.notifier).await {
             self.reload(&mut requests).await;
         }
     }
@@ -64,7 +66,7 @@ impl Reloader {
                 applied = self.apply() => applied,
                 // A newer edit, or another request. Abandon this attempt, which may be waiting for
                 // a file.
-                Ok(()) = requests.changed() => continue,
+                true = next_request(requests, &self.notifier) => continue,
             };
             let error = match applied {
                 Ok(applied) => return self.finish(applied),
@@ -95,7 +97,7 @@ impl Reloader {
             self.notifier.ready("the configuration could not be applied yet; retrying");
             tokio::select! {
                 () = tokio::time::sleep(retry) => retry = (retry * 2).min(LAST_RETRY),
-                Ok(()) = requests.changed() => retry = FIRST_RETRY,
+                true = next_request(requests, &self.notifier) => retry = FIRST_RETRY,
             }
         }
     }
@@ -104,14 +106,19 @@ impl Reloader {
         let (path, database) = (self.settings.path.clone(), self.settings.database.clone());
         let load = move || {
             let mut config = Config::load(&path, clock::now().time())?;
+            // As at a start, so that the next one accepts the same configuration.
+            check_descriptors(&config.settings)?;
             let is_moved = config.settings.database != database;
+            if is_moved {
+                check_usable(&config.settings.database.path)?;
+            }
             config.settings.database = database;
             let (settings, list) = Watchlist::of(config)?;
-            Ok::<_, RunError>((settings, list, is_moved))
+            let (client, key) = client(&settings)?;
+            Ok::<_, RunError>((settings, list, client, key, is_moved))
         };
-        let (settings, list, is_moved) =
+        let (settings, list, client, key, is_moved) =
             tokio::task::spawn_blocking(load).await.map_err(start_error)??;
-        let (client, key) = client(&settings)?;
         let Watchlist { diff, outline } = list;
         // Run it as a task, so that a newer reload cannot abandon the change once it was sent.
         let handle = self.handle.clone();
@@ -145,6 +152,24 @@ impl Reloader {
         self.outline = outline;
         self.settings = Settings { http: self.settings.http, ..settings };
         self.notifier.ready(&self.outline.watching());
+    }
+}
+
+/// Waits for the next request and announces it: the service manager waits for the end of a reload
+/// only if its beginning was reported. Returns false if there are no more requests.
+async fn next_request(requests: &mut watch::Receiver<u64>, notifier: &Notifier) -> bool {
+    let is_requested = requests.changed().await.is_ok();
+    if is_requested {
+        notifier.reloading();
+    }
+    is_requested
+}
+
+/// Checks that a later start could use the database at `path`, or create it.
+fn check_usable(path: &Path) -> Result<(), StoreError> {
+    match Reader::open(path) {
+        Err(error) if error.is_unusable_file() => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

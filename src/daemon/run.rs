@@ -12,16 +12,16 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, KeySource, Settings, WatchedFiles};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
-use crate::daemon::http::{MAX_HTTP_CONNECTIONS, Served};
+use crate::daemon::http::Served;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
+use crate::daemon::open_files::check_descriptors;
 use crate::daemon::reload::Reloader;
 use crate::daemon::socket::socket_path;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watchlist::{Outline, Watchlist};
 use crate::daemon::{control, heartbeat, listening, status_line};
-use crate::descriptors;
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
 use crate::log_queue;
 use crate::printable::Printable;
@@ -188,16 +188,6 @@ fn try_start(path: &Path) -> Result<Started, RunError> {
     let changes = engine.amend(&diff, EngineConfig::of(&settings), clock::moment())?;
     let breaker = Breaker::read(&engine.store().begin_read()?)?;
     Ok(Started { engine, client, key, settings, outline, changes, breaker })
-}
-
-/// Checks that the process may open enough file descriptors for the configured concurrent calls.
-///
-/// # Errors
-/// Returns [`RunError::Descriptors`] if it may not.
-pub fn check_descriptors(settings: &Settings) -> Result<(), RunError> {
-    let connections = if settings.http.is_some() { MAX_HTTP_CONNECTIONS } else { 0 };
-    descriptors::check(settings.api.max_in_flight, connections)
-        .map_err(|source| RunError::Descriptors { path: settings.path.clone(), source })
 }
 
 fn announce(settings: &Settings, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {

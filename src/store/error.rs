@@ -122,6 +122,13 @@ impl StoreError {
         matches!(self, StoreError::Sqlite(error) if error.sqlite_error_code() == full)
     }
 
+    /// Returns whether the path leads to something that no growthd of this version can use, whoever
+    /// runs it.
+    pub fn is_unusable_file(&self) -> bool {
+        use StoreError::{Corrupt, Newer, NotAFile, NotOurs, PreRelease};
+        matches!(self, NotAFile(_) | NotOurs(_) | PreRelease(_) | Newer { .. } | Corrupt { .. })
+    }
+
     /// Returns whether another process holds a lock for the moment, so that trying again may help.
     pub fn is_busy(&self) -> bool {
         use rusqlite::ErrorCode;
