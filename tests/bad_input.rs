@@ -42,7 +42,8 @@ fn refused(vendor: &Vendor, place: &Setup, code: i32, words: &[&str]) {
 fn a_configuration_that_cannot_be_read_is_reported_with_what_to_do() {
     let place = Setup::empty();
     fs::create_dir(place.file("folder")).expect("a folder");
-    for name in ["absent.toml", "folder", "absent/config.toml"] {
+    make_pipe(&place.file("pipe"));
+    for name in ["absent.toml", "folder", "absent/config.toml", "pipe", "/dev/zero"] {
         for verb in ["run", "check", "plan", "status"] {
             let ended = place.growthd(&["--config", name, verb]).with_code(78);
             let line = last_line(&ended);

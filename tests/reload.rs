@@ -349,16 +349,91 @@ fn has_reader(pipe: &Path) -> Option<fs::File> {
 }
 
 #[test]
-fn a_stop_is_handled_while_a_reload_waits_for_its_file() {
+fn a_stop_is_handled_while_a_reload_waits_for_a_file() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    let mut daemon = place.run().once_up();
+    let certificates = place.file("certificates.pem");
+    make_pipe(&certificates);
+    let mut command = place.command(&["run"]);
+    command.env("SSL_CERT_FILE", &certificates).env_remove("SSL_CERT_DIR");
+    let mut daemon = Daemon::start(command).once_up();
     vendor.wait_for_calls(1);
-    let config = place.file("config.toml");
-    fs::remove_file(&config).expect("a file");
-    make_pipe(&config);
+    // Without TLS, the certificates were not needed.
+    place.configure_for("https://127.0.0.1:1", &Settings::weekly(&["a"]));
     daemon.signal(Signal::HUP);
-    let _writer = poll("a reload that waits", || has_reader(&config));
+    let _writer = poll("a reload that waits", || has_reader(&certificates));
+    place.growthd(&["status"]).with_code(0);
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
+}
+
+#[test]
+fn a_pipe_in_place_of_the_configuration_blocks_nothing() {
+    for is_watching in [false, true] {
+        let vendor = Vendor::start();
+        let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+        let arguments = if is_watching { &["run", "--watch"][..] } else { &["run"] };
+        let mut daemon = Daemon::start(place.command(arguments)).once_up();
+        vendor.wait_for_calls(1);
+        let config = place.file("config.toml");
+        fs::rename(&config, place.file("away")).expect("a rename");
+        make_pipe(&config);
+        if !is_watching {
+            daemon.signal(Signal::HUP);
+        }
+        daemon.until("cannot read the configuration config.toml: it is not a regular file");
+        daemon.until("could not be applied; retrying");
+        place.growthd(&["--config", "away", "status"]).with_code(1);
+        let settings = Settings::weekly(&["a", "b"]);
+        fs::remove_file(&config).expect("a pipe");
+        place.configure(&vendor, &settings);
+        daemon.until("reloaded: +1 accounts, -0, 0 changed");
+        make_pipe(&place.file("pipe"));
+        fs::rename(place.file("pipe"), &config).expect("a rename");
+        daemon.stop();
+    }
+}
+
+#[test]
+fn a_missing_folder_of_the_watchlist_is_no_empty_one() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&[]));
+    let settings = fs::read_to_string(place.file("config.toml")).expect("a file");
+    let include = "include = [\"watchlist.d/*.toml\"]\n";
+    place.write("config.toml", &format!("{include}{settings}"));
+    // Before the first start, the folder may still be missing, and each place says so.
+    let words = "finds nothing in watchlist.d, which does not exist\n";
+    let checked = place.growthd(&["check"]).with_code(0);
+    assert!(checked.out.contains(&format!("include    {words}")), "{checked:?}");
+    let mut daemon = place.run();
+    assert!(daemon.until("WARN").contains(&format!("`include` {}", words.trim_end())));
+    let mut daemon = daemon.once_up();
+
+    let (folder, away) = (place.file("watchlist.d"), place.file("away"));
+    fs::create_dir(&folder).expect("a folder");
+    place.write("watchlist.d/a.toml", "[[account]]\nid = \"a\"\n[[account]]\nid = \"b\"\n");
+    daemon.signal(Signal::HUP);
+    daemon.until("reloaded: +2 accounts, -0, 0 changed");
+    vendor.wait_for_calls(2);
+    fs::rename(&folder, &away).expect("a rename");
+    daemon.signal(Signal::HUP);
+    let line = daemon.until("ERROR");
+    let words = "config.toml:1:12: `include` leads to the folder watchlist.d, which is gone; ";
+    assert!(line.contains(words), "{line}");
+    daemon.until("could not be applied; retrying");
+    let status = place.growthd(&["status"]).with_code(1).out;
+    let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(status.contains("and is retried: config.toml:1:12: `include` leads to"), "{status}");
+    let enabled = "SELECT count(*) FROM accounts WHERE enabled = 1";
+    assert_eq!(place.database().one::<i64>(enabled), 2);
+    fs::rename(&away, &folder).expect("a rename");
+    daemon.until("reloaded: +0 accounts, -0, 0 changed");
+
+    // An empty folder removes them, which is not left to a number.
+    fs::remove_file(place.file("watchlist.d/a.toml")).expect("a file");
+    daemon.signal(Signal::HUP);
+    let line = daemon.until("the watchlist is empty now: the edit removed every account from it");
+    assert!(line.contains(" WARN "), "{line}");
+    daemon.until("reloaded: +0 accounts, -2, 0 changed");
+    daemon.stop();
 }

@@ -52,6 +52,10 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     let enabled = config.accounts.iter().filter(|account| account.enabled).count();
     let disabled = config.accounts.len() - enabled;
     out.entry("accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
+    for folder in &config.settings.absent_folders {
+        let folder = folder.display();
+        out.warning("include", format_args!("finds nothing in {folder}, which does not exist"))?;
+    }
     let database = check_database(&config.settings.database.path, &mut out)?;
     let key = match ApiKey::find(&config.settings) {
         Ok((_, source)) => {

@@ -62,26 +62,19 @@ fn decode<'a>(bytes: &'a [u8], not_utf8: &mut Vec<usize>) -> Cow<'a, str> {
     Cow::Owned(text)
 }
 
-/// Reads the main file, which may be a pipe.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    read_bounded(OpenOptions::new().read(true).open(path)?, LARGEST)
-}
-
-/// Reads an included file of at most `largest` bytes. Does not block on a pipe without a writer.
-pub(super) fn read_included(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+/// Reads a file of at most `largest` bytes. One that is not a regular file is an error: a pipe
+/// without a writer would block, and one that has been read is empty.
+pub(super) fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     const NONBLOCK: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    read_bounded(file, largest)
-}
-
-fn read_bounded(file: impl Read, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(largest + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > largest {
-        return Err(io::Error::other("it is too large: over 1 GiB, including the files before it"));
+        let why = "it is too large: over 1 GiB, including the files before it";
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
     }
     Ok(bytes)
 }

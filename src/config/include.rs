@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,9 @@ use super::split::SplitText;
 
 /// The most files that a pattern may match; one that matches more was not meant to.
 const MOST_FILES: usize = 10_000;
+
+/// The characters that make a name a pattern.
+const SPECIAL: [char; 3] = ['*', '?', '['];
 
 /// A file whose name begins with a dot belongs to an editor or to Kubernetes, and matches only if
 /// the pattern begins with a dot too.
@@ -29,19 +33,22 @@ pub(super) enum FindError {
     Invalid(String),
     /// A file is missing, or a folder cannot be read.
     Unavailable(String),
+    /// The folder before the first special character does not exist. This is valid, because the
+    /// folder may be created later.
+    NoFolder(PathBuf),
 }
 
 /// Returns the files that a pattern of `include` matches, sorted by name.
 ///
 /// # Errors
 /// Returns an error if the pattern is invalid, or if a file that it names or a folder is not
-/// available.
+/// available. A folder that a special character would have to match is not missed.
 pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError> {
     use FindError::{Invalid, Unavailable};
     if pattern.is_empty() || pattern.contains('\0') {
         return Err(Invalid("is not a path".to_owned()));
     }
-    let is_plain = !pattern.contains(['*', '?', '[']);
+    let is_plain = !pattern.contains(SPECIAL);
     if is_plain {
         let path = folder.join(pattern);
         return match path.try_exists() {
@@ -52,11 +59,16 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindErr
             }
         };
     }
+    let pattern_folder = literal_folder(pattern);
     let pattern = absolute(folder, pattern).ok_or_else(|| {
         Invalid("cannot be searched below a folder whose name is not UTF-8".to_owned())
     })?;
     let found = glob_with(&pattern, MATCHING)
         .map_err(|error| Invalid(format!("is not a valid pattern: {}", error.msg)))?;
+    // Else the pattern is searched in the main file's own folder.
+    if !pattern_folder.is_empty() {
+        check_folder(&folder.join(pattern_folder))?;
+    }
     let mut paths = Vec::new();
     for path in found {
         match path {
@@ -72,6 +84,24 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindErr
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Returns the part of a pattern before the first component with a special character.
+fn literal_folder(pattern: &str) -> &str {
+    let literal = pattern.split(SPECIAL).next().unwrap_or_default();
+    literal.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder })
+}
+
+fn check_folder(folder: &Path) -> Result<(), FindError> {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Err(error) if ![NotFound, NotADirectory].contains(&error.kind()) => {
+            let folder = folder.display();
+            Err(FindError::Unavailable(format!("leads to {folder}, which cannot be read: {error}")))
+        }
+        Ok(_) | Err(_) => Err(FindError::NoFolder(folder.to_owned())),
+    }
 }
 
 /// Returns the pattern joined to the folder; `None` if the folder's name is not UTF-8.
@@ -119,7 +149,7 @@ pub(super) fn folder_of(main: &Path) -> &Path {
 
 /// Returns the patterns of `include` in a file, the rest of which need not be valid.
 pub(super) fn patterns(main: &Path) -> Vec<String> {
-    let Ok(bytes) = document::read(main) else { return Vec::new() };
+    let Ok(bytes) = document::read(main, document::LARGEST) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
     let split = SplitText::new(text.trim_start_matches('\u{feff}'));
     let (file, _) = DeTable::parse_recoverable(&split.settings);
@@ -285,6 +315,55 @@ mod tests {
         assert_eq!(lines.len(), expected.len(), "{problems}");
         for (line, start) in lines.iter().zip(expected) {
             assert!(line.starts_with(start), "{line}\nis not\n{start}");
+        }
+    }
+
+    #[test]
+    fn a_folder_may_appear_later_but_not_disappear_while_its_files_are_in_use() {
+        let pattern = "include = ['clients/eu/*.toml', '*.toml', 'c[l]ients/*.toml']\n";
+        let folder = Folder::with(&[("config.toml", pattern), ("clients/eu/a.toml", "")]);
+        let main = folder.path("config.toml");
+        let in_use = folder.config().settings.files().to_vec();
+        assert_eq!(in_use, [main.clone(), folder.path("clients/eu/a.toml")]);
+        assert_eq!(folder.config().settings.absent_folders, [""; 0].map(PathBuf::from));
+        for (gone, instead) in [("clients/eu", None), ("clients", None), ("clients", Some("file"))]
+        {
+            fs::rename(folder.path(gone), folder.path("away")).expect("a rename");
+            if instead.is_some() {
+                folder.put(gone, "");
+            }
+            let settings = folder.config().settings;
+            assert_eq!(settings.absent_folders, [folder.path("clients/eu")], "{gone}");
+            assert!(Config::reload(&main, settings.files(), NOW).is_ok());
+            let error = Config::reload(&main, &in_use, NOW).expect_err("a missing folder");
+            assert!(error.may_pass());
+            let shown = error.to_string();
+            assert!(shown.contains("config.toml:1:12: `include` leads to the folder "), "{shown}");
+            assert!(shown.contains("clients/eu, which is gone; restore it"), "{shown}");
+            assert_eq!(shown.lines().count(), 1, "{shown}");
+            if instead.is_some() {
+                fs::remove_file(folder.path(gone)).expect("a file");
+            }
+            fs::rename(folder.path("away"), folder.path(gone)).expect("a rename");
+        }
+        // That a folder is empty is an edit like any other.
+        fs::remove_file(folder.path("clients/eu/a.toml")).expect("a file");
+        let config = Config::reload(&main, &in_use, NOW).expect("a config");
+        assert_eq!(config.settings.files(), [main]);
+    }
+
+    #[test]
+    fn the_folder_of_a_pattern_ends_before_its_first_special_character() {
+        for (pattern, folder) in [
+            ("*.toml", ""),
+            ("a*/b.toml", ""),
+            ("list.d/*.toml", "list.d"),
+            ("../a/b/c?/d/*", "../a/b"),
+            ("a/[[]/b", "a"),
+            ("/*.toml", "/"),
+            ("/etc/list.d/x*", "/etc/list.d"),
+        ] {
+            assert_eq!(literal_folder(pattern), folder, "{pattern}");
         }
     }
 

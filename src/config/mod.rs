@@ -59,6 +59,15 @@ impl Config {
         Config::parse(path, &read_main(path)?, now)
     }
 
+    /// Like [`Config::load`], while the configuration that consists of the files `in_use` is used.
+    ///
+    /// # Errors
+    /// Also returns [`ConfigError::Invalid`] if `include` leads to a folder of these files that does
+    /// not exist any more.
+    pub fn reload(path: &Path, in_use: &[PathBuf], now: Time) -> Result<Config, ConfigError> {
+        Reading { in_use, ..Reading::at(now) }.read(path, &read_main(path)?)
+    }
+
     /// Validates `bytes` as the content of the file at `path`, which is not read. The files that it
     /// includes are. Schedules must fire after `now`.
     ///
@@ -117,7 +126,8 @@ impl Settings {
 }
 
 fn read_main(path: &Path) -> Result<Vec<u8>, ConfigError> {
-    document::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+    document::read(path, document::LARGEST)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }
 
 fn default_path(variable: Option<OsString>, exists: impl Fn(&Path) -> bool) -> PathBuf {

@@ -23,6 +23,17 @@ pub(super) struct Reading<'e> {
     pub split: fn(&str) -> SplitText<'_>,
     /// An included file, and the content to use in place of its own.
     pub edited: Option<(&'e Path, &'e [u8])>,
+    /// Files of the configuration in use. A folder of theirs must exist: that it is away for a
+    /// moment does not mean that its accounts were removed from the watchlist.
+    pub in_use: &'e [PathBuf],
+}
+
+/// What `include` leads to.
+#[derive(Default)]
+struct Included {
+    /// The files, each once and with the place of its pattern.
+    files: Vec<(usize, PathBuf)>,
+    absent_folders: Vec<PathBuf>,
 }
 
 /// The values of the main file.
@@ -37,7 +48,7 @@ struct Main {
 
 impl Reading<'_> {
     pub fn at(now: Time) -> Reading<'static> {
-        Reading { now, split: |text| SplitText::new(text), edited: None }
+        Reading { now, split: |text| SplitText::new(text), edited: None, in_use: &[] }
     }
 
     pub fn read(&self, path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
@@ -50,9 +61,10 @@ impl Reading<'_> {
         take_chunks(&document.text, split.chunks, &mut list, &mut values, |file, findings| {
             raw::read(file, findings).accounts
         });
-        let included = self.included(&document, &include, &mut findings);
+        let included = self.find_included(path, &include, &mut findings);
+        let texts = self.included(&document, included.files, &mut findings);
         let mut documents = vec![document];
-        documents.extend(included);
+        documents.extend(texts);
         let mut values = Values { path, findings: &mut findings };
         let schedule = list.defaults();
         for (number, document) in documents.iter().enumerate().skip(1) {
@@ -63,7 +75,9 @@ impl Reading<'_> {
         match settings {
             Some(settings) if findings.is_empty() => {
                 let files = documents.into_iter().map(|document| document.path).collect();
-                Ok(Config { settings: Settings { files, ..settings }, accounts })
+                let absent_folders = included.absent_folders;
+                let settings = Settings { files, absent_folders, ..settings };
+                Ok(Config { settings, accounts })
             }
             _ => Err(findings.into_problems(&documents).into()),
         }
@@ -80,10 +94,10 @@ impl Reading<'_> {
         match settings {
             Some(settings) if findings.is_empty() => {
                 // What is wrong with `include` concerns the accounts, like what is in its files.
-                let included = find_included(path, &include, &mut findings);
-                let included = included.into_iter().map(|(_, path)| path);
-                let files = std::iter::once(path.to_owned()).chain(included).collect();
-                Ok(Settings { files, ..settings })
+                let included = self.find_included(path, &include, &mut findings);
+                let found = included.files.into_iter().map(|(_, path)| path);
+                let files = std::iter::once(path.to_owned()).chain(found).collect();
+                Ok(Settings { files, absent_folders: included.absent_folders, ..settings })
             }
             _ => Err(findings.into_problems(&[document]).into()),
         }
@@ -115,25 +129,26 @@ impl Reading<'_> {
             http,
             catch_up,
             files: Vec::new(),
+            absent_folders: Vec::new(),
         });
         let mut list = values.list(schedule, self.now);
         values.take(&mut list, raw.accounts);
         Main { include, settings, list }
     }
 
-    /// Reads the files that `include` finds. One that cannot be read is reported at its pattern.
+    /// Reads the included files. One that cannot be read is reported at its pattern.
     fn included(
         &self,
         main: &Document<'_>,
-        include: &[(usize, String)],
+        files: Vec<(usize, PathBuf)>,
         findings: &mut Findings,
     ) -> Vec<Document<'static>> {
         let mut documents = Vec::new();
         let mut remaining = document::LARGEST.saturating_sub(main.text.len() as u64);
-        for (at, path) in find_included(&main.path, include, findings) {
+        for (at, path) in files {
             let bytes = match self.edited.filter(|(edited, _)| *edited == path) {
                 Some((_, bytes)) => Ok(bytes.to_owned()),
-                None => document::read_included(&path, remaining),
+                None => document::read(&path, remaining),
             };
             match bytes {
                 Ok(bytes) => {
@@ -153,6 +168,45 @@ impl Reading<'_> {
             }
         }
         documents
+    }
+
+    /// Finds what `include` in the file at `main` leads to. An invalid pattern is reported there.
+    fn find_included(
+        &self,
+        main: &Path,
+        include: &[(usize, String)],
+        findings: &mut Findings,
+    ) -> Included {
+        let mut included = Included::default();
+        let mut seen = include::SeenFiles::default();
+        seen.insert(main);
+        findings.in_file(0);
+        for (at, pattern) in include {
+            match include::find(include::folder_of(main), pattern) {
+                Ok(paths) => {
+                    let new = paths.into_iter().filter(|path| seen.insert(path));
+                    included.files.extend(new.map(|path| (*at, path)));
+                }
+                Err(FindError::Invalid(why)) => findings.add(*at, format!("`include` {why}")),
+                Err(FindError::Unavailable(why)) => {
+                    findings.unavailable(*at, format!("`include` {why}"));
+                }
+                Err(FindError::NoFolder(folder)) => {
+                    if self.in_use.iter().any(|file| file.starts_with(&folder)) {
+                        let folder = folder.display();
+                        findings.unavailable(
+                            *at,
+                            format!(
+                                "`include` leads to the folder {folder}, which is gone; restore \
+                                 it, or leave it empty or remove the pattern to remove its accounts"
+                            ),
+                        );
+                    }
+                    included.absent_folders.push(folder);
+                }
+            }
+        }
+        included
     }
 
     fn included_accounts(
@@ -189,36 +243,6 @@ fn take_chunks(
         let accounts = read(file.get_ref(), values.findings);
         values.take(list, accounts);
     }
-}
-
-/// Returns the files that `include` in the file at `main` finds, each once and with the place of
-/// its pattern. An invalid pattern is reported there.
-fn find_included(
-    main: &Path,
-    include: &[(usize, String)],
-    findings: &mut Findings,
-) -> Vec<(usize, PathBuf)> {
-    let mut included = Vec::new();
-    let mut seen = include::SeenFiles::default();
-    seen.insert(main);
-    for (at, pattern) in include {
-        match include::find(include::folder_of(main), pattern) {
-            Ok(paths) => {
-                let new = paths.into_iter().filter(|path| seen.insert(path));
-                included.extend(new.map(|path| (*at, path)));
-            }
-            Err(error) => {
-                findings.in_file(0);
-                match error {
-                    FindError::Invalid(why) => findings.add(*at, format!("`include` {why}")),
-                    FindError::Unavailable(why) => {
-                        findings.unavailable(*at, format!("`include` {why}"));
-                    }
-                }
-            }
-        }
-    }
-    included
 }
 
 /// Returns whether the file has both `[[account]]` and another form of accounts. The parser reports

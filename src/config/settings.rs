@@ -34,6 +34,8 @@ pub struct Settings {
     pub catch_up: CatchUp,
     /// The main file and the included ones, in the order of reading.
     pub(crate) files: Vec<PathBuf>,
+    /// Folders that do not exist, in which `include` would find files.
+    pub absent_folders: Vec<PathBuf>,
 }
 
 /// The vendor's API and how fast to call it.

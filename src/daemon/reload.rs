@@ -1,9 +1,9 @@
 //! Reloading the configuration: completely or not at all, and never losing a valid edit.
 //!
 //! An invalid configuration is refused, and the daemon keeps the old one until the next edit. If a
-//! configuration cannot be applied for the moment (the database is locked, or a file is missing or
-//! unreadable: one of the configuration, the key or the CA certificates), it is retried until it
-//! can be, or until a newer edit.
+//! configuration cannot be applied for the moment (the database is locked, or a file or folder is
+//! missing or unreadable: one of the configuration, the key or the CA certificates), it is retried
+//! until it can be, or until a newer edit.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::open_files::check_descriptors;
 use crate::daemon::unused_edit::UnusedEdit;
-use crate::daemon::watchlist::{Outline, Watchlist};
+use crate::daemon::watchlist::{Outline, Watchlist, warn_of_absent_folders};
 use crate::engine::{Changes, EngineConfig};
 use crate::runner::Handle;
 use crate::store::{Reader, StoreError};
@@ -103,9 +103,9 @@ impl Reloader {
     }
 
     async fn apply(&self) -> Result<Applied, RunError> {
-        let (path, database) = (self.settings.path.clone(), self.settings.database.clone());
+        let Settings { path, database, files, .. } = self.settings.clone();
         let load = move || {
-            let mut config = Config::load(&path, clock::now().time())?;
+            let mut config = Config::reload(&path, &files, clock::now().time())?;
             // As at a start, so that the next one accepts the same configuration.
             check_descriptors(&config.settings)?;
             let is_moved = config.settings.database != database;
@@ -144,6 +144,10 @@ impl Reloader {
             Some(budget) => format!("budget {}", budget.refreshes),
             None => "no budget".to_owned(),
         };
+        warn_of_absent_folders(&settings);
+        if outline.listed == 0 && self.outline.listed > 0 {
+            warn!("the watchlist is empty now: the edit removed every account from it");
+        }
         info!("the API key comes from {key}");
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
         self.metrics.reloaded(clock::now().time());

@@ -20,7 +20,7 @@ use crate::daemon::open_files::check_descriptors;
 use crate::daemon::reload::Reloader;
 use crate::daemon::socket::socket_path;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
-use crate::daemon::watchlist::{Outline, Watchlist};
+use crate::daemon::watchlist::{Outline, Watchlist, warn_of_absent_folders};
 use crate::daemon::{control, heartbeat, listening, status_line};
 use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreaker};
 use crate::log_queue;
@@ -55,7 +55,7 @@ impl Signals {
     }
 }
 
-/// Runs until SIGTERM or SIGINT. Reloads on SIGHUP, and when the configuration files in `file`
+/// Runs until SIGTERM or SIGINT. Reloads on SIGHUP, and when the configuration files in `files`
 /// change.
 ///
 /// # Errors
@@ -63,7 +63,7 @@ impl Signals {
 pub async fn run(
     path: PathBuf,
     mut signals: Signals,
-    mut file: Option<WatchedFiles>,
+    files: Option<WatchedFiles>,
 ) -> Result<(), RunError> {
     let notifier = Notifier::from_env();
     let started = tokio::select! {
@@ -120,7 +120,9 @@ pub async fn run(
         metrics,
     };
     tokio::spawn(reloader.run(reload_requests));
-    let request_reload = || reload.send_modify(|count| *count += 1);
+    if let Some(files) = files {
+        tokio::spawn(watch_files(files, reload.clone()));
+    }
     let mut is_stopping = false;
     loop {
         tokio::select! {
@@ -139,8 +141,7 @@ pub async fn run(
                 notifier.stopping(*timeout.borrow() + STOP_MARGIN);
                 handle.stop();
             }
-            _ = signals.hangup.recv() => request_reload(),
-            () = changed(&mut file) => request_reload(),
+            _ = signals.hangup.recv() => request_reload(&reload),
         }
     }
 }
@@ -191,6 +192,7 @@ fn try_start(path: &Path) -> Result<Started, RunError> {
 }
 
 fn announce(settings: &Settings, list: Outline, changes: Changes, open: Option<&OpenBreaker>) {
+    warn_of_absent_folders(settings);
     if list.listed == 0 {
         warn!("the watchlist is empty: add an [[account]] to {}", settings.path.display());
     }
@@ -214,12 +216,20 @@ fn remove_socket(database: &Path) {
     }
 }
 
-async fn changed(file: &mut Option<WatchedFiles>) {
-    let Some(file) = file else { return std::future::pending().await };
+fn request_reload(requests: &watch::Sender<u64>) {
+    requests.send_modify(|count| *count += 1);
+}
+
+/// Requests a reload after each edit of the files.
+async fn watch_files(mut files: WatchedFiles, requests: watch::Sender<u64>) {
     loop {
         tokio::time::sleep(WatchedFiles::INTERVAL).await;
-        if file.poll_edit() {
-            return;
+        // The file system may take its time, and blocks nothing but this.
+        let poll = move || (files.poll_edit(), files);
+        let Ok((is_edited, polled)) = tokio::task::spawn_blocking(poll).await else { return };
+        files = polled;
+        if is_edited {
+            request_reload(&requests);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Comparing the configured watchlist with the stored one.
 
+use tracing::warn;
+
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::forecast::per_month;
@@ -32,6 +34,13 @@ impl Watchlist {
         let mut reader = Reader::open(&settings.database.path)?;
         let diff = reader.begin_read()?.diff(&accounts)?;
         Ok((settings, Watchlist { diff, outline }))
+    }
+}
+
+/// Warns of each folder in which `include` finds nothing because it does not exist.
+pub fn warn_of_absent_folders(settings: &Settings) {
+    for folder in &settings.absent_folders {
+        warn!("`include` finds nothing in {}, which does not exist", folder.display());
     }
 }
 
