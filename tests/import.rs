@@ -204,6 +204,41 @@ fn an_exported_history_has_the_same_numbers_elsewhere() {
     }
 }
 
+/// As `export --since` may write it.
+#[test]
+fn a_history_that_begins_after_a_count_fell_to_0_begins_with_no_gain() {
+    for (first, suspect, gained) in [
+        // What fell: the followers, the likes, both, neither.
+        ("0,7,zero", "2", "NULL|NULL"),
+        ("290,0,zero", "2", "10|NULL"),
+        ("0,0,zero", "2", "NULL|NULL"),
+        ("0,7,", "0", "300|1"),
+    ] {
+        let past = Past::new();
+        past.account("clx1", Some("Guru"), None);
+        let old = format!(
+            "account,time,followers,likes,suspect\nGuru,2025-12-01,{first}\nGuru,2025-12-08,{first}\n\
+             Guru,2025-12-15,300,8,\n"
+        );
+        let (code, _, errors) = import(&past, &old, &["--write"]);
+        assert_eq!((code, &*errors), (Some(0), ""));
+        let zeros = "SELECT count(*) FROM snapshots WHERE suspect = 'zero'";
+        assert_eq!(past.query(zeros), [suspect], "{first}");
+        let deltas = "SELECT sum(followers_delta), sum(likes_delta) FROM growth";
+        assert_eq!(past.query(deltas), [gained], "{first}");
+    }
+}
+
+#[test]
+fn a_list_of_problems_is_bounded() {
+    let past = past();
+    let lines: String = (0..20_000).map(|_| "Guru,yesterday,1\n").collect();
+    let (code, output, errors) = import(&past, &format!("account,time,followers\n{lines}"), &[]);
+    assert_eq!((code, &*output, errors.lines().count()), (Some(2), "", 51));
+    assert!(errors.lines().nth(49).is_some_and(|line| line.starts_with("old.csv:51: \"yest")));
+    assert!(errors.ends_with("\nold.csv: and 19,950 more problems\n"), "{errors}");
+}
+
 #[test]
 fn an_import_turns_no_stored_0_into_a_loss() {
     let past = Past::new();

@@ -25,10 +25,11 @@ pub struct OlderHistory {
 }
 
 impl OlderHistory {
-    /// Appends a snapshot. `suspect` is what is known to speak against it; that a count fell to 0
-    /// is found out here.
-    pub fn push(&mut self, time: Time, measurement: Measurement, suspect: Suspicion) {
-        let suspect = suspicion(&measurement, &self.known, false).and(suspect);
+    /// Appends a snapshot. `stated` is what speaks against it according to its source; that a count
+    /// fell to 0 is also found out here.
+    pub fn push(&mut self, time: Time, measurement: Measurement, stated: Suspicion) {
+        let found = suspicion(&measurement, &self.known, false);
+        let suspect = found.and(stated.of_first_zeros(&measurement, &self.known));
         let [followers, likes] = suspect.measured(&measurement);
         self.known.followers = followers.or(self.known.followers);
         self.known.likes = likes.or(self.known.likes);

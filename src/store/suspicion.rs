@@ -14,7 +14,7 @@ pub struct Suspicion(u8);
 impl Suspicion {
     /// Likes fell to 0. This makes only the likes suspect.
     const LIKES: Suspicion = Suspicion(1);
-    const ZERO: Suspicion = Suspicion(2);
+    pub(crate) const ZERO: Suspicion = Suspicion(2);
     /// The response repeats the one before it.
     pub(crate) const CACHED: Suspicion = Suspicion(4);
     /// The vendor's clock contradicts ours.
@@ -30,6 +30,16 @@ impl Suspicion {
             measurement.followers.filter(|_| self.0 < Suspicion::ZERO.0),
             measurement.likes.filter(|_| self == Suspicion::default()),
         ]
+    }
+
+    /// Replaces a `zero` that names no count, by that of each count that is 0 and before which nothing
+    /// measured is known: it fell before the history begins.
+    pub(super) fn of_first_zeros(self, measurement: &Measurement, known: &Known) -> Suspicion {
+        let is_stated = self.0 & Suspicion::ZERO.0 != 0;
+        let is_first = |now: Option<i64>, then: Option<i64>| now == Some(0) && then.is_none();
+        Suspicion(self.0 & !Suspicion::ZERO.0)
+            .with(Suspicion::LIKES, is_stated && is_first(measurement.likes, known.likes))
+            .with(Suspicion::ZERO, is_stated && is_first(measurement.followers, known.followers))
     }
 
     fn with(self, reason: Suspicion, applies: bool) -> Suspicion {

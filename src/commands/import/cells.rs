@@ -31,10 +31,11 @@ pub(super) fn instant(text: &str) -> Option<Time> {
     Some(Time(epoch.duration_until(minutes.or_else(midnight)?).as_secs()))
 }
 
-/// Parses why a snapshot is suspect, as exported. That a count fell to 0 is visible from the counts.
+/// Parses why a snapshot is suspect, as exported.
 pub(super) fn suspect(text: &str) -> Option<Suspicion> {
     match text {
-        "" | "zero" => Some(Suspicion::default()),
+        "" => Some(Suspicion::default()),
+        "zero" => Some(Suspicion::ZERO),
         "cached" => Some(Suspicion::CACHED),
         "clock" => Some(Suspicion::CLOCK),
         _ => None,

@@ -2,6 +2,7 @@
 
 mod cells;
 mod columns;
+mod lines;
 mod quotes;
 
 use std::collections::{BTreeMap, HashMap};
@@ -23,18 +24,22 @@ use crate::store::{
 
 use cells::{count, instant, suspect};
 use columns::{COUNTS, Columns, delimiter};
+use lines::Lines;
 use quotes::misplaced_quote;
 
 /// The beginning of the first week in the views `weekly` and `monthly`: Monday 2000-01-03.
 const EARLIEST: Time = Time(946_857_600);
+
+/// How many problems are shown; the others are counted.
+const SHOWN: usize = 50;
 
 /// The snapshots to import before one account's first snapshot.
 struct Series {
     account: AccountRef,
     first: FirstSnapshots,
     older: OlderHistory,
-    /// Where its last line is in the file.
-    last_byte: u64,
+    /// The number of its last line in the file.
+    last_line: usize,
     /// Whether it was already reported that its lines are not in chronological order.
     is_unordered: bool,
 }
@@ -49,7 +54,10 @@ struct Import {
     left_out: usize,
     /// The headings of the columns that are not read.
     others: Vec<String>,
-    problems: Vec<String>,
+    /// The first problems, each with its line.
+    problems: Vec<(usize, String)>,
+    /// The number of further problems.
+    more: usize,
 }
 
 /// Reads a file, and with `--write` imports it.
@@ -100,30 +108,38 @@ fn read(tx: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError>
         CommandError::Problems(problems.iter().map(|why| format!("{shown}:1: {why}")).collect())
     })?;
     let mut import = Import { others: columns.others.clone(), ..Import::default() };
+    let mut lines = Lines::new(text);
     for record in csv.records() {
-        let (position, taken) = match record {
+        let (line, taken) = match record {
             Ok(record) => {
+                let line = lines.line_of(record.position());
                 let taken = match (record.len(), headings.len()) {
                     (found, expected) if found != expected => {
                         Err(format!("it has {}, and {expected} headings", counted(found, "cell")))
                     }
-                    _ => import.take(tx, &columns, &record, now)?,
+                    _ => import.take(tx, &columns, &record, line, now)?,
                 };
-                (record.position().cloned(), taken)
+                (line, taken)
             }
-            Err(error) => (error.position().cloned(), Err(error.to_string())),
+            Err(error) => (lines.line_of(error.position()), Err(error.to_string())),
         };
-        import.problems.extend(taken.err().map(|why| {
-            let line = line_at(text, position.map_or(0, |position| position.byte()));
-            format!("{shown}:{line}: {why}")
-        }));
+        if let Err(why) = taken {
+            import.report(line, why);
+        }
     }
-    for series in import.series.values() {
-        let line = line_at(text, series.last_byte);
-        import.problems.extend(series.problems().map(|why| format!("{shown}:{line}: {why}")));
-    }
+    let contradicted: Vec<(usize, String)> = import
+        .series
+        .values()
+        .flat_map(|series| series.problems().map(|why| (series.last_line, why)))
+        .collect();
+    contradicted.into_iter().for_each(|(line, why)| import.report(line, why));
     if !import.problems.is_empty() {
-        return Err(CommandError::Problems(import.problems));
+        let shown_at = |(line, why): &(usize, String)| format!("{shown}:{line}: {why}");
+        let mut problems: Vec<String> = import.problems.iter().map(shown_at).collect();
+        if import.more > 0 {
+            problems.push(format!("{shown}: and {}", counted(import.more, "more problem")));
+        }
+        return Err(CommandError::Problems(problems));
     }
     import.series.retain(|_, series| series.older.times().len() > 0);
     if import.series.is_empty() {
@@ -131,14 +147,6 @@ fn read(tx: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError>
         return Err(CommandError::Usage(format!("{shown}: {why}")));
     }
     Ok(import)
-}
-
-/// Returns the line number of the record that the parser reports at this byte. The end of the line
-/// before, and empty lines, may still precede the record.
-fn line_at(text: &str, byte: u64) -> usize {
-    let (before, rest) = text.as_bytes().split_at(usize::try_from(byte).unwrap_or(0));
-    let between = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    1 + before.iter().chain(between).filter(|byte| **byte == b'\n').count()
 }
 
 impl Import {
@@ -166,12 +174,20 @@ impl Import {
         writeln!(out, "{} of {accounts} {action}", counted(snapshots, "snapshot"))
     }
 
+    fn report(&mut self, line: usize, why: String) {
+        match self.problems.len() < SHOWN {
+            true => self.problems.push((line, why)),
+            false => self.more += 1,
+        }
+    }
+
     /// Reads a line of the file. Returns a message if it is invalid.
     fn take(
         &mut self,
         tx: &ReadTx<'_>,
         columns: &Columns,
         record: &csv::StringRecord,
+        line: usize,
         now: Time,
     ) -> Result<Result<(), String>, StoreError> {
         let cell = |index: usize| record.get(index).unwrap_or_default();
@@ -193,7 +209,7 @@ impl Import {
                 Ok(())
             }
             Some(series) => {
-                series.last_byte = record.position().map_or(0, csv::Position::byte);
+                series.last_line = line;
                 series.push(time, measurement, suspect, now)
             }
             None => Ok(()),
@@ -213,7 +229,7 @@ impl Import {
             Ok(account) => {
                 let (key, first) = (account.key, tx.first_snapshots(account.key)?);
                 let older = OlderHistory::default();
-                let series = Series { account, first, older, last_byte: 0, is_unordered: false };
+                let series = Series { account, first, older, last_line: 0, is_unordered: false };
                 self.series.entry(key.0).or_insert(series);
                 Ok(key)
             }
