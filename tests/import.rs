@@ -229,6 +229,24 @@ fn a_history_that_begins_after_a_count_fell_to_0_begins_with_no_gain() {
     }
 }
 
+/// No schedule is known for an imported history, so that a hole in it is no gap.
+#[test]
+fn the_page_shades_the_gaps_of_the_view_and_no_others() {
+    let past = Past::new();
+    past.series("clx1", "Guru", "guru", &[(0, 1000), (7, 1010), (28, 1040), (35, 1050)]);
+    let old = "account,time,followers\nGuru,2025-01-01,500\nGuru,2025-10-01,900\n";
+    assert_eq!(import(&past, old, &["--write"]).0, Some(0));
+    // Before the first snapshot, and between two of them.
+    assert_eq!(past.query("SELECT count(*) FROM gaps"), ["2"]);
+    let gaps = past.query(
+        "SELECT json_group_array(json_array(from_time, to_time))
+         FROM (SELECT * FROM gaps ORDER BY to_time)",
+    );
+    let page = past.output(&["report", "--output", "-"]);
+    let shaded: Vec<&str> = page.split("\"g\":").skip(1).collect();
+    assert!(shaded.len() == 1 && shaded[0].starts_with(&gaps[0]), "{gaps:?}");
+}
+
 #[test]
 fn a_list_of_problems_is_bounded() {
     let past = past();

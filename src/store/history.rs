@@ -82,6 +82,13 @@ pub struct Gap {
     pub days: f64,
 }
 
+impl Gap {
+    /// Reads the columns `from_time`, `to_time` and `days` at the beginning of a row.
+    pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Gap> {
+        Ok(Gap { from: row.get(0)?, to: row.get(1)?, days: row.get(2)? })
+    }
+}
+
 const ACCOUNT: &str = "SELECT a.account, who!(), a.next_due
     FROM _account a LEFT JOIN _profile p ON p.account = a.account";
 
@@ -198,9 +205,7 @@ impl ReadTx<'_> {
             "SELECT from_time, to_time, days FROM gaps
              WHERE account_id = ?1 AND to_time > ?2 ORDER BY to_time",
         )?;
-        let gaps = statement.query_map((account_id, since.0), |row| {
-            Ok(Gap { from: row.get(0)?, to: row.get(1)?, days: row.get(2)? })
-        })?;
+        let gaps = statement.query_map((account_id, since.0), Gap::of)?;
         Ok(gaps.collect::<Result<_, _>>()?)
     }
 }

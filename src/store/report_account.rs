@@ -8,7 +8,7 @@ use crate::clock::Time;
 use crate::selection::Selection;
 use crate::store::account::account_id;
 use crate::store::ledger::AccountKey;
-use crate::store::{ReadTx, StoreError, schema};
+use crate::store::{Gap, ReadTx, StoreError, schema};
 
 /// An account ever watched, with its current profile.
 #[derive(Clone, PartialEq, Debug)]
@@ -27,8 +27,6 @@ pub struct ReportAccount {
     pub is_verified: bool,
     /// When the account was removed from the watchlist, if it was.
     pub removed: Option<Time>,
-    /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
-    pub interval: i64,
     /// When a count was last measured.
     pub last: Option<Time>,
     /// The newest measured number of published videos.
@@ -49,8 +47,6 @@ pub struct Reading {
     pub engagement: Option<f64>,
     /// Whether the snapshot as a whole is suspect.
     pub is_suspect: bool,
-    /// The schedule's interval when the call was claimed, in seconds.
-    pub interval: Option<i64>,
 }
 
 /// The calls and credits of a UTC day.
@@ -68,7 +64,7 @@ impl ReadTx<'_> {
     pub fn report_accounts(&self, selection: &Selection) -> Result<Vec<ReportAccount>, StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::query(
             "SELECT a.account, a.account_id, coalesce(a.label, p.name), a.tags, p.platform, p.username,
-                    p.profile_url, coalesce(p.is_verified, 0), a.removed_time, a.interval,
+                    p.profile_url, coalesce(p.is_verified, 0), a.removed_time,
                     s.time, v.measured_videos, (
                       SELECT b.avg_views FROM _snapshot b
                       WHERE b.account = a.account AND b.suspect < 2 AND b.avg_views IS NOT NULL
@@ -96,10 +92,9 @@ impl ReadTx<'_> {
                 profile_url: row.get(6)?,
                 is_verified: row.get(7)?,
                 removed: row.get(8)?,
-                interval: row.get(9)?,
-                last: row.get(10)?,
-                videos: row.get(11)?,
-                avg_views: match row.get(12)? {
+                last: row.get(9)?,
+                videos: row.get(10)?,
+                avg_views: match row.get(11)? {
                     #[expect(clippy::cast_precision_loss, reason = "an average, shown rounded")]
                     Value::Integer(whole) => Some(whole as f64),
                     Value::Real(real) => Some(real),
@@ -128,8 +123,8 @@ impl ReadTx<'_> {
         };
         let mut statement = self.tx.prepare_cached(&schema::query(&format!(
             "SELECT s.account, s.time, s.followers,
-                    CASE WHEN s.suspect & 1 = 0 THEN s.likes END, s.engagement_rate, s.suspect >= 2, r.interval
-             FROM _snapshot s JOIN _refresh r ON r.refresh_id = s.refresh_id
+                    CASE WHEN s.suspect & 1 = 0 THEN s.likes END, s.engagement_rate, s.suspect >= 2
+             FROM _snapshot s
              WHERE {selected}
              ORDER BY s.account, s.refresh_id"
         )))?;
@@ -141,9 +136,28 @@ impl ReadTx<'_> {
                 likes: row.get(3)?,
                 engagement: row.get(4)?,
                 is_suspect: row.get(5)?,
-                interval: row.get(6)?,
             };
             take(row.get(0)?, reading);
+        }
+        Ok(())
+    }
+
+    /// Calls `take` with the id of an account and a gap in its history, for each of the selected
+    /// accounts' in no particular order.
+    pub fn each_gap(
+        &self,
+        selection: &Selection,
+        mut take: impl FnMut(String, Gap),
+    ) -> Result<(), StoreError> {
+        let mut statement = self.tx.prepare_cached(&schema::query(
+            "SELECT from_time, to_time, days, account_id FROM gaps
+             WHERE account_id IN (SELECT a.account_id FROM _account a
+                                  LEFT JOIN _profile p ON p.account = a.account
+                                  WHERE selected!(?1, ?2))",
+        ))?;
+        let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
+        while let Some(row) = rows.next()? {
+            take(row.get(3)?, Gap::of(row)?);
         }
         Ok(())
     }

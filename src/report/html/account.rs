@@ -180,12 +180,9 @@ impl<'a> Account<'a> {
     pub fn key(&self) -> String {
         let series = &self.entry.series;
         let is_suspect = series.readings().iter().any(|reading| reading.is_suspect);
-        let has_gaps = Metric::ALL
-            .iter()
-            .any(|&metric| !series.breaks(metric, self.entry.account.interval).is_empty());
         let stride = stride(series.readings().len());
         let key = [
-            has_gaps.then(|| "Shaded: nothing was measured.".to_owned()),
+            (!self.entry.gaps.is_empty()).then(|| "Shaded: nothing was measured.".to_owned()),
             is_suspect.then(|| "Hollow: suspect, not counted.".to_owned()),
             (stride > 1).then(|| format!("One value in {stride} is drawn.")),
         ];

@@ -24,13 +24,9 @@ struct Columns {
     /// Indices of suspect readings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     s: Vec<usize>,
-    /// Indices of the readings that follow a gap in a metric.
+    /// When each gap begins and ends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    bf: Vec<usize>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    bl: Vec<usize>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    be: Vec<usize>,
+    g: Vec<(i64, i64)>,
     /// Its events, newest first: time, kind, description, and the instant that decides to which period
     /// it belongs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -95,14 +91,6 @@ fn columns(entry: &Entry) -> Columns {
     // The last of each run, so that the newest reading is always included.
     let runs = readings.rchunks(stride).rev().filter_map(<[_]>::last);
     let drawn: Vec<_> = runs.collect();
-    let offset = (stride - readings.len() % stride) % stride;
-    let index = |reading: usize| (reading + offset) / stride;
-    let breaks = |metric| {
-        let mut indices: Vec<usize> =
-            entry.series.breaks(metric, entry.account.interval).into_iter().map(index).collect();
-        indices.dedup();
-        indices
-    };
     let counts = |metric, count: fn(&crate::store::Reading) -> Option<i64>| {
         if !entry.series.has(metric) {
             return Vec::new();
@@ -140,9 +128,7 @@ fn columns(entry: &Entry) -> Columns {
             false => Vec::new(),
         },
         s: (0..drawn.len()).filter(|&index| drawn[index].is_suspect).collect(),
-        bf: breaks(Metric::Followers),
-        bl: breaks(Metric::Likes),
-        be: breaks(Metric::Engagement),
+        g: entry.gaps.iter().map(|gap| (gap.from.0, gap.to.0)).collect(),
         v: entry
             .events
             .iter()
@@ -195,7 +181,7 @@ mod tests {
         let json = chart_data(&entry).expect("JSON");
         assert_eq!(
             json,
-            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"bf":[2,3],"v":[[0,"profile","\u003ci\u003e�",0]],"off":0,"n":[3628800,120,71,null,0]}"#
+            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"g":[[0,1209600],[1209600,3628800]],"v":[[0,"profile","\u003ci\u003e�",0]],"off":0,"n":[3628800,120,71,null,0]}"#
         );
         assert_eq!(
             chart_data(&test_entry(&[])).expect("JSON"),
@@ -212,6 +198,6 @@ mod tests {
         assert!(columns.t.len() <= DRAWN && columns.t.len() > DRAWN / 2);
         assert_eq!(columns.t.iter().sum::<i64>(), 4100 * 86_400);
         assert_eq!(columns.f.iter().flatten().sum::<i64>(), 5000);
-        assert_eq!(columns.bf, [columns.t.len() - 1]);
+        assert_eq!(columns.g, [(3999 * 86_400, 4100 * 86_400)]);
     }
 }

@@ -9,12 +9,14 @@ use crate::report::html::event::Event;
 use crate::report::html::gain::Gain;
 use crate::report::html::series::{Measured, Series};
 use crate::report::html::steps::Steps;
-use crate::store::{AccountGrowth, AccountStatus, Reading, ReportAccount};
+use crate::store::{AccountGrowth, AccountStatus, Gap, Reading, ReportAccount};
 
 /// An account's counts, as read from the store.
 #[derive(Debug, Default)]
 pub(super) struct History {
     pub readings: Vec<Reading>,
+    /// Between which times nothing was measured for too long, as in the view `gaps`.
+    pub gaps: Vec<Gap>,
     /// Followers at the start of each week.
     pub weeks: Steps,
     /// Followers at the start of each month.
@@ -31,6 +33,7 @@ pub(super) struct Entry {
     /// `None` once it is removed from the watchlist.
     pub status: Option<AccountStatus>,
     pub series: Series,
+    pub gaps: Vec<Gap>,
     pub followers: Vec<Measured>,
     pub likes: Option<i64>,
     pub weeks: Steps,
@@ -47,11 +50,23 @@ impl Entry {
         history: History,
         events: Vec<Event>,
     ) -> Entry {
-        let History { readings, weeks, months, growth } = history;
+        let History { readings, gaps, weeks, months, growth } = history;
         let series = Series::new(readings);
         let followers = series.followers();
         let likes = series.likes().last().map(|&(_, likes)| likes);
-        Entry { edition, account, status, series, followers, likes, weeks, months, growth, events }
+        Entry {
+            edition,
+            account,
+            status,
+            series,
+            gaps,
+            followers,
+            likes,
+            weeks,
+            months,
+            growth,
+            events,
+        }
     }
 
     /// Returns the label, display name, handle or id, whichever is known first.
@@ -169,7 +184,6 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         profile_url: Some("javascript:alert(1)".to_owned()),
         is_verified: true,
         removed: Some(Time(0)),
-        interval: 7 * DAY,
         last: days.last().map(|&(day, _)| Time(day * DAY)),
         videos: None,
         avg_views: None,
@@ -180,7 +194,6 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         likes: None,
         engagement: None,
         is_suspect: false,
-        interval: Some(7 * DAY),
     };
     let known = || days.iter().filter_map(|&(day, count)| Some((Time(day * DAY), count?)));
     let growth = known().next_back().zip(known().next()).map(|((newest, count), (oldest, _))| {
@@ -201,12 +214,16 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         }
     });
     let readings = days.iter().map(reading).collect();
+    let gap = |(from, to): (Time, Time)| Gap { from, to, days: 28.0 };
+    let times: Vec<Time> = known().map(|(time, _)| time).collect();
+    let gaps = times.windows(2).map(|pair| gap((pair[0], pair[1])));
+    let gaps = gaps.filter(|gap| gap.to.since(gap.from) > 10 * DAY).collect();
     let event = Event {
         time: Time(0),
         dated: Time(0),
         kind: crate::report::html::event::Kind::Profile,
         text: "<i>\u{202e}".to_owned(),
     };
-    let history = History { readings, growth, ..History::default() };
+    let history = History { readings, gaps, growth, ..History::default() };
     Entry::new(Edition::Operator, account, None, history, vec![event])
 }

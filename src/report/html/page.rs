@@ -10,7 +10,9 @@ use crate::report::html::entry::{Entry, History};
 use crate::report::html::event;
 use crate::report::html::steps::Steps;
 use crate::selection::Selection;
-use crate::store::{BudgetUse, Calendar, DailySpend, Extent, ReadTx, StoreError, Totals, Wait};
+use crate::store::{
+    BudgetUse, Calendar, DailySpend, Extent, Gap, ReadTx, StoreError, Totals, Wait,
+};
 
 const DAY: i64 = 86_400;
 
@@ -80,12 +82,15 @@ impl Page {
             histories.entry(key).or_default().growth = Some(growth);
         }
         let mut events = event::read(tx, &selection)?;
+        let mut gaps: HashMap<String, Vec<Gap>> = HashMap::new();
+        tx.each_gap(&selection, |id, gap| gaps.entry(id).or_default().push(gap))?;
         let entries = tx
             .report_accounts(&selection)?
             .into_iter()
             .map(|account| {
                 let status = statuses.remove(&account.id);
-                let history = histories.remove(&account.key).unwrap_or_default();
+                let mut history = histories.remove(&account.key).unwrap_or_default();
+                history.gaps = gaps.remove(account.id.as_str()).unwrap_or_default();
                 let events = events.remove(account.id.as_str()).unwrap_or_default();
                 Entry::new(edition, account, status, history, events)
             })

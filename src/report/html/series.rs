@@ -32,10 +32,6 @@ impl Metric {
             Metric::Engagement => reading.engagement.is_some(),
         }
     }
-
-    fn is_measured(self, reading: &Reading) -> bool {
-        !reading.is_suspect && self.is_reported(reading)
-    }
 }
 
 /// A measured count and its time.
@@ -78,22 +74,6 @@ impl Series {
         let mut trusted = self.0.iter().rev().filter(|reading| !reading.is_suspect);
         trusted.find_map(|reading| reading.engagement)
     }
-
-    /// Returns the indices of the readings that follow a gap in the metric, by the rule of the view
-    /// `gaps`: a distance to the previous measured reading of over 1.5 times its interval (else
-    /// this one's, else `default`), in seconds.
-    pub fn breaks(&self, metric: Metric, default: i64) -> Vec<usize> {
-        let measured = self.0.iter().enumerate().filter(|(_, reading)| metric.is_measured(reading));
-        let measured: Vec<(usize, &Reading)> = measured.collect();
-        let pairs = measured.windows(2).filter_map(|pair| {
-            let &[(_, before), (index, reading)] = pair else { return None };
-            let interval = before.interval.or(reading.interval).unwrap_or(default);
-            let distance = reading.time.since(before.time);
-            let is_gap = interval > 0 && distance.saturating_mul(2) > interval.saturating_mul(3);
-            is_gap.then_some(index)
-        });
-        pairs.collect()
-    }
 }
 
 #[cfg(test)]
@@ -103,14 +83,7 @@ mod tests {
     const DAY: i64 = 86_400;
 
     fn reading(day: i64, followers: Option<i64>, is_suspect: bool) -> Reading {
-        Reading {
-            time: Time(day * DAY),
-            followers,
-            likes: None,
-            engagement: None,
-            is_suspect,
-            interval: Some(7 * DAY),
-        }
+        Reading { time: Time(day * DAY), followers, likes: None, engagement: None, is_suspect }
     }
 
     fn counts(days: &[(i64, i64)]) -> Vec<Measured> {
@@ -118,19 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_depends_on_the_interval_that_was_to_follow() {
-        let every = |day: i64, interval: i64| Reading {
-            interval: Some(interval * DAY),
-            ..reading(day, Some(day), false)
-        };
-        // Mondays to Fridays, without a Thursday.
-        let week = [(0, 1), (1, 1), (2, 1), (4, 3), (7, 1), (8, 1)];
-        let series = Series::new(week.map(|(day, interval)| every(day, interval)).to_vec());
-        assert_eq!(series.breaks(Metric::Followers, 0), [3]);
-    }
-
-    #[test]
-    fn a_suspect_or_absent_value_is_not_measured_and_a_gap_is_a_break() {
+    fn a_suspect_or_absent_value_is_not_measured() {
         let series = Series::new(vec![
             reading(14, Some(30), false),
             reading(0, Some(10), false),
@@ -141,7 +102,6 @@ mod tests {
             reading(38, Some(60), false),
         ]);
         assert_eq!(series.followers(), counts(&[(0, 10), (7, 20), (14, 30), (28, 50), (38, 60)]));
-        assert_eq!(series.breaks(Metric::Followers, 0), [4]);
-        assert!(series.breaks(Metric::Likes, 0).is_empty() && !series.has(Metric::Likes));
+        assert!(series.has(Metric::Followers) && !series.has(Metric::Likes));
     }
 }

@@ -74,7 +74,7 @@ function build(account) {
     const { made, plot, point } = figure(KINDS[kind]);
     const describe = describer(past, kind, kind === 'f' ? marks : []);
     later.push([made, shape => chart(plot, {
-      times: past.times, lines: [{ values: past[kind], breaks: past.breaks[kind], suspect: past.suspect }], marks: kind === 'f' ? marks : [],
+      times: past.times, lines: [{ values: past[kind], gaps: past.gaps, suspect: past.suspect }], marks: kind === 'f' ? marks : [],
       band, range, isRate: kind === 'e', shape, title: KINDS[kind], describe, point: i => point(describe(i)),
     })]);
   }
@@ -146,7 +146,8 @@ function tabulate(account) {
       if (counts) before = value;
       return [cell, node('td', {}, step === null ? '–' : change(step))];
     });
-    const notes = [isSuspect && 'suspect', past.breaks.f.has(i) && 'after a gap'].filter(Boolean);
+    const isAfterGap = past.gaps.some(([, end]) => end <= time && !(end <= past.times[i - 1]));
+    const notes = [isSuspect && 'suspect', isAfterGap && 'after a gap'].filter(Boolean);
     return node('tr', {}, node('th', { scope: 'row', class: 'nowrap' }, `${day(time)} ${clock(time)}`), ...cells, node('td', {}, notes.join(', ')));
   });
   const caption = node('caption', { class: 'unseen' }, 'Values, newest first');

@@ -44,8 +44,8 @@ function sizeOf(plot, shape) {
   return [widths.get(plot), shape === 'wide' ? 224 : 176];
 }
 
-// Draws lines or bars over `times`. Each of `lines` has `values` (null: none), the indices `breaks` of
-// values after a gap, and the indices of `suspect` values. The bar at index i ends at `edges[i]`.
+// Draws lines or bars over `times`. Each of `lines` has `values` (null: none), the `gaps` [from, to] in
+// which nothing was measured, and the indices of `suspect` values. The bar at index i ends at `edges[i]`.
 // `marks` are events with a time, a kind and a text. `describe` returns a text for an index.
 function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRate, base, shape, title, describe, point: pointed }) {
   const [width, height] = sizeOf(plot, shape);
@@ -79,12 +79,15 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
     const [start, end] = [x(Math.max(from, band[0])), x(Math.min(to, band[1]))];
     add('rect', { class: 'band', x: fixed(start), y: inner.top, width: fixed(end - start), height: inner.bottom - inner.top });
   }
+  const gapsBetween = (gaps, i, next) => (gaps ?? []).filter(([start, end]) => start < times[next] && end > times[i]);
   const measured = lines.map(({ values, suspect }) => shown.filter(i => values[i] !== null && !suspect?.has(i)));
   if (lines.length === 1 && !bars) {
-    measured[0].forEach((i, n) => {
-      if (!n || !lines[0].breaks?.has(i)) return;
-      const start = x(times[measured[0][n - 1]]);
-      add('rect', { class: 'gap', x: fixed(start), y: inner.top, width: fixed(x(times[i]) - start), height: inner.bottom - inner.top });
+    measured[0].slice(1).forEach((i, n) => {
+      const before = measured[0][n];
+      for (const [start, end] of gapsBetween(lines[0].gaps, before, i)) {
+        const left = x(Math.max(start, times[before]));
+        add('rect', { class: 'gap', x: fixed(left), y: inner.top, width: fixed(x(Math.min(end, times[i])) - left), height: inner.bottom - inner.top });
+      }
     });
   }
   for (const v of numberTicks(low, high, height < 150 ? 3 : 5)) {
@@ -95,7 +98,7 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
     if (x(t) > inner.right - 14) continue;
     add('text', { x: fixed(x(t)), y: height - 6, 'text-anchor': x(t) < inner.left + 18 ? 'start' : 'middle' }, label);
   }
-  lines.forEach(({ values, breaks, suspect, color }, line) => {
+  lines.forEach(({ values, gaps, suspect, color }, line) => {
     if (bars) {
       for (const i of measured[line]) {
         const [start, end] = [x(times[i]), x(edges[i])];
@@ -112,9 +115,10 @@ function chart(plot, { times, lines, bars, edges, marks = [], band, range, isRat
     let path = '';
     const alone = [];
     measured[line].forEach((i, n) => {
-      const starts = n === 0 || breaks?.has(i);
+      const isBroken = (before, after) => gapsBetween(gaps, before, after).length > 0;
+      const starts = n === 0 || isBroken(measured[line][n - 1], i);
       const next = measured[line][n + 1];
-      const ends = next === undefined || breaks?.has(next);
+      const ends = next === undefined || isBroken(i, next);
       path += `${starts ? 'M' : 'L'}${fixed(x(times[i]))} ${fixed(y(values[i]))}`;
       if (starts && ends) alone.push(i);
     });

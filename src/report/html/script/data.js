@@ -52,6 +52,6 @@ function history(index) {
     l: summed(account.l),
     e: account.e,
     suspect: new Set(account.s),
-    breaks: Object.fromEntries(Object.keys(KINDS).map(kind => [kind, new Set(account['b' + kind])])),
+    gaps: account.g ?? [],
   };
 }
