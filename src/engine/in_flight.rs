@@ -4,15 +4,17 @@ use std::collections::{HashMap, HashSet};
 
 use crate::account::{AccountId, Handle};
 use crate::engine::CompletedCall;
-use crate::engine::settling::NOBODY;
-use crate::store::{AccountKey, CallTarget, ReadTx, StoreError};
+use crate::store::{AccountKey, CallTarget, Claim, PendingLine, ReadTx, StoreError};
 
-/// The calls in flight or not settled yet. By their targets and not by their ledger lines: if the
-/// file is replaced, the new one may use a line's id for another call.
+/// The key of no account, for the call of a lookup.
+pub(super) const NOBODY: AccountKey = AccountKey(0);
+
+/// The calls in flight or not settled yet. By their targets: if the file is replaced, the new one may
+/// use a line's id for another call.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    accounts: HashMap<AccountId, AccountKey>,
-    lookups: Vec<Handle>,
+    accounts: HashMap<AccountId, (AccountKey, PendingLine)>,
+    lookups: Vec<(Handle, PendingLine)>,
 }
 
 impl InFlight {
@@ -25,15 +27,26 @@ impl InFlight {
     }
 
     pub(super) fn has_lookup(&self, handle: &Handle) -> bool {
-        self.lookups.contains(handle)
+        self.lookups.iter().any(|(known, _)| known == handle)
     }
 
-    pub(super) fn add(&mut self, target: &CallTarget) {
-        match target {
+    /// Returns whether a pending line of the file is that of a call in flight, for this account
+    /// (`None`: a lookup).
+    pub(super) fn has_line(&self, id: Option<&AccountId>, line: &PendingLine) -> bool {
+        match id {
+            Some(id) => self.accounts.get(id).is_some_and(|(_, known)| known == line),
+            None => self.lookups.iter().any(|(_, known)| known == line),
+        }
+    }
+
+    pub(super) fn add(&mut self, claim: &Claim) {
+        match claim.target() {
             CallTarget::Account(key, id) => {
-                self.accounts.insert(id.clone(), *key);
+                self.accounts.insert(id.clone(), (*key, claim.line()));
             }
-            CallTarget::Lookup(lookup) => self.lookups.push(lookup.handle.clone()),
+            CallTarget::Lookup(lookup) => {
+                self.lookups.push((lookup.handle.clone(), claim.line()));
+            }
         }
     }
 
@@ -43,7 +56,7 @@ impl InFlight {
                 self.accounts.remove(id);
             }
             CallTarget::Lookup(lookup) => {
-                let index = self.lookups.iter().position(|handle| *handle == lookup.handle);
+                let index = self.lookups.iter().position(|(handle, _)| *handle == lookup.handle);
                 index.map(|index| self.lookups.swap_remove(index));
             }
         }
@@ -51,7 +64,7 @@ impl InFlight {
 
     /// Finds the accounts' keys anew, for another file.
     pub(super) fn find_keys(&mut self, tx: &ReadTx<'_>) -> Result<(), StoreError> {
-        for (id, key) in &mut self.accounts {
+        for (id, (key, _)) in &mut self.accounts {
             *key = tx.key_of(id)?.unwrap_or(NOBODY);
         }
         Ok(())
@@ -59,10 +72,11 @@ impl InFlight {
 
     /// Returns the calls that are still in flight once the `completed` ones are settled.
     pub(super) fn without(&self, completed: &[CompletedCall]) -> Busy {
-        let mut accounts: HashSet<AccountKey> = self.accounts.values().copied().collect();
+        let mut accounts: HashSet<AccountKey> =
+            self.accounts.values().map(|(key, _)| *key).collect();
         for call in completed {
             if let CallTarget::Account(_, id) = call.claim.target()
-                && let Some(key) = self.accounts.get(id)
+                && let Some((key, _)) = self.accounts.get(id)
             {
                 accounts.remove(key);
             }

@@ -191,6 +191,7 @@ impl Engine {
     pub fn stop(&mut self) {
         self.mode = ClaimMode::Nothing;
         self.requests.clear();
+        self.progress.replaced = None;
     }
 
     /// Returns the number of calls that are in flight or not settled yet.
@@ -214,16 +215,22 @@ impl Engine {
     }
 
     /// Reopens the database after its file was replaced, and continues as after a start: calls
-    /// pending in the new file belong to no process. Calls in flight are still settled, on new
-    /// lines, and until then their accounts are not called. The new file's watchlist may differ, so
-    /// the caller must follow up with [`Engine::watch`].
+    /// pending in the new file that are not in flight here belong to no process. Calls in flight are
+    /// still settled, on new lines if theirs are gone, and until then their accounts are not called.
+    /// Requests that are not claimed yet are dropped.
+    ///
+    /// The new file's watchlist may differ, so a daemon should follow up with [`Engine::watch`].
+    /// Until then, or for a minute, its turns do nothing: an account that was added meanwhile has no
+    /// row yet to settle its call in, and one that was removed meanwhile must not be called.
     ///
     /// # Errors
     /// As [`Store::reopen`]; nothing was changed then.
-    pub fn reopen(&mut self) -> Result<(), StoreError> {
+    pub fn reopen(&mut self, now: Moment) -> Result<(), StoreError> {
         self.store.reopen()?;
+        self.requests.clear();
         self.candidates = Candidates::default();
-        self.progress = Progress::new();
+        let replaced = Some(now.wall).filter(|_| self.mode == ClaimMode::Due);
+        self.progress = Progress { replaced, ..Progress::new() };
         Ok(())
     }
 
@@ -259,12 +266,19 @@ impl Engine {
     /// Returns the store's error. Nothing was changed then, no call may be made, and the completed
     /// calls are kept for the next turn.
     pub fn turn(&mut self, moment: Moment) -> Result<Turn, StoreError> {
-        let now = moment.wall;
-        let time = now.time();
         // Kept even if this turn fails: a process with a full disk is up all the same, and what
         // falls due meanwhile is not late.
-        self.progress.up.get_or_insert(time);
-        self.progress.alive.get_or_insert(time);
+        self.progress.up.get_or_insert(moment.wall.time());
+        self.progress.alive.get_or_insert(moment.wall.time());
+        match self.progress.awaits_list_until(moment.wall) {
+            Some(wake) => Ok(Turn { wake: Some(wake), ..Turn::default() }),
+            None => self.settle_and_claim(moment),
+        }
+    }
+
+    fn settle_and_claim(&mut self, moment: Moment) -> Result<Turn, StoreError> {
+        let now = moment.wall;
+        let time = now.time();
         let mut progress = self.progress;
         let is_start = !progress.is_started;
         progress.is_started = true;
@@ -326,7 +340,7 @@ impl Engine {
             if settling.breaker.as_open().is_some_and(|open| open.trouble == Trouble::Clock) {
                 settling.progress.clock_doubted_since = Some(now);
             }
-            settling.settle_left_pending()?;
+            settling.settle_left_pending(&self.in_flight)?;
         }
         // A start does not know the last process's clock, and the ledger may not show it: an edited
         // schedule leaves no line there.
@@ -358,7 +372,7 @@ impl Engine {
         for completed in self.completed.drain(..) {
             self.in_flight.remove(completed.claim.target());
         }
-        claims.iter().for_each(|claim| self.in_flight.add(claim.target()));
+        claims.iter().for_each(|claim| self.in_flight.add(claim));
         self.events.clear();
         self.requests.drop_first(requests);
         if has_tried {

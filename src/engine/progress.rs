@@ -10,6 +10,10 @@ const MAX_DOUBT: i64 = 7 * 3_600_000;
 /// How often waiting accounts are searched for replaced slots, in milliseconds.
 const SWEEP_INTERVAL: i64 = 600_000;
 
+/// How long calls wait for the watchlist after the file was replaced, in milliseconds. Without one by
+/// then, the file's own is used.
+const LIST_PATIENCE: i64 = 60_000;
+
 /// Knowledge of this process only, which a failed commit must not change.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
@@ -19,6 +23,9 @@ pub(super) struct Progress {
     pub(super) alive: Option<Time>,
     /// Whether the first turn was committed.
     pub(super) is_started: bool,
+    /// When the file was replaced by one whose watchlist may be out of date; `None` once the list was
+    /// amended.
+    pub(super) replaced: Option<Now>,
     /// Whether an open breaker may be probed early: after a start, a reload, or a change of the
     /// clock.
     pub(super) wants_half_open: bool,
@@ -41,6 +48,13 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new() -> Progress {
         Progress { wants_half_open: true, ..Progress::default() }
+    }
+
+    /// Returns until when to wait for the watchlist of a replaced file.
+    pub(super) fn awaits_list_until(&self, now: Now) -> Option<Now> {
+        let replaced = self.replaced?;
+        let is_recent = now.0.abs_diff(replaced.0) < LIST_PATIENCE.unsigned_abs();
+        is_recent.then(|| Now(replaced.0.saturating_add(LIST_PATIENCE)))
     }
 
     pub(super) fn is_clock_doubted(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::clock::{Now, Time};
 use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
+use crate::engine::in_flight::InFlight;
 use crate::engine::own_trouble::{Consequence, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
@@ -20,9 +21,6 @@ use crate::store::{
     Account, AccountKey, BeforeTrouble, CallTarget, FailureRow, Outcome, PendingLine, RefreshId,
     StoreError, Verdict, Wait, WriteTx,
 };
-
-/// The key of no account, for the call of a lookup.
-pub(super) const NOBODY: AccountKey = AccountKey(0);
 
 /// The pause of all calls if the vendor throttles without saying for how long, in seconds.
 const DEFAULT_WAIT: i64 = 60;
@@ -107,14 +105,22 @@ impl Settling<'_, '_> {
 
     /// Settles the calls of a process that ended before their responses arrived. They count against
     /// the account's attempts, and say nothing about the vendor.
-    pub(super) fn settle_left_pending(&mut self) -> Result<(), StoreError> {
-        let left = self.tx.left_pending()?;
-        let lookups = self.tx.settle_lost_lookups(LEFT_PENDING, self.now)?;
-        let count = left.len() + lookups;
+    pub(super) fn settle_left_pending(&mut self, in_flight: &InFlight) -> Result<(), StoreError> {
         let response = ClassifiedResponse::unknown(LEFT_PENDING.to_owned());
-        for pending in left {
-            let Some(mut account) = self.account(pending.account, &pending.id)? else { continue };
+        let mut count = 0;
+        for line in self.tx.lookups_left_pending()? {
+            if !in_flight.has_line(None, &line) {
+                self.tx.settle(&line, None, &verdict(&response), self.now)?;
+                count += 1;
+            }
+        }
+        for pending in self.tx.left_pending()? {
             let line = &pending.line;
+            if in_flight.has_line(Some(&pending.id), line) {
+                continue;
+            }
+            count += 1;
+            let Some(mut account) = self.account(pending.account, &pending.id)? else { continue };
             let refresh = self.tx.settle(line, Some(account.key), &verdict(&response), self.now)?;
             let failed = Failed {
                 line,

@@ -826,27 +826,87 @@ fn a_spent_manual_budget_declines_requests_and_holds_no_slot_back() {
     assert_eq!(world.declined(), [("a001".to_owned(), why.to_owned())]);
 }
 
-#[test]
-fn an_account_in_flight_is_not_called_again_after_its_file_was_replaced() {
-    let mut world = World::new(&list(1, "0 6 * * MON"), config(), MONDAY);
-    world.latency = 30 * 1000;
-    world.until(MONDAY + 1, &|id, _| good(id, 100));
-    assert_eq!(world.in_flight.len(), 1);
-    // In the other file, another account has its key.
+/// Puts another database in the place of the world's, with this watchlist.
+fn replace_file(world: &mut World, accounts: &[Watched]) {
     let path = world.folder.path().join("growth.db");
     let other = world.folder.path().join("other.db");
     let store = Store::open_volatile(&other, Creation::Allowed).expect("a database");
     let mut engine = Engine::new(store, config(), ClaimMode::Nothing);
-    let both = [Watched::example("b000", "0 6 * * MON"), Watched::example("a000", "0 6 * * MON")];
-    engine.watch(&both, config(), world.moment()).expect("a watchlist");
+    engine.watch(accounts, config(), world.moment()).expect("a watchlist");
     engine.store().checkpoint().expect("a checkpoint");
     drop(engine);
     std::fs::rename(&other, &path).expect("a replaced file");
     assert!(matches!(world.engine.turn(world.moment()), Err(StoreError::Replaced(_))));
-    world.engine.reopen().expect("the other file");
-    world.watch(&both);
-    world.until(MONDAY + 2 * MINUTE, &|id, _| good(id, 100));
-    let calls: Vec<(&str, i64)> =
-        world.calls.iter().map(|call| (call.id.as_str(), call.at - MONDAY)).collect();
-    assert_eq!(calls, [("a000", 30), ("b000", 31)]);
+    world.engine.reopen(world.moment()).expect("the other file");
+}
+
+/// Wherever the edit falls that brings the other file's watchlist up to date.
+#[test]
+fn an_account_in_flight_is_not_called_again_after_its_file_was_replaced() {
+    let both = [Watched::example("b000", "0 6 * * MON"), Watched::example("a000", "0 6 * * MON")];
+    // In the one file another account has its key, in the other it has no row.
+    for accounts in [&both[..], &both[..1]] {
+        for edited in [1, 20, 40] {
+            let mut world = World::new(&list(1, "0 6 * * MON"), config(), MONDAY);
+            world.latency = 30 * 1000;
+            world.until(MONDAY + 1, &|id, _| good(id, 100));
+            assert_eq!(world.in_flight.len(), 1);
+            replace_file(&mut world, accounts);
+            world.until(MONDAY + edited, &|id, _| good(id, 100));
+            world.watch(&both);
+            world.until(MONDAY + 3 * MINUTE, &|id, _| good(id, 100));
+            let calls: Vec<&str> = world.calls.iter().map(|call| call.id.as_str()).collect();
+            assert_eq!(calls, ["a000", "b000"], "edited after {edited} s");
+            assert!(world.declined().is_empty(), "what was paid for is kept");
+        }
+    }
+}
+
+#[test]
+fn a_replaced_files_watchlist_is_used_only_if_no_other_comes() {
+    let removed = Watched::example("removed", "0 6 * * MON");
+    for is_edited in [true, false] {
+        let kept = list(1, "0 6 * * MON");
+        let mut world = World::settled(&kept, config());
+        replace_file(&mut world, &[kept[0].clone(), removed.clone()]);
+        world.until(MONDAY - 5 * MINUTE + 50, &|id, _| good(id, 100));
+        assert!(world.calls.is_empty(), "its watchlist may be out of date");
+        if is_edited {
+            world.watch(&kept);
+        }
+        world.until(MONDAY, &|id, _| good(id, 100));
+        assert_eq!(world.calls_of("a000").len(), 1);
+        assert_eq!(world.calls_of("removed").len(), usize::from(!is_edited));
+    }
+}
+
+/// As when a copy of it is put in its place.
+#[test]
+fn the_lines_of_calls_in_flight_are_found_in_another_file() {
+    let mut world = World::new(&list(1, "0 6 * * MON"), config(), MONDAY);
+    world.until(MONDAY + 1, &|id, _| good(id, 100));
+    world.time += 10_000;
+    let lookup = AccountLookup {
+        handle: Handle::new("fitness", crate::account::Platform::Tiktok).expect("a handle"),
+        entry: Watched::example("unknown", "0 6 * * MON"),
+    };
+    world.engine.look_up(RequesterId(1), lookup);
+    let claim = world.engine.turn(world.moment()).expect("a turn").claims.pop().expect("a claim");
+    let arrived = Time(MONDAY + 12);
+    world.in_flight.push((world.time, CompletedCall::new(claim, good("new", 50), arrived)));
+    world.engine.store().checkpoint().expect("a checkpoint");
+    let (path, copy) = (world.folder.path().join("growth.db"), world.folder.path().join("copy.db"));
+    std::fs::copy(&path, &copy).expect("a copy");
+    std::fs::rename(&copy, &path).expect("a replaced file");
+    world.engine.reopen(world.moment()).expect("the copy");
+    world.watch(&list(1, "0 6 * * MON"));
+    world.until(MONDAY + MINUTE, &|id, _| good(id, 100));
+    let lines = rusqlite::Connection::open(&path).expect("a database");
+    let lines = lines.query_row(
+        "SELECT group_concat(account_id || ' ' || outcome || ' ' || spent, ', ') FROM refreshes",
+        [],
+        |row| row.get::<_, String>(0),
+    );
+    assert_eq!(lines.expect("the ledger"), "a000 ok 1, new ok 1");
+    assert!(!world.events.iter().any(|event| matches!(event, Event::LeftPending(_))));
 }

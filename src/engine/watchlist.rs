@@ -113,6 +113,7 @@ impl Engine {
         self.events.extend(events);
         self.config = config;
         self.candidates = Candidates::default();
+        self.progress.replaced = None;
         self.progress.wants_half_open = true;
         self.progress.reported_spent = false;
         self.progress.next_replacement = None;

@@ -186,10 +186,11 @@ impl Worker {
     fn retry_after(&mut self, error: StoreError) -> Result<Option<Duration>, RunnerError> {
         let now = clock::monotonic();
         if let StoreError::Replaced(_) = error
-            && let Ok(()) = self.engine.reopen()
+            && let Ok(()) = self.engine.reopen(self.clock.moment())
         {
             // The new file may have another watchlist; the observer has to supply the current one.
             (self.observer)(Notice::Replaced);
+            self.decline_all("the database file was replaced; try again");
             return Ok(Some(Duration::ZERO));
         }
         if self.stopping.is_some() && self.engine.in_flight() == 0 {
@@ -217,11 +218,16 @@ impl Worker {
         // that wait to be recorded.
         (self.observer)(Notice::StoreFailed { error: &error, is_new });
         if is_lasting {
-            for requester in self.subscribers.decline_all(&error.to_string(), &self.engine) {
-                self.take(Input::Cancel(requester));
-            }
+            self.decline_all(&error.to_string());
         }
         Ok(Some(retry))
+    }
+
+    /// Declines all requests that are not claimed yet.
+    fn decline_all(&mut self, why: &str) {
+        for requester in self.subscribers.decline_all(why, &self.engine) {
+            self.take(Input::Cancel(requester));
+        }
     }
 
     /// Sleeps until there is input or the time is up.
@@ -326,7 +332,7 @@ mod tests {
 
     use super::*;
     use crate::api::CallResult;
-    use crate::config::{ApiKey, Config};
+    use crate::config::{ApiKey, Config, Watched};
     use crate::engine::{ClaimMode, CompletedCall, EngineConfig, RequesterId, Selection};
     use crate::runner::Progress;
     use crate::store::{Creation, Store};
@@ -412,5 +418,48 @@ mod tests {
         wait(&mut worker);
         assert_eq!(refreshes_in_a_plain_copy(), 1);
         assert_eq!(worker.checkpoint_due, None);
+    }
+
+    #[test]
+    fn a_replaced_files_watchlist_is_amended_before_it_is_used() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("growth.db");
+        let (mut worker, _inbox, mut claimed) = worker(&database);
+        let turn = |worker: &mut Worker| match worker.turn() {
+            Ok(turn) => worker.finish(turn),
+            Err(error) => worker.retry_after(error).expect("a daemon goes on"),
+        };
+        let (reply, mut steps) = unbounded_channel();
+        let id = "a".parse().expect("an id");
+        worker.take(Input::Refresh(RequesterId(1), Selection::Ids(vec![id]), reply));
+        // Its account "a" has another key, and its account "removed" is no longer in the list.
+        let other = folder.path().join("other.db");
+        let list = |ids: &[&str]| -> Vec<Watched> {
+            ids.iter().map(|id| Watched::example(id, "@weekly")).collect()
+        };
+        let settings = Config::parse(&database, b"", clock::now().time()).expect("a configuration");
+        let config = EngineConfig::of(&settings.settings);
+        let store = Store::open(&other, Creation::Allowed).expect("a store");
+        let mut engine = Engine::new(store, config.clone(), ClaimMode::Due);
+        let now = clock::moment();
+        engine.watch(&list(&["removed", "a"]), config.clone(), now).expect("a list");
+        drop(engine);
+        fs::rename(&other, &database).expect("a replaced file");
+        turn(&mut worker);
+        turn(&mut worker);
+        assert!(claimed.try_recv().is_err(), "its watchlist may be out of date");
+        let answers: Vec<Progress> = std::iter::from_fn(|| steps.try_recv().ok()).collect();
+        assert!(matches!(answers[..], [_, Progress::Declined { .. }]), "{answers:?}");
+
+        let diff = worker.engine.store().begin_read().and_then(|tx| tx.diff(&list(&["a"])));
+        let client = worker.client.clone();
+        let (reply, _answer) = tokio::sync::oneshot::channel();
+        let new = Reconfiguration { diff: diff.expect("a diff"), config, client, reply };
+        worker.take(Input::Reconfigure(Box::new(new)));
+        turn(&mut worker);
+        let claims = claimed.try_recv().expect("claims").claims;
+        let ids: Vec<String> =
+            claims.iter().filter_map(|claim| Some(claim.account_id()?.to_string())).collect();
+        assert_eq!(ids, ["a"]);
     }
 }

@@ -78,6 +78,19 @@ impl ReadTx<'_> {
         Ok(left)
     }
 
+    /// Returns the lookups whose process ended without settling them.
+    pub(crate) fn lookups_left_pending(&self) -> Result<Vec<PendingLine>, StoreError> {
+        let mut statement = self.tx.prepare(&schema::query(
+            "SELECT refresh_id, started_time FROM _refresh r
+             WHERE pending!() AND account IS NULL ORDER BY refresh_id\n",
+        ))?;
+        let lines = statement.query_map([], |row| {
+            let (refresh, started) = (row.get(0)?, row.get(1)?);
+            Ok(PendingLine { refresh, cause: Cause::Add, slot: None, started })
+        })?;
+        Ok(lines.collect::<Result<_, _>>()?)
+    }
+
     /// Returns whether a call for this slot is pending or has succeeded.
     pub fn is_bought(&self, account: AccountKey, slot: Time) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
@@ -185,16 +198,6 @@ impl WriteTx<'_> {
         let target = CallTarget::Lookup(Box::new(lookup.clone()));
         self.claims.push(Claim { line, target });
         Ok(())
-    }
-
-    /// Settles as unknown the lookups whose process ended before settling them. Returns their
-    /// number.
-    pub fn settle_lost_lookups(&self, reason: &str, now: Time) -> Result<usize, StoreError> {
-        let mut statement = self.tx.prepare(&schema::query(
-            "UPDATE _refresh SET outcome = 3, took = ?1 - started_time, error = ?2
-             WHERE pending!() AND account IS NULL\n",
-        ))?;
-        Ok(statement.execute(params![now, reason])?)
     }
 
     /// Records that a slot passed without a call.
