@@ -141,17 +141,17 @@ impl Claiming<'_, '_> {
     /// Only such a request justifies probing the vendor early.
     fn is_grantable(&self, requests: &RequestQueue, gate: &Gate) -> Result<bool, StoreError> {
         let is_affordable = gate.manual_limit > 0;
-        let is_callable = |key| {
-            let is_watched = self.tx.account(key)?.is_some_and(|account| account.is_watched());
-            Ok::<_, StoreError>(is_watched && !self.busy.accounts.contains(&key))
+        let is_watched = |id| {
+            let account = self.tx.account_by_id(id)?;
+            Ok::<_, StoreError>(account.is_some_and(|account| account.is_watched()))
         };
         for request in requests.iter().take(MAX_CONSIDERED) {
             let is_grantable = match request {
                 RefreshRequest::Lookup(lookup) => {
                     is_affordable && self.tx.find_handle(&lookup.handle)?.is_none()
                 }
-                RefreshRequest::Now(key) => is_affordable && is_callable(*key)?,
-                RefreshRequest::OpenSlot(key) => is_callable(*key)?,
+                RefreshRequest::Now(id) => is_affordable && is_watched(id)?,
+                RefreshRequest::OpenSlot(id) => is_watched(id)?,
             };
             if is_grantable {
                 return Ok(true);
@@ -178,20 +178,19 @@ impl Claiming<'_, '_> {
         gate: &Gate,
         allowance: &mut Allowance,
     ) -> Result<bool, StoreError> {
-        let (key, is_open_slot) = match request {
+        let (id, is_open_slot) = match request {
             RefreshRequest::Lookup(lookup) => return self.grant_lookup(lookup, gate, allowance),
-            RefreshRequest::Now(key) => (*key, false),
-            RefreshRequest::OpenSlot(key) => (*key, true),
+            RefreshRequest::Now(id) => (id, false),
+            RefreshRequest::OpenSlot(id) => (id, true),
         };
-        let Some(account) = self.tx.account(key)? else { return Ok(true) };
+        let Some(account) = self.tx.account_by_id(id)? else {
+            self.events.push(Event::not_in_watchlist(id.clone()));
+            return Ok(true);
+        };
         let decline = |why: String| Event::Declined { id: account.id.clone(), why };
         if !account.is_watched() {
             let why = "it is disabled in the watchlist, or no longer in it";
             self.events.push(decline(why.to_owned()));
-            return Ok(true);
-        }
-        // The requester gets the result of the call in flight.
-        if self.busy.accounts.contains(&key) {
             return Ok(true);
         }
         // A call for an open slot counts as scheduled, whoever requests it.
@@ -204,7 +203,7 @@ impl Claiming<'_, '_> {
         }
         let before = allowance.calls;
         match is_open_slot {
-            true => self.consider(key, allowance)?,
+            true => self.consider(account.key, allowance)?,
             false => {
                 let window = account.window(self.schedules, self.now.time())?;
                 self.call(&account, Cause::Manual, None, window.interval(), allowance)?;

@@ -70,3 +70,10 @@ pub enum Event {
     /// This many calls of an earlier process were marked `unknown`.
     LeftPending(usize),
 }
+
+impl Event {
+    /// A request for an account that is not in the database.
+    pub(super) fn not_in_watchlist(id: AccountId) -> Event {
+        Event::Declined { id, why: "it is not in the watchlist".to_owned() }
+    }
+}

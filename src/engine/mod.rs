@@ -116,8 +116,8 @@ impl Engine {
     }
 
     /// Requests refreshes as soon as the limits allow. An account that is already requested is not
-    /// requested again. Returns the accounts that will get an event, whether they are called or
-    /// declined.
+    /// requested again, and if a call for it is in flight, the requester gets the result of that.
+    /// Returns the accounts that will get an event, whether they are called or declined.
     ///
     /// # Errors
     /// Returns the store's error; nothing is requested then.
@@ -128,43 +128,35 @@ impl Engine {
         now: Moment,
     ) -> Result<Vec<AccountId>, StoreError> {
         let tx = self.store.begin_read()?;
-        let (mut ids, mut known, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
         match selection {
             Selection::Ids(requested) => {
                 for id in requested {
-                    match tx.key_of(id)? {
-                        Some(key) => known.push(key),
-                        None => unknown.push(id.clone()),
-                    }
-                    ids.push(id.clone());
+                    let is_known = tx.key_of(id)?.is_some();
+                    if is_known { &mut known } else { &mut unknown }.push(id.clone());
                 }
             }
-            Selection::All => (known, ids) = tx.watched()?.into_iter().unzip(),
-            Selection::Due => {
-                (known, ids) = tx.due_ids(now.wall.time())?.into_iter().unzip();
-            }
+            Selection::All => known = tx.watched_ids()?,
+            Selection::Due => known = tx.due_ids(now.wall.time())?,
             Selection::DueOf(requested) => {
                 let requested: HashSet<&AccountId> = requested.iter().collect();
-                let due = tx.due_ids(now.wall.time())?.into_iter();
-                (known, ids) = due.filter(|(_, id)| requested.contains(id)).unzip();
+                known = tx.due_ids(now.wall.time())?;
+                known.retain(|id| requested.contains(id));
             }
         }
         drop(tx);
-        for key in known {
+        for id in &known {
             let request = match selection {
-                Selection::Ids(_) | Selection::All => RefreshRequest::Now(key),
-                Selection::Due | Selection::DueOf(_) => RefreshRequest::OpenSlot(key),
+                Selection::Ids(_) | Selection::All => RefreshRequest::Now(id.clone()),
+                Selection::Due | Selection::DueOf(_) => RefreshRequest::OpenSlot(id.clone()),
             };
-            if self.mode != ClaimMode::Nothing {
+            if self.mode != ClaimMode::Nothing && !self.is_in_flight(id) {
                 self.requests.push(requester, request);
             }
         }
-        let declined = unknown.into_iter().map(|id| {
-            let why = "it is not in the watchlist".to_owned();
-            Event::Declined { id, why }
-        });
-        self.events.extend(declined);
-        Ok(ids)
+        self.events.extend(unknown.iter().cloned().map(Event::not_in_watchlist));
+        known.append(&mut unknown);
+        Ok(known)
     }
 
     /// Requests a lookup by name. If the name is being looked up already, the requester gets the
@@ -375,9 +367,8 @@ impl Engine {
         claims.iter().for_each(|claim| self.in_flight.add(claim));
         self.events.clear();
         self.requests.drop_first(requests);
-        if has_tried {
-            self.requests.tried();
-        }
+        claims.iter().for_each(|claim| self.requests.drop_called(claim.target()));
+        self.requests.tried(has_tried);
         self.progress = progress;
         Ok(Turn { claims, events, wake })
     }

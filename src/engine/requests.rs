@@ -1,11 +1,11 @@
 //! The queue of people's requests, without duplicates. Pure.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountId, Handle};
-use crate::store::{AccountKey, AccountLookup};
+use crate::store::{AccountLookup, CallTarget};
 
 /// The id of someone who made requests and is waiting for the results.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,45 +28,50 @@ pub enum Selection {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum RefreshRequest {
     /// A refresh regardless of the schedule.
-    Now(AccountKey),
+    Now(AccountId),
     /// A refresh for the account's open slot, if it has one.
-    OpenSlot(AccountKey),
+    OpenSlot(AccountId),
     /// A lookup by name, for the id and the baseline.
     Lookup(Box<AccountLookup>),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Target {
-    Account(AccountKey),
+    Account(AccountId),
     Handle(Handle),
 }
 
 impl RefreshRequest {
     fn target(&self) -> Target {
         match self {
-            RefreshRequest::Now(key) | RefreshRequest::OpenSlot(key) => Target::Account(*key),
+            RefreshRequest::Now(id) | RefreshRequest::OpenSlot(id) => Target::Account(id.clone()),
             RefreshRequest::Lookup(lookup) => Target::Handle(lookup.handle.clone()),
         }
     }
 }
 
-/// The requests that are not claimed yet, in order.
+/// The requests for which no call was claimed yet, in order.
 #[derive(Debug, Default)]
 pub(super) struct RequestQueue {
-    order: VecDeque<RefreshRequest>,
+    /// By number; the last one pushed has the highest.
+    order: BTreeMap<u64, RefreshRequest>,
+    last: u64,
     /// Whether no call was made for any of them yet.
     is_new: bool,
-    requesters: HashMap<Target, Vec<RequesterId>>,
+    /// The number of each target's request, and who made it.
+    requesters: HashMap<Target, (u64, Vec<RequesterId>)>,
 }
 
 impl RequestQueue {
     /// Adds a request, or another requester to an equal one.
     pub(super) fn push(&mut self, requester: RequesterId, request: RefreshRequest) {
-        let requesters = self.requesters.entry(request.target()).or_default();
-        if requesters.is_empty() {
-            self.order.push_back(request);
-            self.is_new = true;
-        }
+        let RequestQueue { order, last, is_new, requesters } = self;
+        let (_, requesters) = requesters.entry(request.target()).or_insert_with(|| {
+            *last += 1;
+            order.insert(*last, request);
+            *is_new = true;
+            (*last, Vec::new())
+        });
         if !requesters.contains(&requester) {
             requesters.push(requester);
         }
@@ -75,24 +80,37 @@ impl RequestQueue {
     /// Drops the requests that only `requester` has made. Returns their number.
     pub(super) fn cancel(&mut self, requester: RequesterId) -> usize {
         let before = self.order.len();
-        self.requesters.retain(|_, requesters| {
+        let order = &mut self.order;
+        self.requesters.retain(|_, (number, requesters)| {
             requesters.retain(|known| *known != requester);
+            if requesters.is_empty() {
+                order.remove(number);
+            }
             !requesters.is_empty()
         });
-        self.order.retain(|request| self.requesters.contains_key(&request.target()));
         before - self.order.len()
     }
 
     /// Removes the first `count` requests, which have been handled.
     pub(super) fn drop_first(&mut self, count: usize) {
-        for request in self.order.drain(..count) {
+        for _ in 0..count {
+            let Some((_, request)) = self.order.pop_first() else { return };
             self.requesters.remove(&request.target());
         }
     }
 
-    /// Records that a call was made for one of them, or that its result will tell about them all.
-    pub(super) fn tried(&mut self) {
-        self.is_new = false;
+    /// Removes the request for an account that is called, for whatever cause. The requester gets the
+    /// result of that call, even if it fails.
+    pub(super) fn drop_called(&mut self, target: &CallTarget) {
+        let CallTarget::Account(_, id) = target else { return };
+        if let Some((number, _)) = self.requesters.remove(&Target::Account(id.clone())) {
+            self.order.remove(&number);
+        }
+    }
+
+    /// Records whether a call was made for one of them, or one whose result will tell about them all.
+    pub(super) fn tried(&mut self, has_tried: bool) {
+        self.is_new &= !has_tried;
     }
 
     /// Returns whether a request has come since the last call for one of them.
@@ -113,31 +131,52 @@ impl RequestQueue {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &RefreshRequest> {
-        self.order.iter()
+        self.order.values()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::AccountKey;
 
-    fn now(key: i64) -> RefreshRequest {
-        RefreshRequest::Now(AccountKey(key))
+    fn id(name: &str) -> AccountId {
+        name.parse().expect("an id")
+    }
+
+    fn now(name: &str) -> RefreshRequest {
+        RefreshRequest::Now(id(name))
+    }
+
+    #[test]
+    fn a_call_serves_the_requests_for_its_account_and_no_others() {
+        let (one, two) = (RequesterId(1), RequesterId(2));
+        let mut queue = RequestQueue::default();
+        for (who, name) in [(one, "a"), (one, "b"), (one, "c"), (two, "b")] {
+            queue.push(who, now(name));
+        }
+        for name in ["b", "z"] {
+            queue.drop_called(&CallTarget::Account(AccountKey(5), id(name)));
+        }
+        assert!(queue.iter().eq(&[now("a"), now("c")]));
+        queue.push(two, RefreshRequest::OpenSlot(id("b")));
+        assert!(queue.iter().eq(&[now("a"), now("c"), RefreshRequest::OpenSlot(id("b"))]));
+        assert_eq!((queue.cancel(one), queue.len()), (2, 1));
     }
 
     #[test]
     fn a_request_of_two_requesters_is_queued_once_and_kept_for_the_other() {
         let (one, two) = (RequesterId(1), RequesterId(2));
         let mut queue = RequestQueue::default();
-        for (who, key) in [(one, 5), (one, 6), (two, 5), (one, 5), (two, 7)] {
-            queue.push(who, now(key));
+        for (who, name) in [(one, "a"), (one, "b"), (two, "a"), (one, "a"), (two, "c")] {
+            queue.push(who, now(name));
         }
-        assert!(queue.iter().eq(&[now(5), now(6), now(7)]));
+        assert!(queue.iter().eq(&[now("a"), now("b"), now("c")]));
         assert_eq!(queue.cancel(one), 1);
-        assert!(queue.iter().eq(&[now(5), now(7)]));
+        assert!(queue.iter().eq(&[now("a"), now("c")]));
         queue.drop_first(1);
-        queue.push(one, now(5));
-        assert!(queue.iter().eq(&[now(7), now(5)]));
+        queue.push(one, now("a"));
+        assert!(queue.iter().eq(&[now("c"), now("a")]));
         assert_eq!((queue.cancel(two), queue.len()), (1, 1));
     }
 }

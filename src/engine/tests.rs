@@ -732,22 +732,38 @@ fn unknown_results_are_not_retried_with_skip() {
 }
 
 #[test]
-fn requests_and_slots_alternate() {
+fn requests_and_slots_alternate_and_each_account_is_called_once() {
     let mut world = World::settled(&list(200, "0 6 * * MON"), config());
     let well = |id: &str, _: i64| good(id, 200);
     world.until(MONDAY - MINUTE, &well);
-    let moment = world.moment();
-    world.engine.request(RequesterId(1), &Selection::All, moment).expect("a request");
+    world.request(&Selection::All);
     world.until(MONDAY + 6 * MINUTE, &well);
+    let slots = world.calls.iter().filter(|call| call.cause.is_scheduled()).count();
+    assert!((50..150).contains(&slots), "{slots}");
+    assert_eq!((world.served().len(), world.calls.len()), (200, 200));
     // A request serves the slot too. If they did not alternate, the last slot would wait for all
     // requests.
-    let slots = world.calls.iter().filter(|call| call.cause.is_scheduled()).count();
-    assert!(slots > 50, "{slots}");
-    let late = |call: &&SettledCall| call.at <= MONDAY + 210;
-    let served: std::collections::BTreeSet<&str> =
-        world.calls.iter().filter(late).map(|call| call.id.as_str()).collect();
-    assert_eq!(served.len(), 200);
-    assert!(world.engine.cancel(RequesterId(1)) < 100);
+    assert!(world.calls.iter().all(|call| call.at <= MONDAY + 210));
+    assert_eq!(world.engine.cancel(RequesterId(1)), 0);
+}
+
+#[test]
+fn a_request_is_served_by_the_call_in_flight_and_by_any_later_one_even_if_it_fails() {
+    let mut world = World::settled(&list(3, "0 6 * * MON"), config());
+    let vendor = |id: &str, _: i64| match id {
+        "a001" => good(id, 200),
+        _ => http(404, ""),
+    };
+    // The first slot is called, and is still in flight when everything is requested.
+    world.until(MONDAY + 1, &vendor);
+    assert!(world.engine.is_in_flight(&"a000".parse().expect("an id")));
+    world.request(&Selection::All);
+    world.until(MONDAY + HOUR / 2, &vendor);
+    let calls: Vec<(&str, Cause)> =
+        world.calls.iter().map(|call| (call.id.as_str(), call.cause)).collect();
+    let expected = [("a000", Cause::Schedule), ("a001", Cause::Manual), ("a002", Cause::Schedule)];
+    assert_eq!(calls, expected);
+    assert_eq!(world.engine.cancel(RequesterId(1)), 0);
 }
 
 #[test]

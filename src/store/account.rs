@@ -176,10 +176,10 @@ pub(super) fn account_id(text: String) -> Result<AccountId, StoreError> {
     text.parse().map_err(|_| StoreError::AccountId(text))
 }
 
-fn keys_and_ids(mut rows: rusqlite::Rows<'_>) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
+fn account_ids(mut rows: rusqlite::Rows<'_>) -> Result<Vec<AccountId>, StoreError> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push((row.get(0)?, account_id(row.get(1)?)?));
+        found.push(account_id(row.get(0)?)?);
     }
     Ok(found)
 }
@@ -266,20 +266,20 @@ impl ReadTx<'_> {
     }
 
     /// Returns every watched account.
-    pub(crate) fn watched(&self) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
+    pub(crate) fn watched_ids(&self) -> Result<Vec<AccountId>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT account, account_id FROM _account WHERE next_due IS NOT NULL ORDER BY account",
+            "SELECT account_id FROM _account WHERE next_due IS NOT NULL ORDER BY account",
         )?;
-        keys_and_ids(statement.query([])?)
+        account_ids(statement.query([])?)
     }
 
     /// Returns the accounts due at `now`.
-    pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<(AccountKey, AccountId)>, StoreError> {
+    pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<AccountId>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT account, account_id FROM _account WHERE next_due <= ?1
+            "SELECT account_id FROM _account WHERE next_due <= ?1
              ORDER BY last_failure IS NOT NULL, last_refresh, next_due, account",
         )?;
-        keys_and_ids(statement.query([now])?)
+        account_ids(statement.query([now])?)
     }
 
     /// Returns up to `limit` due accounts with a failure since their last ok, in round-robin order

@@ -330,7 +330,7 @@ impl<'a> Driver<'a> {
         if let Some(process) = self.process.as_mut().filter(|_| !self.is_stopping) {
             let at = At { world_ms: self.time, skew_ms: self.skew };
             if process.request(self.requester, &ids, at).is_ok() {
-                self.oracle.requests.add(self.requester, &ids);
+                self.oracle.requested(self.requester, &ids);
                 if ids[0] != "nobody-here" {
                     self.oracle.probe_forced(at.world());
                 }

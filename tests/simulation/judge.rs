@@ -40,8 +40,8 @@ impl Oracle {
             format!("{id} is called twice at once")
         })?;
         owed.in_flight = Some(line.id);
+        let is_requested = self.requests.take(id);
         if line.cause == MANUAL {
-            let is_requested = self.requests.take(id);
             return ensure(is_requested, Promise::NothingUnneeded, || {
                 format!("the refresh of {id} was not requested")
             });

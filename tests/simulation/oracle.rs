@@ -165,6 +165,14 @@ impl Oracle {
         }
     }
 
+    /// Records requests for refreshes. The requester gets the result of a call that is in flight.
+    pub fn requested(&mut self, requester: u64, ids: &[String]) {
+        let is_called =
+            |id: &String| self.owed.get(id).is_some_and(|owed| owed.in_flight.is_some());
+        let ids: Vec<String> = ids.iter().filter(|id| !is_called(id)).cloned().collect();
+        self.requests.add(requester, &ids);
+    }
+
     /// Records an action that may allow an early probe.
     pub fn probe_forced(&mut self, time: i64) {
         self.trouble.force(time);

@@ -133,7 +133,11 @@ impl Plan {
             plan.wrong_dates.push((from, from + length, random.pick(&[-2 * HOUR, 5 * HOUR, YEAR])));
         }
         for _ in 0..trouble * random.between(1, 5) {
-            let time = random.between(start, end);
+            let mut time = random.between(start, end);
+            if random.chance(30) {
+                time =
+                    plan.entries[random.below(count)].calendar.after(time) + random.between(0, 10);
+            }
             let drawn = WorldEvent::draw(time, random);
             plan.events.extend(drawn);
         }

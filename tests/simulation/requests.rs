@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-/// The requests for which no call was made yet.
+/// The requests for which no call was made yet. A call serves them, whatever its cause: the requester
+/// gets its result.
 #[derive(Debug, Default)]
 pub struct Requests {
     /// The requesters of each account.
@@ -33,7 +34,7 @@ impl Requests {
         self.lookups = 0;
     }
 
-    /// Takes the requests for an account, which one call serves. Returns whether there were any.
+    /// Takes the requests for an account that is called. Returns whether there were any.
     pub fn take(&mut self, id: &str) -> bool {
         self.refreshes.remove(id).is_some_and(|requesters| !requesters.is_empty())
     }
