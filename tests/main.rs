@@ -26,6 +26,7 @@ mod export;
 mod growth;
 mod handover;
 mod history;
+mod holds;
 mod hostile_answers;
 mod import;
 mod imports;

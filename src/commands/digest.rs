@@ -3,15 +3,14 @@
 use std::io::{self, Write};
 
 use crate::cli::{DigestArgs, DigestFormat};
-use crate::clock::{self, Time};
+use crate::clock;
 use crate::commands::period::{check, period};
 use crate::commands::{CommandError, Done, open_up_to_date, print_json};
 use crate::config::Settings;
+use crate::engine::Holds;
 use crate::period::{PeriodOptions, Week};
-use crate::report::digest::{Digest, HeldBack, Html, Text};
+use crate::report::digest::{Digest, Html, Text};
 use crate::report::terminal;
-use crate::selection::Selection;
-use crate::store::{Extent, ReadTx};
 
 /// Prints the digest.
 pub fn digest(settings: &Settings, args: &DigestArgs) -> Result<Done, CommandError> {
@@ -34,8 +33,8 @@ pub fn digest(settings: &Settings, args: &DigestArgs) -> Result<Done, CommandErr
             None => return Err(CommandError::Usage("name a --week or a --month".to_owned())),
         },
     };
-    let held_back = held_back(settings, &tx, now)?;
-    let digest = Digest::read(&tx, selection, period, held_back, now)?;
+    let holds = Holds::read(&tx, settings.budget.as_ref(), now)?;
+    let digest = Digest::read(&tx, selection, period, holds, now)?;
     let mut out = io::stdout().lock();
     match args.format {
         DigestFormat::Text => write!(out, "{}", Text::new(&digest, terminal::width()))?,
@@ -44,17 +43,4 @@ pub fn digest(settings: &Settings, args: &DigestArgs) -> Result<Done, CommandErr
     }
     out.flush()?;
     Ok(Done::Well)
-}
-
-/// Returns how many due accounts wait because the budget is used up, and until when.
-fn held_back(
-    settings: &Settings,
-    tx: &ReadTx<'_>,
-    now: Time,
-) -> Result<Option<HeldBack>, CommandError> {
-    let budget = tx.budget_use(settings.budget.as_ref(), now)?;
-    let Some(budget) = budget.filter(|budget| budget.left() == 0) else { return Ok(None) };
-    let due = tx.statuses(&Selection::default(), Extent::Attention, now)?;
-    let accounts = budget.held_back(&due, now);
-    Ok((accounts > 0).then_some(HeldBack { accounts, until: budget.until }))
 }

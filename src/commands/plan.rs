@@ -10,6 +10,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::check;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::{Config, Settings};
+use crate::engine::{Hold, Holds};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, TimeUntil, terminal};
 use crate::schedule::{ScheduleCache, spread_offset};
 use crate::store::{AccountStatus, Extent, Reader};
@@ -19,7 +20,7 @@ const RUNS: usize = 3;
 
 /// Prints the next runs.
 pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
-    let Config { settings: Settings { database, path, .. }, accounts } = config;
+    let Config { settings: Settings { database, path, budget, .. }, accounts } = config;
     // Frees the configuration's list, which is as large as the one read from the database below.
     drop(accounts);
     let now = clock::now().time();
@@ -30,10 +31,13 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     let mut accounts = tx.statuses(&selection, Extent::All, now)?;
     accounts.retain(|account| account.next_due.is_some());
     accounts.sort_by_key(|account| account.next_due);
-    let pause = tx.wait()?.map_or(now, |wait| wait.until);
-    let mut known = Known { pause, schedules: ScheduleCache::default(), following: HashMap::new() };
+    let holds = Holds::read(&tx, budget.as_ref(), now)?;
+    let mut known = Known { holds, schedules: ScheduleCache::default(), following: HashMap::new() };
     if args.json {
-        print_json_list(accounts.iter().map(|account| entry(account, known.runs(account, now))))?;
+        print_json_list(accounts.iter().map(|account| {
+            let (runs, hold) = known.runs(account, now);
+            entry(account, runs, hold)
+        }))?;
         return Ok(Done::Well);
     }
     let mut out = BufWriter::new(io::stdout().lock());
@@ -55,14 +59,14 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
         Column::new("THEN", Shape::Text, 0),
     ]);
     for account in &accounts {
-        let runs = known.runs(account, now);
+        let (runs, hold) = known.runs(account, now);
         let first = runs.first().copied().unwrap_or(now);
         table.row([
             account.id.to_string(),
             account.name().unwrap_or_default().to_owned(),
             first.to_string(),
             TimeUntil { time: first, now }.to_string(),
-            why(account).to_owned(),
+            why(account, hold).to_owned(),
             runs.get(1).map(ToString::to_string).unwrap_or_default(),
         ]);
     }
@@ -73,19 +77,17 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
 /// A cache of the occurrence that follows another, by pattern and zone. Nearly all accounts of a long
 /// list share these and differ only in their offset within the spread.
 struct Known<'a> {
-    /// Until when nothing is tried, because the vendor asked for a pause.
-    pause: Time,
+    holds: Holds,
     schedules: ScheduleCache,
     following: HashMap<(&'a str, &'a str, Time), Option<Time>>,
 }
 
 impl<'a> Known<'a> {
-    /// Returns when the account is tried next, and its slots after that.
-    fn runs(&mut self, account: &'a AccountStatus, now: Time) -> Vec<Time> {
-        let Some(next) = account.next_due else { return Vec::new() };
+    /// Returns when the account is tried next and its slots after that, and what holds it back.
+    fn runs(&mut self, account: &'a AccountStatus, now: Time) -> (Vec<Time>, Option<Hold>) {
+        let Some((next, hold)) = self.holds.next(account) else { return (Vec::new(), None) };
         let offset = spread_offset(&account.id, account.spread);
-        let is_paused = next <= self.pause && !account.is_in_flight;
-        let mut runs = vec![if is_paused { self.pause } else { next }];
+        let mut runs = vec![next];
         let mut after = next.max(now);
         while runs.len() < RUNS {
             match self.following(&account.cron, &account.timezone, after.plus(-offset)) {
@@ -94,7 +96,7 @@ impl<'a> Known<'a> {
             }
             runs.push(after);
         }
-        runs
+        (runs, hold)
     }
 
     /// Returns the first occurrence after `time`.
@@ -105,7 +107,10 @@ impl<'a> Known<'a> {
     }
 }
 
-fn why(account: &AccountStatus) -> &'static str {
+fn why(account: &AccountStatus, hold: Option<Hold>) -> &'static str {
+    if let Some(hold) = hold {
+        return hold.as_str();
+    }
     match account {
         account if account.is_in_flight => "in flight",
         account if account.tries > 0 => "retry",
@@ -136,7 +141,7 @@ struct Run {
     time_utc: Time,
 }
 
-fn entry(account: &AccountStatus, runs: Vec<Time>) -> Entry<'_> {
+fn entry(account: &AccountStatus, runs: Vec<Time>, hold: Option<Hold>) -> Entry<'_> {
     let next = runs.first();
     Entry {
         account_id: account.id.as_str(),
@@ -147,6 +152,6 @@ fn entry(account: &AccountStatus, runs: Vec<Time>) -> Entry<'_> {
         runs: runs.into_iter().map(|time| Run { time: time.0, time_utc: time }).collect(),
         timezone: &account.timezone,
         username: account.username.as_deref(),
-        why: why(account),
+        why: why(account, hold),
     }
 }

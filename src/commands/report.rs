@@ -120,7 +120,7 @@ fn read(
     let mut reader = Reader::open(&settings.database.path)?;
     let tx = reader.begin_read()?;
     check(&tx, &selection)?;
-    let budget = tx.budget_use(settings.budget.as_ref(), now)?;
+    let budget = settings.budget;
     let subject = Subject { selection, title: title.map(str::to_owned), budget };
     Ok(Page::read(&tx, subject, now)?)
 }

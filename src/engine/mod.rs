@@ -32,6 +32,7 @@ mod config;
 mod event;
 mod fresh;
 mod gate;
+mod holds;
 mod in_flight;
 mod lookup;
 mod own_trouble;
@@ -65,6 +66,7 @@ pub use breaker::{Breaker, Candidate, HalfOpen, OpenBreaker, Series, Trouble};
 pub use completed_call::CompletedCall;
 pub use config::{ClaimMode, EngineConfig};
 pub use event::Event;
+pub use holds::{Hold, Holds};
 pub use requests::{RequesterId, Selection};
 pub use watchlist::Changes;
 

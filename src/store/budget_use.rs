@@ -2,7 +2,7 @@
 
 use crate::clock::Time;
 use crate::config::{Budget, Period};
-use crate::store::{AccountStatus, ReadTx, StoreError};
+use crate::store::{ReadTx, StoreError};
 
 /// How much of a budget is used in its current period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,14 +25,6 @@ impl BudgetUse {
     /// Returns how many more manual refreshes may be made.
     pub fn manual_left(&self) -> u64 {
         self.budget.manual.map_or(u64::MAX, |manual| manual.saturating_sub(self.manual_spent))
-    }
-
-    /// Returns how many of `accounts` are due but wait because the budget is used up.
-    pub fn held_back(&self, accounts: &[AccountStatus], now: Time) -> usize {
-        match self.left() {
-            0 => accounts.iter().filter(|account| account.is_waiting(now)).count(),
-            _ => 0,
-        }
     }
 
     /// Returns the period's name, as in the configuration.

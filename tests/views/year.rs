@@ -2,6 +2,7 @@
 //! of the week of the query.
 
 use growthd::clock::Time;
+use growthd::engine::Holds;
 use growthd::period::{Moment, Period, PeriodOptions, Week};
 use growthd::report::digest::{Digest, Text};
 use growthd::selection::Selection;
@@ -31,7 +32,8 @@ fn results(tx: &ReadTx<'_>, past: &Past, now: Time) -> Vec<String> {
         .map(|period: &Period| format!("{:?}", tx.growth(&all, period).expect("growth")))
         .collect();
     for period in &periods[..2] {
-        let digest = Digest::read(tx, all.clone(), *period, None, now).expect("a digest");
+        let holds = Holds::read(tx, None, now).expect("holds");
+        let digest = Digest::read(tx, all.clone(), *period, holds, now).expect("a digest");
         results.push(Text::new(&digest, 72).to_string());
     }
     for question in [

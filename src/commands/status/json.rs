@@ -53,22 +53,26 @@ impl<'a> Summary<'a> {
         Summary {
             attention: reasons.iter().map(Attention::of).collect(),
             backup: status.backup.map(|backup| Backup::of(backup, status.now)),
-            breaker: status.breaker.as_ref().map(|open| Breaker::of(open, status.now)),
-            budget: status.budget.as_ref().map(|budget| Budget::of(budget, status.held_back())),
+            breaker: status.holds.breaker.as_ref().map(|open| Breaker::of(open, status.now)),
+            budget: status
+                .holds
+                .budget
+                .as_ref()
+                .map(|budget| Budget::of(budget, status.held_back())),
             database: status.settings.database.path.display().to_string(),
             disabled: totals.listed.saturating_sub(totals.watched),
             failing: status.failing().count(),
             in_flight: totals.in_flight,
             last_snapshot: totals.last_snapshot.map(Moment::of),
             needs_attention: !reasons.is_empty(),
-            next: totals.next_due.map(Moment::of),
+            next: totals.next_due.map(|due| Moment::of(status.holds.earliest(due).0)),
             not_listening: status.health().and_then(|health| health.not_listening.as_deref()),
             overdue: status.overdue().count(),
             running: !matches!(status.daemon, Daemon::Absent),
             schema: status.schema,
             snapshots: totals.snapshots,
             version: env!("CARGO_PKG_VERSION"),
-            wait: status.wait.as_ref().map(Waiting::of),
+            wait: status.holds.pause.as_ref().map(Waiting::of),
             watched: totals.watched,
         }
     }
@@ -227,7 +231,7 @@ impl Account<'_> {
             label: account.label.as_deref(),
             last: account.last.map(Moment::of),
             last_error: account.last_error.as_deref(),
-            next: account.next_due.map(Moment::of),
+            next: status.holds.next(account).map(|(time, _)| Moment::of(time)),
             owed_since: account.owed_since.map(Moment::of),
             state: status.state(account),
             suspect: account.suspect.as_deref(),

@@ -14,9 +14,9 @@ use crate::commands::period::check;
 use crate::commands::{CommandError, Done, print_json};
 use crate::config::Settings;
 use crate::daemon::Health;
-use crate::engine::{Breaker, OpenBreaker};
+use crate::engine::Holds;
 use crate::selection::Selection;
-use crate::store::{AccountStatus, BudgetUse, Extent, LastBackup, Reader, Totals, Wait, is_in_use};
+use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, is_in_use};
 
 /// Up to this many accounts are all listed. Of a longer list, only those that need attention are.
 const LISTED: u64 = 100;
@@ -63,9 +63,7 @@ struct Status<'a> {
     daemon: Daemon,
     schema: i64,
     totals: Totals,
-    breaker: Option<OpenBreaker>,
-    wait: Option<Wait>,
-    budget: Option<BudgetUse>,
+    holds: Holds,
     backup: Option<LastBackup>,
     accounts: Vec<AccountStatus>,
 }
@@ -116,9 +114,7 @@ impl<'a> Status<'a> {
             daemon,
             schema,
             totals,
-            breaker: Breaker::read(&tx)?.as_open().cloned(),
-            wait: tx.wait()?.filter(|wait| wait.until > now),
-            budget: tx.budget_use(settings.budget.as_ref(), now)?,
+            holds: Holds::read(&tx, settings.budget.as_ref(), now)?,
             backup: LastBackup::read(path),
             accounts: tx.statuses(&selection, extent, now)?,
             selection,
@@ -151,7 +147,7 @@ impl<'a> Status<'a> {
 
     /// Returns how many due accounts wait because the budget is used up.
     fn held_back(&self) -> usize {
-        self.budget.as_ref().map_or(0, |budget| budget.held_back(&self.accounts, self.now))
+        self.holds.spent_budget().map_or(0, |_| self.holds.held_back(&self.accounts))
     }
 
     /// Returns everything that needs attention, most important first.
@@ -167,11 +163,10 @@ impl<'a> Status<'a> {
         let edit = self.health().and_then(|health| health.unused_edit.as_ref());
         reasons.extend(edit.map(Reason::UnusedEdit));
         // After a start or a reload, the next call shows whether the trouble is over.
-        let open = self.breaker.as_ref().filter(|open| !open.is_half_open_pending());
+        let open = self.holds.breaker.as_ref().filter(|open| !open.is_half_open_pending());
         reasons.extend(open.map(Reason::Breaker));
-        let is_long = |wait: &&Wait| wait.is_long(self.now);
-        reasons.extend(self.wait.as_ref().filter(is_long).map(Reason::Pause));
-        if let (Some(budget), held @ 1..) = (&self.budget, self.held_back()) {
+        reasons.extend(self.holds.long_pause().map(Reason::Pause));
+        if let (Some(budget), held @ 1..) = (&self.holds.budget, self.held_back()) {
             reasons.push(Reason::Budget { held, until: budget.until });
         }
         if let count @ 1.. = self.overdue().count() {

@@ -55,7 +55,8 @@ impl Status<'_> {
         let last = self.totals.last_snapshot;
         let last = last.map(|time| format!(", the last {}", TimeAgo { time, now: self.now }));
         entry(out, "snapshots", format_args!("{snapshots}{}", last.unwrap_or_default()))?;
-        let next = self.totals.next_due.map_or("nothing is due".to_owned(), |time| {
+        let next = self.totals.next_due.map_or("nothing is due".to_owned(), |due| {
+            let (time, _) = self.holds.earliest(due);
             format!("{time} ({})", TimeUntil { time, now: self.now })
         });
         entry(out, "next", next)?;
@@ -64,7 +65,7 @@ impl Status<'_> {
             TimeAgo { time: backup.time, now: self.now }.to_string()
         });
         entry(out, "backup", backup)?;
-        if let Some(wait) = &self.wait {
+        if let Some(wait) = &self.holds.pause {
             entry(
                 out,
                 "waiting",
@@ -78,8 +79,7 @@ impl Status<'_> {
         self.print_attention(out)?;
         for account in self.retrying() {
             let error = account.last_error.as_deref().unwrap_or_default();
-            let next = account.next_due.map(|time| TimeUntil { time, now: self.now }.to_string());
-            let next = next.unwrap_or_default();
+            let next = self.next(account).unwrap_or_default();
             entry(out, "retrying", format_args!("{} {next}: {}", name(account), Printable(error)))?;
         }
         if self.totals.listed <= LISTED && !self.accounts.is_empty() {
@@ -89,8 +89,14 @@ impl Status<'_> {
         Ok(())
     }
 
+    /// Returns when an account is called next at the earliest.
+    fn next(&self, account: &AccountStatus) -> Option<String> {
+        let (time, _) = self.holds.next(account)?;
+        Some(TimeUntil { time, now: self.now }.to_string())
+    }
+
     fn budget_line(&self) -> String {
-        match &self.budget {
+        match &self.holds.budget {
             None => "none: spending is not limited".to_owned(),
             Some(used) => {
                 let BudgetUse { budget, spent, manual_spent, until } = used;
@@ -108,7 +114,7 @@ impl Status<'_> {
 
     /// Lists what the first line only counts.
     fn print_attention(&self, out: &mut impl Write) -> io::Result<()> {
-        if let Some(breaker) = &self.breaker {
+        if let Some(breaker) = &self.holds.breaker {
             warning(
                 out,
                 "BREAKER",
@@ -144,7 +150,6 @@ impl Status<'_> {
 
     fn table(&self) -> Table {
         let ago = |time| TimeAgo { time, now: self.now }.to_string();
-        let next = |time| TimeUntil { time, now: self.now }.to_string();
         let followers = |account: &AccountStatus| {
             account.followers.map_or("-".to_owned(), |count| Grouped(count).to_string())
         };
@@ -161,9 +166,7 @@ impl Status<'_> {
                 let suspect = if account.suspect.is_some() { ", suspect" } else { "" };
                 account.last.map_or("never".to_owned(), |last| format!("{}{suspect}", ago(last)))
             }),
-            column("NEXT", Shape::Text, 0, &|account| {
-                account.next_due.map_or("-".to_owned(), next)
-            }),
+            column("NEXT", Shape::Text, 0, &|account| self.next(account).unwrap_or("-".to_owned())),
             column("STATE", Shape::Text, ALWAYS_SHOWN, &|account| self.state(account).to_owned()),
         ];
         Table::new(columns).narrowed(terminal::width())

@@ -74,16 +74,21 @@ impl Digest {
                 "since_utc": account.failing_since.map(utc),
                 "last_error": account.last_error,
             })).collect::<Vec<_>>(),
-            "breaker": self.breaker.as_ref().map(|open| json!({
+            "breaker": self.holds.breaker.as_ref().map(|open| json!({
                 "since_time": open.since.0,
                 "since_utc": open.since.to_string(),
                 "trouble": open.trouble.as_str(),
                 "reason": open.reason,
             })),
-            "budget": self.held_back.map(|held| json!({
-                "held_back": held.accounts,
-                "until_time": held.until.0,
-                "until_utc": held.until.to_string(),
+            "pause": self.holds.long_pause().map(|pause| json!({
+                "until_time": pause.until.0,
+                "until_utc": pause.until.to_string(),
+                "reason": pause.reason,
+            })),
+            "budget": self.short_budget().map(|budget| json!({
+                "held_back": self.held_back,
+                "until_time": budget.until.0,
+                "until_utc": budget.until.to_string(),
             })),
         })
     }

@@ -10,24 +10,17 @@ mod text;
 mod total;
 
 use crate::clock::Time;
-use crate::engine::{Breaker, OpenBreaker};
+use crate::engine::Holds;
 use crate::period::{Beginning, Period};
 use crate::selection::Selection;
 use crate::store::{
-    AccountGrowth, AccountStatus, EventPeriod, Extent, Milestone, ProfileChange, ReadTx,
+    AccountGrowth, AccountStatus, BudgetUse, EventPeriod, Extent, Milestone, ProfileChange, ReadTx,
     SilentAccount, StoreError, Unusual,
 };
 
 pub use html::Html;
 pub use text::Text;
 use total::Total;
-
-/// How many accounts the budget holds back, and until when.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HeldBack {
-    pub accounts: usize,
-    pub until: Time,
-}
 
 /// The contents of a digest.
 #[derive(Debug)]
@@ -49,8 +42,9 @@ pub struct Digest {
     changes: Vec<ProfileChange>,
     silent: Vec<SilentAccount>,
     failing: Vec<AccountStatus>,
-    breaker: Option<OpenBreaker>,
-    held_back: Option<HeldBack>,
+    holds: Holds,
+    /// Number of selected accounts that are due and held back.
+    held_back: usize,
 }
 
 impl Digest {
@@ -62,7 +56,7 @@ impl Digest {
         tx: &ReadTx<'_>,
         selection: Selection,
         period: Period,
-        held_back: Option<HeldBack>,
+        holds: Holds,
         now: Time,
     ) -> Result<Digest, StoreError> {
         let accounts = tx.growth(&selection, &period)?;
@@ -72,7 +66,9 @@ impl Digest {
             // Includes measurements of this second.
             until: period.until.unwrap_or(now.plus(1)),
         };
+        // Includes the accounts that are due.
         let mut failing = tx.statuses(&selection, Extent::Attention, now)?;
+        let held_back = holds.held_back(&failing);
         failing.retain(|account| account.failing_since.is_some());
         let total = Total::of(&accounts);
         let listed = accounts.len();
@@ -83,7 +79,6 @@ impl Digest {
             unusual: tx.unusual(&selection, Some(between))?,
             changes: tx.profile_changes(&selection, Some(between))?,
             silent: tx.silent(&selection, between)?,
-            breaker: Breaker::read(tx)?.as_open().cloned(),
             period,
             selection,
             listed,
@@ -91,8 +86,14 @@ impl Digest {
             grew,
             lost,
             failing,
+            holds,
             held_back,
         })
+    }
+
+    /// Returns the budget, if it is used up and holds back accounts.
+    fn short_budget(&self) -> Option<&BudgetUse> {
+        self.holds.spent_budget().filter(|_| self.held_back > 0)
     }
 
     /// Returns the heading, such as "Growth in 2026-W03 of client-a".

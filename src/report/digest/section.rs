@@ -128,17 +128,17 @@ impl Digest {
                 format!("{name} since {since}: {error}")
             }),
         ];
-        let breaker = self.breaker.as_slice();
+        let breaker = self.holds.breaker.as_slice();
         sections.push(section("BREAKER", breaker, |open| {
             let reason = terminal::fitted(&open.reason, QUOTE);
             format!("only probes are sent since {}: {reason}", open.since)
         }));
-        sections.push(section("BUDGET", self.held_back.as_slice(), |held| {
-            format!(
-                "used up: {} held back until {}",
-                counted_are(held.accounts, "account"),
-                held.until
-            )
+        sections.push(section("PAUSE", self.holds.long_pause().as_slice(), |pause| {
+            terminal::fitted(&pause.to_string(), QUOTE)
+        }));
+        sections.push(section("BUDGET", self.short_budget().as_slice(), |budget| {
+            let accounts = counted_are(self.held_back, "account");
+            format!("used up: {accounts} held back until {}", budget.until)
         }));
         sections.retain(|section| !section.lines.is_empty());
         sections

@@ -58,7 +58,7 @@ struct Document<'a> {
     accounts: Vec<Account<'a>>,
     tags: Vec<String>,
     is_open: bool,
-    notices: Vec<Notice<'a>>,
+    notices: Vec<Notice>,
     tiles: Vec<Tile>,
     attention: Vec<Troubled<'a>>,
     more_attention: String,
@@ -125,7 +125,7 @@ fn size(page: &Page) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Breaker, Trouble};
+    use crate::engine::{Breaker, Holds, Trouble};
     use crate::report::html::entry::test_entry;
     use crate::store::{AccountKey, RefreshId, Totals};
 
@@ -138,15 +138,18 @@ mod tests {
             title: "<u>".to_owned(),
             now,
             totals: Totals::default(),
-            breaker: Some(Breaker::open(
-                Trouble::Unauthorised,
-                "<u>no</u> credits".to_owned(),
-                AccountKey(1),
-                RefreshId(1),
-                now,
-            )),
-            wait: None,
-            budget: None,
+            holds: Holds {
+                now: Time(0),
+                breaker: Some(Breaker::open(
+                    Trouble::Unauthorised,
+                    "<u>no</u> credits".to_owned(),
+                    AccountKey(1),
+                    RefreshId(1),
+                    now,
+                )),
+                pause: None,
+                budget: None,
+            },
             spend: Vec::new(),
             entries: vec![grown, test_entry(&[])],
             former: Vec::new(),

@@ -7,7 +7,7 @@ use crate::report::html::edition::Edition;
 use crate::report::html::entry::Entry;
 use crate::report::html::figure::Minute;
 use crate::report::html::page::Page;
-use crate::report::{Grouped, TimeAgo};
+use crate::report::{Grouped, TimeAgo, counted_are};
 
 /// How many accounts that need attention are listed; the table has them all.
 const LISTED: usize = 25;
@@ -16,25 +16,36 @@ const LISTED: usize = 25;
 const MONTHS: usize = 12;
 
 /// Something that delays all refreshes.
-pub(super) struct Notice<'a> {
+pub(super) struct Notice {
     pub what: &'static str,
     pub when: String,
-    pub why: Printable<'a>,
+    pub why: String,
 }
 
 /// Returns whatever delays all refreshes now.
-pub(super) fn notices(page: &Page) -> Vec<Notice<'_>> {
-    let breaker = page.breaker.as_ref().map(|open| Notice {
+pub(super) fn notices(page: &Page) -> Vec<Notice> {
+    let breaker = page.holds.breaker.as_ref().map(|open| Notice {
         what: "The vendor is in trouble, and only probes are sent",
         when: format!("since {} UTC", Minute(open.since)),
-        why: Printable(&open.reason),
+        why: Printable(&open.reason).to_string(),
     });
-    let wait = page.wait.as_ref().map(|wait| Notice {
+    let pause = page.holds.pause.as_ref().map(|wait| Notice {
         what: "Waiting",
         when: format!("until {} UTC, as the vendor asks", Minute(wait.until)),
-        why: Printable(&wait.reason),
+        why: Printable(&wait.reason).to_string(),
     });
-    breaker.into_iter().chain(wait).collect()
+    let held = held_back(page);
+    let budget = page.holds.spent_budget().filter(|_| held > 0).map(|budget| Notice {
+        what: "The budget is used up",
+        when: format!("until {} UTC", Minute(budget.until)),
+        why: format!("{} held back", counted_are(held, "account")),
+    });
+    breaker.into_iter().chain(pause).chain(budget).collect()
+}
+
+/// Returns how many accounts are due and held back.
+fn held_back(page: &Page) -> usize {
+    page.holds.held_back(page.listed().filter_map(|entry| entry.status.as_ref()))
 }
 
 /// A headline number that no choice of a period changes.
@@ -64,13 +75,14 @@ pub(super) fn tiles(page: &Page) -> Vec<Tile> {
     let overdue = page.listed().filter(|entry| entry.is_overdue(page.now)).count();
     let failing = page.listed().filter(|entry| entry.is_failing()).count();
     let troubled = troubled(page).count();
-    let (tone, sub) = match troubled {
-        0 => ("", "all refreshed when due".to_owned()),
+    let (tone, sub) = match (troubled, held_back(page)) {
+        (0, 0) => ("", "all refreshed when due".to_owned()),
+        (0, held) => ("warn", format!("{} held back", counted_are(held, "account"))),
         _ => ("warn", format!("{} overdue, {} failing", grouped(overdue), grouped(failing))),
     };
     tiles.push(tile("trouble", "Need attention", grouped(troubled), tone, sub));
 
-    tiles.push(match page.budget {
+    tiles.push(match page.holds.budget {
         Some(used) => {
             let sub = format!("of {} a {}", credits(used.budget.refreshes), used.per());
             let title = format!("Credits {}", used.current());

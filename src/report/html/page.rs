@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 
 use crate::clock::Time;
-use crate::engine::{Breaker, OpenBreaker};
+use crate::config::Budget;
+use crate::engine::Holds;
 use crate::period::Period;
 use crate::report::html::edition::Edition;
 use crate::report::html::entry::{Entry, History};
 use crate::report::html::event;
 use crate::report::html::steps::Steps;
 use crate::selection::Selection;
-use crate::store::{
-    BudgetUse, Calendar, DailySpend, Extent, Gap, ReadTx, StoreError, Totals, Wait,
-};
+use crate::store::{Calendar, DailySpend, Extent, Gap, ReadTx, StoreError, Totals};
 
 const DAY: i64 = 86_400;
 
@@ -30,7 +29,7 @@ pub struct Subject {
     /// A heading that replaces the default one.
     pub title: Option<String>,
     /// `None` if no budget is configured.
-    pub budget: Option<BudgetUse>,
+    pub budget: Option<Budget>,
 }
 
 /// The contents of a page.
@@ -40,9 +39,7 @@ pub struct Page {
     pub(super) title: String,
     pub(super) now: Time,
     pub(super) totals: Totals,
-    pub(super) breaker: Option<OpenBreaker>,
-    pub(super) wait: Option<Wait>,
-    pub(super) budget: Option<BudgetUse>,
+    pub(super) holds: Holds,
     pub(super) spend: Vec<DailySpend>,
     /// Most followers first, then accounts without a count, then those removed from the watchlist.
     pub(super) entries: Vec<Entry>,
@@ -106,9 +103,7 @@ impl Page {
             title: title.unwrap_or_else(|| format!("Growth report{selection}")),
             now,
             totals: tx.totals_of(&selection)?,
-            breaker: Breaker::read(tx)?.as_open().cloned(),
-            wait: tx.wait()?.filter(|wait| wait.until > now),
-            budget,
+            holds: Holds::read(tx, budget.as_ref(), now)?,
             spend: tx.daily_spend()?,
             entries,
             former,

@@ -66,9 +66,10 @@ function showTiles() {
   }
   if (find('tile-trouble')) {
     const states = accounts.map(one => rowsByIndex[one.index].cells[9].textContent);
-    const [overdue, failing] = ['overdue', 'failing'].map(state => states.filter(other => other === state).length);
+    const [overdue, failing, due] = ['overdue', 'failing', 'due'].map(state => states.filter(other => other === state).length);
     const isWell = overdue + failing === 0;
-    if (chosen.tags.length) showTile('trouble', number(overdue + failing), isWell ? '' : 'warn', isWell ? 'all refreshed when due' : `${overdue} overdue, ${failing} failing`);
+    const well = due ? `${due} due` : 'all refreshed when due';
+    if (chosen.tags.length) showTile('trouble', number(overdue + failing), isWell ? '' : 'warn', isWell ? well : `${overdue} overdue, ${failing} failing`);
     else showTile('trouble', ...firstTiles.trouble);
   }
   if (chosen.tags.length) showTile('accounts', number(accounts.length), '', `with ${chosen.tags.join(' or ')}`);
