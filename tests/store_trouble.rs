@@ -212,3 +212,31 @@ fn a_small_disk_is_not_filled_by_the_wal() {
     let log = daemon.stop();
     assert!(!log.contains("nothing is refreshed"), "{log}");
 }
+
+/// As after a start on a full disk, or one that was killed. The file has only its first page, which
+/// the switch to WAL mode writes, and at most a WAL without a commit.
+#[test]
+fn a_creation_that_was_cut_short_is_completed_by_the_next_start() {
+    let vendor = Vendor::start();
+    for is_spilled in [false, true] {
+        let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+        let file = Connection::open(place.file("partial")).expect("a file");
+        file.execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA cache_size = 1;
+             BEGIN; CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(100000));",
+        )
+        .expect("SQL");
+        fs::copy(place.file("partial"), place.file("growth.db")).expect("a copy");
+        if is_spilled {
+            fs::copy(place.file("partial-wal"), place.file("growth.db-wal")).expect("a copy");
+        }
+        for verb in [&["status"][..], &["growth"], &["backup", "copy.db"], &["import", "x.csv"]] {
+            let ended = place.growthd(verb).with_code(74);
+            assert!(ended.err.contains("there is no database at growth.db"), "{ended:?}");
+        }
+        place.growthd(&["check"]).with_code(0);
+        place.growthd(&["refresh", "a"]).with_code(0);
+        place.database().is_sound();
+        assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 1);
+    }
+}

@@ -12,7 +12,7 @@ use rusqlite::{Connection, FileControl, OpenFlags};
 use crate::paths::{GROUP_READABLE, beside, folder_of};
 use crate::store::disk::free_space;
 use crate::store::file_lock::{FileLock, Inode};
-use crate::store::schema::{APPLICATION_ID, FIRST_VERSION, SCHEMA_VERSION, STEPS};
+use crate::store::schema::{APPLICATION_ID, EMPTY, FIRST_VERSION, SCHEMA_VERSION, STEPS};
 use crate::store::upgrade::upgrade;
 use crate::store::wal::check_wal;
 use crate::store::{ReadTx, StoreError, WriteTx};
@@ -112,7 +112,7 @@ impl Store {
             create(path)?;
         }
         let lock = FileLock::take(path)?;
-        let (connection, inode) = connect(path, care)?;
+        let (connection, inode) = connect(path, creation, care)?;
         let wal_files = WalFiles::of(path);
         let path = path.to_owned();
         Ok(Store { connection, path, inode, wal_files, lock, care, is_tight: false })
@@ -171,7 +171,7 @@ impl Store {
             true => None,
             false => Some(FileLock::take(&self.path)?),
         };
-        let (connection, inode) = connect(&self.path, self.care)?;
+        let (connection, inode) = connect(&self.path, Creation::Refused, self.care)?;
         self.connection = connection;
         self.is_tight = false;
         self.inode = inode;
@@ -314,7 +314,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn connect(path: &Path, care: Care) -> Result<(Connection, Inode), StoreError> {
+fn connect(path: &Path, creation: Creation, care: Care) -> Result<(Connection, Inode), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     let inode =
@@ -324,6 +324,9 @@ fn connect(path: &Path, care: Care) -> Result<(Connection, Inode), StoreError> {
     // A damaged file is left unchanged, and its WAL is kept.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let version = version(&connection, path)?;
+    if version == EMPTY && creation == Creation::Refused {
+        return Err(StoreError::Missing(path.to_owned()));
+    }
     configure(&connection).map_err(refuse)?;
     match care {
         Care::Durable => check_health(&connection, path).map_err(refuse)??,
@@ -337,15 +340,19 @@ fn connect(path: &Path, care: Care) -> Result<(Connection, Inode), StoreError> {
     Ok((connection, inode))
 }
 
-/// Returns the file's schema version, or 0 if it is empty. Refuses any other file.
+/// Returns the file's schema version, or [`EMPTY`]. Refuses any other file.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let refuse = |error| convert_error(path, error);
+    // One transaction, because another process may be creating the schema.
+    let tx = connection.unchecked_transaction().map_err(refuse)?;
+    let pragma = |name| tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = pragma("application_id").map_err(refuse)?;
     let found = pragma("user_version").map_err(refuse)?;
     let pages = pragma("page_count").map_err(refuse)?;
+    let has_schema = || tx.prepare("SELECT 1 FROM sqlite_schema")?.exists([]);
     match (application, found) {
-        (0, 0) if pages == 0 => Ok(0),
+        // The switch to WAL mode writes the first page, before the schema is committed.
+        (0, 0) if pages <= 1 && !has_schema().map_err(refuse)? => Ok(EMPTY),
         (APPLICATION_ID, 1..FIRST_VERSION) => Err(StoreError::PreRelease(path.to_owned())),
         (APPLICATION_ID, 1..) if found <= SCHEMA_VERSION => Ok(found),
         (APPLICATION_ID, 1..) => {

@@ -38,7 +38,7 @@ impl Reader {
         }
         let connection = open_reader(path)?;
         match version(&connection, path)? {
-            0 => return Err(StoreError::Missing(path.to_owned())),
+            schema::EMPTY => return Err(StoreError::Missing(path.to_owned())),
             SCHEMA_VERSION if !schema::has_current_views(&connection)? => {
                 schema::create_temp_views(&connection)?;
             }

@@ -10,11 +10,11 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::paths::{GROUP_READABLE, beside};
 use crate::store::StoreError;
-use crate::store::schema::{self, APPLICATION_ID, FIRST_VERSION};
+use crate::store::schema::{self, APPLICATION_ID, EMPTY, FIRST_VERSION};
 
 const MAX_COPIES: usize = 3;
 
-/// Applies the missing ones of `steps` to a database of version `found` (0: an empty database).
+/// Applies the missing ones of `steps` to a database of version `found`.
 pub(super) fn upgrade(
     connection: &mut Connection,
     path: &Path,
@@ -22,8 +22,8 @@ pub(super) fn upgrade(
     steps: &[&str],
 ) -> Result<(), StoreError> {
     let applied = usize::try_from(found - FIRST_VERSION).unwrap_or(0);
-    let missing = if found == 0 { &[] } else { steps.get(applied..).unwrap_or_default() };
-    if found != 0 && missing.is_empty() && schema::has_current_views(connection)? {
+    let missing = if found == EMPTY { &[] } else { steps.get(applied..).unwrap_or_default() };
+    if found != EMPTY && missing.is_empty() && schema::has_current_views(connection)? {
         return Ok(());
     }
     if !missing.is_empty() {
@@ -38,7 +38,7 @@ pub(super) fn upgrade(
     // end instead.
     connection.pragma_update(None, "foreign_keys", false)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    if found == 0 {
+    if found == EMPTY {
         schema::create_tables(&transaction)?;
     } else {
         schema::drop_views(&transaction)?;

@@ -14,6 +14,9 @@ const COLUMNS: &str = include_str!("columns.txt");
 /// "grow" as a big-endian number, by which `file(1)` and growthd recognise the file.
 pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 
+/// The version of a database whose creation has begun, and was not completed or still goes on.
+pub const EMPTY: i64 = 0;
+
 /// The version of `tables.sql`. Lower versions were never released.
 pub(super) const FIRST_VERSION: i64 = 14;
 
