@@ -3,11 +3,12 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use growthd::clock::monotonic;
 
-use crate::harness::{Daemon, PATIENCE, Settings, Setup, Vendor};
+use crate::harness::{Daemon, Ended, PATIENCE, Settings, Setup, Vendor, command};
 
 fn connect(place: &Setup) -> UnixStream {
     let stream = UnixStream::connect(place.file("growth.db.sock")).expect("a daemon");
@@ -105,4 +106,46 @@ fn requests_without_an_end_take_little_memory() {
     assert!(kilobytes < 200_000, "{kilobytes} kB");
     place.growthd(&["refresh", "a"]).with_code(0);
     daemon.stop();
+}
+
+/// A socket's address holds at most 107 bytes.
+#[test]
+fn a_database_in_a_deep_folder_is_reached_from_everywhere() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let deep = "x".repeat(60) + "/" + &"y".repeat(60);
+    std::fs::create_dir_all(place.file(&deep)).expect("a folder");
+    for name in ["config.toml", "api-key"] {
+        std::fs::copy(place.file(name), place.file(&deep).join(name)).expect("a copy");
+    }
+    let mut daemon = Daemon::start(command(&place.file(&deep), &["run"]));
+    daemon.until_all(&["refreshed", " started ("]);
+    let config = place.file(&deep).join("config.toml").into_os_string();
+    let config = config.into_string().expect("UTF-8");
+    let elsewhere = Path::new("/");
+    for (folder, config) in [(place.file(&deep), "config.toml"), (elsewhere.into(), &config)] {
+        for verb in [&["refresh", "a"][..], &["status"]] {
+            let arguments = [&["--config", config], verb].concat();
+            let ended = Ended::of(command(&folder, &arguments)).with_code(0);
+            assert!(ended.out.contains("a ") || ended.out.contains("is well"), "{ended:?}");
+        }
+    }
+    let log = daemon.stop();
+    assert!(!log.contains("WARN"), "{log}");
+    assert_eq!(vendor.call_count(), 3);
+}
+
+#[test]
+fn a_database_whose_socket_cannot_have_its_name_is_refused() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
+    let name = "y".repeat(100) + ".db";
+    place.write("config.toml", &text.replace("growth.db", &name));
+    for verb in ["check", "run"] {
+        let ended = place.growthd(&[verb]).with_code(78);
+        let why = "config.toml: the name of the control socket";
+        assert!(ended.err.contains(why) && ended.err.contains("[database] path"), "{ended:?}");
+    }
+    assert!(!place.has(&name));
 }

@@ -12,7 +12,7 @@ use crate::commands::check_output::{CheckOutput, Scope};
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, KeyError, Settings, Span, Watched, WatchedFiles};
-use crate::daemon::{Health, check_descriptors};
+use crate::daemon::{Health, check_limits};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
 use crate::report::terminal::{self, warning};
@@ -44,7 +44,7 @@ pub fn watch(path: &Path) -> Result<Done, CommandError> {
 /// forecast.
 pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    check_descriptors(&config.settings)?;
+    check_limits(&config.settings)?;
     let mut out = CheckOutput { out: io::stdout().lock(), scope };
     if scope == Scope::Everything {
         print_accounts(config, now, &mut out.out)?;

@@ -164,7 +164,8 @@ impl CommandError {
                 RunError::Config(_)
                 | RunError::Key(_)
                 | RunError::Client(_)
-                | RunError::Descriptors { .. } => CONFIG,
+                | RunError::Descriptors { .. }
+                | RunError::SocketName { .. } => CONFIG,
                 // A restart does not help: another version wrote the database.
                 RunError::Store(StoreError::Newer { .. } | StoreError::PreRelease(_)) => CONFIG,
                 RunError::Store(_) | RunError::Runner(_) | RunError::Start(_) => IO,

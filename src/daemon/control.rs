@@ -31,7 +31,7 @@ use crate::config::Watched;
 use crate::daemon::connections::{Connection, Connections};
 use crate::daemon::health::Health;
 use crate::daemon::http::Served;
-use crate::daemon::socket::socket_path;
+use crate::daemon::socket::{SocketAddress, socket_path};
 use crate::engine::Selection;
 use crate::runner::{Handle, Lookup, Progress, Steps};
 use crate::schedule::Schedule;
@@ -133,8 +133,7 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 /// socket was left by a process that has ended.
 ///
 /// # Errors
-/// Returns an error if the socket cannot be created, such as when its path is too long, or if
-/// other users could connect to it.
+/// Returns an error if the socket cannot be created, or if other users could connect to it.
 pub fn listen(database: &Path) -> io::Result<UnixListener> {
     let path = socket_path(database);
     // Bind it in a private folder, so that it already has its mode when it becomes reachable.
@@ -144,7 +143,7 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(folder)?;
     let private_path = private.path().join("s");
-    let listener = UnixListener::bind(&private_path)?;
+    let listener = UnixListener::bind(SocketAddress::of(&private_path)?.path())?;
     // A file system without modes returns an error, or silently ignores the mode.
     fs::set_permissions(&private_path, fs::Permissions::from_mode(0o660)).ok();
     if fs::metadata(&private_path)?.permissions().mode() & WORLD_WRITABLE != 0 {
@@ -346,7 +345,8 @@ async fn request<T: DeserializeOwned + Send + 'static>(
     database: &Path,
     request: &RawRequest,
 ) -> io::Result<Remote<T>> {
-    let (reader, mut writer) = UnixStream::connect(socket_path(database)).await?.into_split();
+    let address = SocketAddress::of(&socket_path(database))?;
+    let (reader, mut writer) = UnixStream::connect(address.path()).await?.into_split();
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     writer.write_all(&line).await?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::api::ClientError;
 use crate::config::{ConfigError, KeyError};
+use crate::daemon::socket::SocketNameTooLong;
 use crate::descriptors::TooFewDescriptors;
 use crate::runner::RunnerError;
 use crate::store::StoreError;
@@ -24,6 +25,9 @@ pub enum RunError {
     /// The file descriptor limit is too low for the configured number of concurrent calls.
     #[error("{}: {source}", path.display())]
     Descriptors { path: PathBuf, source: TooFewDescriptors },
+    /// Nothing could reach the daemon.
+    #[error("{}: {source}", path.display())]
+    SocketName { path: PathBuf, source: SocketNameTooLong },
     /// A thread, a signal handler or the heartbeat could not be started.
     #[error("cannot start: {0}")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::http::Served;
-use crate::daemon::socket::socket_path;
+use crate::daemon::socket::{SocketAddress, socket_path};
 use crate::daemon::unused_edit::UnusedEdit;
 use crate::store::disk_trouble;
 
@@ -45,7 +45,8 @@ impl Health {
     /// Requests the health of the daemon of `database`. Returns `None` if there is no response: no
     /// daemon runs, it belongs to another user, or a command holds the database.
     pub fn request(database: &Path) -> Option<Health> {
-        let mut stream = UnixStream::connect(socket_path(database)).ok()?;
+        let address = SocketAddress::of(&socket_path(database)).ok()?;
+        let mut stream = UnixStream::connect(address.path()).ok()?;
         stream.set_read_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
         stream.set_write_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
         writeln!(stream, "{HEALTH_REQUEST}").ok()?;

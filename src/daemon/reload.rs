@@ -15,9 +15,9 @@ use crate::clock;
 use crate::config::{Budget, Config, KeySource, Settings};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
+use crate::daemon::limits::check_limits;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
-use crate::daemon::open_files::check_descriptors;
 use crate::daemon::unused_edit::UnusedEdit;
 use crate::daemon::watchlist::{Outline, Watchlist, warn_of_absent_folders};
 use crate::engine::{Changes, EngineConfig};
@@ -107,7 +107,7 @@ impl Reloader {
         let load = move || {
             let mut config = Config::reload(&path, &files, clock::now().time())?;
             // As at a start, so that the next one accepts the same configuration.
-            check_descriptors(&config.settings)?;
+            check_limits(&config.settings)?;
             let is_moved = config.settings.database != database;
             if is_moved {
                 check_usable(&config.settings.database.path)?;
@@ -183,6 +183,9 @@ fn is_transient(error: &RunError) -> bool {
         RunError::Config(error) => error.may_pass(),
         RunError::Client(error) => error.may_pass(),
         RunError::Key(_) | RunError::Store(_) => true,
-        RunError::Descriptors { .. } | RunError::Runner(_) | RunError::Start(_) => false,
+        RunError::Descriptors { .. }
+        | RunError::SocketName { .. }
+        | RunError::Runner(_)
+        | RunError::Start(_) => false,
     }
 }

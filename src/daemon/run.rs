@@ -13,10 +13,10 @@ use crate::config::{Config, KeySource, Settings, WatchedFiles};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
 use crate::daemon::http::Served;
+use crate::daemon::limits::check_limits;
 use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
-use crate::daemon::open_files::check_descriptors;
 use crate::daemon::reload::Reloader;
 use crate::daemon::socket::socket_path;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
@@ -179,7 +179,7 @@ async fn start(path: &Path) -> Result<Started, RunError> {
 
 fn try_start(path: &Path) -> Result<Started, RunError> {
     let config = Config::load(path, clock::now().time())?;
-    check_descriptors(&config.settings)?;
+    check_limits(&config.settings)?;
     // Find the key before creating the database, so that a start without a key leaves nothing
     // behind.
     let (client, key) = client(&config.settings)?;
