@@ -69,15 +69,10 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindErr
     if !pattern_folder.is_empty() {
         check_folder(&folder.join(pattern_folder))?;
     }
+    check_inner_folders(&pattern)?;
     let mut paths = Vec::new();
     for path in found {
-        match path {
-            Ok(path) => paths.push(path),
-            Err(error) => {
-                let (path, why) = (error.path().display(), error.error());
-                return Err(Unavailable(format!("leads to {path}, which cannot be read: {why}")));
-            }
-        }
+        paths.push(path.map_err(|error| unreadable(error.path(), error.error()))?);
         if paths.len() > MOST_FILES {
             return Err(Invalid(format!("leads to over {MOST_FILES} files")));
         }
@@ -93,15 +88,39 @@ fn literal_folder(pattern: &str) -> &str {
 }
 
 fn check_folder(folder: &Path) -> Result<(), FindError> {
-    use io::ErrorKind::{NotADirectory, NotFound};
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
-        Err(error) if ![NotFound, NotADirectory].contains(&error.kind()) => {
-            let folder = folder.display();
-            Err(FindError::Unavailable(format!("leads to {folder}, which cannot be read: {error}")))
-        }
+        Err(error) if !is_absence(&error) => Err(unreadable(folder, &error)),
         Ok(_) | Err(_) => Err(FindError::NoFolder(folder.to_owned())),
     }
+}
+
+/// Checks what a special character before a slash matches, because `glob` passes over a folder that
+/// it cannot enter: to it, that is one without the next part of the pattern.
+fn check_inner_folders(pattern: &str) -> Result<(), FindError> {
+    let begin = pattern.find(SPECIAL).unwrap_or(pattern.len());
+    let slashes = pattern.match_indices('/').map(|(at, _)| at).filter(|at| *at > begin);
+    for slash in slashes {
+        let (folders, rest) = (&pattern[..slash], &pattern[slash + 1..]);
+        let next = rest.split('/').next().filter(|next| !next.contains(SPECIAL));
+        for folder in glob_with(folders, MATCHING).into_iter().flatten() {
+            let folder = folder.map_err(|error| unreadable(error.path(), error.error()))?;
+            let path = next.map_or(folder.clone(), |next| folder.join(next));
+            match fs::metadata(&path) {
+                Err(error) if !is_absence(&error) => return Err(unreadable(&path, &error)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> FindError {
+    FindError::Unavailable(format!("leads to {}, which cannot be read: {error}", path.display()))
 }
 
 /// Returns the pattern joined to the folder; `None` if the folder's name is not UTF-8.
@@ -315,6 +334,26 @@ mod tests {
         assert_eq!(lines.len(), expected.len(), "{problems}");
         for (line, start) in lines.iter().zip(expected) {
             assert!(line.starts_with(start), "{line}\nis not\n{start}");
+        }
+    }
+
+    /// A symbolic link to itself stands for a folder without permission, which root does not need.
+    #[test]
+    fn a_folder_that_cannot_be_entered_hides_no_file() {
+        for pattern in ["w/*/x.toml", "w/*/*.toml", "w/[s]1/x.toml"] {
+            let include = format!("include = ['{pattern}']\n");
+            let folder = Folder::with(&[("config.toml", &include), ("w/s1/x.toml", "")]);
+            folder.put("w/note", "");
+            let main = folder.path("config.toml");
+            let in_use = folder.config().settings.files().to_vec();
+            assert_eq!(in_use.len(), 2, "{pattern}");
+            fs::remove_dir_all(folder.path("w/s1")).expect("a folder");
+            symlink("s1", folder.path("w/s1")).expect("a link");
+            let error = Config::reload(&main, &in_use, NOW).expect_err("an unreadable folder");
+            assert!(error.may_pass(), "{pattern}: {error}");
+            let shown = error.to_string();
+            assert!(shown.contains("config.toml:1:12: `include` leads to "), "{shown}");
+            assert!(shown.contains("/w/s1") && shown.contains("cannot be read"), "{shown}");
         }
     }
 
