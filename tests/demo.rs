@@ -1,5 +1,6 @@
 //! `growthd demo`.
 
+use growthd::store::{Creation, Store};
 use rustix::process::Signal;
 
 use crate::harness::{Daemon, Database, Setup, poll};
@@ -128,4 +129,49 @@ fn the_demo_leaves_other_folders_alone() {
         assert_eq!(std::fs::read_to_string(path).expect("a file"), text);
     }
     assert_eq!(std::fs::read_dir(place.file("growthd-demo")).expect("a folder").count(), 2);
+}
+
+/// A copy of what an earlier demo leaves, with the start of a year.
+fn earlier_demo() -> Setup {
+    let place = Setup::empty();
+    let mut demo = Daemon::start(place.command(&["demo"]));
+    let path = place.file("growthd-demo/growth.db");
+    poll("a snapshot", || {
+        let database = Database::of_growthd(&path)?;
+        database.one::<bool>("SELECT count(*) > 0 FROM snapshots").then_some(())
+    });
+    demo.signal(Signal::INT);
+    assert_eq!(demo.end(), Some(0), "{}", demo.log());
+    place
+}
+
+#[test]
+fn a_demos_folder_that_was_put_to_use_is_left_as_it_is() {
+    let place = earlier_demo();
+    let text = |name: &str| std::fs::read(place.file("growthd-demo").join(name)).expect("a file");
+    let refused = |code: i32, words: &str| {
+        let names = ["config.toml", "api-key", "growth.db"];
+        let before = names.map(text);
+        let ended = place.growthd(&["demo"]).with_code(code);
+        assert!(ended.line().contains(words), "{ended:?}");
+        assert_eq!(names.map(text), before, "{words}");
+    };
+    let database = place.file("growthd-demo/growth.db");
+    let held = Store::open(&database, Creation::Refused).expect("a database");
+    refused(74, "another growthd is using");
+    drop(held);
+
+    let (config, key) = (text("config.toml"), text("api-key"));
+    let edited = [&config[..], b"\n[[account]]\nid = \"mine\"\n"].concat();
+    std::fs::write(place.file("growthd-demo/config.toml"), edited).expect("a file");
+    refused(2, "its config.toml was edited; move it away");
+    std::fs::write(place.file("growthd-demo/config.toml"), config).expect("a file");
+
+    std::fs::write(place.file("growthd-demo/api-key"), "a real one\n").expect("a file");
+    refused(2, "its api-key is another one");
+    std::fs::write(place.file("growthd-demo/api-key"), key).expect("a file");
+
+    let sql = "UPDATE _account SET account_id = 'mine' WHERE account = 1";
+    rusqlite::Connection::open(&database).and_then(|file| file.execute(sql, [])).expect("SQL");
+    refused(2, "its growth.db has other accounts");
 }

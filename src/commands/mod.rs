@@ -141,7 +141,7 @@ impl CommandError {
             | CommandError::Edit(EditError::NotIncluded { .. })
             | CommandError::Refused(_)
             | CommandError::Problems(_)
-            | CommandError::Demo(DemoError::Taken(_))
+            | CommandError::Demo(DemoError::Taken(_) | DemoError::Changed { .. })
             | CommandError::Period(_)
             | CommandError::Name(_)
             | CommandError::Selection(_) => USAGE,

@@ -199,6 +199,11 @@ impl Population for Creators {
     }
 }
 
+/// Returns whether an account is one of the demo's.
+pub(super) fn is_creator(id: &str) -> bool {
+    Creators::all().any(|creator| creator.id == id)
+}
+
 /// Returns the ids of the accounts that are refreshed by hand for a while.
 pub(super) fn of_campaign() -> impl Iterator<Item = &'static str> {
     CREATORS

@@ -12,6 +12,11 @@ pub enum DemoError {
     /// The folder is not a demo's.
     #[error("./{0} exists and is not from a demo; run the demo in another folder")]
     Taken(&'static str),
+    /// The folder was a demo's, and may now hold what cannot be replaced.
+    #[error(
+        "./{folder} is not the demo's any more: its {what}; move it away, or run the demo in another folder"
+    )]
+    Changed { folder: &'static str, what: &'static str },
     /// From the folder, the simulated API or the terminal.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -7,8 +7,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::demo::DemoError;
-use crate::demo::creators::Creator;
+use crate::demo::creators::{CREATORS, Creator, NEWCOMER, is_creator};
 use crate::demo::year::ZONE;
+use crate::paths::beside;
+use crate::store::{Creation, Store, StoreError};
 
 /// The name of the folder, which is created in the working folder.
 pub const FOLDER: &str = "growthd-demo";
@@ -17,7 +19,7 @@ pub const FOLDER: &str = "growthd-demo";
 pub(super) const KEY: &str = "demo-key";
 
 /// The first line of the demo's configuration, by which a later demo recognizes the folder.
-const MARK: &str = "# Written by `growthd demo`, which overwrites it each time.";
+const MARK: &str = "# Written by `growthd demo`, which replaces it unless it was edited.";
 
 /// A folder without files of an earlier demo.
 #[derive(Debug)]
@@ -30,7 +32,8 @@ impl Folder {
     ///
     /// # Errors
     /// Returns [`DemoError::Taken`] if the folder exists, is not empty, and is not an earlier
-    /// demo's.
+    /// demo's, [`DemoError::Changed`] if it has been put to another use since, and
+    /// [`StoreError::Held`] if a growthd is using its database.
     pub fn claim(parent: &Path) -> Result<Folder, DemoError> {
         let folder = Folder { path: parent.join(FOLDER) };
         match fs::create_dir(&folder.path) {
@@ -38,22 +41,55 @@ impl Folder {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(named(&folder.path, &error).into()),
         }
-        let is_ours = fs::read_to_string(folder.config()).is_ok_and(|text| text.starts_with(MARK));
-        let is_empty = fs::read_dir(&folder.path).is_ok_and(|mut files| files.next().is_none());
-        if !is_ours && !is_empty {
+        if fs::read_dir(&folder.path).is_ok_and(|mut files| files.next().is_none()) {
+            return Ok(folder);
+        }
+        let earlier = fs::read_to_string(folder.config()).unwrap_or_default();
+        if !earlier.starts_with(MARK) {
             return Err(DemoError::Taken(FOLDER));
         }
-        let database =
-            ["growth.db", "growth.db-wal", "growth.db-shm"].map(|name| folder.file(name));
+        // Holds the database's lock until the files are removed.
+        let mut store = match Store::open(&folder.database(), Creation::Refused) {
+            Ok(store) => Some(store),
+            Err(StoreError::Missing(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(what) = folder.change(&earlier, store.as_mut())? {
+            return Err(DemoError::Changed { folder: FOLDER, what });
+        }
+        folder.remove()?;
+        Ok(folder)
+    }
+
+    /// Returns what in an earlier demo's folder is not the demo's any more: only its user could
+    /// replace a key or a history.
+    fn change(
+        &self,
+        config: &str,
+        store: Option<&mut Store>,
+    ) -> Result<Option<&'static str>, DemoError> {
+        if !is_config(config) {
+            return Ok(Some("config.toml was edited"));
+        }
+        if fs::read_to_string(self.key()).is_ok_and(|key| key.trim_end() != KEY) {
+            return Ok(Some("api-key is another one"));
+        }
+        let Some(store) = store else { return Ok(None) };
+        let has_others = store.begin_read()?.account_ids()?.iter().any(|id| !is_creator(id));
+        Ok(has_others.then_some("growth.db has other accounts"))
+    }
+
+    fn remove(&self) -> io::Result<()> {
+        let database = ["", "-wal", "-shm"].map(|suffix| beside(&self.database(), suffix));
         // The configuration last, since it marks the rest as a demo's.
-        for path in database.into_iter().chain([folder.key(), folder.report(), folder.config()]) {
+        for path in database.into_iter().chain([self.key(), self.report(), self.config()]) {
             match fs::remove_file(&path) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(named(&path, &error).into()),
+                Err(error) => return Err(named(&path, &error)),
             }
         }
-        Ok(folder)
+        Ok(())
     }
 
     pub fn config(&self) -> PathBuf {
@@ -62,6 +98,10 @@ impl Folder {
 
     pub fn report(&self) -> PathBuf {
         self.file("growthd-report.html")
+    }
+
+    fn database(&self) -> PathBuf {
+        self.file("growth.db")
     }
 
     fn key(&self) -> PathBuf {
@@ -90,6 +130,15 @@ impl Folder {
 
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Returns whether a text is a demo's configuration, from before or after the newcomer was added.
+fn is_config(text: &str) -> bool {
+    let base_url =
+        text.lines().find_map(|line| line.strip_prefix("base_url = \"")?.split('"').next());
+    let base_url = base_url.filter(|url| url.starts_with("http://127.0.0.1:"));
+    let written = config(base_url.unwrap_or_default(), &CREATORS);
+    text.strip_prefix(&written).is_some_and(|rest| rest.is_empty() || rest == entry(&NEWCOMER))
 }
 
 fn config(base_url: &str, creators: &[Creator]) -> String {

@@ -168,6 +168,13 @@ impl ReadTx<'_> {
         Ok(nearest(name, &known))
     }
 
+    /// Returns the id of every account ever watched.
+    pub fn account_ids(&self) -> Result<Vec<String>, StoreError> {
+        let mut statement = self.tx.prepare_cached("SELECT account_id FROM _account")?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
     /// Returns an account's snapshots from `since` on, oldest first.
     pub fn points(&self, account_id: &str, since: Time) -> Result<Vec<Point>, StoreError> {
         let mut statement = self.tx.prepare_cached(
