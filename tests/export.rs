@@ -65,11 +65,12 @@ fn a_file_is_written_completely_or_not_at_all() {
     fs::write(past.file("out.csv"), "old").expect("a file");
     assert_eq!(past.output(&["export", "--output", "out.csv"]), "");
     assert_eq!(fs::read_to_string(past.file("out.csv")).expect("the file"), whole);
+    assert_eq!(past.output(&["export", "--output", "/dev/stdout"]), whole);
+    assert_eq!(past.output(&["export", "--output", "/dev/null"]), "");
     for (output, why) in [
         ("growth.db", "is the database itself"),
         ("nowhere/out.csv", "its folder does not exist"),
         (".", "is not a regular file"),
-        ("/dev/null", "is not a regular file"),
     ] {
         let (code, output) = past.refused(&["export", "--output", output]);
         assert_eq!(code, Some(74));
@@ -125,20 +126,41 @@ fn a_closed_pipe_is_not_an_error() {
     }
 }
 
-/// The gap is from week 1 to week 4, across the end of January.
+/// The gap is from week 1 to week 4, across the end of January. The weeks that are over began on
+/// 2026-01-05, 12, 19 and 26, and the last one ends in February.
 #[test]
-fn a_gap_belongs_to_every_period_that_it_overlaps() {
+fn a_row_that_spans_time_belongs_to_the_period_in_which_it_ends() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, 1), (7, 2), (28, 3)]);
-    for (period, holes) in [
-        (&["--month", "2026-01"][..], 1),
-        (&["--month", "2026-02"], 1),
-        (&["--week", "2026-W04"], 1),
-        (&["--until", "2026-01-12T06:00:00Z"], 0),
-        (&["--since", "2026-02-02T06:00:00Z"], 0),
-        (&["--since", "2026-02-02"], 1),
+    for (period, gaps, weeks) in [
+        (&[][..], 1, 4),
+        (&["--month", "2026-01"][..], 0, 3),
+        (&["--month", "2026-02"], 1, 1),
+        (&["--week", "2026-W04"], 0, 1),
+        (&["--week", "2026-W06"], 1, 0),
+        (&["--until", "2026-01-12T06:00:00Z"], 0, 1),
+        (&["--since", "2026-02-02T06:00:00Z"], 0, 0),
+        (&["--since", "2026-02-02"], 1, 0),
+        (&["--since", "2026-01-29"], 1, 1),
     ] {
-        let output = past.output(&[&["export", "--view", "gaps"], period].concat());
-        assert_eq!(output.lines().count() - 1, holes, "{period:?}");
+        for (view, rows) in [("gaps", gaps), ("weekly", weeks)] {
+            let output = past.output(&[&["export", "--view", view], period].concat());
+            assert_eq!(output.lines().count() - 1, rows, "{view} {period:?}");
+        }
     }
+}
+
+#[test]
+fn a_name_is_written_alike_by_every_verb() {
+    let past = Past::new();
+    past.series("clx1", "a\nb\r\nc", "\r=1", &[(0, 1), (7, 2)]);
+    let name = |output: String| output.lines().nth(1).expect("a row").to_owned();
+    for arguments in
+        [&["export"][..], &["growth", "--csv"], &["export", "--view", "latest", "--for-excel"]]
+    {
+        let row = name(past.output(arguments));
+        assert!(row.starts_with("clx1,a b  c,a b  c, =1,"), "{arguments:?}: {row}");
+    }
+    let row = name(past.output(&["history", "clx1", "--csv"]));
+    assert!(row.contains(",a b  c,"), "{row}");
 }

@@ -1,5 +1,6 @@
 //! `growthd export`: streams a view as CSV or JSON Lines.
 
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
-use crate::commands::target::{Replace, Target, TargetError};
+use crate::commands::target::{Replace, Target, TargetError, refuse_own};
 use crate::commands::{CommandError, Done, open_up_to_date, output};
 use crate::config::Settings;
 use crate::period::Beginning;
@@ -38,6 +39,10 @@ pub fn export(settings: &Settings, args: &ExportArgs) -> Result<Done, CommandErr
         write(&tx, &query, args, output::stdout())?;
         return Ok(Done::Well);
     };
+    if let Some(device) = open_device(path, settings)? {
+        write(&tx, &query, args, device).map_err(|error| named(path, error))?;
+        return Ok(Done::Well);
+    }
     let mut target = Target::begin(path, settings, Replace::Allowed)?;
     let written = write(&tx, &query, args, target.file());
     written.map_err(|error| named(path, error))?;
@@ -68,10 +73,21 @@ fn rows(tx: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandEr
     Ok(rows)
 }
 
+/// Opens `path` if it is a device or a pipe, such as `/dev/stdout`, which is written as it is.
+fn open_device(path: &Path, settings: &Settings) -> Result<Option<File>, CommandError> {
+    let is_device = |found: fs::Metadata| !found.is_file() && !found.is_dir();
+    if !fs::metadata(path).is_ok_and(is_device) {
+        return Ok(None);
+    }
+    refuse_own(path, settings)?;
+    let opened = OpenOptions::new().write(true).open(path);
+    Ok(Some(opened.map_err(|source| TargetError::Write { path: path.to_owned(), source })?))
+}
+
 /// Attributes a write error to the file at `path` rather than to standard output.
 fn named(path: &Path, error: CommandError) -> CommandError {
     match error {
-        CommandError::Output(error) => {
+        CommandError::Output(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             TargetError::Write { path: path.to_owned(), source: error }.into()
         }
         error => error,
@@ -101,9 +117,8 @@ fn write(
             let headings: Vec<&str> = columns.iter().map(String::as_str).collect();
             let mut csv = Csv::in_dialect(&mut out, &headings, dialect)?;
             tx.each_row(query, |values| {
-                let texts: Vec<_> = values.iter().map(one_line).collect();
-                let named = columns.iter().zip(values).zip(&texts);
-                let cells: Vec<_> = named.map(|((n, v), t)| cell(n, *v, t.as_deref())).collect();
+                let named = columns.iter().zip(values);
+                let cells: Vec<_> = named.map(|(name, value)| cell(name, *value)).collect();
                 Ok::<_, CommandError>(csv.row(&cells)?)
             })?;
             csv.finish()?;
@@ -115,22 +130,12 @@ fn write(
     Ok(out.flush()?)
 }
 
-/// Returns a text with its line breaks replaced by spaces, or `None` if it has none, so that one row
-/// is one line.
-fn one_line(value: &ValueRef<'_>) -> Option<String> {
-    let ValueRef::Text(text) = value else { return None };
-    let text = String::from_utf8_lossy(text);
-    text.contains(['\n', '\r']).then(|| text.replace(['\n', '\r'], " "))
-}
-
-fn cell<'a>(column: &str, value: ValueRef<'a>, one_line: Option<&'a str>) -> Cell<'a> {
+fn cell<'a>(column: &str, value: ValueRef<'a>) -> Cell<'a> {
     let text = match value {
         ValueRef::Null => return Cell::Nothing,
         ValueRef::Integer(whole) => return Cell::Whole(whole),
         ValueRef::Real(real) => return Cell::Real(real),
-        ValueRef::Text(text) | ValueRef::Blob(text) => {
-            one_line.or_else(|| std::str::from_utf8(text).ok()).unwrap_or("")
-        }
+        ValueRef::Text(text) | ValueRef::Blob(text) => std::str::from_utf8(text).unwrap_or(""),
     };
     match column {
         "account_id" => Cell::Id(text),

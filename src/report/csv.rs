@@ -1,5 +1,6 @@
 //! CSV output that a spreadsheet does not run as formulas.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::clock::Time;
@@ -44,8 +45,8 @@ impl<W: Write> Csv<W> {
         for cell in cells {
             let written = match cell {
                 Cell::Nothing => self.writer.write_field(""),
-                Cell::Text(text) if is_formula(text) => self.writer.write_field(format!("'{text}")),
-                Cell::Text(text) | Cell::Id(text) => self.writer.write_field(text),
+                Cell::Text(text) => self.writer.write_field(&*harmless(text)),
+                Cell::Id(text) => self.writer.write_field(text),
                 Cell::Whole(whole) => self.writer.write_field(whole.to_string()),
                 Cell::Real(real) => self.writer.write_field(real.to_string()),
                 Cell::Time(time) => self.writer.write_field(self.timestamp(&time.to_string())),
@@ -75,7 +76,8 @@ impl<W: Write> Csv<W> {
 pub enum Cell<'a> {
     /// An unknown value.
     Nothing,
-    /// Free text; prefixed with `'` if a spreadsheet would run it as a formula.
+    /// Free text; prefixed with `'` if a spreadsheet would run it as a formula, and with its line
+    /// breaks replaced by spaces, so that one row is one line.
     Text(&'a str),
     /// An account id, written unchanged because other tables are joined on it.
     Id(&'a str),
@@ -112,9 +114,15 @@ impl<'a> From<&'a Option<String>> for Cell<'a> {
     }
 }
 
-/// Returns whether a spreadsheet would run the text as a formula.
-fn is_formula(text: &str) -> bool {
-    text.starts_with(['=', '+', '-', '@', '\t', '\r'])
+/// Returns the text on one line, and as no formula of a spreadsheet's.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if text.contains(['\n', '\r']) {
+        return harmless(&text.replace(['\n', '\r'], " ")).into_owned().into();
+    }
+    match text.starts_with(['=', '+', '-', '@', '\t']) {
+        true => format!("'{text}").into(),
+        false => text.into(),
+    }
 }
 
 /// Returns the I/O error inside a CSV error, keeping its kind: callers must recognise a closed pipe.
@@ -134,7 +142,7 @@ mod tests {
         let mut out = Vec::new();
         let mut csv = Csv::new(&mut out, &["account_id", "label", "delta", "rate", "suspect"])
             .expect("a vector");
-        for label in ["=1+1", "+1", "-1", "@a", "\tx", "a \"b\", c\nd", "1=1"] {
+        for label in ["=1+1", "+1", "-1", "@a", "\tx", "\r=1", "a \"b\", c\nd\r\ne", "1=1"] {
             let cells = [
                 Cell::Id("-id"),
                 Cell::Text(label),
@@ -153,8 +161,8 @@ mod tests {
             -id,'-1,-5,-0.5,true
             -id,'@a,-5,-0.5,true
             -id,'	x,-5,-0.5,true
-            -id,"a ""b"", c
-            d",-5,-0.5,true
+            -id, =1,-5,-0.5,true
+            -id,"a ""b"", c d  e",-5,-0.5,true
             -id,1=1,-5,-0.5,true
             ,,,,
             "#);

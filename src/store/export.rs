@@ -11,9 +11,9 @@ use crate::store::{ReadTx, StoreError, schema};
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rows {
     pub view: String,
-    /// Only rows at this instant or later.
+    /// Only rows at this instant or later, or that end after it.
     pub from: Option<Time>,
-    /// Only rows before this instant.
+    /// Only rows before this instant, or that end by then.
     pub until: Option<Time>,
     /// Only rows about these accounts.
     pub selection: Selection,
@@ -94,12 +94,11 @@ fn quoted(name: &str) -> String {
 fn build_query(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
     let has = |name: &str| columns.iter().any(|column| column == name);
     let mut conditions = Vec::new();
-    // A week or month must lie within the period, and a gap must overlap it. A row with a single
-    // time must lie before the end.
+    // A row with a single time lies before the period's end. A row that spans time, such as a week, a
+    // month or a gap, belongs to the period in which it ends, and so to exactly one month.
     let (begin, end) = match () {
-        () if rows.view == "gaps" => ("to_time > :from", "from_time < :until"),
         () if has("time") => ("time >= :from", "time < :until"),
-        () if has("from_time") => ("from_time >= :from", "to_time <= :until"),
+        () if has("from_time") => ("to_time > :from", "to_time <= :until"),
         () if has("started_time") => ("started_time >= :from", "started_time < :until"),
         () if has("due_time") => ("due_time >= :from", "due_time < :until"),
         () if has("day") => (
