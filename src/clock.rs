@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use jiff::tz::Offset;
-use jiff::{Timestamp, civil};
+use jiff::{SignedDuration, Timestamp, civil};
 
 /// A UTC instant in whole seconds since 1970, as the database stores it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -31,8 +30,8 @@ impl Time {
     /// Returns the date and time of day in UTC. Instants beyond the calendar are clamped to its
     /// ends.
     pub fn utc(self) -> civil::DateTime {
-        let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
-        Offset::UTC.to_datetime(Timestamp::from_second(self.0).unwrap_or(end))
+        const EPOCH: civil::DateTime = civil::DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+        EPOCH.saturating_add(SignedDuration::from_secs(self.0))
     }
 }
 
@@ -227,7 +226,8 @@ mod tests {
             (-62_167_219_200, "0000-01-01T00:00:00Z"),
             (-62_167_219_201, "-0001-12-31T23:59:59Z"),
             (253_402_207_199, "9999-12-30T21:59:59Z"),
-            (i64::MAX, "9999-12-30T22:00:00Z"),
+            (253_402_214_400, "9999-12-31T00:00:00Z"),
+            (i64::MAX, "9999-12-31T23:59:59Z"),
         ] {
             assert_eq!(Time(time).to_string(), text);
         }

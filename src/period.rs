@@ -147,7 +147,7 @@ pub struct Period {
 /// The start of a period.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Beginning {
-    /// A number of seconds before the end.
+    /// A number of seconds before each account's newest measurement.
     Back(i64),
     At(Time),
     /// The start of each account's history.
@@ -213,10 +213,12 @@ impl PeriodOptions {
             Moment::Back(seconds) => now.plus(-seconds),
             Moment::At(at) => at,
         });
-        let from = match self.since {
-            None => Beginning::History,
-            Some(Moment::Back(seconds)) => Beginning::Back(seconds),
-            Some(Moment::At(at)) => Beginning::At(at),
+        let from = match (self.since, until) {
+            (None, _) => Beginning::History,
+            // Also if that is in the future: a silent account's last days are not this period.
+            (Some(Moment::Back(seconds)), Some(until)) => Beginning::At(until.plus(-seconds)),
+            (Some(Moment::Back(seconds)), None) => Beginning::Back(seconds),
+            (Some(Moment::At(at)), _) => Beginning::At(at),
         };
         let period = Period { before: None, from, until, unfinished: None, name: Name::Bounds };
         period.at(now).map(Some)
@@ -277,15 +279,7 @@ impl fmt::Display for Period {
             Name::Bounds => {}
         }
         match (self.from, self.until) {
-            (Beginning::Back(seconds), None) if seconds % DAY == 0 => {
-                write!(f, "in the last {} days", seconds / DAY)
-            }
-            (Beginning::Back(seconds), None) => {
-                write!(f, "in the last {:.1} hours", hours(seconds))
-            }
-            (Beginning::Back(seconds), Some(until)) => {
-                write!(f, "from {} to {until}", until.plus(-seconds))
-            }
+            (Beginning::Back(seconds), _) => write!(f, "in the last {}", spelled(seconds)),
             (Beginning::At(from), None) => write!(f, "since {from}"),
             (Beginning::At(from), Some(until)) => write!(f, "from {from} to {until}"),
             (Beginning::History, None) => write!(f, "since the beginning"),
@@ -294,9 +288,13 @@ impl fmt::Display for Period {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "hours, shown with one digit")]
-fn hours(seconds: i64) -> f64 {
-    seconds as f64 / 3600.0
+/// Spells out a duration, because `12m` could be read as twelve months.
+fn spelled(seconds: i64) -> String {
+    let units = [("day", DAY), ("hour", 3600), ("minute", 60)];
+    let exact = units.into_iter().find(|(_, length)| seconds % length == 0);
+    let (unit, length) = exact.unwrap_or(("second", 1));
+    let plural = if seconds == length { "" } else { "s" };
+    format!("{} {unit}{plural}", seconds / length)
 }
 
 #[cfg(test)]
@@ -361,6 +359,25 @@ mod tests {
                 "2026-12-12T06:00:00Z",
                 "2027-01-11T06:00:00Z",
                 "in the last 30 days",
+            ),
+            (
+                options(Some("12m"), None),
+                "2027-01-11T05:48:00Z",
+                "2027-01-11T06:00:00Z",
+                "in the last 12 minutes",
+            ),
+            (
+                options(Some("90s"), None),
+                "2027-01-11T05:58:30Z",
+                "2027-01-11T06:00:00Z",
+                "in the last 90 seconds",
+            ),
+            // Not the last days of an account that has long been silent.
+            (
+                options(Some("1d"), Some("2027-01-16")),
+                "2027-01-15T00:00:00Z",
+                "2027-01-11T06:00:00Z",
+                "since 2027-01-15T00:00:00Z",
             ),
             (
                 options(Some("2026-12"), None),

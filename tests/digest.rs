@@ -257,6 +257,6 @@ fn bad_input_is_refused_and_an_empty_digest_is_shown() {
     let empty = Past::new();
     for format in ["text", "html", "json"] {
         let output = empty.output(&["digest", "--format", format]);
-        assert!(format == "json" || output.contains("The watchlist is empty"), "{output}");
+        assert!(format == "json" || output.contains("No account is watched yet"), "{output}");
     }
 }

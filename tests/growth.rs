@@ -119,7 +119,7 @@ fn the_gain_is_that_of_the_view() {
 #[test]
 fn an_empty_list_says_so() {
     let past = Past::new();
-    assert!(past.output(&["growth"]).starts_with("the watchlist is empty"));
+    assert!(past.output(&["growth"]).starts_with("no account is watched yet"));
     assert_eq!(past.output(&["growth", "--csv"]).lines().count(), 1);
 }
 
@@ -185,6 +185,29 @@ fn an_account_whose_gain_rounding_may_have_made_is_named_apart() {
     let output = clients().output(&["growth", "--month", "2026-03", "--platform", "youtube"]);
     assert!(output.ends_with("\n1 changed by no more than rounding: Tube\n"), "{output}");
     assert!(!output.contains("GREW"), "{output}");
+}
+
+#[test]
+fn an_unfinished_period_is_not_compared_in_any_form() {
+    let past = list();
+    let since = ["--since", "2026-01-20"];
+    let unfinished = [&since[..], &["--until", "2999-01"]].concat();
+    for (period, is_compared) in [(&since[..], true), (&unfinished, false)] {
+        let json = |verb: &[&str]| -> serde_json::Value {
+            serde_json::from_str(&past.output(&[verb, period].concat())).expect("JSON")
+        };
+        let growth = json(&["growth", "--json"]);
+        let accounts = growth["accounts"].as_array().expect("a list");
+        let compared = accounts.iter().filter(|one| !one["followers_gained_before"].is_null());
+        assert_eq!(compared.count() > 0, is_compared, "{growth}");
+        let digest = json(&["digest", "--format", "json"]);
+        for part in [&digest["total"], &digest["grew"][0]] {
+            assert_eq!(!part["followers_gained_before"].is_null(), is_compared, "{digest}");
+        }
+        let csv = past.output(&[&["growth", "--csv"], period].concat());
+        let up = csv.lines().find(|line| line.starts_with("clx1,")).expect("a row");
+        assert_eq!(!up.ends_with(','), is_compared, "{up}");
+    }
 }
 
 #[test]

@@ -149,7 +149,11 @@ impl Page<'_> {
         if growths.is_empty() {
             return Ok(match self.selection.is_everything() {
                 true => {
-                    writeln!(out, "the watchlist is empty: add an [[account]] to the configuration")
+                    writeln!(
+                        out,
+                        "no account is watched yet: add an [[account]] to the configuration, and \
+                         reload the daemon if one runs"
+                    )
                 }
                 false => writeln!(out, "no account{} is watched", self.selection),
             }?);
@@ -233,9 +237,8 @@ impl Page<'_> {
                 growth.percent().map_or(String::new(), |percent| format!("{percent:+.2}%"))
             }),
         ];
-        // The period before may precede every history, and it is not compared with an unfinished one.
-        let has_before = growths.iter().any(|growth| growth.gained_before.is_some());
-        if has_before && self.period.unfinished.is_none() {
+        // The period before may precede every history.
+        if growths.iter().any(|growth| growth.gained_before.is_some()) {
             columns.push(number("BEFORE", 0, |growth| signed(growth.gained_before)));
         }
         columns.push(Column::new("TREND", Shape::Text, 1).with(trends));

@@ -44,7 +44,12 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     if accounts.is_empty() {
         match selection.is_everything() {
             true => {
-                writeln!(out, "no account is watched: add an [[account]] to {}", path.display())?;
+                writeln!(
+                    out,
+                    "no account is watched yet: add an [[account]] to {}, and reload the daemon if \
+                     one runs",
+                    path.display()
+                )?;
             }
             false => writeln!(out, "no account{selection} is watched")?,
         }

@@ -29,7 +29,8 @@ pub struct AccountGrowth {
     pub followers: Option<i64>,
     /// The change of its followers over the period; `None` unless both ends are known.
     pub gained: Option<i64>,
-    /// The change over the preceding period of the same length.
+    /// The change over the preceding period of the same length; `None` if this one is not over, since
+    /// the two are then not comparable.
     pub gained_before: Option<i64>,
     /// The value of one unit in the last digit to which the counts at the end of the period are
     /// rounded; 0 if they are exact.
@@ -126,6 +127,7 @@ impl ReadTx<'_> {
             ":tags": selection.tags_json(),
             ":platform": selection.platform,
         })?;
+        let is_over = period.unfinished.is_none();
         let mut accounts = Vec::new();
         while let Some(row) = rows.next()? {
             accounts.push(AccountGrowth {
@@ -139,7 +141,7 @@ impl ReadTx<'_> {
                 oldest: row.get(7)?,
                 followers: row.get(8)?,
                 gained: row.get(9)?,
-                gained_before: row.get(10)?,
+                gained_before: row.get::<_, Option<i64>>(10)?.filter(|_| is_over),
                 rounding: row.get(11)?,
             });
         }

@@ -59,7 +59,9 @@ impl Digest {
         match (&self.total, self.listed) {
             (_, 0) if self.selection.is_everything() => {
                 lines.push(
-                    "The watchlist is empty: add an [[account]] to the configuration.".into(),
+                    "No account is watched yet: add an [[account]] to the configuration, and \
+                     reload the daemon if one runs."
+                        .into(),
                 );
             }
             (_, 0) => lines.push(format!("No account{} is watched.", self.selection)),
@@ -69,7 +71,7 @@ impl Digest {
                 lines.push(format!("None of the {listed} accounts was measured at both ends."));
             }
             (Some(total), listed) => {
-                lines.push(sum(total, self.period.unfinished.is_none()));
+                lines.push(sum(total));
                 if total.accounts < listed {
                     let (counted, listed) = (grouped(total.accounts), grouped(listed));
                     let verb = if total.accounts == 1 { "is" } else { "are" };
@@ -164,13 +166,12 @@ fn section<T>(title: &'static str, all: &[T], line: impl Fn(&T) -> String) -> Se
     Section { title, lines, more: all.len().saturating_sub(SHOWN) }
 }
 
-/// Returns the total gain, with that of the period before if this one is over.
-fn sum(total: &Total, is_over: bool) -> String {
+/// Returns the total gain, with that of the period before if they are comparable.
+fn sum(total: &Total) -> String {
     let percent =
         total.percent().map_or(String::new(), |percent| format!(" ({})", percentage(percent)));
     let before = total
         .gained_before
-        .filter(|_| is_over)
         .map_or(String::new(), |before| format!("; {} in the period before", Signed(before)));
     let (gained, followers) = (Signed(total.gained), Grouped(total.followers));
     format!("{gained} followers{percent}, to {followers}{before}.")
