@@ -133,7 +133,7 @@ pub struct AddArgs {
     /// Label of the account, if there is only one [default: its username]
     #[arg(long, value_parser = label)]
     pub label: Option<String>,
-    /// Spend without asking
+    /// Spend without asking; without a terminal, nothing is asked anyway
     #[arg(long, short)]
     pub yes: bool,
 }

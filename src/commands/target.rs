@@ -146,7 +146,7 @@ fn own_files(settings: &Settings) -> Vec<(PathBuf, &'static str)> {
         (settings.api.api_key_file.clone(), "the API key's file"),
     ];
     own.extend(settings.files.iter().map(|file| (file.clone(), "part of the configuration")));
-    if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
+    if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|f| !f.is_empty()) {
         own.push((Path::new(&folder).join("api-key"), "the API key's file"));
     }
     own

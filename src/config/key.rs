@@ -63,7 +63,7 @@ impl ApiKey {
         settings: &Settings,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(ApiKey, KeySource), KeyError> {
-        if let Some(folder) = env("CREDENTIALS_DIRECTORY") {
+        if let Some(folder) = env("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()) {
             let path = Path::new(&folder).join(CREDENTIAL);
             let file = open(&path);
             let source = KeySource::Credential(path);
@@ -260,6 +260,10 @@ mod tests {
         assert_eq!((key.expose(), source), ("variable", KeySource::Environment));
         let (key, source) = find(&config(folder, Some("file")), &env).expect("a key");
         assert_eq!((key.expose(), source), ("file", KeySource::File(folder.join("file"))));
+        // An empty variable names no folder, not the current one.
+        let unset = [("CREDENTIALS_DIRECTORY", Path::new(""))];
+        let (_, source) = find(&config(folder, Some("file")), &unset).expect("a key");
+        assert_eq!(source, KeySource::File(folder.join("file")));
         put(&credentials.join(CREDENTIAL), "\n", 0o444);
         let (key, _) = find(&config(folder, Some("file")), &env).expect("a key");
         assert_eq!(key.expose(), "file", "an empty credential is skipped");
