@@ -6,6 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
+use rusqlite::Connection;
 use rustix::fs::OFlags;
 use rustix::process::Signal;
 
@@ -144,6 +145,31 @@ fn a_valid_edit_waits_for_a_file_that_is_away_and_status_says_so() {
         status.starts_with("growthd needs attention: the configuration was refused"),
         "{status}"
     );
+    daemon.stop();
+}
+
+#[test]
+fn an_edit_that_takes_back_one_in_progress_is_not_lost() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a", "b"]));
+    let mut command = place.command(&["run"]);
+    command.env("GROWTHD_LOG", "growthd=debug");
+    let mut daemon = Daemon::start(command).once_up();
+    vendor.wait_for_calls(2);
+    place.database().until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+    let writer = Connection::open(place.file("growth.db")).expect("a database");
+    writer.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+    place.configure(&vendor, &Settings::weekly(&["a"]));
+    daemon.signal(Signal::HUP);
+    daemon.until("applying 0 changed and 1 removed entries");
+    place.configure(&vendor, &Settings::weekly(&["a", "b"]));
+    daemon.signal(Signal::HUP);
+    // Once the first edit has failed for good.
+    daemon.until("applying 0 changed and 0 removed entries");
+    writer.execute_batch("ROLLBACK").expect("no write lock");
+    daemon.until("reloaded: +0 accounts, -0, 0 changed");
+    let removed = "SELECT count(*) FROM accounts WHERE removed_time IS NOT NULL";
+    assert_eq!(place.database().one::<i64>(removed), 0);
     daemon.stop();
 }
 

@@ -9,8 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
+use crate::api::Client;
 use crate::clock;
 use crate::config::{Budget, Config, KeySource, Settings};
 use crate::daemon::client::client;
@@ -41,6 +42,15 @@ pub struct Reloader {
     pub metrics: Metrics,
 }
 
+/// A valid configuration, and its differences from the stored watchlist.
+struct Loaded {
+    settings: Settings,
+    list: Watchlist,
+    client: Client,
+    key: KeySource,
+    is_moved: bool,
+}
+
 /// A configuration that has been applied.
 struct Applied {
     settings: Settings,
@@ -62,11 +72,17 @@ impl Reloader {
         let mut retry = FIRST_RETRY;
         let mut last_logged = String::new();
         loop {
-            let applied = tokio::select! {
-                applied = self.apply() => applied,
+            let loaded = tokio::select! {
+                loaded = self.load() => loaded,
                 // A newer edit, or another request. Abandon this attempt, which may be waiting for
                 // a file.
                 true = next_request(requests, &self.notifier) => continue,
+            };
+            // Not abandoned any more: the next attempt's differences are to the list that this one
+            // leaves, and what is said to be in use must be so.
+            let applied = match loaded {
+                Ok(loaded) => self.apply(loaded).await,
+                Err(error) => Err(error),
             };
             let error = match applied {
                 Ok(applied) => return self.finish(applied),
@@ -102,7 +118,7 @@ impl Reloader {
         }
     }
 
-    async fn apply(&self) -> Result<Applied, RunError> {
+    async fn load(&self) -> Result<Loaded, RunError> {
         let Settings { path, database, files, .. } = self.settings.clone();
         let load = move || {
             let mut config = Config::reload(&path, &files, clock::now().time())?;
@@ -115,17 +131,20 @@ impl Reloader {
             config.settings.database = database;
             let (settings, list) = Watchlist::of(config)?;
             let (client, key) = client(&settings)?;
-            Ok::<_, RunError>((settings, list, client, key, is_moved))
+            Ok::<_, RunError>(Loaded { settings, list, client, key, is_moved })
         };
-        let (settings, list, client, key, is_moved) =
-            tokio::task::spawn_blocking(load).await.map_err(start_error)??;
+        tokio::task::spawn_blocking(load).await.map_err(start_error)?
+    }
+
+    async fn apply(&self, loaded: Loaded) -> Result<Applied, RunError> {
+        let Loaded { settings, list, client, key, is_moved } = loaded;
         let Watchlist { diff, outline } = list;
-        // Run it as a task, so that a newer reload cannot abandon the change once it was sent.
-        let handle = self.handle.clone();
-        let engine_config = EngineConfig::of(&settings);
-        let applying =
-            tokio::spawn(async move { handle.reconfigure(diff, engine_config, client).await });
-        let changes = applying.await.map_err(start_error)?;
+        debug!(
+            "applying {} changed and {} removed entries",
+            diff.entries.len(),
+            diff.removed.len()
+        );
+        let changes = self.handle.reconfigure(diff, EngineConfig::of(&settings), client).await;
         let changes = changes.ok_or_else(|| RunError::Start("the engine ended".into()))??;
         Ok(Applied { settings, key, outline, changes, is_moved })
     }
