@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::harness::{Ended, Settings, Setup, Vendor};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor};
 
 /// Returns a zone seven hours ahead of UTC in the format of zoneinfo files (RFC 8536).
 fn seven_ahead() -> Vec<u8> {
@@ -50,6 +50,44 @@ fn zones_come_from_the_system() {
     let empty = tempfile::tempdir().expect("a folder");
     let ended = check(&place, empty.path()).with_code(0);
     assert!(ended.out.contains("T21:00:00Z"), "{ended:#?}");
+}
+
+/// As when US/Eastern moved to a package of its own.
+#[test]
+fn a_zone_that_has_left_the_system_is_corrected_by_an_edit() {
+    let vendor = Vendor::start();
+    let zones = tempfile::tempdir().expect("a folder");
+    fs::create_dir(zones.path().join("Asia")).expect("a folder");
+    let old = zones.path().join("Asia/Saigon");
+    fs::write(zones.path().join("Asia/Bangkok"), seven_ahead()).expect("a zone");
+    let list = |accounts: &[&str]| Settings::weekly(accounts);
+    let place = Setup::new(&vendor, &list(&["a\ntimezone = \"Asia/Saigon\"", "b"]));
+    let run = || {
+        let mut command = place.command(&["run"]);
+        command.env("TZDIR", zones.path());
+        Daemon::start(command)
+    };
+    for (number, edited) in [&["a\ntimezone = \"Asia/Bangkok\"", "b"][..], &["b"], &["b", "new"]]
+        .into_iter()
+        .enumerate()
+    {
+        fs::write(&old, seven_ahead()).expect("a zone");
+        place.configure(&vendor, &list(&["a\ntimezone = \"Asia/Saigon\"", "b"]));
+        let daemon = run().once_up();
+        vendor.wait_for_calls(2);
+        place.database().until("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'");
+        daemon.stop();
+        fs::remove_file(&old).expect("a zone");
+        let mut daemon = run();
+        daemon.until("there is no time zone \"Asia/Saigon\"");
+        assert_eq!(daemon.end(), Some(78), "{}", daemon.log());
+
+        place.configure(&vendor, &list(edited));
+        let daemon = run().once_up();
+        vendor.wait_for_calls(2 + usize::from(number == 2));
+        daemon.stop();
+    }
+    assert_eq!(vendor.call_count(), 3, "two baselines, and that of the new account");
 }
 
 #[test]

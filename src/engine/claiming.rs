@@ -205,7 +205,7 @@ impl Claiming<'_, '_> {
         match is_open_slot {
             true => self.consider(account.key, allowance)?,
             false => {
-                let window = account.window(self.schedules, self.now.time())?;
+                let window = account.window(self.schedules, self.now.time());
                 self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
             }
         }
@@ -301,7 +301,7 @@ impl Claiming<'_, '_> {
         if !is_due || self.busy.accounts.contains(&key) {
             return Ok(());
         }
-        let window = account.window(self.schedules, time)?;
+        let window = account.window(self.schedules, time);
         let mut due = self.due(&account, window)?;
         let mut step = due.step(self.progress.up.unwrap_or(time), self.config.catch_up);
         let mut has_fresh = false;
@@ -401,7 +401,7 @@ impl Claiming<'_, '_> {
             if self.busy.accounts.contains(&account.key) {
                 continue;
             }
-            let window = account.window(self.schedules, time)?;
+            let window = account.window(self.schedules, time);
             let next = &mut self.progress.next_replacement;
             *next = next.map(|next| next.min(window.next));
             let mut due = self.due(account, window)?;

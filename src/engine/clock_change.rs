@@ -84,13 +84,13 @@ impl Settling<'_, '_> {
         // The states that an open breaker would restore may also be from another clock.
         for before in self.tx.troubled()? {
             let Some(account) = self.tx.account(before.account)? else { continue };
-            let window = account.window(self.schedules, self.now)?;
+            let window = account.window(self.schedules, self.now);
             change_before_trouble(self.tx, account.key, |state| {
                 state.step_back(window, account.active, self.now, horizon).unwrap_or(state)
             })?;
         }
         for mut account in self.tx.ahead_of(self.now, horizon)? {
-            let window = account.window(self.schedules, self.now)?;
+            let window = account.window(self.schedules, self.now);
             let state = AccountState::try_from(account.state)?;
             if let Some(state) = state.step_back(window, account.active, self.now, horizon) {
                 set_state(&mut account, state, window);

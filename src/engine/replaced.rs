@@ -33,10 +33,10 @@ impl ReplacedSlots<'_, '_> {
         let ReplacedSlots { tx, schedules, events, alive, now } = self;
         let Some((open, by)) = state.replaced(window, now) else { return Ok(None) };
         // The slot that was the latest when the process came up was replaced while it was up.
-        let first = open.max(account.window(schedules, alive)?.slot.min(alive));
+        let first = open.max(account.window(schedules, alive).slot.min(alive));
         // After an edit, the new schedule's slots up to the settled one were never owed.
         let from = first.plus(-1).max(state.settled().unwrap_or(open.plus(-1)));
-        let mut slots = account.slots_between(schedules, from, by.plus(-1), MAX_LINES)?;
+        let mut slots = account.slots_between(schedules, from, by.plus(-1), MAX_LINES);
         let is_tried = open < first && tx.tried_slot(account, schedules)? == Some(open);
         // The open slot may belong to another schedule.
         let is_another = open >= first && slots.first() != Some(&open);

@@ -262,7 +262,7 @@ impl Settling<'_, '_> {
         // Settle as of the response and not of the turn: a store that could not commit for days
         // must not skip the slots since. If the clock has been set back since, believe the new
         // time.
-        let window = account.window(self.schedules, arrived.min(self.now))?;
+        let window = account.window(self.schedules, arrived.min(self.now));
         let state = AccountState::try_from(account.state)?.settle(window, line.slot);
         set_state(account, state, window);
         account.failure = FailureRow::default();
@@ -437,7 +437,7 @@ impl Settling<'_, '_> {
         let state = AccountState::try_from(account.state)?;
         // Slots up to the settled one are not owed, so the next slot is the first one after both.
         let from = line.slot.unwrap_or(line.started);
-        let window = account.window(self.schedules, from.max(state.settled().unwrap_or(from)))?;
+        let window = account.window(self.schedules, from.max(state.settled().unwrap_or(from)));
         let state = match consequence {
             Consequence::TryAgain { delay, attempt } => {
                 state.back_off(line.slot, self.now.plus(delay).min(window.next), attempt)

@@ -926,3 +926,65 @@ fn the_lines_of_calls_in_flight_are_found_in_another_file() {
     assert_eq!(lines.expect("the ledger"), "a000 ok 1, new ok 1");
     assert!(!world.events.iter().any(|event| matches!(event, Event::LeftPending(_))));
 }
+
+/// Gives a stored account a zone that this system does not have, as if it had left it.
+fn lose_zone(world: &World, id: &str) {
+    let file = rusqlite::Connection::open(world.folder.path().join("growth.db"));
+    let sql = "UPDATE _account SET timezone = 'Gone/Zone' WHERE account_id = ?1";
+    assert_eq!(file.expect("a database").execute(sql, [id]), Ok(1));
+}
+
+#[test]
+fn a_zone_that_has_left_the_system_stops_neither_its_account_nor_the_list() {
+    let mut world = World::settled(&list(2, "0 6 * * MON"), config());
+    lose_zone(&world, "a000");
+    // The second week's calls all fail, and the clock is set back by a day.
+    let vendor = |id: &str, time: i64| match (MONDAY + DAY..MONDAY + 10 * DAY).contains(&time) {
+        true => http(500, "{}"),
+        false => good(id, 100),
+    };
+    world.until(MONDAY + 11 * DAY, &vendor);
+    world.skew = -DAY * 1000;
+    world.until(MONDAY + 2 * WEEK + DAY + HOUR, &vendor);
+    for id in ["a000", "a001"] {
+        let served = |call: &SettledCall| call.is_ok.then_some((call.at - MONDAY) / DAY);
+        let days: Vec<i64> =
+            world.calls.iter().filter(|call| call.id == id).filter_map(served).collect();
+        assert_eq!(days, [0, 10, 15], "{id}");
+    }
+}
+
+#[test]
+fn an_edit_corrects_a_zone_that_has_left_the_system() {
+    let accounts = list(2, "0 6 * * MON");
+    let disabled = Watched { enabled: false, ..accounts[0].clone() };
+    let later = Watched { cron: "0 7 * * TUE".into(), ..accounts[0].clone() };
+    let other = accounts[1].clone();
+    for (edited, calls) in [
+        (accounts.clone(), &[0][..]),
+        (vec![disabled, other.clone()], &[]),
+        (vec![other.clone()], &[]),
+        (vec![later, other.clone()], &[0, 1]),
+    ] {
+        // Before the slot, and while it is open.
+        for is_open in [false, true] {
+            let mut world = World::settled(&accounts, config());
+            lose_zone(&world, "a000");
+            world.time += if is_open { 10 * MINUTE * 1000 } else { 0 };
+            world.watch(&edited);
+            world.until(MONDAY + DAY + 2 * HOUR, &|id, _| good(id, 100));
+            let of = |id: &str| -> Vec<i64> {
+                world.calls_of(id).iter().map(|call| (call.at - MONDAY) / DAY).collect()
+            };
+            assert_eq!(of("a001"), [0], "{edited:?}");
+            assert_eq!(of("a000"), calls, "{edited:?}, open: {is_open}");
+            let skipped = match (is_open, calls.is_empty()) {
+                (true, true) => vec![("a000".to_owned(), MONDAY)],
+                _ => Vec::new(),
+            };
+            let lines: Vec<(String, i64)> =
+                world.skipped().into_iter().map(|(id, slot, _)| (id, slot)).collect();
+            assert_eq!(lines, skipped, "{edited:?}, open: {is_open}");
+        }
+    }
+}

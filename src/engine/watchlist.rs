@@ -149,7 +149,7 @@ impl Editing<'_, '_> {
 
     fn change(&mut self, entry: &Watched, stored: StoredEntry) -> Result<(), StoreError> {
         let StoredEntry { mut account, has_same_schedule, removed, .. } = stored;
-        let (window, old) = (self.window(entry)?, account.window(self.schedules, self.now)?);
+        let (window, old) = (self.window(entry)?, account.window(self.schedules, self.now));
         let state = self.state(&account, old)?;
         let is_unwatched = matches!(state, AccountState::Unwatched(_));
         if !entry.enabled {
@@ -209,7 +209,7 @@ impl Editing<'_, '_> {
 
     /// Settles what is open without a call, so that nothing is due any more.
     fn unwatch(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
-        let window = account.window(self.schedules, self.now)?;
+        let window = account.window(self.schedules, self.now);
         let state = self.state(account, window)?;
         let state = self.replace(account, state, window)?;
         // A call in flight serves the slot.

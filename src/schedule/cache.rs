@@ -1,7 +1,9 @@
 //! A cache of the schedules in use and of their slots.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use tracing::warn;
 
 use crate::clock::Time;
 
@@ -48,7 +50,7 @@ impl SlotWindow {
 /// schedule, since most accounts share one and most lookups are around the same occurrence.
 ///
 /// A zone is reloaded for each new window, so that a daemon that runs for months follows the
-/// system's rules. If it cannot be read, the previous rules stay.
+/// system's rules. If it has left the system, which is logged once, the previous rules stay.
 #[derive(Default, Debug)]
 pub struct ScheduleCache {
     patterns: HashMap<Box<str>, Arc<Pattern>>,
@@ -56,6 +58,8 @@ pub struct ScheduleCache {
     /// as the key would allocate at every claim.
     indices: HashMap<Box<str>, HashMap<Box<str>, usize>>,
     known: Vec<Known>,
+    /// Zones in use that have left the system.
+    lost: HashSet<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -80,11 +84,15 @@ impl ScheduleCache {
     ) -> Result<SlotWindow, InvalidSchedule> {
         let time = at.plus(-offset);
         let index = self.index(cron, zone, time)?;
-        let Known { schedule, windows } = &mut self.known[index];
+        let windows = &self.known[index].windows;
         if let Some(window) = windows.iter().find(|window| window.contains(time)) {
             return Ok(window.plus(offset));
         }
-        schedule.reload_zone(zone);
+        let reloaded = self.find_zone(zone);
+        let Known { schedule, windows } = &mut self.known[index];
+        if let Some(zone) = reloaded {
+            schedule.zone = zone;
+        }
         *windows = [schedule.window(time)?, windows[0]];
         Ok(windows[0].plus(offset))
     }
@@ -125,12 +133,28 @@ impl ScheduleCache {
             Some(pattern) => pattern.clone(),
             None => Arc::new(Pattern::parse(cron)?),
         };
-        let schedule = Schedule::new(pattern.clone(), Zone::find(zone)?, time)?;
+        let found = self.find_zone(zone).ok_or_else(|| InvalidSchedule::no_zone(zone, None))?;
+        let schedule = Schedule::new(pattern.clone(), found, time)?;
         let window = schedule.window(time)?;
         self.patterns.insert(cron.into(), pattern);
         let index = self.known.len();
         self.known.push(Known { schedule, windows: [window; 2] });
         self.indices.entry(zone.into()).or_default().insert(cron.into(), index);
         Ok(index)
+    }
+
+    fn find_zone(&mut self, name: &str) -> Option<Zone> {
+        let zone = Zone::find(name);
+        if zone.is_some() {
+            self.lost.remove(name);
+        } else if !self.lost.contains(name) {
+            self.lost.insert(name.into());
+            warn!(
+                "there is no time zone {name:?} on this system any more; its accounts continue by \
+                 what is known of their schedules; if the watchlist still names it, the next start \
+                 will refuse it"
+            );
+        }
+        zone
     }
 }

@@ -43,7 +43,7 @@ impl Schedule {
     /// Parses a pattern of five fields, of six with seconds first, or a nickname such as `@weekly`,
     /// and checks that it fires after `now`.
     pub fn parse(cron: &str, zone: &str, now: Time) -> Result<Schedule, InvalidSchedule> {
-        let zone = Zone::find(zone)?;
+        let zone = Zone::parse(zone)?;
         Schedule::new(Arc::new(Pattern::parse(cron)?), zone, now)
     }
 
@@ -72,13 +72,6 @@ impl Schedule {
         let end = now.plus(seconds);
         let occurrences = std::iter::successors(self.after(now), |&time| self.after(time));
         occurrences.take_while(|&time| time <= end).take(most).count()
-    }
-
-    /// Reloads the rules of the zone, if they can be read.
-    fn reload_zone(&mut self, zone: &str) {
-        if let Ok(zone) = Zone::find(zone) {
-            self.zone = zone;
-        }
     }
 
     fn window(&self, time: Time) -> Result<SlotWindow, InvalidSchedule> {

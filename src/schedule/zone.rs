@@ -29,13 +29,15 @@ impl Zone {
     /// Finds the zone of this IANA name, which must be in IANA's spelling.
     ///
     /// Each call looks it up again, and so follows an update of the system's rules within minutes.
-    pub fn find(name: &str) -> Result<Zone, InvalidSchedule> {
+    pub fn find(name: &str) -> Option<Zone> {
         let is_name = name.len() <= LONGEST_NAME && !NOT_ZONES.contains(&name);
         let found = if is_name { tz::db().get(name).ok() } else { None };
-        found
-            .filter(|zone| zone.iana_name() == Some(name))
-            .map(Zone)
-            .ok_or_else(|| InvalidSchedule::no_zone(name, nearest(name)))
+        found.filter(|zone| zone.iana_name() == Some(name)).map(Zone)
+    }
+
+    /// As [`Zone::find`], with an error for the person who wrote the name.
+    pub fn parse(name: &str) -> Result<Zone, InvalidSchedule> {
+        Zone::find(name).ok_or_else(|| InvalidSchedule::no_zone(name, nearest(name)))
     }
 
     /// Returns the latest local time that clocks have shown up to `time`: the one at `time`, or,

@@ -6,7 +6,7 @@ use rusqlite::{Row, params};
 
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
-use crate::schedule::{InvalidSchedule, ScheduleCache, SlotWindow, spread_offset};
+use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
@@ -106,42 +106,45 @@ impl Account {
         self.state.next_due.is_some()
     }
 
-    /// Returns the slots around `time`.
-    ///
-    /// # Errors
-    /// Returns [`StoreError::Schedule`] if the stored schedule is invalid.
-    pub fn window(
-        &self,
-        schedules: &mut ScheduleCache,
-        time: Time,
-    ) -> Result<SlotWindow, StoreError> {
+    /// Returns the slots around `time`. If the stored schedule can no longer be computed, because
+    /// its zone has left the system, these are the ones that its row remembers: one account's zone
+    /// must not stop the list, nor the edit that corrects it.
+    pub fn window(&self, schedules: &mut ScheduleCache, time: Time) -> SlotWindow {
         schedules
             .window(&self.cron, &self.timezone, self.offset(), time)
-            .map_err(|source| self.schedule_error(source))
+            .unwrap_or_else(|_| self.remembered_window(time))
     }
 
-    /// Returns the newest `limit` slots after `after` and up to `until`.
-    ///
-    /// # Errors
-    /// Returns [`StoreError::Schedule`] if the stored schedule is invalid.
+    /// Returns the slots around `time` by those in the row, and its interval after the last of them.
+    fn remembered_window(&self, time: Time) -> SlotWindow {
+        let StateRow { next_due, settled_slot, open_slot, .. } = self.state;
+        let is_slot = settled_slot.is_some() && open_slot.is_none();
+        let next = next_due.filter(|_| is_slot);
+        let slots = [settled_slot, open_slot, next].into_iter().flatten();
+        let slot = slots.filter(|slot| *slot <= time).max().unwrap_or(self.active.min(time));
+        let interval = self.interval.max(1);
+        let intervals = time.since(slot) / interval + 1;
+        let next = next.filter(|next| *next > time);
+        let next = next.unwrap_or_else(|| slot.plus(interval.saturating_mul(intervals)));
+        SlotWindow { slot, next, after: next.plus(interval) }
+    }
+
+    /// Returns the newest `limit` slots after `after` and up to `until`; none if the schedule can no
+    /// longer be computed.
     pub fn slots_between(
         &self,
         schedules: &mut ScheduleCache,
         after: Time,
         until: Time,
         limit: usize,
-    ) -> Result<Vec<Time>, StoreError> {
+    ) -> Vec<Time> {
         schedules
             .slots_between(&self.cron, &self.timezone, self.offset(), after, until, limit)
-            .map_err(|source| self.schedule_error(source))
+            .unwrap_or_default()
     }
 
     fn offset(&self) -> i64 {
         spread_offset(&self.id, self.spread)
-    }
-
-    fn schedule_error(&self, source: InvalidSchedule) -> StoreError {
-        StoreError::Schedule { account: self.id.to_string(), source }
     }
 }
 

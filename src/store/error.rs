@@ -108,8 +108,8 @@ pub enum StoreError {
     /// An account id that growthd would not have accepted.
     #[error("the database contains the invalid account id {0:?}; restore a backup")]
     AccountId(String),
-    /// A stored schedule that is no longer valid.
-    #[error("the stored schedule of account {account} is invalid: {source}")]
+    /// The schedule of a watchlist entry is invalid, which was valid when the entry was read.
+    #[error("the schedule of account {account} is invalid: {source}")]
     Schedule { account: String, source: crate::schedule::InvalidSchedule },
     #[error("database error: {}", explain(.0))]
     Sqlite(#[from] rusqlite::Error),

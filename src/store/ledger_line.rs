@@ -116,7 +116,7 @@ impl ReadTx<'_> {
         match rows.next().transpose()? {
             Some((None, started)) => {
                 match account.state.open_slot.filter(|slot| *slot <= started) {
-                    None => Ok(Some(account.window(schedules, started)?.slot)),
+                    None => Ok(Some(account.window(schedules, started).slot)),
                     open => Ok(open),
                 }
             }
