@@ -103,14 +103,18 @@ impl<T> PaidRequest<T> {
         }
     }
 
-    /// Waits until the calls in flight are recorded.
+    /// Waits until the calls in flight are recorded. A signal to stop ends anything else.
     pub async fn end(self, signals: &mut Signals) -> Result<(), CommandError> {
         let Source::Local(steps, mut runner) = self.source else { return Ok(()) };
         drop(steps);
+        let handle = runner.handle().clone();
         loop {
             tokio::select! {
                 ended = runner.ended() => return Ok(ended.map_err(RunError::from)?),
-                _ = signals.next() => {}
+                requested = signals.next() => match requested {
+                    Requested::Stop => handle.stop(),
+                    Requested::PrintNoMore => {}
+                },
             }
         }
     }

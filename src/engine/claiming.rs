@@ -12,7 +12,7 @@ use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::step::{Due, Step};
-use crate::engine::{ClaimMode, EngineConfig, Event};
+use crate::engine::{ClaimMode, EditedSlots, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, AccountKey, AccountLookup, Cause, StoreError, WriteTx};
 
@@ -34,6 +34,7 @@ pub(super) struct Claiming<'a, 'store> {
     pub(super) breaker: &'a mut Breaker,
     pub(super) mode: ClaimMode,
     pub(super) progress: &'a mut Progress,
+    pub(super) edited: &'a EditedSlots,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) now: Now,
     pub(super) busy: Busy,
@@ -64,6 +65,7 @@ impl Claiming<'_, '_> {
     pub(super) fn claim(mut self, requests: &RequestQueue) -> Result<Claimed, StoreError> {
         let time = self.now.time();
         let mut gate = self.gate()?;
+        self.progress.up = self.progress.up.max(gate.pause_ended);
         // One early probe for all requests of a moment: if it fails, the others are declined.
         let is_early =
             gate.breaker.is_some() && requests.is_new() && self.is_grantable(requests, &gate)?;
@@ -109,12 +111,15 @@ impl Claiming<'_, '_> {
             ClaimMode::Due => self.tx.next_due(&self.busy.accounts)?,
             ClaimMode::Requested | ClaimMode::Nothing => None,
         };
-        gate.report_spent_budget(due, time, self.progress, self.events);
+        // A call in flight counts as spent, and may turn out to have cost nothing.
+        let waiting = due.filter(|_| self.busy.calls == 0);
+        gate.report_spent_budget(waiting, time, self.progress, self.events);
         let wake = match handled < requests.len() {
             true => gate.wake(Some(time), None),
             // Slots that are left alone until the clock is confirmed do not need an immediate turn.
             false
-                if self.progress.may_not_skip(self.now)
+                if self.mode == ClaimMode::Due
+                    && self.progress.may_not_skip(self.now)
                     && self.busy.calls == 0
                     && gate.is_open(self.now) =>
             {
@@ -338,9 +343,11 @@ impl Claiming<'_, '_> {
         Ok(Due {
             state: account.state.try_into()?,
             window,
+            is_new: account.last_refresh.is_none(),
             has_failed: account.failure.last.is_some(),
             tried: self.tx.tried_slot(account, self.schedules)?,
             active: account.active,
+            edited: self.edited.get(&account.key).copied(),
         })
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Gate {
     pub(super) manual_limit: usize,
     /// The open breaker; each call is then a probe.
     pub(super) breaker: Option<OpenBreaker>,
+    /// When the last pause that the vendor asked for ended.
+    pub(super) pause_ended: Option<Time>,
     /// A pause that is too long for a request to wait for.
     long_pause: Option<Wait>,
     /// Until when the budget is spent.
@@ -40,6 +42,7 @@ impl Gate {
             limit: config.max_in_flight.saturating_sub(in_flight),
             manual_limit: usize::MAX,
             breaker: breaker.as_open().cloned(),
+            pause_ended: None,
             long_pause: None,
             spent_until: None,
             manual_until: None,
@@ -63,6 +66,7 @@ impl Gate {
         }
         if let Some(wait) = tx.wait()? {
             gate.not_before(wait.until.into());
+            gate.pause_ended = Some(wait.until).filter(|until| *until <= time);
             gate.long_pause = Some(wait).filter(|wait| wait.is_long(time));
         }
         if config.requests_per_minute > 0 {

@@ -45,12 +45,12 @@ mod step;
 mod tests;
 mod watchlist;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::account::{AccountId, Handle};
-use crate::clock::{Moment, Now};
+use crate::clock::{Moment, Now, Time};
 use crate::schedule::ScheduleCache;
-use crate::store::{AccountLookup, Claim, Store, StoreError};
+use crate::store::{AccountKey, AccountLookup, Claim, ReadTx, Store, StoreError};
 
 use candidates::Candidates;
 use claiming::{Claimed, Claiming};
@@ -80,6 +80,9 @@ pub struct Turn {
     pub wake: Option<Now>,
 }
 
+/// The slots that edits have made due, which are not too late for `schedule.catch_up`.
+type EditedSlots = HashMap<AccountKey, Time>;
+
 /// The engine, which is the only owner of the store.
 #[derive(Debug)]
 pub struct Engine {
@@ -92,6 +95,7 @@ pub struct Engine {
     candidates: Candidates,
     in_flight: InFlight,
     progress: Progress,
+    edited: EditedSlots,
     /// Events from between turns, which the next turn reports.
     events: Vec<Event>,
 }
@@ -108,6 +112,7 @@ impl Engine {
             candidates: Candidates::default(),
             in_flight: InFlight::default(),
             progress: Progress::new(),
+            edited: EditedSlots::default(),
             events: Vec::new(),
         }
     }
@@ -223,6 +228,7 @@ impl Engine {
         self.store.reopen()?;
         self.requests.clear();
         self.candidates = Candidates::default();
+        self.edited.clear();
         let replaced = Some(now.wall).filter(|_| self.mode == ClaimMode::Due);
         self.progress = Progress { replaced, ..Progress::new() };
         Ok(())
@@ -276,8 +282,7 @@ impl Engine {
         let mut progress = self.progress;
         let is_start = !progress.is_started;
         progress.is_started = true;
-        let clock = ClockChange::between(progress.last_turn, moment);
-        progress.last_turn = Some(moment);
+        let clock = ClockChange::between(progress.last_turn.replace(moment), moment);
         clock.apply(&mut progress, now);
         let mut events = self.events.clone();
         if let Some(seconds) = clock.set_by {
@@ -296,7 +301,8 @@ impl Engine {
             if !gate.is_open(now) || due.is_none_or(|due| due > time) {
                 let later = gate.breaker.as_ref().map(|_| tx.first_due(time, &busy.accounts));
                 let later = later.transpose()?.flatten();
-                gate.report_spent_budget(due, time, &mut progress, &mut events);
+                let waiting = due.filter(|_| busy.calls == 0);
+                gate.report_spent_budget(waiting, time, &mut progress, &mut events);
                 self.progress = progress;
                 self.events.clear();
                 let wake = progress.sweep_wake(gate.wake(due, later), due, now);
@@ -315,9 +321,7 @@ impl Engine {
             }
         }
         if is_start {
-            // The ledger has a resolution of a second, and the call may have been sent at its end.
-            progress.last_claim =
-                tx.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now));
+            progress.last_claim = last_claim(&tx, now)?;
         }
         let has_run = (is_start || !self.completed.is_empty()) && tx.has_troubled()?;
         let mut settling = Settling {
@@ -355,6 +359,7 @@ impl Engine {
             breaker: &mut breaker,
             mode: self.mode,
             progress: &mut progress,
+            edited: &self.edited,
             events: &mut events,
             now,
             busy,
@@ -374,4 +379,10 @@ impl Engine {
         self.progress = progress;
         Ok(Turn { claims, events, wake })
     }
+}
+
+/// Returns when the newest call was claimed. The ledger has a resolution of a second, and the call
+/// may have been sent at its end.
+fn last_claim(tx: &ReadTx<'_>, now: Now) -> Result<Option<Now>, StoreError> {
+    Ok(tx.last_claim()?.map(|last| Now(Now::from(last).0 + 999).min(now)))
 }

@@ -25,6 +25,10 @@ use crate::store::{
 /// The pause of all calls if the vendor throttles without saying for how long, in seconds.
 const DEFAULT_WAIT: i64 = 60;
 
+/// How often an account can be restored by the breaker, between two oks, so that its next trouble
+/// still says something about the vendor.
+const TRUSTED_RESTORES: u32 = 1;
+
 /// The error of a call whose process ended before the response arrived.
 const LEFT_PENDING: &str = "growthd ended before the response arrived";
 
@@ -175,24 +179,32 @@ impl Settling<'_, '_> {
         response: &ClassifiedResponse,
         arrived: Time,
     ) -> Result<(), StoreError> {
-        if let ResponseKind::Ok(_, measurement) = &response.kind {
-            self.keep(account, refresh, measurement, response.clock_off.is_some(), arrived)?;
-        }
+        let is_measured = match &response.kind {
+            ResponseKind::Ok(_, measurement) => {
+                self.keep(account, refresh, measurement, response.clock_off.is_some(), arrived)?
+            }
+            _ => false,
+        };
         match Meaning::of(response) {
             Meaning::Ok => {
-                self.serve(account, line, arrived)?;
+                self.serve(account, line, is_measured, arrived)?;
                 self.tx.save(account)?;
                 self.vendor_answered(line.refresh)
             }
             Meaning::ClockContradicted(seconds, trouble) => {
                 let error = clock_reason(seconds);
-                if self.is_own_clock(account)? && self.breaker.as_open().is_none() {
+                let is_own = self.is_own_clock(account)?;
+                let open = self.breaker.as_open().map(|open| open.trouble);
+                if is_own && open.is_none() {
                     let (trouble, retry_after) = trouble.unwrap_or((Trouble::Clock, None));
                     self.fail(account, &Failed { line, refresh, trouble, retry_after, error })?;
                     return self.tx.save(account);
                 }
                 account.failure.last = Some(refresh);
                 self.tx.save(account)?;
+                if is_own && open != Some(Trouble::Clock) {
+                    return Ok(());
+                }
                 self.vendor_troubled(account.key, Trouble::Clock, error, None)
             }
             Meaning::Throttled(retry_after) => {
@@ -227,7 +239,7 @@ impl Settling<'_, '_> {
     /// Returns whether a date that contradicts our clock is the account's own trouble: if a server
     /// caches one account's response forever, its date says nothing about our clock.
     fn is_own_clock(&self, account: &Account) -> Result<bool, StoreError> {
-        Ok(account.failure.first.is_some() || !self.may_be_vendors(account)?)
+        Ok(account.failure.first.is_some() || self.has_failed_alone(account)?)
     }
 
     /// Returns the account's row. Finds it by its id if the key now belongs to another account.
@@ -238,6 +250,7 @@ impl Settling<'_, '_> {
         }
     }
 
+    /// Stores the numbers, and returns whether any count is measured.
     fn keep(
         &self,
         account: &mut Account,
@@ -245,27 +258,35 @@ impl Settling<'_, '_> {
         measurement: &Measurement,
         is_clock_contradicted: bool,
         arrived: Time,
-    ) -> Result<(), StoreError> {
-        self.tx.append(refresh, account.key, arrived, measurement, is_clock_contradicted)?;
+    ) -> Result<bool, StoreError> {
+        let suspicion =
+            self.tx.append(refresh, account.key, arrived, measurement, is_clock_contradicted)?;
         self.tx.keep_profile(refresh, account.key, arrived, &measurement.profile)?;
         account.last_refresh = Some(refresh);
-        Ok(())
+        Ok(suspicion.is_any_measured(measurement))
     }
 
-    /// Records that the account got what it was owed.
+    /// Records that the account got what it was owed. A manual refresh without a measured count
+    /// leaves its slot open: what is not measured makes no slot fresh.
     fn serve(
         &mut self,
         account: &mut Account,
         line: &PendingLine,
+        is_measured: bool,
         arrived: Time,
     ) -> Result<(), StoreError> {
+        account.failure = FailureRow::default();
+        account.restored = 0;
+        let state = AccountState::try_from(account.state)?;
+        let has_slot = matches!(state, AccountState::Settled { .. } | AccountState::Open { .. });
+        if has_slot && !is_measured && !line.cause.is_scheduled() {
+            return Ok(());
+        }
         // Settle as of the response and not of the turn: a store that could not commit for days
         // must not skip the slots since. If the clock has been set back since, believe the new
         // time.
         let window = account.window(self.schedules, arrived.min(self.now));
-        let state = AccountState::try_from(account.state)?.settle(window, line.slot);
-        set_state(account, state, window);
-        account.failure = FailureRow::default();
+        set_state(account, state.settle(window, line.slot), window);
         Ok(())
     }
 
@@ -332,6 +353,7 @@ impl Settling<'_, '_> {
             let last = account.failure.last;
             account.state = before.state;
             account.failure = FailureRow { last, ..before.failure };
+            account.restored = account.restored.saturating_add(1);
             self.tx.save(&account)?;
         }
         self.tx.clear_troubled()?;
@@ -342,8 +364,9 @@ impl Settling<'_, '_> {
     /// Handles a call that ended in trouble.
     fn trouble(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let is_evidence = self.may_be_vendors(account)?;
-        let is_spent_for_good =
-            failed.trouble == Trouble::Unknown && self.config.retry.unknown == OnUnknown::Skip;
+        let is_spent_for_good = failed.trouble == Trouble::Unknown
+            && self.config.retry.unknown == OnUnknown::Skip
+            && failed.line.cause.is_scheduled();
         let mut before =
             BeforeTrouble { account: account.key, state: account.state, failure: account.failure };
         let is_open = self.breaker.as_open().is_some();
@@ -352,12 +375,12 @@ impl Settling<'_, '_> {
             false => self.fail(account, failed)?,
         }
         self.tx.save(account)?;
-        if is_open {
-            let requested = failed.retry_after.filter(|_| is_evidence);
-            return self.vendor_troubled(account.key, failed.trouble, reason(failed), requested);
-        }
         if !is_evidence {
             return Ok(());
+        }
+        if is_open {
+            let requested = failed.retry_after;
+            return self.vendor_troubled(account.key, failed.trouble, reason(failed), requested);
         }
         if is_spent_for_good {
             // The slot stays settled, whatever its state was before the run.
@@ -375,16 +398,21 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// Returns whether the account's trouble says anything about the vendor. It does not if the
-    /// account had failed before and enough others have had an ok since.
+    /// Returns whether the account's trouble says anything about the vendor. An account that an open
+    /// breaker restored is as it was before, but not time and again: three accounts that always
+    /// fail would reopen it whenever it closes.
     fn may_be_vendors(&self, account: &Account) -> Result<bool, StoreError> {
+        let is_as_before = account.failure.first.is_none() && account.restored <= TRUSTED_RESTORES;
+        Ok(is_as_before || !self.has_failed_alone(account)?)
+    }
+
+    /// Returns whether the account had failed before, and enough others have had an ok since.
+    fn has_failed_alone(&self, account: &Account) -> Result<bool, StoreError> {
         // If an open breaker restored the account, only its last failure is known.
         let FailureRow { first, last, .. } = account.failure;
-        let Some(since) = first.or(last) else { return Ok(true) };
+        let Some(since) = first.or(last) else { return Ok(false) };
         let others = self.tx.others_ok_since(account.key, since, ACCOUNTS_TO_OPEN)?;
-        let is_own =
-            others >= ACCOUNTS_TO_OPEN || (others > 0 && !self.tx.others_failed(account.key)?);
-        Ok(!is_own)
+        Ok(others >= ACCOUNTS_TO_OPEN || (others > 0 && !self.tx.others_failed(account.key)?))
     }
 
     /// Handles trouble of the account itself.
@@ -571,9 +599,10 @@ pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
         outcome,
         spent: response.spent,
         http_status: response.status,
-        error: match response.clock_off {
-            Some(seconds) => Some(clock_reason(seconds)),
-            None => response.error.clone(),
+        error: match (response.clock_off, &response.error) {
+            (Some(seconds), Some(error)) => Some(format!("{error}; {}", clock_reason(seconds))),
+            (Some(seconds), None) => Some(clock_reason(seconds)),
+            (None, error) => error.clone(),
         },
         answer: match &response.kind {
             ResponseKind::Unusable(kept) => Some(kept.clone()),

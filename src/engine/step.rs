@@ -23,12 +23,16 @@ pub(super) struct Due {
     pub state: AccountState,
     /// The slots around now.
     pub window: SlotWindow,
+    /// Whether the account was never refreshed.
+    pub is_new: bool,
     /// Whether a call has failed since the last ok.
     pub has_failed: bool,
     /// The slot of the last failed call.
     pub tried: Option<Time>,
     /// Since when the account has been watched without interruption.
     pub active: Time,
+    /// The slot that an edit has made due.
+    pub edited: Option<Time>,
 }
 
 impl Due {
@@ -57,7 +61,10 @@ impl Due {
         if lateness <= on_time(self.window.interval()) {
             return Step::Call(Cause::Schedule, Some(slot));
         }
+        // What was never refreshed, or is owed because of an edit, is never too late.
+        let is_exempt = self.is_new || self.edited == Some(slot);
         let is_within_limit = match catch_up {
+            _ if is_exempt => true,
             CatchUp::Always => true,
             CatchUp::Never => false,
             CatchUp::Within(seconds) => lateness <= seconds,

@@ -988,3 +988,192 @@ fn an_edit_corrects_a_zone_that_has_left_the_system() {
         }
     }
 }
+
+#[test]
+fn a_manual_refresh_that_is_not_measured_leaves_the_slot_open() {
+    let mut world = World::settled(&list(4, "0 6 * * MON"), config());
+    let vendor = |id: &str, time: i64| match time - MONDAY {
+        ..20 if id == "a000" => http(500, ""),
+        // Followers of 0 are suspect.
+        20..30 => good(id, 0),
+        _ => good(id, 200),
+    };
+    world.until(MONDAY + 20, &vendor);
+    world.request(&ids(&["a000"]));
+    world.until(MONDAY + HOUR, &vendor);
+    let oks = world.calls_of("a000").into_iter().filter(|call| call.is_ok);
+    let scheduled: Vec<bool> = oks.map(|call| call.cause.is_scheduled()).collect();
+    assert_eq!(scheduled, [false, true]);
+}
+
+#[test]
+fn an_account_that_the_breaker_restored_has_its_slot_open_in_a_second_outage() {
+    let once = Retry { max_paid_attempts: 1, ..config().retry };
+    let config = EngineConfig { retry: once, ..config() };
+    let mut world = World::settled(&list(6, "0 6 * * MON"), config);
+    // The vendor is down for three calls, well for three others, and down for the next three.
+    let count = std::cell::RefCell::new(BTreeMap::new());
+    let vendor = |id: &str, _: i64| {
+        let mut count = count.borrow_mut();
+        let count: &mut usize = count.entry(id.to_owned()).or_default();
+        *count += 1;
+        match id {
+            "a000" | "a001" | "a002" if *count <= 2 => http(500, ""),
+            _ => good(id, 200),
+        }
+    };
+    world.until(MONDAY + DAY, &vendor);
+    assert_eq!(world.served().len(), 6);
+    assert_eq!(world.opened(), 2);
+}
+
+#[test]
+fn a_baseline_is_never_too_late() {
+    let never = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    let mut world = World::new(&list(4, "0 6 * * MON"), never.clone(), MONDAY - 10 * HOUR);
+    world.until(MONDAY - 9 * HOUR, &|_, _| http(500, ""));
+    world.crash(15 * HOUR, never);
+    world.until(MONDAY + 8 * HOUR, &|id, _| good(id, 100));
+    assert_eq!(world.served().len(), 4);
+}
+
+#[test]
+fn a_slot_that_is_due_because_of_an_edit_is_not_too_late() {
+    for catch_up in [CatchUp::Never, CatchUp::Within(6 * HOUR)] {
+        for is_restart in [true, false] {
+            let config = EngineConfig { catch_up, ..config() };
+            let mut world = World::settled(&list(1, "0 6 * * MON"), config.clone());
+            world.until(MONDAY + DAY, &|id, _| good(id, 200));
+            match is_restart {
+                true => world.crash(3 * DAY, config.clone()),
+                false => world.until(MONDAY + 4 * DAY, &|id, _| good(id, 200)),
+            }
+            let moment = world.moment();
+            // Ten days would pass from Monday to the second Thursday.
+            world.engine.watch(&list(1, "0 6 * * THU"), config, moment).expect("a watchlist");
+            world.until(MONDAY + 4 * DAY + HOUR, &|id, _| good(id, 300));
+            assert_eq!(world.served()["a000"], 2, "{catch_up:?} {is_restart}");
+            assert_eq!(world.skipped(), [], "{catch_up:?} {is_restart}");
+        }
+    }
+}
+
+#[test]
+fn a_slot_that_fell_due_in_a_long_pause_is_late() {
+    let mut accounts = list(2, "0 6 * * MON");
+    accounts.push(Watched::example("b000", "58 5 * * MON"));
+    let mut world = World::settled(&accounts, config());
+    let vendor = |id: &str, time: i64| match time < MONDAY {
+        true => retry_after(429, 6 * HOUR),
+        false => good(id, 200),
+    };
+    world.until(MONDAY + DAY, &vendor);
+    let causes: Vec<_> =
+        world.calls.iter().filter(|call| call.is_ok).map(|call| call.cause).collect();
+    assert_eq!(causes, [Cause::CatchUp, Cause::CatchUp, Cause::Retry]);
+}
+
+#[test]
+fn an_account_that_failed_once_is_not_passed_over_while_the_budget_is_short() {
+    let budget = Budget { refreshes: 4, per: Period::Day, manual: None };
+    let mut world = World::settled(&list(6, "0 3 * * *"), config());
+    let config = EngineConfig { budget: Some(budget), ..config() };
+    let moment = world.moment();
+    world.engine.watch(&list(6, "0 3 * * *"), config, moment).expect("a watchlist");
+    let failed = std::cell::Cell::new(false);
+    world.until(MONDAY + 10 * DAY, &|id, _| match id == "a000"
+        && !failed.replace(id == "a000" || failed.get())
+    {
+        true => http(500, ""),
+        false => good(id, 200),
+    });
+    let served = world.served();
+    let fewest = served.values().min();
+    assert!(served.len() == 6 && fewest >= Some(&5), "{served:?}");
+}
+
+#[test]
+fn a_manual_refresh_gives_up_no_slot_that_an_outage_took() {
+    let retry = Retry { max_paid_attempts: 1, unknown: OnUnknown::Skip, ..config().retry };
+    let mut accounts = list(1, "0 6 * * MON");
+    accounts.extend(["b000", "b001"].map(|id| Watched::example(id, "1 6 * * MON")));
+    let mut world = World::settled(&accounts, EngineConfig { retry, ..config() });
+    let vendor = |id: &str, time: i64| match time - MONDAY {
+        10..50 => unknown(),
+        ..120 => http(500, ""),
+        _ => good(id, 200),
+    };
+    world.until(MONDAY + 10, &vendor);
+    world.request(&ids(&["a000"]));
+    world.until(MONDAY + DAY, &vendor);
+    assert_eq!(world.served().len(), 3);
+}
+
+#[test]
+fn an_error_and_a_wrong_date_are_both_reported() {
+    let mut world = World::settled(&list(1, "0 6 * * MON"), config());
+    world.until(MONDAY + MINUTE, &|_, time| match http(404, "") {
+        CallResult::Http(answer) => {
+            CallResult::Http(HttpResponse { date: Some(Time(time - WEEK)), ..answer })
+        }
+        other => other,
+    });
+    let error = world.events.iter().find_map(|event| match event {
+        Event::Settled { error: Some(error), .. } => Some(error.as_str()),
+        _ => None,
+    });
+    let error = error.expect("an error");
+    assert!(error.starts_with("HTTP 404") && error.contains("clock"), "{error}");
+}
+
+/// One account has failed for days when the vendor becomes unreachable, and is the first to be
+/// probed when it is back.
+#[test]
+fn a_failing_account_says_nothing_about_a_vendor_that_is_down() {
+    for answer in [http(500, ""), retry_after(503, 6 * HOUR)] {
+        let mut world = World::settled(&list(12, "0 6 * * *"), config());
+        let back = MONDAY + 2 * DAY + 17 * HOUR;
+        let vendor = |id: &str, time: i64| match (id, time) {
+            (_, time) if (MONDAY + 2 * DAY - HOUR..back).contains(&time) => unreachable(),
+            ("a005", _) => answer.clone(),
+            _ => good(id, 200),
+        };
+        world.until(back, &vendor);
+        world.calls.clear();
+        world.until(back + 65 * MINUTE, &vendor);
+        assert_eq!(world.served().len(), 11);
+    }
+}
+
+#[test]
+fn one_accounts_trouble_is_its_own_after_everybody_was_throttled() {
+    let mut world = World::settled(&list(4, "0 6 * * MON"), config());
+    let vendor = |id: &str, time: i64| match (time < MONDAY + 4, id) {
+        (true, _) => retry_after(429, 3),
+        (false, "a000") => http(500, ""),
+        (false, _) => good(id, 200),
+    };
+    world.latency = 5000;
+    world.until(MONDAY + 4 * DAY, &vendor);
+    assert_eq!(world.opened(), 0);
+    let spent = world.calls_of("a000").iter().filter(|call| call.spent).count();
+    assert_eq!((spent, world.served().len()), (3, 3));
+}
+
+#[test]
+fn accounts_that_failed_for_a_week_open_the_breaker_no_more() {
+    for (name, trouble, _) in troubles() {
+        let mut world = World::settled(&list(12, "0 6 * * MON"), config());
+        let vendor = |id: &str, _: i64| match id {
+            "a009" | "a010" | "a011" => trouble.clone(),
+            _ => good(id, 200),
+        };
+        world.until(MONDAY + WEEK - HOUR, &vendor);
+        world.events.clear();
+        world.calls.clear();
+        world.until(MONDAY + 2 * WEEK - HOUR, &vendor);
+        assert_eq!(world.opened(), 0, "{name}");
+        let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
+        assert!(spent <= 9, "{name}: {spent}");
+    }
+}

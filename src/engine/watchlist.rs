@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::clock::{Moment, Time};
-use crate::config::Watched;
+use crate::config::{CatchUp, Watched};
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
 use crate::engine::clock_change::horizon;
 use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::{change_before_trouble, set_state};
-use crate::engine::{Engine, EngineConfig, Event};
+use crate::engine::{EditedSlots, Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::{
     Account, AccountKey, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx,
@@ -88,6 +88,7 @@ impl Engine {
             in_flight,
             may_skip: !self.progress.may_not_skip(now.wall),
             is_start: !self.progress.is_started,
+            edited: EditedSlots::new(),
         };
         for entry in &diff.entries {
             match tx.stored_entry(entry)? {
@@ -109,8 +110,12 @@ impl Engine {
                 changes.removed += 1;
             }
         }
+        let edited = editing.edited;
         tx.commit()?;
         self.events.extend(events);
+        if config.catch_up != CatchUp::Always {
+            self.edited.extend(edited);
+        }
         self.config = config;
         self.candidates = Candidates::default();
         self.progress.replaced = None;
@@ -134,6 +139,7 @@ struct Editing<'a, 'store> {
     may_skip: bool,
     /// Whether no turn was made yet.
     is_start: bool,
+    edited: EditedSlots,
 }
 
 impl Editing<'_, '_> {
@@ -164,6 +170,7 @@ impl Editing<'_, '_> {
                 || restored == AccountState::new(now)
             {
                 account.failure = FailureRow::default();
+                account.restored = 0;
             }
             account.active = now;
             change_before_trouble(self.tx, account.key, |before| {
@@ -190,6 +197,11 @@ impl Editing<'_, '_> {
                 before.reschedule(&edit)
             })?;
             let rescheduled = state.reschedule(&edit);
+            if let AccountState::Open { slot, .. } = rescheduled
+                && state.open_slot(old, self.now).is_none()
+            {
+                self.edited.insert(account.key, slot);
+            }
             // At a start, the edit may be as old as the last snapshot.
             if self.is_start || matches!(rescheduled, AccountState::Settled { .. }) {
                 self.tx.lengthen_wait(account.key, window.interval())?;

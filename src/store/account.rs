@@ -75,9 +75,11 @@ impl FailureRow {
     }
 
     /// Records that a slot was replaced unserved, which counts as given up if a call for it failed.
+    /// If an open breaker restored the account, its failures count from here on.
     #[must_use]
     pub fn replaced(self) -> FailureRow {
-        FailureRow { is_failing: self.is_failing || self.first.is_some(), ..self }
+        let is_failing = self.is_failing || self.first.is_some();
+        FailureRow { first: self.first.or(self.last), is_failing, ..self }
     }
 }
 
@@ -93,6 +95,8 @@ pub struct Account {
     pub active: Time,
     pub state: StateRow,
     pub failure: FailureRow,
+    /// How often an open breaker has restored the account since its last ok.
+    pub restored: u32,
     /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
     pub last_refresh: Option<RefreshId>,
@@ -155,7 +159,7 @@ macro_rules! accounts {
         concat!(
             "SELECT a.account, a.account_id, a.cron, a.timezone, a.spread, a.active_time,
                     a.phase, a.next_due, a.settled_slot, a.open_slot, a.tries, a.paid, a.refusals,
-                    a.first_failure, a.last_failure, a.is_failing, a.interval, a.last_refresh
+                    a.first_failure, a.last_failure, a.is_failing, a.interval, a.last_refresh, a.restored
              FROM _account a WHERE ",
             $filter
         )
@@ -168,7 +172,8 @@ macro_rules! save {
         concat!(
             "UPDATE _account SET phase = ?2, ", $set, " settled_slot = ?4, open_slot = ?5,
                     tries = ?6, paid = ?7, refusals = ?8, interval = ?9,
-                    first_failure = ?10, last_failure = ?11, is_failing = ?12, last_refresh = ?13
+                    first_failure = ?10, last_failure = ?11, is_failing = ?12, last_refresh = ?13,
+                    restored = ?14
              WHERE account = ?1 ", $and
         )
     };
@@ -207,6 +212,7 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
         failure: FailureRow::read(row, 13)?,
         interval: row.get(16)?,
         last_refresh: row.get(17)?,
+        restored: row.get(18)?,
         read_due: row.get(7)?,
     })
 }
@@ -238,12 +244,14 @@ impl ReadTx<'_> {
         Ok(Some((account_id(row.get(0)?)?, row.get(1)?)))
     }
 
-    /// Returns up to `limit` accounts that are due at `now`. Accounts without a failure since their
-    /// last ok come first, and among these the longest without a snapshot.
+    /// Returns up to `limit` accounts that are due at `now`, the one first that has waited longest
+    /// since its last ok or failed call. So an account that fails delays no others, and is not
+    /// passed over for ever while the budget or the pace suffice for some only.
     pub(crate) fn due(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account FROM _account WHERE next_due <= ?1
-             ORDER BY last_failure IS NOT NULL, last_refresh, next_due, account LIMIT ?2",
+             ORDER BY max(ifnull(last_refresh, 0), ifnull(last_failure, 0)), next_due, account
+             LIMIT ?2",
         )?;
         let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -280,13 +288,14 @@ impl ReadTx<'_> {
     pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<AccountId>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account_id FROM _account WHERE next_due <= ?1
-             ORDER BY last_failure IS NOT NULL, last_refresh, next_due, account",
+             ORDER BY max(ifnull(last_refresh, 0), ifnull(last_failure, 0)), next_due, account",
         )?;
         account_ids(statement.query([now])?)
     }
 
     /// Returns up to `limit` due accounts with a failure since their last ok, in round-robin order
-    /// starting after `last`.
+    /// starting after `last`. Those that were failing before the breaker opened come last: their
+    /// responses say little about the vendor.
     pub(crate) fn due_failed(
         &self,
         now: Time,
@@ -295,7 +304,7 @@ impl ReadTx<'_> {
     ) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account FROM _account WHERE next_due <= ?1 AND last_failure IS NOT NULL
-             ORDER BY account <= ?2, account LIMIT ?3",
+             ORDER BY first_failure IS NOT NULL, account <= ?2, account LIMIT ?3",
         )?;
         let rows = statement.query_map(params![now, last, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -317,14 +326,16 @@ impl ReadTx<'_> {
     }
 
     /// Counts the accounts that can be probed, up to `limit`: the watched ones, except those that
-    /// were failing before the present run of troubles.
+    /// were failing before the present run of troubles. A response that asked for a pause is no
+    /// failure in this sense.
     pub(crate) fn probeable(&self, limit: usize) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT count(*) FROM (
                SELECT 1 FROM _account a
                WHERE a.next_due IS NOT NULL
                  AND (a.last_failure IS NULL
-                      OR EXISTS (SELECT 1 FROM _troubled t WHERE t.account = a.account))
+                      OR EXISTS (SELECT 1 FROM _troubled t WHERE t.account = a.account)
+                      OR (SELECT status FROM _refresh WHERE refresh_id = a.first_failure) = 429)
                LIMIT ?1)",
         )?;
         Ok(statement.query_row([limit], |row| row.get(0))?)
@@ -399,7 +410,8 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Writes an account's state, failures and newest snapshot.
     pub(crate) fn save(&self, account: &Account) -> Result<(), StoreError> {
-        let Account { key, state, failure, interval, last_refresh, read_due, .. } = account;
+        let Account { key, state, failure, restored, interval, last_refresh, read_due, .. } =
+            account;
         let columns = params![
             key,
             state.phase,
@@ -414,6 +426,7 @@ impl WriteTx<'_> {
             failure.last,
             failure.is_failing,
             last_refresh,
+            restored,
         ];
         // SQLite rewrites a column's index even if its value stays. So try first to leave next_due
         // out, if it is likely to be stored already: a manual refresh does not change it.

@@ -42,6 +42,13 @@ impl Suspicion {
             .with(Suspicion::ZERO, is_stated && is_first(measurement.followers, known.followers))
     }
 
+    /// Returns whether any count is measured, like the column `_snapshot.is_measured`.
+    pub fn is_any_measured(self, measurement: &Measurement) -> bool {
+        let [_, likes] = self.measured(measurement);
+        let Measurement { followers, following, videos, .. } = measurement;
+        self.0 < Suspicion::ZERO.0 && followers.or(*following).or(*videos).or(likes).is_some()
+    }
+
     fn with(self, reason: Suspicion, applies: bool) -> Suspicion {
         Suspicion(if applies { self.0 | reason.0 } else { self.0 })
     }

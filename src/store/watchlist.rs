@@ -156,10 +156,10 @@ impl WriteTx<'_> {
                     enabled = ?7, removed_time = NULL, active_time = ?8,
                     phase = ?9, next_due = ?10, settled_slot = ?11, open_slot = ?12,
                     tries = ?13, paid = ?14, refusals = ?15, interval = ?16,
-                    first_failure = ?17, last_failure = ?18, is_failing = ?19
+                    first_failure = ?17, last_failure = ?18, is_failing = ?19, restored = ?20
              WHERE account = ?1",
         )?;
-        let Account { key, active, state, failure, interval, .. } = account;
+        let Account { key, active, state, failure, restored, interval, .. } = account;
         statement.execute(params![
             key,
             entry.label,
@@ -180,6 +180,7 @@ impl WriteTx<'_> {
             failure.first,
             failure.last,
             failure.is_failing,
+            restored,
         ])?;
         Ok(())
     }

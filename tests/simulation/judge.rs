@@ -143,7 +143,9 @@ impl Oracle {
         let is_right = match line.cause {
             SCHEDULE => certain <= on_time,
             CATCH_UP => {
+                let is_exempt = !owed.was_answered || owed.is_owed_by_edit();
                 let is_worth_it = match self.config.catch_up {
+                    _ if is_exempt => true,
                     CatchUp::Always => true,
                     CatchUp::Never => false,
                     CatchUp::Within(seconds) => certain <= seconds,
@@ -174,7 +176,9 @@ impl Oracle {
             "too" => {
                 let free = up.free.max(held.min(now));
                 let up = super::owed::Up { free, ..up };
-                owed.may_be_too_late(slot, &self.config, &up) || owed.may_repeat
+                // What was never refreshed is due at once.
+                let is_new = !owed.was_answered && !owed.was_away;
+                (!is_new && owed.may_be_too_late(slot, &self.config, &up)) || owed.may_repeat
             }
             "removed" | "disabled" => !owed.is_active,
             _ => false,

@@ -544,6 +544,7 @@ impl Oracle {
     /// Allows all accounts to wait for this many seconds.
     fn pause(&mut self, seconds: i64, at: At) {
         self.pause = self.pause.max(at.world() + seconds + 1);
+        self.blocked_until = self.blocked_until.max(at.wall() + seconds);
         self.excuse(self.pause);
     }
 
@@ -552,7 +553,6 @@ impl Oracle {
         let wait = self.wait_of(kind);
         self.pause(wait, at);
         self.throttled = self.throttled.max((at.world() + wait) * 1000);
-        self.blocked_until = self.blocked_until.max(at.wall() + wait);
     }
 
     /// Reads and checks the new lines of the ledger.

@@ -62,6 +62,8 @@ pub struct Owed {
     last: Option<i64>,
     /// Slots of earlier schedules that may still be open.
     kept_open: BTreeSet<i64>,
+    /// The first and the last time from which they are fresh, by the schedules before each edit.
+    kept_fresh: BTreeMap<i64, (i64, i64)>,
     /// The one of them that was certainly open when the schedule changed.
     must_stay_open: Option<i64>,
     /// By when an edit must have caused a call, and from when it may.
@@ -74,7 +76,7 @@ pub struct Owed {
     /// Whether it has a snapshot, though perhaps one whose clock contradicts ours.
     pub was_answered: bool,
     /// Whether it left the list and came back.
-    was_away: bool,
+    pub was_away: bool,
     /// The times of all measurements.
     measured: BTreeSet<i64>,
     /// The time of the newest measurement in the order of refreshes.
@@ -105,6 +107,11 @@ pub struct Owed {
     pub is_edited: bool,
 }
 
+/// Returns from when on a measurement makes a slot fresh by the entry's schedule.
+fn fresh_from(entry: &Entry, slot: i64) -> i64 {
+    slot - entry.calendar.since_previous(slot) / 10
+}
+
 impl Owed {
     pub fn new(entry: Entry, found: &[i64], at: At) -> Owed {
         Owed {
@@ -114,6 +121,7 @@ impl Owed {
             since: at.wall(),
             last: None,
             kept_open: BTreeSet::new(),
+            kept_fresh: BTreeMap::new(),
             must_stay_open: None,
             edit: None,
             left_open: None,
@@ -139,23 +147,35 @@ impl Owed {
         }
     }
 
+    /// Returns whether an edit may have made a slot due.
+    pub fn is_owed_by_edit(&self) -> bool {
+        self.edit.is_some()
+    }
+
     fn line(&self, slot: i64) -> Option<i64> {
         self.lines.get(&slot).copied()
     }
 
     /// Returns whether there is a measurement since shortly before the slot.
     pub fn is_fresh(&self, slot: i64, now: i64) -> bool {
-        let from = self.fresh_from(slot);
+        let (from, _) = self.fresh_from(slot);
         self.measured.range(from..=now.max(from)).next().is_some()
     }
 
     /// The same, not counting measurements under a clock that was ahead.
     fn is_surely_fresh(&self, slot: i64, now: i64) -> bool {
-        self.newest.is_some_and(|newest| self.fresh_from(slot) <= newest && newest <= now)
+        let (_, from) = self.fresh_from(slot);
+        self.newest.is_some_and(|newest| from <= newest && newest <= now)
     }
 
-    fn fresh_from(&self, slot: i64) -> i64 {
-        slot - self.entry.calendar.since_previous(slot) / 10
+    /// Returns the times from which a measurement possibly and certainly makes the slot fresh, by
+    /// the present schedule and by those under which it was kept open.
+    fn fresh_from(&self, slot: i64) -> (i64, i64) {
+        let present = fresh_from(&self.entry, slot);
+        match self.kept_fresh.get(&slot) {
+            Some((first, last)) => (present.min(*first), present.max(*last)),
+            None => (present, present),
+        }
     }
 
     /// Returns whether a slot's attempts are certainly (or else possibly) used up.
@@ -240,7 +260,7 @@ impl Owed {
             let is_over = has_come
                 && (self.line(latest) == Some(SKIPPED)
                     || (self.may_repeat && self.lines_seen.contains(&latest))
-                    || self.may_be_too_late(latest, config, up));
+                    || (self.was_answered && self.may_be_too_late(latest, config, up)));
             let debt = match given_up {
                 Some(slot) if latest <= slot.max(self.since) => None,
                 Some(_) => Some(Debt { slot: Some(latest), since: latest, is_edit: false }),
@@ -464,6 +484,11 @@ impl Owed {
             (true, true) if has_moved => {
                 self.kept_open.extend(self.open_slots(&old, now));
                 self.kept_open.extend(self.tried.flatten());
+                for slot in &self.kept_open {
+                    let from = fresh_from(&old, *slot);
+                    let kept = self.kept_fresh.entry(*slot).or_insert((from, from));
+                    *kept = (kept.0.min(from), kept.1.max(from));
+                }
                 self.must_stay_open = must.and_then(|debt| debt.slot);
                 let latest = self.entry.calendar.at_or_before(now);
                 self.last = Some(self.must_stay_open.map_or(latest, |slot| latest.min(slot - 1)));

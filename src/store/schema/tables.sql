@@ -36,6 +36,8 @@ CREATE TABLE _account (
   last_refresh    INTEGER,
   -- Whether a slot was given up since the last ok, or the account was refused.
   is_failing      INTEGER NOT NULL DEFAULT 0 CHECK (is_failing IN (0, 1)),
+  -- How often an open breaker has restored this row since the last ok.
+  restored        INTEGER NOT NULL DEFAULT 0,
   CHECK ((removed_time IS NULL AND enabled = 1) = (next_due IS NOT NULL)),
   CHECK ((phase = 2) = (open_slot IS NOT NULL)),
   CHECK (phase <> 1 OR settled_slot IS NOT NULL),
