@@ -9,6 +9,7 @@ use std::time::Duration;
 use growthd::clock::monotonic;
 
 use crate::harness::{Daemon, Ended, PATIENCE, Settings, Setup, Vendor, command};
+use crate::scripted_api::Behaviour;
 
 fn connect(place: &Setup) -> UnixStream {
     let stream = UnixStream::connect(place.file("growth.db.sock")).expect("a daemon");
@@ -88,6 +89,46 @@ fn a_silent_client_delays_no_other() {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     drop(silent);
     daemon.stop();
+}
+
+/// Sends a request for an account that is being refreshed already, and leaves it open.
+fn waiting(place: &Setup) -> UnixStream {
+    let mut stream = connect(place);
+    stream.write_all(b"{\"refresh\":{\"ids\":[\"a\"]}}\n").expect("a request");
+    stream
+}
+
+#[test]
+fn the_health_is_answered_however_many_requests_wait() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    vendor.queue("a", [Behaviour::Hang]);
+    let daemon = place.run().once_up();
+    vendor.wait_for_calls(1);
+    // Requests that are never completed make way for others when they end.
+    let mut begun = Vec::new();
+    for _ in 0..16 {
+        begun.push(connect(&place));
+        begun.last_mut().expect("one").write_all(b"{").expect("the beginning of a request");
+    }
+    let mut served = vec![waiting(&place)];
+    drop(begun);
+    served[0].read_exact(&mut [0]).expect("a first step");
+
+    served.extend((0..15).map(|_| waiting(&place)));
+    for stream in &mut served {
+        stream.read_exact(&mut [0]).expect("a first step");
+    }
+    let mut others: Vec<UnixStream> = (0..40).map(|_| waiting(&place)).collect();
+    let begun = monotonic();
+    let status = place.growthd(&["status"]).with_code(0);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(status.out.contains("\ndaemon     running\n"), "{status:?}");
+    // Those that waited longest made way for it, and are told so.
+    let mut refused = String::new();
+    others[0].read_to_string(&mut refused).expect("an answer");
+    assert!(refused.contains("too many requests are waiting; try again later"), "{refused}");
+    daemon.kill();
 }
 
 #[test]

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, poll};
+use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, is_root, poll};
 use crate::past::{Field, Past, START, WEEK};
 use crate::scripted_api::Behaviour;
 
@@ -46,6 +48,64 @@ fn a_missing_daemon_needs_attention_unless_no_daemon_is_given() {
     assert_eq!(summary["running"], json!(true));
     daemon.kill();
     assert_eq!(attention(&place, &[]).0, ["not_running"]);
+}
+
+#[test]
+fn a_verb_that_uses_the_database_is_no_daemon() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    vendor.queue("a", [Behaviour::Hang]);
+    let verb = Daemon::start(place.command(&["refresh", "a"]));
+    vendor.wait_for_calls(1);
+    let (reasons, summary) = attention(&place, &[]);
+    assert_eq!(reasons, ["not_running"]);
+    assert_eq!(summary["running"], json!(false));
+    let status = place.growthd(&["status"]).with_code(1).out;
+    let words = "\ndaemon     not running, or without a control socket; the database is in use\n";
+    assert!(status.contains(words), "{status}");
+    place.growthd(&["status", "--no-daemon"]).with_code(0);
+    verb.kill();
+}
+
+#[test]
+fn a_daemon_that_does_not_respond_needs_attention() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed account=a", " started ("]);
+    daemon.signal(Signal::STOP);
+    let (reasons, summary) = attention(&place, &[]);
+    assert_eq!(reasons, ["unresponsive"]);
+    assert_eq!(summary["running"], json!(true));
+    daemon.signal(Signal::CONT);
+    assert!(attention(&place, &[]).0.is_empty());
+    daemon.stop();
+}
+
+#[test]
+fn a_user_who_may_not_ask_the_daemon_is_told_so() {
+    if !is_root() {
+        println!("skipped: only root can take the part of another user");
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed account=a", " started ("]);
+    for name in ["growth.db", "growth.db-wal", "growth.db-shm"] {
+        place.set_mode(name, 0o666);
+    }
+    let mut command = place.command(&["status"]);
+    command.uid(65_534).gid(65_534);
+    match command.output() {
+        Ok(output) => {
+            let ended = Ended::from(output).with_code(0);
+            let words = "the database is in use by a process that this user may not ask";
+            assert!(ended.out.contains(words), "{ended:?}");
+        }
+        Err(error) => println!("skipped: another user cannot run the program: {error}"),
+    }
+    daemon.stop();
 }
 
 #[test]
@@ -184,13 +244,13 @@ fn a_refused_edit_and_a_late_backup_need_attention() {
 
     let list = fs::read_to_string(place.file("config.toml")).expect("a file");
     place.write("config.toml", "nonsense = 1\n");
-    daemon.signal(rustix::process::Signal::HUP);
+    daemon.signal(Signal::HUP);
     daemon.until("the configuration was not reloaded");
     // Without valid settings, the verb cannot know which database to read.
     place.growthd(&["status"]).with_code(78);
     place.write("config.toml", &list);
     assert_eq!(attention(&place, &[]).0, ["edit_refused"]);
-    daemon.signal(rustix::process::Signal::HUP);
+    daemon.signal(Signal::HUP);
     daemon.until("reloaded: ");
     poll("the edit to be taken", || attention(&place, &[]).0.is_empty().then_some(()));
     daemon.stop();
@@ -205,7 +265,7 @@ fn verbs_that_only_read_the_database_work_after_an_invalid_edit_of_the_list() {
     let list = fs::read_to_string(place.file("config.toml")).expect("a file");
     for edit in ["id = \"a\"\n", "cron = \"0 6 * *\"\n", "id = \"b\" \"c\"\n", "mistake = 1\n"] {
         place.write("config.toml", &format!("{list}\n[[account]]\n{edit}"));
-        daemon.signal(rustix::process::Signal::HUP);
+        daemon.signal(Signal::HUP);
         daemon.until("the configuration was not reloaded");
         assert_eq!(attention(&place, &[]).0, ["edit_refused"], "{edit}");
         for verb in [

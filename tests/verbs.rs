@@ -216,15 +216,31 @@ fn check_quiet_prints_the_problems_alone_and_exits_as_check_does() {
 }
 
 #[test]
-fn a_closed_pipe_is_not_an_error() {
+fn a_closed_pipe_is_no_error_and_changes_no_verdict() {
     let vendor = Vendor::start();
-    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    let mut command = place.command(&["check"]);
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-    let mut child = command.spawn().expect("growthd can be run");
-    drop(child.stdout.take());
-    let ended = crate::harness::Ended::from(child.wait_with_output().expect("a child"));
-    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+    let weekly = Settings::weekly(&["a"]);
+    let place = Setup::new(&vendor, &weekly);
+    place.create_database();
+    let needy =
+        Setup::new(&vendor, &Settings { tables: "[budget]\nrefreshes = 1".into(), ..weekly });
+    needy.create_database();
+    for (place, verb, code) in [
+        (&place, &["check"][..], 0),
+        (&needy, &["check"], 1),
+        (&needy, &["check", "--quiet"], 1),
+        (&place, &["status"], 1),
+        (&place, &["status", "--quiet"], 1),
+        (&place, &["status", "--json"], 1),
+        (&place, &["status", "--no-daemon"], 0),
+        (&place, &["growth"], 0),
+    ] {
+        let mut command = place.command(verb);
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("growthd can be run");
+        drop(child.stdout.take());
+        let ended = crate::harness::Ended::from(child.wait_with_output().expect("a child"));
+        assert_eq!((ended.code, ended.err.as_str()), (Some(code), ""), "{verb:?}");
+    }
 }
 
 #[test]

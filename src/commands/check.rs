@@ -9,6 +9,7 @@ use std::thread;
 
 use crate::clock::{self, Time};
 use crate::commands::check_output::{CheckOutput, Scope};
+use crate::commands::output::UntilClosed;
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
 use crate::config::{ApiKey, Budget, Config, KeyError, Settings, Span, Watched, WatchedFiles};
@@ -45,7 +46,7 @@ pub fn watch(path: &Path) -> Result<Done, CommandError> {
 pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, CommandError> {
     let now = clock::now().time();
     check_limits(&config.settings)?;
-    let mut out = CheckOutput { out: io::stdout().lock(), scope };
+    let mut out = CheckOutput { out: UntilClosed::new(io::stdout().lock()), scope };
     if scope == Scope::Everything {
         print_accounts(config, now, &mut out.out)?;
     }
@@ -96,11 +97,7 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
 }
 
 /// Prints each account's schedule and next run, and notes about the patterns.
-fn print_accounts(
-    config: &Config,
-    now: Time,
-    out: &mut (impl Write + IsTerminal),
-) -> io::Result<()> {
+fn print_accounts(config: &Config, now: Time, out: &mut impl Write) -> io::Result<()> {
     let mut schedules = ScheduleCache::default();
     let mut table = Table::new([
         Column::new("ACCOUNT", Shape::Text, ALWAYS_SHOWN),
@@ -122,7 +119,7 @@ fn print_accounts(
         ]);
     }
     if !config.accounts.is_empty() {
-        if out.is_terminal() {
+        if io::stdout().is_terminal() {
             table = table.narrowed(terminal::width());
         }
         writeln!(out, "{table}")?;
@@ -159,7 +156,7 @@ fn check_listen(settings: &Settings, out: &mut CheckOutput<impl Write>) -> io::R
     };
     let daemon = Health::request(&settings.database.path);
     if error.kind() == io::ErrorKind::AddrInUse
-        && daemon.is_some_and(|daemon| daemon.not_listening.is_none())
+        && daemon.is_ok_and(|daemon| daemon.not_listening.is_none())
     {
         return out.entry("http", format_args!("{address}, in use while growthd runs"));
     }

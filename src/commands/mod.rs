@@ -356,7 +356,12 @@ impl FormArgs {
 
 /// Prints a JSON value on a line of its own.
 fn print_json(value: &impl Serialize) -> Result<(), CommandError> {
-    let mut out = BufWriter::new(output::stdout());
+    write_json(output::stdout(), value)
+}
+
+/// Writes a JSON value on a line of its own.
+fn write_json(out: impl Write, value: &impl Serialize) -> Result<(), CommandError> {
+    let mut out = BufWriter::new(out);
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
     Ok(out.flush()?)

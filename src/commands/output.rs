@@ -1,7 +1,9 @@
-//! Standard output, for three kinds of verbs.
+//! Standard output, for four kinds of verbs.
 //!
 //! - A read-only verb writes to [`stdout`] and ends at the first error: silently and with exit code
 //!   0 if the reader closed the pipe (`| head`), else with a line on stderr and exit code 74.
+//! - A verb whose exit code is a verdict writes to [`UntilClosed`]: once the reader has closed the
+//!   pipe, it prints nothing more, and its verdict still counts.
 //! - A verb that spends writes through a [`Printer`], which neither fails nor blocks midway: calls in
 //!   flight are finished and recorded, and only then does [`Printer::finish`] wait for the reader and
 //!   return the error.
@@ -26,6 +28,44 @@ pub fn stdout() -> Box<dyn Write> {
     match out.is_terminal() {
         true => Box::new(Escaped::new(out.lock())),
         false => Box::new(out.lock()),
+    }
+}
+
+/// A writer that discards everything once the reader has closed the pipe.
+pub struct UntilClosed<W> {
+    out: W,
+    is_closed: bool,
+}
+
+impl<W: Write> UntilClosed<W> {
+    pub fn new(out: W) -> UntilClosed<W> {
+        UntilClosed { out, is_closed: false }
+    }
+
+    /// Returns the result of a write, or `instead` if the pipe is closed.
+    fn unless_closed<T>(&mut self, written: io::Result<T>, instead: T) -> io::Result<T> {
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_closed = true;
+                Ok(instead)
+            }
+            written => written,
+        }
+    }
+}
+
+impl<W: Write> Write for UntilClosed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_closed {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.unless_closed(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.unless_closed(flushed, ())
     }
 }
 

@@ -122,7 +122,7 @@ impl<T> PaidRequest<T> {
 
 /// Returns why no call starts: the daemon cannot record one, or the vendor asked for a pause.
 fn why_waiting(database: &Path) -> Option<String> {
-    if let Some(trouble) = Health::request(database).and_then(|health| health.trouble) {
+    if let Ok(Health { trouble: Some(trouble), .. }) = Health::request(database) {
         return Some(trouble);
     }
     let wait = Reader::open(database).ok()?.begin_read().ok()?.wait().ok()??;

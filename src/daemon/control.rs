@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use tracing::debug;
@@ -43,8 +45,15 @@ const PLACEHOLDER: &str = "unknown";
 /// The maximum length of a request, in bytes: a few hundred thousand ids.
 const MAX_REQUEST_BYTES: u64 = 8 << 20;
 
-/// The maximum number of concurrent connections.
-const MAX_CONNECTIONS: usize = 16;
+/// The maximum length of a request that is one word, in bytes.
+const MAX_WORD_BYTES: u64 = 64;
+
+/// The maximum number of requests that are served at once, apart from those of one word, which are
+/// answered immediately.
+const MAX_REQUESTS: usize = 16;
+
+/// The maximum number of concurrent connections, including those that wait to be served.
+const MAX_CONNECTIONS: usize = 48;
 
 /// How long a client may take to send its request, and to accept each line of the response.
 const IO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -156,13 +165,16 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
 /// Serves all connections concurrently.
 pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
     let connections = Connections::new(MAX_CONNECTIONS);
+    let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let (handle, served) = (handle.clone(), served.clone());
+                let requests = Arc::clone(&requests);
                 let connection = connections.admit().await;
                 tokio::spawn(async move {
-                    if let Err(error) = respond(stream, &connection, &handle, served).await {
+                    let ended = respond(stream, &connection, &requests, &handle, served).await;
+                    if let Err(error) = ended {
                         debug!("a control connection ended: {error}");
                     }
                 });
@@ -179,38 +191,64 @@ pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
 async fn respond(
     stream: UnixStream,
     connection: &Connection,
+    requests: &Semaphore,
     handle: &Handle,
     served: Served,
 ) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
-    let mut reader = BufReader::new(reader.take(MAX_REQUEST_BYTES));
-    let mut line = Vec::new();
-    let read = timeout(IO_TIMEOUT, reader.read_until(b'\n', &mut line));
-    match connection.unless_evicted(read).await {
-        Some(read) => read??,
-        None => return Err(invalid("no request was sent")),
+    let mut reader = BufReader::new(reader);
+    let is_word = in_time(connection, reader.fill_buf()).await?.first() == Some(&b'"');
+    // Until it is served, the connection may still be evicted by newer ones.
+    let permit = match is_word {
+        true => None,
+        false => match connection.unless_evicted(requests.acquire()).await {
+            Some(permit) => Some(permit.map_err(io::Error::other)?),
+            None => {
+                return refuse(&mut writer, "too many requests are waiting; try again later").await;
+            }
+        },
     };
+    let longest = if is_word { MAX_WORD_BYTES } else { MAX_REQUEST_BYTES };
+    let mut line = Vec::new();
+    let mut limited = (&mut reader).take(longest);
+    in_time(connection, limited.read_until(b'\n', &mut line)).await?;
     connection.mark_busy();
     let request = Request::of(&line);
     drop(line);
-    let reader = reader.into_inner().into_inner();
+    let reader = reader.into_inner();
     match request {
         Ok(Request::Refresh(selection)) => {
-            stream_steps(handle.refresh(selection), reader, writer).await
+            stream_steps(handle.refresh(selection), reader, writer).await?;
         }
-        Ok(Request::LookUp(lookups)) => stream_steps(handle.look_up(lookups), reader, writer).await,
+        Ok(Request::LookUp(lookups)) => {
+            stream_steps(handle.look_up(lookups), reader, writer).await?;
+        }
         Ok(Request::Health) => {
             // Checking the file system may block.
             let health = tokio::task::spawn_blocking(move || Health::of(&served));
             write(&mut writer, &Line::Step(health.await.map_err(io::Error::other)?)).await?;
-            writer.shutdown().await
+            writer.shutdown().await?;
         }
-        Err(error) => {
-            let refusal = Line::<()>::Refused { refused: error.to_string() };
-            write(&mut writer, &refusal).await?;
-            writer.shutdown().await
-        }
+        Err(error) => refuse(&mut writer, &error.to_string()).await?,
     }
+    drop(permit);
+    Ok(())
+}
+
+/// Waits for a part of the request.
+async fn in_time<T>(
+    connection: &Connection,
+    read: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    match connection.unless_evicted(timeout(IO_TIMEOUT, read)).await {
+        Some(read) => read?,
+        None => Err(invalid("no request was sent")),
+    }
+}
+
+async fn refuse(writer: &mut OwnedWriteHalf, why: &str) -> io::Result<()> {
+    write(writer, &Line::<()>::Refused { refused: why.to_owned() }).await?;
+    writer.shutdown().await
 }
 
 /// A validated request.

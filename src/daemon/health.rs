@@ -1,9 +1,11 @@
 //! The daemon's health as far as its database does not show it, which `growthd status` requests
 //! over the control socket.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -42,16 +44,55 @@ impl Health {
         }
     }
 
-    /// Requests the health of the daemon of `database`. Returns `None` if there is no response: no
-    /// daemon runs, it belongs to another user, or a command holds the database.
-    pub fn request(database: &Path) -> Option<Health> {
-        let address = SocketAddress::of(&socket_path(database)).ok()?;
-        let mut stream = UnixStream::connect(address.path()).ok()?;
-        stream.set_read_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
-        stream.set_write_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
-        writeln!(stream, "{HEALTH_REQUEST}").ok()?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line).ok()?;
-        serde_json::from_str(&line).ok()
+    /// Requests the health of the daemon of `database`.
+    ///
+    /// # Errors
+    /// Returns why there is none.
+    pub fn request(database: &Path) -> Result<Health, NoHealth> {
+        let socket = socket_path(database);
+        let (sender, response) = mpsc::channel();
+        // In a thread, because a connection has no timeout: it waits for room in the queue of a
+        // daemon that accepts none.
+        thread::Builder::new()
+            .spawn(move || sender.send(ask(&socket)).ok())
+            .map_err(|_| NoHealth::Unreachable)?;
+        response.recv_timeout(RESPONSE_TIMEOUT).unwrap_or(Err(NoHealth::NoResponse))
+    }
+}
+
+/// Why no daemon has reported its health.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoHealth {
+    /// Nothing listens on the control socket.
+    NoDaemon,
+    /// Whether a daemon listens is unknown: this user may not connect to it.
+    Unreachable,
+    /// A daemon listens and does not respond.
+    NoResponse,
+}
+
+fn ask(socket: &Path) -> Result<Health, NoHealth> {
+    let address = SocketAddress::of(socket);
+    let connected = address.and_then(|address| UnixStream::connect(address.path()));
+    let stream = connected.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => NoHealth::Unreachable,
+        _ => NoHealth::NoDaemon,
+    })?;
+    converse(stream).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::InvalidData => NoHealth::NoResponse,
+        // It ended at this moment.
+        _ => NoHealth::NoDaemon,
+    })
+}
+
+fn converse(mut stream: UnixStream) -> io::Result<Health> {
+    stream.set_read_timeout(Some(RESPONSE_TIMEOUT))?;
+    stream.set_write_timeout(Some(RESPONSE_TIMEOUT))?;
+    writeln!(stream, "{HEALTH_REQUEST}")?;
+    let mut line = String::new();
+    match BufReader::new(stream).read_line(&mut line)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => serde_json::from_str(&line)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
     }
 }

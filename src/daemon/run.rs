@@ -97,7 +97,7 @@ pub async fn run(
         Err(error) => {
             let socket = socket_path(&database);
             warn!(
-                "no control socket at {}: {error}; `growthd refresh` cannot reach this daemon",
+                "no control socket at {}: {error}; `growthd refresh` and `growthd status` cannot reach this daemon",
                 socket.display()
             );
         }

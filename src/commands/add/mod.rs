@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::account::{self, AccountId};
 use crate::cli::AddArgs;
 use crate::clock;
-use crate::commands::output::{Printer, stdout};
+use crate::commands::output::{Printer, UntilClosed, stdout};
 use crate::commands::paid_request::PaidRequest;
 use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
@@ -39,7 +39,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     file.check_writable(lookups.len())?;
     let is_interactive = !args.yes && io::stdin().is_terminal();
     if !is_confirmed(&lookups, is_interactive)? {
-        writeln!(stdout(), "cancelled: nothing was looked up or spent")?;
+        writeln!(UntilClosed::new(stdout()), "cancelled: nothing was looked up or spent")?;
         return Ok(Done::Attention);
     }
     runtime()?.block_on(async {

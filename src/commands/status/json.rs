@@ -68,7 +68,7 @@ impl<'a> Summary<'a> {
             next: totals.next_due.map(|due| Moment::of(status.holds.earliest(due).0)),
             not_listening: status.health().and_then(|health| health.not_listening.as_deref()),
             overdue: status.overdue().count(),
-            running: !matches!(status.daemon, Daemon::Absent),
+            running: !matches!(status.daemon, Daemon::Absent { .. }),
             schema: status.schema,
             snapshots: totals.snapshots,
             version: env!("CARGO_PKG_VERSION"),

@@ -10,10 +10,11 @@ use reason::Reason;
 
 use crate::cli::StatusArgs;
 use crate::clock::{self, Time};
+use crate::commands::output::{UntilClosed, stdout};
 use crate::commands::period::check;
-use crate::commands::{CommandError, Done, print_json};
+use crate::commands::{CommandError, Done, write_json};
 use crate::config::Settings;
-use crate::daemon::Health;
+use crate::daemon::{Health, NoHealth};
 use crate::engine::Holds;
 use crate::selection::Selection;
 use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, is_in_use};
@@ -48,9 +49,14 @@ enum Need {
 /// Whether a daemon runs on the database.
 enum Daemon {
     Running(Health),
-    /// Another process uses the database but does not respond: a verb, or another user's daemon.
+    /// It listens and does not respond.
     Unresponsive,
-    Absent,
+    /// This user may not connect to it, so nothing can be said about it.
+    Unreachable,
+    Absent {
+        /// Whether a process that is no daemon, such as a verb, uses the database.
+        is_in_use: bool,
+    },
 }
 
 /// Everything that is shown.
@@ -75,8 +81,11 @@ pub fn status(settings: &Settings, args: &StatusArgs) -> Result<Done, CommandErr
     let need = if args.no_daemon { Need::None } else { Need::Running };
     let status = Status::read(settings, form, scope, need, args.selection.selection())?;
     match form {
-        Form::Json => print_json(&json::StatusJson::of(&status, scope))?,
-        Form::Text => status.print(scope, &mut io::stdout().lock())?,
+        Form::Json => {
+            let out = UntilClosed::new(stdout());
+            write_json(out, &json::StatusJson::of(&status, scope))?;
+        }
+        Form::Text => status.print(scope, &mut UntilClosed::new(io::stdout().lock()))?,
     }
     Ok(if status.reasons().is_empty() { Done::Well } else { Done::Attention })
 }
@@ -103,9 +112,12 @@ impl<'a> Status<'a> {
             (Form::Text, _) => Extent::Attention,
         };
         let daemon = match Health::request(path) {
-            Some(health) => Daemon::Running(health),
-            None if is_in_use(path) => Daemon::Unresponsive,
-            None => Daemon::Absent,
+            Ok(health) => Daemon::Running(health),
+            Err(NoHealth::NoResponse) => Daemon::Unresponsive,
+            Err(NoHealth::Unreachable) if is_in_use(path) => Daemon::Unreachable,
+            Err(NoHealth::Unreachable | NoHealth::NoDaemon) => {
+                Daemon::Absent { is_in_use: is_in_use(path) }
+            }
         };
         Ok(Status {
             settings,
@@ -124,7 +136,7 @@ impl<'a> Status<'a> {
     fn health(&self) -> Option<&Health> {
         match &self.daemon {
             Daemon::Running(health) => Some(health),
-            Daemon::Unresponsive | Daemon::Absent => None,
+            Daemon::Unresponsive | Daemon::Unreachable | Daemon::Absent { .. } => None,
         }
     }
 
@@ -153,8 +165,10 @@ impl<'a> Status<'a> {
     /// Returns everything that needs attention, most important first.
     fn reasons(&self) -> Vec<Reason<'_>> {
         let mut reasons = Vec::new();
-        if let (Daemon::Absent, Need::Running) = (&self.daemon, self.need) {
-            reasons.push(Reason::NotRunning);
+        match (&self.daemon, self.need) {
+            (Daemon::Absent { .. }, Need::Running) => reasons.push(Reason::NotRunning),
+            (Daemon::Unresponsive, _) => reasons.push(Reason::Unresponsive),
+            _ => {}
         }
         if let Some(trouble) = self.health().and_then(|health| health.trouble.as_deref()) {
             reasons.push(Reason::Store(trouble));

@@ -14,6 +14,8 @@ use crate::store::Wait;
 pub(super) enum Reason<'a> {
     /// No daemon runs, although one is expected to.
     NotRunning,
+    /// The daemon does not respond.
+    Unresponsive,
     /// The daemon cannot write to the database, so it makes no calls.
     Store(&'a str),
     /// The database's file system is full or read-only.
@@ -39,6 +41,7 @@ impl Reason<'_> {
     pub fn as_str(&self) -> &'static str {
         match self {
             Reason::NotRunning => "not_running",
+            Reason::Unresponsive => "unresponsive",
             Reason::Store(_) => "store",
             Reason::Disk(_) => "disk",
             Reason::UnusedEdit(UnusedEdit::Refused) => "edit_refused",
@@ -58,6 +61,7 @@ impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::NotRunning => f.write_str("no daemon is running"),
+            Reason::Unresponsive => f.write_str("the daemon does not respond"),
             Reason::Store(why) => write!(f, "nothing is refreshed: {}", Printable(why)),
             Reason::Disk(why) => f.write_str(why),
             Reason::UnusedEdit(edit) => edit.fmt(f),

@@ -30,8 +30,12 @@ impl Status<'_> {
         let Totals { listed, watched, in_flight, snapshots, .. } = self.totals;
         let daemon = match &self.daemon {
             Daemon::Running(_) => "running",
-            Daemon::Unresponsive => "the database is in use by a process that does not answer",
-            Daemon::Absent => "not running",
+            Daemon::Unresponsive => "running, but does not respond",
+            Daemon::Unreachable => "the database is in use by a process that this user may not ask",
+            Daemon::Absent { is_in_use: false } => "not running",
+            Daemon::Absent { is_in_use: true } => {
+                "not running, or without a control socket; the database is in use"
+            }
         };
         entry(out, "daemon", daemon)?;
         if let Some(why) = self.health().and_then(|health| health.not_listening.as_deref()) {
