@@ -39,21 +39,22 @@
 //! - **A paid call has its ledger row first.** [`api::Client::call`] requires a [`store::Claim`],
 //!   which only [`store::WriteTx::commit`] returns.
 //! - **A slot is bought once**: the index `_refresh_slot` allows one row that is pending or ok.
-//! - **One writer.** [`engine::Engine`] owns the [`store::Store`], which holds the database's
-//!   lock; a daemon changes rows only in a turn of the engine and when it amends the watchlist.
+//! - **One writer.** Only a [`store::Store`] writes, and it holds the database's lock. The
+//!   [`engine::Engine`] owns one, and changes rows only in a turn and when the watchlist is amended;
+//!   `import`, and a verb that upgrades an older schema, open one for a moment without an engine.
 //! - **Due-ness is data.** An account is due when its `next_due` is not after now, and for no
 //!   other reason. It depends on no timer, job or queue in memory, so a process may end at any
 //!   moment (`tests/simulation` does so).
-//! - **Decisions are functions of `now`.** Only [`clock`] reads a clock (enforced by
-//!   `.clippy.toml`), so that years can be simulated.
+//! - **Decisions are functions of `now`.** In Rust, only [`clock`] reads a clock (enforced by
+//!   `.clippy.toml`), so that years can be simulated. The views `latest` and `overdue` read SQLite's.
 //! - **Responses are classified in one place** ([`api::classify()`]), from statuses and codes
 //!   alone. Failures are attributed in one place: where the engine settles a call, by its
 //!   [`engine::Breaker`].
 //! - **What an account owes** is an [`engine::AccountState`], which changes only by its
 //!   transitions.
 //! - **Absent on purpose**: automatic retries below the engine, HTTP redirects, proxies from the
-//!   environment, a cache of the database's contents, a job per account, and `unsafe` except for
-//!   the one call in [`memory`].
+//!   environment, a cache of the database's contents (but for the text of the last scrape), a job
+//!   per account, and `unsafe` except for the one call in [`memory`].
 #![deny(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map is written for contributors")]
 

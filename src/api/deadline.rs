@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Sleep, sleep};
+
+use crate::clock;
 
 /// A timer that fires late by at least this much shows that the process was stopped meanwhile.
 const STOPPED: Duration = Duration::from_millis(100);
@@ -25,8 +27,7 @@ pub(super) struct Passed;
 
 impl Deadline {
     pub(super) fn after(timeout: Duration) -> Deadline {
-        let timer = Box::pin(sleep(timeout));
-        Deadline { due: timer.deadline(), timer }
+        Deadline { due: clock::monotonic() + timeout, timer: Box::pin(sleep(timeout)) }
     }
 
     /// Waits for `work`, unless the deadline passes first. Work that is already done is not too
@@ -39,12 +40,10 @@ impl Deadline {
                 done = &mut work => return Ok(done),
                 () = &mut self.timer => {}
             }
-            let now = Instant::now();
-            if now.saturating_duration_since(self.due) < STOPPED {
+            if clock::monotonic().saturating_duration_since(self.due) < STOPPED {
                 return Err(Passed);
             }
-            self.due = now + GRACE;
-            self.timer = Box::pin(sleep_until(self.due));
+            *self = Deadline::after(GRACE);
         }
     }
 }
