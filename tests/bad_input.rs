@@ -123,6 +123,13 @@ fn without_a_key_the_three_sources_are_listed_and_nothing_is_created() {
     place.set_mode("api-key", 0o600);
     refused(&vendor, &place, 78, &["api-key is empty"]);
     assert!(!place.has("growth.db"), "nothing was made");
+    // Perhaps not all of it was pasted.
+    for (key, is_short) in [("hk_4242", true), ("hk_42424", false)] {
+        place.write("api-key", key);
+        let checked = place.growthd(&["check"]).with_code(0).out;
+        assert_eq!(checked.contains("with fewer than 8 characters"), is_short, "{checked}");
+        assert!(!checked.contains(key), "{checked}");
+    }
 
     let mut command = place.command(&["refresh", "a"]);
     fs::remove_file(place.file("api-key")).expect("a key");

@@ -6,10 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::config::{ApiKey, Proxy};
-
-/// The shortest key that is redacted, in bytes.
-const SHORTEST: usize = 8;
+use crate::config::{ApiKey, Proxy, SHORTEST_SECRET};
 
 /// The replacement for a secret.
 const REDACTED: &[u8] = b"[key]";
@@ -102,7 +99,7 @@ pub(super) enum Extent {
 /// Runs in one pass: a response full of keys takes as long as any other. A key too short to be a
 /// secret stays: it would occur in any text, and what was paid for is kept as received.
 fn redact(text: Vec<u8>, key: &[u8], extent: Extent) -> Vec<u8> {
-    if key.len() < SHORTEST {
+    if key.len() < SHORTEST_SECRET {
         return text;
     }
     let length_at = |at: usize| match written(&text[at..], key) {

@@ -12,7 +12,9 @@ use crate::commands::check_output::{CheckOutput, Scope};
 use crate::commands::output::UntilClosed;
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
-use crate::config::{ApiKey, Budget, Config, KeyError, Settings, Span, Watched, WatchedFiles};
+use crate::config::{
+    ApiKey, Budget, Config, KeyError, SHORTEST_SECRET, Settings, Span, Watched, WatchedFiles,
+};
 use crate::daemon::{Health, check_limits};
 use crate::forecast::{per_month, per_period};
 use crate::printable::Printable;
@@ -59,6 +61,14 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     }
     let database = check_database(&config.settings.database.path, &mut out)?;
     let key = match ApiKey::find(&config.settings) {
+        Ok((key, source)) if key.expose().len() < SHORTEST_SECRET => {
+            let short = format_args!(
+                "from {source}, with fewer than {SHORTEST_SECRET} characters: is it complete? Such a \
+                 short key is not recognised, and removed, if a response repeats it"
+            );
+            out.warning("key", short)?;
+            Done::Well
+        }
         Ok((_, source)) => {
             out.entry("key", format_args!("from {source}"))?;
             Done::Well

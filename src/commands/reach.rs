@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
+use reqwest::Url;
+
 use crate::api::{CLOCK_TOLERANCE, check_tls, reach};
 use crate::clock;
 use crate::commands::check_output::CheckOutput;
 use crate::commands::{CommandError, Done, runtime};
-use crate::config::{Api, Span};
+use crate::config::{Api, DEFAULT_BASE_URL, NEWER_BASE_URL, Span};
 
 /// Checks whether calls could be made. With `online`, it sends the vendor's host a request without the
 /// key.
@@ -29,7 +31,7 @@ pub(super) fn check_connection(
     let reached = match runtime()?.block_on(reach(api)) {
         Ok(reached) => reached,
         Err(error) => {
-            out.warning("online", format_args!("{host}: {error}"))?;
+            out.warning("online", format_args!("{host}: {error}{}", newer_host(&api.base_url)))?;
             return Ok(Done::Attention);
         }
     };
@@ -48,4 +50,29 @@ pub(super) fn check_connection(
     };
     out.entry("online", format_args!("{host} answers (HTTP {}); {clock}", reached.status))?;
     Ok(Done::Well)
+}
+
+/// Returns a hint for the default host, which the vendor may have given up.
+fn newer_host(base_url: &Url) -> String {
+    match base_url.as_str().trim_end_matches('/') == DEFAULT_BASE_URL {
+        true => format!("; newer pages of the vendor's name {NEWER_BASE_URL}"),
+        false => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newer_host_is_named_only_beside_the_default() {
+        let hint = |url: &str| newer_host(&url.parse().expect("a URL"));
+        assert_eq!(
+            hint("https://api.hooked.ai"),
+            "; newer pages of the vendor's name https://api.hooked.so"
+        );
+        for other in ["https://api.hooked.so", "https://api.hooked.ai/v2", "http://localhost"] {
+            assert_eq!(hint(other), "", "{other}");
+        }
+    }
 }

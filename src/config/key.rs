@@ -12,6 +12,9 @@ use super::Settings;
 use super::error::is_system_failure;
 use super::source::visible_path;
 
+/// The shortest secret that can be recognised in a text, in bytes. A shorter one occurs in any.
+pub const SHORTEST_SECRET: usize = 8;
+
 /// Longest key accepted, in bytes.
 const LONGEST_KEY: usize = 4096;
 

@@ -38,14 +38,14 @@ use reading::Reading;
 pub use duration::{InvalidSpan, Span};
 pub use edit::{EditError, WatchlistFile, entry};
 pub use error::ConfigError;
-pub use key::{ApiKey, KeyError, KeySource};
+pub use key::{ApiKey, KeyError, KeySource, SHORTEST_SECRET};
 pub use manual::manual_page;
 pub use problem::{Problem, Problems};
 pub use proxy::Proxy;
 pub use settings::{
     Api, Budget, CatchUp, Config, Database, Http, OnUnknown, Period, Retry, Settings, Watched,
 };
-pub use valid::check_name;
+pub use valid::{DEFAULT_BASE_URL, NEWER_BASE_URL, check_name};
 pub use watched_files::WatchedFiles;
 
 impl Config {

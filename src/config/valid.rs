@@ -22,7 +22,11 @@ pub(super) const INSTALLED: &str = "/etc/growthd/config.toml";
 
 const DEFAULT_KEY_FILE: &str = "api-key";
 
-const DEFAULT_BASE_URL: &str = "https://api.hooked.ai";
+pub const DEFAULT_BASE_URL: &str = "https://api.hooked.ai";
+
+/// The vendor's host in its newer pages.
+pub const NEWER_BASE_URL: &str = "https://api.hooked.so";
+
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
 
 /// Checks values. An invalid one is reported and replaced by its default, so that all values are
