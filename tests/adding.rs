@@ -200,6 +200,35 @@ fn each_result_names_its_platform_and_only_if_all_are_refused_is_that_the_exit_c
 }
 
 #[test]
+fn an_outage_costs_a_few_lookups_however_many_names_are_added() {
+    for has_daemon in [false, true] {
+        let vendor = Vendor::start();
+        let one_by_one = "max_in_flight = 1".to_owned();
+        let settings = Settings { api: one_by_one, ..Settings::weekly(&["a"]) };
+        let place = with_database(&vendor, &settings);
+        let mut daemon = has_daemon.then(|| place.run());
+        if let Some(daemon) = &mut daemon {
+            daemon.until("refreshed account=a");
+        }
+        // The first is found, and then the vendor is down.
+        vendor.queue("clx123abc", [Behaviour::Answer]);
+        vendor.everywhere(Some(Behaviour::refusal(500, "INTERNAL", "try later")));
+        let names: Vec<String> = (0..12).map(|number| format!("name{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let ended = place.growthd(&[&ADD[..], &names].concat()).with_code(1);
+        assert!(config(&place).contains("id = \"clx123abc\""), "{ended:?}");
+        let declined = "on tiktok: not looked up, and nothing spent: three lookups in a row failed";
+        assert_eq!(ended.out.matches(declined).count(), 9, "{ended:?}");
+        if let Some(daemon) = daemon {
+            daemon.stop();
+        }
+        let spent: i64 =
+            place.database().one("SELECT sum(spent) FROM refreshes WHERE cause = 'add'");
+        assert_eq!(spent, 4);
+    }
+}
+
+#[test]
 fn a_name_added_twice_at_once_is_paid_once() {
     let vendor = Vendor::start();
     let place = with_database(&vendor, &Settings::weekly(&["a"]));

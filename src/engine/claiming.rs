@@ -7,6 +7,7 @@ use crate::engine::candidates::Candidates;
 use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::gate::Gate;
 use crate::engine::in_flight::{Busy, NOBODY};
+use crate::engine::lookup::{MAX_TROUBLED, TOO_MANY_TROUBLED};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
@@ -114,7 +115,9 @@ impl Claiming<'_, '_> {
         // A call in flight counts as spent, and may turn out to have cost nothing.
         let waiting = due.filter(|_| self.busy.calls == 0);
         gate.report_spent_budget(waiting, time, self.progress, self.events);
-        let wake = match handled < requests.len() {
+        let next = requests.iter().nth(handled);
+        let awaits_call = matches!(next, Some(RefreshRequest::Lookup(_))) && self.awaits_lookups();
+        let wake = match next.is_some() && !awaits_call {
             true => gate.wake(Some(time), None),
             // Slots that are left alone until the clock is confirmed do not need an immediate turn.
             false
@@ -235,6 +238,14 @@ impl Claiming<'_, '_> {
             self.events.push(Event::Found { handle, id, other, followers, is_watched, call });
             return Ok(true);
         }
+        if self.progress.troubled_lookups >= MAX_TROUBLED {
+            let why = TOO_MANY_TROUBLED.to_owned();
+            self.events.push(Event::NotFound { handle, why, call: None });
+            return Ok(true);
+        }
+        if allowance.calls > 0 && self.awaits_lookups() {
+            return Ok(false);
+        }
         if allowance.calls == 0 || allowance.manual == 0 {
             let refusal = self.refusal(gate, true);
             let is_refused = refusal.is_some();
@@ -244,6 +255,11 @@ impl Claiming<'_, '_> {
         self.tx.claim_lookup(lookup, self.now.time())?;
         allowance.manual -= 1;
         self.record_claim(NOBODY, Candidate::Fresh, allowance).map(|()| true)
+    }
+
+    /// Returns whether another lookup has to wait for the results of those in flight.
+    fn awaits_lookups(&self) -> bool {
+        self.progress.troubled_lookups + self.busy.lookups >= MAX_TROUBLED
     }
 
     /// Returns why a request is declined rather than kept waiting; `None` if the limits may soon

@@ -81,7 +81,10 @@ impl InFlight {
                 accounts.remove(key);
             }
         }
-        Busy { calls: self.len().saturating_sub(completed.len()), accounts }
+        let is_lookup =
+            |call: &&CompletedCall| matches!(call.claim.target(), CallTarget::Lookup(_));
+        let lookups = self.lookups.len() - completed.iter().filter(is_lookup).count();
+        Busy { calls: self.len().saturating_sub(completed.len()), lookups, accounts }
     }
 }
 
@@ -90,12 +93,14 @@ impl InFlight {
 pub(super) struct Busy {
     /// The number of calls, including lookups.
     pub(super) calls: usize,
+    pub(super) lookups: usize,
     pub(super) accounts: HashSet<AccountKey>,
 }
 
 impl Busy {
     pub(super) fn add(&mut self, account: AccountKey) {
         self.calls += 1;
+        self.lookups += usize::from(account == NOBODY);
         self.accounts.insert(account);
     }
 }

@@ -12,10 +12,18 @@ use crate::engine::{AccountLookup, Event};
 use crate::measurement::{Field, Profile};
 use crate::store::{Account, PendingLine, StoreError};
 
+/// How many lookups in a row may end in trouble before the requested ones are declined. As many may
+/// be in flight that could: an outage costs this many calls, however many names are requested.
+pub(super) const MAX_TROUBLED: usize = 3;
+
+/// Why a lookup is declined after as many troubles.
+pub(super) const TOO_MANY_TROUBLED: &str = "not looked up, and nothing spent: three lookups in a row failed; add it again once that is over";
+
 impl Settling<'_, '_> {
     /// Settles a lookup: its ledger line, and the snapshot in its response. A name that is not
-    /// found is the requester's trouble, and says nothing about the vendor. A requested pause or a
-    /// contradicted clock concerns every account.
+    /// found is the requester's trouble, and says nothing about the vendor. Other troubles count for
+    /// the lookups that were requested, and delay no account. A requested pause or a contradicted clock
+    /// concerns every account.
     pub(super) fn settle_lookup(
         &mut self,
         line: &PendingLine,
@@ -30,6 +38,9 @@ impl Settling<'_, '_> {
             self.tx.settle(line, None, &settled, arrived)?;
             let why = settled.error.unwrap_or_default();
             self.events.push(Event::NotFound { handle, why: why.clone(), call });
+            if !matches!(response.kind, ResponseKind::Refused | ResponseKind::Throttled { .. }) {
+                self.progress.troubled_lookups += 1;
+            }
             if let ResponseKind::Throttled { retry_after } = response.kind {
                 self.wait(retry_after, why)?;
             }

@@ -169,6 +169,7 @@ impl Engine {
     /// Requests a lookup by name. If the name is being looked up already, the requester gets the
     /// result of that call.
     pub fn look_up(&mut self, requester: RequesterId, lookup: AccountLookup) {
+        self.progress.troubled_lookups = 0;
         if self.mode != ClaimMode::Nothing && !self.is_looking_up(&lookup.handle) {
             self.requests.push(requester, RefreshRequest::Lookup(Box::new(lookup)));
         }

@@ -35,6 +35,9 @@ pub(super) struct Progress {
     pub(super) last_claim: Option<Now>,
     /// Whether the last claim was for a request.
     pub(super) was_request: bool,
+    /// How many lookups in a row ended in trouble, since the last ok of any call and the last request
+    /// for a lookup.
+    pub(super) troubled_lookups: usize,
     /// Whether the spent budget was reported.
     pub(super) reported_spent: bool,
     /// When the last search for replaced slots was completed, and where the current one continues.

@@ -293,6 +293,7 @@ impl Settling<'_, '_> {
     /// Handles an ok, which ends the run of troubles. It also closes the breaker, if the call was
     /// sent after the breaker had opened.
     pub(super) fn vendor_answered(&mut self, refresh: RefreshId) -> Result<(), StoreError> {
+        self.progress.troubled_lookups = 0;
         match &self.breaker {
             Breaker::Open(open) if open.is_probe(refresh) => {
                 let since = open.since;

@@ -195,7 +195,7 @@ impl World {
             }
             self.events.extend(turn.events);
             for claim in turn.claims {
-                let id = claim.account_id().expect("an account").to_string();
+                let id = claim.account_id().map_or("looked-up".to_owned(), ToString::to_string);
                 let mut answer = vendor(&id, self.time / 1000);
                 if let CallResult::Http(answer) = &mut answer
                     && self.is_dated
@@ -764,6 +764,71 @@ fn a_request_is_served_by_the_call_in_flight_and_by_any_later_one_even_if_it_fai
     let expected = [("a000", Cause::Schedule), ("a001", Cause::Manual), ("a002", Cause::Schedule)];
     assert_eq!(calls, expected);
     assert_eq!(world.engine.cancel(RequesterId(1)), 0);
+}
+
+fn look_up(world: &mut World, names: std::ops::Range<usize>) {
+    for number in names {
+        let name = format!("name{number}");
+        let handle = Handle::new(&name, crate::account::Platform::Tiktok).expect("a handle");
+        let lookup = AccountLookup { handle, entry: Watched::example("unknown", "0 6 * * MON") };
+        world.engine.look_up(RequesterId(1), lookup);
+    }
+}
+
+/// Returns the names that were looked up in vain, and whether each was called.
+fn not_found(world: &World) -> Vec<bool> {
+    let not_found = |event: &Event| match event {
+        Event::NotFound { call, .. } => Some(call.is_some()),
+        _ => None,
+    };
+    world.events.iter().filter_map(not_found).collect()
+}
+
+/// What comes from a person is bounded: a wish costs the same however many there are. Shared trouble
+/// costs only a few probes. A name that is refused says nothing about the others.
+#[test]
+fn an_outage_costs_three_lookups_however_many_names_are_requested_and_delays_no_slot() {
+    for (name, trouble, _) in troubles() {
+        let is_refusal = matches!(name, "404" | "403" | "307");
+        for requests_per_minute in [0, 60] {
+            let config = EngineConfig { requests_per_minute, max_in_flight: 8, ..config() };
+            let mut world = World::settled(&list(4, "0 6 * * MON"), config);
+            let vendor = |id: &str, _: i64| match id {
+                "looked-up" => trouble.clone(),
+                _ => good(id, 200),
+            };
+            look_up(&mut world, 0..12);
+            world.until(MONDAY - 3 * MINUTE, &vendor);
+            let called = not_found(&world).into_iter().filter(|is_called| *is_called).count();
+            let expected = if is_refusal { 12 } else { 3 };
+            assert_eq!((called, not_found(&world).len()), (expected, 12), "{name}");
+            assert_eq!(world.engine.cancel(RequesterId(1)), 0, "{name}");
+            // Another wish is tried again.
+            look_up(&mut world, 12..13);
+            world.until(MONDAY + 10, &vendor);
+            assert_eq!((world.opened(), world.served().len()), (0, 4), "{name}");
+            assert_eq!(not_found(&world).last(), Some(&true), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_ok_of_any_call_ends_a_run_of_troubled_lookups() {
+    let mut world = World::settled(&list(12, "0 6 * * MON"), config());
+    let lookups = std::cell::Cell::new(0);
+    // Only the third is found.
+    let vendor = |id: &str, _: i64| {
+        lookups.set(lookups.get() + usize::from(id == "looked-up"));
+        let is_ok = id != "looked-up" || lookups.get() == 3;
+        if is_ok { good(id, 200) } else { http(500, "") }
+    };
+    look_up(&mut world, 0..8);
+    world.until(MONDAY - 1, &vendor);
+    assert_eq!(not_found(&world), [true, true, true, true, true, false, false]);
+    // Slots that are served alternate with these.
+    look_up(&mut world, 8..16);
+    world.until(MONDAY + MINUTE, &vendor);
+    assert_eq!(not_found(&world)[7..], [true; 8]);
 }
 
 #[test]
