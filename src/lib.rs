@@ -48,8 +48,8 @@
 //! - **Decisions are functions of `now`.** In Rust, only [`clock`] reads a clock (enforced by
 //!   `.clippy.toml`), so that years can be simulated. The views `latest` and `overdue` read SQLite's.
 //! - **Responses are classified in one place** ([`api::classify()`]), from statuses and codes
-//!   alone. Failures are attributed in one place: where the engine settles a call, by its
-//!   [`engine::Breaker`].
+//!   alone. Failures are attributed where the engine settles a call, and nowhere else; what
+//!   follows from the vendor's is the [`engine::Breaker`]'s to say.
 //! - **What an account owes** is an [`engine::AccountState`], which changes only by its
 //!   transitions.
 //! - **Absent on purpose**: automatic retries below the engine, HTTP redirects, proxies from the

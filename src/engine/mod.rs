@@ -4,23 +4,30 @@
 //! [`Engine`] owns the store. Each [`Engine::turn`] is one transaction: it settles the completed
 //! calls, claims as many due accounts as the limits allow, and commits. Only then does it hand out
 //! the [`Claim`]s, so the ledger line always precedes the request, and one fsync serves the whole
-//! turn. Schedule, retries, catch-up and people's requests all take this path; nothing else writes.
+//! turn. Schedule, retries, catch-up and people's requests all take this path. Besides turns, only
+//! [`Engine::amend`] changes rows: it writes the watchlist.
 //!
 //! # Whose trouble it is
-//! [`crate::api::classify()`] decides what a response *is*. Settling decides whose trouble it is:
-//! the vendor's while [`Breaker`] is open, otherwise the account's own. What an account owes is an
-//! [`AccountState`], which is changed only by that type's transitions.
+//! [`crate::api::classify()`] decides what a response *is*. Settling decides whose trouble it is,
+//! and opens the [`Breaker`] if it is the vendor's. What an account owes is an [`AccountState`], which
+//! is changed only by that type's transitions.
 //!
 //! # Races
-//! There are none inside the engine: a turn is synchronous, and a function of the store, the
-//! completed calls and `now`. What a turn could not commit stays in the engine and is retried in
+//! There are none inside the engine: a turn is synchronous, and a function of the store, what is in
+//! memory, and `now`. What a turn could not commit stays in the engine and is retried in
 //! the next one. A paid response is therefore lost only if the process ends; its line is then
 //! pending, and the next start marks it `unknown`.
 //!
 //! # What is in memory
-//! Completed calls that are not settled yet, requests that are not claimed yet, and the calls in
-//! flight. Everything else (what is due, the breaker, the budget, the pace) is read from the store
-//! in each turn.
+//! - Completed calls that are not settled yet, requests that are not claimed yet, and the calls in
+//!   flight, with the events that the next turn will report.
+//! - [`Progress`]: what the store cannot know, such as since when calls have been possible, whether
+//!   the clock is in doubt, and the time of the last claim to the millisecond.
+//! - [`Candidates`]: the keys of up to 65,536 accounts that were due when they were read, which is
+//!   checked again before they are called.
+//! - Parsed schedules.
+//!
+//! What is due, the breaker, a requested pause and the budget are read from the store in each turn.
 
 mod account_state;
 mod breaker;

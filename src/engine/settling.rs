@@ -1,9 +1,10 @@
 //! Settling: writing a completed call to the ledger, the history and its account's row.
 //!
-//! This is the only place that decides whose trouble a failed call is. While the breaker is open,
-//! it is the vendor's, and the account's row stays as it was. While it is closed, it is the
-//! account's own, until a run of such troubles opens the breaker, which restores every account of
-//! the run.
+//! Here it is decided whose trouble a failed call is; a lookup's is decided in `lookup.rs`. While the
+//! breaker is open, it is the vendor's, and what the account owes stays as it was, unless the call was
+//! lost with an earlier process, is unknown and must not be repeated, or was throttled alone. While it
+//! is closed, it is the account's own, until a run of such troubles opens the breaker, which restores
+//! every account of the run.
 
 use crate::account::AccountId;
 use crate::api::{ClassifiedResponse, ResponseKind};
