@@ -1,5 +1,7 @@
 //! Claiming: which accounts are called now, and for which slots.
 
+use std::collections::HashMap;
+
 use crate::clock::{Now, Time};
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
@@ -13,7 +15,7 @@ use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::step::{Due, Step};
-use crate::engine::{ClaimMode, EditedSlots, EngineConfig, Event};
+use crate::engine::{ClaimMode, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, AccountKey, AccountLookup, Cause, StoreError, WriteTx};
 
@@ -26,6 +28,9 @@ const PROBE_CANDIDATES: usize = 256;
 
 /// The delay before the next turn while the clock is in doubt, in milliseconds.
 const DOUBT_DELAY: i64 = 60_000;
+
+/// The slots that edits have made due, which are not too late for `schedule.catch_up`.
+pub(super) type EditedSlots = HashMap<AccountKey, Time>;
 
 pub(super) struct Claiming<'a, 'store> {
     pub(super) tx: &'a mut WriteTx<'store>,

@@ -4,13 +4,13 @@ use crate::account::Handle;
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::Time;
 use crate::config::Watched;
+use crate::engine::Event;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::Trouble;
 use crate::engine::in_flight::NOBODY;
 use crate::engine::settling::{Settling, clock_reason, verdict};
-use crate::engine::{AccountLookup, Event};
 use crate::measurement::{Field, Profile};
-use crate::store::{Account, PendingLine, StoreError};
+use crate::store::{Account, AccountLookup, PendingLine, StoreError};
 
 /// How many lookups in a row may end in trouble before the requested ones are declined. As many may
 /// be in flight that could: an outage costs this many calls, however many names are requested.

@@ -52,15 +52,15 @@ mod step;
 mod tests;
 mod watchlist;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::account::{AccountId, Handle};
-use crate::clock::{Moment, Now, Time};
+use crate::clock::{Moment, Now};
 use crate::schedule::ScheduleCache;
-use crate::store::{AccountKey, AccountLookup, Claim, ReadTx, Store, StoreError};
+use crate::store::{AccountLookup, Claim, ReadTx, Store, StoreError};
 
 use candidates::Candidates;
-use claiming::{Claimed, Claiming};
+use claiming::{Claimed, Claiming, EditedSlots};
 use clock_change::ClockChange;
 use gate::Gate;
 use in_flight::InFlight;
@@ -86,9 +86,6 @@ pub struct Turn {
     /// When the next turn is needed, unless a call completes earlier.
     pub wake: Option<Now>,
 }
-
-/// The slots that edits have made due, which are not too late for `schedule.catch_up`.
-type EditedSlots = HashMap<AccountKey, Time>;
 
 /// The engine, which is the only owner of the store.
 #[derive(Debug)]
