@@ -158,7 +158,7 @@ fn refresh_shows_the_outcomes() {
     lines[..count].sort_unstable();
     assert_shown!(lines.join("\n"), @r#"
     failed  clx456def  HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
-    not done clx789ghi (Resting)  it is disabled in the watchlist, or no longer in it
+    not done clx789ghi (Resting)  it is disabled in the watchlist, or not in it as last read
     not done stranger  it is not in the watchlist
     ok  clx123abc (Fitness Guru)  1,520,000 followers
     1 of 4 refreshed

@@ -202,7 +202,7 @@ impl Claiming<'_, '_> {
         };
         let decline = |why: String| Event::Declined { id: account.id.clone(), why };
         if !account.is_watched() {
-            let why = "it is disabled in the watchlist, or no longer in it";
+            let why = "it is disabled in the watchlist, or not in it as last read";
             self.events.push(decline(why.to_owned()));
             return Ok(true);
         }
@@ -334,7 +334,7 @@ impl Claiming<'_, '_> {
         if let Step::Call(cause, Some(slot)) = step {
             if self.tx.is_bought(key, slot)? {
                 step = Step::Served;
-            } else if is_fresh(self.tx, self.schedules, &account, slot, window, time)? {
+            } else if is_fresh(self.tx, self.schedules, &account, slot, time)? {
                 step = Step::Skip(cause, slot, FRESH);
                 has_fresh = true;
             }

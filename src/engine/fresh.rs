@@ -1,14 +1,14 @@
 //! Whether a snapshot makes the call for a slot unnecessary.
 
 use crate::clock::Time;
-use crate::schedule::{ScheduleCache, SlotWindow};
+use crate::schedule::ScheduleCache;
 use crate::store::{Account, ReadTx, StoreError};
 
 /// Why such a slot is skipped.
 pub(super) const FRESH: &str = "fresh: a snapshot was taken just before";
 
 /// Returns whether a measured snapshot was taken since the slot, or so shortly before it that a
-/// call would buy the same numbers again. `window` holds the present schedule's slots around `now`.
+/// call would buy the same numbers again.
 ///
 /// "Shortly" is relative to the distance from the previous slot. Relative to the longest interval,
 /// the second slot of a day in a schedule such as `0 9,17 * * MON` would never be served.
@@ -17,17 +17,16 @@ pub(super) fn is_fresh(
     schedules: &mut ScheduleCache,
     account: &Account,
     slot: Time,
-    window: SlotWindow,
     now: Time,
 ) -> Result<bool, StoreError> {
-    // A slot that the present schedule's latest one has not replaced belongs to an earlier schedule,
-    // and its distances are not known any more. The edit found that it was not fresh.
-    let from = match slot < window.slot {
-        true => slot,
-        false => {
+    let from = match account.window(schedules, slot).slot == slot {
+        true => {
             let before = account.window(schedules, slot.plus(-1)).slot;
             slot.plus(-slot.since(before) / 10)
         }
+        // The slot is one of an earlier schedule, whose distances are not known any more. The edit
+        // found that it was not fresh.
+        false => slot,
     };
     match tx.last_measured_time(account.key)? {
         Some(last) if last <= now => Ok(last > from),

@@ -261,7 +261,7 @@ impl Editing<'_, '_> {
     ) -> Result<bool, StoreError> {
         if !self.may_skip
             || self.in_flight.contains(&account.key)
-            || !is_fresh(self.tx, self.schedules, account, slot, window, self.now)?
+            || !is_fresh(self.tx, self.schedules, account, slot, self.now)?
         {
             return Ok(false);
         }
