@@ -133,7 +133,7 @@ impl Oracle {
     fn check_cause(&self, id: &str, line: &Line) -> Result<(), Violation> {
         let owed = &self.owed[id];
         let is_known = !owed.may_repeat && !owed.is_edited && owed.tried != Some(line.slot);
-        let Some(slot) = line.slot.filter(|_| is_known) else {
+        let Some(slot) = line.slot.filter(|slot| is_known && !owed.is_kept_open(*slot)) else {
             let is_first = matches!(line.cause, FIRST | RETRY) || line.slot.is_some();
             return ensure(is_first, Promise::Lateness, || format!("{id}: {line:?}"));
         };

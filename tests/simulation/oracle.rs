@@ -193,6 +193,7 @@ impl Oracle {
     pub fn clock_set(&mut self, by: i64, is_up: bool, at: At) {
         self.excuse(at.world() + 60);
         self.last_claim = None;
+        self.blocked_until = self.blocked_until.min(at.wall());
         // A pause ends by the wall clock, so a step back may prolong it.
         let left = self.pause - at.world();
         if left > 0 {
@@ -202,7 +203,6 @@ impl Oracle {
         self.throttled = self.throttled.min(at.world_ms);
         self.trouble.force(at.world());
         self.up = Up { awake: self.up.awake.min(at.wall()), free: at.wall() };
-        self.blocked_until = self.blocked_until.min(at.wall());
         self.budget_excuse = self.budget_excuse.min(at.world());
         self.trouble.set_back((-by).max(0));
         if is_up {
@@ -242,8 +242,7 @@ impl Oracle {
         }
         self.read_lines(at)?;
         for (id, slot) in settled {
-            let line = self.owed[&id].lines.get(&slot).copied();
-            ensure(line == Some(SKIPPED), Promise::Skipped, || {
+            ensure(self.owed[&id].has_line_of_left(slot), Promise::Skipped, || {
                 format!("{id} left with {slot} open, and there is no line for it")
             })?;
         }

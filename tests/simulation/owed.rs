@@ -147,6 +147,18 @@ impl Owed {
         }
     }
 
+    /// Returns whether the slot is one of an earlier schedule that may still be open.
+    pub fn is_kept_open(&self, slot: i64) -> bool {
+        self.kept_open.contains(&slot)
+    }
+
+    /// Returns whether the slot that the account left open has its line. It may be one that an edit
+    /// kept open.
+    pub fn has_line_of_left(&self, slot: i64) -> bool {
+        let mut slots = self.kept_open.iter().chain([&slot]);
+        slots.any(|slot| self.line(*slot) == Some(SKIPPED))
+    }
+
     /// Returns whether an edit may have made a slot due.
     pub fn is_owed_by_edit(&self) -> bool {
         self.edit.is_some()
