@@ -216,7 +216,9 @@ impl Claiming<'_, '_> {
         }
         let before = allowance.calls;
         match is_open_slot {
-            true => self.consider(account.key, allowance)?,
+            true => {
+                self.consider(account.key, allowance)?;
+            }
             false => {
                 let window = account.window(self.schedules, self.now.time());
                 self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
@@ -284,6 +286,7 @@ impl Claiming<'_, '_> {
         if let Some(open) = &gate.breaker {
             return self.claim_probe(open, allowance);
         }
+        let mut first_left = None;
         for _ in 0..MAX_CONSIDERED {
             if allowance.calls == 0 {
                 return Ok(false);
@@ -292,9 +295,14 @@ impl Claiming<'_, '_> {
             let Some(key) = self.candidates.next(self.tx, time, &self.busy)? else {
                 return Ok(false);
             };
-            self.consider(key, allowance)?;
+            // Those that are left alone stay due, and would be considered again and again.
+            if first_left == Some(key) {
+                return Ok(false);
+            }
+            if !self.consider(key, allowance)? {
+                first_left.get_or_insert(key);
+            }
         }
-        // Accounts that are left alone because the clock is in doubt would be considered forever.
         Ok(!self.progress.may_not_skip(self.now))
     }
 
@@ -320,12 +328,14 @@ impl Claiming<'_, '_> {
         Ok(has_more && !self.progress.may_not_skip(self.now))
     }
 
-    fn consider(&mut self, key: AccountKey, allowance: &mut Allowance) -> Result<(), StoreError> {
+    /// Calls an account that is due, or settles its slot without a call. Returns `false` if it is
+    /// left alone: what a doubtful clock would skip waits until the clock is confirmed.
+    fn consider(&mut self, key: AccountKey, allowance: &mut Allowance) -> Result<bool, StoreError> {
         let time = self.now.time();
-        let Some(mut account) = self.tx.account(key)? else { return Ok(()) };
+        let Some(mut account) = self.tx.account(key)? else { return Ok(true) };
         let is_due = account.state.next_due.is_some_and(|due| due <= time);
         if !is_due || self.busy.accounts.contains(&key) {
-            return Ok(());
+            return Ok(true);
         }
         let window = account.window(self.schedules, time);
         let mut due = self.due(&account, window)?;
@@ -339,9 +349,8 @@ impl Claiming<'_, '_> {
                 has_fresh = true;
             }
         }
-        // What a doubtful clock would skip is left until the clock is confirmed.
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
-            return Ok(());
+            return Ok(false);
         }
         if has_fresh {
             // The snapshot takes the place of the slot, and so is followed by the slot after it.
@@ -350,14 +359,15 @@ impl Claiming<'_, '_> {
         self.replace(&mut account, &mut due)?;
         match step {
             Step::Call(cause, slot) => {
-                self.call(&account, cause, slot, window.interval(), allowance)
+                self.call(&account, cause, slot, window.interval(), allowance)?;
             }
             Step::Skip(cause, slot, why) => {
                 self.skip(&account, cause, slot, window.interval(), why)?;
-                self.settle(&mut account, due.state, window)
+                self.settle(&mut account, due.state, window)?;
             }
-            Step::Served => self.settle(&mut account, due.state, window),
+            Step::Served => self.settle(&mut account, due.state, window)?,
         }
+        Ok(true)
     }
 
     fn due(&mut self, account: &Account, window: SlotWindow) -> Result<Due, StoreError> {
