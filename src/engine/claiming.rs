@@ -1,6 +1,6 @@
 //! Claiming: which accounts are called now, and for which slots.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::clock::{Now, Time};
 use crate::engine::account_state::AccountState;
@@ -286,7 +286,8 @@ impl Claiming<'_, '_> {
         if let Some(open) = &gate.breaker {
             return self.claim_probe(open, allowance);
         }
-        let mut first_left = None;
+        let mut left = HashSet::new();
+        let mut seen_again = 0;
         for _ in 0..MAX_CONSIDERED {
             if allowance.calls == 0 {
                 return Ok(false);
@@ -295,12 +296,15 @@ impl Claiming<'_, '_> {
             let Some(key) = self.candidates.next(self.tx, time, &self.busy)? else {
                 return Ok(false);
             };
-            // Those that are left alone stay due, and would be considered again and again.
-            if first_left == Some(key) {
-                return Ok(false);
-            }
-            if !self.consider(key, allowance)? {
-                first_left.get_or_insert(key);
+            // Those that are left alone stay due, and are found again and again.
+            if left.contains(&key) {
+                seen_again += 1;
+                if seen_again > left.len() {
+                    return Ok(false);
+                }
+            } else if !self.consider(key, allowance)? {
+                left.insert(key);
+                seen_again = 0;
             }
         }
         Ok(!self.progress.may_not_skip(self.now))

@@ -54,7 +54,8 @@ impl Due {
             AccountState::Settled { .. } => self.window.slot,
             AccountState::Open { settled, slot, .. } => owed_slot(settled, slot, self.window),
         };
-        if self.tried == Some(slot) {
+        // A failed manual refresh since hides the slot's own last call from `tried`.
+        if self.tried == Some(slot) || self.state.retry_of(Some(slot)).tries > 0 {
             return Step::Call(Cause::Retry, Some(slot));
         }
         let lateness = up.since(slot).max(0);
@@ -62,7 +63,8 @@ impl Due {
             return Step::Call(Cause::Schedule, Some(slot));
         }
         // What was never refreshed, or is owed because of an edit, is never too late.
-        let is_exempt = self.is_new || self.edited == Some(slot);
+        let is_baseline = matches!(self.state, AccountState::Baseline { .. });
+        let is_exempt = is_baseline || self.is_new || self.edited == Some(slot);
         let is_within_limit = match catch_up {
             _ if is_exempt => true,
             CatchUp::Always => true,
