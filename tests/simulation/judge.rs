@@ -143,7 +143,7 @@ impl Oracle {
         let is_right = match line.cause {
             SCHEDULE => certain <= on_time,
             CATCH_UP => {
-                let is_exempt = !owed.was_answered || owed.is_owed_by_edit();
+                let is_exempt = !owed.was_ever_ok || owed.is_owed_by_edit();
                 let is_worth_it = match self.config.catch_up {
                     _ if is_exempt => true,
                     CatchUp::Always => true,
@@ -168,6 +168,7 @@ impl Oracle {
         let held = self.blocked_until;
         let why = line.error.clone().unwrap_or_default();
         let slot = line.slot.unwrap_or(i64::MAX);
+        let is_found = self.found.contains_key(id);
         let owed = self.owed.get_mut(id).expect("known");
         let word = why.split([' ', ':', ',']).next().unwrap_or_default();
         let is_right = match word {
@@ -177,7 +178,7 @@ impl Oracle {
                 let free = up.free.max(held.min(now));
                 let up = super::owed::Up { free, ..up };
                 // What was never refreshed is due at once.
-                let is_new = !owed.was_answered && !owed.was_away;
+                let is_new = !owed.was_answered && !owed.was_away && !is_found;
                 (!is_new && owed.may_be_too_late(slot, &self.config, &up)) || owed.may_repeat
             }
             "removed" | "disabled" => !owed.is_active,

@@ -86,7 +86,7 @@ pub struct Oracle {
     /// The newest ok lines of the two accounts that had one last.
     newest_oks: [(String, i64); 2],
     /// When lookups measured an account that was not in the list.
-    found: HashMap<String, Vec<i64>>,
+    pub(super) found: HashMap<String, Vec<i64>>,
     /// Whether the last measured count of each account was 0, and its last count.
     last_counts: HashMap<String, (bool, u64)>,
     seen: Seen,

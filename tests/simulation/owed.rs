@@ -321,7 +321,12 @@ impl Owed {
         let Some(slot) = slot else {
             return match self.was_ever_ok {
                 true => Some((UNNEEDED, "it has its baseline")),
-                false if !self.may_repeat && self.is_used_up(None, config, trouble, true) => {
+                // Back in the list, it is due again if a slot has come since.
+                false
+                    if !self.may_repeat
+                        && !self.was_away
+                        && self.is_used_up(None, config, trouble, true) =>
+                {
                     Some((Promise::PaidAttempts, "its baseline was given up"))
                 }
                 false => None,
@@ -332,7 +337,9 @@ impl Owed {
         }
         let latest = self.entry.calendar.at_or_before(now);
         let is_kept = self.kept_open.contains(&slot) || self.left_open == Some(slot);
-        if slot != latest && !is_kept {
+        // A slot of the schedule before an edit is owed again if the clock was set back since.
+        let may_recur = self.may_repeat && self.edit.is_some();
+        if slot != latest && !is_kept && !may_recur {
             return Some((UNNEEDED, "it is not a slot, or a later one has come"));
         }
         let is_edit = self.edit.is_some_and(|(_, from)| from <= now);
