@@ -85,7 +85,7 @@ pub struct Oracle {
     oks: u64,
     /// The newest ok lines of the two accounts that had one last.
     newest_oks: [(String, i64); 2],
-    /// When lookups measured an account that was not in the list.
+    /// When lookups measured an account that was not in the list; empty if none did, but found it.
     pub(super) found: HashMap<String, Vec<i64>>,
     /// Whether the last measured count of each account was 0, and its last count.
     last_counts: HashMap<String, (bool, u64)>,
@@ -475,8 +475,9 @@ impl Oracle {
         };
         self.last_counts.insert(name.to_owned(), (was_zero, response.count));
         let Some(owed) = self.owed.get_mut(name) else {
+            let times = self.found.entry(name.to_owned()).or_default();
             if !response.contradicts {
-                self.found.entry(name.to_owned()).or_default().push(time);
+                times.push(time);
             }
             return Ok(());
         };
