@@ -117,9 +117,7 @@ impl Claiming<'_, '_> {
             ClaimMode::Due => self.tx.next_due(&self.busy.accounts)?,
             ClaimMode::Requested | ClaimMode::Nothing => None,
         };
-        // A call in flight counts as spent, and may turn out to have cost nothing.
-        let waiting = due.filter(|_| self.busy.calls == 0);
-        gate.report_spent_budget(waiting, time, self.progress, self.events);
+        gate.report_spent_budget(due, time, self.progress, self.events);
         let next = requests.iter().nth(handled);
         let awaits_call = matches!(next, Some(RefreshRequest::Lookup(_))) && self.awaits_lookups();
         let wake = match next.is_some() && !awaits_call {

@@ -13,6 +13,8 @@ pub(super) struct Gate {
     opens: Option<Now>,
     /// How many calls may be claimed at once when it is open.
     pub(super) limit: usize,
+    /// The number of calls in flight.
+    in_flight: usize,
     /// How many of them may be manual.
     pub(super) manual_limit: usize,
     /// The open breaker; each call is then a probe.
@@ -40,6 +42,7 @@ impl Gate {
         let mut gate = Gate {
             opens: Some(now),
             limit: config.max_in_flight.saturating_sub(in_flight),
+            in_flight,
             manual_limit: usize::MAX,
             breaker: breaker.as_open().cloned(),
             pause_ended: None,
@@ -109,7 +112,8 @@ impl Gate {
         due.into_iter().chain(later).min()
     }
 
-    /// Reports, once, that the budget is spent while something waits for it.
+    /// Reports, once, that the budget is spent while something waits for it. A call in flight counts
+    /// as spent, and may turn out to have cost nothing.
     pub(super) fn report_spent_budget(
         &self,
         due: Option<Time>,
@@ -117,7 +121,7 @@ impl Gate {
         progress: &mut Progress,
         events: &mut Vec<Event>,
     ) {
-        let is_waiting = due.is_some_and(|due| due <= now);
+        let is_waiting = self.in_flight == 0 && due.is_some_and(|due| due <= now);
         match self.spent_until {
             Some(until) if is_waiting && !progress.reported_spent => {
                 progress.reported_spent = true;

@@ -306,8 +306,7 @@ impl Engine {
             if !gate.is_open(now) || due.is_none_or(|due| due > time) {
                 let later = gate.breaker.as_ref().map(|_| tx.first_due(time, &busy.accounts));
                 let later = later.transpose()?.flatten();
-                let waiting = due.filter(|_| busy.calls == 0);
-                gate.report_spent_budget(waiting, time, &mut progress, &mut events);
+                gate.report_spent_budget(due, time, &mut progress, &mut events);
                 self.progress = progress;
                 self.events.clear();
                 let wake = progress.sweep_wake(gate.wake(due, later), due, now);

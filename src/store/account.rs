@@ -166,6 +166,17 @@ macro_rules! accounts {
     };
 }
 
+/// A query for due accounts in their fair order.
+macro_rules! due {
+    ($column:literal, $limit:literal) => {
+        concat!(
+            "SELECT ", $column, " FROM _account WHERE next_due <= ?1
+             ORDER BY max(ifnull(last_refresh, 0), ifnull(last_failure, 0)), next_due, account ",
+            $limit
+        )
+    };
+}
+
 /// The statement of [`WriteTx::save`].
 macro_rules! save {
     ($set:literal, $and:literal) => {
@@ -248,11 +259,7 @@ impl ReadTx<'_> {
     /// since its last ok or failed call. So an account that fails delays no others, and is not
     /// passed over for ever while the budget or the pace suffice for some only.
     pub(crate) fn due(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account FROM _account WHERE next_due <= ?1
-             ORDER BY max(ifnull(last_refresh, 0), ifnull(last_failure, 0)), next_due, account
-             LIMIT ?2",
-        )?;
+        let mut statement = self.tx.prepare_cached(due!("account", "LIMIT ?2"))?;
         let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -286,10 +293,7 @@ impl ReadTx<'_> {
 
     /// Returns the accounts due at `now`.
     pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<AccountId>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account_id FROM _account WHERE next_due <= ?1
-             ORDER BY max(ifnull(last_refresh, 0), ifnull(last_failure, 0)), next_due, account",
-        )?;
+        let mut statement = self.tx.prepare_cached(due!("account_id", ""))?;
         account_ids(statement.query([now])?)
     }
 
