@@ -95,6 +95,21 @@ pub struct Edit {
     pub now: Time,
 }
 
+/// The circumstances of a clock that went back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StepBack {
+    /// The schedule's slots around now.
+    pub window: SlotWindow,
+    /// Since when the account has been watched.
+    pub active: Time,
+    pub now: Time,
+    /// The latest time that a back-off set now can have.
+    pub horizon: Time,
+    /// Whether the last settled slot was served or tried, so that it needs no call when it comes
+    /// again.
+    pub is_served: bool,
+}
+
 impl AccountState {
     /// Returns the state of an account that was never watched, whose baseline is due immediately.
     pub fn new(now: Time) -> AccountState {
@@ -135,10 +150,13 @@ impl AccountState {
         }
     }
 
-    /// Returns the slot that is open at `now`, given the schedule's slots around it.
+    /// Returns the slot that is open at `now`, given the schedule's slots around it. After the clock
+    /// went back, an open slot may be still to come.
     pub fn open_slot(self, window: SlotWindow, now: Time) -> Option<Time> {
         match self {
-            AccountState::Open { settled, slot, .. } => Some(owed_slot(settled, slot, window)),
+            AccountState::Open { settled, slot, .. } => {
+                Some(owed_slot(settled, slot, window)).filter(|slot| *slot <= now)
+            }
             AccountState::Settled { settled, next } if next <= now => {
                 Some(window.slot).filter(|slot| *slot > settled)
             }
@@ -247,6 +265,8 @@ impl AccountState {
             AccountState::Baseline { due, retry } => {
                 AccountState::Baseline { due: due.min(new.next), retry }
             }
+            // Still to come after the clock went back, and replaced by then.
+            AccountState::Open { slot, .. } if slot >= new.next => settled_by(new),
             AccountState::Open { settled, slot, due, retry } => AccountState::Open {
                 settled: settled.max(Some(new.slot)),
                 slot: owed_slot(settled, slot, old),
@@ -278,17 +298,12 @@ impl AccountState {
     }
 
     /// Corrects the state after the clock went back, and returns `None` if nothing has to change.
-    /// Drops what certainly comes from a clock that was ahead: a settled slot beyond the next one
-    /// after now, an open slot that is still to come, and a retry after `horizon`, the latest one
-    /// possible. Slots before `active` are not owed, unless `active` comes from the other clock as
-    /// well.
-    pub fn step_back(
-        self,
-        window: SlotWindow,
-        active: Time,
-        now: Time,
-        horizon: Time,
-    ) -> Option<AccountState> {
+    /// Drops what comes from a clock that was ahead: a settled slot beyond the next one after now,
+    /// or still to come and not served, an open slot that is still to come, and a retry after the
+    /// latest one possible. Slots before `active` are not owed, unless `active` comes from the other
+    /// clock as well.
+    pub fn step_back(self, step: &StepBack) -> Option<AccountState> {
+        let StepBack { window, active, now, horizon, is_served } = *step;
         let retry = RetryState::default();
         let reopened = |settled: Time| {
             let slot = window.slot;
@@ -299,25 +314,38 @@ impl AccountState {
         };
         // With this, the latest slot is not settled.
         let clamped = window.slot.plus(-1);
-        match self {
-            AccountState::Settled { settled, .. } if settled > window.next => {
-                Some(reopened(clamped))
-            }
+        let is_unserved = |settled: Time| settled > now && !is_served;
+        let changed = match self {
+            AccountState::Settled { settled, .. } if settled > window.next => reopened(clamped),
+            AccountState::Settled { settled, .. } if is_unserved(settled) => settled_by(window),
             AccountState::Open { settled: Some(settled), .. } if settled > window.next => {
-                Some(reopened(clamped))
+                reopened(clamped)
             }
-            AccountState::Open { settled, slot, .. } if slot > now => Some(match settled {
+            // A slot of an earlier schedule, which does not come again by the present one.
+            AccountState::Open { settled: Some(settled), slot, retry, .. }
+                if slot > now && slot < window.next && settled >= window.slot =>
+            {
+                AccountState::Open { settled: Some(settled), slot, due: slot, retry }
+            }
+            AccountState::Open { settled, slot, .. } if slot > now => match settled {
                 Some(settled) => reopened(settled),
                 None => AccountState::Baseline { due: now, retry },
-            }),
+            },
+            AccountState::Open { settled: Some(settled), slot, due, retry }
+                if is_unserved(settled) =>
+            {
+                let due = if due > horizon { now } else { due };
+                AccountState::Open { settled: Some(window.slot), slot, due, retry }
+            }
             AccountState::Open { settled, slot, due, retry } if due > horizon => {
-                Some(AccountState::Open { settled, slot, due: now, retry })
+                AccountState::Open { settled, slot, due: now, retry }
             }
             AccountState::Baseline { due, .. } if due > horizon => {
-                Some(AccountState::Baseline { due: now, retry })
+                AccountState::Baseline { due: now, retry }
             }
-            _ => None,
-        }
+            unchanged => unchanged,
+        };
+        (changed != self).then_some(changed)
     }
 }
 
@@ -589,11 +617,14 @@ mod tests {
         let now = 10 * WEEK + 3600;
         let window = weekly(now, 0);
         let (now, active, horizon) = (Time(now), Time(0), Time(now + 86_400));
-        let back = |state: AccountState| state.step_back(window, active, now, horizon);
+        let step = StepBack { window, active, now, horizon, is_served: true };
+        let back = |state: AccountState| state.step_back(&step);
         let settled = |settled: Time| AccountState::Settled { settled, next: settled.plus(WEEK) };
         let retry = RetryState { tries: 3, paid: 2, refusals: 0 };
         assert_eq!(back(settled(window.slot)), None);
-        assert_eq!(back(settled(window.next)), None, "a smaller step changes nothing");
+        assert_eq!(back(settled(window.next)), None, "it was served");
+        let unserved = settled(window.next).step_back(&StepBack { is_served: false, ..step });
+        assert_eq!(unserved, Some(settled(window.slot)), "a slot before the account was added");
         let reopened = AccountState::Open {
             settled: Some(window.slot.plus(-1)),
             slot: window.slot,
@@ -603,11 +634,13 @@ mod tests {
         assert_eq!(back(settled(window.next.plus(1))), Some(reopened));
         // However often the clock goes back, an account that had its baseline does not owe it
         // again.
-        let again = reopened.step_back(weekly(now.0 - WEEK, 0), active, now.plus(-WEEK), horizon);
+        let earlier = StepBack { window: weekly(now.0 - WEEK, 0), now: now.plus(-WEEK), ..step };
+        let again = reopened.step_back(&earlier);
         assert!(!matches!(again, Some(AccountState::Baseline { .. })), "{again:?}");
-        let young = settled(window.next.plus(1)).step_back(window, now, now, horizon);
+        let ahead = settled(window.next.plus(1));
+        let young = ahead.step_back(&StepBack { active: now, ..step });
         assert_eq!(young, Some(AccountState::Settled { settled: window.slot, next: window.next }));
-        let unknown = settled(window.next.plus(1)).step_back(window, now.plus(1), now, horizon);
+        let unknown = ahead.step_back(&StepBack { active: now.plus(1), ..step });
         assert_eq!(unknown, Some(reopened), "since when it is watched is another clock's too");
         let open = |slot, due| AccountState::Open { settled: Some(Time(WEEK)), slot, due, retry };
         assert_eq!(back(open(window.slot, now)), None);
@@ -619,5 +652,27 @@ mod tests {
         let baseline = |due| AccountState::Baseline { due, retry };
         assert_eq!(back(baseline(horizon)), None);
         assert_eq!(back(baseline(horizon.plus(1))), Some(AccountState::new(now)));
+    }
+
+    #[test]
+    fn a_step_back_keeps_the_open_slot_of_an_earlier_schedule() {
+        let now = 10 * WEEK + 3600;
+        let (window, now) = (weekly(now, 0), Time(now));
+        let slot = now.plus(86_400);
+        let (settled, retry) = (Some(window.slot), RetryState { tries: 1, paid: 1, refusals: 0 });
+        let open = |due| AccountState::Open { settled, slot, due, retry };
+        let step =
+            StepBack { window, active: Time(0), now, horizon: now.plus(3600), is_served: true };
+        let back = open(slot.plus(3600)).step_back(&step);
+        assert_eq!(back, Some(open(slot)), "it is due when it comes again");
+        assert_eq!(open(slot).step_back(&step), None);
+        assert_eq!(
+            (open(slot).open_slot(window, now), open(slot).open_slot(window, slot)),
+            (None, Some(slot))
+        );
+        // Unless the next slot of yet another schedule comes before.
+        let new = weekly(now.0, 7200);
+        let edit = Edit { old: window, new, last_measured: None, now };
+        assert_eq!(open(slot).reschedule(&edit), settled_by(new));
     }
 }

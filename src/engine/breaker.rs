@@ -214,7 +214,7 @@ impl OpenBreaker {
     pub fn wait_at_least(self, seconds: i64, now: Time) -> OpenBreaker {
         let requested = RequestedWait { from: now, seconds };
         let until = |wait: RequestedWait| wait.from.plus(wait.seconds);
-        let is_longer = self.requested.from > now || until(requested) > until(self.requested);
+        let is_longer = until(requested) > until(self.requested);
         OpenBreaker { requested: if is_longer { requested } else { self.requested }, ..self }
     }
 
@@ -224,22 +224,15 @@ impl OpenBreaker {
         OpenBreaker { half_open: HalfOpen { is_wanted: true, ..self.half_open }, ..self }
     }
 
-    /// Returns when a probe of such an account may be sent. A time in the future, left by a clock
-    /// that has since been set back, does not hold it up.
+    /// Returns when a probe of such an account may be sent.
     pub fn probe_time(&self, candidate: Candidate, now: Time) -> Time {
         let series = match candidate {
             Candidate::Fresh => self.fresh,
             Candidate::Failed => self.probes,
         };
-        let regular = match series.last > now {
-            true => now,
-            false => series.last.plus(interval(self.trouble, series.count)),
-        };
         let RequestedWait { from, seconds } = self.requested;
-        let regular = match from > now {
-            true => regular,
-            false => regular.max(from.plus(seconds)),
-        };
+        let next = series.last.plus(interval(self.trouble, series.count));
+        let regular = next.max(from.plus(seconds));
         match self.half_open_time(now) {
             Some(half_open) => regular.min(half_open),
             None => regular,
@@ -254,8 +247,27 @@ impl OpenBreaker {
     /// Returns when a half-open probe may be sent, if one is wanted.
     fn half_open_time(&self, now: Time) -> Option<Time> {
         let HalfOpen { is_wanted, last } = self.half_open;
-        let last = last.filter(|last| *last <= now);
         is_wanted.then(|| last.map_or(now, |last| last.plus(HALF_OPEN_INTERVAL)))
+    }
+
+    /// Corrects the times of a clock that was ahead, which would hold up probes until it is that
+    /// late again. Intervals then begin now.
+    #[must_use]
+    pub fn step_back(self, now: Time) -> OpenBreaker {
+        let clamped = |series: Series| Series { last: series.last.min(now), ..series };
+        OpenBreaker {
+            probes: clamped(self.probes),
+            fresh: clamped(self.fresh),
+            half_open: HalfOpen {
+                last: self.half_open.last.filter(|last| *last <= now),
+                ..self.half_open
+            },
+            requested: match self.requested.from > now {
+                true => RequestedWait { from: now, seconds: 0 },
+                false => self.requested,
+            },
+            ..self
+        }
     }
 
     /// Records that a probe was sent. A half-open probe does not count, and does not lengthen the
@@ -405,7 +417,8 @@ mod tests {
         // A shorter one later does not end it, and a clock that was set back does.
         let breaker = breaker.wait_at_least(60, NOW.plus(10));
         assert_eq!(breaker.next_probe(NOW.plus(20)), NOW.plus(7200));
-        assert_eq!(breaker.next_probe(NOW.plus(-86_400)), NOW.plus(-86_400));
+        let earlier = NOW.plus(-86_400);
+        assert_eq!(breaker.step_back(earlier).next_probe(earlier), earlier.plus(60));
     }
 
     #[test]
@@ -440,11 +453,19 @@ mod tests {
 
     #[test]
     fn a_clock_that_stepped_back_holds_no_probe_up() {
-        let breaker = open(Trouble::Broken).want_half_open();
-        let breaker = breaker.probed(AccountKey(2), Candidate::Fresh, NOW);
-        let earlier = NOW.plus(-1000);
-        assert_eq!(breaker.probe_time(Candidate::Failed, earlier), earlier);
-        assert_eq!(breaker.clone().want_half_open().probe_time(Candidate::Fresh, earlier), earlier);
+        let early = open(Trouble::Broken).want_half_open();
+        let early = early.probed(AccountKey(2), Candidate::Fresh, NOW);
+        let regular = early.clone().probed(AccountKey(2), Candidate::Fresh, NOW);
+        let earlier = NOW.plus(-86_400);
+        let (early, regular) = (early.step_back(earlier), regular.step_back(earlier));
+        assert_eq!(early.want_half_open().probe_time(Candidate::Fresh, earlier), earlier);
+        // Nor when that time comes again.
+        for now in [earlier, NOW] {
+            for candidate in [Candidate::Fresh, Candidate::Failed] {
+                assert_eq!(regular.probe_time(candidate, now), earlier.plus(120));
+            }
+        }
+        assert_eq!(regular.clone().step_back(NOW), regular, "nothing is ahead any more");
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 use crate::clock::{Moment, Now, Time};
 use crate::engine::EngineConfig;
-use crate::engine::account_state::AccountState;
+use crate::engine::account_state::{AccountState, StepBack};
+use crate::engine::breaker::Breaker;
+use crate::engine::fresh::is_fresh;
 use crate::engine::progress::Progress;
 use crate::engine::settling::{Settling, change_before_trouble, set_state};
-use crate::store::StoreError;
+use crate::schedule::ScheduleCache;
+use crate::store::{Account, ReadTx, StoreError};
 
 /// How far the wall clock must move relative to the machine's monotonic clock to count as set, in
 /// milliseconds.
@@ -79,25 +82,52 @@ impl Settling<'_, '_> {
         if self.tx.wait()?.is_some_and(|wait| is_over(wait.until)) {
             self.tx.set_wait(None)?;
         }
-        let horizon = horizon(self.config, self.now);
+        if let Breaker::Open(open) = &self.breaker {
+            let open = open.clone().step_back(self.now);
+            self.tx.set_breaker(Some(&(&open).into()))?;
+            *self.breaker = Breaker::Open(open);
+        }
+        let (now, horizon) = (self.now, horizon(self.config, self.now));
         let mut count = 0;
         // The states that an open breaker would restore may also be from another clock.
         for before in self.tx.troubled()? {
             let Some(account) = self.tx.account(before.account)? else { continue };
-            let window = account.window(self.schedules, self.now);
-            change_before_trouble(self.tx, account.key, |state| {
-                state.step_back(window, account.active, self.now, horizon).unwrap_or(state)
+            let state = AccountState::try_from(before.state)?;
+            let step = step_back(self.tx, self.schedules, &account, state, now, horizon)?;
+            change_before_trouble(self.tx, account.key, |_| {
+                state.step_back(&step).unwrap_or(state)
             })?;
         }
-        for mut account in self.tx.ahead_of(self.now, horizon)? {
-            let window = account.window(self.schedules, self.now);
+        for mut account in self.tx.ahead_of(now, horizon)? {
             let state = AccountState::try_from(account.state)?;
-            if let Some(state) = state.step_back(window, account.active, self.now, horizon) {
-                set_state(&mut account, state, window);
+            let step = step_back(self.tx, self.schedules, &account, state, now, horizon)?;
+            if let Some(state) = state.step_back(&step) {
+                set_state(&mut account, state, step.window);
                 self.tx.save(&account)?;
                 count += 1;
             }
         }
         Ok(count)
     }
+}
+
+/// Returns the circumstances of a clock that went back for an account in `state`.
+pub(super) fn step_back(
+    tx: &ReadTx<'_>,
+    schedules: &mut ScheduleCache,
+    account: &Account,
+    state: AccountState,
+    now: Time,
+    horizon: Time,
+) -> Result<StepBack, StoreError> {
+    let is_served = match state.settled().filter(|settled| *settled > now) {
+        Some(settled) => {
+            tx.is_bought(account.key, settled)?
+                || tx.tried_slot(account, schedules)? == Some(settled)
+                || is_fresh(tx, schedules, account, settled, Time(i64::MAX))?
+        }
+        None => true,
+    };
+    let window = account.window(schedules, now);
+    Ok(StepBack { window, active: account.active, now, horizon, is_served })
 }

@@ -7,7 +7,7 @@ use crate::clock::{Moment, Time};
 use crate::config::{CatchUp, Watched};
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
-use crate::engine::clock_change::horizon;
+use crate::engine::clock_change::{horizon, step_back};
 use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::{change_before_trouble, set_state};
@@ -156,7 +156,7 @@ impl Editing<'_, '_> {
     fn change(&mut self, entry: &Watched, stored: StoredEntry) -> Result<(), StoreError> {
         let StoredEntry { mut account, has_same_schedule, removed, .. } = stored;
         let (window, old) = (self.window(entry)?, account.window(self.schedules, self.now));
-        let state = self.state(&account, old)?;
+        let state = self.state(&account)?;
         let is_unwatched = matches!(state, AccountState::Unwatched(_));
         if !entry.enabled {
             if !is_unwatched {
@@ -222,7 +222,7 @@ impl Editing<'_, '_> {
     /// Settles what is open without a call, so that nothing is due any more.
     fn unwatch(&mut self, account: &mut Account, why: &str) -> Result<(), StoreError> {
         let window = account.window(self.schedules, self.now);
-        let state = self.state(account, window)?;
+        let state = self.state(account)?;
         let state = self.replace(account, state, window)?;
         // A call in flight serves the slot.
         if let Some(slot) = state.open_slot(window, self.now)
@@ -237,13 +237,12 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
-    /// Returns what the account owes, by its stored schedule's `window`. An edit may precede the
-    /// turn that notices that the clock went back, so what a clock that was ahead left behind is
-    /// corrected here.
-    fn state(&self, account: &Account, window: SlotWindow) -> Result<AccountState, StoreError> {
+    /// Returns what the account owes. An edit may precede the turn that notices that the clock went
+    /// back, so what a clock that was ahead left behind is corrected here.
+    fn state(&mut self, account: &Account) -> Result<AccountState, StoreError> {
         let state = AccountState::try_from(account.state)?;
-        let restored = state.step_back(window, account.active, self.now, self.horizon);
-        Ok(restored.unwrap_or(state))
+        let step = step_back(self.tx, self.schedules, account, state, self.now, self.horizon)?;
+        Ok(state.step_back(&step).unwrap_or(state))
     }
 
     /// Returns whether the open slot was already bought, under a clock that was ahead.

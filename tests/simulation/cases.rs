@@ -560,6 +560,36 @@ fn an_account_that_returned_under_a_clock_ahead_owes_its_slot() {
     assert_eq!(bench.bought("2026-01-05T06:00:00"), 1);
 }
 
+/// The slot that has passed by the clock that was ahead was never owed, and has yet to come.
+#[test]
+fn an_account_that_returned_under_a_clock_ahead_is_called_at_its_next_slot() {
+    let mut bench = weekly(config());
+    bench.list[0].enabled = false;
+    bench.watch();
+    bench.set_clock(4 * DAY);
+    bench.list[0].enabled = true;
+    bench.watch();
+    assert_eq!(bench.run(at("2026-01-06T00:01:00")), 0);
+    bench.set_clock(-4 * DAY);
+    bench.run(at("2026-01-05T06:01:00"));
+    assert_eq!(bench.bought("2026-01-05T06:00:00"), 1);
+}
+
+#[test]
+fn a_clock_set_back_for_a_moment_keeps_the_open_slot_of_an_earlier_schedule() {
+    let mut bench = weekly(config());
+    bench.default_kind = Kind::NotSent;
+    bench.run(at("2026-01-05T06:10:00"));
+    bench.list[0].cron = "0 6 * * SAT".into();
+    bench.watch();
+    bench.set_clock(-2 * DAY);
+    bench.default_kind = Kind::Ok;
+    assert_eq!(bench.run(at("2026-01-03T06:20:00")), 0);
+    bench.set_clock(2 * DAY);
+    bench.run(at("2026-01-05T06:21:00"));
+    assert_eq!(bench.bought("2026-01-05T06:00:00"), 1);
+}
+
 #[test]
 fn a_slot_bought_before_it_came_makes_no_wait_longer_after_an_edit() {
     let mut bench = weekly(config());
