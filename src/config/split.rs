@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use toml_parser::Source;
-use toml_parser::lexer::{Token, TokenKind};
+use toml_parser::lexer::{Lexer, Token, TokenKind};
 
 use super::schema;
 
@@ -90,59 +90,68 @@ struct Header {
     at: usize,
 }
 
+/// The header of an account without spaces or a comment.
+const ACCOUNT_LINE: &str = "[[account]]\n";
+
 /// The headers of a text, in order.
 struct Headers<'a> {
     text: &'a str,
-    tokens: toml_parser::lexer::Lexer<'a>,
+    /// Where the next statement begins.
+    at: usize,
+    /// Whether any string may span lines.
+    has_long_strings: bool,
 }
 
 impl<'a> Headers<'a> {
     fn of(text: &'a str) -> Headers<'a> {
-        Headers { text, tokens: Source::new(text).lex() }
+        let contains = |quotes: &str| memchr::memmem::find(text.as_bytes(), quotes.as_bytes());
+        let has_long_strings = ["\"\"\"", "'''"].into_iter().any(|q| contains(q).is_some());
+        Headers { text, at: 0, has_long_strings }
     }
 
-    /// Reads the rest of a line that begins with the bracket `first`.
-    fn header(&mut self, first: Token) -> Header {
-        let at = first.span().start();
-        let mut brackets = 1;
-        let mut words = Vec::new();
-        for token in self.tokens.by_ref() {
-            match token.kind() {
-                TokenKind::Newline | TokenKind::Eof => break,
-                TokenKind::Whitespace | TokenKind::Comment => {}
-                TokenKind::LeftSquareBracket if words.is_empty() => brackets += 1,
-                _ => words.push(token),
-            }
+    /// Skips lines that are statements of their own and no headers. The lexer takes several times as
+    /// long.
+    fn skip_plain_lines(&mut self) {
+        if self.has_long_strings {
+            return;
         }
-        let is_account = |token: &Token| {
-            token.kind() == TokenKind::Atom
-                && self.text.get(token.span().start()..token.span().end())
-                    == Some(schema::ACCOUNT.name)
-        };
-        let kinds: Vec<TokenKind> = words.iter().map(Token::kind).collect();
-        let kind = match (words.first().is_some_and(is_account), brackets, kinds.get(1..)) {
-            (true, 2, Some([TokenKind::RightSquareBracket, TokenKind::RightSquareBracket])) => {
-                Kind::Account
+        let bytes = self.text.as_bytes();
+        while let Some(length) = memchr::memchr(b'\n', &bytes[self.at..]) {
+            if !is_plain(&bytes[self.at..self.at + length]) {
+                return;
             }
-            (true, _, Some([TokenKind::Dot, ..])) => Kind::OfAccount,
-            _ => Kind::Other,
-        };
-        Header { kind, at }
+            self.at += length + 1;
+        }
     }
-}
 
-impl Iterator for Headers<'_> {
-    type Item = Header;
+    /// Reads a header as nearly everybody writes it.
+    fn common_header(&mut self) -> Option<Header> {
+        let rest = self.text[self.at..].strip_prefix(ACCOUNT_LINE)?;
+        let at = self.at;
+        self.at = self.text.len() - rest.len();
+        Some(Header { kind: Kind::Account, at })
+    }
 
-    fn next(&mut self) -> Option<Header> {
+    /// Reads the next statement, and returns its header if it is one.
+    fn statement(&mut self) -> Option<Header> {
+        let start = self.at;
+        self.at = self.text.len();
+        let mut tokens = Source::new(&self.text[start..]).lex();
         let mut depth = 0_usize;
         // Only the first token of a statement can begin a header. A statement ends with the line on
         // which its last bracket is closed.
         let mut is_first = true;
-        while let Some(token) = self.tokens.next() {
+        while let Some(token) = tokens.next() {
             match token.kind() {
-                TokenKind::Newline if depth == 0 => is_first = true,
-                TokenKind::LeftSquareBracket if is_first => return Some(self.header(token)),
+                TokenKind::Newline if depth == 0 => {
+                    self.at = start + token.span().end();
+                    return None;
+                }
+                TokenKind::LeftSquareBracket if is_first => {
+                    let at = start + token.span().start();
+                    let kind = self.kind(&mut tokens, start);
+                    return Some(Header { kind, at });
+                }
                 TokenKind::Whitespace if is_first => {}
                 TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
                 TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
@@ -153,10 +162,77 @@ impl Iterator for Headers<'_> {
         }
         None
     }
+
+    /// Reads the rest of a header's line after its first bracket. `start` is where the lexer began.
+    fn kind(&mut self, tokens: &mut Lexer<'_>, start: usize) -> Kind {
+        let mut brackets = 1;
+        let mut words = Vec::new();
+        for token in tokens {
+            match token.kind() {
+                TokenKind::Newline => {
+                    self.at = start + token.span().end();
+                    break;
+                }
+                TokenKind::Eof => break,
+                TokenKind::Whitespace | TokenKind::Comment => {}
+                TokenKind::LeftSquareBracket if words.is_empty() => brackets += 1,
+                _ => words.push(token),
+            }
+        }
+        let is_account = |token: &Token| {
+            token.kind() == TokenKind::Atom
+                && self.text.get(start + token.span().start()..start + token.span().end())
+                    == Some(schema::ACCOUNT.name)
+        };
+        let kinds: Vec<TokenKind> = words.iter().map(Token::kind).collect();
+        match (words.first().is_some_and(is_account), brackets, kinds.get(1..)) {
+            (true, 2, Some([TokenKind::RightSquareBracket, TokenKind::RightSquareBracket])) => {
+                Kind::Account
+            }
+            (true, _, Some([TokenKind::Dot, ..])) => Kind::OfAccount,
+            _ => Kind::Other,
+        }
+    }
+}
+
+/// Returns whether a line without long strings is certainly a whole statement and no header.
+fn is_plain(line: &[u8]) -> bool {
+    if memchr::memchr2(b'[', b'{', line).is_none() {
+        return true;
+    }
+    let (mut depth, mut is_string) = (0_usize, false);
+    for byte in line {
+        match byte {
+            // An escape, another string or a comment: for the lexer to see.
+            b'\\' | b'\'' | b'#' => return false,
+            b'"' => is_string = !is_string,
+            _ if is_string => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    depth == 0 && !is_string && line.trim_ascii_start().first() != Some(&b'[')
+}
+
+impl Iterator for Headers<'_> {
+    type Item = Header;
+
+    fn next(&mut self) -> Option<Header> {
+        while self.at < self.text.len() {
+            self.skip_plain_lines();
+            if let Some(header) = self.common_header().or_else(|| self.statement()) {
+                return Some(header);
+            }
+        }
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn chunks(text: &str) -> Vec<&str> {
@@ -204,5 +280,23 @@ mod tests {
         assert_eq!(chunks(&text).len(), 10);
         assert_eq!(SplitText::new(&text).chunks.len(), 1);
         assert!(SplitText::unsplit(&text).chunks.is_empty());
+    }
+
+    proptest! {
+        /// The lines that are skipped contain nothing that the lexer would have seen.
+        #[test]
+        fn plain_lines_change_no_header(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "[[account]]", "[account.x]", "[http]", "id = ", "\"a\"", "'b'", "\"\\\"[\"",
+                    "[", "]", "{", "}", ", ", "\n", "\r\n", "# ", "1", "\"\"\"", "'''", " ", "é",
+                ]),
+                0..40,
+            ),
+        ) {
+            let text = parts.concat();
+            let lexed = Headers { has_long_strings: true, ..Headers::of(&text) };
+            prop_assert_eq!(Headers::of(&text).collect::<Vec<_>>(), lexed.collect::<Vec<_>>());
+        }
     }
 }
