@@ -153,11 +153,16 @@ impl<'a> Headers<'a> {
                     return Some(Header { kind, at });
                 }
                 TokenKind::Whitespace if is_first => {}
-                TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth += 1,
-                TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
-                    depth = depth.saturating_sub(1);
+                kind => {
+                    is_first = false;
+                    depth = match kind {
+                        TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth + 1,
+                        TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
+                            depth.saturating_sub(1)
+                        }
+                        _ => depth,
+                    };
                 }
-                _ => is_first = false,
             }
         }
         None

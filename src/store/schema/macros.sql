@@ -18,11 +18,12 @@ macro utc(time)
 CAST(strftime('%Y-%m-%dT%H:%M:%SZ', $time, 'unixepoch') AS TEXT)
 end
 
--- Since when account `a` owes something at the given time: an open slot, a baseline whose calls
--- failed, or what next_due says. NULL: it owes nothing.
+-- Since when account `a` owes something at the given time: an open slot (which may be still to come
+-- if the clock went back), a baseline whose calls failed, or what next_due says. NULL: it owes
+-- nothing.
 macro owed_since(a, now)
 CASE WHEN $a.next_due IS NULL THEN NULL
-         WHEN $a.phase = 2 THEN $a.open_slot
+         WHEN $a.phase = 2 AND $a.open_slot <= $now THEN $a.open_slot
          WHEN $a.phase = 0 AND $a.tries > 0 THEN $a.active_time
          WHEN $a.next_due <= $now THEN $a.next_due END
 end
