@@ -44,7 +44,11 @@ pub enum AccountState {
 /// What an account owed when it left the watchlist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owed {
-    Baseline(RetryState),
+    /// Its first snapshot. `left` was the latest slot then; `None` if it was never watched.
+    Baseline {
+        left: Option<Time>,
+        retry: RetryState,
+    },
     /// Nothing. This is the last slot that needed no further call.
     Nothing(Time),
     Slot(Option<Time>, Time, RetryState),
@@ -118,7 +122,7 @@ impl AccountState {
 
     /// Returns the state of an account that is stored but not in the watchlist.
     pub fn unwatched() -> AccountState {
-        AccountState::Unwatched(Owed::Baseline(RetryState::default()))
+        AccountState::Unwatched(Owed::Baseline { left: None, retry: RetryState::default() })
     }
 
     /// Returns when the next call is due; `None` while the account is not watched.
@@ -146,7 +150,7 @@ impl AccountState {
             AccountState::Open { settled, .. } => settled,
             AccountState::Unwatched(Owed::Nothing(settled)) => Some(settled),
             AccountState::Unwatched(Owed::Slot(settled, ..)) => settled,
-            AccountState::Baseline { .. } | AccountState::Unwatched(Owed::Baseline(_)) => None,
+            AccountState::Baseline { .. } | AccountState::Unwatched(Owed::Baseline { .. }) => None,
         }
     }
 
@@ -207,6 +211,8 @@ impl AccountState {
         let retry = self.retry_of(slot).after(attempt);
         match (self, slot) {
             (AccountState::Unwatched(_), _) => self,
+            // An edit has replaced that slot since.
+            (AccountState::Open { slot: open, .. }, Some(slot)) if slot < open => self,
             (_, Some(slot)) => AccountState::Open { settled: self.settled(), slot, due, retry },
             (AccountState::Baseline { .. }, None) => AccountState::Baseline { due, retry },
             (_, None) => self,
@@ -218,7 +224,9 @@ impl AccountState {
     pub fn unwatch(self, window: SlotWindow, now: Time) -> AccountState {
         let owed = match self {
             AccountState::Unwatched(owed) => owed,
-            AccountState::Baseline { retry, .. } => Owed::Baseline(retry),
+            AccountState::Baseline { retry, .. } => {
+                Owed::Baseline { left: Some(window.slot), retry }
+            }
             AccountState::Settled { settled, .. } => match self.open_slot(window, now) {
                 Some(slot) => Owed::Slot(Some(settled), slot, RetryState::default()),
                 None => Owed::Nothing(settled),
@@ -237,7 +245,10 @@ impl AccountState {
     #[must_use]
     pub fn rewatch(self, window: SlotWindow, now: Time, is_new: bool) -> AccountState {
         match self {
-            AccountState::Unwatched(Owed::Baseline(retry)) => {
+            AccountState::Unwatched(Owed::Baseline { left, retry }) => {
+                // The attempts were for that slot, and a later one has new ones.
+                let is_over = left.is_some_and(|left| left < window.slot);
+                let retry = if is_over { RetryState::default() } else { retry };
                 AccountState::Baseline { due: now, retry }
             }
             AccountState::Unwatched(Owed::Slot(settled, slot, retry))
@@ -387,8 +398,8 @@ impl From<AccountState> for StateRow {
             AccountState::Open { settled, slot, due, retry } => {
                 row(OPEN, Some(due), settled, Some(slot), retry)
             }
-            AccountState::Unwatched(Owed::Baseline(retry)) => {
-                row(BASELINE, None, None, None, retry)
+            AccountState::Unwatched(Owed::Baseline { left, retry }) => {
+                row(BASELINE, None, left, None, retry)
             }
             AccountState::Unwatched(Owed::Nothing(settled)) => {
                 row(SETTLED, None, Some(settled), None, none)
@@ -408,7 +419,7 @@ impl TryFrom<StateRow> for AccountState {
         let retry = RetryState { tries: row.tries, paid: row.paid, refusals: row.refusals };
         Ok(match (row.phase, row.next_due, row.settled_slot, row.open_slot) {
             (BASELINE, Some(due), None, None) => AccountState::Baseline { due, retry },
-            (BASELINE, None, None, None) => AccountState::Unwatched(Owed::Baseline(retry)),
+            (BASELINE, None, left, None) => AccountState::Unwatched(Owed::Baseline { left, retry }),
             (SETTLED, Some(next), Some(settled), None) => AccountState::Settled { settled, next },
             (SETTLED, None, Some(settled), None) => AccountState::Unwatched(Owed::Nothing(settled)),
             (OPEN, Some(due), settled, Some(slot)) => {
@@ -453,7 +464,8 @@ mod tests {
     /// Generates any state that an account may be in.
     fn state() -> impl Strategy<Value = AccountState> {
         let owed = prop_oneof![
-            retry().prop_map(Owed::Baseline),
+            (proptest::option::of(time()), retry())
+                .prop_map(|(left, retry)| Owed::Baseline { left, retry }),
             time().prop_map(Owed::Nothing),
             (proptest::option::of(time()), time(), retry())
                 .prop_map(|(settled, slot, retry)| Owed::Slot(settled, slot, retry)),
@@ -522,10 +534,17 @@ mod tests {
         fn an_account_without_a_snapshot_is_due_when_it_returns(slot in time(), retry in retry(), now in time(), offset in 0..WEEK) {
             let window = weekly(now.0, offset);
             let earlier = Owed::Nothing(window.slot.plus(-1));
-            for owed in [Owed::Baseline(retry), Owed::Slot(None, slot, retry), earlier] {
+            let baseline = Owed::Baseline { left: Some(window.slot), retry };
+            for owed in [baseline, Owed::Slot(None, slot, retry), earlier] {
                 let back = AccountState::Unwatched(owed).rewatch(window, now, true);
                 prop_assert_eq!(back.due(), Some(now));
             }
+            // Attempts count only if it returns within the slot.
+            let restored = AccountState::Unwatched(baseline).rewatch(window, now, true);
+            prop_assert_eq!(restored.retry_of(None), retry);
+            let later = weekly(window.next.0, offset);
+            let new = AccountState::Unwatched(baseline).rewatch(later, window.next, true);
+            prop_assert_eq!(new, AccountState::new(window.next));
             // Given up for this slot, and not away for longer.
             let given_up = AccountState::Unwatched(Owed::Nothing(window.slot));
             prop_assert_eq!(given_up.rewatch(window, now, true).due(), Some(window.next));
@@ -585,6 +604,7 @@ mod tests {
         assert_eq!(twice.retry_of(Some(Time(2000))), RetryState::default());
         let next = twice.replace(Time(2000));
         assert_eq!(next.retry_of(Some(Time(2000))), RetryState::default());
+        assert_eq!(next.back_off(Some(slot), Time(2005), Attempt::Paid), next, "an earlier slot");
         let fresh = next.back_off(Some(Time(2000)), Time(2030), Attempt::Free);
         assert_eq!(fresh.retry_of(Some(Time(2000))), RetryState { tries: 1, paid: 0, refusals: 0 });
     }

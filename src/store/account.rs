@@ -331,7 +331,8 @@ impl ReadTx<'_> {
 
     /// Counts the accounts that can be probed, up to `limit`: the watched ones, except those that
     /// were failing before the present run of troubles. A response that asked for a pause is no
-    /// failure in this sense.
+    /// failure in this sense: it is a 429, or another refusal that left no trace in the account's
+    /// row.
     pub(crate) fn probeable(&self, limit: usize) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT count(*) FROM (
@@ -339,7 +340,9 @@ impl ReadTx<'_> {
                WHERE a.next_due IS NOT NULL
                  AND (a.last_failure IS NULL
                       OR EXISTS (SELECT 1 FROM _troubled t WHERE t.account = a.account)
-                      OR (SELECT status FROM _refresh WHERE refresh_id = a.first_failure) = 429)
+                      OR EXISTS (SELECT 1 FROM _refresh f WHERE f.refresh_id = a.first_failure
+                                 AND (f.status = 429 OR (f.status BETWEEN 400 AND 499
+                                                         AND a.is_failing = 0 AND a.tries = 0))))
                LIMIT ?1)",
         )?;
         Ok(statement.query_row([limit], |row| row.get(0))?)

@@ -477,6 +477,38 @@ fn an_account_that_returns_after_the_clock_was_set_back_is_called_at_its_slot() 
     assert_eq!(bench.run(at("2026-01-05T08:00:00")), 3);
 }
 
+/// A call that a crash interrupted was for a slot that the edit has replaced.
+#[test]
+fn a_call_left_pending_reopens_no_slot_that_an_edit_has_replaced() {
+    let mut bench = weekly(config());
+    bench.run(at("2026-01-05T06:00:00"));
+    assert_eq!(bench.turn().claims.len(), 1);
+    bench.skip_to(at("2026-01-14T12:00:00"));
+    bench.list[0].cron = "0 6 * * FRI".into();
+    bench.start();
+    bench.run(at("2026-01-14T12:30:00"));
+    assert_eq!(bench.bought("2026-01-12T06:00:00"), 1, "{:?}", bench.ledger(1));
+    assert_eq!(bench.bought("2026-01-05T06:00:00"), 0);
+}
+
+/// Refusals of a year ago do not count against it.
+#[test]
+fn an_account_without_a_snapshot_has_new_attempts_when_it_returns() {
+    let list = ["a", "b", "c"].map(|id| watched(id, MONDAYS, "UTC")).to_vec();
+    let mut bench = Bench::new(list, config(), at("2026-01-05T12:00:00"));
+    bench.kinds.insert("a", Kind::Refused(404));
+    bench.run(at("2026-01-06T12:00:00"));
+    bench.list[0].enabled = false;
+    bench.watch();
+    bench.run(at("2026-07-08T12:00:00"));
+    bench.list[0].enabled = true;
+    bench.watch();
+    let calls = "SELECT count(*) FROM refreshes WHERE account_id = 'a' AND outcome = 'failed'";
+    let before = bench.query(calls);
+    bench.run(at("2026-07-08T20:00:00"));
+    assert_eq!((before, bench.query(calls)), (3, 6), "each time after an hour, and six more");
+}
+
 #[test]
 fn an_edit_in_an_outage_keeps_the_open_slot_through_a_restart() {
     // Too late for a slot that was not tried, but this one was open before the edit.

@@ -218,7 +218,9 @@ impl Oracle {
             let count =
                 |claims: &[i64]| claims.len() - claims.partition_point(|claim| *claim <= since);
             let (passed_over, manual) = (count(&self.claims), count(&self.manual_claims));
-            ensure(manual <= self.config.max_in_flight + 2, Promise::PeopleWait, || {
+            // People and due accounts take turns.
+            let most = passed_over.saturating_sub(manual) + self.config.max_in_flight + 2;
+            ensure(manual <= most, Promise::PeopleWait, || {
                 format!("{id} waits for {debt:?} since {since}, after {manual} manual calls")
             })?;
             let is_late = now > since + PATIENCE + step && (is_idle || passed_over > rounds);

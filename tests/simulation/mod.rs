@@ -81,6 +81,9 @@ fn run_seed(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) 
     };
     let run = catch_unwind(AssertUnwindSafe(|| driver.run()));
     let result = run.unwrap_or_else(|_| Err(Violation::new(Promise::NoPanic, "it panicked")));
+    if let (Err(_), Some(to)) = (&result, std::env::var_os("GROWTHD_KEEP")) {
+        let _ = std::process::Command::new("cp").arg("-r").arg(folder.path()).arg(to).status();
+    }
     let counts = driver.oracle.counts;
     // The folder's name differs between runs.
     let index = folder.path().display().to_string();

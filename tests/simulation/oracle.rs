@@ -6,7 +6,7 @@ use std::path::Path;
 use growthd::engine::EngineConfig;
 
 use super::ledger::{FAILED, Ledger, Line, OK, PENDING, SKIPPED, Seen};
-use super::owed::{Debt, Owed, Up};
+use super::owed::{Debt, Owed, Throttled, Up};
 use super::plan::{DAY, Entry, HOUR};
 use super::promise::{Promise, Violation, ensure};
 use super::requests::Requests;
@@ -382,8 +382,7 @@ impl Oracle {
         let nature = kind.nature();
         let name = self.name(line.account)?;
         let owed = name.as_ref().and_then(|name| self.owed.get_mut(name));
-        let is_well =
-            |owed: &Owed| owed.is_active && owed.last_ok != Some(false) && owed.throttled.is_none();
+        let is_well = |owed: &Owed| owed.is_active && !owed.may_be_failing();
         let was_well = owed.as_deref().is_some_and(is_well);
         if let Some(owed) = owed {
             owed.in_flight = None;
@@ -435,8 +434,7 @@ impl Oracle {
     fn count_watched(&self) -> (usize, usize) {
         let active = || self.owed.iter().filter(|(_, owed)| owed.is_active);
         let is_failing = |(id, owed): &(&String, &Owed)| {
-            let is_failing = owed.last_ok == Some(false) || owed.throttled.is_some();
-            is_failing && !self.trouble.was_well_before(id)
+            owed.may_be_failing() && !self.trouble.was_well_before(id)
         };
         (active().count(), active().filter(is_failing).count())
     }
@@ -521,12 +519,16 @@ impl Oracle {
                 self.newest_oks.iter().filter(|(other, _)| Some(other.as_str()) != name);
             others.any(|(_, ok)| *ok > line)
         };
-        let is_surely_alone = owed.throttled.is_some_and(|(_, last)| is_others_since(last));
+        // An open breaker may have restored the account since, which then did not fail.
+        let is_certain = |last: &Throttled| !self.trouble.was_possibly_shared_since(last.run);
+        let last = owed.throttled;
+        let is_surely_alone =
+            last.filter(is_certain).is_some_and(|last| is_others_since(last.line));
         let is_perhaps_alone =
-            owed.throttled.is_some_and(|(oks, _)| oks < self.oks) || is_others_since(first);
-        owed.throttled = Some((self.oks, line.id));
+            last.is_some_and(|last| last.oks < self.oks) || is_others_since(first);
+        let run = self.trouble.number;
+        owed.throttled = Some(Throttled { oks: self.oks, line: line.id, run });
         if is_perhaps_alone && is_slot {
-            let run = self.trouble.number;
             owed.failed(line.slot, kind, run, is_surely_alone, &self.config, at);
         }
         match (is_surely_alone, is_perhaps_alone) {

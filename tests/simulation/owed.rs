@@ -41,6 +41,16 @@ pub struct Failure {
     allowed: u32,
 }
 
+/// A throttled call.
+#[derive(Clone, Copy, Debug)]
+pub struct Throttled {
+    /// The number of all oks then.
+    pub oks: u64,
+    pub line: i64,
+    /// The number of the run of troubles.
+    pub run: u64,
+}
+
 /// Since when calls were possible, by the machine's clock.
 #[derive(Clone, Debug)]
 pub struct Up {
@@ -90,8 +100,8 @@ pub struct Owed {
     pub failures: Vec<Failure>,
     /// Whether the last settled call was an ok; `None` if there was none.
     pub last_ok: Option<bool>,
-    /// The number of all oks when its last call was throttled, and that call's line.
-    pub throttled: Option<(u64, i64)>,
+    /// Its last call, if that was throttled.
+    pub throttled: Option<Throttled>,
     /// The line of the first failed call since its last ok.
     pub first_failure: Option<i64>,
     /// Until when there is a reason for the account to wait, in the world's seconds.
@@ -103,6 +113,8 @@ pub struct Owed {
     pub may_repeat: bool,
     /// Up to where the lines of slots were checked.
     checked: i64,
+    /// Whether the slot before `checked` may have passed by another clock.
+    is_before_unsure: bool,
     /// Whether its back-off may differ from what its failures imply.
     pub is_edited: bool,
 }
@@ -143,8 +155,17 @@ impl Owed {
             in_shared_run: false,
             may_repeat: false,
             checked: at.wall(),
+            is_before_unsure: false,
             is_edited: false,
         }
+    }
+
+    /// Returns whether the account may have failed since its last ok. One that returned within its
+    /// open slot is as it was when it left.
+    pub fn may_be_failing(&self) -> bool {
+        self.last_ok == Some(false)
+            || self.throttled.is_some()
+            || (self.was_away && self.first_failure.is_some())
     }
 
     /// Returns whether the slot is one of an earlier schedule that may still be open.
@@ -571,6 +592,7 @@ impl Owed {
     pub fn clock_set(&mut self, is_back: bool, at: At) {
         self.excuse = self.excuse.max(at.world());
         self.checked = at.wall();
+        self.is_before_unsure = true;
         self.is_edited = true;
         if is_back {
             self.may_repeat = true;
@@ -603,7 +625,8 @@ impl Owed {
         // The latest slot before, if it was owed, is replaced while the process is up. After another
         // clock or an edit, it may not have been owed.
         let before = self.entry.calendar.at_or_before(self.checked);
-        let is_certain = !self.may_repeat && !self.is_edited;
+        let is_certain = !self.may_repeat && !self.is_edited && !self.is_before_unsure;
+        self.is_before_unsure = false;
         let mut next = match is_certain && before > self.since.max(self.active_since) {
             true => before,
             false => self.entry.calendar.after(self.checked.max(self.since)),

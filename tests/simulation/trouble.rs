@@ -72,6 +72,11 @@ impl Trouble {
         self.possible.contains(&run)
     }
 
+    /// Returns whether this run or a later one was possibly shared.
+    pub fn was_possibly_shared_since(&self, run: u64) -> bool {
+        self.possible.range(run..).next().is_some()
+    }
+
     pub fn is_possibly_shared(&self) -> bool {
         self.run.possible.is_some()
     }

@@ -21,7 +21,8 @@ CREATE TABLE _account (
   -- What the account owes: 0 its first snapshot, 1 nothing before next_due, 2 open_slot. The
   -- meaning of these columns together, and their transitions, are in src/engine/account_state.rs.
   phase           INTEGER NOT NULL CHECK (phase BETWEEN 0 AND 2),
-  -- The last slot that needs no further call.
+  -- The last slot that needs no further call. Of an account that left the list without a
+  -- snapshot, the latest slot then.
   settled_slot    INTEGER,
   open_slot       INTEGER,
   -- Failed calls for what is owed: all, those that may have cost a credit, those refused.
@@ -41,7 +42,7 @@ CREATE TABLE _account (
   CHECK ((removed_time IS NULL AND enabled = 1) = (next_due IS NOT NULL)),
   CHECK ((phase = 2) = (open_slot IS NOT NULL)),
   CHECK (phase <> 1 OR settled_slot IS NOT NULL),
-  CHECK (phase <> 0 OR settled_slot IS NULL)
+  CHECK (phase <> 0 OR settled_slot IS NULL OR next_due IS NULL)
 ) STRICT;
 
 CREATE INDEX _account_due ON _account (next_due) WHERE next_due IS NOT NULL;
