@@ -124,6 +124,10 @@ impl Trouble {
         }
         if nature == Nature::Served && !end.contradicts {
             if self.run.possible.is_some_and(|opened| end.claimed < opened) {
+                // An open breaker ignores it. If it is not open after all, the run has ended.
+                if self.run.certain.is_none() {
+                    self.run.well_before.clear();
+                }
                 return None;
             }
             if self.run.opened_by.is_some_and(|opened| end.claimed < opened) {
