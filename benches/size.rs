@@ -58,5 +58,8 @@ fn main() {
 /// Returns the size of the file once the WAL has been checkpointed.
 fn size(path: &Path) -> i64 {
     let connection = Connection::open(path).unwrap();
-    connection.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap() * 4096
+    let pragma = |name: &str| {
+        connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    pragma("page_count") * pragma("page_size")
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::api::{CallResult, HttpResponse, RetryAfter};
 use crate::clock::Time;
 use crate::config::{Budget, CatchUp, OnUnknown, Period, Retry, Watched};
-use crate::store::{Cause, Creation, Outcome};
+use crate::store::{Cause, Creation, Outcome, wal_size};
 
 /// Monday, 2026-01-05, 06:00 UTC: the slot of `0 6 * * MON`.
 const MONDAY: i64 = 1_767_592_800;
@@ -1241,4 +1241,20 @@ fn accounts_that_failed_for_a_week_open_the_breaker_no_more() {
         let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
         assert!(spent <= 9, "{name}: {spent}");
     }
+}
+
+#[test]
+fn a_scheduled_refresh_writes_less_than_24_kilobytes_to_the_wal() {
+    let mut accounts = list(300, "0 6 * * MON");
+    accounts[150] = Watched::example("a150", "0 6 * * TUE");
+    let mut world = World::settled(&accounts, config());
+    let well = |id: &str, time: i64| good(id, time - MONDAY);
+    world.until(MONDAY + 12 * HOUR, &well);
+    let path = world.folder.path().join("growth.db");
+    let before = wal_size(&path);
+    world.calls.clear();
+    world.until(MONDAY + DAY + HOUR, &well);
+    assert_eq!(world.calls.len(), 1);
+    let written = wal_size(&path) - before;
+    assert!((1..24 << 10).contains(&written), "{written}");
 }

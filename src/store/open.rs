@@ -23,9 +23,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Files below this size, in bytes, are checked completely at start, in well under a second.
 const CHECKED_COMPLETELY: u64 = 64 << 20;
 
+/// The size of a page of a new database, in bytes. A single refresh changes a row or two in each of
+/// seven trees, and writes a page for each to the WAL. With SQLite's default of 4096 bytes, these
+/// are twice as many bytes, and no query is faster.
+const PAGE_SIZE: i64 = 2048;
+
 /// The WAL size, in pages, at which it is checkpointed during operation: 16 MB. A page that is
 /// rewritten often until then is copied into the database only once.
-const CHECKPOINT_PAGES: i64 = 4096;
+const CHECKPOINT_PAGES: i64 = (16 << 20) / PAGE_SIZE;
 
 /// The size, in bytes, to which a larger WAL file is truncated.
 const WAL_LIMIT: i64 = 64 << 20;
@@ -374,6 +379,7 @@ fn convert_error(path: &Path, error: rusqlite::Error) -> StoreError {
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     limit_wal(connection, false)?;
