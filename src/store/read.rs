@@ -252,3 +252,29 @@ impl ReadTx<'_> {
         Ok(platforms.collect::<Result<_, _>>()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Creation, Store};
+
+    #[test]
+    fn what_may_be_owed_is_found_by_index() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growth.db");
+        drop(Store::open(&path, Creation::Allowed).expect("a database"));
+        let reader = Reader::open(&path).expect("a reader");
+        for sql in [
+            "SELECT a.account_id FROM owing!(0) o CROSS JOIN _account a ON a.account = o.account",
+            "SELECT a.account_id FROM _account a WHERE a.account IN owing!(0)",
+        ] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", schema::query(sql));
+            let mut statement = reader.connection.prepare(&sql).expect("a query");
+            let steps = statement.query_map([], |row| row.get::<_, String>(3)).expect("a plan");
+            let steps = steps.collect::<Result<Vec<_>, _>>().expect("texts");
+            let is_whole =
+                |step: &&String| step.starts_with("SCAN _account") && !step.contains("INDEX");
+            assert_eq!(steps.iter().find(is_whole), None, "{steps:?}");
+        }
+    }
+}
