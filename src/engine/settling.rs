@@ -201,7 +201,7 @@ impl Settling<'_, '_> {
                     self.fail(account, &Failed { line, refresh, trouble, retry_after, error })?;
                     return self.tx.save(account);
                 }
-                account.failure.last = Some(refresh);
+                account.failure = account.failure.tried(line, refresh);
                 self.tx.save(account)?;
                 if is_own && open != Some(Trouble::Clock) {
                     return Ok(());
@@ -373,7 +373,7 @@ impl Settling<'_, '_> {
             BeforeTrouble { account: account.key, state: account.state, failure: account.failure };
         let is_open = self.breaker.as_open().is_some();
         match is_open && !is_spent_for_good {
-            true => account.failure.last = Some(failed.refresh),
+            true => account.failure = account.failure.tried(failed.line, failed.refresh),
             false => self.fail(account, failed)?,
         }
         self.tx.save(account)?;
@@ -430,7 +430,7 @@ impl Settling<'_, '_> {
                 matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised)
             }
         };
-        account.failure = account.failure.failed(failed.refresh, is_failing);
+        account.failure = account.failure.failed(line, failed.refresh, is_failing);
         match consequence {
             Some(consequence) => self.follow(account, line, consequence),
             None => Ok(()),
@@ -497,14 +497,14 @@ impl Settling<'_, '_> {
             None => false,
         };
         if !is_alone {
-            account.failure = account.failure.failed(refresh, false);
+            account.failure = account.failure.failed(line, refresh, false);
             return self.wait(retry_after, error);
         }
         let consequence = self.owed_retry(account, line, refresh)?.map(|(retry, seed)| {
             // It costs nothing, like a busy account.
             own_trouble(Trouble::Busy, retry_after, retry, &self.config.retry, seed)
         });
-        account.failure = account.failure.failed(refresh, false);
+        account.failure = account.failure.failed(line, refresh, false);
         match consequence {
             Some(consequence) => self.follow(account, line, consequence),
             None => Ok(()),

@@ -54,7 +54,7 @@ impl Due {
             AccountState::Settled { .. } => self.window.slot,
             AccountState::Open { settled, slot, .. } => owed_slot(settled, slot, self.window),
         };
-        // A failed manual refresh since hides the slot's own last call from `tried`.
+        // An ok of a manual refresh that was not measured ends the failures and not the slot.
         if self.tried == Some(slot) || self.state.retry_of(Some(slot)).tries > 0 {
             return Step::Call(Cause::Retry, Some(slot));
         }

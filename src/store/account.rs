@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
-use crate::store::ledger::{AccountKey, RefreshId};
+use crate::store::ledger::{AccountKey, PendingLine, RefreshId};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// What an account owes, as stored. `engine::AccountState` defines which combinations are valid,
@@ -49,6 +49,7 @@ impl StateRow {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FailureRow {
     pub first: Option<RefreshId>,
+    /// Of the scheduled ones, if there were any.
     pub last: Option<RefreshId>,
     /// Whether a slot was given up since the last ok, or the account was refused.
     pub is_failing: bool,
@@ -66,12 +67,20 @@ impl FailureRow {
 
     /// Adds a failed call.
     #[must_use]
-    pub fn failed(self, refresh: RefreshId, is_failing: bool) -> FailureRow {
+    pub fn failed(self, line: &PendingLine, refresh: RefreshId, is_failing: bool) -> FailureRow {
         FailureRow {
             first: self.first.or(Some(refresh)),
-            last: Some(refresh),
             is_failing: self.is_failing || is_failing,
+            ..self.tried(line, refresh)
         }
+    }
+
+    /// Adds a failed call that may not have been the account's own trouble. A manual refresh does
+    /// not take the place of a scheduled one, which tells that its slot was tried.
+    #[must_use]
+    pub fn tried(self, line: &PendingLine, refresh: RefreshId) -> FailureRow {
+        let is_last = line.cause.is_scheduled() || self.last.is_none();
+        FailureRow { last: if is_last { Some(refresh) } else { self.last }, ..self }
     }
 
     /// Records that a slot was replaced unserved, which counts as given up if a call for it failed.

@@ -548,6 +548,21 @@ fn a_slot_tried_under_a_contradicted_clock_is_open_after_a_restart() {
     }
 }
 
+/// The manual refresh is no call for the slot, and does not hide that there was one.
+#[test]
+fn a_slot_tried_under_a_contradicted_clock_is_open_after_a_manual_refresh() {
+    let mut bench = weekly(EngineConfig { catch_up: CatchUp::Never, ..config() });
+    bench.date_error = Some(17_000);
+    bench.run(at("2026-01-05T06:02:00"));
+    bench.request(1, "a");
+    bench.run(at("2026-01-05T06:03:00"));
+    assert!(bench.ledger(1).contains(&"a manual - ok".to_owned()), "{:?}", bench.ledger(1));
+    bench.set_clock(17_000);
+    bench.start();
+    bench.run(at("2026-01-05T12:00:00"));
+    assert_eq!(bench.bought("2026-01-05T06:00:00"), 1, "{:?}", bench.ledger(1));
+}
+
 #[test]
 fn a_contradicted_clock_opens_the_breaker_whatever_the_response_is() {
     for kind in [Kind::Ok, Kind::Broken(502), Kind::Busy(409), Kind::Throttled(Some(30))] {
