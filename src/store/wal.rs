@@ -1,7 +1,7 @@
 //! The write-ahead log beside the database file.
 //!
 //! SQLite can restart the WAL from its beginning only while no transaction reads from it. If a
-//! program keeps a transaction open for days, the WAL grows by some ten kilobytes a refresh until
+//! program keeps a transaction open for days, the WAL grows by some fifteen kilobytes a refresh until
 //! it ends.
 //!
 //! # Hazard
