@@ -122,9 +122,11 @@ pub(super) fn step_back(
 ) -> Result<StepBack, StoreError> {
     let is_served = match state.settled().filter(|settled| *settled > now) {
         Some(settled) => {
+            // A later snapshot would have served a later slot.
+            let end = account.window(schedules, settled).next.plus(-1);
             tx.is_bought(account.key, settled)?
                 || tx.tried_slot(account, schedules)? == Some(settled)
-                || is_fresh(tx, schedules, account, settled, Time(i64::MAX))?
+                || is_fresh(tx, schedules, account, settled, end)?
         }
         None => true,
     };
