@@ -562,6 +562,11 @@ impl Owed {
                 self.edit = None;
                 // A disabled or removed account is not failing.
                 self.throttled = None;
+                // The attempts at its baseline ended with the slot in which it left.
+                if self.tried == Some(None) && self.left_open.is_some_and(|left| left < latest) {
+                    self.tried = None;
+                    self.failures.clear();
+                }
                 self.excuse = self.excuse.max(at.world());
                 self.is_edited = true;
             }
