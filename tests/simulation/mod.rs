@@ -3,7 +3,8 @@
 //!
 //! `cargo test simulation` runs [`SEEDS`] seeds of a year each. A failing seed is printed with its
 //! trace, and replays identically: `GROWTHD_SEED=n cargo test simulation`. For a campaign:
-//! `GROWTHD_SEEDS=10000 GROWTHD_YEARS=5 cargo test --release simulation`.
+//! `GROWTHD_SEEDS=10000 GROWTHD_YEARS=5 cargo test --release simulation`. `GROWTHD_KEEP=folder` copies
+//! the database of a seed that failed there.
 //!
 //! [`plan`] draws the events, [`driver`] is the machine, and [`vendor`] responds to the calls.
 //! After each turn [`oracle`] reads the database and compares it with the model: [`owed`], which
