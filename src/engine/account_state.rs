@@ -310,8 +310,8 @@ impl AccountState {
 
     /// Corrects the state after the clock went back, and returns `None` if nothing has to change.
     /// Drops what comes from a clock that was ahead: a settled slot beyond the next one after now,
-    /// or still to come and not served, an open slot that is still to come, and a retry after the
-    /// latest one possible. Slots before `active` are not owed, unless `active` comes from the other
+    /// or still to come and not served, an open slot of the present schedule that is still to come,
+    /// and a retry after the latest one possible. Slots before `active` are not owed, unless `active` comes from the other
     /// clock as well.
     pub fn step_back(self, step: &StepBack) -> Option<AccountState> {
         let StepBack { window, active, now, horizon, is_served } = *step;
@@ -327,11 +327,13 @@ impl AccountState {
         let clamped = window.slot.plus(-1);
         let is_unserved = |settled: Time| settled > now && !is_served;
         let changed = match self {
-            AccountState::Settled { settled, .. } if settled > window.next => reopened(clamped),
-            AccountState::Settled { settled, .. } if is_unserved(settled) => settled_by(window),
-            AccountState::Open { settled: Some(settled), .. } if settled > window.next => {
+            AccountState::Settled { settled, .. }
+            | AccountState::Open { settled: Some(settled), .. }
+                if settled > window.next =>
+            {
                 reopened(clamped)
             }
+            AccountState::Settled { settled, .. } if is_unserved(settled) => settled_by(window),
             // A slot of an earlier schedule, which does not come again by the present one.
             AccountState::Open { settled: Some(settled), slot, retry, .. }
                 if slot > now && slot < window.next && settled >= window.slot =>
@@ -342,15 +344,12 @@ impl AccountState {
                 Some(settled) => reopened(settled),
                 None => AccountState::Baseline { due: now, retry },
             },
-            AccountState::Open { settled: Some(settled), slot, due, retry }
-                if is_unserved(settled) =>
-            {
-                let due = if due > horizon { now } else { due };
-                AccountState::Open { settled: Some(window.slot), slot, due, retry }
-            }
-            AccountState::Open { settled, slot, due, retry } if due > horizon => {
-                AccountState::Open { settled, slot, due: now, retry }
-            }
+            AccountState::Open { settled, slot, due, retry } => AccountState::Open {
+                settled: settled.map(|last| if is_unserved(last) { window.slot } else { last }),
+                slot,
+                due: if due > horizon { now } else { due },
+                retry,
+            },
             AccountState::Baseline { due, .. } if due > horizon => {
                 AccountState::Baseline { due: now, retry }
             }

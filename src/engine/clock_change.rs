@@ -94,9 +94,9 @@ impl Settling<'_, '_> {
             let Some(account) = self.tx.account(before.account)? else { continue };
             let state = AccountState::try_from(before.state)?;
             let step = step_back(self.tx, self.schedules, &account, state, now, horizon)?;
-            change_before_trouble(self.tx, account.key, |_| {
-                state.step_back(&step).unwrap_or(state)
-            })?;
+            if let Some(state) = state.step_back(&step) {
+                change_before_trouble(self.tx, account.key, |_| state)?;
+            }
         }
         for mut account in self.tx.ahead_of(now, horizon)? {
             let state = AccountState::try_from(account.state)?;

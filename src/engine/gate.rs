@@ -13,10 +13,10 @@ pub(super) struct Gate {
     opens: Option<Now>,
     /// How many calls may be claimed at once when it is open.
     pub(super) limit: usize,
-    /// The number of calls in flight.
-    in_flight: usize,
     /// How many of them may be manual.
     pub(super) manual_limit: usize,
+    /// The number of calls in flight.
+    in_flight: usize,
     /// The open breaker; each call is then a probe.
     pub(super) breaker: Option<OpenBreaker>,
     /// When the last pause that the vendor asked for ended.
@@ -42,8 +42,8 @@ impl Gate {
         let mut gate = Gate {
             opens: Some(now),
             limit: config.max_in_flight.saturating_sub(in_flight),
-            in_flight,
             manual_limit: usize::MAX,
+            in_flight,
             breaker: breaker.as_open().cloned(),
             pause_ended: None,
             long_pause: None,

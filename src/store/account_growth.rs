@@ -206,10 +206,7 @@ mod tests {
         let mut store =
             crate::store::Store::open(&path, crate::store::Creation::Allowed).expect("a database");
         let tx = store.begin_read().expect("a transaction");
-        let mut statement =
-            tx.tx.prepare(&format!("EXPLAIN QUERY PLAN {}", &*GROWTH)).expect("a plan");
-        let rows = statement.raw_query().mapped(|row| row.get::<_, String>(3));
-        let steps: Vec<String> = rows.collect::<Result<_, _>>().expect("its steps");
+        let steps = crate::store::schema::query_plan(&tx.tx, &GROWTH);
         let scans = steps.iter().filter(|step| step.contains("SCAN") && !step.contains("VIRTUAL"));
         assert_eq!(scans.collect::<Vec<_>>(), ["SCAN a"], "{steps:?}");
     }

@@ -268,10 +268,7 @@ mod tests {
             "SELECT a.account_id FROM owing!(0) o CROSS JOIN _account a ON a.account = o.account",
             "SELECT a.account_id FROM _account a WHERE a.account IN owing!(0)",
         ] {
-            let sql = format!("EXPLAIN QUERY PLAN {}", schema::query(sql));
-            let mut statement = reader.connection.prepare(&sql).expect("a query");
-            let steps = statement.query_map([], |row| row.get::<_, String>(3)).expect("a plan");
-            let steps = steps.collect::<Result<Vec<_>, _>>().expect("texts");
+            let steps = schema::query_plan(&reader.connection, &schema::query(sql));
             let is_whole =
                 |step: &&String| step.starts_with("SCAN _account") && !step.contains("INDEX");
             assert_eq!(steps.iter().find(is_whole), None, "{steps:?}");

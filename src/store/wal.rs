@@ -1,8 +1,8 @@
 //! The write-ahead log beside the database file.
 //!
 //! SQLite can restart the WAL from its beginning only while no transaction reads from it. If a
-//! program keeps a transaction open for days, the WAL grows by some fifteen kilobytes a refresh until
-//! it ends.
+//! program keeps a transaction open for days, the WAL grows by some fifteen kilobytes a refresh
+//! until it ends.
 //!
 //! # Hazard
 //! SQLite finds the WAL by its name alone. It applies one that a killed process left to whatever

@@ -82,8 +82,10 @@ fn run_seed(seed: u64, years: i64, sabotage: Option<Sabotage>, is_traced: bool) 
     };
     let run = catch_unwind(AssertUnwindSafe(|| driver.run()));
     let result = run.unwrap_or_else(|_| Err(Violation::new(Promise::NoPanic, "it panicked")));
-    if let (Err(_), Some(to)) = (&result, std::env::var_os("GROWTHD_KEEP")) {
-        let _ = std::process::Command::new("cp").arg("-r").arg(folder.path()).arg(to).status();
+    // Once, with the trace: not for each seed that a sabotage breaks.
+    let kept = std::env::var_os("GROWTHD_KEEP").filter(|_| is_traced && result.is_err());
+    if let Some(to) = kept {
+        std::process::Command::new("cp").arg("-r").arg(folder.path()).arg(to).status().expect("cp");
     }
     let counts = driver.oracle.counts;
     // The folder's name differs between runs.

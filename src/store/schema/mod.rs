@@ -55,6 +55,15 @@ pub(super) fn query(sql: &str) -> String {
     template::expand(sql, MACROS)
 }
 
+/// Returns the steps of a query's plan.
+#[cfg(test)]
+pub(super) fn query_plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let sql = format!("EXPLAIN QUERY PLAN {sql}");
+    let mut statement = connection.prepare(&sql).expect("a plan");
+    let steps = statement.raw_query().mapped(|row| row.get(3));
+    steps.collect::<Result<_, _>>().expect("its steps")
+}
+
 /// Creates the tables in an empty database.
 pub(super) fn create_tables(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch(&query(TABLES))
