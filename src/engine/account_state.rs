@@ -211,8 +211,9 @@ impl AccountState {
         let retry = self.retry_of(slot).after(attempt);
         match (self, slot) {
             (AccountState::Unwatched(_), _) => self,
-            // An edit has replaced that slot since.
+            // An edit has replaced that slot since, or the account has left and returned.
             (AccountState::Open { slot: open, .. }, Some(slot)) if slot < open => self,
+            (AccountState::Settled { settled, .. }, Some(slot)) if slot <= settled => self,
             (_, Some(slot)) => AccountState::Open { settled: self.settled(), slot, due, retry },
             (AccountState::Baseline { .. }, None) => AccountState::Baseline { due, retry },
             (_, None) => self,
@@ -604,6 +605,8 @@ mod tests {
         let next = twice.replace(Time(2000));
         assert_eq!(next.retry_of(Some(Time(2000))), RetryState::default());
         assert_eq!(next.back_off(Some(slot), Time(2005), Attempt::Paid), next, "an earlier slot");
+        let settled = AccountState::Settled { settled: slot, next: Time(2000) };
+        assert_eq!(settled.back_off(Some(slot), Time(1030), Attempt::Paid), settled);
         let fresh = next.back_off(Some(Time(2000)), Time(2030), Attempt::Free);
         assert_eq!(fresh.retry_of(Some(Time(2000))), RetryState { tries: 1, paid: 0, refusals: 0 });
     }

@@ -491,6 +491,21 @@ fn a_call_left_pending_reopens_no_slot_that_an_edit_has_replaced() {
     assert_eq!(bench.bought("2026-01-05T06:00:00"), 0);
 }
 
+/// The crash interrupted the call, and the account left before the next start.
+#[test]
+fn a_call_left_pending_reopens_no_slot_from_before_the_account_left() {
+    let mut bench = weekly(config());
+    bench.skip_to(at("2026-01-05T06:00:00"));
+    assert_eq!(bench.turn().claims.len(), 1);
+    let list = std::mem::take(&mut bench.list);
+    bench.start();
+    bench.list = list;
+    bench.skip_to(at("2026-01-20T12:00:00"));
+    bench.start();
+    assert_eq!(bench.run(at("2026-01-26T05:59:59")), 0);
+    assert_eq!(bench.run(at("2026-01-26T07:00:00")), 1);
+}
+
 /// Refusals of a year ago do not count against it.
 #[test]
 fn an_account_without_a_snapshot_has_new_attempts_when_it_returns() {

@@ -88,18 +88,15 @@ impl Oracle {
         ensure(at.world_ms >= self.throttled - 1000, Promise::Throttling, || {
             format!("{id} is called during a pause until {}", self.throttled)
         })?;
-        let since = |moment: Option<i64>| {
-            let moment = moment.unwrap_or(i64::MAX);
-            self.pending.values().filter(|pending| pending.claimed >= moment).count()
-        };
-        if self.unconfirmed.is_some() {
-            let count = since(self.unconfirmed);
+        if let Some(set) = self.unconfirmed {
+            let count = self.pending.values().filter(|pending| pending.claimed >= set).count();
             ensure(count == 0, Promise::ClockConfirmed, || {
                 format!("{id} is called beside {count} others although the clock was just set")
             })?;
         }
-        let in_flight = since(self.trouble.certain_since());
-        self.trouble.claimed(at.world(), in_flight)
+        let opened_after = self.trouble.certain_after().unwrap_or(i64::MAX);
+        let probes = self.pending.range(opened_after.saturating_add(1)..).count();
+        self.trouble.claimed(at.world(), probes)
     }
 
     /// Checks the delay since the last attempt.

@@ -410,10 +410,10 @@ impl Oracle {
         }
         let (watched, failing) = self.count_watched();
         let account = name.as_deref().unwrap_or("a lookup");
-        let end = End { account, kind, contradicts, claimed: pending.claimed, was_well };
+        let end = End { account, kind, contradicts, line: line.id, was_well };
         let was_possible = self.trouble.is_possibly_shared();
-        if let Some((run, in_shared_run)) = self.trouble.ended(&end, watched, failing, at.world_ms)
-        {
+        let over = self.trouble.ended(&end, watched, failing, self.newest, at.world());
+        if let Some((run, in_shared_run)) = over {
             for id in in_shared_run {
                 if let Some(owed) = self.owed.get_mut(&id) {
                     owed.restore(run, &self.config, at);

@@ -23,8 +23,8 @@ pub struct End<'a> {
     pub kind: Kind,
     /// Whether its `Date` contradicts the machine's clock.
     pub contradicts: bool,
-    /// When it was claimed, in the world's milliseconds.
-    pub claimed: i64,
+    /// Its line in the ledger.
+    pub line: i64,
     /// Whether the account was not failing before.
     pub was_well: bool,
 }
@@ -37,11 +37,11 @@ struct Run {
     last: i64,
     well_before: BTreeSet<String>,
     all: BTreeSet<String>,
-    /// Since when it is certainly shared, in the world's milliseconds.
+    /// The newest line when it was first certainly shared.
     certain: Option<i64>,
-    /// By when the breaker has opened, if it was not closed since.
+    /// The newest line when the breaker had opened, if it was not closed since.
     opened_by: Option<i64>,
-    /// Since when it is possibly shared.
+    /// The newest line when it was first possibly shared.
     possible: Option<i64>,
     /// Whether one of them may have cost a credit.
     is_costly: bool,
@@ -108,29 +108,30 @@ impl Trouble {
         }
     }
 
-    /// Records the end of a call at `ended`, in milliseconds, with `watched` accounts of which
-    /// `failing` had failed before. If this ends a run that was certainly shared, returns its
+    /// Records the end of a call at `time`, in seconds, when `newest` was the newest line, with
+    /// `watched` accounts of which `failing` had failed before. If this ends a run that was certainly shared, returns its
     /// number and the accounts that were certainly part of it.
     pub fn ended(
         &mut self,
         end: &End<'_>,
         watched: usize,
         failing: usize,
-        ended: i64,
+        newest: i64,
+        time: i64,
     ) -> Option<(u64, BTreeSet<String>)> {
         let nature = end.kind.nature();
         if nature == Nature::Throttled && !end.contradicts {
             return None;
         }
         if nature == Nature::Served && !end.contradicts {
-            if self.run.possible.is_some_and(|opened| end.claimed < opened) {
+            if self.run.possible.is_some_and(|opened| end.line <= opened) {
                 // An open breaker ignores it. If it is not open after all, the run has ended.
                 if self.run.certain.is_none() {
                     self.run.well_before.clear();
                 }
                 return None;
             }
-            if self.run.opened_by.is_some_and(|opened| end.claimed < opened) {
+            if self.run.opened_by.is_some_and(|opened| end.line <= opened) {
                 // It closes the breaker if that opened when it was possible, and does not if that
                 // opened when it was certain.
                 self.certain.remove(&self.number);
@@ -147,7 +148,6 @@ impl Trouble {
             return over;
         }
         let run = &mut self.run;
-        let time = ended.div_euclid(1000);
         run.since.get_or_insert(time);
         run.last = run.last.max(time);
         run.is_costly |= end.contradicts || matches!(nature, Nature::Paid | Nature::Unknown);
@@ -162,15 +162,15 @@ impl Trouble {
         let is_everyone = is_evidence && watched.max(1) <= run.well_before.len() && failing == 0;
         let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
         if run.well_before.len() >= ACCOUNTS_TO_SHARE || is_everyone || is_contradicted {
-            run.certain.get_or_insert(ended);
-            run.opened_by.get_or_insert(ended);
+            run.certain.get_or_insert(newest);
+            run.opened_by.get_or_insert(newest);
             self.certain.insert(self.number);
         }
         if run.certain.is_some()
             || end.contradicts
             || run.all.len() >= ACCOUNTS_TO_SHARE.min(watched.saturating_sub(failing)).max(1)
         {
-            run.possible.get_or_insert(ended);
+            run.possible.get_or_insert(newest);
             self.possible.insert(self.number);
         }
         None
@@ -203,8 +203,8 @@ impl Trouble {
         })
     }
 
-    /// Since when it is certainly shared, in the world's milliseconds.
-    pub fn certain_since(&self) -> Option<i64> {
+    /// The newest line when it was first certainly shared.
+    pub fn certain_after(&self) -> Option<i64> {
         self.run.certain
     }
 }
