@@ -87,7 +87,7 @@ pub struct Oracle {
     newest_oks: [(String, i64); 2],
     /// When lookups measured an account that was not in the list; empty if none did, but found it.
     pub(super) found: HashMap<String, Vec<i64>>,
-    /// Whether the last measured count of each account was 0, and its last count.
+    /// Whether the last measured count of each account was 0, or there was none, and its last count.
     last_counts: HashMap<String, (bool, u64)>,
     seen: Seen,
     turns: usize,
@@ -469,6 +469,8 @@ impl Oracle {
         })?;
         let was_zero = match last {
             Some((was_zero, _)) if !is_measured => was_zero,
+            // Nothing was measured that a zero could contradict.
+            None if !is_measured => true,
             _ => is_zero,
         };
         self.last_counts.insert(name.to_owned(), (was_zero, response.count));

@@ -39,7 +39,7 @@ struct Run {
     all: BTreeSet<String>,
     /// The newest line when it was first certainly shared.
     certain: Option<i64>,
-    /// The newest line when the breaker had opened, if it was not closed since.
+    /// The newest line by which the breaker has opened, if it did, and was not closed since.
     opened_by: Option<i64>,
     /// The newest line when it was first possibly shared.
     possible: Option<i64>,
@@ -124,19 +124,16 @@ impl Trouble {
             return None;
         }
         if nature == Nature::Served && !end.contradicts {
-            if self.run.possible.is_some_and(|opened| end.line <= opened) {
-                // An open breaker ignores it. If it is not open after all, the run has ended.
-                if self.run.certain.is_none() {
-                    self.run.well_before.clear();
-                }
-                return None;
-            }
             if self.run.opened_by.is_some_and(|opened| end.line <= opened) {
-                // It closes the breaker if that opened when it was possible, and does not if that
-                // opened when it was certain.
-                self.certain.remove(&self.number);
-                self.run.certain = None;
-                self.run.well_before.clear();
+                // A breaker that had opened by then ignores it. One that had not is closed, and the
+                // run has ended.
+                let was_open = self.run.possible.is_some_and(|opened| end.line <= opened);
+                if !was_open || self.run.certain.is_none() {
+                    self.certain.remove(&self.number);
+                    self.run.certain = None;
+                    self.run.well_before.clear();
+                    self.run.all.clear();
+                }
                 return None;
             }
             let over = self.run.certain.map(|_| (self.number, self.run.well_before.clone()));
@@ -162,16 +159,20 @@ impl Trouble {
         let is_everyone = is_evidence && watched.max(1) <= run.well_before.len() && failing == 0;
         let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
         if run.well_before.len() >= ACCOUNTS_TO_SHARE || is_everyone || is_contradicted {
-            run.certain.get_or_insert(newest);
-            run.opened_by.get_or_insert(newest);
+            if run.certain.is_none() {
+                run.certain = Some(newest);
+                run.opened_by = Some(newest);
+            }
             self.certain.insert(self.number);
         }
-        if run.certain.is_some()
-            || end.contradicts
-            || run.all.len() >= ACCOUNTS_TO_SHARE.min(watched.saturating_sub(failing)).max(1)
-        {
+        let is_possible = end.contradicts
+            || run.all.len() >= ACCOUNTS_TO_SHARE.min(watched.saturating_sub(failing)).max(1);
+        if run.certain.is_some() || is_possible {
             run.possible.get_or_insert(newest);
             self.possible.insert(self.number);
+            if run.certain.is_none() {
+                run.opened_by = Some(newest);
+            }
         }
         None
     }
