@@ -305,12 +305,15 @@ impl Owed {
             };
             return debt.filter(|_| !is_over);
         }
+        // The slot, or the next one, which an attempt under a clock that was ahead has settled.
+        let may_have_passed =
+            |slot: i64| self.lines_seen.range(slot..=calendar.after(slot)).next().is_some();
         let is_settled = |slot: i64| {
             matches!(self.line(slot), Some(OK | SKIPPED))
                 || self.is_fresh(slot, now)
                 || self.is_used_up(Some(slot), config, trouble, false)
                 || (self.tried != Some(Some(slot)) && self.may_be_too_late(slot, config, up))
-                || (self.may_repeat && self.lines_seen.contains(&slot))
+                || (self.may_repeat && may_have_passed(slot))
                 || self.last.is_some_and(|last| slot <= last)
         };
         if latest > self.since {
