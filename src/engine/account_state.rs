@@ -96,6 +96,8 @@ pub struct Edit {
     pub new: SlotWindow,
     /// When the newest measured snapshot was taken.
     pub last_measured: Option<Time>,
+    /// Since when the account has been watched.
+    pub active: Time,
     pub now: Time,
 }
 
@@ -272,7 +274,7 @@ impl AccountState {
     /// schedule's latest slot is due now.
     #[must_use]
     pub fn reschedule(self, edit: &Edit) -> AccountState {
-        let Edit { old, new, last_measured, now } = *edit;
+        let Edit { old, new, last_measured, active, now } = *edit;
         match self {
             AccountState::Baseline { due, retry } => {
                 AccountState::Baseline { due: due.min(new.next), retry }
@@ -299,7 +301,7 @@ impl AccountState {
                 // settles only slots of the old schedule.
                 let settled = settled.min(now);
                 let longest = old.interval().max(new.interval());
-                let since = last_measured.unwrap_or(settled);
+                let since = last_measured.unwrap_or(settled.max(active.min(now)));
                 if new.next.since(since) > longest {
                     return open(settled, new.slot);
                 }
@@ -569,6 +571,7 @@ mod tests {
                 old: weekly(now.0, offset),
                 new: weekly(now.0, new_offset),
                 last_measured: Some(settled),
+                active: Time(0),
                 now,
             };
             let due = state.reschedule(&edit).due().expect("it is watched");
@@ -629,9 +632,27 @@ mod tests {
         let now = 10 * WEEK + 3600;
         let (old, new) = (weekly(now, 0), weekly(now, 2 * 86_400));
         let state = AccountState::Settled { settled: old.next, next: old.after };
-        let edit = Edit { old, new, last_measured: Some(Time(now)), now: Time(now) };
+        let edit =
+            Edit { old, new, last_measured: Some(Time(now)), active: Time(0), now: Time(now) };
         let edited = state.reschedule(&edit);
         assert_eq!(edited.open_slot(weekly(new.next.0, 2 * 86_400), new.next), Some(new.next));
+    }
+
+    #[test]
+    fn an_account_without_a_snapshot_waits_from_when_it_was_added() {
+        let now = 10 * WEEK + 2 * 86_400;
+        let (old, new) = (weekly(now, 0), weekly(now, 86_400));
+        let given_up = settled_by(old);
+        let edit = |added: i64| Edit {
+            old,
+            new,
+            last_measured: None,
+            active: Time(now - added),
+            now: Time(now),
+        };
+        let waiting = given_up.reschedule(&edit(3600));
+        assert_eq!(waiting.due(), Some(new.next));
+        assert_eq!(given_up.reschedule(&edit(8 * 86_400)).due(), Some(Time(now)));
     }
 
     #[test]
@@ -694,7 +715,7 @@ mod tests {
         );
         // Unless the next slot of yet another schedule comes before.
         let new = weekly(now.0, 7200);
-        let edit = Edit { old: window, new, last_measured: None, now };
+        let edit = Edit { old: window, new, last_measured: None, active: Time(0), now };
         assert_eq!(open(slot).reschedule(&edit), settled_by(new));
     }
 }

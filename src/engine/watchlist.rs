@@ -190,6 +190,7 @@ impl Editing<'_, '_> {
                 old,
                 new: window,
                 last_measured: self.tx.last_measured_time(account.key)?,
+                active: account.active,
                 now: self.now,
             };
             change_before_trouble(self.tx, account.key, |before| {

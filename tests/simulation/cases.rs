@@ -1,6 +1,6 @@
 //! Single cases of what the simulation draws: schedules, lateness, clocks, edits.
 
-use growthd::config::{Budget, CatchUp, Period};
+use growthd::config::{Budget, CatchUp, OnUnknown, Period, Retry};
 use growthd::engine::EngineConfig;
 
 use super::bench::{Bench, at, config};
@@ -522,6 +522,21 @@ fn an_account_without_a_snapshot_has_new_attempts_when_it_returns() {
     let before = bench.query(calls);
     bench.run(at("2026-07-08T20:00:00"));
     assert_eq!((before, bench.query(calls)), (3, 6), "each time after an hour, and six more");
+}
+
+#[test]
+fn an_edit_repeats_no_call_for_a_baseline_that_was_given_up() {
+    let retry = Retry { unknown: OnUnknown::Skip, ..config().retry };
+    let list = ["a", "b", "c"].map(|id| watched(id, MONDAYS, "UTC")).to_vec();
+    let mut bench = Bench::new(list, EngineConfig { retry, ..config() }, at("2026-01-01T12:00:00"));
+    bench.kinds.insert("a", Kind::TimedOut);
+    assert_eq!(bench.run(at("2026-01-02T12:00:00")), 3);
+    bench.list[0].cron = "0 6 * * WED".into();
+    bench.watch();
+    bench.kinds.clear();
+    assert_eq!(bench.run(at("2026-01-05T05:59:59")), 0);
+    bench.run(at("2026-01-07T07:00:00"));
+    assert_eq!(bench.bought("2026-01-07T06:00:00"), 1);
 }
 
 #[test]
