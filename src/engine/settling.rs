@@ -377,18 +377,20 @@ impl Settling<'_, '_> {
             false => self.fail(account, failed)?,
         }
         self.tx.save(account)?;
+        if is_spent_for_good {
+            // The slot stays settled, whatever the account's state was before the run.
+            before.state = account.state;
+            before.failure = account.failure;
+            if self.tx.forget_troubled(account.key)? {
+                self.tx.add_troubled(&before)?;
+            }
+        }
         if !is_evidence {
             return Ok(());
         }
         if is_open {
             let requested = failed.retry_after;
             return self.vendor_troubled(account.key, failed.trouble, reason(failed), requested);
-        }
-        if is_spent_for_good {
-            // The slot stays settled, whatever its state was before the run.
-            self.tx.forget_troubled(account.key)?;
-            before.state = account.state;
-            before.failure = account.failure;
         }
         self.tx.add_troubled(&before)?;
         self.has_run = true;

@@ -188,10 +188,11 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Removes an account from the run, because its state before the run no longer applies.
-    pub(crate) fn forget_troubled(&self, account: AccountKey) -> Result<(), StoreError> {
-        self.tx.prepare_cached("DELETE FROM _troubled WHERE account = ?1")?.execute([account])?;
-        Ok(())
+    /// Removes an account from the run, because its state before the run no longer applies. Returns
+    /// whether it was in the run.
+    pub(crate) fn forget_troubled(&self, account: AccountKey) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached("DELETE FROM _troubled WHERE account = ?1")?;
+        Ok(statement.execute([account])? > 0)
     }
 
     /// Ends the run of troubles.

@@ -262,6 +262,36 @@ fn unknown_calls_that_must_not_be_repeated_are_not_restored_by_the_breaker() {
     assert_eq!(bench.query(repeated), 0);
 }
 
+/// The account is in the run since its call of the week before, which ended after the others' oks.
+#[test]
+fn a_call_in_the_second_week_of_a_run_is_not_restored_by_the_breaker() {
+    let retry = Retry { unknown: OnUnknown::Skip, ..config().retry };
+    let mut bench = twelve(EngineConfig { retry, max_in_flight: 12, ..config() });
+    bench.skip_to(at(SLOT));
+    let (slow, others): (Vec<_>, Vec<_>) = bench
+        .turn()
+        .claims
+        .into_iter()
+        .partition(|claim| claim.account_id().is_some_and(|id| id.as_str() == "a"));
+    assert_eq!((slow.len(), others.len()), (1, 11));
+    others.into_iter().for_each(|claim| bench.respond(claim));
+    bench.turn();
+    bench.kinds.insert("a", Kind::TimedOut);
+    slow.into_iter().for_each(|claim| bench.respond(claim));
+    bench.turn();
+    bench.kinds.clear();
+    let slot = "2026-01-12T06:00:00";
+    bench.skip_to(at(slot));
+    bench.default_kind = Kind::Cut;
+    bench.run(at(slot) + 5);
+    bench.default_kind = Kind::Ok;
+    bench.run(at(slot) + HOUR);
+    let repeated = "SELECT count(*) FROM refreshes r JOIN refreshes u USING (account_id)
+                    WHERE u.outcome = 'unknown' AND r.refresh_id > u.refresh_id
+                      AND r.scheduled_time = u.scheduled_time";
+    assert_eq!(bench.query(repeated), 0, "{:?}", bench.ledger(13));
+}
+
 #[test]
 fn calls_left_unknown_by_a_crash_are_not_restored_by_the_breaker() {
     let retry = Retry { unknown: OnUnknown::Skip, ..config().retry };
