@@ -134,7 +134,8 @@ pub struct PeriodOptions {
 /// A period of time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Period {
-    /// The start of the previous period, to compare with; `None` if it is as long as this one.
+    /// The start of the previous period, to compare with: as many months before as this one has.
+    /// `None` if it is as long as this one.
     pub before: Option<Time>,
     pub from: Beginning,
     /// `None` if the period ends at each account's newest measurement.
@@ -220,9 +221,25 @@ impl PeriodOptions {
             (Some(Moment::Back(seconds)), None) => Beginning::Back(seconds),
             (Some(Moment::At(at)), _) => Beginning::At(at),
         };
-        let period = Period { before: None, from, until, unfinished: None, name: Name::Bounds };
+        let before = match (from, until) {
+            (Beginning::At(from), Some(until)) => months_before(from, until),
+            _ => None,
+        };
+        let period = Period { before, from, until, unfinished: None, name: Name::Bounds };
         period.at(now).map(Some)
     }
+}
+
+/// Returns the start of as many months before `from` as there are until `until`, if both are the
+/// first instant of a month.
+fn months_before(from: Time, until: Time) -> Option<Time> {
+    let first = |time: Time| {
+        let day = time.utc().date();
+        (day.day() == 1 && midnight(day) == time).then_some(day)
+    };
+    let (from, until) = (first(from)?, first(until)?);
+    let index = |day: Date| i32::from(day.year()) * 12 + i32::from(day.month());
+    from.checked_sub((index(until) - index(from)).months()).ok().map(midnight)
 }
 
 impl Period {
@@ -403,6 +420,17 @@ mod tests {
         assert_eq!(unfinished.unfinished, Some(at("2027-02-01T00:00:00Z")));
         assert_eq!(unfinished.before, Some(at("2026-12-01T00:00:00Z")));
         assert_eq!(PeriodOptions::default().period(NOW), Ok(None));
+        for (since, until, before) in [
+            ("2026-11", "2026-12", Some("2026-10-01T00:00:00Z")),
+            ("2026-07-01", "2026-10", Some("2026-04-01T00:00:00Z")),
+            ("2025-01", "2026-01", Some("2024-01-01T00:00:00Z")),
+            ("2026-11-02", "2026-12", None),
+            ("2026-11", "2026-11-30T23:59:59Z", None),
+            ("2026-W45", "2026-W46", None),
+        ] {
+            let period = options(Some(since), Some(until)).period(NOW).expect("valid");
+            assert_eq!(period.expect("one").before, before.map(at), "{since} {until}");
+        }
         let refused = |options: PeriodOptions| options.period(NOW).expect_err("none").to_string();
         assert_eq!(
             refused(options(Some("0d"), None)),

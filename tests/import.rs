@@ -35,8 +35,8 @@ fn nothing_is_written_without_write() {
     assert_eq!((code, &*errors), (Some(0), ""));
     assert_eq!(
         output,
-        "clx1 (Guru): 2 snapshots from 2025-12-01T00:00:00Z to 2025-12-29T06:00:00Z\n\
-         clx2 (Newcomer): 1 snapshot from 2025-12-03T06:00:00Z to 2025-12-03T06:00:00Z\n\
+        "clx1 (Guru): 2 snapshots from 2025-12-01T00:00:00Z to 2025-12-29T06:00:00Z, followers 650 to 930\n\
+         clx2 (Newcomer): 1 snapshot from 2025-12-03T06:00:00Z to 2025-12-03T06:00:00Z, followers 5 to 5\n\
          3 snapshots of 2 accounts would be imported; nothing is written without --write\n"
     );
     assert_eq!(past.query("SELECT count(*) FROM snapshots"), ["2"]);
@@ -141,8 +141,8 @@ fn the_separators_and_further_columns_of_spreadsheets_are_accepted() {
         let past = past();
         let (code, output, errors) = import(&past, csv, &["--write"]);
         assert_eq!((code, &*errors), (Some(0), ""), "{csv}");
-        let expected = "clx1 (Guru): 1 snapshot from 2025-12-01T00:00:00Z to 2025-12-01T00:00:00Z\n\
-                        not read: datum\n1 snapshot of 1 account imported\n";
+        let expected = "clx1 (Guru): 1 snapshot from 2025-12-01T00:00:00Z to 2025-12-01T00:00:00Z, \
+                        followers 650 to 650\nnot read: datum\n1 snapshot of 1 account imported\n";
         assert_eq!(output, expected, "{csv}");
         let found = past.query("SELECT followers FROM snapshots WHERE source = 'import'");
         assert_eq!(found, ["650"], "{csv}");

@@ -11,7 +11,8 @@ use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_j
 use crate::config::Settings;
 use crate::period::{Beginning, Period};
 use crate::report::{
-    ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, Sparkline, Table, terminal,
+    ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, SignedPercent, Sparkline, Table,
+    terminal,
 };
 use crate::selection::Selection;
 use crate::store::{AccountGrowth, ReadTx};
@@ -234,7 +235,7 @@ impl Page<'_> {
             }),
             number("GAINED", ALWAYS_SHOWN, |growth| signed(growth.gained)),
             number("", ALWAYS_SHOWN, |growth| {
-                growth.percent().map_or(String::new(), |percent| format!("{percent:+.2}%"))
+                growth.percent().map_or(String::new(), |percent| SignedPercent(percent).to_string())
             }),
         ];
         // The period before may precede every history.

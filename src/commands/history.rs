@@ -12,7 +12,8 @@ use crate::config::Settings;
 use crate::period::Period;
 use crate::printable::Printable;
 use crate::report::{
-    ALWAYS_SHOWN, Cell, Chart, Column, Csv, Grouped, Shape, Signed, Table, TimeUntil, terminal,
+    ALWAYS_SHOWN, Cell, Chart, Column, Csv, Grouped, Shape, Signed, SignedPercent, Table,
+    TimeUntil, terminal,
 };
 use crate::store::{AccountRef, Change, Gap, Point};
 
@@ -247,7 +248,7 @@ impl History {
                 point.time.utc().strftime(format).to_string(),
                 count(followers.value),
                 delta(followers.delta),
-                followers.pct_per_7d.map_or(String::new(), |percent| format!("{percent:+.2}%")),
+                followers.pct_per_7d.map_or(String::new(), |pct| SignedPercent(pct).to_string()),
                 count(likes.value),
                 delta(likes.delta),
                 count(videos.value),

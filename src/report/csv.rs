@@ -51,7 +51,7 @@ impl<W: Write> Csv<W> {
                 Cell::Real(real) => self.writer.write_field(real.to_string()),
                 Cell::Time(time) => self.writer.write_field(self.timestamp(&time.to_string())),
                 Cell::Utc(text) => self.writer.write_field(self.timestamp(text)),
-                Cell::Flag(flag) => self.writer.write_field(if *flag { "true" } else { "false" }),
+                Cell::Flag(flag) => self.writer.write_field(if *flag { "1" } else { "0" }),
             };
             written.map_err(io_error)?;
         }

@@ -13,7 +13,7 @@ pub mod terminal;
 
 pub use chart::Chart;
 pub use csv::{Cell, Csv, Dialect};
-pub use number::{Grouped, Short, Signed, counted, counted_are};
+pub use number::{Grouped, Short, Signed, SignedPercent, counted, counted_are};
 pub use profile_change::described;
 pub use relative_time::{TimeAgo, TimeUntil};
 pub use sparkline::Sparkline;

@@ -57,6 +57,19 @@ impl fmt::Display for Signed {
     }
 }
 
+/// A percentage with its sign and two digits. One that rounds to zero has no sign.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedPercent(pub f64);
+
+impl fmt::Display for SignedPercent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.abs() < 0.005 {
+            true => f.write_str("0.00%"),
+            false => write!(f, "{:+.2}%", self.0),
+        }
+    }
+}
+
 /// A number abbreviated to at most four digits, for a chart's scale: 999, 15.2K, 1.52M.
 #[derive(Clone, Copy, Debug)]
 pub struct Short(pub i64);

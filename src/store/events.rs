@@ -77,6 +77,8 @@ pub struct SilentAccount {
     pub name: String,
     /// When it was last measured; `None` if never.
     pub since: Option<Time>,
+    /// Whether it was measured after the period.
+    pub is_measured_later: bool,
 }
 
 /// Selects the accounts. One that was removed from the list only later belongs to the period.
@@ -193,11 +195,14 @@ impl ReadTx<'_> {
         period: EventPeriod,
     ) -> Result<Vec<SilentAccount>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, last FROM (
+            "SELECT account_id, name, last, is_measured_later FROM (
                SELECT who!(), a.interval, a.added_time, (
                         SELECT b.time FROM _snapshot b
                         WHERE b.account = a.account AND b.is_measured AND b.time < :until
-                        ORDER BY b.refresh_id DESC LIMIT 1) AS last
+                        ORDER BY b.refresh_id DESC LIMIT 1) AS last, EXISTS (
+                        SELECT 1 FROM _snapshot b
+                        WHERE b.account = a.account AND b.is_measured AND b.time >= :until
+                        ) AS is_measured_later
                FROM _account a LEFT JOIN _profile p ON p.account = a.account
                WHERE a.next_due IS NOT NULL AND a.added_time < :until)
              WHERE (last IS NULL OR (last < :from AND (:until - last) * 2 > 3 * interval))
@@ -205,8 +210,8 @@ impl ReadTx<'_> {
              ORDER BY last IS NOT NULL, last, name, account_id"
         );
         self.events(&sql, selection, Some(period), |row| {
-            let since = row.get(2)?;
-            Ok(SilentAccount { id: row.get(0)?, name: row.get(1)?, since })
+            let (since, is_measured_later) = (row.get(2)?, row.get(3)?);
+            Ok(SilentAccount { id: row.get(0)?, name: row.get(1)?, since, is_measured_later })
         })
     }
 

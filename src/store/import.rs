@@ -41,6 +41,13 @@ impl OlderHistory {
         self.rows.iter().map(|(time, ..)| *time)
     }
 
+    /// Returns the first and the last known followers.
+    pub fn followers(&self) -> Option<(i64, i64)> {
+        let mut known = self.rows.iter().filter_map(|(_, measurement, _)| measurement.followers);
+        let first = known.next()?;
+        Some((first, known.next_back().unwrap_or(first)))
+    }
+
     /// Returns the last measured followers and likes for which a 0 that is stored as measured would
     /// be suspect, with the time of that 0. A stored snapshot never changes, so that 0 would count
     /// as the loss of everything.

@@ -5,10 +5,11 @@ use jiff::civil::{Date, DateTime};
 use crate::clock::Time;
 use crate::store::Suspicion;
 
-/// Parses a count in digits, to which some programs append a zero fraction: 1234, 1234.0.
+/// Parses a count in digits, to which some programs append a zero fraction: 1234, 1234.0. Three
+/// zeros may be thousands.
 pub(super) fn count(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let is_zero = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
+    let is_zero = matches!(fraction, "0" | "00");
     let is_digits = whole.bytes().all(|byte| byte.is_ascii_digit());
     (is_zero && is_digits).then(|| whole.parse().ok()).flatten()
 }
@@ -53,7 +54,10 @@ mod tests {
             ("1234.0", Some(1234)),
             ("0", Some(0)),
             ("1,234", None),
+            ("1234.00", Some(1234)),
             ("1.234", None),
+            ("15.000", None),
+            ("1234.000000", None),
             ("1234.", None),
             (".0", None),
             ("-1", None),

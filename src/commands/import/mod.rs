@@ -16,7 +16,7 @@ use crate::commands::{CommandError, Done, open_up_to_date};
 use crate::config::Settings;
 use crate::measurement::Measurement;
 use crate::printable::Printable;
-use crate::report::counted;
+use crate::report::{Grouped, counted};
 use crate::store::{
     AccountKey, AccountRef, Creation, FirstSnapshots, OlderHistory, ReadTx, Store, StoreError,
     Suspicion,
@@ -160,7 +160,12 @@ impl Import {
                 false => format!("{} ({})", account.id, Printable(&account.name)),
             };
             if let (Some(first), Some(last)) = (older.times().next(), older.times().next_back()) {
-                writeln!(out, "{name}: {} from {first} to {last}", counted(count, "snapshot"))?;
+                write!(out, "{name}: {} from {first} to {last}", counted(count, "snapshot"))?;
+                // A spreadsheet may have changed the numbers.
+                if let Some((first, last)) = older.followers() {
+                    write!(out, ", followers {} to {}", Grouped(first), Grouped(last))?;
+                }
+                writeln!(out)?;
             }
             snapshots += count;
         }

@@ -1,8 +1,9 @@
 //! The tables and sentences of a digest, shared by its text and HTML formats.
 
+use crate::clock::Time;
 use crate::report::digest::total::Total;
 use crate::report::digest::{Digest, day};
-use crate::report::{Grouped, Signed, counted_are, described, terminal};
+use crate::report::{Grouped, Signed, SignedPercent, counted_are, described, terminal};
 use crate::store::{AccountGrowth, SilentAccount, Unusual};
 
 /// How many rows or lines of a section are shown; the rest is only counted.
@@ -35,7 +36,7 @@ impl Row {
         Row {
             name: name.to_owned(),
             gained: Signed(gained).to_string(),
-            percent: percent.map_or(String::new(), percentage),
+            percent: percent.map_or(String::new(), |percent| SignedPercent(percent).to_string()),
             followers: Grouped(followers).to_string(),
         }
     }
@@ -121,7 +122,7 @@ impl Digest {
                 let (name, day) = (short(&change.name), day(change.time));
                 format!("{name}: {} ({day})", described(change, NAME))
             }),
-            section("SILENT", &self.silent, silent),
+            section("SILENT", &self.silent, |account| silent(account, self.period.until)),
             section("FAILING", &self.failing, |account| {
                 let name = account.name();
                 let name = short(name.unwrap_or(account.id.as_str()));
@@ -169,7 +170,7 @@ fn section<T>(title: &'static str, all: &[T], line: impl Fn(&T) -> String) -> Se
 /// Returns the total gain, with that of the period before if they are comparable.
 fn sum(total: &Total) -> String {
     let percent =
-        total.percent().map_or(String::new(), |percent| format!(" ({})", percentage(percent)));
+        total.percent().map_or(String::new(), |percent| format!(" ({})", SignedPercent(percent)));
     let before = total
         .gained_before
         .map_or(String::new(), |before| format!("; {} in the period before", Signed(before)));
@@ -190,10 +191,15 @@ fn unusual(step: &Unusual) -> String {
     )
 }
 
-fn silent(account: &SilentAccount) -> String {
-    match account.since {
-        Some(since) => format!("{} since {}", short(&account.name), day(since)),
-        None => format!("{}, never measured", short(&account.name)),
+/// `until` is the period's end.
+fn silent(account: &SilentAccount, until: Option<Time>) -> String {
+    let name = short(&account.name);
+    match (account.since, until) {
+        (Some(since), _) => format!("{name} since {}", day(since)),
+        (None, Some(until)) if account.is_measured_later => {
+            format!("{name}, not measured by {}", day(until))
+        }
+        (None, _) => format!("{name}, never measured"),
     }
 }
 
@@ -203,14 +209,6 @@ fn short(name: &str) -> String {
 
 pub(super) fn grouped(count: usize) -> Grouped {
     Grouped::of(count)
-}
-
-pub(super) fn percentage(percent: f64) -> String {
-    // A loss that rounds to zero has no sign either.
-    match percent.abs() < 0.005 {
-        true => "0.00%".to_owned(),
-        false => format!("{percent:+.2}%"),
-    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a rate is shown without its fraction")]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::printable::Printable;
 use crate::report::html::chart_data::stride;
 use crate::report::html::entry::{Anchor, Entry};
-use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, Signed, tone};
+use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, tone};
 use crate::report::html::page::Page;
 use crate::report::html::series::Metric;
 use crate::report::html::sparkline::Sparkline;
@@ -98,7 +98,7 @@ impl<'a> Account<'a> {
     }
 
     pub fn likes(&self) -> Cell {
-        Cell::count(self.entry.likes)
+        Cell::count(self.entry.series.newest_likes())
     }
 
     pub fn engagement(&self) -> Cell {
@@ -123,11 +123,11 @@ impl<'a> Account<'a> {
 
     /// Returns the gain in the page's period, or since the start of a shorter history.
     pub fn gained(&self) -> String {
-        let first = self.entry.followers.first();
+        let first = self.entry.series.first();
         match (self.entry.gain(), self.entry.gain_since_start(), first) {
             (Some(gain), ..) => format!("{} in 30 days", Gained(gain)),
             (None, Some(gain), Some((first, _))) => {
-                format!("{} since {}", Signed(gain.by), Date(*first))
+                format!("{} since {}", Gained(gain), Date(first))
             }
             _ => String::new(),
         }

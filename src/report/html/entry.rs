@@ -35,7 +35,6 @@ pub(super) struct Entry {
     pub series: Series,
     pub gaps: Vec<Gap>,
     pub followers: Vec<Measured>,
-    pub likes: Option<i64>,
     pub weeks: Steps,
     pub months: Steps,
     growth: Option<AccountGrowth>,
@@ -53,20 +52,7 @@ impl Entry {
         let History { readings, gaps, weeks, months, growth } = history;
         let series = Series::new(readings);
         let followers = series.followers();
-        let likes = series.likes().last().map(|&(_, likes)| likes);
-        Entry {
-            edition,
-            account,
-            status,
-            series,
-            gaps,
-            followers,
-            likes,
-            weeks,
-            months,
-            growth,
-            events,
-        }
+        Entry { edition, account, status, series, gaps, followers, weeks, months, growth, events }
     }
 
     /// Returns the label, display name, handle or id, whichever is known first.
@@ -124,7 +110,7 @@ impl Entry {
 
     /// Returns the gain from the first measured followers to the newest.
     pub fn gain_since_start(&self) -> Option<Gain> {
-        let [(_, from), _, ..] = self.followers[..] else { return None };
+        let (_, from) = self.series.first().filter(|_| self.followers.len() > 1)?;
         let (_, newest) = self.newest()?;
         Some(Gain { by: newest.saturating_sub(from), from, rounding: self.rounding() })
     }

@@ -1,4 +1,4 @@
-//! An account's readings in chronological order.
+//! An account's readings, for charts and for its newest values.
 //!
 //! Only measured values count: those that are neither absent nor suspect. A rate uses the time
 //! between its own two readings, so a gap in the history is a longer step and never a spike.
@@ -37,42 +37,53 @@ impl Metric {
 /// A measured count and its time.
 pub(super) type Measured = (Time, i64);
 
-/// An account's readings in chronological order.
+/// An account's readings in chronological order. That of its refreshes, which decides what is first
+/// and newest, differs if the clock was set back.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub(super) struct Series(Vec<Reading>);
+pub(super) struct Series {
+    readings: Vec<Reading>,
+    first: Option<Measured>,
+    likes: Option<i64>,
+    engagement: Option<f64>,
+}
 
 impl Series {
-    /// Sorts the readings, which a clock that was set back may have left out of order.
+    /// Takes the readings in the order of refreshes.
     pub fn new(mut readings: Vec<Reading>) -> Series {
+        let trusted = || readings.iter().filter(|reading| !reading.is_suspect);
+        let first = trusted().find_map(|reading| Some((reading.time, reading.followers?)));
+        let likes = trusted().rev().find_map(|reading| reading.likes);
+        let engagement = trusted().rev().find_map(|reading| reading.engagement);
         readings.sort_by_key(|reading| reading.time);
-        Series(readings)
+        Series { readings, first, likes, engagement }
     }
 
     pub fn readings(&self) -> &[Reading] {
-        &self.0
+        &self.readings
     }
 
     pub fn has(&self, metric: Metric) -> bool {
-        self.0.iter().any(|reading| metric.is_reported(reading))
+        self.readings.iter().any(|reading| metric.is_reported(reading))
+    }
+
+    /// Returns the first measured followers in the order of refreshes.
+    pub fn first(&self) -> Option<Measured> {
+        self.first
+    }
+
+    /// Returns the newest measured likes in the order of refreshes.
+    pub fn newest_likes(&self) -> Option<i64> {
+        self.likes
+    }
+
+    /// Returns the newest measured engagement rate in the order of refreshes.
+    pub fn engagement(&self) -> Option<f64> {
+        self.engagement
     }
 
     pub fn followers(&self) -> Vec<Measured> {
-        self.measured(|reading| reading.followers)
-    }
-
-    pub fn likes(&self) -> Vec<Measured> {
-        self.measured(|reading| reading.likes)
-    }
-
-    fn measured(&self, count: impl Fn(&Reading) -> Option<i64>) -> Vec<Measured> {
-        let trusted = self.0.iter().filter(|reading| !reading.is_suspect);
-        trusted.filter_map(|reading| Some((reading.time, count(reading)?))).collect()
-    }
-
-    /// Returns the newest measured engagement rate.
-    pub fn engagement(&self) -> Option<f64> {
-        let mut trusted = self.0.iter().rev().filter(|reading| !reading.is_suspect);
-        trusted.find_map(|reading| reading.engagement)
+        let trusted = self.readings.iter().filter(|reading| !reading.is_suspect);
+        trusted.filter_map(|reading| Some((reading.time, reading.followers?))).collect()
     }
 }
 
@@ -103,5 +114,19 @@ mod tests {
         ]);
         assert_eq!(series.followers(), counts(&[(0, 10), (7, 20), (14, 30), (28, 50), (38, 60)]));
         assert!(series.has(Metric::Followers) && !series.has(Metric::Likes));
+    }
+
+    #[test]
+    fn the_newest_values_are_those_of_the_last_refresh_whatever_the_clock() {
+        let at = |day, likes| Reading {
+            likes: Some(likes),
+            engagement: Some(f64::from(u32::try_from(likes).expect("small"))),
+            ..reading(day, Some(likes * 10), false)
+        };
+        let series = Series::new(vec![at(50, 1), at(14, 2), at(7, 3)]);
+        assert_eq!(series.newest_likes(), Some(3));
+        assert_eq!(series.engagement(), Some(3.0));
+        assert_eq!(series.first(), Some((Time(50 * DAY), 10)));
+        assert_eq!(series.followers(), counts(&[(7, 30), (14, 20), (50, 10)]));
     }
 }

@@ -208,6 +208,7 @@ end
 -- A fence lies beyond a quartile by three times the interquartile range (Tukey's outer fences), but
 -- at least by the usual rate, by 1 % of the count, and by two units of a rounded count. `rates` are
 -- those of the earlier steps, sorted, as the text of a JSON array; at least six are required. They
+-- are rounded, because that text has 15 digits in some versions of SQLite and 17 in others. They
 -- are joined as the only row of a table-valued function, so that they are calculated once rather
 -- than wherever they are used. What is cheap comes first: an unchanged count is never outside (the
 -- fences enclose 0), and most steps lie between the quartiles.
@@ -227,7 +228,7 @@ FROM (
   FROM (
     SELECT s.account, s.time, s.time_utc, s.refresh_id, s.measured_$count AS value,
            s.measured_$count - l.measured_$count AS delta, s.time - l.time AS span,
-           (s.measured_$count - l.measured_$count) * 604800.0 / (s.time - l.time) AS rate,
+           round((s.measured_$count - l.measured_$count) * 604800.0 / (s.time - l.time), 3) AS rate,
            r.value AS rates
     FROM _snapshot s
     JOIN _snapshot l ON l.account = s.account AND l.refresh_id = (
@@ -237,7 +238,7 @@ FROM (
       ORDER BY b.refresh_id DESC LIMIT 1)
     JOIN json_each(json_array((SELECT json_group_array(rate) FROM (
           SELECT rate FROM (
-            SELECT (b.measured_$count - c.measured_$count) * 604800.0 / (b.time - c.time) AS rate
+            SELECT round((b.measured_$count - c.measured_$count) * 604800.0 / (b.time - c.time), 3) AS rate
             FROM _snapshot b
             JOIN _snapshot c ON c.account = b.account AND c.refresh_id = (
               SELECT d.refresh_id FROM _snapshot d

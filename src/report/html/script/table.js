@@ -154,9 +154,11 @@ function accountTable(table) {
   return { showTable, showRows: show };
 }
 
-// Quotes a cell, and prefixes a text that a spreadsheet would run as a formula with '.
+// Prefixes a text that a spreadsheet would run as a formula with '.
+const harmless = text => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+
 function quotedCell(value) {
-  const text = typeof value === 'number' ? String(value) : /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const text = String(value);
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -173,7 +175,7 @@ function csv(rows, gains, columns) {
     const platform = [...byline.childNodes].filter(child => child.nodeType === 3).map(child => child.data.trim()).join('');
     const { by, share } = gains[index];
     const measured = value(8);
-    return [nameOf(index), handle, platform, ...(hasState ? [anchorOf(index).slice(2), tagsOf(index).join(' ')] : []), value(2), chosen.period.key, by ?? '',
+    return [harmless(nameOf(index)), harmless(handle), harmless(platform), ...(hasState ? [anchorOf(index).slice(2), harmless(tagsOf(index).join(' '))] : []), value(2), chosen.period.key, by ?? '',
       share === null ? '' : Number((share * 100).toFixed(4)), value(6), value(7), measured === '' ? '' : new Date(measured * 1000).toISOString().slice(0, 10),
       ...(hasState ? [row.cells[9].textContent] : [])];
   });
