@@ -21,6 +21,9 @@ fn a_call_in_flight_is_recorded_before_the_end() {
         vendor.always("a", slow());
         let mut daemon = place.run().once_up();
         vendor.wait_for_calls(1);
+        for meaningless in [Signal::USR1, Signal::USR2, Signal::ALARM] {
+            daemon.signal(meaningless);
+        }
         daemon.signal(signal);
         daemon.until("stopping: waiting for the calls in flight");
         assert_eq!(daemon.end(), Some(0), "{}", daemon.log());

@@ -83,6 +83,35 @@ fn a_daemon_that_does_not_respond_needs_attention() {
 }
 
 #[test]
+fn a_refresh_by_a_daemon_that_does_not_respond_says_so_and_can_be_ended() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed account=a", " started ("]);
+    daemon.signal(Signal::STOP);
+    let mut refresh = Daemon::start(place.command(&["refresh", "a"]));
+    refresh.until("waiting: the daemon does not respond");
+    refresh.signal(Signal::TERM);
+    refresh.until("the daemon does not respond; what it was asked for is cancelled");
+    assert_eq!(refresh.end(), Some(74));
+    daemon.signal(Signal::CONT);
+    daemon.stop();
+    assert_eq!(vendor.call_count(), 1);
+}
+
+#[test]
+fn a_call_that_a_killed_process_has_left_is_not_in_flight() {
+    let vendor = Vendor::start();
+    vendor.always("a", Behaviour::Hang);
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let daemon = place.run();
+    vendor.wait_for_calls(1);
+    daemon.kill();
+    let status = place.growthd(&["status"]);
+    assert!(status.out.contains("0 in flight, 1 interrupted"), "{}", status.out);
+}
+
+#[test]
 fn a_user_who_may_not_ask_the_daemon_is_told_so() {
     if !is_root() {
         println!("skipped: only root can take the part of another user");

@@ -147,6 +147,29 @@ fn an_older_copy_in_its_place_is_used() {
 }
 
 #[test]
+fn an_older_copy_restored_into_the_file_keeps_no_account_from_being_watched() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    let copy = place.file("copy.db");
+    let mut live = Connection::open(place.file("growth.db")).expect("a database");
+    live.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
+    place.configure(&vendor, &Settings::weekly(&["a", "b"]));
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.until("refreshed account=b");
+    live.restore("main", &copy, None::<fn(_)>).expect("a restored copy");
+    drop(live);
+    // Else it is noticed within half a minute.
+    place.growthd(&["refresh", "a"]);
+    daemon.until("the database file was replaced; continuing with the new one");
+    daemon.until("refreshed account=b");
+    daemon.stop();
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM accounts"), 2);
+    place.database().is_sound();
+}
+
+#[test]
 fn a_backup_restored_after_a_stop_is_used_at_the_next_start() {
     let vendor = Vendor::start();
     let (place, daemon) = busy_daemon(&vendor);

@@ -18,6 +18,9 @@ const RESETS: [&str; 2] = ["ratelimit-reset", "x-ratelimit-reset"];
 /// A larger number is a unix time: as seconds from now, it would be over thirty years.
 const SURELY_UNIX_TIME: i64 = 1_000_000_000;
 
+/// The largest age of a cached response in seconds, by RFC 9111. A larger one is nonsense.
+const MAX_AGE: i64 = 1 << 31;
+
 /// The result of a call.
 #[derive(Clone, PartialEq, Debug)]
 pub enum CallResult {
@@ -67,11 +70,15 @@ impl RetryAfter {
     /// Reads it from the headers of a response.
     pub(super) fn of(status: u16, headers: &HeaderMap) -> Option<RetryAfter> {
         let header = |name: &str| headers.get(name)?.to_str().ok();
-        let stated = header(RETRY_AFTER.as_str()).and_then(RetryAfter::parse);
-        if stated.is_some() || status != 429 {
-            return stated;
-        }
         let date = vendor_time(headers);
+        match (header(RETRY_AFTER.as_str()).and_then(RetryAfter::parse), date) {
+            (None, _) if status == 429 => {}
+            // Both are times on the vendor's clock.
+            (Some(RetryAfter::At(time)), Some(date)) => {
+                return Some(RetryAfter::Seconds(time.since(date)));
+            }
+            (stated, _) => return stated,
+        }
         RESETS.into_iter().filter_map(header).find_map(|text| RetryAfter::of_reset(text, date))
     }
 
@@ -115,7 +122,8 @@ fn whole_number(text: &str) -> Option<i64> {
 pub(super) fn vendor_time(headers: &HeaderMap) -> Option<Time> {
     let header = |name| headers.get(name)?.to_str().ok();
     let age = header(AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0_i64);
-    Some(http_date(header(DATE)?)?.plus(age.max(0)))
+    let age = if (0..=MAX_AGE).contains(&age) { age } else { 0 };
+    Some(http_date(header(DATE)?)?.plus(age))
 }
 
 fn http_date(text: &str) -> Option<Time> {
@@ -137,6 +145,7 @@ mod tests {
             (date, Some("600"), Some(784_112_377)),
             (date, Some("-5"), Some(784_111_777)),
             (date, Some("old"), Some(784_111_777)),
+            (date, Some("9223372036854775807"), Some(784_111_777)),
             ("yesterday", Some("600"), None),
         ] {
             let mut headers = HeaderMap::from_iter([(DATE, date.parse().expect("a value"))]);
@@ -189,6 +198,8 @@ mod tests {
             (404, vec![(reset, "30")], None),
             (503, vec![(reset, "30")], None),
             (503, vec![(retry, "7")], seconds(7)),
+            (503, vec![date, (retry, "Sun, 06 Nov 1994 08:50:07 GMT")], seconds(30)),
+            (503, vec![(retry, "Sun, 06 Nov 1994 08:49:37 GMT")], Some(RetryAfter::At(Time(at)))),
         ] {
             let headers: HeaderMap = headers
                 .into_iter()

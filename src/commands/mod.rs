@@ -90,6 +90,11 @@ pub enum CommandError {
     /// The daemon refused the request.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// The daemon has not confirmed that it cancelled the request.
+    #[error(
+        "the daemon does not respond; what it was asked for is cancelled once it does, except for calls in flight"
+    )]
+    NoResponse,
     /// `$GROWTHD_LOG` is invalid.
     #[error(
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
@@ -134,7 +139,7 @@ impl CommandError {
         const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
-            CommandError::Store(_) | CommandError::Log(_) => IO,
+            CommandError::Store(_) | CommandError::Log(_) | CommandError::NoResponse => IO,
             CommandError::LogFilter(_)
             | CommandError::CommandLine(_)
             | CommandError::Usage(_)

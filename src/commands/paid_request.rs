@@ -5,13 +5,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use crate::clock::{self, Clock};
 use crate::commands::CommandError;
 use crate::commands::output::Printer;
 use crate::commands::signals::{Requested, Signals};
 use crate::config::Config;
 use crate::daemon::control::Remote;
-use crate::daemon::{Health, RunError, client};
+use crate::daemon::{Health, NoHealth, RunError, client};
 use crate::descriptors;
 use crate::engine::{ClaimMode, Engine, EngineConfig};
 use crate::runner::{Handle, Notice, Prepared, Runner, Steps, Work};
@@ -24,8 +26,24 @@ const SILENCE: Duration = Duration::from_secs(2);
 pub struct PaidRequest<T> {
     source: Source<T>,
     database: PathBuf,
-    /// Whether the reason for waiting was shown.
-    is_explained: bool,
+    explanation: Explanation,
+    is_cancelled: bool,
+}
+
+/// The reason for waiting, shown once.
+enum Explanation {
+    /// None was found yet.
+    Missing,
+    Sought(JoinHandle<Option<Obstacle>>),
+    Shown,
+}
+
+/// What keeps calls from starting.
+enum Obstacle {
+    /// The daemon does not respond.
+    Silence,
+    /// The daemon cannot record a call, or the vendor asked for a pause.
+    Reason(String),
 }
 
 /// Who serves the request.
@@ -50,17 +68,25 @@ impl<T> PaidRequest<T> {
             && let Ok(remote) = remote.await
         {
             let source = Source::Remote(remote);
-            return Ok(PaidRequest { source, database, is_explained: false });
+            return Ok(PaidRequest::of(source, database));
         }
         let engine = prepare(config, creation)?;
         let steps = local(engine.handle());
         let source = Source::Local(steps, engine.start().map_err(RunError::from)?);
-        Ok(PaidRequest { source, database, is_explained: false })
+        Ok(PaidRequest::of(source, database))
+    }
+
+    fn of(source: Source<T>, database: PathBuf) -> PaidRequest<T> {
+        PaidRequest { source, database, explanation: Explanation::Missing, is_cancelled: false }
     }
 
     /// Returns the next step; `None` when the request is complete. Meanwhile a signal to stop cancels
     /// the request, and a hangup closes `output`. A wait for the vendor or for the database is
     /// explained on stderr.
+    ///
+    /// # Errors
+    /// Among others, returns [`CommandError::NoResponse`] if the request was cancelled and the
+    /// daemon is not there to confirm it.
     pub async fn next(
         &mut self,
         signals: &mut Signals,
@@ -68,32 +94,24 @@ impl<T> PaidRequest<T> {
     ) -> Result<Option<T>, CommandError> {
         loop {
             tokio::select! {
-                step = self.step() => return step,
+                step = self.source.step() => return step,
                 requested = signals.next() => match requested {
                     Requested::Stop => self.cancel(),
                     Requested::PrintNoMore => output.close(),
                 },
-                () = tokio::time::sleep(SILENCE), if !self.is_explained => {
-                    let database = self.database.clone();
-                    let why = tokio::task::spawn_blocking(move || why_waiting(&database)).await;
-                    if let Ok(Some(why)) = why {
-                        output.note(format_args!("waiting: {why}"));
-                        self.is_explained = true;
-                    }
-                }
+                obstacle = self.explanation.next(&self.database) => match obstacle {
+                    Obstacle::Silence if self.is_cancelled => return Err(CommandError::NoResponse),
+                    Obstacle::Silence => output.note(format_args!("waiting: the daemon does not respond")),
+                    Obstacle::Reason(why) => output.note(format_args!("waiting: {why}")),
+                },
             }
-        }
-    }
-
-    async fn step(&mut self) -> Result<Option<T>, CommandError> {
-        match &mut self.source {
-            Source::Remote(steps) => Ok(steps.next().await.transpose()?),
-            Source::Local(steps, _) => Ok(steps.next().await),
         }
     }
 
     /// Makes no further call start.
     fn cancel(&mut self) {
+        self.is_cancelled = true;
+        self.explanation = Explanation::Missing;
         match &mut self.source {
             Source::Remote(steps) => steps.cancel(),
             Source::Local(steps, runner) => {
@@ -120,13 +138,49 @@ impl<T> PaidRequest<T> {
     }
 }
 
-/// Returns why no call starts: the daemon cannot record one, or the vendor asked for a pause.
-fn why_waiting(database: &Path) -> Option<String> {
-    if let Ok(Health { trouble: Some(trouble), .. }) = Health::request(database) {
-        return Some(trouble);
+impl<T> Source<T> {
+    async fn step(&mut self) -> Result<Option<T>, CommandError> {
+        match self {
+            Source::Remote(steps) => Ok(steps.next().await.transpose()?),
+            Source::Local(steps, _) => Ok(steps.next().await),
+        }
     }
-    let wait = Reader::open(database).ok()?.begin_read().ok()?.wait().ok()??;
-    (wait.until > clock::now().time()).then(|| wait.to_string())
+}
+
+impl Explanation {
+    /// Waits until there is something to explain, which is only once. Cancel safe.
+    async fn next(&mut self, database: &Path) -> Obstacle {
+        loop {
+            match self {
+                Explanation::Shown => std::future::pending().await,
+                Explanation::Missing => {
+                    tokio::time::sleep(SILENCE).await;
+                    let database = database.to_owned();
+                    let sought = tokio::task::spawn_blocking(move || Obstacle::find(&database));
+                    *self = Explanation::Sought(sought);
+                }
+                Explanation::Sought(sought) => match sought.await {
+                    Ok(Some(obstacle)) => {
+                        *self = Explanation::Shown;
+                        return obstacle;
+                    }
+                    Ok(None) | Err(_) => *self = Explanation::Missing,
+                },
+            }
+        }
+    }
+}
+
+impl Obstacle {
+    fn find(database: &Path) -> Option<Obstacle> {
+        match Health::request(database) {
+            Ok(Health { trouble: Some(trouble), .. }) => return Some(Obstacle::Reason(trouble)),
+            Err(NoHealth::NoResponse) => return Some(Obstacle::Silence),
+            Ok(_) | Err(NoHealth::NoDaemon | NoHealth::Unreachable) => {}
+        }
+        let wait = Reader::open(database).ok()?.begin_read().ok()?.wait().ok()??;
+        (wait.until > clock::now().time()).then(|| Obstacle::Reason(wait.to_string()))
+    }
 }
 
 /// Takes the database's lock and prepares an engine that serves one request and ends.

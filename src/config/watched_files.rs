@@ -31,6 +31,8 @@ pub(super) struct FileSetState {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct FileState {
     modified: SystemTime,
+    /// When its metadata changed, in seconds and nanoseconds. Some programs keep the other times.
+    changed: (i64, i64),
     device: u64,
     inode: u64,
     length: u64,
@@ -96,6 +98,7 @@ fn state(path: &Path) -> Option<FileState> {
     let file = fs::metadata(path).ok()?;
     Some(FileState {
         modified: file.modified().ok()?,
+        changed: (file.ctime(), file.ctime_nsec()),
         device: file.dev(),
         inode: file.ino(),
         length: file.len(),

@@ -58,6 +58,10 @@ const MAX_CONNECTIONS: usize = 48;
 /// How long a client may take to send its request, and to accept each line of the response.
 const IO_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long to wait for the end of a connection that the client has closed already. If this process
+/// was stopped, it has cancelled its request meanwhile.
+const CANCELLED_WITHIN: Duration = Duration::from_millis(2);
+
 /// The mode bit that lets every user connect.
 const WORLD_WRITABLE: u32 = 0o002;
 
@@ -215,7 +219,12 @@ async fn respond(
     connection.mark_busy();
     let request = Request::of(&line);
     drop(line);
-    let reader = reader.into_inner();
+    let mut reader = reader.into_inner();
+    if let Ok(Request::Refresh(_) | Request::LookUp(_)) = request
+        && timeout(CANCELLED_WITHIN, reader.read(&mut [0])).await.is_ok()
+    {
+        return Ok(());
+    }
     match request {
         Ok(Request::Refresh(selection)) => {
             stream_steps(handle.refresh(selection), reader, writer).await?;

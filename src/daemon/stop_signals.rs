@@ -25,8 +25,14 @@ pub struct StopSignals {
 }
 
 impl StopSignals {
-    /// Installs the signal handlers.
+    /// Installs the signal handlers. Also lets signals that mean nothing here, such as those that
+    /// make other programs reopen their logs, end no process amid its paid calls.
     pub fn new() -> io::Result<StopSignals> {
+        for kind in [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()]
+        {
+            // The handler stays installed after its receiver is dropped.
+            drop(signal(kind)?);
+        }
         Ok(StopSignals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -156,14 +156,14 @@ mod tests {
         csv.finish().expect("a vector");
         insta::assert_snapshot!(String::from_utf8(out).expect("UTF-8"), @r#"
             account_id,label,delta,rate,suspect
-            -id,'=1+1,-5,-0.5,true
-            -id,'+1,-5,-0.5,true
-            -id,'-1,-5,-0.5,true
-            -id,'@a,-5,-0.5,true
-            -id,'	x,-5,-0.5,true
-            -id, =1,-5,-0.5,true
-            -id,"a ""b"", c d  e",-5,-0.5,true
-            -id,1=1,-5,-0.5,true
+            -id,'=1+1,-5,-0.5,1
+            -id,'+1,-5,-0.5,1
+            -id,'-1,-5,-0.5,1
+            -id,'@a,-5,-0.5,1
+            -id,'	x,-5,-0.5,1
+            -id, =1,-5,-0.5,1
+            -id,"a ""b"", c d  e",-5,-0.5,1
+            -id,1=1,-5,-0.5,1
             ,,,,
             "#);
     }

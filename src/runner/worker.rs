@@ -196,8 +196,9 @@ impl Worker {
         if self.stopping.is_some() && self.engine.in_flight() == 0 {
             return Ok(None);
         }
-        let has_given_up = match self.stopping {
-            Some(stopping) => now.duration_since(stopping) > STOP_GRACE,
+        let grace = self.stopping.map(|since| STOP_GRACE.saturating_sub(now.duration_since(since)));
+        let has_given_up = match grace {
+            Some(grace) => grace.is_zero(),
             None => self.work == Work::OneShot && self.engine.in_flight() == 0,
         };
         if has_given_up {
@@ -220,7 +221,7 @@ impl Worker {
         if is_lasting {
             self.decline_all(&error.to_string());
         }
-        Ok(Some(retry))
+        Ok(Some(grace.map_or(retry, |grace| retry.min(grace))))
     }
 
     /// Declines all requests that are not claimed yet.

@@ -71,6 +71,28 @@ impl WalFiles {
     }
 }
 
+/// What tells whether another program has written into the file, and whether the watchlist there
+/// is still the one that was written last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Content {
+    /// Changes when another connection commits.
+    version: i64,
+    watchlist: i64,
+}
+
+impl Content {
+    fn of(connection: &Connection) -> rusqlite::Result<Content> {
+        let version = Content::version(connection)?;
+        let sql = "SELECT token FROM _watchlist";
+        let watchlist = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(Content { version, watchlist })
+    }
+
+    fn version(connection: &Connection) -> rusqlite::Result<i64> {
+        connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+}
+
 /// The only writing connection, and the lock that makes it the only one.
 #[derive(Debug)]
 pub struct Store {
@@ -78,6 +100,7 @@ pub struct Store {
     path: PathBuf,
     inode: Inode,
     wal_files: WalFiles,
+    content: Content,
     /// The open database file, which holds the lock. Declared after the connection, so that it is
     /// dropped after it: closing any descriptor of a file drops the process's other locks on it.
     lock: FileLock,
@@ -119,25 +142,32 @@ impl Store {
         let lock = FileLock::take(path)?;
         let (connection, inode) = connect(path, creation, care)?;
         let wal_files = WalFiles::of(path);
+        let content = Content::of(&connection)?;
         let path = path.to_owned();
-        Ok(Store { connection, path, inode, wal_files, lock, care, is_tight: false })
+        Ok(Store { connection, path, inode, wal_files, content, lock, care, is_tight: false })
     }
 
     /// Begins a write transaction, which holds SQLite's write lock from its first statement.
     ///
     /// # Errors
     /// Returns [`StoreError::Replaced`] if the file is no longer the one that was opened. What is
-    /// committed to a removed file is lost, so nothing may be bought on it.
+    /// committed to a removed file is lost, so nothing may be bought on it. The same if another
+    /// database, or an older copy with another watchlist, was restored into the file.
     pub fn begin_write(&mut self) -> Result<WriteTx<'_>, StoreError> {
         self.check_not_replaced()?;
         self.replace_removed_wal()?;
+        self.check_not_restored()?;
         self.adapt_to_free_space()?;
         WriteTx::begin(&mut self.connection)
     }
 
     /// Begins a read transaction, which does not wait for writers.
+    ///
+    /// # Errors
+    /// As [`Store::begin_write`].
     pub fn begin_read(&mut self) -> Result<ReadTx<'_>, StoreError> {
         self.check_not_replaced()?;
+        self.check_not_restored()?;
         ReadTx::begin(&mut self.connection)
     }
 
@@ -177,6 +207,7 @@ impl Store {
             false => Some(FileLock::take(&self.path)?),
         };
         let (connection, inode) = connect(&self.path, Creation::Refused, self.care)?;
+        self.content = Content::of(&connection)?;
         self.connection = connection;
         self.is_tight = false;
         self.inode = inode;
@@ -234,6 +265,23 @@ impl Store {
              continuing with a new one"
         );
         self.reconnect()
+    }
+
+    fn check_not_restored(&mut self) -> Result<(), StoreError> {
+        if Content::version(&self.connection)? == self.content.version {
+            return Ok(());
+        }
+        let content = Content::of(&self.connection)?;
+        if content.watchlist != self.content.watchlist {
+            return Err(StoreError::Replaced(self.path.clone()));
+        }
+        self.content = content;
+        Ok(())
+    }
+
+    /// Records the token of a watchlist that was committed.
+    pub(crate) fn watchlist_changed(&mut self, token: i64) {
+        self.content.watchlist = token;
     }
 
     fn check_not_replaced(&self) -> Result<(), StoreError> {

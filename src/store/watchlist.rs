@@ -95,6 +95,12 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Gives the watchlist another token, because it has changed, and returns it.
+    pub(crate) fn renew_watchlist(&self) -> Result<i64, StoreError> {
+        let sql = "UPDATE _watchlist SET token = random() RETURNING token";
+        Ok(self.tx.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
     /// Adds an account that has never been watched.
     pub(crate) fn add(
         &self,

@@ -62,7 +62,7 @@ impl<'a> Summary<'a> {
             database: status.settings.database.path.display().to_string(),
             disabled: totals.listed.saturating_sub(totals.watched),
             failing: status.failing().count(),
-            in_flight: totals.in_flight,
+            in_flight: status.in_flight(),
             last_snapshot: totals.last_snapshot.map(Moment::of),
             needs_attention: !reasons.is_empty(),
             next: totals.next_due.map(|due| Moment::of(status.holds.earliest(due).0)),

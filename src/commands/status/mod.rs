@@ -133,6 +133,16 @@ impl<'a> Status<'a> {
         })
     }
 
+    /// Returns whether any process may have calls in flight.
+    fn may_be_calling(&self) -> bool {
+        !matches!(self.daemon, Daemon::Absent { is_in_use: false })
+    }
+
+    /// Returns how many calls are in flight.
+    fn in_flight(&self) -> u64 {
+        if self.may_be_calling() { self.totals.in_flight } else { 0 }
+    }
+
     fn health(&self) -> Option<&Health> {
         match &self.daemon {
             Daemon::Running(health) => Some(health),
@@ -199,7 +209,9 @@ impl<'a> Status<'a> {
     fn state(&self, account: &AccountStatus) -> &'static str {
         match account {
             account if account.next_due.is_none() => "disabled",
-            account if account.is_in_flight => "in flight",
+            account if account.is_in_flight && self.may_be_calling() => "in flight",
+            // The next start marks its call as unknown.
+            account if account.is_in_flight => "interrupted",
             account if account.is_overdue(self.now) => "overdue",
             account if account.failing_since.is_some() => "failing",
             account if account.tries > 0 => "retrying",

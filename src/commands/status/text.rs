@@ -27,7 +27,7 @@ impl Status<'_> {
     }
 
     fn print_everything(&self, out: &mut impl Write) -> io::Result<()> {
-        let Totals { listed, watched, in_flight, snapshots, .. } = self.totals;
+        let Totals { listed, watched, snapshots, .. } = self.totals;
         let daemon = match &self.daemon {
             Daemon::Running(_) => "running",
             Daemon::Unresponsive => "running, but does not respond",
@@ -48,11 +48,16 @@ impl Status<'_> {
         let path = self.settings.database.path.display();
         entry(out, "database", format_args!("{path} (schema {}{older})", self.schema))?;
         let disabled = listed.saturating_sub(watched);
+        let in_flight = self.in_flight();
+        let interrupted = match self.totals.in_flight - in_flight {
+            0 => String::new(),
+            count => format!(", {count} interrupted"),
+        };
         entry(
             out,
             "accounts",
             format_args!(
-                "{watched} watched, {disabled} disabled, {in_flight} in flight{}",
+                "{watched} watched, {disabled} disabled, {in_flight} in flight{interrupted}{}",
                 self.selection
             ),
         )?;

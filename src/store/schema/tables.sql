@@ -233,6 +233,14 @@ CREATE TABLE _troubled (
 ) STRICT;
 
 -- At most one row: a pause of all calls that the vendor asked for.
+-- A random number, changed with the watchlist. It tells when an older copy was restored into the
+-- file, as by `.restore` of sqlite3.
+CREATE TABLE _watchlist (
+  token INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO _watchlist VALUES (random());
+
 CREATE TABLE _wait (
   id         INTEGER PRIMARY KEY CHECK (id = 1),
   until_time INTEGER NOT NULL,
