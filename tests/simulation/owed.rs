@@ -526,6 +526,8 @@ impl Owed {
         match (self.is_active, will_be_active) {
             (true, true) if has_moved => {
                 self.kept_open.extend(self.open_slots(&old, now));
+                // After the clock was set back, the latest one may be open whenever it was settled.
+                self.kept_open.extend(open.filter(|_| self.may_repeat));
                 self.kept_open.extend(self.tried.flatten());
                 for slot in &self.kept_open {
                     let from = fresh_from(&old, *slot);
