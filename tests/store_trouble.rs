@@ -114,6 +114,9 @@ fn no_call_is_made_for_a_lost_database() {
     // Calls sent by then have arrived once the vendor has responded.
     crate::harness::poll("the end of the last call", || (vendor.in_flight() == 0).then_some(()));
     let calls = vendor.call_count();
+    // A running daemon creates no other one.
+    let ended = place.growthd(&["status"]).with_code(74);
+    assert!(ended.err.contains("was removed or replaced while in use"), "{}", ended.err);
     place.write("growth.db", "something else entirely");
     daemon.signal(rustix::process::Signal::HUP);
     daemon.until("could not be applied; retrying");

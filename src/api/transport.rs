@@ -1,9 +1,12 @@
 //! Connections to the vendor: TLS, the proxy, timeouts. Does not know the key.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use crate::config::Api;
 
@@ -18,6 +21,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 /// their total size.
 const MAX_HEADERS: usize = 2000;
 
+/// Names a file of CA certificates, which replace the system's.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     #[error(
@@ -25,6 +31,8 @@ pub enum TransportError {
          ca-certificates), or name a file of them in SSL_CERT_FILE"
     )]
     Tls(String),
+    #[error("cannot use the file of CA certificates {} that {CERTIFICATES} names: {why}", .path.display())]
+    Certificates { path: PathBuf, why: String },
     #[error("cannot use [api] proxy: {0}")]
     Proxy(String),
 }
@@ -63,9 +71,26 @@ pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client
     builder.build().map_err(|error| TransportError::Tls(innermost(&error)))
 }
 
-/// Checks that HTTPS, if it is needed, and the proxy can be set up on this machine.
+/// Checks that HTTPS, if it is needed, and the proxy can be set up on this machine. Also checks a file
+/// of certificates that the environment names: one that cannot be used would be ignored, and every
+/// call would fail.
 pub fn check_tls(api: &Api) -> Result<(), TransportError> {
+    match std::env::var_os(CERTIFICATES) {
+        Some(path) if needs_tls(api) && !path.is_empty() => check_certificates(Path::new(&path))?,
+        _ => {}
+    }
     transport(api, HeaderMap::new()).map(drop)
+}
+
+/// Checks that a file has certificates, and nothing else that is encoded as one.
+fn check_certificates(path: &Path) -> Result<(), TransportError> {
+    let unusable = |why: String| TransportError::Certificates { path: path.to_owned(), why };
+    let found = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
+    match found.collect::<Result<Vec<_>, _>>() {
+        Ok(found) if found.is_empty() => Err(unusable("there is no certificate in it".to_owned())),
+        Ok(_) => Ok(()),
+        Err(error) => Err(unusable(error.to_string())),
+    }
 }
 
 /// Returns whether anything is sent over TLS.

@@ -17,6 +17,7 @@ use crate::config::{
 };
 use crate::daemon::{Health, check_limits};
 use crate::forecast::{per_month, per_period};
+use crate::paths::folder_of;
 use crate::printable::Printable;
 use crate::report::terminal::{self, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, counted};
@@ -150,8 +151,15 @@ fn check_database(path: &Path, out: &mut CheckOutput<impl Write>) -> io::Result<
             out.warning("database", error)?;
             Ok(Done::Attention)
         }
-        Ok(_) | Err(_) => {
+        Ok(_) | Err(_) if folder_of(path).is_dir() => {
             out.entry("database", path.display())?;
+            Ok(Done::Well)
+        }
+        // systemd may create it.
+        Ok(_) | Err(_) => {
+            let (path, folder) = (path.display(), folder_of(path).display());
+            let missing = format_args!("{path}; there is no folder {folder} yet");
+            out.warning("database", missing)?;
             Ok(Done::Well)
         }
     }

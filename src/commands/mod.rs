@@ -40,8 +40,8 @@ use crate::cli::{Cli, FormArgs, LogFormat, Verb};
 use crate::clock;
 use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError, Settings};
-use crate::daemon::RunError;
 use crate::daemon::control::Refused;
+use crate::daemon::{Health, RunError};
 use crate::demo::DemoError;
 use crate::descriptors;
 use crate::log_queue;
@@ -207,6 +207,13 @@ impl CommandError {
                     error.to_string()
                 }
                 CommandError::CommandLine(error) => format!("growthd: {}", one_line(error)),
+                // It would not create another.
+                CommandError::Store(StoreError::Missing(path) | StoreError::OrphanedWal(path))
+                    if Health::request(path).is_ok() =>
+                {
+                    let removed = StoreError::Replaced(path.clone());
+                    format!("growthd: {}", Printable(&removed.to_string()))
+                }
                 // A path or a name in the message may contain control characters.
                 _ => format!("growthd: {}", Printable(&self.to_string())),
             },

@@ -39,18 +39,21 @@ impl ConfigError {
 /// or a disk or a share responds with an error.
 pub(super) fn is_system_failure(error: &io::Error) -> bool {
     use io::ErrorKind;
-    !matches!(
-        error.kind(),
-        ErrorKind::NotFound
-            | ErrorKind::PermissionDenied
-            | ErrorKind::NotADirectory
-            | ErrorKind::IsADirectory
-            | ErrorKind::ReadOnlyFilesystem
-            | ErrorKind::InvalidFilename
-            | ErrorKind::InvalidInput
-            | ErrorKind::InvalidData
-            | ErrorKind::FileTooLarge
-    )
+    // A symbolic link that leads to itself.
+    const LOOP: i32 = rustix::io::Errno::LOOP.raw_os_error();
+    error.raw_os_error() != Some(LOOP)
+        && !matches!(
+            error.kind(),
+            ErrorKind::NotFound
+                | ErrorKind::PermissionDenied
+                | ErrorKind::NotADirectory
+                | ErrorKind::IsADirectory
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::InvalidFilename
+                | ErrorKind::InvalidInput
+                | ErrorKind::InvalidData
+                | ErrorKind::FileTooLarge
+        )
 }
 
 /// Returns what to do about a configuration that cannot be read.

@@ -38,7 +38,7 @@ impl Health {
         let Served { metrics, database, .. } = served;
         Health {
             disk: disk_trouble(database),
-            trouble: metrics.trouble(),
+            trouble: served.trouble(),
             not_listening: metrics.why_not_listening(),
             unused_edit: metrics.unused_edit(),
         }

@@ -52,6 +52,20 @@ pub struct Served {
     pub budget: watch::Receiver<Option<Budget>>,
 }
 
+impl Served {
+    /// Returns why nothing is refreshed; `None` if the sweep runs, the store commits, and its file is
+    /// there. Accesses the file system.
+    pub fn trouble(&self) -> Option<String> {
+        let database = self.database.display();
+        self.metrics.trouble().or_else(|| match self.database.is_file() {
+            true => None,
+            false => Some(format!(
+                "the database file {database} was removed; nothing is refreshed until it is put back"
+            )),
+        })
+    }
+}
+
 /// Serves a limited number of connections at a time. Others wait in the kernel's queue.
 pub async fn serve(listener: TcpListener, served: Served) {
     let scrapes = Arc::new(Scrapes::of(served));
@@ -153,10 +167,14 @@ async fn respond(
             let format = Exposition::accepted(request.headers().get(ACCEPT));
             metrics(scrapes, format).await
         }
-        "/healthz" => match scrapes.served.metrics.trouble() {
-            None => text(StatusCode::OK, "ok\n"),
-            Some(trouble) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{trouble}\n")),
-        },
+        "/healthz" => {
+            let served = scrapes.served.clone();
+            match tokio::task::spawn_blocking(move || served.trouble()).await {
+                Ok(None) => text(StatusCode::OK, "ok\n"),
+                Ok(Some(trouble)) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{trouble}\n")),
+                Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),
+            }
+        }
         _ => text(StatusCode::NOT_FOUND, "not found; try /metrics or /healthz\n"),
     })
 }

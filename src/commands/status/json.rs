@@ -53,7 +53,7 @@ impl<'a> Summary<'a> {
         Summary {
             attention: reasons.iter().map(Attention::of).collect(),
             backup: status.backup.map(|backup| Backup::of(backup, status.now)),
-            breaker: status.holds.breaker.as_ref().map(|open| Breaker::of(open, status.now)),
+            breaker: status.holds.breaker.as_ref().map(|open| Breaker::of(open, status)),
             budget: status
                 .holds
                 .budget
@@ -163,9 +163,9 @@ struct Breaker<'a> {
 }
 
 impl Breaker<'_> {
-    fn of(open: &OpenBreaker, now: Time) -> Breaker<'_> {
+    fn of<'a>(open: &'a OpenBreaker, status: &Status<'_>) -> Breaker<'a> {
         Breaker {
-            next_probe: Moment::of(open.next_probe(now)),
+            next_probe: Moment::of(status.next_probe(open)),
             probes: open.probes.count,
             reason: &open.reason,
             since: Moment::of(open.since),

@@ -15,7 +15,7 @@ use crate::commands::period::check;
 use crate::commands::{CommandError, Done, write_json};
 use crate::config::Settings;
 use crate::daemon::{Health, NoHealth};
-use crate::engine::Holds;
+use crate::engine::{Holds, OpenBreaker};
 use crate::selection::Selection;
 use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, is_in_use};
 
@@ -141,6 +141,12 @@ impl<'a> Status<'a> {
     /// Returns how many calls are in flight.
     fn in_flight(&self) -> u64 {
         if self.may_be_calling() { self.totals.in_flight } else { 0 }
+    }
+
+    /// Returns when the next probe is sent at the latest, for which an account has to be due.
+    fn next_probe(&self, open: &OpenBreaker) -> Time {
+        let due = self.totals.next_due.filter(|_| self.selection.is_everything());
+        open.next_probe(self.now).max(due.unwrap_or(self.now))
     }
 
     fn health(&self) -> Option<&Health> {

@@ -131,7 +131,7 @@ impl Status<'_> {
                     "open since {}: {}; the next probe is {}{}",
                     breaker.since,
                     Printable(&breaker.reason),
-                    TimeUntil { time: breaker.next_probe(self.now), now: self.now },
+                    TimeUntil { time: self.next_probe(breaker), now: self.now },
                     if breaker.is_half_open_pending() { ", and will tell" } else { "" }
                 ),
             )?;
