@@ -10,6 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
 
 use crate::paths::{GROUP_READABLE, beside, folder_of};
+use crate::replacement::followed;
 use crate::store::disk::free_space;
 use crate::store::file_lock::{FileLock, Inode};
 use crate::store::schema::{APPLICATION_ID, EMPTY, FIRST_VERSION, SCHEMA_VERSION, STEPS};
@@ -347,12 +348,10 @@ fn user_name(uid: u32) -> String {
     named.unwrap_or_else(|| format!("#{uid}"))
 }
 
-/// Resolves `path` if it is a symbolic link.
+/// Resolves `path` if it is a symbolic link, whose target need not exist.
 pub fn real_path(path: &Path) -> PathBuf {
     match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => {
-            fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-        }
+        Ok(metadata) if metadata.is_symlink() => followed(path).unwrap_or_else(|_| path.to_owned()),
         _ => path.to_owned(),
     }
 }
@@ -486,5 +485,46 @@ mod tests {
             assert!(!statement.exists([limit]).expect("an answer"));
         }
         assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
+
+    #[test]
+    fn a_database_is_created_where_a_symbolic_link_leads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (link, path) = (folder.path().join("link.db"), folder.path().join("growth.db"));
+        std::os::unix::fs::symlink("growth.db", &link).expect("a link");
+        let store = Store::open(&link, Creation::Allowed).expect("a store");
+        assert!(path.is_file());
+        drop(store);
+        Store::open(&path, Creation::Refused).expect("the same store");
+    }
+
+    #[test]
+    fn only_an_older_watchlist_that_was_restored_counts_as_another_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growth.db");
+        let mut store = Store::open(&path, Creation::Allowed).expect("a store");
+        let other = Connection::open(&path).expect("a connection");
+        // As Litestream does.
+        other.execute_batch("CREATE TABLE _other (x); INSERT INTO _other VALUES (1)").expect("SQL");
+        store.begin_write().expect("still the same");
+        let copy = folder.path().join("copy.db");
+        other.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
+        let restore = || {
+            let mut live = Connection::open(&path).expect("a connection");
+            live.restore("main", &copy, None::<fn(_)>).expect("a restored copy");
+        };
+        restore();
+        store.begin_write().expect("the same watchlist");
+        let tx = store.begin_write().expect("a transaction");
+        let token = tx.renew_watchlist().expect("a token");
+        tx.commit().expect("a commit");
+        store.watchlist_changed(token);
+        other.execute_batch("INSERT INTO _other VALUES (2)").expect("SQL");
+        store.begin_write().expect("its own change");
+        restore();
+        assert!(matches!(store.begin_write(), Err(StoreError::Replaced(_))));
+        assert!(matches!(store.begin_read(), Err(StoreError::Replaced(_))));
+        store.reopen().expect("the restored copy");
+        store.begin_write().expect("it is used now");
     }
 }
