@@ -326,6 +326,7 @@ impl Owed {
         let (by, _) = self.edit.filter(|(by, _)| *by <= now)?;
         let is_over = config.catch_up != CatchUp::Always
             || self.tried.is_some()
+            || self.is_fresh(latest, now)
             || self.line(latest).is_some();
         (!is_over).then_some(Debt { slot: Some(latest), since: by, is_edit: true })
     }
