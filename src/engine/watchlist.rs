@@ -14,7 +14,7 @@ use crate::engine::settling::{change_before_trouble, set_state};
 use crate::engine::{EditedSlots, Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::{
-    Account, AccountKey, Cause, FailureRow, StoreError, StoredEntry, Wait, WatchlistDiff, WriteTx,
+    Account, AccountKey, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx,
 };
 
 /// The number of changes to a watchlist.
@@ -111,7 +111,7 @@ impl Engine {
             }
         }
         let edited = editing.edited;
-        shorten_wait(&tx, &config, time)?;
+        end_overlong_wait(&tx, &config, time)?;
         let token = if changes.is_none() { None } else { Some(tx.renew_watchlist()?) };
         tx.commit()?;
         if let Some(token) = token {
@@ -131,12 +131,13 @@ impl Engine {
     }
 }
 
-/// Shortens a pause that is longer than any may be under a new configuration.
-fn shorten_wait(tx: &WriteTx<'_>, config: &EngineConfig, now: Time) -> Result<(), StoreError> {
+/// Ends a pause that is longer than any may be, by a new configuration or because it comes from a
+/// clock that was ahead.
+fn end_overlong_wait(tx: &WriteTx<'_>, config: &EngineConfig, now: Time) -> Result<(), StoreError> {
     let longest = now.plus(config.retry.max_delay.max(1));
-    match tx.wait()?.filter(|wait| wait.until > longest) {
-        Some(wait) => tx.set_wait(Some(&Wait { until: longest, ..wait })),
-        None => Ok(()),
+    match tx.wait()?.is_some_and(|wait| wait.until > longest) {
+        true => tx.set_wait(None),
+        false => Ok(()),
     }
 }
 

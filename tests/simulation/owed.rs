@@ -198,7 +198,7 @@ impl Owed {
     /// The same, not counting measurements under a clock that was ahead.
     fn is_surely_fresh(&self, slot: i64, now: i64) -> bool {
         let (_, from) = self.fresh_from(slot);
-        self.newest.is_some_and(|newest| from <= newest && newest <= now)
+        self.newest.is_some_and(|newest| from < newest && newest <= now)
     }
 
     /// Returns the times from which a measurement possibly and certainly makes the slot fresh, by
@@ -394,6 +394,10 @@ impl Owed {
         if let Some(slot) = line.slot {
             self.lines.insert(slot, line.outcome);
             self.lines_seen.insert(slot);
+            if slot > self.since {
+                // The new schedule's next slot has replaced what the edit made due.
+                self.edit = self.edit.map(|(_, from)| (i64::MAX, from));
+            }
             if matches!(line.outcome, OK | SKIPPED) && self.is_active {
                 self.last = self.last.max(Some(slot));
             }
