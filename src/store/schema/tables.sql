@@ -232,7 +232,6 @@ CREATE TABLE _troubled (
   is_failing    INTEGER NOT NULL
 ) STRICT;
 
--- At most one row: a pause of all calls that the vendor asked for.
 -- A random number, changed with the watchlist. It tells when an older copy was restored into the
 -- file, as by `.restore` of sqlite3.
 CREATE TABLE _watchlist (
@@ -241,6 +240,7 @@ CREATE TABLE _watchlist (
 
 INSERT INTO _watchlist VALUES (random());
 
+-- At most one row: a pause of all calls that the vendor asked for.
 CREATE TABLE _wait (
   id         INTEGER PRIMARY KEY CHECK (id = 1),
   until_time INTEGER NOT NULL,
