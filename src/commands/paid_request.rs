@@ -27,6 +27,7 @@ pub struct PaidRequest<T> {
     source: Source<T>,
     database: PathBuf,
     explanation: Explanation,
+    /// Whether the daemon was asked to cancel the request.
     is_cancelled: bool,
 }
 
@@ -102,6 +103,7 @@ impl<T> PaidRequest<T> {
                 obstacle = self.explanation.next(&self.database) => match obstacle {
                     Obstacle::Silence if self.is_cancelled => return Err(CommandError::NoResponse),
                     Obstacle::Silence => output.note(format_args!("waiting: the daemon does not respond")),
+                    Obstacle::Reason(_) if self.is_cancelled => {}
                     Obstacle::Reason(why) => output.note(format_args!("waiting: {why}")),
                 },
             }
@@ -110,10 +112,13 @@ impl<T> PaidRequest<T> {
 
     /// Makes no further call start.
     fn cancel(&mut self) {
-        self.is_cancelled = true;
-        self.explanation = Explanation::Missing;
         match &mut self.source {
-            Source::Remote(steps) => steps.cancel(),
+            Source::Remote(steps) => {
+                steps.cancel();
+                self.is_cancelled = true;
+                // The daemon may have stopped responding since.
+                self.explanation = Explanation::Missing;
+            }
             Source::Local(steps, runner) => {
                 steps.cancel();
                 runner.handle().stop();
