@@ -6,14 +6,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::api::Client;
 use crate::clock::{self, Clock, Moment, Now};
-use crate::engine::{Changes, Engine, EngineConfig, Turn};
+use crate::engine::{Engine, Turn};
 use crate::memory;
 use crate::runner::calls::Claims;
 use crate::runner::error::RunnerError;
 use crate::runner::handle::{Input, Reconfiguration};
 use crate::runner::notice::{Notice, Observer};
 use crate::runner::subscribers::Subscribers;
-use crate::store::{StoreError, WatchlistDiff, wal_size};
+use crate::store::{StoreError, wal_size};
 
 /// The longest sleep, and so the longest delay before a suspended machine is noticed. This
 /// monotonic timer also wakes the engine if the heartbeat fails.
@@ -63,9 +63,6 @@ pub(super) struct Worker {
     observer: Observer,
     work: Work,
     clock: Clock,
-    /// A change that the store could not take yet. It comes before any turn, which might buy what the
-    /// change removes.
-    unapplied: Option<Change>,
     trouble: Option<StoreTrouble>,
     stopping: Option<Instant>,
     last_seen: Option<(Moment, Instant)>,
@@ -78,13 +75,6 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("engine", &self.engine).finish_non_exhaustive()
     }
-}
-
-/// A new watchlist, configuration and client.
-struct Change {
-    diff: WatchlistDiff,
-    config: EngineConfig,
-    client: Client,
 }
 
 /// An ongoing failure of the store.
@@ -114,7 +104,6 @@ impl Worker {
             observer,
             work,
             clock,
-            unapplied: None,
             trouble: None,
             stopping: None,
             last_seen: None,
@@ -140,9 +129,6 @@ impl Worker {
     }
 
     fn turn(&mut self) -> Result<Turn, StoreError> {
-        if let Some(change) = self.unapplied.take() {
-            self.apply(change)?;
-        }
         let (moment, instant) = (self.clock.moment(), clock::monotonic());
         if let Some((then, before)) = self.last_seen
             && self.clock.is_system()
@@ -203,7 +189,6 @@ impl Worker {
             && let Ok(()) = self.engine.reopen(self.clock.moment())
         {
             // The new file may have another watchlist; the observer has to supply the current one.
-            self.unapplied = None;
             (self.observer)(Notice::Replaced);
             self.decline_all("the database file was replaced; try again");
             return Ok(Some(Duration::ZERO));
@@ -310,20 +295,12 @@ impl Worker {
         let Reconfiguration { diff, config, client, reply } = new;
         // A reload has loaded a whole list, whose memory can be released.
         self.checkpoint_due = Some(clock::monotonic());
-        self.unapplied = None;
-        let result = self.apply(Change { diff, config, client });
+        let result = self.engine.amend(&diff, config, self.clock.moment());
+        if result.is_ok() {
+            self.client = client;
+        }
         // The requester may have gone; the new list is in effect all the same.
         reply.send(result).ok();
-    }
-
-    /// Applies a change, or keeps it until the store can take it.
-    fn apply(&mut self, change: Change) -> Result<Changes, StoreError> {
-        let result = self.engine.amend(&change.diff, change.config.clone(), self.clock.moment());
-        match result {
-            Ok(_) => self.client = change.client,
-            Err(_) => self.unapplied = Some(change),
-        }
-        result
     }
 
     /// Checkpoints the WAL and releases unused memory. For when no call is in flight.
@@ -403,27 +380,6 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(fail(&mut worker).is_err(), "it is declined once");
-    }
-
-    #[test]
-    fn an_edit_that_the_store_could_not_take_precedes_the_next_call() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = folder.path().join("growth.db");
-        let (mut worker, _inbox, _claimed) = worker(&database);
-        let diff = worker.engine.store().begin_read().and_then(|tx| tx.diff(&[]));
-        let settings = Config::parse(&database, b"", clock::now().time()).expect("a configuration");
-        let config = EngineConfig::of(&settings.settings);
-        let (client, (reply, mut answer)) =
-            (worker.client.clone(), tokio::sync::oneshot::channel());
-        let new = Reconfiguration { diff: diff.expect("a diff"), config, client, reply };
-        // Waits for the lock as long as SQLite does.
-        let other = Connection::open(&database).expect("a database");
-        other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-        worker.take(Input::Reconfigure(Box::new(new)));
-        assert!(matches!(answer.try_recv(), Ok(Err(_))), "the requester tries again");
-        other.execute_batch("COMMIT").expect("an end");
-        let turn = worker.turn().expect("a turn");
-        assert!(turn.claims.is_empty(), "the account was removed");
     }
 
     #[test]
