@@ -187,6 +187,9 @@ impl Oracle {
     pub fn store_failed(&mut self, until: i64, at: At) {
         self.excuse(until);
         self.blocked_until = self.blocked_until.max(at.wall() + until - at.world());
+        for owed in self.owed.values_mut() {
+            owed.unseen(at.wall());
+        }
     }
 
     /// Records that the wall clock was set by this many seconds.

@@ -630,6 +630,14 @@ impl Owed {
         }
     }
 
+    /// Records that nothing could be seen until now. If the clock was set back meanwhile, a slot that
+    /// has come since may look like the one that was settled before.
+    pub fn unseen(&mut self, now: i64) {
+        if self.may_repeat {
+            self.since = self.since.max(now);
+        }
+    }
+
     /// Requires no lines for slots up to now.
     pub fn skip_line_checks(&mut self, now: i64) {
         self.checked = now;
