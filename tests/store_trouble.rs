@@ -2,6 +2,7 @@
 //! store works again.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use rusqlite::Connection;
@@ -23,6 +24,14 @@ fn busy_daemon(vendor: &Vendor) -> (Setup, Daemon) {
     daemon.until("refreshed account=a");
     daemon.until("refreshed account=a");
     (place, daemon)
+}
+
+/// Copies the database while it is in use.
+fn copy(place: &Setup) -> PathBuf {
+    let copy = place.file("copy.db");
+    let reader = Connection::open(place.file("growth.db")).expect("a database");
+    reader.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
+    copy
 }
 
 #[test]
@@ -133,10 +142,7 @@ fn no_call_is_made_for_a_lost_database() {
 fn an_older_copy_in_its_place_is_used() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
-    let copy = place.file("copy.db");
-    let reader = Connection::open(place.file("growth.db")).expect("a database");
-    reader.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
-    drop(reader);
+    let copy = copy(&place);
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 4);
     fs::rename(&copy, place.file("growth.db")).expect("a rename");
@@ -155,12 +161,11 @@ fn an_older_copy_restored_into_the_file_keeps_no_account_from_being_watched() {
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
     let mut daemon = place.run();
     daemon.until("refreshed account=a");
-    let copy = place.file("copy.db");
-    let mut live = Connection::open(place.file("growth.db")).expect("a database");
-    live.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
+    let copy = copy(&place);
     place.configure(&vendor, &Settings::weekly(&["a", "b"]));
     daemon.signal(rustix::process::Signal::HUP);
     daemon.until("refreshed account=b");
+    let mut live = Connection::open(place.file("growth.db")).expect("a database");
     live.restore("main", &copy, None::<fn(_)>).expect("a restored copy");
     drop(live);
     // Else it is noticed within half a minute.
@@ -176,10 +181,7 @@ fn an_older_copy_restored_into_the_file_keeps_no_account_from_being_watched() {
 fn a_backup_restored_after_a_stop_is_used_at_the_next_start() {
     let vendor = Vendor::start();
     let (place, daemon) = busy_daemon(&vendor);
-    let copy = place.file("copy.db");
-    let reader = Connection::open(place.file("growth.db")).expect("a database");
-    reader.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
-    drop(reader);
+    let copy = copy(&place);
     let snapshots: i64 = Database::open(&copy).one("SELECT count(*) FROM snapshots");
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 6);

@@ -314,8 +314,8 @@ impl AccountState {
     /// Corrects the state after the clock went back, and returns `None` if nothing has to change.
     /// Drops what comes from a clock that was ahead: a settled slot beyond the next one after now,
     /// or still to come and not served, an open slot of the present schedule that is still to come,
-    /// and a retry after the latest one possible. Slots before `active` are not owed, unless `active` comes from the other
-    /// clock as well.
+    /// and a retry after the latest one possible. Slots before `active` are not owed, unless
+    /// `active` comes from the other clock as well.
     pub fn step_back(self, step: &StepBack) -> Option<AccountState> {
         let StepBack { window, active, now, horizon, is_served } = *step;
         let retry = RetryState::default();

@@ -109,8 +109,8 @@ impl Trouble {
     }
 
     /// Records the end of a call at `time`, in seconds, when `newest` was the newest line, with
-    /// `watched` accounts of which `failing` had failed before. If this ends a run that was certainly shared, returns its
-    /// number and the accounts that were certainly part of it.
+    /// `watched` accounts of which `failing` had failed before. If this ends a run that was
+    /// certainly shared, returns its number and the accounts that were certainly part of it.
     pub fn ended(
         &mut self,
         end: &End<'_>,
@@ -158,11 +158,9 @@ impl Trouble {
         }
         let is_everyone = is_evidence && watched.max(1) <= run.well_before.len() && failing == 0;
         let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
+        let was_certain = run.certain.is_some();
         if run.well_before.len() >= ACCOUNTS_TO_SHARE || is_everyone || is_contradicted {
-            if run.certain.is_none() {
-                run.certain = Some(newest);
-                run.opened_by = Some(newest);
-            }
+            run.certain.get_or_insert(newest);
             self.certain.insert(self.number);
         }
         let is_possible = end.contradicts
@@ -170,7 +168,7 @@ impl Trouble {
         if run.certain.is_some() || is_possible {
             run.possible.get_or_insert(newest);
             self.possible.insert(self.number);
-            if run.certain.is_none() {
+            if !was_certain {
                 run.opened_by = Some(newest);
             }
         }

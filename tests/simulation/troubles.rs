@@ -46,6 +46,15 @@ fn paid(bench: &Bench) -> i64 {
     bench.query("SELECT sum(spent) FROM refreshes WHERE cause <> 'first'")
 }
 
+/// Returns how many calls repeat one for the same slot whose result is unknown.
+fn repeated_unknown(bench: &Bench) -> i64 {
+    bench.query(
+        "SELECT count(*) FROM refreshes r JOIN refreshes u USING (account_id)
+         WHERE u.outcome = 'unknown' AND r.refresh_id > u.refresh_id
+           AND r.scheduled_time = u.scheduled_time",
+    )
+}
+
 #[test]
 fn a_short_outage_of_any_kind_costs_no_slot_and_few_credits() {
     for kind in KINDS {
@@ -269,10 +278,7 @@ fn unknown_calls_that_must_not_be_repeated_are_not_restored_by_the_breaker() {
     bench.run(at(SLOT) + 120);
     bench.default_kind = Kind::Ok;
     bench.run(at(SLOT) + HOUR);
-    let repeated = "SELECT count(*) FROM refreshes r JOIN refreshes u USING (account_id)
-                    WHERE u.outcome = 'unknown' AND r.refresh_id > u.refresh_id
-                      AND r.scheduled_time = u.scheduled_time";
-    assert_eq!(bench.query(repeated), 0);
+    assert_eq!(repeated_unknown(&bench), 0);
 }
 
 /// The account is in the run since its call of the week before, which ended after the others' oks.
@@ -299,10 +305,7 @@ fn a_call_in_the_second_week_of_a_run_is_not_restored_by_the_breaker() {
     bench.run(at(slot) + 5);
     bench.default_kind = Kind::Ok;
     bench.run(at(slot) + HOUR);
-    let repeated = "SELECT count(*) FROM refreshes r JOIN refreshes u USING (account_id)
-                    WHERE u.outcome = 'unknown' AND r.refresh_id > u.refresh_id
-                      AND r.scheduled_time = u.scheduled_time";
-    assert_eq!(bench.query(repeated), 0, "{:?}", bench.ledger(13));
+    assert_eq!(repeated_unknown(&bench), 0, "{:?}", bench.ledger(13));
 }
 
 #[test]
