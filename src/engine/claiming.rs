@@ -343,13 +343,17 @@ impl Claiming<'_, '_> {
         let mut due = self.due(&account, window)?;
         let mut step = due.step(self.progress.up.unwrap_or(time), self.config.catch_up);
         let mut has_fresh = false;
-        if let Step::Call(cause, Some(slot)) = step {
-            if self.tx.is_bought(key, slot)? {
-                step = Step::Served;
-            } else if is_fresh(self.tx, self.schedules, &account, slot, time)? {
-                step = Step::Skip(cause, slot, FRESH);
-                has_fresh = true;
-            }
+        // A slot that was bought comes again if the clock was set back, perhaps too late.
+        if let Step::Call(_, Some(slot)) | Step::Skip(_, slot, _) = step
+            && self.tx.is_bought(key, slot)?
+        {
+            step = Step::Served;
+        }
+        if let Step::Call(cause, Some(slot)) = step
+            && is_fresh(self.tx, self.schedules, &account, slot, time)?
+        {
+            step = Step::Skip(cause, slot, FRESH);
+            has_fresh = true;
         }
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
             return Ok(false);

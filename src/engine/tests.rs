@@ -1124,6 +1124,20 @@ fn a_slot_that_is_due_because_of_an_edit_is_not_too_late() {
 }
 
 #[test]
+fn a_bought_slot_that_comes_again_is_not_skipped() {
+    for catch_up in [CatchUp::Always, CatchUp::Never, CatchUp::Within(6 * HOUR)] {
+        let config = EngineConfig { catch_up, ..config() };
+        let mut world = World::settled(&list(2, "0 6 * * MON"), config);
+        world.until(MONDAY + 10 * WEEK, &|id, _| good(id, 200));
+        world.calls.clear();
+        world.skew = (DAY - 10 * WEEK) * 1000;
+        world.until(MONDAY + 10 * WEEK + DAY, &|id, _| good(id, 300));
+        assert_eq!(world.skipped(), [], "{catch_up:?}");
+        assert_eq!(world.calls.len(), 0, "{catch_up:?}");
+    }
+}
+
+#[test]
 fn a_slot_that_fell_due_in_a_long_pause_is_late() {
     let mut accounts = list(2, "0 6 * * MON");
     accounts.push(Watched::example("b000", "58 5 * * MON"));

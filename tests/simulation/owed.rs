@@ -11,7 +11,7 @@ use growthd::engine::EngineConfig;
 use super::ledger::{Line, OK, SKIPPED};
 use super::plan::{Entry, HOUR};
 use super::promise::Promise;
-use super::time::At;
+use super::time::{At, NEVER};
 use super::trouble::Trouble;
 use super::vendor::{Kind, Nature};
 
@@ -68,6 +68,9 @@ pub struct Owed {
     active_since: i64,
     /// Slots up to here were never owed under the present schedule.
     pub since: i64,
+    /// Slots up to here may have passed unseen by a clock that was set back: they may be owed, but
+    /// need not.
+    unseen: i64,
     /// The last slot that needs no further call.
     last: Option<i64>,
     /// Slots of earlier schedules that may still be open.
@@ -131,6 +134,7 @@ impl Owed {
             entry,
             active_since: at.wall(),
             since: at.wall(),
+            unseen: NEVER,
             last: None,
             kept_open: BTreeSet::new(),
             kept_fresh: BTreeMap::new(),
@@ -316,7 +320,7 @@ impl Owed {
                 || (self.may_repeat && may_have_passed(slot))
                 || self.last.is_some_and(|last| slot <= last)
         };
-        if latest > self.since {
+        if latest > self.since.max(self.unseen) {
             let debt = Debt { slot: Some(latest), since: latest, is_edit: false };
             return (!is_settled(latest)).then_some(debt);
         }
@@ -392,7 +396,10 @@ impl Owed {
     /// Records a new or settled line of the ledger.
     pub fn record_line(&mut self, line: &Line) {
         if let Some(slot) = line.slot {
-            self.lines.insert(slot, line.outcome);
+            // A slot that comes again after the clock was set back stays bought.
+            if line.outcome != SKIPPED || self.line(slot) != Some(OK) {
+                self.lines.insert(slot, line.outcome);
+            }
             self.lines_seen.insert(slot);
             if slot > self.since {
                 // The new schedule's next slot has replaced what the edit made due.
@@ -612,6 +619,9 @@ impl Owed {
         if is_back {
             self.may_repeat = true;
             self.active_since = self.active_since.min(at.wall());
+            // Slots up to an edit made under the clock that was ahead need no line, since the slot
+            // that it kept open stands for them.
+            self.checked = self.checked.max(self.since);
             // An edit made under the clock that was ahead settles no slot that comes again.
             self.since = self.since.min(at.wall());
             // A last slot beyond the next one comes from the other clock. It is clamped, and
@@ -634,13 +644,13 @@ impl Owed {
     /// has come since may look like the one that was settled before.
     pub fn unseen(&mut self, now: i64) {
         if self.may_repeat {
-            self.since = self.since.max(now);
+            self.unseen = now;
         }
     }
 
     /// Requires no lines for slots up to now.
     pub fn skip_line_checks(&mut self, now: i64) {
-        self.checked = now;
+        self.checked = self.checked.max(now);
     }
 
     /// Returns a slot before `slot` that was superseded without a line.
