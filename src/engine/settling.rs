@@ -415,8 +415,11 @@ impl Settling<'_, '_> {
         // If an open breaker restored the account, only its last failure is known.
         let FailureRow { first, last, .. } = account.failure;
         let Some(since) = first.or(last) else { return Ok(false) };
-        let others = self.tx.others_ok_since(account.key, since, ACCOUNTS_TO_OPEN)?;
-        Ok(others >= ACCOUNTS_TO_OPEN || (others > 0 && !self.tx.others_failed(account.key)?))
+        let needed = match self.tx.others_failed(account.key)? {
+            true => ACCOUNTS_TO_OPEN,
+            false => 1,
+        };
+        Ok(self.tx.others_ok_since(account.key, since, needed)? >= needed)
     }
 
     /// Handles trouble of the account itself.

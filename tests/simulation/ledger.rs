@@ -1,11 +1,11 @@
 //! Reading the database through a separate connection.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use growthd::schedule::stable_hash;
 use rusqlite::config::DbConfig;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, Row};
 
 use super::promise::{Promise, Violation, ensure};
@@ -204,20 +204,24 @@ impl Seen {
         let key = key.ok_or_else(|| Violation::new(Promise::Store, "no refresh_id"))?;
         let mut rows = statement.query([after])?;
         let mut left = self.hashes.range((kind, after + 1)..=(kind, i64::MAX)).count();
-        let mut text = String::new();
+        let stays: Vec<usize> =
+            (0..names.len()).filter(|index| !PROFILE.contains(&names[*index].as_str())).collect();
         while let Some(row) = rows.next()? {
-            text.clear();
-            for (index, name) in names.iter().enumerate() {
-                if !PROFILE.contains(&name.as_str()) {
-                    write!(text, "{name} {:?} ", row.get_ref(index)?).expect("a string");
+            let mut hasher = DefaultHasher::new();
+            for index in &stays {
+                match row.get_ref(*index)? {
+                    ValueRef::Null => 0.hash(&mut hasher),
+                    ValueRef::Integer(value) => (1, value).hash(&mut hasher),
+                    ValueRef::Real(value) => (2, value.to_bits()).hash(&mut hasher),
+                    ValueRef::Text(value) | ValueRef::Blob(value) => (3, value).hash(&mut hasher),
                 }
             }
-            let hash = stable_hash(text.as_bytes());
+            let hash = hasher.finish();
             let id = row.get(key)?;
             self.newest = self.newest.max(id);
             if let Some(before) = self.hashes.insert((kind, id), hash) {
                 left -= 1;
-                ensure(before == hash, Promise::HistoryStays, || format!("changed: {text}"))?;
+                ensure(before == hash, Promise::HistoryStays, || format!("changed: {row:?}"))?;
             }
         }
         ensure(left == 0, Promise::HistoryStays, || format!("{left} lines are missing"))

@@ -18,7 +18,7 @@ use super::vendor::{Kind, Nature};
 const TURNS: usize = 64;
 
 /// Every how many starts the whole history is checked. A change would persist, so this suffices.
-const STARTS: usize = 8;
+const STARTS: usize = 64;
 
 /// A call in flight.
 #[derive(Clone, Debug)]
