@@ -9,7 +9,7 @@ use crate::clock::Time;
 
 use super::accounts::{Defaults, List};
 use super::document::{self, Document};
-use super::findings::Findings;
+use super::findings::{DUPLICATE, Findings};
 use super::include::{self, FindError};
 use super::raw::RawAccount;
 use super::split::SplitText;
@@ -110,7 +110,7 @@ impl Reading<'_> {
 
     fn main(&self, text: &str, values: &mut Values<'_>) -> Main {
         let (file, errors) = DeTable::parse_recoverable(text);
-        report(errors, values.findings);
+        report(text, errors, values.findings);
         let raw = raw::read(file.get_ref(), values.findings);
         let include = raw.include.iter().map(|field| (field.at, field.value.to_owned())).collect();
         let mut schedule = raw.schedule;
@@ -218,7 +218,7 @@ impl Reading<'_> {
     ) {
         let split = self.split_text(text);
         let (file, errors) = DeTable::parse_recoverable(&split.settings);
-        report(errors, values.findings);
+        report(&split.settings, errors, values.findings);
         let raw = raw::read_included(file.get_ref(), values.findings);
         values.defaults(list, schedule, raw.defaults);
         values.take(list, raw.accounts);
@@ -238,8 +238,9 @@ fn take_chunks(
 ) {
     for chunk in chunks {
         values.findings.in_chunk(chunk.start);
-        let (file, errors) = DeTable::parse_recoverable(&text[chunk]);
-        report(errors, values.findings);
+        let part = &text[chunk];
+        let (file, errors) = DeTable::parse_recoverable(part);
+        report(part, errors, values.findings);
         let accounts = read(file.get_ref(), values.findings);
         values.take(list, accounts);
     }
@@ -255,10 +256,15 @@ fn is_mixed(split: &SplitText<'_>) -> bool {
     file.get_ref().contains_key(schema::ACCOUNT.name)
 }
 
-fn report(errors: Vec<toml::de::Error>, findings: &mut Findings) {
+fn report(text: &str, errors: Vec<toml::de::Error>, findings: &mut Findings) {
     for error in errors {
         let span = error.span().unwrap_or_default();
-        findings.syntax(span.start, syntax_message(error.message(), span.is_empty()));
+        let found = text.get(span.clone()).unwrap_or_default();
+        let message = match error.message() {
+            DUPLICATE => format!("{DUPLICATE} `{found}`"),
+            message => syntax_message(message, span.is_empty()),
+        };
+        findings.syntax(span.start, message);
     }
 }
 

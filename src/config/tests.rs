@@ -283,7 +283,8 @@ fn each_problem_is_reported_at_its_position() {
             &["2:10: missing value", "3:17: `max_in_flight` is out of range"],
         ),
         ("[api]\ntimeout = 2m\n", &["2:11: strings must be quoted"]),
-        ("[api]\ntimeout = '1s'\ntimeout = '2s'", &["3:1: duplicate key"]),
+        ("[api]\ntimeout = '1s'\ntimeout = '2s'", &["3:1: duplicate key `timeout`"]),
+        ("[api]\n[[account]]\nid = 'a'\n[api]", &["4:2: duplicate key `api`"]),
         ("[[account]]\nid\n[[account]]\n", &["2:3: key with no value"]),
         ("[api\ntimeout = 3\n[http]\nx = 1", &["1:5: unclosed table", "4:1: unknown key `x`"]),
         (
