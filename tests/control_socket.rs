@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use growthd::clock::monotonic;
 
-use crate::harness::{Daemon, Ended, PATIENCE, Settings, Setup, Vendor, command};
+use crate::harness::{
+    Daemon, Ended, PATIENCE, Settings, Setup, Vendor, command, hidden_files, poll,
+};
 use crate::scripted_api::Behaviour;
 
 fn connect(place: &Setup) -> UnixStream {
@@ -174,6 +176,19 @@ fn a_database_in_a_deep_folder_is_reached_from_everywhere() {
     let log = daemon.stop();
     assert!(!log.contains("WARN"), "{log}");
     assert_eq!(vendor.call_count(), 3);
+}
+
+#[test]
+fn a_socket_that_was_removed_is_created_again() {
+    let (vendor, place, mut daemon) = started();
+    std::fs::remove_file(place.file("growth.db.sock")).expect("a socket");
+    daemon.until("the control socket was removed; creating it again");
+    poll("a socket", || place.has("growth.db.sock").then_some(()));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    assert_eq!(hidden_files(place.path()), [""; 0]);
+    daemon.stop();
+    assert!(!place.has("growth.db.sock"));
+    assert_eq!(vendor.call_count(), 2);
 }
 
 #[test]

@@ -13,7 +13,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{debug, info, warn};
 
 use crate::account::Handle as AccountHandle;
 use crate::clock;
@@ -61,6 +61,9 @@ const IO_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for the end of a connection that the client has closed already. If this process
 /// was stopped, it has cancelled its request meanwhile.
 const CANCELLED_WITHIN: Duration = Duration::from_millis(2);
+
+/// How often to check whether the socket is still there. No shorter, since each check is a wake-up.
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The mode bit that lets every user connect.
 const WORLD_WRITABLE: u32 = 0o002;
@@ -147,7 +150,7 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 ///
 /// # Errors
 /// Returns an error if the socket cannot be created, or if other users could connect to it.
-pub fn listen(database: &Path) -> io::Result<UnixListener> {
+fn listen(database: &Path) -> io::Result<UnixListener> {
     let path = socket_path(database);
     // Bind it in a private folder, so that it already has its mode when it becomes reachable.
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
@@ -166,8 +169,58 @@ pub fn listen(database: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// Creates the socket, and keeps serving it until the daemon ends. One that was removed, with its
+/// folder or by a cleanup, is created again, as is one that could not be created. One that is in
+/// its place belongs to a daemon with another database there, and is left alone.
+pub fn keep(
+    database: PathBuf,
+    handle: Handle,
+    served: Served,
+) -> impl Future<Output = ()> + Send + 'static {
+    let mut listener = listen(&database);
+    let socket = socket_path(&database);
+    async move {
+        let mut last_logged = None;
+        loop {
+            match listener {
+                Ok(listener) => {
+                    last_logged = None;
+                    tokio::select! {
+                        () = serve(listener, handle.clone(), served.clone()) => {}
+                        () = removed(&socket) => {}
+                    }
+                    info!("the control socket was removed; creating it again");
+                }
+                Err(error) => {
+                    // The text of an error may name a temporary folder.
+                    if last_logged != Some(error.kind()) {
+                        warn!(
+                            "no control socket at {}: {error}; `growthd refresh` and `growthd status` cannot reach this daemon",
+                            socket.display()
+                        );
+                        last_logged = Some(error.kind());
+                    }
+                    tokio::time::sleep(CHECK_INTERVAL).await;
+                }
+            }
+            listener = listen(&database);
+        }
+    }
+}
+
+/// Returns once nothing is at `socket`.
+async fn removed(socket: &Path) {
+    loop {
+        tokio::time::sleep(CHECK_INTERVAL).await;
+        if fs::symlink_metadata(socket).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        {
+            return;
+        }
+    }
+}
+
 /// Serves all connections concurrently.
-pub async fn serve(listener: UnixListener, handle: Handle, served: Served) {
+async fn serve(listener: UnixListener, handle: Handle, served: Served) {
     let connections = Connections::new(MAX_CONNECTIONS);
     let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
     loop {

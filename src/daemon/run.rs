@@ -90,18 +90,7 @@ pub async fn run(
     }
     // From here on calls may be in flight, and only a stop may end the process.
     let mut runner = prepared.start()?;
-    match control::listen(&database) {
-        Ok(listener) => {
-            drop(tokio::spawn(control::serve(listener, handle.clone(), served.clone())));
-        }
-        Err(error) => {
-            let socket = socket_path(&database);
-            warn!(
-                "no control socket at {}: {error}; `growthd refresh` and `growthd status` cannot reach this daemon",
-                socket.display()
-            );
-        }
-    }
+    drop(tokio::spawn(control::keep(database.clone(), handle.clone(), served.clone())));
 
     info!("the API key comes from {key}");
     announce(&settings, outline, changes, breaker.as_open());
