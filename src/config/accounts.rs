@@ -1,6 +1,6 @@
 //! Validation of the accounts and of the schedules they share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::account::AccountId;
@@ -210,9 +210,12 @@ impl Values<'_> {
     /// Returns the tags of `base` and then those of `own`, without duplicates.
     fn tags(&mut self, base: &[String], own: Vec<At<&str>>) -> Vec<String> {
         let mut tags = base.to_vec();
+        // A list without an end is as long as the rest of the file.
+        let mut seen: HashSet<&str> = base.iter().map(String::as_str).collect();
         for field in own {
+            let value = field.value;
             if let Some(tag) = self.name(field)
-                && !tags.contains(&tag)
+                && seen.insert(value)
             {
                 tags.push(tag);
             }

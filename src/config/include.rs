@@ -170,8 +170,9 @@ pub(super) fn folder_of(main: &Path) -> &Path {
 pub(super) fn patterns(main: &Path) -> Vec<String> {
     let Ok(bytes) = document::read(main, document::LARGEST) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
-    let split = SplitText::new(text.trim_start_matches('\u{feff}'));
-    let (file, _) = DeTable::parse_recoverable(&split.settings);
+    let text = text.trim_start_matches('\u{feff}');
+    let settings = SplitText::new(text).settings(text);
+    let (file, _) = DeTable::parse_recoverable(&settings);
     let Some(value) = file.get_ref().get(schema::INCLUDE.name) else { return Vec::new() };
     let list = value.get_ref().as_array().map(|list| list.iter()).into_iter().flatten();
     list.filter_map(|item| match item.get_ref() {

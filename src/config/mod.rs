@@ -25,6 +25,7 @@ mod source;
 mod split;
 #[cfg(test)]
 mod tests;
+mod unclosed;
 mod valid;
 mod watched_files;
 

@@ -1,5 +1,6 @@
 //! Reads the files of a configuration and combines them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use super::findings::{DUPLICATE, Findings};
 use super::include::{self, FindError};
 use super::raw::RawAccount;
 use super::split::SplitText;
+use super::unclosed::blanked;
 use super::valid::Values;
 use super::{Config, ConfigError, Settings, raw, schema};
 
@@ -20,7 +22,7 @@ use super::{Config, ConfigError, Settings, raw, schema};
 pub(super) struct Reading<'e> {
     pub now: Time,
     /// Splits a file into chunks that are parsed one at a time.
-    pub split: fn(&str) -> SplitText<'_>,
+    pub split: fn(&str) -> SplitText,
     /// An included file, and the content to use in place of its own.
     pub edited: Option<(&'e Path, &'e [u8])>,
     /// Files of the configuration in use. A folder of theirs must exist: that it is away for a
@@ -48,7 +50,7 @@ struct Main {
 
 impl Reading<'_> {
     pub fn at(now: Time) -> Reading<'static> {
-        Reading { now, split: |text| SplitText::new(text), edited: None, in_use: &[] }
+        Reading { now, split: SplitText::new, edited: None, in_use: &[] }
     }
 
     pub fn read(&self, path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
@@ -56,9 +58,9 @@ impl Reading<'_> {
         let document = Document::decode(path.to_owned(), bytes.into());
         findings.in_document(0, &document);
         let mut values = Values { path, findings: &mut findings };
-        let split = self.split_text(&document.text);
-        let Main { include, settings, mut list } = self.main(&split.settings, &mut values);
-        take_chunks(&document.text, split.chunks, &mut list, &mut values, |file, findings| {
+        let (text, split) = self.split_text(&document.text, values.findings);
+        let Main { include, settings, mut list } = self.main(&split.settings(&text), &mut values);
+        take_chunks(&text, split.chunks, &mut list, &mut values, |file, findings| {
             raw::read(file, findings).accounts
         });
         let included = self.find_included(path, &include, &mut findings);
@@ -88,9 +90,9 @@ impl Reading<'_> {
         let mut findings = Findings::default();
         let document = Document::decode(path.to_owned(), bytes.into());
         findings.in_document(0, &document);
-        let split = self.split_text(&document.text);
+        let (text, split) = self.split_text(&document.text, &mut findings);
         let Main { include, settings, .. } =
-            self.main(&split.settings, &mut Values { path, findings: &mut findings });
+            self.main(&split.settings(&text), &mut Values { path, findings: &mut findings });
         match settings {
             Some(settings) if findings.is_empty() => {
                 // What is wrong with `include` concerns the accounts, like what is in its files.
@@ -103,9 +105,21 @@ impl Reading<'_> {
         }
     }
 
-    fn split_text<'t>(&self, text: &'t str) -> SplitText<'t> {
-        let split = (self.split)(text);
-        if is_mixed(&split) { SplitText::unsplit(text) } else { split }
+    /// Splits `text`, and returns it without the statements that are not closed, which it reports.
+    fn split_text<'t>(&self, text: &'t str, findings: &mut Findings) -> (Cow<'t, str>, SplitText) {
+        let mut text = Cow::Borrowed(text);
+        let mut split = (self.split)(&text);
+        if !split.unclosed.is_empty() {
+            for unclosed in &split.unclosed {
+                findings.syntax(unclosed.bracket.at, unclosed.message());
+            }
+            text = Cow::Owned(blanked(&text, &split.unclosed));
+            split = (self.split)(&text);
+        }
+        if is_mixed(&split, &text) {
+            split = SplitText::unsplit(&text);
+        }
+        (text, split)
     }
 
     fn main(&self, text: &str, values: &mut Values<'_>) -> Main {
@@ -216,13 +230,14 @@ impl Reading<'_> {
         list: &mut List,
         values: &mut Values<'_>,
     ) {
-        let split = self.split_text(text);
-        let (file, errors) = DeTable::parse_recoverable(&split.settings);
-        report(&split.settings, errors, values.findings);
+        let (text, split) = self.split_text(text, values.findings);
+        let settings = split.settings(&text);
+        let (file, errors) = DeTable::parse_recoverable(&settings);
+        report(&settings, errors, values.findings);
         let raw = raw::read_included(file.get_ref(), values.findings);
         values.defaults(list, schedule, raw.defaults);
         values.take(list, raw.accounts);
-        take_chunks(text, split.chunks, list, values, |file, findings| {
+        take_chunks(&text, split.chunks, list, values, |file, findings| {
             raw::read_included(file, findings).accounts
         });
     }
@@ -248,11 +263,12 @@ fn take_chunks(
 
 /// Returns whether the file has both `[[account]]` and another form of accounts. The parser reports
 /// that only if it sees both at once.
-fn is_mixed(split: &SplitText<'_>) -> bool {
+fn is_mixed(split: &SplitText, text: &str) -> bool {
     if split.chunks.is_empty() {
         return false;
     }
-    let (file, _) = DeTable::parse_recoverable(&split.settings);
+    let settings = split.settings(text);
+    let (file, _) = DeTable::parse_recoverable(&settings);
     file.get_ref().contains_key(schema::ACCOUNT.name)
 }
 

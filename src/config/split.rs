@@ -12,33 +12,34 @@ use toml_parser::Source;
 use toml_parser::lexer::{Lexer, Token, TokenKind};
 
 use super::schema;
+use super::unclosed::{Brackets, Unclosed, starts_with_header};
 
 /// The minimum length of a chunk, in bytes. Its tree fits into the processor's cache.
 const CHUNK_LENGTH: usize = 64 << 10;
 
-/// A file's text, split for parsing.
-pub(super) struct SplitText<'a> {
-    /// The text without its accounts. They are replaced by spaces where settings follow, so that
-    /// these keep their positions.
-    pub settings: Cow<'a, str>,
+/// How a file's text is split for parsing.
+pub(super) struct SplitText {
     /// The ranges of the accounts, each of which begins with a header.
     pub chunks: Vec<Range<usize>>,
+    /// The statements that are not closed. Without them, the others can be checked too.
+    pub unclosed: Vec<Unclosed>,
 }
 
-impl<'a> SplitText<'a> {
-    pub fn new(text: &'a str) -> SplitText<'a> {
+impl SplitText {
+    pub fn new(text: &str) -> SplitText {
         SplitText::with_chunk_length(text, CHUNK_LENGTH)
     }
 
-    /// Keeps the accounts in `settings`, so that the text is parsed at once.
-    pub fn unsplit(text: &'a str) -> SplitText<'a> {
-        SplitText { settings: Cow::Borrowed(text), chunks: Vec::new() }
+    /// Leaves the accounts among the settings, so that the text is parsed at once.
+    pub fn unsplit(text: &str) -> SplitText {
+        SplitText { chunks: Vec::new(), ..SplitText::new(text) }
     }
 
-    pub(super) fn with_chunk_length(text: &'a str, length: usize) -> SplitText<'a> {
+    pub(super) fn with_chunk_length(text: &str, length: usize) -> SplitText {
         let mut chunks = Vec::new();
         let mut chunk_start: Option<usize> = None;
-        for header in Headers::of(text) {
+        let mut headers = Headers::of(text);
+        for header in &mut headers {
             match (chunk_start, header.kind) {
                 (None, Kind::Account) => chunk_start = Some(header.at),
                 (Some(start), Kind::Account) if header.at - start >= length => {
@@ -53,25 +54,27 @@ impl<'a> SplitText<'a> {
             }
         }
         chunks.extend(chunk_start.map(|start| start..text.len()));
-        SplitText { settings: settings(text, &chunks), chunks }
+        SplitText { chunks, unclosed: headers.unclosed }
     }
-}
 
-fn settings<'a>(text: &'a str, chunks: &[Range<usize>]) -> Cow<'a, str> {
-    let (Some(first), Some(last)) = (chunks.first(), chunks.last()) else {
-        return Cow::Borrowed(text);
-    };
-    let is_one_run = chunks.windows(2).all(|pair| pair[0].end == pair[1].start);
-    if is_one_run && last.end == text.len() {
-        return Cow::Borrowed(&text[..first.start]);
+    /// Returns `text`, which was split like this, without its accounts. They are replaced by spaces
+    /// where settings follow, so that these keep their positions.
+    pub fn settings<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let (Some(first), Some(last)) = (self.chunks.first(), self.chunks.last()) else {
+            return Cow::Borrowed(text);
+        };
+        let is_one_run = self.chunks.windows(2).all(|pair| pair[0].end == pair[1].start);
+        if is_one_run && last.end == text.len() {
+            return Cow::Borrowed(&text[..first.start]);
+        }
+        let mut settings = String::with_capacity(text.len());
+        for chunk in &self.chunks {
+            settings.push_str(&text[settings.len()..chunk.start]);
+            settings.extend(std::iter::repeat_n(' ', chunk.len()));
+        }
+        settings.push_str(&text[settings.len()..]);
+        Cow::Owned(settings)
     }
-    let mut settings = String::with_capacity(text.len());
-    for chunk in chunks {
-        settings.push_str(&text[settings.len()..chunk.start]);
-        settings.extend(std::iter::repeat_n(' ', chunk.len()));
-    }
-    settings.push_str(&text[settings.len()..]);
-    Cow::Owned(settings)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,13 +103,14 @@ struct Headers<'a> {
     at: usize,
     /// Whether any string may span lines.
     has_long_strings: bool,
+    unclosed: Vec<Unclosed>,
 }
 
 impl<'a> Headers<'a> {
     fn of(text: &'a str) -> Headers<'a> {
         let contains = |quotes: &str| memchr::memmem::find(text.as_bytes(), quotes.as_bytes());
         let has_long_strings = ["\"\"\"", "'''"].into_iter().any(|q| contains(q).is_some());
-        Headers { text, at: 0, has_long_strings }
+        Headers { text, at: 0, has_long_strings, unclosed: Vec::new() }
     }
 
     /// Skips lines that are statements of their own and no headers. The lexer takes several times as
@@ -137,34 +141,42 @@ impl<'a> Headers<'a> {
         let start = self.at;
         self.at = self.text.len();
         let mut tokens = Source::new(&self.text[start..]).lex();
-        let mut depth = 0_usize;
+        let mut brackets = Brackets::default();
+        let mut line = start;
         // Only the first token of a statement can begin a header. A statement ends with the line on
         // which its last bracket is closed.
         let mut is_first = true;
         while let Some(token) = tokens.next() {
+            let (at, end) = (start + token.span().start(), start + token.span().end());
             match token.kind() {
-                TokenKind::Newline if depth == 0 => {
-                    self.at = start + token.span().end();
+                TokenKind::Newline if brackets.are_closed() => {
+                    self.at = end;
                     return None;
                 }
+                TokenKind::Newline => {
+                    line = end;
+                    if starts_with_header(&self.text[line..]) {
+                        self.at = line;
+                        break;
+                    }
+                }
+                TokenKind::Equals if brackets.exclude_key(line) => {
+                    self.at = line;
+                    break;
+                }
                 TokenKind::LeftSquareBracket if is_first => {
-                    let at = start + token.span().start();
                     let kind = self.kind(&mut tokens, start);
                     return Some(Header { kind, at });
                 }
                 TokenKind::Whitespace if is_first => {}
                 kind => {
                     is_first = false;
-                    depth = match kind {
-                        TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket => depth + 1,
-                        TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket => {
-                            depth.saturating_sub(1)
-                        }
-                        _ => depth,
-                    };
+                    brackets.pass(kind, at);
                 }
             }
         }
+        let statement = start..self.at;
+        self.unclosed.extend(brackets.first().map(|bracket| Unclosed { bracket, statement }));
         None
     }
 
@@ -242,7 +254,7 @@ mod tests {
 
     fn chunks(text: &str) -> Vec<&str> {
         let split = SplitText::with_chunk_length(text, 1);
-        assert!(text.len() >= split.settings.len());
+        assert!(text.len() >= split.settings(text).len());
         split.chunks.into_iter().map(|chunk| &text[chunk]).collect()
     }
 
@@ -271,11 +283,28 @@ mod tests {
     #[test]
     fn settings_after_the_accounts_keep_their_positions() {
         let text = "a=1\n[[account]]\nid='ä'\n[http]\nb=2\n[[account]]\n";
-        let split = SplitText::with_chunk_length(text, 1);
-        assert_eq!(split.settings.find("[http]"), text.find("[http]"));
-        assert_eq!(split.settings.split_whitespace().collect::<Vec<_>>(), ["a=1", "[http]", "b=2"]);
+        let settings = SplitText::with_chunk_length(text, 1).settings(text);
+        assert_eq!(settings.find("[http]"), text.find("[http]"));
+        assert_eq!(settings.split_whitespace().collect::<Vec<_>>(), ["a=1", "[http]", "b=2"]);
         let text = "a=1\n[[account]]\n[[account]]\n";
-        assert_eq!(SplitText::with_chunk_length(text, 1).settings, "a=1\n");
+        assert_eq!(SplitText::with_chunk_length(text, 1).settings(text), "a=1\n");
+    }
+
+    #[test]
+    fn a_statement_that_is_not_closed_ends_before_the_next_one() {
+        for (text, statements) in [
+            ("a = [1\nb = 2\n", &["a = [1\n"][..]),
+            ("x = 1\na = [1,\n  'b', # [\n  c.d = 2\n", &["a = [1,\n  'b', # [\n"]),
+            ("a = ['x'\n\n[[account]]\nb = {\n[api]", &["a = ['x'\n\n", "b = {\n"]),
+            ("a = [{b = [\nc = 1}\n", &["a = [{b = [\n"]),
+            ("a = [[1], 2", &["a = [[1], 2"]),
+            ("a = [\n[true],\n[1], {b = 1,\n c = 2},\n]\nb = [{a = 1}]", &[]),
+        ] {
+            let split = SplitText::new(text);
+            let found: Vec<&str> =
+                split.unclosed.into_iter().map(|unclosed| &text[unclosed.statement]).collect();
+            assert_eq!(found, statements, "{text}");
+        }
     }
 
     #[test]
@@ -301,7 +330,10 @@ mod tests {
         ) {
             let text = parts.concat();
             let lexed = Headers { has_long_strings: true, ..Headers::of(&text) };
-            prop_assert_eq!(Headers::of(&text).collect::<Vec<_>>(), lexed.collect::<Vec<_>>());
+            let found = |mut headers: Headers<'_>| {
+                (headers.by_ref().collect::<Vec<_>>(), headers.unclosed)
+            };
+            prop_assert_eq!(found(Headers::of(&text)), found(lexed));
         }
     }
 }

@@ -285,6 +285,22 @@ fn each_problem_is_reported_at_its_position() {
         ("[api]\ntimeout = 2m\n", &["2:11: strings must be quoted"]),
         ("[api]\ntimeout = '1s'\ntimeout = '2s'", &["3:1: duplicate key `timeout`"]),
         ("[api]\n[[account]]\nid = 'a'\n[api]", &["4:2: duplicate key `api`"]),
+        // A statement that is not closed takes nothing with it.
+        (
+            "[[account]]\nid = 'a'\ntags = ['x', 'y'\nlabel = ''\n[[account]]\nid = 'b'\ntags = ['z'\n\n[[account]]\nid = 'b'\n[retry]\nmax_delay = 1\n[http",
+            &[
+                "3:8: this array is not closed; expected `]`",
+                "4:9: `label` is empty",
+                "7:8: this array is not closed",
+                "10:6: duplicate `id` \"b\" (first on line 6)",
+                "12:13: `max_delay`",
+                "13:6: unclosed table",
+            ],
+        ),
+        (
+            "[api]\ntimeout = {a = 1\n[http]\nx = 1",
+            &["2:11: this inline table", "4:1: unknown key"],
+        ),
         ("[[account]]\nid\n[[account]]\n", &["2:3: key with no value"]),
         ("[api\ntimeout = 3\n[http]\nx = 1", &["1:5: unclosed table", "4:1: unknown key `x`"]),
         (
@@ -447,7 +463,7 @@ fn a_url_below_the_base_is_encoded() {
 /// Asserts that parsing one account at a time has the same result as parsing the file at once, and
 /// that the settings of a valid file are the same without its accounts.
 fn assert_split_alike(bytes: &[u8]) {
-    let read = |split: fn(&str) -> SplitText<'_>| {
+    let read = |split: fn(&str) -> SplitText| {
         let reading = Reading { split, ..Reading::at(NEW_YEAR_2026) };
         reading.read(Path::new("etc/c.toml"), bytes).map_err(drop)
     };
@@ -456,7 +472,7 @@ fn assert_split_alike(bytes: &[u8]) {
         let settings = Reading::at(NEW_YEAR_2026).read_settings(Path::new("etc/c.toml"), bytes);
         assert_eq!(settings.as_ref().ok(), Some(&config.settings));
     }
-    assert_eq!(split, read(|text| SplitText::unsplit(text)), "{}", String::from_utf8_lossy(bytes));
+    assert_eq!(split, read(SplitText::unsplit), "{}", String::from_utf8_lossy(bytes));
 }
 
 /// Asserts that reading does not panic, and that every problem is at a position in the file.

@@ -624,6 +624,7 @@ impl Owed {
             self.checked = self.checked.max(self.since);
             // An edit made under the clock that was ahead settles no slot that comes again.
             self.since = self.since.min(at.wall());
+            self.unseen = self.unseen.min(at.wall());
             // A last slot beyond the next one comes from the other clock. It is clamped, and
             // nothing before now need be owed. A smaller step changes nothing.
             let next = self.entry.calendar.after(at.wall());
