@@ -18,8 +18,8 @@ pub(super) fn period(
     now: Time,
 ) -> Result<Option<Period>, CommandError> {
     let Some(period) = options.period(now)? else { return Ok(None) };
-    if let (Some(until), Some(first)) = (period.until, tx.history_begins()?)
-        && until <= first
+    if let Some(until) = period.until
+        && let Some(first) = tx.begins_from(until)?
     {
         let why = format!("nothing was measured {period}: the history begins {first}");
         return Err(CommandError::Usage(why));

@@ -184,14 +184,21 @@ impl ReadTx<'_> {
         ))
     }
 
-    /// Returns when the oldest snapshot was taken.
-    pub fn history_begins(&self) -> Result<Option<Time>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT min((SELECT b.time FROM _snapshot b WHERE b.account = a.account
-                         ORDER BY b.refresh_id LIMIT 1))
-             FROM _account a",
+    /// Returns when the oldest snapshot was taken, if all were taken at `time` or later.
+    pub fn begins_from(&self, time: Time) -> Result<Option<Time>, StoreError> {
+        let mut firsts = self.tx.prepare_cached(
+            "SELECT 1 FROM _account a
+             WHERE (SELECT b.time FROM _snapshot b WHERE b.account = a.account
+                    ORDER BY b.refresh_id LIMIT 1) < ?1",
         )?;
-        Ok(statement.query_row([], |row| row.get(0))?)
+        if firsts.exists([time])? {
+            return Ok(None);
+        }
+        // After the clock was set back, an account's first snapshot is not its oldest. This reads all
+        // of them.
+        let mut all = self.tx.prepare_cached("SELECT min(time) FROM _snapshot")?;
+        let oldest: Option<Time> = all.query_row([], |row| row.get(0))?;
+        Ok(oldest.filter(|oldest| *oldest >= time))
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Boundary {
 }
 
 impl Calendar {
-    /// n is the newest measured value, o the oldest, and v lies at the boundary. The value at an
+    /// n is the newest measured value, o the one with the earliest time, and v lies at the boundary. The value at an
     /// instant is the same as in the views `weekly` and `monthly`.
     fn query(self) -> String {
         let table = match self {
@@ -40,7 +40,7 @@ impl Calendar {
              LEFT JOIN _snapshot o ON o.account = a.account AND o.refresh_id = (
                SELECT b.refresh_id FROM _snapshot b
                WHERE b.account = a.account AND b.measured_followers IS NOT NULL
-               ORDER BY b.refresh_id LIMIT 1)
+               ORDER BY b.time LIMIT 1)
              JOIN {table} w ON w.from_time BETWEEN o.time - 43200 AND n.time
              neighbours!(v, followers, a.account, w.from_time, n.refresh_id, n)
              WHERE selected!(?1, ?2)

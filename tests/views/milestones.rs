@@ -101,3 +101,52 @@ fn rounding_is_not_unusual() {
     real[29] += 200_000;
     assert_eq!(unusual("youtube", &real).len(), 1);
 }
+
+#[test]
+fn a_step_of_two_rounding_units_is_not_unusual_whenever_it_arrived() {
+    for (step, expected) in [(200_000, 0), (300_000, 1), (-200_000, 0)] {
+        for late in -5..6 {
+            let past = Past::new();
+            let account = past.account("clx1", None, None);
+            past.run("UPDATE _profile SET platform = 'youtube'");
+            for week in 0..10 {
+                past.snapshot(account, START + week * WEEK, Field::followers(19_600_000));
+            }
+            past.snapshot(account, START + 10 * WEEK + late, Field::followers(19_600_000 + step));
+            let found = past.query("SELECT * FROM unusual");
+            assert_eq!(found.len(), expected, "{step} {late} {found:?}");
+        }
+    }
+}
+
+#[test]
+fn gains_and_losses_are_judged_alike() {
+    let steps = [50, 3, 40, 61, 20, 35, 48, 70, 12, 90, 5, 33];
+    let is_unusual = |last: i64, sign: i64| {
+        let mut count = 1_000_000;
+        let mut counts = vec![count];
+        for step in steps.into_iter().chain([last]) {
+            count += sign * 1000 * step;
+            counts.push(count);
+        }
+        !unusual("tiktok", &counts).is_empty()
+    };
+    let verdicts: Vec<bool> = (0..400).step_by(10).map(|last| is_unusual(last, 1)).collect();
+    let mirrored: Vec<bool> = (0..400).step_by(10).map(|last| is_unusual(last, -1)).collect();
+    assert!(verdicts.contains(&true) && verdicts.contains(&false));
+    assert_eq!(verdicts, mirrored);
+}
+
+#[test]
+fn a_step_has_one_rate() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    for week in 0..10 {
+        past.snapshot(account, START + week * WEEK, Field::followers(5000));
+    }
+    // 299.9747 in 7 days.
+    past.snapshot(account, START + 9 * WEEK + 604_851, Field::followers(5300));
+    let rates =
+        "SELECT u.per_7d, g.followers_per_7d FROM unusual u JOIN growth g USING (refresh_id)";
+    assert_eq!(past.query(rates), ["299.97|299.97"]);
+}

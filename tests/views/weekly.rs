@@ -159,3 +159,48 @@ fn a_clock_that_was_set_back_is_in_the_order_of_refreshes() {
     // The last at or before midnight is the third, 600 of 11,400 s from the fourth.
     assert_eq!(past.query(WEEKS), ["2026-W02|3|2|1"]);
 }
+
+#[test]
+fn a_history_that_began_under_a_clock_that_was_ahead_has_its_first_weeks() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    for (day, followers) in [(15, 1000), (0, 1100), (7, 1200), (21, 1300)] {
+        past.snapshot(account, MONDAY + DAY + day * DAY, Field::followers(followers));
+    }
+    let period = |week: &str| {
+        let rows = past.output(&["growth", "--week", week, "--csv"]);
+        rows.lines().count() - 1
+    };
+    let weeks = past.query(WEEKS);
+    assert_eq!(weeks.len(), 3, "{weeks:?}");
+    assert_eq!(weeks[1..], ["2026-W03|1243|57|1", "2026-W04|1293|50|1"]);
+    for (week, rows) in [("2026-W03", 1), ("2026-W04", 1)] {
+        assert_eq!(period(week), rows, "{week}");
+    }
+}
+
+#[test]
+fn a_measurement_lies_in_its_week_whatever_clock_came_after_it() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    for (minute, followers) in [(-7 * 1440, 100), (10, 110), (-5, 120), (7 * 1440, 130)] {
+        past.snapshot(account, MONDAY + 60 * minute, Field::followers(followers));
+    }
+    let measured: Vec<String> =
+        past.query("SELECT is_measured FROM weekly WHERE account_id = 'clx1' ORDER BY from_time");
+    assert_eq!(measured, ["1", "1"]);
+}
+
+#[test]
+fn sums_of_a_tag_are_exact() {
+    let past = Past::new();
+    for (id, first) in [("clx1", 9_007_199_254_740_993), ("clx2", 1000)] {
+        past.series(id, id, id, &[(0, first), (7, first + 7), (14, first + 14), (21, first - 3)]);
+    }
+    past.run("UPDATE _account SET tags = '[\"x\"]'");
+    let sums = past
+        .query("SELECT followers - followers_delta, followers_delta FROM tag_weekly ORDER BY week");
+    let of = past.query("SELECT sum(followers - followers_delta), sum(followers_delta) FROM weekly GROUP BY week HAVING count(followers_delta) > 0 ORDER BY week");
+    assert_eq!(sums.iter().filter(|sum| *sum != "|").cloned().collect::<Vec<_>>(), of);
+    assert!(of.iter().any(|sum| sum.ends_with("|-18") || sum.ends_with("|14")), "{of:?}");
+}

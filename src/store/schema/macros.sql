@@ -18,6 +18,22 @@ macro utc(time)
 CAST(strftime('%Y-%m-%dT%H:%M:%SZ', $time, 'unixepoch') AS TEXT)
 end
 
+-- Numbers with two, three and four decimals, and the nearest one of one decimal. SQLite's own round()
+-- with digits differs between its versions where a number lies halfway, and makes -0.0 of a small
+-- loss.
+macro tenths(number)
+round(($number) * 10.0) / 10.0
+end
+
+macro hundredths(number)
+round(($number) * 100.0) / 100.0
+end
+
+-- A number of seconds in days, to a thousandth. The factor is 1000 / 86400.
+macro days(seconds)
+round(($seconds) * 10 / 864.0) / 1000.0
+end
+
 -- Since when account `a` owes something at the given time: an open slot (which may be still to come
 -- if the clock went back), a baseline whose calls failed, or what next_due says. NULL: it owes
 -- nothing.
@@ -120,8 +136,9 @@ macro last_measured(column)
          ORDER BY b.refresh_id DESC LIMIT 1)
 end
 
--- An account's weeks or months that had ended by its newest measurement n. o is its oldest
--- measurement, e and s lie at the end and the start of the period.
+-- An account's weeks or months that had ended by its newest measurement n. o is the measurement with
+-- the earliest time, which is not its first if the clock was set back; e and s lie at the end and the
+-- start of the period.
 macro periods(calendar, period)
 SELECT who!(),
        w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
@@ -129,16 +146,16 @@ SELECT who!(),
        CAST(value_of!(e, {X}, w.to_time, {x}n) AS INTEGER) AS {X},
        CAST(value_of!(e, {X}, w.to_time, {x}n) - value_of!(s, {X}, w.from_time, {x}n) AS INTEGER) AS {X}_delta,
 -- end
-       CAST(ifnull((
-         SELECT b.time >= w.from_time FROM _snapshot b
+       CAST((
+         SELECT b.refresh_id FROM _snapshot b
          WHERE b.account = a.account AND b.refresh_id <= e_l.refresh_id
-           AND b.is_measured AND b.time < w.to_time
-         ORDER BY b.refresh_id DESC LIMIT 1), 0) AS INTEGER) AS is_measured
+           AND b.is_measured AND b.time >= w.from_time AND b.time < w.to_time
+         ORDER BY b.refresh_id DESC LIMIT 1) IS NOT NULL AS INTEGER) AS is_measured
 FROM _account a
 LEFT JOIN _profile p ON p.account = a.account
 JOIN _snapshot o ON o.account = +a.account AND o.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
-  WHERE b.account = a.account AND b.is_measured ORDER BY b.refresh_id LIMIT 1)
+  WHERE b.account = a.account AND b.is_measured ORDER BY b.time LIMIT 1)
 JOIN _snapshot n ON n.account = +a.account AND n.refresh_id = (
   SELECT b.refresh_id FROM _snapshot b
   WHERE b.account = a.account AND b.is_measured ORDER BY b.refresh_id DESC LIMIT 1)
@@ -151,18 +168,22 @@ all_neighbours!(e, w.to_time, n.refresh_id)
 all_neighbours!(s, w.from_time, e_l.refresh_id)
 end
 
--- Like for like: each sum covers the accounts whose count is known at both ends. Uses total(),
--- which is exact up to 2^53, because sum() fails above 2^63. The tags come first, so that only the
--- accounts with the requested tags are read.
+-- The exact sum. sum() fails if that is above 2^63, and total() is exact only up to 2^53.
+macro total(value)
+sum(($value) >> 32) * 4294967296 + sum(($value) & 4294967295)
+end
+
+-- Like for like: each sum covers the accounts whose count is known at both ends. The tags come
+-- first, so that only the accounts with the requested tags are read.
 macro tag_periods(view, period)
 SELECT t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
        CAST(count(w.followers_delta) AS INTEGER) AS accounts,
-       CAST(CASE WHEN count(w.followers_delta) > 0 THEN total(CASE WHEN w.followers_delta IS NOT NULL THEN w.followers END) END AS INTEGER) AS followers,
-       CAST(CASE WHEN count(w.followers_delta) > 0 THEN total(w.followers_delta) END AS INTEGER) AS followers_delta,
-       CAST(CASE WHEN count(w.likes_delta) > 0 THEN total(CASE WHEN w.likes_delta IS NOT NULL THEN w.likes END) END AS INTEGER) AS likes,
-       CAST(CASE WHEN count(w.likes_delta) > 0 THEN total(w.likes_delta) END AS INTEGER) AS likes_delta,
-       CAST(CASE WHEN count(w.videos_delta) > 0 THEN total(CASE WHEN w.videos_delta IS NOT NULL THEN w.videos END) END AS INTEGER) AS videos,
-       CAST(CASE WHEN count(w.videos_delta) > 0 THEN total(w.videos_delta) END AS INTEGER) AS videos_delta
+       CAST(CASE WHEN count(w.followers_delta) > 0 THEN total!(CASE WHEN w.followers_delta IS NOT NULL THEN w.followers END) END AS INTEGER) AS followers,
+       CAST(CASE WHEN count(w.followers_delta) > 0 THEN total!(w.followers_delta) END AS INTEGER) AS followers_delta,
+       CAST(CASE WHEN count(w.likes_delta) > 0 THEN total!(CASE WHEN w.likes_delta IS NOT NULL THEN w.likes END) END AS INTEGER) AS likes,
+       CAST(CASE WHEN count(w.likes_delta) > 0 THEN total!(w.likes_delta) END AS INTEGER) AS likes_delta,
+       CAST(CASE WHEN count(w.videos_delta) > 0 THEN total!(CASE WHEN w.videos_delta IS NOT NULL THEN w.videos END) END AS INTEGER) AS videos,
+       CAST(CASE WHEN count(w.videos_delta) > 0 THEN total!(w.videos_delta) END AS INTEGER) AS videos_delta
 FROM account_tags t
 CROSS JOIN $view w ON w.account_id = t.account_id
 GROUP BY t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc
@@ -204,31 +225,35 @@ CASE WHEN $at_l.time = $instant THEN rounding!($platform, $at_l.measured_$count)
        ELSE max(rounding!($platform, $at_l.measured_$count), rounding!($platform, $at_u.measured_$count)) END
 end
 
+-- The rate of a step of `delta` in `span` seconds, in millionths in 7 days.
+macro rate(delta, span)
+(($delta) * 604800000000.0 / ($span))
+end
+
 -- Steps whose rates lie outside of the fences around the rates of the account's last twelve steps.
 -- A fence lies beyond a quartile by three times the interquartile range (Tukey's outer fences), but
--- at least by the usual rate, by 1 % of the count, and by two units of a rounded count. `rates` are
--- those of the earlier steps, sorted, as the text of a JSON array; at least six are required. They
--- are rounded, because that text has 15 digits in some versions of SQLite and 17 in others. They
--- are joined as the only row of a table-valued function, so that they are calculated once rather
--- than wherever they are used. What is cheap comes first: an unchanged count is never outside (the
--- fences enclose 0), and most steps lie between the quartiles.
+-- at least by the usual rate, by 1 % of the count, and by two units of a rounded count. A step that
+-- is itself less than 1 %, or than two units, is never outside. `rates` are those of the earlier
+-- steps, sorted, as the text of a JSON array of integers; at least six are required. They are joined
+-- as the only row of a table-valued function, so that they are calculated once rather than wherever
+-- they are used. What is cheap comes first: most steps are small, or lie between the quartiles.
 macro unusual(count, rounding)
 SELECT who!(),
        s.time, s.time_utc, CAST('$count' AS TEXT) AS count,
        CAST(s.delta AS INTEGER) AS delta,
-       CAST(round(s.rate, 2) AS REAL) AS per_7d,
-       CAST(round(s.usual, 2) AS REAL) AS usual_per_7d,
-       CAST(CASE WHEN s.usual <> 0 THEN round(s.rate / s.usual, 1) END AS REAL) AS times,
+       CAST(hundredths!(s.delta * 604800.0 / s.span) AS REAL) AS per_7d,
+       CAST(round(s.usual / 10000.0) / 100.0 AS REAL) AS usual_per_7d,
+       CAST(CASE WHEN s.usual <> 0 THEN tenths!(s.rate / s.usual) END AS REAL) AS times,
        s.refresh_id
 FROM (
   SELECT s.*, (json_extract(s.rates, '$[' || ((json_array_length(s.rates) - 1) / 2) || ']')
-               + json_extract(s.rates, '$[' || (json_array_length(s.rates) / 2) || ']')) / 2 AS usual,
+               + json_extract(s.rates, '$[' || (json_array_length(s.rates) / 2) || ']')) / 2.0 AS usual,
          json_extract(s.rates, '$[' || (json_array_length(s.rates) / 4) || ']') AS low,
-         json_extract(s.rates, '$[' || (json_array_length(s.rates) * 3 / 4) || ']') AS high
+         json_extract(s.rates, '$[' || (json_array_length(s.rates) - 1 - json_array_length(s.rates) / 4) || ']') AS high
   FROM (
     SELECT s.account, s.time, s.time_utc, s.refresh_id, s.measured_$count AS value,
            s.measured_$count - l.measured_$count AS delta, s.time - l.time AS span,
-           round((s.measured_$count - l.measured_$count) * 604800.0 / (s.time - l.time), 3) AS rate,
+           rate!(s.measured_$count - l.measured_$count, s.time - l.time) AS rate,
            r.value AS rates
     FROM _snapshot s
     JOIN _snapshot l ON l.account = s.account AND l.refresh_id = (
@@ -238,7 +263,7 @@ FROM (
       ORDER BY b.refresh_id DESC LIMIT 1)
     JOIN json_each(json_array((SELECT json_group_array(rate) FROM (
           SELECT rate FROM (
-            SELECT round((b.measured_$count - c.measured_$count) * 604800.0 / (b.time - c.time), 3) AS rate
+            SELECT CAST(round(rate!(b.measured_$count - c.measured_$count, b.time - c.time)) AS INTEGER) AS rate
             FROM _snapshot b
             JOIN _snapshot c ON c.account = b.account AND c.refresh_id = (
               SELECT d.refresh_id FROM _snapshot d
@@ -255,11 +280,11 @@ FROM (
   ) s
   WHERE json_array_length(s.rates) >= 6
 ) s
-JOIN _account a ON a.account = s.account
-LEFT JOIN _profile p ON p.account = s.account
+JOIN _account a ON s.account = +a.account
+LEFT JOIN _profile p ON p.account = a.account
 WHERE (s.rate > s.high OR s.rate < s.low) AND abs(s.delta) >= 2 * $rounding
-  AND (s.rate > s.high + max(3 * (s.high - s.low), abs(s.usual), s.value * 6048.0 / s.span, $rounding * 1209600.0 / s.span)
-    OR s.rate < s.low - max(3 * (s.high - s.low), abs(s.usual), s.value * 6048.0 / s.span, $rounding * 1209600.0 / s.span))
+  AND (s.rate > s.high + max(3 * (s.high - s.low), abs(s.usual), rate!(s.value / 100.0, s.span), rate!(2 * $rounding, s.span))
+    OR s.rate < s.low - max(3 * (s.high - s.low), abs(s.usual), rate!(s.value / 100.0, s.span), rate!(2 * $rounding, s.span)))
 end
 
 -- The beginning of the period before the requested one.

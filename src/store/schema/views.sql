@@ -50,14 +50,14 @@ LEFT JOIN _profile p ON p.account = s.account;
 -- nothing.
 CREATE VIEW growth AS
 SELECT who!(),
-       s.time, s.time_utc, CAST(round((s.time - l.time) / 86400.0, 3) AS REAL) AS gap_days,
+       s.time, s.time_utc, CAST(days!(s.time - l.time) AS REAL) AS gap_days,
 -- each
        s.{X}, CAST(s.measured_{X} - {x}.measured_{X} AS INTEGER) AS {X}_delta,
        CAST(CASE WHEN s.time - {x}.time >= 43200
-            THEN round((s.measured_{X} - {x}.measured_{X}) * 604800.0 / (s.time - {x}.time), 2)
+            THEN hundredths!((s.measured_{X} - {x}.measured_{X}) * 604800.0 / (s.time - {x}.time))
        END AS REAL) AS {X}_per_7d,
        CAST(CASE WHEN s.time - {x}.time >= 43200 AND {x}.measured_{X} > 0
-            THEN round((s.measured_{X} - {x}.measured_{X}) * 60480000.0 / {x}.measured_{X} / (s.time - {x}.time), 4)
+            THEN round((s.measured_{X} - {x}.measured_{X}) * 604800000000.0 / {x}.measured_{X} / (s.time - {x}.time)) / 10000.0
        END AS REAL) AS {X}_pct_per_7d,
 -- end
        s.is_suspect, s.reason AS suspect, s.source, r.refresh_id
@@ -180,7 +180,7 @@ LEFT JOIN (SELECT started_time / 86400 AS pending_day, count(*) AS pending
 CREATE VIEW gaps AS
 SELECT who!(),
        b.time AS from_time, b.time_utc AS from_utc, s.time AS to_time, s.time_utc AS to_utc,
-       CAST(round((s.time - b.time) / 86400.0, 3) AS REAL) AS days
+       CAST(days!(s.time - b.time) AS REAL) AS days
 FROM _snapshot s
 JOIN _account a ON a.account = s.account
 LEFT JOIN _profile p ON p.account = s.account
@@ -195,7 +195,7 @@ WHERE s.is_measured AND (s.time - b.time) * 2 > 3 * coalesce(q.interval, r.inter
 CREATE VIEW overdue AS
 SELECT who!(),
        a.due_time, utc!(a.due_time) AS due_utc,
-       CAST(round((a.now - a.due_time) / 3600.0, 1) AS REAL) AS hours_late, a.last_error
+       CAST(tenths!((a.now - a.due_time) / 3600.0) AS REAL) AS hours_late, a.last_error
 FROM (
   SELECT a.account, a.account_id, a.label, a.interval, t.now,
          CAST(owed_since!(a, t.now) AS INTEGER) AS due_time,
