@@ -67,6 +67,7 @@ fn an_invalid_request_is_refused_and_costs_nothing() {
         (b"{\"refresh\":{\"ids\":[\"a/b\"]}}\n".to_vec(), "an account id may contain only"),
         (format!("{{\"refresh\":{{\"ids\":[{}]}}}}\n", many("\"a\"", 100_001)).into(), "too many"),
         ([b"[".repeat(200_000), b"\n".to_vec()].concat(), "not a valid request"),
+        (b"{\"add\":[]}\n".to_vec(), "no name to look up"),
         (b"GET / HTTP/1.1\r\n\r\n".to_vec(), "not a valid request"),
         (b"\"health\"".to_vec(), "does not end with a newline"),
         (Vec::new(), "does not end with a newline"),

@@ -158,8 +158,8 @@ fn a_budget_that_holds_accounts_back_needs_attention() {
 }
 
 #[test]
-fn a_pause_of_an_hour_needs_attention_and_a_short_one_is_ordinary() {
-    for (pause, is_long) in [(3600, true), (20, false)] {
+fn a_pause_needs_attention_however_short_it_is() {
+    for pause in [3600, 20] {
         let vendor = Vendor::start();
         let settings = Settings { retry: "max_delay = \"6h\"", ..Settings::weekly(&["a", "b"]) };
         let place = Setup::new(&vendor, &settings);
@@ -167,11 +167,11 @@ fn a_pause_of_an_hour_needs_attention_and_a_short_one_is_ordinary() {
         let mut daemon = place.run();
         daemon.until("waiting, as the vendor asks");
         let (reasons, summary) = attention(&place, &[]);
-        assert_eq!(reasons, if is_long { &["pause"][..] } else { &[] });
-        assert_eq!(summary["needs_attention"], json!(is_long));
-        let status = place.growthd(&["status"]).with_code(i32::from(is_long));
+        assert_eq!(reasons, ["pause"]);
+        assert_eq!(summary["needs_attention"], true);
+        let status = place.growthd(&["status"]).with_code(1);
         let words = "growthd needs attention: the vendor asked for a pause until ";
-        assert_eq!(status.out.starts_with(words), is_long, "{status:?}");
+        assert!(status.out.starts_with(words), "{status:?}");
         let plan = place.growthd(&["plan", "--json"]).with_code(0).json();
         for account in plan.as_array().expect("a list") {
             assert_eq!(account["next_time"], summary["wait"]["until"]["time"], "{account}");

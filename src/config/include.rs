@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern, glob_with};
 use toml::de::{DeTable, DeValue};
@@ -18,6 +18,10 @@ const MOST_FILES: usize = 10_000;
 
 /// The characters that make a name a pattern.
 const SPECIAL: [char; 3] = ['*', '?', '['];
+
+/// How patterns are searched. `glob` itself would panic at a name that is not UTF-8 if it had to
+/// respect leading dots (see [`is_hidden`]).
+const SEARCHING: MatchOptions = MatchOptions { require_literal_leading_dot: false, ..MATCHING };
 
 /// A file whose name begins with a dot belongs to an editor or to Kubernetes, and matches only if
 /// the pattern begins with a dot too.
@@ -63,16 +67,17 @@ pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindErr
     let pattern = absolute(folder, pattern).ok_or_else(|| {
         Invalid("cannot be searched below a folder whose name is not UTF-8".to_owned())
     })?;
-    let found = glob_with(&pattern, MATCHING)
+    Pattern::new(&pattern)
         .map_err(|error| Invalid(format!("is not a valid pattern: {}", error.msg)))?;
     // Else the pattern is searched in the main file's own folder.
     if !pattern_folder.is_empty() {
         check_folder(&folder.join(pattern_folder))?;
     }
     check_inner_folders(&pattern)?;
+    check_names(&pattern)?;
     let mut paths = Vec::new();
-    for path in found {
-        paths.push(path.map_err(|error| unreadable(error.path(), error.error()))?);
+    for path in search(&pattern) {
+        paths.push(path?);
         if paths.len() > MOST_FILES {
             return Err(Invalid(format!("leads to over {MOST_FILES} files")));
         }
@@ -95,6 +100,42 @@ fn check_folder(folder: &Path) -> Result<(), FindError> {
     }
 }
 
+/// Returns the paths that a valid pattern matches.
+fn search(pattern: &str) -> impl Iterator<Item = Result<PathBuf, FindError>> {
+    glob_with(pattern, SEARCHING).into_iter().flatten().filter_map(move |found| match found {
+        Ok(path) => (!is_hidden(pattern, &path)).then_some(Ok(path)),
+        Err(error) if is_hidden(pattern, error.path()) => None,
+        Err(error) => Some(Err(unreadable(error.path(), error.error()))),
+    })
+}
+
+/// Returns whether a special character of the pattern would match a leading dot in the path.
+fn is_hidden(pattern: &str, path: &Path) -> bool {
+    let literal = Path::new(literal_folder(pattern)).components().count();
+    let has_dot = |part: Component<'_>| matches!(part, Component::Normal(name) if name.as_encoded_bytes().starts_with(b"."));
+    let is_wanted = Path::new(pattern).components().skip(literal).any(has_dot);
+    !is_wanted && path.components().skip(literal).any(has_dot)
+}
+
+/// Checks that no name in the pattern's last folders is lost because it is not UTF-8: `glob` passes
+/// over it.
+fn check_names(pattern: &str) -> Result<(), FindError> {
+    let (folders, last) = pattern.rsplit_once('/').unwrap_or((".", pattern));
+    let Ok(last) = Pattern::new(last) else { return Ok(()) };
+    let folders = if folders.is_empty() { "/" } else { folders };
+    for folder in search(folders) {
+        for entry in fs::read_dir(folder?).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if name.to_str().is_none() && last.matches_with(&name.to_string_lossy(), MATCHING) {
+                let path = entry.path();
+                let why = format!("leads to {}, whose name is not UTF-8", path.display());
+                return Err(FindError::Unavailable(why));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks what a special character before a slash matches, because `glob` passes over a folder that
 /// it cannot enter: to it, that is one without the next part of the pattern.
 fn check_inner_folders(pattern: &str) -> Result<(), FindError> {
@@ -103,8 +144,8 @@ fn check_inner_folders(pattern: &str) -> Result<(), FindError> {
     for slash in slashes {
         let (folders, rest) = (&pattern[..slash], &pattern[slash + 1..]);
         let next = rest.split('/').next().filter(|next| !next.contains(SPECIAL));
-        for folder in glob_with(folders, MATCHING).into_iter().flatten() {
-            let folder = folder.map_err(|error| unreadable(error.path(), error.error()))?;
+        for folder in search(folders) {
+            let folder = folder?;
             let path = next.map_or(folder.clone(), |next| folder.join(next));
             match fs::metadata(&path) {
                 Err(error) if !is_absence(&error) => return Err(unreadable(&path, &error)),

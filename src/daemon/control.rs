@@ -335,6 +335,7 @@ impl Request {
             }
             RawRequest::Refresh(selection) => Ok(Request::Refresh(selection)),
             RawRequest::Health => Ok(Request::Health),
+            RawRequest::Add(lookups) if lookups.is_empty() => Err(invalid("no name to look up")),
             RawRequest::Add(lookups) if lookups.len() > MAX_LOOKUPS => {
                 Err(invalid("too many names: look up at most 1,000 at once"))
             }

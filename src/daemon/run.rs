@@ -126,9 +126,11 @@ pub async fn run(
                     std::process::exit(EXIT_AT_ONCE);
                 }
                 is_stopping = true;
+                handle.stop();
+                // Whoever reads this may send another signal.
+                signals.stop.rest().await;
                 info!("stopping: waiting for the calls in flight");
                 notifier.stopping(*timeout.borrow() + STOP_MARGIN);
-                handle.stop();
             }
             _ = signals.hangup.recv() => request_reload(&reload),
         }

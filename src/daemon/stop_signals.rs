@@ -20,7 +20,7 @@ const REQUEST_WINDOW: Duration = Duration::from_millis(50);
 pub struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
-    /// When the request that is still being collected began.
+    /// When the last request began, while signals may still belong to it.
     began: Option<Instant>,
 }
 
@@ -40,20 +40,23 @@ impl StopSignals {
         })
     }
 
-    /// Waits for the next request to stop, and for all signals that belong to it. Cancel safe.
+    /// Waits for the next request to stop. Returns at its first signal, so that nothing more is
+    /// begun. Cancel safe.
     pub async fn recv(&mut self) {
-        let began = match self.began {
-            Some(began) => began,
-            None => {
-                self.signal().await;
-                *self.began.insert(clock::monotonic())
-            }
-        };
-        while let Some(left) = REQUEST_WINDOW.checked_sub(clock::monotonic().duration_since(began))
-        {
+        self.rest().await;
+        self.signal().await;
+        self.began = Some(clock::monotonic());
+    }
+
+    /// Waits for the other signals that belong to the last request, if there was one. Cancel safe.
+    pub async fn rest(&mut self) {
+        let Some(began) = self.began else { return };
+        loop {
+            let passed = clock::monotonic().duration_since(began);
             tokio::select! {
-                () = tokio::time::sleep(left) => {}
+                biased;
                 () = self.signal() => {}
+                () = tokio::time::sleep(REQUEST_WINDOW.saturating_sub(passed)) => break,
             }
         }
         self.began = None;

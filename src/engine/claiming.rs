@@ -194,11 +194,11 @@ impl Claiming<'_, '_> {
             RefreshRequest::Now(id) => (id, false),
             RefreshRequest::OpenSlot(id) => (id, true),
         };
-        let Some(account) = self.tx.account_by_id(id)? else {
+        let Some(mut account) = self.tx.account_by_id(id)? else {
             self.events.push(Event::not_in_watchlist(id.clone()));
             return Ok(true);
         };
-        let decline = |why: String| Event::Declined { id: account.id.clone(), why };
+        let decline = |why: String| Event::Declined { id: id.clone(), why };
         if !account.is_watched() {
             let why = "it is disabled in the watchlist, or not in it as last read";
             self.events.push(decline(why.to_owned()));
@@ -219,6 +219,8 @@ impl Claiming<'_, '_> {
             }
             false => {
                 let window = account.window(self.schedules, self.now.time());
+                let mut due = self.due(&account, window)?;
+                self.replace(&mut account, &mut due)?;
                 self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
             }
         }
@@ -316,7 +318,7 @@ impl Claiming<'_, '_> {
         allowance: &mut Allowance,
     ) -> Result<bool, StoreError> {
         let time = self.now.time();
-        let mut keys = self.tx.due_fresh(time, PROBE_CANDIDATES)?;
+        let mut keys = self.tx.due_fresh(time, PROBE_CANDIDATES, open.opened_after.0)?;
         let has_more = keys.len() == PROBE_CANDIDATES;
         if open.probe_time(Candidate::Failed, time) <= time {
             keys.extend(self.tx.due_failed(time, open.last_account, PROBE_CANDIDATES)?);

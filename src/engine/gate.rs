@@ -60,7 +60,7 @@ impl Gate {
             }
         }
         if let Some(open) = &gate.breaker {
-            let candidate = match tx.due_fresh(time, 1)?.is_empty() {
+            let candidate = match tx.due_fresh(time, 1, 0)?.is_empty() {
                 false => Candidate::Fresh,
                 true => Candidate::Failed,
             };

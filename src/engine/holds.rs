@@ -48,7 +48,7 @@ impl Holds {
         })
     }
 
-    /// Returns the pause, if a person should know of it.
+    /// Returns the pause, unless it is over in a moment.
     pub fn long_pause(&self) -> Option<&Wait> {
         self.pause.as_ref().filter(|wait| wait.is_long(self.now))
     }

@@ -348,6 +348,9 @@ impl Engine {
         // schedule leaves no line there.
         if is_start || clock.stepped_back {
             let count = settling.step_back(clock)?;
+            if is_start && count > 0 {
+                settling.progress.clock_doubted_since.get_or_insert(now);
+            }
             if count > 0 || clock.stepped_back {
                 settling.events.push(Event::ClockSteppedBack(count));
             }

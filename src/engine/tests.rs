@@ -1123,6 +1123,52 @@ fn a_slot_that_is_due_because_of_an_edit_is_not_too_late() {
     }
 }
 
+/// A third of the accounts, which come first in the list, fail from a moment on, as when the scraper
+/// of one platform is down. The others are well, and are probed before all of those.
+#[test]
+fn accounts_that_fail_together_hold_up_no_others_for_long() {
+    for trouble in [http(404, ""), http(500, "")] {
+        let mut world = World::settled(&list(42, "0 6 * * *"), config());
+        world.until(MONDAY + HOUR, &|id, _| good(id, 100));
+        world.until(MONDAY + DAY + 2 * HOUR, &|id, _| match id < "a014" {
+            true => trouble.clone(),
+            false => good(id, 100),
+        });
+        let is_late = |call: &&SettledCall| call.is_ok && call.at > MONDAY + DAY;
+        let served = world.calls.iter().filter(is_late).count();
+        assert_eq!(served, 28, "{trouble:?}");
+    }
+}
+
+#[test]
+fn a_start_under_a_clock_behind_the_ledger_makes_one_call_at_a_time() {
+    let accounts = list(12, "0 * * * *");
+    let mut world = World::new(&accounts, config(), MONDAY + 10 * MINUTE);
+    world.is_dated = true;
+    world.until(MONDAY + HOUR + 60, &|id, _| good(id, 100));
+    let before = world.calls.len();
+    world.skew = -9 * HOUR * 1000;
+    world.crash(60, config());
+    world.until(MONDAY + HOUR + 180, &|id, _| good(id, 200));
+    assert_eq!(world.calls.len() - before, 1, "{:?}", &world.calls[before..]);
+}
+
+#[test]
+fn a_manual_refresh_leaves_the_lines_of_the_slots_that_were_replaced() {
+    let mut world = World::settled(&list(2, "0 * * * *"), config());
+    world.until(MONDAY + 4 * MINUTE, &|id, _| match id == "a000" {
+        true => http(404, ""),
+        false => good(id, 100),
+    });
+    // The retry comes after the next slot.
+    world.until(MONDAY + HOUR - 1, &|_, _| http(404, ""));
+    let next = MONDAY + HOUR + 1;
+    world.time = next * 1000;
+    world.request(&ids(&["a000"]));
+    world.until(next + MINUTE, &|id, _| good(id, 100));
+    assert!(world.skipped().iter().any(|(id, slot, _)| id == "a000" && *slot == MONDAY));
+}
+
 #[test]
 fn a_bought_slot_that_comes_again_is_not_skipped() {
     for catch_up in [CatchUp::Always, CatchUp::Never, CatchUp::Within(6 * HOUR)] {

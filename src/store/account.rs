@@ -273,14 +273,22 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns up to `limit` due accounts without a failure since their last ok, the longest
-    /// without a snapshot first.
-    pub(crate) fn due_fresh(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
+    /// Returns up to `limit` due accounts without a failure since their last ok, from all over the
+    /// list: those that stand together, or have waited equally long, may fail together, and would
+    /// be asked one after the other while the others are well. `seed` varies the order.
+    pub(crate) fn due_fresh(
+        &self,
+        now: Time,
+        limit: usize,
+        seed: i64,
+    ) -> Result<Vec<AccountKey>, StoreError> {
+        // Multiples of 2^32 divided by the golden ratio are spread evenly.
         let mut statement = self.tx.prepare_cached(
             "SELECT account FROM _account WHERE next_due <= ?1 AND last_failure IS NULL
-             ORDER BY last_refresh, next_due, account LIMIT ?2",
+             ORDER BY (account + ?3) * 2654435769 % 4294967296 LIMIT ?2",
         )?;
-        let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
+        let seed = seed.rem_euclid(1 << 16);
+        let rows = statement.query_map(params![now, limit, seed], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

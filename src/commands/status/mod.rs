@@ -195,7 +195,7 @@ impl<'a> Status<'a> {
         // After a start or a reload, the next call shows whether the trouble is over.
         let open = self.holds.breaker.as_ref().filter(|open| !open.is_half_open_pending());
         reasons.extend(open.map(Reason::Breaker));
-        reasons.extend(self.holds.long_pause().map(Reason::Pause));
+        reasons.extend(self.holds.pause.as_ref().map(Reason::Pause));
         if let (Some(budget), held @ 1..) = (&self.holds.budget, self.held_back()) {
             reasons.push(Reason::Budget { held, until: budget.until });
         }
