@@ -38,6 +38,8 @@ struct Finding {
     /// The first occurrence of a duplicate, which the message names at its end.
     first: Option<Place>,
     kind: Kind,
+    /// Whether it concerns the list of accounts only.
+    is_of_list: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,6 +63,7 @@ pub(super) struct Findings {
     /// The current file, and the start in it of the current chunk.
     file: usize,
     start: usize,
+    is_of_list: bool,
 }
 
 impl Findings {
@@ -73,8 +76,17 @@ impl Findings {
     pub fn in_document(&mut self, file: usize, document: &Document<'_>) {
         self.in_file(file);
         for at in &document.not_utf8 {
-            self.syntax(*at, "this is not UTF-8 text; save the file as UTF-8".to_owned());
+            self.not_utf8(*at);
         }
+    }
+
+    pub fn not_utf8(&mut self, at: usize) {
+        self.syntax(at, "this is not UTF-8 text; save the file as UTF-8".to_owned());
+    }
+
+    /// Sets whether further problems concern the list of accounts only.
+    pub fn of_list(&mut self, is_of_list: bool) {
+        self.is_of_list = is_of_list;
     }
 
     /// Makes further positions relative to the chunk of the file's text that starts at `start`.
@@ -119,10 +131,21 @@ impl Findings {
     }
 
     fn put(&mut self, place: Place, message: String, kind: Kind, first: Option<Place>) {
+        let is_of_list = self.is_of_list;
         match self.list.len() < KEPT {
-            true => self.list.push(Finding { place, message, first, kind }),
+            true => self.list.push(Finding { place, message, first, kind, is_of_list }),
             false => self.beyond += 1,
         }
+    }
+
+    /// Returns whether a text is not TOML somewhere.
+    pub fn have_syntax(&self) -> bool {
+        self.list.iter().any(|finding| finding.kind == Kind::Syntax)
+    }
+
+    /// Returns whether any problem concerns the settings.
+    pub fn concern_settings(&self) -> bool {
+        self.list.iter().any(|finding| !finding.is_of_list)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -7,6 +7,7 @@
 
 mod accounts;
 mod at;
+mod broken;
 mod document;
 mod duration;
 mod edit;
@@ -25,7 +26,6 @@ mod source;
 mod split;
 #[cfg(test)]
 mod tests;
-mod unclosed;
 mod valid;
 mod watched_files;
 

@@ -104,11 +104,16 @@ pub(super) fn read<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> Raw<'a
             continue;
         }
         let Some(section) = schema::MAIN.into_iter().find(|section| section.name == name) else {
+            // A list with another name was meant to be that of the accounts.
+            findings.of_list(value.get_ref().is_array());
             findings.add(key.span().start, unknown_at_top(name));
+            findings.of_list(false);
             continue;
         };
         if name == schema::ACCOUNT.name {
+            findings.of_list(true);
             raw.accounts = read_accounts(value, findings);
+            findings.of_list(false);
         } else if let Some(mut table) = Table::of(section, key, value, findings) {
             raw.take(section.name, &mut table);
         }

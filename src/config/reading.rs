@@ -9,16 +9,17 @@ use toml::de::DeTable;
 use crate::clock::Time;
 
 use super::accounts::{Defaults, List};
+use super::broken::{Broken, blanked};
 use super::document::{self, Document};
 use super::findings::{DUPLICATE, Findings};
 use super::include::{self, FindError};
 use super::raw::RawAccount;
-use super::split::SplitText;
-use super::unclosed::blanked;
+use super::split::{SplitText, broken_statements};
 use super::valid::Values;
 use super::{Config, ConfigError, Settings, raw, schema};
 
 /// The parameters of reading a configuration.
+#[derive(Clone, Copy)]
 pub(super) struct Reading<'e> {
     pub now: Time,
     /// Splits a file into chunks that are parsed one at a time.
@@ -28,6 +29,8 @@ pub(super) struct Reading<'e> {
     /// Files of the configuration in use. A folder of theirs must exist: that it is away for a
     /// moment does not mean that its accounts were removed from the watchlist.
     pub in_use: &'e [PathBuf],
+    /// Whether to look for all broken statements first.
+    pub is_careful: bool,
 }
 
 /// What `include` leads to.
@@ -50,24 +53,41 @@ struct Main {
 
 impl Reading<'_> {
     pub fn at(now: Time) -> Reading<'static> {
-        Reading { now, split: SplitText::new, edited: None, in_use: &[] }
+        Reading { now, split: SplitText::new, edited: None, in_use: &[], is_careful: false }
     }
 
     pub fn read(&self, path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
         let mut findings = Findings::default();
+        match self.read_into(&mut findings, path, bytes) {
+            // The parser may have stopped there.
+            Err(_) if findings.have_syntax() && !self.is_careful => {
+                Reading { is_careful: true, ..*self }.read(path, bytes)
+            }
+            Err(documents) => Err(findings.into_problems(&documents).into()),
+            Ok(config) => Ok(config),
+        }
+    }
+
+    /// Reads the files, and returns their texts if there is any problem.
+    fn read_into<'t>(
+        &self,
+        findings: &mut Findings,
+        path: &Path,
+        bytes: &'t [u8],
+    ) -> Result<Config, Vec<Document<'t>>> {
         let document = Document::decode(path.to_owned(), bytes.into());
         findings.in_document(0, &document);
-        let mut values = Values { path, findings: &mut findings };
+        let mut values = Values { path, findings: &mut *findings };
         let (text, split) = self.split_text(&document.text, values.findings);
         let Main { include, settings, mut list } = self.main(&split.settings(&text), &mut values);
         take_chunks(&text, split.chunks, &mut list, &mut values, |file, findings| {
             raw::read(file, findings).accounts
         });
-        let included = self.find_included(path, &include, &mut findings);
-        let texts = self.included(&document, included.files, &mut findings);
+        let included = self.find_included(path, &include, findings);
+        let texts = self.included(&document, included.files, findings);
         let mut documents = vec![document];
         documents.extend(texts);
-        let mut values = Values { path, findings: &mut findings };
+        let mut values = Values { path, findings: &mut *findings };
         let schedule = list.defaults();
         for (number, document) in documents.iter().enumerate().skip(1) {
             values.findings.in_file(number);
@@ -81,7 +101,7 @@ impl Reading<'_> {
                 let settings = Settings { files, absent_folders, ..settings };
                 Ok(Config { settings, accounts })
             }
-            _ => Err(findings.into_problems(&documents).into()),
+            _ => Err(documents),
         }
     }
 
@@ -89,12 +109,17 @@ impl Reading<'_> {
     pub fn read_settings(&self, path: &Path, bytes: &[u8]) -> Result<Settings, ConfigError> {
         let mut findings = Findings::default();
         let document = Document::decode(path.to_owned(), bytes.into());
-        findings.in_document(0, &document);
+        findings.in_file(0);
         let (text, split) = self.split_text(&document.text, &mut findings);
+        for at in &document.not_utf8 {
+            findings.of_list(split.is_in_list(*at));
+            findings.not_utf8(*at);
+        }
+        findings.of_list(false);
         let Main { include, settings, .. } =
             self.main(&split.settings(&text), &mut Values { path, findings: &mut findings });
         match settings {
-            Some(settings) if findings.is_empty() => {
+            Some(settings) if !findings.concern_settings() => {
                 // What is wrong with `include` concerns the accounts, like what is in its files.
                 let included = self.find_included(path, &include, &mut findings);
                 let found = included.files.into_iter().map(|(_, path)| path);
@@ -105,16 +130,20 @@ impl Reading<'_> {
         }
     }
 
-    /// Splits `text`, and returns it without the statements that are not closed, which it reports.
+    /// Splits `text`, and returns it without the broken statements, which it reports. All of them are
+    /// looked for only if there is any, as this takes longer than to parse the text.
     fn split_text<'t>(&self, text: &'t str, findings: &mut Findings) -> (Cow<'t, str>, SplitText) {
         let mut text = Cow::Borrowed(text);
         let mut split = (self.split)(&text);
-        if !split.unclosed.is_empty() {
-            for unclosed in &split.unclosed {
-                findings.syntax(unclosed.bracket.at, unclosed.message());
-            }
-            text = Cow::Owned(blanked(&text, &split.unclosed));
+        if self.is_careful || !split.broken.is_empty() {
+            let broken = broken_statements(&text);
+            text = Cow::Owned(blanked(&text, &broken));
             split = (self.split)(&text);
+            for Broken { at, fault, .. } in broken {
+                findings.of_list(split.is_in_list(at));
+                findings.syntax(at, fault.message().to_owned());
+            }
+            findings.of_list(false);
         }
         if is_mixed(&split, &text) {
             split = SplitText::unsplit(&text);

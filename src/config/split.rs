@@ -11,8 +11,8 @@ use std::ops::Range;
 use toml_parser::Source;
 use toml_parser::lexer::{Lexer, Token, TokenKind};
 
+use super::broken::{Brackets, Broken, Fault, Key, starts_with_header};
 use super::schema;
-use super::unclosed::{Brackets, Unclosed, starts_with_header};
 
 /// The minimum length of a chunk, in bytes. Its tree fits into the processor's cache.
 const CHUNK_LENGTH: usize = 64 << 10;
@@ -21,8 +21,8 @@ const CHUNK_LENGTH: usize = 64 << 10;
 pub(super) struct SplitText {
     /// The ranges of the accounts, each of which begins with a header.
     pub chunks: Vec<Range<usize>>,
-    /// The statements that are not closed. Without them, the others can be checked too.
-    pub unclosed: Vec<Unclosed>,
+    /// The broken statements that were noticed (see [`broken_statements`]).
+    pub broken: Vec<Broken>,
 }
 
 impl SplitText {
@@ -54,7 +54,13 @@ impl SplitText {
             }
         }
         chunks.extend(chunk_start.map(|start| start..text.len()));
-        SplitText { chunks, unclosed: headers.unclosed }
+        SplitText { chunks, broken: headers.broken }
+    }
+
+    /// Returns whether a position is in the list of accounts.
+    pub fn is_in_list(&self, at: usize) -> bool {
+        let next = self.chunks.partition_point(|chunk| chunk.end <= at);
+        self.chunks.get(next).is_some_and(|chunk| chunk.contains(&at))
     }
 
     /// Returns `text`, which was split like this, without its accounts. They are replaced by spaces
@@ -93,6 +99,14 @@ struct Header {
     at: usize,
 }
 
+/// Returns all broken statements of a text. [`SplitText`] has those only that its shorter way passes
+/// by.
+pub(super) fn broken_statements(text: &str) -> Vec<Broken> {
+    let mut headers = Headers { has_long_strings: true, ..Headers::of(text) };
+    headers.by_ref().for_each(drop);
+    headers.broken
+}
+
 /// The header of an account without spaces or a comment.
 const ACCOUNT_LINE: &str = "[[account]]\n";
 
@@ -103,14 +117,14 @@ struct Headers<'a> {
     at: usize,
     /// Whether any string may span lines.
     has_long_strings: bool,
-    unclosed: Vec<Unclosed>,
+    broken: Vec<Broken>,
 }
 
 impl<'a> Headers<'a> {
     fn of(text: &'a str) -> Headers<'a> {
         let contains = |quotes: &str| memchr::memmem::find(text.as_bytes(), quotes.as_bytes());
         let has_long_strings = ["\"\"\"", "'''"].into_iter().any(|q| contains(q).is_some());
-        Headers { text, at: 0, has_long_strings, unclosed: Vec::new() }
+        Headers { text, at: 0, has_long_strings, broken: Vec::new() }
     }
 
     /// Skips lines that are statements of their own and no headers. The lexer takes several times as
@@ -142,16 +156,16 @@ impl<'a> Headers<'a> {
         self.at = self.text.len();
         let mut tokens = Source::new(&self.text[start..]).lex();
         let mut brackets = Brackets::default();
+        let (mut first, mut key) = (None, Key::default());
         let mut line = start;
         // Only the first token of a statement can begin a header. A statement ends with the line on
         // which its last bracket is closed.
-        let mut is_first = true;
         while let Some(token) = tokens.next() {
             let (at, end) = (start + token.span().start(), start + token.span().end());
             match token.kind() {
-                TokenKind::Newline if brackets.are_closed() => {
+                TokenKind::Newline if brackets.are_closed() || key == Key::Invalid => {
                     self.at = end;
-                    return None;
+                    break;
                 }
                 TokenKind::Newline => {
                     line = end;
@@ -164,19 +178,25 @@ impl<'a> Headers<'a> {
                     self.at = line;
                     break;
                 }
-                TokenKind::LeftSquareBracket if is_first => {
+                TokenKind::LeftSquareBracket if first.is_none() => {
                     let kind = self.kind(&mut tokens, start);
                     return Some(Header { kind, at });
                 }
-                TokenKind::Whitespace if is_first => {}
+                TokenKind::Whitespace | TokenKind::Comment | TokenKind::Eof => {}
                 kind => {
-                    is_first = false;
+                    first = first.or(Some(at));
+                    key = key.then(kind);
                     brackets.pass(kind, at);
                 }
             }
         }
+        let fault = match (first, key, brackets.first()) {
+            (None, ..) | (_, Key::Complete, None) => None,
+            (_, Key::Complete, Some(bracket)) => Some((bracket.fault(), bracket.at)),
+            (Some(at), ..) => Some((Fault::NoKeyAndValue, at)),
+        };
         let statement = start..self.at;
-        self.unclosed.extend(brackets.first().map(|bracket| Unclosed { bracket, statement }));
+        self.broken.extend(fault.map(|(fault, at)| Broken { fault, at, statement }));
         None
     }
 
@@ -203,10 +223,9 @@ impl<'a> Headers<'a> {
         };
         let kinds: Vec<TokenKind> = words.iter().map(Token::kind).collect();
         match (words.first().is_some_and(is_account), brackets, kinds.get(1..)) {
-            (true, 2, Some([TokenKind::RightSquareBracket, TokenKind::RightSquareBracket])) => {
-                Kind::Account
-            }
             (true, _, Some([TokenKind::Dot, ..])) => Kind::OfAccount,
+            // Also if it lacks a bracket: what follows is an account all the same.
+            (true, 2, _) => Kind::Account,
             _ => Kind::Other,
         }
     }
@@ -274,7 +293,8 @@ mod tests {
             ("a='''\n[[account]]\n'''\nb=\"\"\"\n[[account]]\"\"\"", &[]),
             ("a=[\n[[account]],\n{b=[\n[[account]]]}]", &[]),
             ("# \n#[[account]]\na=1 [[account]]", &[]),
-            ("[[account]\n[account]\n[[accounts]]\n[[\"account\"]]\n[[account]] x", &[]),
+            ("[account]\n[[accounts]]\n[[\"account\"]]\n", &[]),
+            ("[http]\n[[account]\nid='a'\n[http]", &["[[account]\nid='a'\n"]),
         ] {
             assert_eq!(chunks(text), expected, "{text}");
         }
@@ -300,10 +320,35 @@ mod tests {
             ("a = [[1], 2", &["a = [[1], 2"]),
             ("a = [\n[true],\n[1], {b = 1,\n c = 2},\n]\nb = [{a = 1}]", &[]),
         ] {
-            let split = SplitText::new(text);
+            let broken = SplitText::new(text).broken;
             let found: Vec<&str> =
-                split.unclosed.into_iter().map(|unclosed| &text[unclosed.statement]).collect();
+                broken.into_iter().map(|broken| &text[broken.statement]).collect();
             assert_eq!(found, statements, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_a_key_and_a_value_is_broken() {
+        let broken = |text: &str| -> Vec<usize> {
+            broken_statements(text).into_iter().map(|broken| broken.at).collect()
+        };
+        for line in [
+            "a: 'b'",
+            "a",
+            "a 'b'",
+            "a b = 1",
+            "- a",
+            "=======",
+            "<<<<<<< HEAD",
+            "a. = 1",
+            "'a",
+            "}",
+        ] {
+            assert_eq!(broken(&format!("x = 1\n {line}\ny = [1]")), [7], "{line}");
+        }
+        for line in ["a.'b'.\"c d\" = [\n1]", "1.2 = 3", "# a", "", " ", "[a] b", "a = b c", "a ="]
+        {
+            assert_eq!(broken(&format!("x = 1\n{line}\ny = [1]")), [0; 0], "{line}");
         }
     }
 
@@ -330,10 +375,7 @@ mod tests {
         ) {
             let text = parts.concat();
             let lexed = Headers { has_long_strings: true, ..Headers::of(&text) };
-            let found = |mut headers: Headers<'_>| {
-                (headers.by_ref().collect::<Vec<_>>(), headers.unclosed)
-            };
-            prop_assert_eq!(found(Headers::of(&text)), found(lexed));
+            prop_assert_eq!(Headers::of(&text).collect::<Vec<_>>(), lexed.collect::<Vec<_>>());
         }
     }
 }

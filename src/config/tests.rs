@@ -285,7 +285,17 @@ fn each_problem_is_reported_at_its_position() {
         ("[api]\ntimeout = 2m\n", &["2:11: strings must be quoted"]),
         ("[api]\ntimeout = '1s'\ntimeout = '2s'", &["3:1: duplicate key `timeout`"]),
         ("[api]\n[[account]]\nid = 'a'\n[api]", &["4:2: duplicate key `api`"]),
-        // A statement that is not closed takes nothing with it.
+        // A line that is no statement takes nothing with it.
+        (
+            "[[account]]\nid = 'a'\nlabel: \"A\"\ncron = 'x'\n<<<<<<< HEAD\n[[account]]\nid = 'b'\n[[account]]\nid = 'b'\n",
+            &[
+                "3:1: expected a key, `=` and a value",
+                "4:8: `cron`",
+                "5:1: expected a key, `=` and a value",
+                "9:6: duplicate `id` \"b\"",
+            ],
+        ),
+        // Nor does a statement that is not closed.
         (
             "[[account]]\nid = 'a'\ntags = ['x', 'y'\nlabel = ''\n[[account]]\nid = 'b'\ntags = ['z'\n\n[[account]]\nid = 'b'\n[retry]\nmax_delay = 1\n[http",
             &[
@@ -301,7 +311,7 @@ fn each_problem_is_reported_at_its_position() {
             "[api]\ntimeout = {a = 1\n[http]\nx = 1",
             &["2:11: this inline table", "4:1: unknown key"],
         ),
-        ("[[account]]\nid\n[[account]]\n", &["2:3: key with no value"]),
+        ("[[account]]\nid\n[[account]]\n", &["2:1: expected a key, `=` and a value"]),
         ("[api\ntimeout = 3\n[http]\nx = 1", &["1:5: unclosed table", "4:1: unknown key `x`"]),
         (
             "[[account]]\nid = 'a'\n[[account]\nid = 'b'\nlabel = ''",
@@ -511,11 +521,24 @@ fn settings_are_the_same_wherever_the_accounts_are() {
         assert!(parse(text).is_ok(), "{text}");
         assert_split_alike(text.as_bytes());
     }
-    let invalid_list = b"[retry]\nmax_delay = '1h'\n[[account]]\nmistake = 1\nid = 'a' 'b'\n";
-    assert!(parse_bytes(invalid_list).is_err());
     let path = Path::new("etc/c.toml");
-    let settings = Reading::at(NEW_YEAR_2026).read_settings(path, invalid_list).expect("settings");
-    assert_eq!(settings.retry.max_delay, 3600);
+    for invalid_list in [
+        &b"[[account]]\nmistake = 1\nid = 'a' 'b'\n"[..],
+        b"[[account]]\nid: 'a'\ntags = [\n[[account]]\nlabel = 'x\xff'\n",
+        b"[[account]\nid = 'a'\n",
+        b"[[accounts]]\nid = 'a'\n",
+        b"[account]\nid = 'a'\n",
+    ] {
+        let text = [b"[retry]\nmax_delay = '1h'\n", invalid_list].concat();
+        assert!(parse_bytes(&text).is_err());
+        let settings = Reading::at(NEW_YEAR_2026).read_settings(path, &text);
+        let settings = settings.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(settings.retry.max_delay, 3600);
+    }
+    for invalid in [&b"[retry]\nmax_delay: '1h'\n"[..], b"[retri]\n", b"# \xff\n"] {
+        let text = [invalid, b"[[account]]\nid = 'a'"].concat();
+        assert!(Reading::at(NEW_YEAR_2026).read_settings(path, &text).is_err());
+    }
 }
 
 proptest! {

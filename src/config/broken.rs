@@ -1,16 +1,26 @@
-//! Arrays and inline tables that are not closed. To the parser, such a one contains the rest of the
-//! file, with a mistake on each line of it.
+//! Statements that would keep the parser from what follows them: an array or an inline table that is
+//! not closed contains the rest of the file, with a mistake on each line of it, and at a line without
+//! a key and a value the parser stops.
 
 use std::ops::Range;
 
 use toml_parser::lexer::TokenKind;
 
-/// An array or an inline table that is not closed.
+/// A broken statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Unclosed {
-    pub bracket: Bracket,
-    /// The statement that it is in, up to the line that begins the next one.
+pub(super) struct Broken {
+    pub fault: Fault,
+    /// Where the fault is.
+    pub at: usize,
+    /// All of the statement, up to the line that begins the next one.
     pub statement: Range<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fault {
+    OpenArray,
+    OpenTable,
+    NoKeyAndValue,
 }
 
 /// An opening bracket.
@@ -20,21 +30,31 @@ pub(super) struct Bracket {
     pub kind: TokenKind,
 }
 
-impl Unclosed {
-    pub fn message(&self) -> String {
-        match self.bracket.kind {
-            TokenKind::LeftCurlyBracket => "this inline table is not closed; expected `}`",
-            _ => "this array is not closed; expected `]`",
+impl Fault {
+    pub fn message(self) -> &'static str {
+        match self {
+            Fault::OpenArray => "this array is not closed; expected `]`",
+            Fault::OpenTable => "this inline table is not closed; expected `}`",
+            Fault::NoKeyAndValue => "expected a key, `=` and a value",
         }
-        .to_owned()
     }
 }
 
-/// Puts spaces in place of the statements that are not closed, which are in order. All others keep
-/// their positions.
-pub(super) fn blanked(text: &str, unclosed: &[Unclosed]) -> String {
+impl Bracket {
+    /// Returns the fault if it is never closed.
+    pub fn fault(self) -> Fault {
+        match self.kind {
+            TokenKind::LeftCurlyBracket => Fault::OpenTable,
+            _ => Fault::OpenArray,
+        }
+    }
+}
+
+/// Puts spaces in place of the broken statements, which are in order. All others keep their
+/// positions.
+pub(super) fn blanked(text: &str, broken: &[Broken]) -> String {
     let mut blanked = String::with_capacity(text.len());
-    for Unclosed { statement, .. } in unclosed {
+    for Broken { statement, .. } in broken {
         blanked.push_str(&text[blanked.len()..statement.start]);
         let bytes = text[statement.clone()].bytes();
         blanked.extend(bytes.map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
@@ -78,6 +98,32 @@ impl Brackets {
     }
 }
 
+/// The key of a statement as far as it was read.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum Key {
+    /// A part of a key must follow.
+    #[default]
+    Expected,
+    /// A dot or the equals sign must follow.
+    Read,
+    /// The equals sign was read.
+    Complete,
+    Invalid,
+}
+
+impl Key {
+    /// Returns the key after a token that is no white space.
+    pub fn then(self, kind: TokenKind) -> Key {
+        use TokenKind::{Atom, BasicString, Dot, Equals, LiteralString};
+        match (self, kind) {
+            (Key::Complete, _) | (Key::Read, Equals) => Key::Complete,
+            (Key::Expected, Atom | BasicString | LiteralString) => Key::Read,
+            (Key::Read, Dot) => Key::Expected,
+            _ => Key::Invalid,
+        }
+    }
+}
+
 /// Returns whether `text` begins with a line that can only be the header of a table: in brackets is
 /// a word that is no value.
 pub(super) fn starts_with_header(text: &str) -> bool {
@@ -117,9 +163,8 @@ mod tests {
     #[test]
     fn all_other_text_keeps_its_position() {
         let text = "a = 1\nb = [\"é\",\r\nc = 2";
-        let bracket = Bracket { at: 10, kind: TokenKind::LeftSquareBracket };
-        let unclosed = Unclosed { bracket, statement: 6..17 };
-        let blanked = blanked(text, &[unclosed]);
+        let broken = Broken { fault: Fault::OpenArray, at: 10, statement: 6..17 };
+        let blanked = blanked(text, &[broken]);
         assert_eq!((blanked.len(), blanked.find('c')), (text.len(), text.find('c')));
         assert_eq!(blanked.split_whitespace().collect::<Vec<_>>(), ["a", "=", "1", "c", "=", "2"]);
     }
