@@ -6,12 +6,6 @@ use crate::clock::Time;
 use crate::config::{Budget, Period, Watched};
 use crate::schedule::Schedule;
 
-const DAY: i64 = 24 * 3600;
-
-/// A schedule that fires more than this many times a day is counted over a day, others over a
-/// year: counting every minute of a year takes seconds.
-const OFTEN: usize = 24;
-
 /// Estimates how many refreshes these accounts need in a month, without baselines and retries.
 pub fn per_month(accounts: &[Watched], now: Time) -> f64 {
     within(accounts, now, 365) / 12.0
@@ -29,17 +23,14 @@ pub fn per_period(accounts: &[Watched], budget: &Budget, now: Time) -> f64 {
 
 /// Estimates how many refreshes these accounts need in this many days.
 #[expect(clippy::cast_precision_loss, reason = "counts of refreshes, shown rounded")]
-fn within(accounts: &[Watched], now: Time, days: i32) -> f64 {
+fn within(accounts: &[Watched], now: Time, days: i64) -> f64 {
     let mut users: HashMap<(&str, &str), u64> = HashMap::new();
     for account in accounts.iter().filter(|account| account.enabled) {
         *users.entry((&account.cron, &account.timezone)).or_default() += 1;
     }
     let count = |(cron, zone): (&str, &str)| {
         let Ok(schedule) = Schedule::parse(cron, zone, now) else { return 0.0 };
-        match schedule.occurrences_within(now, DAY, usize::MAX) {
-            often if often > OFTEN => often as f64 * f64::from(days),
-            _ => schedule.occurrences_within(now, i64::from(days) * DAY, usize::MAX) as f64,
-        }
+        schedule.occurrences_on(now, days) as f64
     };
     // Starts at 0, since `Sum` of an empty iterator is -0.
     users.into_iter().fold(0.0, |sum, (schedule, accounts)| sum + count(schedule) * accounts as f64)
@@ -59,6 +50,8 @@ mod tests {
             ("0 6 * * *", 30.4),
             ("0 6 1 * *", 1.0),
             ("* * * * *", 43_830.0),
+            ("*/10 9-17 * * MON", 234.0),
+            ("*/30 * 24 12 *", 4.0),
         ] {
             let accounts = [account("a", cron, true), account("b", cron, false)];
             let forecast = per_month(&accounts, now);
@@ -71,7 +64,7 @@ mod tests {
     fn a_budget_that_is_just_enough_is_not_exceeded() {
         // Whatever the weekday or month of the check.
         for day in 0..40 {
-            let now = Time(1_767_225_600 + day * DAY);
+            let now = Time(1_767_225_600 + day * 24 * 3600);
             for (cron, per) in [
                 ("0 6 * * MON", Period::Week),
                 ("0 6 1 * *", Period::Month),

@@ -67,11 +67,10 @@ impl Schedule {
         self.pattern.shortest_interval(now.utc().date())
     }
 
-    /// Counts the occurrences in the `seconds` after `now`, up to `most`.
-    pub fn occurrences_within(&self, now: Time, seconds: i64, most: usize) -> usize {
-        let end = now.plus(seconds);
-        let occurrences = std::iter::successors(self.after(now), |&time| self.after(time));
-        occurrences.take_while(|&time| time <= end).take(most).count()
+    /// Counts the occurrences on `days` days from that of `now` on, by local time: a clock change
+    /// makes no more or fewer.
+    pub fn occurrences_on(&self, now: Time, days: i64) -> usize {
+        self.pattern.occurrences_on(now.utc().date(), days)
     }
 
     fn window(&self, time: Time) -> Result<SlotWindow, InvalidSchedule> {

@@ -324,12 +324,25 @@ fn a_call_is_on_time_within_an_hour_or_two_percent() {
 }
 
 #[test]
-fn occurrences_are_counted_up_to_the_end_and_up_to_a_limit() {
-    let (schedule, now) = (parse("0 6 * * *", "UTC"), at("2026-01-05T00:00:00Z"));
-    for (seconds, most, expected) in
-        [(6 * 3600 - 1, 9, 0), (6 * 3600, 9, 1), (7 * 86_400, 9, 7), (7 * 86_400, 3, 3)]
-    {
-        assert_eq!(schedule.occurrences_within(now, seconds, most), expected, "{seconds} {most}");
+fn occurrences_are_counted_day_by_day() {
+    for (cron, days, expected) in [
+        ("0 6 * * *", 7, 7),
+        ("0 6 * * MON", 364, 52),
+        ("0 6 1 * *", 365, 12),
+        ("*/10 9-17 * * MON", 364, 52 * 54),
+        ("*/30 * 24 12 *", 365, 48),
+        ("* * * * * *", 2, 2 * 86_400),
+        ("15,45 0 6 * * *", 1, 2),
+        ("0 6 29 2 *", 365, 0),
+        ("0 6 13 * FRI", 364, 52 + 10),
+    ] {
+        for day in [0, 100, 200, 300] {
+            let now = at("2026-01-05T12:00:00Z").plus(day * 86_400);
+            let count = parse(cron, "America/New_York").occurrences_on(now, days);
+            // A Friday the 13th counts once.
+            let tolerance = if cron.contains("FRI") { 2 } else { 0 };
+            assert!(count.abs_diff(expected) <= tolerance, "{cron} {now}: {count}");
+        }
     }
 }
 
