@@ -101,8 +101,10 @@ pub enum InvalidHandle {
 impl Handle {
     /// Takes a username without `@`.
     pub fn new(username: &str, platform: Platform) -> Result<Handle, InvalidHandle> {
-        let is_part = |c: char| {
-            !c.is_whitespace() && !c.is_control() && !is_invisible(c) && !"/?#&".contains(c)
+        // Of ASCII, these only: a list separated by commas, or a quoted name, costs nothing.
+        let is_part = |c: char| match c.is_ascii() {
+            true => c.is_ascii_alphanumeric() || "_-.".contains(c),
+            false => !c.is_whitespace() && !c.is_control() && !is_invisible(c),
         };
         if !(1..=MAX_USERNAME_LEN).contains(&username.len()) || !username.chars().all(is_part) {
             return Err(InvalidHandle::Username);

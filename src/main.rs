@@ -8,7 +8,7 @@ use growthd::cli::Cli;
 use growthd::commands;
 
 fn main() -> ExitCode {
-    commands::handle_hangups(std::env::args_os());
+    commands::handle_signals(std::env::args_os());
     match Cli::try_parse().map_or_else(commands::explain, commands::execute) {
         Ok(done) => done.into(),
         Err(error) => {

@@ -74,11 +74,14 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
     fs::hard_link(past.file("config.toml"), past.file("hard")).expect("a link");
     fs::create_dir(past.file("sub")).expect("a folder");
     let text = fs::read_to_string(past.file("config.toml")).expect("a file");
-    let text = format!("include = ['watchlist.d/*.toml']\n{text}");
+    let more = "'links/*.toml', 'sub/../sub/*.list'";
+    let text = format!("include = ['watchlist.d/*.toml', {more}]\n{text}");
     fs::write(past.file("config.toml"), text).expect("a file");
     fs::create_dir(past.file("watchlist.d")).expect("a folder");
     fs::write(past.file("watchlist.d/one.toml"), "[[account]]\nid = 'other'\n").expect("a file");
     symlink("watchlist.d", past.file("folder")).expect("a link");
+    fs::create_dir(past.file("elsewhere")).expect("a folder");
+    symlink("elsewhere", past.file("links")).expect("a link");
     fs::write(past.file("growth.db.backup"), "{}").expect("a file");
     let kept = [
         "config.toml",
@@ -99,6 +102,9 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
         "folder/one.toml",
         "watchlist.d/new.toml",
         "folder/new.toml",
+        "links/new.toml",
+        "elsewhere/new.toml",
+        "sub/new.list",
         "growth.db",
         "growth.db.backup",
         "growth.db-wal",
@@ -121,6 +127,40 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
     }
     assert_eq!(before, kept.map(|name| fs::metadata(past.file(name)).expect(name).ino()));
     assert!(!past.file("growth.db.sock").exists());
+}
+
+#[test]
+fn a_file_that_standard_output_is_redirected_to_is_continued() {
+    let past = history();
+    for verb in [&["export", "--output"][..], &["report", "--output"]] {
+        for name in ["-", "/dev/stdout", "/dev/fd/1"] {
+            fs::write(past.file("archive"), "old\n").expect("a file");
+            let arguments = [verb, &[name]].concat();
+            let ended = through_shell(&past, &arguments, ">>archive");
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+            let text = fs::read_to_string(past.file("archive")).expect("a file");
+            assert!(text.starts_with("old\n") && text.lines().count() > 1, "{arguments:?}");
+            assert!(!text.contains("open it in a browser"), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_file_size_limit_is_an_error_like_a_full_disk() {
+    let past = history();
+    for arguments in [
+        &["export", "--output", "out.csv"][..],
+        &["report", "--output", "page.html"],
+        &["backup", "copy.db"],
+    ] {
+        let mut shell = std::process::Command::new("sh");
+        let script = "ulimit -f 0 && exec \"$0\" \"$@\"";
+        shell.current_dir(past.folder()).args(["-c", script, env!("CARGO_BIN_EXE_growthd")]);
+        shell.args(arguments);
+        let ended = Ended::of(shell).with_code(74);
+        assert!(ended.err.starts_with("growthd: "), "{ended:?}");
+        assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
+    }
 }
 
 #[test]

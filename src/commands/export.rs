@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::{self, Time};
 use crate::commands::period::{check, period};
-use crate::commands::target::{Replace, Target, TargetError, refuse_own};
+use crate::commands::target::{Replace, Target, TargetError, is_stdout, refuse_own};
 use crate::commands::{CommandError, Done, open_up_to_date, output};
 use crate::config::Settings;
 use crate::period::Beginning;
@@ -34,7 +34,7 @@ pub fn export(settings: &Settings, args: &ExportArgs) -> Result<Done, CommandErr
     let tx = reader.begin_read()?;
     let rows = rows(&tx, args, now)?;
     let query = tx.query(&rows)?.map_err(|unsupported| refused(&rows.view, &unsupported))?;
-    let path = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    let path = args.output.as_deref().filter(|path| !is_stdout(path));
     let Some(path) = path else {
         write(&tx, &query, args, output::stdout())?;
         return Ok(Done::Well);
@@ -73,7 +73,7 @@ fn rows(tx: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandEr
     Ok(rows)
 }
 
-/// Opens `path` if it is a device or a pipe, such as `/dev/stdout`, which is written as it is.
+/// Opens `path` if it is a device or a pipe, such as `/dev/null`, which is written as it is.
 fn open_device(path: &Path, settings: &Settings) -> Result<Option<File>, CommandError> {
     let is_device = |found: fs::Metadata| !found.is_file() && !found.is_dir();
     if !fs::metadata(path).is_ok_and(is_device) {

@@ -34,7 +34,6 @@ use std::time::Duration;
 
 use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
-use tokio::signal::unix::SignalKind;
 
 use crate::cli::{Cli, FormArgs, LogFormat, Verb};
 use crate::clock;
@@ -50,7 +49,7 @@ use crate::printable::Printable;
 use crate::selection::Unselectable;
 use crate::store::{Creation, Reader, SCHEMA_VERSION, Store, StoreError, UnknownName};
 
-pub use run::handle_hangups;
+pub use run::handle_signals;
 
 /// How a verb ended that returned no error.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -397,18 +396,10 @@ fn as_text<S: Serializer>(value: &impl Display, json: S) -> Result<S::Ok, S::Err
     json.collect_str(value)
 }
 
-/// Starts a runtime for a verb that uses the network and may spend credits. It also handles SIGXFSZ,
-/// so that a file that reaches its size limit is an error like a full disk and does not end the
-/// process.
+/// Starts a runtime for a verb that uses the network.
 fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let start_error = |error| CommandError::from(RunError::Start(Box::new(error)));
     descriptors::check_runtime().map_err(start_error)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(start_error)?;
-    let entered = runtime.enter();
-    // The handler stays installed after its receiver is dropped.
-    let handler = tokio::signal::unix::signal(SignalKind::from_raw(libc::SIGXFSZ));
-    drop(handler.map_err(start_error)?);
-    drop(entered);
-    Ok(runtime)
+    runtime.map_err(start_error)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::ReportArgs;
 use crate::clock;
 use crate::commands::period::check;
-use crate::commands::target::{cause, refuse_own};
+use crate::commands::target::{cause, is_stdout, refuse_own};
 use crate::commands::{CommandError, Done};
 use crate::config::Settings;
 use crate::printable::Printable;
@@ -34,7 +34,7 @@ pub fn report(settings: &Settings, args: &ReportArgs) -> Result<Done, CommandErr
         Some(folder) => each_tag(settings, folder, &selection, args.title.as_deref())?,
         None => {
             let page = read(settings, selection, args.title.as_deref())?;
-            if args.output == Path::new("-") {
+            if is_stdout(&args.output) {
                 let mut out = BufWriter::new(io::stdout().lock());
                 page.write(&mut out)?;
                 out.flush()?;
@@ -64,17 +64,25 @@ fn each_tag(
         let why = "no account has a tag: add some with `tags` in the configuration";
         return Err(CommandError::Usage(why.to_owned()));
     }
-    fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+    fs::create_dir_all(folder).map_err(|error| match folder.exists() && !folder.is_dir() {
+        true => named(folder, &io::Error::new(ErrorKind::NotADirectory, "it is not a folder")),
+        false => named(folder, &error),
+    })?;
+    // A file that cannot be written keeps no other client from their page.
+    let mut failed: Option<CommandError> = None;
     for tag in tags {
         let name = file_name(&tag);
         let selection = Selection { tags: vec![tag], platform: part.platform.clone() };
         let page = read(settings, selection, title)?;
         // Skips a tag whose accounts are all removed or on another platform.
-        if page.size().0 > 0 {
-            save(settings, &page, &folder.join(name))?;
+        if page.size().0 > 0
+            && let Err(error) = save(settings, &page, &folder.join(name))
+            && let Some(before) = failed.replace(error)
+        {
+            before.print();
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), Err)
 }
 
 /// Returns the name of a tag's file, which depends on no other tag. Characters other than letters, digits,

@@ -18,22 +18,25 @@ use crate::descriptors;
 /// from a pipe without a writer.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Installs a handler for SIGHUP if a daemon is about to start, before anything else is done: from the
-/// first moment on, the signal means a reload and must not end the process. Such an early signal needs
-/// no response, because the configuration is read afterwards.
-pub fn handle_hangups(mut arguments: impl Iterator<Item = OsString>) {
-    // The command line is not parsed yet. Another verb with the argument `run` would outlive its
-    // terminal until it prints.
-    if !arguments.any(|argument| argument == "run") {
-        return;
-    }
+/// Installs handlers for signals that would end the process, before anything else is done. They stay
+/// installed, and do nothing.
+///
+/// SIGXFSZ: a file that reaches its size limit is an error like a full disk. SIGHUP if a daemon is about
+/// to start: from its first moment on, that means a reload. Such an early signal needs no response,
+/// because the configuration is read afterwards.
+pub fn handle_signals(mut arguments: impl Iterator<Item = OsString>) {
     // If this fails, the verb's own runtime fails too, and reports why.
     if descriptors::check_runtime().is_ok()
         && let Ok(runtime) = Builder::new_current_thread().enable_io().build()
     {
         let _entered = runtime.enter();
-        // The handler stays installed after its receiver is dropped.
-        drop(signal(SignalKind::hangup()));
+        // A handler stays installed after its receiver is dropped.
+        drop(signal(SignalKind::from_raw(libc::SIGXFSZ)));
+        // The command line is not parsed yet. Another verb with the argument `run` would outlive its
+        // terminal until it prints.
+        if arguments.any(|argument| argument == "run") {
+            drop(signal(SignalKind::hangup()));
+        }
     }
 }
 

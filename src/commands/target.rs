@@ -115,6 +115,12 @@ impl Target {
     }
 }
 
+/// Returns whether a path means standard output. A file that this is redirected to must be written
+/// through its descriptor, since opening it again would begin at its start.
+pub fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
 /// Refuses a path that leads to one of growthd's own files, by whatever name, or to where one will be.
 ///
 /// # Errors

@@ -182,11 +182,14 @@ pub(super) fn would_match(main: &Path, path: &Path) -> bool {
         fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
     };
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
-    let (main_folder, path) = (real(folder_of(main)), real(folder).join(name));
+    let (main_folder, folder, name) = (real(folder_of(main)), real(folder), name.to_string_lossy());
     patterns(main).iter().any(|pattern| {
-        let pattern = absolute(&main_folder, pattern);
-        let pattern = pattern.and_then(|pattern| Pattern::new(&pattern).ok());
-        pattern.is_some_and(|pattern| pattern.matches_path_with(&path, MATCHING))
+        let Some(pattern) = absolute(&main_folder, pattern) else { return false };
+        let (folders, last) = pattern.rsplit_once('/').unwrap_or((".", &pattern));
+        let folders = if folders.is_empty() { "/" } else { folders };
+        let is_named = Pattern::new(last).is_ok_and(|last| last.matches_with(&name, MATCHING));
+        // Compared as they are, whatever links and `..` lead there.
+        is_named && search(folders).flatten().any(|found| real(&found) == folder)
     })
 }
 

@@ -114,6 +114,14 @@ fn what_cannot_be_written_is_told() {
     }
     let (code, output) = past.refused(&["report", "--each-tag", "config.toml"]);
     assert_eq!(code, Some(74), "{output}");
+    assert!(output.contains("config.toml: it is not a folder"), "{output}");
+    // One client's file that is no page keeps no other from theirs.
+    fs::create_dir(past.file("clients")).expect("a folder");
+    fs::write(past.file("clients/client-a.html"), "mine").expect("a file");
+    let out = past.growthd(&["report", "--each-tag", "clients"]);
+    assert_eq!(out.status.code(), Some(74), "{out:?}");
+    assert!(past.file("clients/client-b.html").exists());
+    assert_eq!(fs::read_to_string(past.file("clients/client-a.html")).expect("it"), "mine");
     past.run("UPDATE _account SET tags = '[]'");
     let (code, output) = past.refused(&["report", "--each-tag", "clients"]);
     assert_eq!(code, Some(2), "{output}");

@@ -14,28 +14,37 @@ use crate::commands::CommandError;
 /// Maximum size of a list of names, in bytes.
 const MAX_LIST: u64 = 1 << 20;
 
+/// How many problems are shown; the others are counted.
+const SHOWN: usize = 50;
+
 /// Returns the names in `args`, in order and without duplicates.
 pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
-    let mut texts = args.usernames.clone();
+    // Each name with where it is, for messages.
+    let mut texts: Vec<(String, String)> =
+        args.usernames.iter().map(|name| ("growthd".to_owned(), name.clone())).collect();
     if let Some(path) = &args.from {
         let list = read(path)?;
         // As some editors begin a file.
         let list = list.trim_start_matches('\u{feff}');
         let lines = list.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
-        let names = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        texts.extend(names.map(str::to_owned));
+        let names = (1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let path = path.display();
+        texts.extend(names.map(|(number, line)| (format!("{path}:{number}"), line.to_owned())));
     }
     let mut handles = Vec::new();
     let mut problems = Vec::new();
-    for text in &texts {
+    for (place, text) in &texts {
         match handle(text, args.platform) {
             Ok(handle) if handles.contains(&handle) => {}
             Ok(handle) => handles.push(handle),
-            Err(why) => problems.push(format!("{text:?} {why}")),
+            Err(why) => problems.push(format!("{place}: {text:?} {why}")),
         }
     }
     if !problems.is_empty() {
-        return Err(CommandError::Usage(problems.join("; ")));
+        let more = problems.len().saturating_sub(SHOWN);
+        problems.truncate(SHOWN);
+        problems.extend((more > 0).then(|| format!("growthd: and {more} more")));
+        return Err(CommandError::Problems(problems));
     }
     if handles.is_empty() {
         return Err(CommandError::Usage("there are no names to add".to_owned()));
@@ -153,6 +162,9 @@ mod tests {
             ("", tiktok),
             ("@", tiktok),
             ("two words", tiktok),
+            ("a,b", tiktok),
+            ("'a'", tiktok),
+            ("user:1", tiktok),
             ("https://elsewhere.invalid/@guru", tiktok),
             ("https://tiktok.com.elsewhere.invalid/@guru", None),
             ("https://www.instagram.com/guru", tiktok),
