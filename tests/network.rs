@@ -149,6 +149,22 @@ fn without_certificate_authorities_an_error_says_what_to_install_if_https_needs_
     Ended::of(trusting(&http, "nothing.pem", &["refresh", "a"])).with_code(0);
 }
 
+/// A server that closes an idle connection just when it is used again leaves a paid call unknown.
+#[test]
+fn at_the_vendors_pace_each_call_has_a_connection_of_its_own() {
+    // It promises to keep the connection, and answers nothing more on it.
+    let socket = Socket::sending(good_answer(), Then::Silence);
+    let place = place(socket.base_url(), "timeout = \"5s\"");
+    let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
+    let text = text.replace("requests_per_minute = 0", "requests_per_minute = 300");
+    let accounts = ["b", "c"].map(|id| format!("\n[[account]]\nid = \"{id}\"\n")).concat();
+    place.write("config.toml", &(text + &accounts));
+    place.growthd(&["refresh", "--all"]);
+    // The others are answered for the first.
+    let outcomes = place.database().rows("SELECT DISTINCT outcome FROM refreshes ORDER BY 1");
+    assert_eq!((outcomes, socket.call_count()), (vec!["failed".to_owned(), "ok".to_owned()], 3));
+}
+
 #[test]
 fn check_online_says_how_far_it_gets_and_sends_no_key() {
     let date = |date: &str| format!("HTTP/1.1 404 Not Found\r\ndate: {date}\r\n\r\n");

@@ -13,8 +13,11 @@ use crate::config::Api;
 /// The timeout for making a connection, including name lookup, proxy and TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept. This is short, since a server that closes a connection just
-/// when it is used again leaves a paid call unknown.
+/// Up to how many requests a minute no connection is used twice. It would be idle in between, and a
+/// server that closes it just when it is used again leaves a paid call unknown.
+const SLOW: u32 = 300;
+
+/// How long an idle connection is kept at a faster pace. This is short for the same reason.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most header lines in a response. hyper's default is a hundred; its buffer of 400 KB bounds
@@ -48,7 +51,7 @@ pub(super) fn transport(api: &Api, headers: HeaderMap) -> Result<reqwest::Client
         .retry(reqwest::retry::never())
         .connect_timeout(connect_timeout(api.timeout))
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(usize::try_from(api.max_in_flight).unwrap_or(usize::MAX))
+        .pool_max_idle_per_host(kept_connections(api))
         // A malformed header that is not even used must not cost a paid response.
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
@@ -97,6 +100,14 @@ fn check_certificates(path: &Path) -> Result<(), TransportError> {
 fn needs_tls(api: &Api) -> bool {
     let proxy = api.proxy.as_ref().map(|proxy| proxy.expose().scheme());
     api.base_url.scheme() == "https" || proxy == Some("https")
+}
+
+/// Returns how many idle connections are kept.
+fn kept_connections(api: &Api) -> usize {
+    match api.requests_per_minute {
+        1..=SLOW => 0,
+        _ => usize::try_from(api.max_in_flight).unwrap_or(usize::MAX),
+    }
 }
 
 /// Returns a timeout shorter than that of the whole call, so that a host which cannot be reached in
