@@ -11,9 +11,9 @@ use super::problem::{Problem, Problems};
 use super::source::{self, Source};
 
 /// How many problems are shown; the others are counted.
-const SHOWN: usize = 50;
+const SHOWN: usize = 1000;
 
-/// How many problems are kept until they are sorted: enough that none of the first fifty is lost,
+/// How many problems are kept until they are sorted: enough that none of those shown is lost,
 /// but bounded, in case every account of a long list is wrong.
 const KEPT: usize = 10_000;
 

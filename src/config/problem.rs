@@ -35,7 +35,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Iterates over the first fifty problems.
+    /// Iterates over the problems that are shown.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.first.iter()
     }
