@@ -54,6 +54,19 @@ fn a_port_that_the_system_chose_is_logged() {
 }
 
 #[test]
+fn a_pause_that_the_vendor_asked_for_is_a_metric() {
+    let (vendor, place, address) = listening();
+    vendor.everywhere(Some(Behaviour::rate_limited(Some(3600))));
+    let mut daemon = place.run();
+    daemon.until("waiting, as the vendor asks");
+    let mut stream = connect(&address);
+    stream.write_all(GET.as_bytes()).expect("a request");
+    let metrics = answer(&stream);
+    assert!(metrics.contains("\ngrowthd_pause_until_timestamp_seconds 1"), "{metrics}");
+    daemon.stop();
+}
+
+#[test]
 fn a_connection_serves_one_request_however_many_are_pipelined() {
     let (_vendor, place, address) = listening();
     let daemon = place.run().once_up();

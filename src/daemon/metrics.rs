@@ -287,6 +287,8 @@ struct DatabaseState {
     overview: Overview,
     /// Since when the circuit breaker is open.
     breaker: Option<Time>,
+    /// Until when the vendor asked for a pause.
+    pause: Option<Time>,
     budget: Option<BudgetUse>,
     last_backup: Option<Time>,
     database_bytes: u64,
@@ -304,6 +306,7 @@ impl DatabaseState {
         Ok(DatabaseState {
             overview: tx.overview(now)?,
             breaker: Breaker::read(&tx)?.as_open().map(|open| open.since),
+            pause: tx.wait()?.map(|wait| wait.until).filter(|until| *until > now),
             budget: tx.budget_use(budget, now)?,
             last_backup: LastBackup::read(database).map(|backup| backup.time),
             database_bytes: fs::metadata(database).map_or(0, |file| file.len()),
@@ -323,6 +326,7 @@ impl DatabaseState {
             ("last_snapshot_timestamp", "When the newest snapshot was taken", last_snapshot),
             ("next_due_timestamp", "When the next account is due", next_due),
             ("breaker_open_since_timestamp", "When the circuit breaker opened", self.breaker),
+            ("pause_until_timestamp", "Until when the vendor asked for a pause", self.pause),
             ("last_backup_timestamp", "When the last backup was completed", self.last_backup),
         ] {
             if let Some(time) = time {
