@@ -245,7 +245,9 @@ SELECT who!(),
        CAST(round(s.usual / 10000.0) / 100.0 AS REAL) AS usual_per_7d,
        CAST(CASE WHEN s.usual <> 0 THEN tenths!(s.rate / s.usual) END AS REAL) AS times,
        s.refresh_id
-FROM (
+FROM _account a
+LEFT JOIN _profile p ON p.account = a.account
+JOIN (
   SELECT s.*, (json_extract(s.rates, '$[' || ((json_array_length(s.rates) - 1) / 2) || ']')
                + json_extract(s.rates, '$[' || (json_array_length(s.rates) / 2) || ']')) / 2.0 AS usual,
          json_extract(s.rates, '$[' || (json_array_length(s.rates) / 4) || ']') AS low,
@@ -279,9 +281,7 @@ FROM (
       AND abs(s.measured_$count - l.measured_$count) >= s.measured_$count / 100
   ) s
   WHERE json_array_length(s.rates) >= 6
-) s
-JOIN _account a ON s.account = +a.account
-LEFT JOIN _profile p ON p.account = a.account
+) s ON s.account = +a.account
 WHERE (s.rate > s.high OR s.rate < s.low) AND abs(s.delta) >= 2 * $rounding
   AND (s.rate > s.high + max(3 * (s.high - s.low), abs(s.usual), rate!(s.value / 100.0, s.span), rate!(2 * $rounding, s.span))
     OR s.rate < s.low - max(3 * (s.high - s.low), abs(s.usual), rate!(s.value / 100.0, s.span), rate!(2 * $rounding, s.span)))
