@@ -257,7 +257,7 @@ fn a_daemon_that_is_stopping_starts_no_lookup() {
     daemon.signal(Signal::TERM);
     daemon.until("stopping");
     let ended = place.growthd(&ADD).with_code(1);
-    assert!(ended.out.contains("1 not looked up"), "{ended:?}");
+    assert!(ended.out.contains("1 without a result"), "{ended:?}");
     assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
     assert_eq!(vendor.call_count(), 1);
 }

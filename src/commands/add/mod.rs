@@ -120,7 +120,7 @@ impl Adding<'_> {
         let left = self.lookups.len().saturating_sub(self.ends.len());
         if left > 0 {
             self.output.line(format_args!(
-                "{left} not looked up: growthd would have to wait, or was stopped; see `growthd status`"
+                "{left} without a result: growthd would have to wait, or was stopped (what it had begun counts as spent); see `growthd status`"
             ));
             self.ends.push(Ok(Done::Attention));
         }
