@@ -84,13 +84,24 @@ impl fmt::Display for Short {
             (1_000_000, 'M'),
             (10_000, 'K'),
         ];
+        // Below ten thousand, the plain digits are just as short.
+        let unit = |number: u64| {
+            let found = UNITS.into_iter().find(|(least, _)| number >= *least);
+            found.map(|(unit, letter)| (if letter == 'K' { 1000 } else { unit }, letter))
+        };
         let sign = if self.0 < 0 { "-" } else { "" };
         let number = self.0.unsigned_abs();
-        let Some((unit, letter)) = UNITS.iter().find(|(unit, _)| number >= *unit) else {
+        let Some((first, _)) = unit(number) else {
             return f.pad(&format!("{sign}{number}"));
         };
-        // Below ten thousand, the plain digits are just as short.
-        let unit = if *letter == 'K' { 1000 } else { *unit };
+        let step = match number / first {
+            ..10 => first / 100,
+            10..100 => first / 10,
+            _ => first,
+        };
+        // This may be a whole one of the next unit.
+        let number = (number + step / 2) / step * step;
+        let (unit, letter) = unit(number).unwrap_or((first, 'K'));
         let digits = match (number / unit, number % unit) {
             (whole @ ..10, rest) => format!("{whole}.{:02}", rest / (unit / 100)),
             (whole @ 10..100, rest) => format!("{whole}.{}", rest / (unit / 10)),
@@ -110,7 +121,14 @@ mod tests {
             (0, "0"),
             (9999, "9999"),
             (15_230, "15.2K"),
-            (999_999, "999K"),
+            (9999, "9999"),
+            (10_000, "10.0K"),
+            (99_949, "99.9K"),
+            (99_950, "100K"),
+            (999_499, "999K"),
+            (999_999, "1.00M"),
+            (14_999_999, "15.0M"),
+            (46_499_990, "46.5M"),
             (1_520_000, "1.52M"),
             (-1_520_000, "-1.52M"),
             (i64::MAX, "9.22E"),
