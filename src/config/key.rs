@@ -36,9 +36,9 @@ impl ApiKey {
     ///
     /// # Errors
     /// Returns an error if `bytes` are blank, or are not a key.
-    pub fn new(mut bytes: Vec<u8>, source: &KeySource) -> Result<ApiKey, KeyError> {
-        bytes.truncate(bytes.trim_ascii_end().len());
-        let key = bytes.trim_ascii_start();
+    pub fn new(bytes: &[u8], source: &KeySource) -> Result<ApiKey, KeyError> {
+        // Some editors begin a file with a byte-order mark.
+        let key = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
         if key.is_empty() {
             return Err(KeyError::Empty(source.clone()));
         }
@@ -71,7 +71,7 @@ impl ApiKey {
             let file = open(&path);
             let source = KeySource::Credential(path);
             match file {
-                Ok(file) => match ApiKey::new(read(file, &source)?, &source) {
+                Ok(file) => match ApiKey::new(&read(file, &source)?, &source) {
                     // The unit's placeholder for a credential that has not been installed.
                     Err(KeyError::Empty(_)) => {}
                     key => return Ok((key?, source)),
@@ -85,7 +85,7 @@ impl ApiKey {
         match open(path) {
             Ok(file) => {
                 check_permissions(&file, path)?;
-                return Ok((ApiKey::new(read(file, &source)?, &source)?, source));
+                return Ok((ApiKey::new(&read(file, &source)?, &source)?, source));
             }
             Err(error) if is_absence(&error) => {}
             Err(error) => return Err(KeyError::Unreadable { place: source, source: error }),
@@ -93,7 +93,7 @@ impl ApiKey {
         match env(VARIABLE) {
             Some(value) => {
                 let source = KeySource::Environment;
-                Ok((ApiKey::new(value.into_vec(), &source)?, source))
+                Ok((ApiKey::new(&value.into_vec(), &source)?, source))
             }
             None => Err(KeyError::Missing { config: settings.path.clone() }),
         }
@@ -257,7 +257,7 @@ mod tests {
         let credentials = folder.join("credentials");
         fs::create_dir(&credentials).expect("a folder");
         let env = [("CREDENTIALS_DIRECTORY", &*credentials), (VARIABLE, Path::new("variable"))];
-        put(&folder.join("file"), " file\r\n", 0o640);
+        put(&folder.join("file"), "\u{feff} file\r\n", 0o640);
 
         let (key, source) = find(&config(folder, None), &env).expect("a key");
         assert_eq!((key.expose(), source), ("variable", KeySource::Environment));
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_key_is_not_shown_by_debug() {
-        let key = ApiKey::new(KEY.into(), &KeySource::Environment).expect("a key");
+        let key = ApiKey::new(KEY.as_bytes(), &KeySource::Environment).expect("a key");
         assert_eq!(format!("{key:?}"), "ApiKey(…)");
     }
 }

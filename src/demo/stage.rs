@@ -108,7 +108,7 @@ impl<'a> Stage<'a> {
         // Not read from the file, which is refused if every user can read it, as on a file system
         // without modes. This key is no secret.
         let source = KeySource::File(config.settings.api.api_key_file.clone());
-        let client = Client::new(&config.settings.api, ApiKey::new(KEY.into(), &source)?)?;
+        let client = Client::new(&config.settings.api, ApiKey::new(KEY.as_bytes(), &source)?)?;
         Ok((config, client))
     }
 
