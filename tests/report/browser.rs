@@ -55,7 +55,9 @@ fn open(folder: &Path, fragment: &str) -> Option<Seen> {
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--disable-dev-shm-usage", "--enable-logging=stderr", "--window-size=1200,4000"])
-        .args(["--virtual-time-budget=30000", "--dump-dom"])
+        // Charts are drawn when a frame shows them: no frame may be left out, however busy the machine.
+        .args(["--run-all-compositor-stages-before-draw", "--virtual-time-budget=30000"])
+        .arg("--dump-dom")
         .arg(format!("--user-data-dir={}", profile.display()))
         .arg(format!("--log-net-log={}", log.display()))
         .arg(format!("file://{}{fragment}", page.display()))
