@@ -153,7 +153,7 @@ fn a_file_size_limit_is_an_error_like_a_full_disk() {
         &["report", "--output", "page.html"],
         &["backup", "copy.db"],
     ] {
-        let mut shell = std::process::Command::new("sh");
+        let mut shell = Command::new("sh");
         let script = "ulimit -f 0 && exec \"$0\" \"$@\"";
         shell.current_dir(past.folder()).args(["-c", script, env!("CARGO_BIN_EXE_growthd")]);
         shell.args(arguments);

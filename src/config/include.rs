@@ -92,6 +92,15 @@ fn literal_folder(pattern: &str) -> &str {
     literal.rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder })
 }
 
+/// Splits a pattern into its folders and its last component.
+fn split_last(pattern: &str) -> (&str, &str) {
+    match pattern.rsplit_once('/') {
+        Some(("", last)) => ("/", last),
+        Some(split) => split,
+        None => (".", pattern),
+    }
+}
+
 fn check_folder(folder: &Path) -> Result<(), FindError> {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
@@ -120,9 +129,8 @@ fn is_hidden(pattern: &str, path: &Path) -> bool {
 /// Checks that no name in the pattern's last folders is lost because it is not UTF-8: `glob` passes
 /// over it.
 fn check_names(pattern: &str) -> Result<(), FindError> {
-    let (folders, last) = pattern.rsplit_once('/').unwrap_or((".", pattern));
+    let (folders, last) = split_last(pattern);
     let Ok(last) = Pattern::new(last) else { return Ok(()) };
-    let folders = if folders.is_empty() { "/" } else { folders };
     for folder in search(folders) {
         for entry in fs::read_dir(folder?).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -185,8 +193,7 @@ pub(super) fn would_match(main: &Path, path: &Path) -> bool {
     let (main_folder, folder, name) = (real(folder_of(main)), real(folder), name.to_string_lossy());
     patterns(main).iter().any(|pattern| {
         let Some(pattern) = absolute(&main_folder, pattern) else { return false };
-        let (folders, last) = pattern.rsplit_once('/').unwrap_or((".", &pattern));
-        let folders = if folders.is_empty() { "/" } else { folders };
+        let (folders, last) = split_last(&pattern);
         let is_named = Pattern::new(last).is_ok_and(|last| last.matches_with(&name, MATCHING));
         // Compared as they are, whatever links and `..` lead there.
         is_named && search(folders).flatten().any(|found| real(&found) == folder)

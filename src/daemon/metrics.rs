@@ -24,7 +24,7 @@ use crate::clock::{self, Time};
 use crate::config::Budget;
 use crate::daemon::process::{self, gauge};
 use crate::daemon::unused_edit::UnusedEdit;
-use crate::engine::{Breaker, Event};
+use crate::engine::{Event, Holds};
 use crate::store::{
     BudgetUse, LastBackup, Outcome, Overview, Reader, SCHEMA_VERSION, StoreError, free_space,
     wal_size,
@@ -303,11 +303,12 @@ impl DatabaseState {
     ) -> Result<DatabaseState, StoreError> {
         let mut reader = Reader::open(database)?;
         let tx = reader.begin_read()?;
+        let Holds { breaker, pause, budget, .. } = Holds::read(&tx, budget, now)?;
         Ok(DatabaseState {
             overview: tx.overview(now)?,
-            breaker: Breaker::read(&tx)?.as_open().map(|open| open.since),
-            pause: tx.wait()?.map(|wait| wait.until).filter(|until| *until > now),
-            budget: tx.budget_use(budget, now)?,
+            breaker: breaker.map(|open| open.since),
+            pause: pause.map(|wait| wait.until),
+            budget,
             last_backup: LastBackup::read(database).map(|backup| backup.time),
             database_bytes: fs::metadata(database).map_or(0, |file| file.len()),
             wal_bytes: wal_size(database),

@@ -24,8 +24,8 @@ pub struct Boundary {
 }
 
 impl Calendar {
-    /// n is the newest measured value, o the one with the earliest time, and v lies at the boundary. The value at an
-    /// instant is the same as in the views `weekly` and `monthly`.
+    /// n is the newest measured value, o the one with the earliest time, and v lies at the boundary.
+    /// The value at an instant is the same as in the views `weekly` and `monthly`.
     fn query(self) -> String {
         let table = match self {
             Calendar::Weeks => "_week",

@@ -18,9 +18,8 @@ macro utc(time)
 CAST(strftime('%Y-%m-%dT%H:%M:%SZ', $time, 'unixepoch') AS TEXT)
 end
 
--- Numbers with two, three and four decimals, and the nearest one of one decimal. SQLite's own round()
--- with digits differs between its versions where a number lies halfway, and makes -0.0 of a small
--- loss.
+-- A number rounded to tenths, and to hundredths. SQLite's own round() with digits differs between its
+-- versions where a number lies halfway, and makes -0.0 of a small loss.
 macro tenths(number)
 round(($number) * 10.0) / 10.0
 end
