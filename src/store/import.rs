@@ -30,7 +30,7 @@ impl OlderHistory {
     pub fn push(&mut self, time: Time, measurement: Measurement, stated: Suspicion) {
         let found = suspicion(&measurement, &self.known, false);
         let suspect = found.and(stated.of_first_zeros(&measurement, &self.known));
-        let [followers, likes] = suspect.measured(&measurement);
+        let [followers, likes] = suspect.known(&measurement);
         self.known.followers = followers.or(self.known.followers);
         self.known.likes = likes.or(self.known.likes);
         self.rows.push((time, measurement, suspect));
@@ -48,7 +48,7 @@ impl OlderHistory {
         Some((first, known.next_back().unwrap_or(first)))
     }
 
-    /// Returns the last measured followers and likes for which a 0 that is stored as measured would
+    /// Returns the last known followers and likes for which a 0 that is stored as measured would
     /// be suspect, with the time of that 0. A stored snapshot never changes, so that 0 would count
     /// as the loss of everything.
     pub fn contradicted(&self, first: FirstSnapshots) -> [Option<(i64, Time)>; 2] {

@@ -45,14 +45,14 @@ impl ReadTx<'_> {
         else {
             return Ok(Known::default());
         };
-        // Only a 0 is compared with what was measured further back. The search for a count that was
-        // never measured reads the account's whole history.
+        // Only a 0 is compared with counts from further back. The search for one that was never
+        // reported reads the account's whole history.
         let followers = match (followers, measurement.followers) {
-            (None, Some(0)) => self.last_measured(account, "measured_followers")?,
+            (None, Some(0)) => self.last_known(account, "followers")?,
             (followers, _) => followers,
         };
         let likes = match (likes, measurement.likes) {
-            (None, Some(0)) => self.last_measured(account, "measured_likes")?,
+            (None, Some(0)) => self.last_known(account, "likes")?,
             (likes, _) => likes,
         };
         Ok(Known { last: Some(last), followers, likes })
@@ -63,9 +63,11 @@ impl ReadTx<'_> {
         Ok(self.known(account, &Measurement::default())?.last)
     }
 
-    fn last_measured(&self, account: AccountKey, column: &str) -> Result<Option<i64>, StoreError> {
+    /// Returns the last count that was measured, or was above 0 although its response was suspect.
+    fn last_known(&self, account: AccountKey, count: &str) -> Result<Option<i64>, StoreError> {
         let mut statement = self.tx.prepare_cached(&format!(
-            "SELECT {column} FROM _snapshot WHERE account = ?1 AND {column} IS NOT NULL
+            "SELECT {count} FROM _snapshot
+             WHERE account = ?1 AND (measured_{count} IS NOT NULL OR {count} > 0)
              ORDER BY refresh_id DESC LIMIT 1"
         ))?;
         Ok(statement.query_row([account], |row| row.get(0)).optional()?)

@@ -32,6 +32,14 @@ impl Suspicion {
         ]
     }
 
+    /// Returns the followers and the likes that a later 0 is compared with: what counts as measured, and
+    /// what is above 0 although the response is suspect for another reason.
+    pub(super) fn known(self, measurement: &Measurement) -> [Option<i64>; 2] {
+        let [followers, likes] = self.measured(measurement);
+        let above_zero = |count: Option<i64>| count.filter(|count| *count > 0);
+        [followers.or(above_zero(measurement.followers)), likes.or(above_zero(measurement.likes))]
+    }
+
     /// Replaces a `zero` that names no count, by that of each count that is 0 and before which nothing
     /// measured is known: it fell before the history begins.
     pub(super) fn of_first_zeros(self, measurement: &Measurement, known: &Known) -> Suspicion {
@@ -97,8 +105,9 @@ pub(super) struct Known {
     pub likes: Option<i64>,
 }
 
-/// Returns why a response is suspect. A count of 0 is compared with the last *measured* value, so
-/// that every response of a run of zeros is suspect, however long the run.
+/// Returns why a response is suspect. A count of 0 is compared with the last value that was measured or
+/// above 0, so that every response of a run of zeros is suspect, however long the run, and whatever
+/// spoke against the response before it.
 pub(super) fn suspicion(
     measurement: &Measurement,
     known: &Known,
@@ -135,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_is_held_against_the_last_measured_count() {
+    fn a_zero_is_held_against_the_last_known_count() {
         let known = |followers, likes| Known { last: None, followers, likes };
         for (now, then, expected) in [
             ((Some(0), Some(0)), (None, None), 0),
@@ -148,6 +157,24 @@ mod tests {
         ] {
             let found = suspicion(&measurement(now.0, now.1, None), &known(then.0, then.1), false);
             assert_eq!(found, Suspicion(expected), "{now:?} after {then:?}");
+        }
+    }
+
+    #[test]
+    fn a_count_above_0_is_known_whatever_speaks_against_its_response() {
+        for (suspect, counts, expected) in [
+            (Suspicion::default(), (Some(5), Some(7)), [Some(5), Some(7)]),
+            (Suspicion::default(), (Some(0), Some(0)), [Some(0), Some(0)]),
+            (Suspicion::CLOCK, (Some(5), Some(7)), [Some(5), Some(7)]),
+            (Suspicion::CLOCK, (Some(0), Some(0)), [None, None]),
+            (Suspicion::ZERO, (Some(0), Some(7)), [None, Some(7)]),
+            (Suspicion::LIKES, (Some(5), Some(0)), [Some(5), None]),
+        ] {
+            assert_eq!(
+                suspect.known(&measurement(counts.0, counts.1, None)),
+                expected,
+                "{suspect:?}"
+            );
         }
     }
 

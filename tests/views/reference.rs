@@ -76,7 +76,13 @@ fn judge(answers: &[Answer]) -> Vec<Judged> {
         if let Some(last) = judged.last().filter(|_| is_cached) {
             reported = last.reported;
         }
-        let last = |count: usize| judged.iter().rev().find_map(|judged| judged.measured[count]);
+        // "0 after they were not", and "until they are not 0 again": a 0 that is suspect itself does not
+        // end the search for what they were.
+        let last = |count: usize| {
+            judged.iter().rev().find_map(|judged| {
+                judged.measured[count].or(judged.reported[count].filter(|n| *n != 0))
+            })
+        };
         let fell = |count: usize| reported[count] == Some(0) && last(count).is_some_and(|n| n != 0);
         let mut suspect = 0;
         for (bit, applies) in [(1, fell(1)), (2, fell(0)), (4, is_cached), (8, answer.is_clock_off)]
