@@ -115,6 +115,52 @@ fn of_days_weeks_and_months_an_event_is_in_exactly_one() {
     }
 }
 
+/// Whoever asks for a period's events gets the same ones: from the digest, an export, or the view.
+#[test]
+fn a_digest_an_export_and_a_view_have_the_same_events() {
+    let past = irregular();
+    let mut seen = [0; 2];
+    for month in 1..11 {
+        let named = format!("2026-{month:02}");
+        let output = past.output(&["digest", "--format", "json", "--month", &named]);
+        let digest: Value = serde_json::from_str(&output).expect("JSON");
+        for (view, seen) in ["milestones", "unusual"].into_iter().zip(&mut seen) {
+            let times = |events: Vec<Value>| {
+                let mut times: Vec<i64> =
+                    events.iter().map(|event| event["time"].as_i64().expect("a time")).collect();
+                times.sort_unstable();
+                times
+            };
+            let told = times(digest[view].as_array().expect("an array").clone());
+            let rows =
+                past.output(&["export", "--view", view, "--format", "jsonl", "--month", &named]);
+            let rows = rows.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+            assert_eq!(told, times(rows), "{named}");
+            let viewed = past.query(&format!(
+                "SELECT time FROM {view} WHERE substr(dated_utc, 1, 7) = '{named}' ORDER BY time"
+            ));
+            let expected: Vec<String> = told.iter().map(i64::to_string).collect();
+            assert_eq!(expected, viewed, "{named}");
+            *seen += told.len();
+        }
+    }
+    assert!(seen.iter().all(|count| *count > 2), "{seen:?}");
+}
+
+/// People read the largest of the milestones that one step passed; programs get each.
+#[test]
+fn a_step_over_several_milestones_is_told_once_and_listed_whole() {
+    let past = Past::new();
+    let account = past.account("clx1", Some("Guru"), None);
+    past.snapshot(account, at("2026-01-05T06:00:00Z"), Field::followers(1120));
+    past.snapshot(account, at("2026-01-12T06:00:00Z"), Field::followers(5017));
+    assert_eq!(milestones(&past, &["--week", "2026-W02"]), 2);
+    let text = past.output(&["digest", "--week", "2026-W02"]);
+    assert!(text.contains("Guru: 5,000 followers") && !text.contains("2,000"), "{text}");
+    let page = past.output(&["report", "--output", "-"]);
+    assert!(page.contains("5,000 followers") && !page.contains("2,000 followers"));
+}
+
 #[test]
 fn a_changed_profile_is_dated_by_the_response_before_even_if_that_was_suspect() {
     let past = Past::new();

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use growthd::store::{Creation, Store};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, StatementStatus, params};
 use tempfile::TempDir;
 
 /// Monday 2026-01-05, 06:00 UTC: the first of the week 2026-W02.
@@ -191,6 +191,14 @@ impl Past {
         let bundled = bundled.iter().filter_map(|row| Some(row.rsplit_once('|')?.1.to_owned()));
         let system = self.query_system(&sql).unwrap_or_default();
         bundled.chain(system).collect()
+    }
+
+    /// Returns how many steps the bundled SQLite takes for a query.
+    pub fn steps(&self, sql: &str) -> i32 {
+        let mut statement = self.connection.prepare(sql).expect(sql);
+        let rows = statement.query_map([], |_| Ok(())).expect(sql);
+        rows.collect::<Result<(), _>>().expect(sql);
+        statement.get_status(StatementStatus::VmStep)
     }
 
     /// Runs growthd on this database.

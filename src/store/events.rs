@@ -1,15 +1,15 @@
 //! Notable events of the selected accounts within a period, other than growth itself.
 
+use std::collections::HashSet;
+
 use rusqlite::{Row, named_params};
 
 use crate::clock::Time;
 use crate::selection::Selection;
 use crate::store::{ReadTx, StoreError, schema};
 
-/// A period, to which an event belongs if it is dated within it. An event happened at some time
-/// since the measurement before its own. It is dated halfway between the two, but at most half a
-/// week before its own, so that a digest sent after a measurement shows the events seen in it, however
-/// long the gap before. Of periods that follow each other, it thus belongs to exactly one.
+/// A period, to which an event belongs if it is dated within it: its column `dated_time`, as the macro
+/// `dated` defines it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EventPeriod {
     /// The first instant of the period.
@@ -30,8 +30,16 @@ pub struct Milestone {
     pub dated: Time,
     /// `followers`, `likes` or `videos`.
     pub count: String,
-    /// The largest round number passed in that step.
     pub milestone: i64,
+}
+
+impl Milestone {
+    /// Returns the milestones, sorted from the largest on, without those that are smaller than another
+    /// of the same step.
+    pub fn largest_of_steps(milestones: &[Milestone]) -> impl Iterator<Item = &Milestone> {
+        let mut steps = HashSet::new();
+        milestones.iter().filter(move |m| steps.insert((&m.id, &m.count, m.time)))
+    }
 }
 
 /// A step in a count that is unusual for the account.
@@ -87,38 +95,28 @@ const SELECTED: &str = "account_id IN (
     WHERE (a.removed_time IS NULL OR :until IS NULL OR a.removed_time >= :until)
       AND selected!(:tags, :platform))";
 
-/// Returns a query for the events of a view that belong to a period, as `e`. Each is dated by the last
-/// snapshot `b` before its own for which `is_before` holds. No event is dated after its own measurement,
-/// and so most are ruled out by that alone.
-fn in_period(view: &str, is_before: &str) -> String {
+/// Returns a query for the events of a view that belong to a period, as `e`. No event is dated after its
+/// own measurement, and so most are ruled out by that alone.
+fn in_period(view: &str) -> String {
     format!(
-        "(SELECT * FROM (
-           SELECT v.*, v.time - min(max((v.time - ifnull((
-                    SELECT b.time FROM _account a JOIN _snapshot b ON b.account = a.account
-                    WHERE a.account_id = v.account_id AND b.refresh_id < v.refresh_id AND {is_before}
-                    ORDER BY b.refresh_id DESC LIMIT 1), v.time)) / 2, 0), 302400) AS dated
-           FROM {view} v WHERE (:from IS NULL OR v.time >= :from) AND {SELECTED})
-         WHERE (:from IS NULL OR dated >= :from) AND (:until IS NULL OR dated < :until)) e"
+        "(SELECT * FROM {view}
+          WHERE (:from IS NULL OR (time >= :from AND dated_time >= :from))
+            AND (:until IS NULL OR dated_time < :until) AND {SELECTED}) e"
     )
 }
 
-/// Whether the count of event `v` is measured in snapshot `b`.
-const HAS_COUNT: &str = "CASE v.count WHEN 'followers' THEN b.measured_followers
-    WHEN 'likes' THEN b.measured_likes ELSE b.measured_videos END IS NOT NULL";
-
 impl ReadTx<'_> {
-    /// Returns the milestones passed, largest first. If a step passes several, returns the largest.
-    /// Without a period, returns all, also those of accounts that were removed from the list.
+    /// Returns the milestones passed, largest first. Without a period, returns all, also those of accounts
+    /// that were removed from the list.
     pub fn milestones(
         &self,
         selection: &Selection,
         period: Option<EventPeriod>,
     ) -> Result<Vec<Milestone>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, dated, count, max(milestone) AS milestone FROM {}
-             GROUP BY account_id, count, time
+            "SELECT account_id, name, time, dated_time, count, milestone FROM {}
              ORDER BY count <> 'followers', milestone DESC, name, account_id, count",
-            in_period("milestones", HAS_COUNT)
+            in_period("milestones")
         );
         self.events(&sql, selection, period, |row| {
             Ok(Milestone {
@@ -139,9 +137,9 @@ impl ReadTx<'_> {
         period: Option<EventPeriod>,
     ) -> Result<Vec<Unusual>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, dated, count, delta, per_7d, usual_per_7d FROM {}
+            "SELECT account_id, name, time, dated_time, count, delta, per_7d, usual_per_7d FROM {}
              ORDER BY count <> 'followers', abs(delta) DESC, name, account_id, count, time",
-            in_period("unusual", HAS_COUNT)
+            in_period("unusual")
         );
         self.events(&sql, selection, period, |row| {
             Ok(Unusual {
@@ -166,13 +164,13 @@ impl ReadTx<'_> {
         period: Option<EventPeriod>,
     ) -> Result<Vec<ProfileChange>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, dated, field, CAST(old AS TEXT), CAST(new AS TEXT)
+            "SELECT account_id, name, time, dated_time, field, CAST(old AS TEXT), CAST(new AS TEXT)
              FROM {}
              WHERE field NOT IN ('avatar_url', 'profile_url')
                AND (field <> 'is_verified' OR new = 1 OR (old = 1 AND new = 0))
                AND (field <> 'bio' OR unless_blank!(old) IS NOT unless_blank!(new))
              ORDER BY time, name, account_id, field",
-            in_period("profile_changes", "1")
+            in_period("profile_changes")
         );
         self.events(&sql, selection, period, |row| {
             Ok(ProfileChange {

@@ -95,8 +95,10 @@ fn build_query(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
     let has = |name: &str| columns.iter().any(|column| column == name);
     let mut conditions = Vec::new();
     // A row with a single time lies before the period's end. A row that spans time, such as a week, a
-    // month or a gap, belongs to the period in which it ends, and so to exactly one month.
+    // month or a gap, belongs to the period in which it ends, and so to exactly one month. An event
+    // belongs to the period in which it is dated, as in a digest.
     let (begin, end) = match () {
+        () if has("dated_time") => ("time >= :from AND dated_time >= :from", "dated_time < :until"),
         () if has("time") => ("time >= :from", "time < :until"),
         () if has("from_time") => ("to_time > :from", "to_time <= :until"),
         () if has("started_time") => ("started_time >= :from", "started_time < :until"),

@@ -71,6 +71,15 @@ fn a_step_far_outside_of_the_usual_ones_is_unusual() {
 }
 
 #[test]
+fn a_single_new_video_is_not_unusual_however_seldom_there_is_one() {
+    let seldom = [[20; 8].as_slice(), &[21; 5], &[22; 5]].concat();
+    for (last, expected) in [(23, 0), (26, 0), (27, 1), (17, 1)] {
+        let found = unusual("tiktok", &[seldom.as_slice(), &[last]].concat());
+        assert_eq!(found.len(), expected, "{last}: {found:?}");
+    }
+}
+
+#[test]
 fn a_hole_is_no_spike_and_a_wild_account_is_usual() {
     let past = Past::new();
     let account = past.account("clx1", None, None);

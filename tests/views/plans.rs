@@ -1,6 +1,6 @@
 //! The query plans of usual filters: by an index, and never through the whole history.
 
-use crate::past::Past;
+use crate::past::{DAY, Field, Past, START};
 
 const VIEWS: [&str; 9] = [
     "growth",
@@ -141,6 +141,29 @@ fn the_order_of_refreshes_is_the_ledgers_and_sorts_nothing() {
             assert!(found.iter().all(|scan| scan.ends_with("SCAN r")), "{sql}: {found:?}");
         }
     }
+}
+
+/// As after an import of followers alone. Each week would else look for likes back to the beginning.
+#[test]
+fn a_count_that_begins_late_costs_no_week_the_whole_history() {
+    let steps = |days: i64| {
+        let past = Past::new();
+        let account = past.account("clx1", None, None);
+        past.run("BEGIN");
+        for day in 0..days {
+            past.snapshot(account, START + day * DAY, Field::followers(1000 + day));
+        }
+        for week in 0..4 {
+            let field = Field { likes: Some(5), videos: Some(5), ..Field::followers(5000) };
+            past.snapshot(account, START + (days + 7 * week) * DAY, field);
+        }
+        past.run("UPDATE _account SET tags = '[\"a\"]'; COMMIT");
+        let rows = past.query("SELECT count(likes), count(*) FROM tag_weekly");
+        assert!(rows[0].starts_with("2|"), "{rows:?}");
+        past.steps("SELECT * FROM tag_weekly")
+    };
+    let (short, long) = (steps(300), steps(600));
+    assert!(long < 3 * short, "{short} {long}");
 }
 
 /// There is no index on time across accounts: it is not worth its 13 bytes per refresh. Such a

@@ -4,7 +4,7 @@ use crate::clock::Time;
 use crate::report::digest::total::Total;
 use crate::report::digest::{Digest, day};
 use crate::report::{Grouped, Signed, SignedPercent, counted_are, described, terminal};
-use crate::store::{AccountGrowth, SilentAccount, Unusual};
+use crate::store::{AccountGrowth, Milestone, SilentAccount, Unusual};
 
 /// How many rows or lines of a section are shown; the rest is only counted.
 const SHOWN: usize = 5;
@@ -112,8 +112,9 @@ impl Digest {
 
     /// Returns the events of the period, and what needs attention.
     pub(super) fn sections(&self) -> Vec<Section> {
+        let milestones: Vec<_> = Milestone::largest_of_steps(&self.milestones).collect();
         let mut sections = vec![
-            section("MILESTONES", &self.milestones, |reached| {
+            section("MILESTONES", &milestones, |reached| {
                 let (count, name) = (Grouped(reached.milestone), short(&reached.name));
                 format!("{name}: {count} {} ({})", reached.count, day(reached.time))
             }),

@@ -7,7 +7,7 @@ use crate::clock::Time;
 use crate::report::html::figure::Signed;
 use crate::report::{Grouped, described};
 use crate::selection::Selection;
-use crate::store::{ReadTx, StoreError, Unusual};
+use crate::store::{Milestone, ReadTx, StoreError, Unusual};
 
 /// Maximum width of a text quoted from the vendor, in columns.
 const QUOTED: usize = 120;
@@ -51,9 +51,9 @@ pub(super) fn read(
     let mut push = |id: String, time, dated, kind, text| {
         events.entry(id).or_default().push(Event { time, dated, kind, text });
     };
-    for reached in tx.milestones(selection, None)? {
+    for reached in Milestone::largest_of_steps(&tx.milestones(selection, None)?) {
         let text = format!("{} {}", Grouped(reached.milestone), reached.count);
-        push(reached.id, reached.time, reached.dated, Kind::Milestone, text);
+        push(reached.id.clone(), reached.time, reached.dated, Kind::Milestone, text);
     }
     for step in tx.unusual(selection, None)? {
         let text = unusual(&step);

@@ -114,13 +114,14 @@ LEFT JOIN _snapshot $at_u ON $at_u.account = a.account AND $at_u.refresh_id = (
 end
 
 -- The value at an instant, from the rows joined by all_neighbours!(). If these lack the count,
--- searches for its own neighbours, unless it was never measured (then there is no row `newest`).
-macro value_of(at, count, instant, newest)
+-- searches for its own neighbours, unless it was not measured before the instant (`oldest` is the row
+-- with the earliest time of those that have it) or ever (then there is neither row).
+macro value_of(at, count, instant, oldest, newest)
 CASE
          WHEN ($at_l.time IS NULL OR $at_l.measured_$count IS NOT NULL)
            AND ($at_u.measured_$count IS NOT NULL OR $at_l.time = $instant)
          THEN value!($at, $count, $instant)
-         WHEN $newest.refresh_id IS NOT NULL THEN (
+         WHEN $oldest.time - ($instant) <= 43200 THEN (
            SELECT value!(own, $count, $instant) FROM (SELECT 1)
            neighbours!(own, $count, a.account, $instant, min($at_l.refresh_id, $newest.refresh_id), $newest))
        END
@@ -136,14 +137,15 @@ macro last_measured(column)
 end
 
 -- An account's weeks or months that had ended by its newest measurement n. o is the measurement with
--- the earliest time, which is not its first if the clock was set back; e and s lie at the end and the
--- start of the period.
+-- the earliest time, which is not its first if the clock was set back, and {x}o the same for a count; e
+-- and s lie at the end and the start of the period. A history that was imported without a count would
+-- else be read to its beginning for each period.
 macro periods(calendar, period)
 SELECT who!(),
        w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
 -- each
-       CAST(value_of!(e, {X}, w.to_time, {x}n) AS INTEGER) AS {X},
-       CAST(value_of!(e, {X}, w.to_time, {x}n) - value_of!(s, {X}, w.from_time, {x}n) AS INTEGER) AS {X}_delta,
+       CAST(value_of!(e, {X}, w.to_time, {x}o, {x}n) AS INTEGER) AS {X},
+       CAST(value_of!(e, {X}, w.to_time, {x}o, {x}n) - value_of!(s, {X}, w.from_time, {x}o, {x}n) AS INTEGER) AS {X}_delta,
 -- end
        CAST((
          SELECT b.refresh_id FROM _snapshot b
@@ -160,6 +162,12 @@ JOIN _snapshot n ON n.account = +a.account AND n.refresh_id = (
   WHERE b.account = a.account AND b.is_measured ORDER BY b.refresh_id DESC LIMIT 1)
 -- each
 newest!({x}n, {X}, a.account)
+LEFT JOIN _snapshot {x}o ON {x}o.account = a.account AND {x}o.refresh_id = CASE
+  WHEN o.measured_{X} IS NOT NULL THEN o.refresh_id
+  WHEN {x}n.refresh_id IS NOT NULL THEN (
+    SELECT b.refresh_id FROM _snapshot b
+    WHERE b.account = a.account AND b.measured_{X} IS NOT NULL ORDER BY b.time LIMIT 1)
+END
 -- end
 JOIN $calendar w ON w.from_time BETWEEN o.time - 2678400 AND n.time
   AND w.to_time > o.time AND w.to_time <= n.time
@@ -188,11 +196,29 @@ CROSS JOIN $view w ON w.account_id = t.account_id
 GROUP BY t.tag, w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc
 end
 
+-- The instant that decides to which period an event seen in a snapshot belongs. It happened at some time
+-- since the snapshot before, `span` seconds earlier. It is dated halfway between the two, but at most
+-- half a week (302400 s) before its own, so that a digest sent after a refresh shows the events seen in
+-- it, however long the gap before. Of periods that follow each other, it thus belongs to exactly one.
+macro dated(time, span)
+$time - min(max(ifnull($span, 0) / 2, 0), 302400)
+end
+
+macro dated_columns(time, span)
+CAST(dated!($time, $span) AS INTEGER) AS dated_time,
+       utc!(dated!($time, $span)) AS dated_utc
+end
+
 -- The iif() in the last join makes SQLite join s after m. Otherwise it would join all of the account's
 -- snapshots first, and scan the milestones for each.
 macro milestone(count)
 CAST(m.value AS INTEGER) AS milestone,
-       s.time, s.time_utc, s.measured_$count AS value, s.refresh_id
+       s.time, s.time_utc,
+       dated_columns!(s.time, s.time - (
+         SELECT b.time FROM _snapshot b
+         WHERE b.account = a.account AND b.refresh_id < s.refresh_id AND b.measured_$count IS NOT NULL
+         ORDER BY b.refresh_id DESC LIMIT 1)),
+       s.measured_$count AS value, s.refresh_id
 FROM _account a
 LEFT JOIN _profile p ON p.account = a.account
 JOIN _snapshot o ON o.account = +a.account AND o.refresh_id = (
@@ -232,13 +258,13 @@ end
 -- Steps whose rates lie outside of the fences around the rates of the account's last twelve steps.
 -- A fence lies beyond a quartile by three times the interquartile range (Tukey's outer fences), but
 -- at least by the usual rate, by 1 % of the count, and by two units of a rounded count. A step that
--- is itself less than 1 %, or than two units, is never outside. `rates` are those of the earlier
+-- is itself less than 1 %, than two units, or than 5, is never outside. `rates` are those of the earlier
 -- steps, sorted, as the text of a JSON array of integers; at least six are required. They are joined
 -- as the only row of a table-valued function, so that they are calculated once rather than wherever
 -- they are used. What is cheap comes first: most steps are small, or lie between the quartiles.
 macro unusual(count, rounding)
 SELECT who!(),
-       s.time, s.time_utc, CAST('$count' AS TEXT) AS count,
+       s.time, s.time_utc, dated_columns!(s.time, s.span), CAST('$count' AS TEXT) AS count,
        CAST(s.delta AS INTEGER) AS delta,
        CAST(hundredths!(s.delta * 604800.0 / s.span) AS REAL) AS per_7d,
        CAST(round(s.usual / 10000.0) / 100.0 AS REAL) AS usual_per_7d,
@@ -276,8 +302,7 @@ JOIN (
             ORDER BY b.refresh_id DESC LIMIT 12)
           ORDER BY rate)))) r
     WHERE s.measured_$count IS NOT NULL AND s.time - l.time >= 43200
-      AND s.measured_$count <> l.measured_$count
-      AND abs(s.measured_$count - l.measured_$count) >= s.measured_$count / 100
+      AND abs(s.measured_$count - l.measured_$count) >= max(s.measured_$count / 100, 5)
   ) s
   WHERE json_array_length(s.rates) >= 6
 ) s ON s.account = +a.account

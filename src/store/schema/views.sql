@@ -147,7 +147,12 @@ UNION ALL
 unusual!(videos, 0);
 
 CREATE VIEW profile_changes AS
-SELECT who!(), c.time, utc!(c.time) AS time_utc, c.field, c.old, c.new, c.refresh_id
+SELECT who!(), c.time, utc!(c.time) AS time_utc,
+       dated_columns!(c.time, c.time - (
+         SELECT b.time FROM _snapshot b
+         WHERE b.account = c.account AND b.refresh_id < c.refresh_id
+         ORDER BY b.refresh_id DESC LIMIT 1)),
+       c.field, c.old, c.new, c.refresh_id
 FROM _profile_change c
 JOIN _account a ON a.account = c.account
 LEFT JOIN _profile p ON p.account = c.account;
