@@ -170,7 +170,9 @@ pub enum InvalidPeriod {
     Future { at: Time, now: Time },
     #[error("the period is empty: use a longer one, such as --since 30d for thirty days")]
     Empty,
-    #[error("the period ends ({until}) before it starts ({from}): --until must be after --since")]
+    #[error(
+        "the period ends ({until}) no later than it starts ({from}): --until must be after --since"
+    )]
     Backwards { from: Time, until: Time },
 }
 
@@ -451,7 +453,7 @@ mod tests {
         );
         assert_eq!(
             refused(options(Some("2026-12"), Some("2026-11"))),
-            "the period ends (2026-11-01T00:00:00Z) before it starts (2026-12-01T00:00:00Z): \
+            "the period ends (2026-11-01T00:00:00Z) no later than it starts (2026-12-01T00:00:00Z): \
              --until must be after --since"
         );
     }

@@ -117,6 +117,19 @@ fn the_gain_is_that_of_the_view() {
 }
 
 #[test]
+fn the_time_is_that_of_the_followers_beside_it() {
+    let past = clients();
+    let line = |arguments: &[&str]| {
+        let output = past.output(&[&["growth", "--csv"], arguments].concat());
+        output.lines().find(|line| line.starts_with("clx1,")).expect("its line").to_owned()
+    };
+    let of_february = line(&["--month", "2026-02"]);
+    assert!(of_february.contains(",2026-03-01T00:00:00Z,10548,280,"), "{of_february}");
+    let newest = line(&["--since", "28d"]);
+    assert!(newest.contains(",2026-04-06T06:00:00Z,10910,280,"), "{newest}");
+}
+
+#[test]
 fn an_empty_list_says_so() {
     let past = Past::new();
     assert!(past.output(&["growth"]).starts_with("no account is watched yet"));

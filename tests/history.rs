@@ -97,6 +97,10 @@ fn an_ambiguous_label_lists_its_accounts() {
     past.series("clx2", "Guru", "two", &[(0, 2)]);
     let output = "growthd: Guru names 2 accounts; say which by its id: clx1, clx2\n";
     assert_eq!(past.refused(&["history", "Guru"]), (Some(2), output.to_owned()));
+    // One that was replaced under its label does not stand in the way of its successor.
+    past.run("UPDATE _account SET removed_time = 1767600000, next_due = NULL WHERE account = 1");
+    assert!(past.output(&["history", "Guru", "--csv"]).contains(",2,"));
+    assert!(past.output(&["history", "one", "--csv"]).contains(",1,"));
     // An id takes precedence over another account's label.
     past.series("Guru", "x", "y", &[(0, 3)]);
     assert!(past.output(&["history", "Guru", "--csv"]).contains(",3,"));

@@ -95,8 +95,8 @@ fn every_problem_is_reported_with_its_line() {
     let expected = [
         "old.csv:2: there is no account Guro; did you mean Guru?",
         "old.csv:3: \"yesterday\" is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
-        "old.csv:4: its followers, \"-1\", are not a count: expected only digits",
-        "old.csv:5: its followers, \"1,000\", are not a count: expected only digits",
+        "old.csv:4: its followers, \"-1\", are not a count: expected only digits, up to 9223372036854775807",
+        "old.csv:5: its followers, \"1,000\", are not a count: expected only digits, up to 9223372036854775807",
         "old.csv:7: 2025-12-08T00:00:00Z appears twice",
         "old.csv:8: 2025-12-01T00:00:00Z comes after 2025-12-08T00:00:00Z, which is later: sort the lines, oldest first",
         "old.csv:9: 2026-01-05T06:00:00Z is not before the account's first snapshot, 2026-01-05T06:00:00Z",

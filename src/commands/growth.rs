@@ -38,7 +38,7 @@ pub fn growth(settings: &Settings, args: &GrowthArgs) -> Result<Done, CommandErr
     let growths = tx.growth(&selection, &period)?;
     match args.form.form() {
         Form::Json => print_json(&json(&chosen(&growths, args.top), &period))?,
-        Form::Csv => write_csv(&chosen(&growths, args.top), output::stdout())?,
+        Form::Csv => write_csv(&chosen(&growths, args.top), &period, output::stdout())?,
         Form::Text => {
             let top = args.top.unwrap_or(SHOWN);
             let newest = growths.iter().filter_map(|growth| growth.newest).max().unwrap_or(now);
@@ -89,8 +89,8 @@ fn json(growths: &[&AccountGrowth], period: &Period) -> Value {
             "label": growth.label,
             "username": growth.username,
             "platform": growth.platform,
-            "time": growth.newest.map(|time| time.0),
-            "time_utc": growth.newest.map(|time| time.to_string()),
+            "time": at_end(growth, period).map(|time| time.0),
+            "time_utc": at_end(growth, period).map(|time| time.to_string()),
             "followers": growth.followers,
             "followers_gained": growth.gained,
             "followers_gained_pct": growth.percent(),
@@ -99,7 +99,12 @@ fn json(growths: &[&AccountGrowth], period: &Period) -> Value {
     })
 }
 
-fn write_csv(growths: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
+/// Returns the instant of the followers at the period's end.
+fn at_end(growth: &AccountGrowth, period: &Period) -> Option<Time> {
+    growth.followers.and(period.until.or(growth.newest))
+}
+
+fn write_csv(growths: &[&AccountGrowth], period: &Period, out: impl Write) -> io::Result<()> {
     let headings = [
         "account_id",
         "name",
@@ -120,7 +125,7 @@ fn write_csv(growths: &[&AccountGrowth], out: impl Write) -> io::Result<()> {
             (&growth.label).into(),
             (&growth.username).into(),
             (&growth.platform).into(),
-            growth.newest.into(),
+            at_end(growth, period).into(),
             growth.followers.into(),
             growth.gained.into(),
             growth.percent().into(),

@@ -120,7 +120,8 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
 
 impl ReadTx<'_> {
     /// Finds the account with this id, else this label, else this username (with or without `@`),
-    /// else this former username.
+    /// else this former username; among those that were removed from the list only if none in the list
+    /// matches.
     pub fn named(&self, name: &str) -> Result<Result<AccountRef, UnknownName>, StoreError> {
         if name.is_empty() {
             return Ok(Err(UnknownName::Empty));
@@ -137,10 +138,13 @@ impl ReadTx<'_> {
         if let Some(found) = by_id {
             return Ok(Ok(found));
         }
-        for (condition, text) in
-            [("a.label = ?1", name), ("p.username = ?1", handle), (FORMER_USERNAME, handle)]
+        let conditions =
+            [("a.label = ?1", name), ("p.username = ?1", handle), (FORMER_USERNAME, handle)];
+        let groups = ["a.removed_time IS NULL", "a.removed_time IS NOT NULL"];
+        for (group, (condition, text)) in
+            groups.iter().flat_map(|group| conditions.map(|c| (group, c)))
         {
-            let sql = format!("{ACCOUNT} WHERE {condition} ORDER BY a.account\n");
+            let sql = format!("{ACCOUNT} WHERE {condition} AND {group} ORDER BY a.account\n");
             let sql = schema::query(&sql);
             let mut found: Vec<AccountRef> =
                 self.tx.prepare(&sql)?.query_map([text], account_ref)?.collect::<Result<_, _>>()?;

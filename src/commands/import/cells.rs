@@ -23,7 +23,7 @@ pub(super) fn instant(text: &str) -> Option<Time> {
     if (9..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok().map(Time);
     }
-    let minutes = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
+    let minutes = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
         .iter()
         .find_map(|format| DateTime::strptime(format, text).ok());
     let midnight =

@@ -33,6 +33,9 @@ const EARLIEST: Time = Time(946_857_600);
 /// How many problems are shown; the others are counted.
 const SHOWN: usize = 50;
 
+/// Maximum width of a quoted cell, in characters.
+const QUOTED: usize = 80;
+
 /// The snapshots to import before one account's first snapshot.
 struct Series {
     account: AccountRef,
@@ -203,8 +206,8 @@ impl Import {
         let row = instant(cell(columns.time))
             .ok_or_else(|| {
                 format!(
-                    "{:?} is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
-                    cell(columns.time)
+                    "{} is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
+                    quoted(cell(columns.time))
                 )
             })
             .and_then(|time| Ok((time, counts(columns, cell)?, reason(columns, cell)?)));
@@ -251,7 +254,8 @@ fn counts<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Meas
     for ((name, index), field) in COUNTS.iter().zip(columns.counts).zip(fields) {
         let Some(text) = index.map(&cell).filter(|text| !text.is_empty()) else { continue };
         *field = Some(count(text).ok_or_else(|| {
-            format!("its {name}, {text:?}, are not a count: expected only digits")
+            let text = quoted(text);
+            format!("its {name}, {text}, are not a count: expected only digits, up to {}", i64::MAX)
         })?);
     }
     Ok(read)
@@ -259,8 +263,17 @@ fn counts<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Meas
 
 fn reason<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Suspicion, String> {
     let text = columns.suspect.map(cell).unwrap_or_default();
-    suspect(text)
-        .ok_or_else(|| format!("suspect is {text:?}; expected zero, cached, clock or nothing"))
+    suspect(text).ok_or_else(|| {
+        format!("suspect is {}; expected zero, cached, clock or nothing", quoted(text))
+    })
+}
+
+/// Quotes a cell for a message. An unclosed quotation mark may have made it as long as the file.
+fn quoted(cell: &str) -> String {
+    match cell.char_indices().nth(QUOTED) {
+        None => format!("{cell:?}"),
+        Some((end, _)) => format!("{:?}…", &cell[..end]),
+    }
 }
 
 impl Series {
