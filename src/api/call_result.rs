@@ -12,11 +12,14 @@ pub const MAX_BODY: usize = 1 << 20;
 pub(super) const KEPT: usize = 4096;
 
 /// The headers with the end of a rate limit's window. The vendor documents neither their names nor
-/// their unit; elsewhere it is seconds from now, or unix time.
+/// their unit; elsewhere it is seconds from now, or unix time in seconds or milliseconds.
 const RESETS: [&str; 2] = ["ratelimit-reset", "x-ratelimit-reset"];
 
 /// A larger number is a unix time: as seconds from now, it would be over thirty years.
 const SURELY_UNIX_TIME: i64 = 1_000_000_000;
+
+/// A larger number is a unix time in milliseconds: in seconds, it would be after the year 5000.
+const SURELY_MILLISECONDS: i64 = 100_000_000_000;
 
 /// The largest age of a cached response in seconds, by RFC 9111. A larger one is nonsense.
 const MAX_AGE: i64 = 1 << 31;
@@ -84,14 +87,17 @@ impl RetryAfter {
 
     /// Parses `Retry-After`: seconds, or an HTTP date.
     pub fn parse(text: &str) -> Option<RetryAfter> {
-        let text = text.trim();
-        whole_number(text).map(RetryAfter::Seconds).or_else(|| http_date(text).map(RetryAfter::At))
+        let seconds = whole_number(first_member(text)).map(RetryAfter::Seconds);
+        seconds.or_else(|| http_date(text).map(RetryAfter::At))
     }
 
     /// Parses the end of a rate limit's window, in a response at `date` on the vendor's clock. One
     /// that is not ahead of it says nothing.
     fn of_reset(text: &str, date: Option<Time>) -> Option<RetryAfter> {
-        let number = whole_number(text.trim())?;
+        let number = match whole_number(first_member(text))? {
+            number if number > SURELY_MILLISECONDS => number / 1000,
+            number => number,
+        };
         match date {
             None if number > SURELY_UNIX_TIME => Some(RetryAfter::At(Time(number))),
             Some(date) if number > SURELY_UNIX_TIME => {
@@ -102,13 +108,20 @@ impl RetryAfter {
         .filter(|after| !matches!(after, RetryAfter::Seconds(..=0)))
     }
 
-    /// Returns the seconds to wait from `now`, at least 0.
+    /// Returns the seconds to wait from `now`, at least 0. The fraction of a second by which `now` is
+    /// truncated is not to be missing at the end.
     pub fn seconds(self, now: Time) -> i64 {
         match self {
-            RetryAfter::Seconds(seconds) => seconds.max(0),
+            RetryAfter::Seconds(..=0) => 0,
+            RetryAfter::Seconds(seconds) => seconds.saturating_add(1),
             RetryAfter::At(time) => time.since(now).max(0),
         }
     }
+}
+
+/// Returns the first member of a header that a proxy may have joined from several lines (RFC 9110, 5.3).
+fn first_member(text: &str) -> &str {
+    text.split(',').next().unwrap_or(text).trim()
 }
 
 /// Parses digits. A number that does not fit is a very long wait, which the engine bounds.
@@ -121,7 +134,7 @@ fn whole_number(text: &str) -> Option<i64> {
 /// cache that is when the cache received it, `Age` seconds ago.
 pub(super) fn vendor_time(headers: &HeaderMap) -> Option<Time> {
     let header = |name| headers.get(name)?.to_str().ok();
-    let age = header(AGE).and_then(|age| age.trim().parse().ok()).unwrap_or(0_i64);
+    let age = header(AGE).and_then(|age| first_member(age).parse().ok()).unwrap_or(0_i64);
     let age = if (0..=MAX_AGE).contains(&age) { age } else { 0 };
     Some(http_date(header(DATE)?)?.plus(age))
 }
@@ -143,6 +156,7 @@ mod tests {
             (date, None, Some(784_111_777)),
             (date, Some("0"), Some(784_111_777)),
             (date, Some("600"), Some(784_112_377)),
+            (date, Some("600, 5"), Some(784_112_377)),
             (date, Some("-5"), Some(784_111_777)),
             (date, Some("old"), Some(784_111_777)),
             (date, Some("9223372036854775807"), Some(784_111_777)),
@@ -159,7 +173,8 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         let now = Time(784_111_777);
         for (text, seconds) in [
-            ("120", Some(120)),
+            ("120", Some(121)),
+            ("120, 7", Some(121)),
             (" 0 ", Some(0)),
             ("99999999999999999999", Some(i64::MAX)),
             ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
@@ -188,6 +203,8 @@ mod tests {
             (429, vec![(retry, "soon"), (reset, "30")], seconds(30)),
             (429, vec![today, (reset, &soon)], seconds(30)),
             (429, vec![(reset, &soon)], Some(RetryAfter::At(Time(1_767_225_630)))),
+            (429, vec![today, (reset, "1767225630999")], seconds(30)),
+            (429, vec![(reset, "1767225630999")], Some(RetryAfter::At(Time(1_767_225_630)))),
             (429, vec![date, (reset, "1000000000")], seconds(1_000_000_000)),
             (429, vec![date, (reset, "1000000001")], seconds(1_000_000_001 - at)),
             (429, vec![today, (reset, &past)], None),

@@ -283,7 +283,7 @@ mod tests {
             (302, "", ResponseKind::Refused),
             (204, "", ResponseKind::Unusable(String::new())),
         ] {
-            let retry_after = Some(RetryAfter::Seconds(7));
+            let retry_after = Some(RetryAfter::Seconds(6));
             let response = classified(HttpResponse { retry_after, ..response(status, body) });
             assert_eq!(response.kind, kind, "{status}");
         }

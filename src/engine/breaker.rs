@@ -226,16 +226,25 @@ impl OpenBreaker {
 
     /// Returns when a probe of such an account may be sent.
     pub fn probe_time(&self, candidate: Candidate, now: Time) -> Time {
+        let regular = self.regular_time(candidate);
+        match self.half_open_time(now) {
+            Some(half_open) => regular.min(half_open),
+            None => regular,
+        }
+    }
+
+    /// Returns when a probe of such an account may be sent without a reason to send it early.
+    fn regular_time(&self, candidate: Candidate) -> Time {
         let series = match candidate {
             Candidate::Fresh => self.fresh,
             Candidate::Failed => self.probes,
         };
         let RequestedWait { from, seconds } = self.requested;
-        let next = series.last.plus(interval(self.trouble, series.count));
-        let regular = next.max(from.plus(seconds));
-        match self.half_open_time(now) {
-            Some(half_open) => regular.min(half_open),
-            None => regular,
+        let time = series.last.plus(interval(self.trouble, series.count)).max(from.plus(seconds));
+        match self.half_open.last {
+            // It was due when a half-open probe was sent, which told as much.
+            Some(last) if last >= time => last.plus(interval(self.trouble, 0)),
+            _ => time,
         }
     }
 
@@ -271,7 +280,7 @@ impl OpenBreaker {
     }
 
     /// Records that a probe was sent. A half-open probe does not count, and does not lengthen the
-    /// interval.
+    /// interval. A regular one tells what a half-open one was wanted for.
     #[must_use]
     pub fn probed(self, account: AccountKey, candidate: Candidate, now: Time) -> OpenBreaker {
         let last_account = account;
@@ -279,12 +288,13 @@ impl OpenBreaker {
             let half_open = HalfOpen { is_wanted: false, last: Some(now) };
             return OpenBreaker { half_open, last_account, ..self };
         }
+        let half_open = HalfOpen { is_wanted: false, ..self.half_open };
         let next = |series: Series| Series { count: series.count.saturating_add(1), last: now };
         let fresh = match candidate {
             Candidate::Fresh => next(self.fresh),
             Candidate::Failed => self.fresh,
         };
-        OpenBreaker { probes: next(self.probes), fresh, last_account, ..self }
+        OpenBreaker { probes: next(self.probes), fresh, last_account, half_open, ..self }
     }
 
     /// Returns whether the next call will soon show the vendor's state, so that there is no reason
@@ -441,6 +451,24 @@ mod tests {
         assert_eq!(breaker.probe_time(Candidate::Fresh, NOW.plus(8)), regular);
         // Another minute later, but not before the regular probe.
         assert_eq!(breaker.probe_time(Candidate::Failed, NOW.plus(200)), regular);
+    }
+
+    #[test]
+    fn one_probe_tells_what_a_regular_and_a_half_open_one_were_to_tell() {
+        for (trouble, shortest) in [(Trouble::Broken, 60), (Trouble::Refused, 10)] {
+            for candidate in [Candidate::Fresh, Candidate::Failed] {
+                // A start during an outage, when the next probe has long been due.
+                let now = NOW.plus(86_400);
+                let breaker = open(trouble).want_half_open();
+                let breaker = breaker.probed(AccountKey(2), candidate, now);
+                assert_eq!(breaker.probe_time(candidate, now), now.plus(shortest));
+                // A reload shortly after, which another half-open probe would have to wait for.
+                let breaker =
+                    breaker.want_half_open().probed(AccountKey(3), candidate, now.plus(59));
+                assert!(!breaker.is_half_open_pending());
+                assert_eq!(breaker.probes.count, 1);
+            }
+        }
     }
 
     #[test]

@@ -23,8 +23,9 @@ use crate::store::{
     StoreError, Verdict, Wait, WriteTx,
 };
 
-/// The pause of all calls if the vendor throttles without saying for how long, in seconds.
-const DEFAULT_WAIT: i64 = 60;
+/// The pause of all calls if the vendor throttles without saying for how long, in seconds: a minute, and
+/// the fraction of a second by which `now` is truncated.
+const DEFAULT_WAIT: i64 = 61;
 
 /// How often an account can be restored by the breaker, between two oks, so that its next trouble
 /// still says something about the vendor.
