@@ -180,6 +180,19 @@ fn a_pause_needs_attention_however_short_it_is() {
     }
 }
 
+/// Whoever asked for the refresh that was refused.
+#[test]
+fn an_account_that_a_manual_refresh_found_refused_is_failing() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["fine", "gone"]));
+    vendor.queue("gone", [Behaviour::refusal(404, "NOT_FOUND", "x")]);
+    place.growthd(&["refresh", "--all"]).with_code(1);
+    let status = place.growthd(&["status", "--no-daemon"]).with_code(1).out;
+    assert!(status.starts_with("growthd needs attention: 1 account is failing"), "{status}");
+    place.growthd(&["refresh", "gone"]).with_code(0);
+    place.growthd(&["status", "--no-daemon"]).with_code(0);
+}
+
 #[test]
 fn a_port_in_use_stops_no_refresh_and_is_reported() {
     let vendor = Vendor::start();

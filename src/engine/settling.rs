@@ -429,12 +429,12 @@ impl Settling<'_, '_> {
         let consequence = self.owed_retry(account, line, failed.refresh)?.map(|(retry, seed)| {
             own_trouble(failed.trouble, failed.retry_after, retry, &self.config.retry, seed)
         });
+        let is_refused = matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised);
         let is_failing = match consequence {
-            None => false,
+            // A manual refresh tells as much, although nothing follows from it.
+            None => is_refused && account.is_watched(),
             Some(Consequence::GiveUp) => true,
-            Some(Consequence::TryAgain { .. }) => {
-                matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised)
-            }
+            Some(Consequence::TryAgain { .. }) => is_refused,
         };
         account.failure = account.failure.failed(line, failed.refresh, is_failing);
         match consequence {
