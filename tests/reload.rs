@@ -135,6 +135,17 @@ fn a_valid_edit_waits_for_a_file_that_is_away_and_status_says_so() {
             (!status.contains("the configuration")).then_some(())
         });
     }
+    // Nor is it lost if the file is invalid for a moment meanwhile, as while it is being written.
+    let (key, away) = (place.file("api-key"), place.file("away"));
+    fs::rename(&key, &away).expect("a rename");
+    configure("last");
+    daemon.signal(Signal::HUP);
+    daemon.until("could not be applied; retrying");
+    place.write("config.toml", "half of the fi");
+    daemon.until("config.toml:1:");
+    fs::rename(&away, &key).expect("a rename");
+    configure("last");
+    daemon.until("reloaded: +1 accounts, -1, 0 changed");
     // A mistake beside it stays one, until the next edit.
     fs::remove_file(place.file("more.toml")).expect("a file");
     place.write("d/more.toml", "mistake = 1\n");

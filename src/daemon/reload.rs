@@ -3,7 +3,8 @@
 //! An invalid configuration is refused, and the daemon keeps the old one until the next edit. If a
 //! configuration cannot be applied for the moment (the database is locked, or a file or folder is
 //! missing or unreadable: one of the configuration, the key or the CA certificates), it is retried
-//! until it can be, or until a newer edit.
+//! until it can be, or until a newer edit is announced; also if the file is invalid meanwhile, as while
+//! it is being written.
 
 use std::path::Path;
 use std::time::Duration;
@@ -71,12 +72,17 @@ impl Reloader {
     async fn reload(&mut self, requests: &mut watch::Receiver<u64>) {
         let mut retry = FIRST_RETRY;
         let mut last_logged = String::new();
+        // Whether a valid edit waits to be applied.
+        let mut is_pending = false;
         loop {
             let loaded = tokio::select! {
                 loaded = self.load() => loaded,
                 // A newer edit, or another request. Abandon this attempt, which may be waiting for
                 // a file.
-                true = next_request(requests, &self.notifier) => continue,
+                true = next_request(requests, &self.notifier) => {
+                    is_pending = false;
+                    continue;
+                }
             };
             // Not abandoned any more: the next attempt's differences are to the list that this one
             // leaves, and what is said to be in use must be so.
@@ -88,10 +94,10 @@ impl Reloader {
                 Ok(applied) => return self.finish(applied),
                 Err(error) => error,
             };
-            let is_transient = is_transient(&error);
+            is_pending |= is_transient(&error);
             let text = error.to_string();
             let why = text.lines().next().unwrap_or_default().to_owned();
-            self.metrics.edit_unused(match is_transient {
+            self.metrics.edit_unused(match is_pending {
                 true => UnusedEdit::Retried(why),
                 false => UnusedEdit::Refused,
             });
@@ -99,7 +105,7 @@ impl Reloader {
                 for line in text.lines() {
                     error!("{line}");
                 }
-                match is_transient {
+                match is_pending {
                     true => warn!("the configuration could not be applied; retrying"),
                     false => {
                         error!("the configuration was not reloaded; keeping the old one");
@@ -107,13 +113,16 @@ impl Reloader {
                 }
                 last_logged = text;
             }
-            if !is_transient {
+            if !is_pending {
                 return self.notifier.ready("the configuration is invalid; keeping the old one");
             }
             self.notifier.ready("the configuration could not be applied yet; retrying");
             tokio::select! {
                 () = tokio::time::sleep(retry) => retry = (retry * 2).min(LAST_RETRY),
-                true = next_request(requests, &self.notifier) => retry = FIRST_RETRY,
+                true = next_request(requests, &self.notifier) => {
+                    retry = FIRST_RETRY;
+                    is_pending = false;
+                }
             }
         }
     }
