@@ -36,8 +36,8 @@ pub enum Replace {
 pub enum Replaced {
     /// Atomically.
     Renamed,
-    /// By overwriting the existing file, which could not be replaced: it is a mount point, or its
-    /// folder is not writable. A crash in between would have left it half written.
+    /// By overwriting the existing file, which could not be replaced: it is a mount point, its folder is
+    /// not writable, or its owner would change. A crash in between would have left it half written.
     InPlace,
 }
 
@@ -47,8 +47,8 @@ pub struct Replacement {
     target: PathBuf,
     /// Locked while it is being written, so that other processes do not remove it as a leftover.
     file: NamedTempFile,
-    /// Whether it is outside the target's folder, so that it cannot be renamed into place.
-    is_elsewhere: bool,
+    /// Whether the existing file is to be overwritten, because the new one cannot be renamed into place.
+    overwrites: bool,
     _beside: Beside,
 }
 
@@ -67,8 +67,8 @@ impl Drop for Beside {
 }
 
 impl Replacement {
-    /// Starts writing a new file for `path`. If none exists, it gets this mode, less the
-    /// umask. A symlink stays, and its target is replaced.
+    /// Starts writing a new file for `path`. If none exists, it gets this mode, less the umask, and if
+    /// root writes it, its folder's owner. A symlink stays, and its target is replaced.
     ///
     /// # Errors
     /// Returns an error if neither the folder nor the file can be written.
@@ -87,7 +87,7 @@ impl Replacement {
             }
             _ => {}
         }
-        let (file, is_elsewhere) = match temporary_in(folder, mode) {
+        let (file, overwrites) = match temporary_in(folder, mode) {
             Ok(file) => (file, false),
             Err(error) if existing.is_some() && is_refusal(&error) => {
                 OpenOptions::new().write(true).open(&target)?;
@@ -95,11 +95,27 @@ impl Replacement {
             }
             Err(error) => return Err(error),
         };
-        if let Some(existing) = &existing {
-            take_over(existing, &target, file.as_file());
+        match &existing {
+            Some(existing) => take_over(existing, &target, file.as_file()),
+            None => give_to_owner(folder, file.as_file()),
         }
         let beside = Beside(file.path().to_owned());
-        Ok(Replacement { target, file, is_elsewhere, _beside: beside })
+        Ok(Replacement { target, file, overwrites, _beside: beside })
+    }
+
+    /// As [`Replacement::begin`], but never changes the owner of an existing file. If a new file cannot
+    /// have the same one, as only root can give files away, the existing one is to be overwritten.
+    ///
+    /// # Errors
+    /// Also returns an error if that is not allowed.
+    pub fn begin_with_its_owner(path: &Path, mode: u32) -> io::Result<Replacement> {
+        let mut new = Replacement::begin(path, mode)?;
+        let owner = new.file.as_file().metadata()?.uid();
+        if fs::metadata(&new.target).is_ok_and(|existing| existing.uid() != owner) {
+            OpenOptions::new().write(true).open(&new.target)?;
+            new.overwrites = true;
+        }
+        Ok(new)
     }
 
     /// Returns the path of the file until it is finished.
@@ -122,9 +138,9 @@ impl Replacement {
     /// Returns an error if the disk fails, or if `replace` is [`Replace::Refused`] and the target
     /// has been created meanwhile.
     pub fn finish(self, replace: Replace) -> io::Result<Replaced> {
-        let Replacement { target, mut file, is_elsewhere, _beside } = self;
+        let Replacement { target, mut file, overwrites, _beside } = self;
         file.as_file().sync_all()?;
-        if is_elsewhere {
+        if overwrites {
             return overwrite(&target, file.as_file_mut());
         }
         let placed = match replace {
@@ -244,6 +260,16 @@ fn take_over(existing: &Metadata, path: &Path, file: &File) {
     // Fails on a file system without modes.
     file.set_permissions(Permissions::from_mode(mode)).ok();
     copy_attributes(path, file);
+}
+
+/// Gives a new file to its folder's owner and group, if it is another's and this is allowed: root's
+/// files in a service's folder are to be the service's.
+fn give_to_owner(folder: &Path, file: &File) {
+    if let (Ok(folder), Ok(new)) = (fs::metadata(folder), file.metadata())
+        && folder.uid() != new.uid()
+    {
+        fchown(file, Some(folder.uid()), Some(folder.gid())).ok();
+    }
 }
 
 #[cfg(any(target_os = "linux", target_vendor = "apple"))]

@@ -1,13 +1,15 @@
 //! `growthd add`: a name becomes an entry in the watchlist by one paid call, with its ledger row.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Daemon, Ended, Settings, Setup, Vendor, can_mount};
+use crate::harness::{Daemon, Ended, NOBODY, Settings, Setup, Vendor, can_mount, is_root};
 use crate::scripted_api::Behaviour;
 
 const ADD: [&str; 4] = ["add", "@fitnessguru", "--platform", "tiktok"];
@@ -74,6 +76,7 @@ fn a_known_account_costs_nothing() {
     place.growthd(&["refresh", "--all"]).with_code(0);
     let ended = place.growthd(&ADD).with_code(1);
     assert_eq!(ended.out, "@fitnessguru on tiktok is already in the watchlist, as clx123abc\n");
+    assert_eq!(ended.err, "", "no cost is announced");
     assert_eq!(vendor.call_count(), 1);
     // Removed and added again, its id is known.
     place.configure(&vendor, &Settings::weekly(&["a"]));
@@ -171,13 +174,17 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(1);
     assert!(ended.out.contains("is already in the watchlist, as clx123abc"), "{ended:?}");
     assert!(ended.out.contains("@nobody on tiktok: HTTP 404"), "{ended:?}");
-    let cost = "Looking up these 2 accounts may cost 2 credits: @fitnessguru on tiktok, @nobody on";
-    assert!(ended.err.starts_with(cost), "{ended:?}");
+    assert_eq!(ended.err, "Looking up @nobody on tiktok may cost a credit.\n");
     assert_eq!(vendor.call_count(), 2);
+    place.write("names", "@one\nhttps://tiktok.com/@two\n");
+    let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(69);
+    let cost = "Looking up these 2 accounts may cost 2 credits: @one on tiktok, @two on tiktok.\n";
+    assert_eq!(ended.err, cost);
+    assert_eq!(vendor.call_count(), 4);
     place.write("names", "@somebody\nhttps://www.youtube.com/channel/UC123\n");
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);
     assert!(ended.line().contains("is no profile URL"), "{ended:?}");
-    assert_eq!(vendor.call_count(), 2);
+    assert_eq!(vendor.call_count(), 4);
 }
 
 #[test]
@@ -334,6 +341,37 @@ fn an_immutable_watchlist_is_detected_before_anything_is_paid() {
         let ended = ended.with_code(78);
         assert!(ended.line().contains("cannot write config.toml: Operation not"), "{ended:?}");
         assert_eq!(vendor.call_count(), 0);
+    }
+}
+
+/// Only root can give files away, so a new file in its place would be its writer's.
+#[test]
+fn a_watchlist_of_another_user_keeps_its_owner_or_is_not_written() {
+    if !is_root() {
+        println!("skipped: only root can take the part of another user");
+        return;
+    }
+    for (mode, folder, code) in [(0o664, 0o755, 0), (0o644, 0o755, 78), (0o644, 0o1777, 78)] {
+        let vendor = Vendor::start();
+        let place = with_database(&vendor, &Settings::weekly(&["a"]));
+        for name in ["", "api-key", "growth.db", "growth.db-wal", "growth.db-shm"] {
+            chown(place.file(name), Some(NOBODY), Some(NOBODY)).expect("root may");
+        }
+        chown(place.file("config.toml"), Some(0), Some(NOBODY)).expect("root may");
+        place.set_mode("config.toml", mode);
+        place.set_mode("", folder);
+        let before = config(&place);
+        let mut command = place.command(&ADD);
+        match command.uid(NOBODY).gid(NOBODY).output() {
+            Ok(output) => {
+                let ended = Ended::from(output).with_code(code);
+                let file = fs::metadata(place.file("config.toml")).expect("a file");
+                assert_eq!((file.uid(), file.mode() & 0o7777), (0, mode), "{ended:?}");
+                assert_eq!(vendor.call_count(), usize::from(code == 0), "{ended:?}");
+                assert_eq!(config(&place) == before, code != 0, "{ended:?}");
+            }
+            Err(error) => println!("skipped: another user cannot run the program: {error}"),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `growthd backup`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use growthd::store::{Creation, Reader, Store};
 use rusqlite::Connection;
 
-use crate::harness::{Settings, Setup, Vendor};
+use crate::harness::{NOBODY, Settings, Setup, Vendor, is_root};
 use crate::past::Past;
 
 fn history() -> Past {
@@ -103,6 +103,26 @@ fn an_existing_file_stays_without_force() {
     assert_eq!(fs::read_to_string(past.file("copy.db")).expect("the file"), "mine");
     past.output(&["backup", "--force", "copy.db"]);
     Reader::open(&past.file("copy.db")).expect("a copy");
+}
+
+/// As from root's crontab, in the folder of a service that runs as another user.
+#[test]
+fn what_root_writes_in_a_users_folder_is_the_users() {
+    if !is_root() {
+        println!("skipped: only root can give files away");
+        return;
+    }
+    let past = history();
+    for name in ["", "growth.db"] {
+        chown(past.file(name), Some(NOBODY), Some(NOBODY)).expect("root may");
+    }
+    past.output(&["backup", "copy.db"]);
+    past.output(&["report", "--output", "page.html"]);
+    for entry in fs::read_dir(past.folder()).expect("the folder").flatten() {
+        let owner = entry.metadata().expect("a file").uid();
+        let is_mine = entry.file_name() == "config.toml";
+        assert_eq!(owner, if is_mine { 0 } else { NOBODY }, "{entry:?}");
+    }
 }
 
 #[test]

@@ -8,10 +8,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::harness::{Database, Ended, KEY, Settings, Setup, Vendor, is_root, make_pipe};
+use crate::harness::{Database, Ended, KEY, NOBODY, Settings, Setup, Vendor, is_root, make_pipe};
 use crate::scripted_api::Behaviour;
-
-const NOBODY: u32 = 65_534;
 
 /// Returns the last line on stderr, which must be growthd's own and preceded only by logs, and by
 /// the cost that `add` announces.

@@ -107,10 +107,11 @@ impl WatchlistFile {
     /// Checks that [`WatchlistFile::add`] could write the file with `entries` more accounts: the folder
     /// may be read-only, or the disk full. To be called before paying for the accounts.
     pub fn check_writable(&self, entries: usize) -> Result<(), EditError> {
-        let written = Replacement::begin(&self.path, GROUP_READABLE).and_then(|mut trial| {
-            trial.file().write_all(self.text.as_bytes())?;
-            trial.file().write_all(&vec![b'\n'; entries.saturating_mul(LARGEST_ENTRY)])
-        });
+        let written =
+            Replacement::begin_with_its_owner(&self.path, GROUP_READABLE).and_then(|mut trial| {
+                trial.file().write_all(self.text.as_bytes())?;
+                trial.file().write_all(&vec![b'\n'; entries.saturating_mul(LARGEST_ENTRY)])
+            });
         written.map_err(|source| self.unwritable(source))
     }
 
@@ -138,7 +139,7 @@ impl WatchlistFile {
     }
 
     fn write(&self, text: &str) -> io::Result<Replaced> {
-        let mut new = Replacement::begin(&self.path, GROUP_READABLE)?;
+        let mut new = Replacement::begin_with_its_owner(&self.path, GROUP_READABLE)?;
         new.file().write_all(text.as_bytes())?;
         new.finish(Replace::Allowed)
     }

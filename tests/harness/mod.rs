@@ -15,7 +15,7 @@ use rustix::fs::{OFlags, fcntl_setfl};
 
 pub use daemon::Daemon;
 pub use database::Database;
-pub use program::{Ended, at, can_mount, command, is_root};
+pub use program::{Ended, NOBODY, at, can_mount, command, is_root};
 pub use setup::{Settings, Setup};
 pub use socket::{Socket, Then};
 pub use vendor::Vendor;

@@ -24,6 +24,9 @@ pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Another user than root.
+pub const NOBODY: u32 = 65_534;
+
 /// Returns whether the tests can act as other users.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()

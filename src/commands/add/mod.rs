@@ -29,16 +29,17 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         return Err(CommandError::Usage("--label can be used with one name only".to_owned()));
     }
     let (file, config) = WatchlistFile::read(path, args.to.as_deref(), clock::now().time())?;
-    if let Err(error @ StoreError::Missing(_)) = Reader::open(&config.settings.database.path) {
-        return Err(error.into());
-    }
+    let reader = match Reader::open(&config.settings.database.path) {
+        Err(error @ StoreError::Missing(_)) => return Err(error.into()),
+        reader => reader.ok(),
+    };
     let lookups = handles
         .into_iter()
         .map(|handle| lookup(&file, handle, args.label.as_deref()))
         .collect::<Result<Vec<_>, _>>()?;
     file.check_writable(lookups.len())?;
     let is_interactive = !args.yes && io::stdin().is_terminal();
-    if !is_confirmed(&lookups, is_interactive)? {
+    if !is_confirmed(&paid(&lookups, reader)?, is_interactive)? {
         writeln!(UntilClosed::new(stdout()), "cancelled: nothing was looked up or spent")?;
         return Ok(Done::Attention);
     }
@@ -70,10 +71,27 @@ fn lookup(
     Ok(AccountLookup { handle, entry })
 }
 
+/// Returns the lookups that may cost a credit: of an account that was ever refreshed, the id is known.
+fn paid(
+    lookups: &[AccountLookup],
+    reader: Option<Reader>,
+) -> Result<Vec<&AccountLookup>, StoreError> {
+    let Some(mut reader) = reader else { return Ok(lookups.iter().collect()) };
+    let tx = reader.begin_read()?;
+    let mut paid = Vec::new();
+    for lookup in lookups {
+        if tx.find_handle(&lookup.handle)?.is_none() {
+            paid.push(lookup);
+        }
+    }
+    Ok(paid)
+}
+
 /// Prints what the lookups may cost, and asks for confirmation if `is_interactive`.
-fn is_confirmed(lookups: &[AccountLookup], is_interactive: bool) -> Result<bool, CommandError> {
+fn is_confirmed(lookups: &[&AccountLookup], is_interactive: bool) -> Result<bool, CommandError> {
     let mut out = io::stderr();
     let cost = match lookups {
+        [] => return Ok(true),
         [one] => format!("Looking up {} may cost a credit.", Printable(&one.handle.to_string())),
         _ => {
             let names: Vec<_> = lookups.iter().map(|lookup| lookup.handle.to_string()).collect();
