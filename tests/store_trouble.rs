@@ -4,11 +4,14 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rustix::fs::FlockOperation;
+use rustix::process::Signal;
 
-use crate::harness::{Daemon, Database, Settings, Setup, Vendor, can_mount, poll};
+use crate::harness::{Daemon, Database, Ended, Settings, Setup, Vendor, can_mount, poll};
+use crate::scripted_api::Behaviour;
 
 /// Asserts that every call that the vendor received has a ledger row in `database`.
 #[track_caller]
@@ -39,7 +42,7 @@ fn a_database_that_another_process_locks_is_waited_for() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
     let locker = Connection::open(place.file("growth.db")).expect("a database");
-    locker.busy_timeout(std::time::Duration::from_secs(10)).expect("a timeout");
+    locker.busy_timeout(Duration::from_secs(10)).expect("a timeout");
     locker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     let line = daemon.until("nothing is refreshed until it can be recorded");
     assert!(line.contains("another process is holding a write lock"), "{line}");
@@ -59,6 +62,31 @@ fn a_database_that_another_process_locks_is_waited_for() {
     assert_eq!(log.matches("nothing is refreshed until").count(), 1, "said once: {log}");
     every_call_has_its_row(&vendor, &place.database());
     place.database().is_sound();
+}
+
+#[test]
+fn a_request_can_be_ended_while_its_call_cannot_be_recorded() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run().once_up();
+    vendor.wait_for_calls(1);
+    daemon.until("refreshed");
+    let slow = Behaviour::After(Duration::from_millis(500), Box::new(Behaviour::Answer));
+    vendor.everywhere(Some(slow));
+    let mut asking = Daemon::start(place.command(&["refresh", "a"]));
+    vendor.wait_for_calls(2);
+    let locker = Connection::open(place.file("growth.db")).expect("a database");
+    locker.busy_timeout(Duration::from_secs(10)).expect("a timeout");
+    locker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    daemon.until("nothing is refreshed until it can be recorded");
+    asking.signal(Signal::INT);
+    assert_eq!(asking.end(), Some(74), "{}", asking.log());
+    assert!(asking.log().contains("no further call starts"), "{}", asking.log());
+    locker.execute_batch("ROLLBACK").expect("the lock");
+    daemon.until("the database can be written again");
+    daemon.stop();
+    every_call_has_its_row(&vendor, &place.database());
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 2);
 }
 
 /// Everyone who can read the database can lock its index, and so block writers.
@@ -239,6 +267,24 @@ fn a_small_disk_is_not_filled_by_the_wal() {
     vendor.wait_for_calls(400);
     let log = daemon.stop();
     assert!(!log.contains("nothing is refreshed"), "{log}");
+}
+
+#[test]
+fn a_full_disk_needs_attention_without_a_daemon_too() {
+    if !can_mount() {
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    fs::create_dir(place.file("small")).expect("a folder");
+    let mut unshare = Command::new("unshare");
+    unshare.current_dir(place.path()).args(["-m", "sh", "-c"]);
+    let script = "mount -t tmpfs -o size=4m none small && cp config.toml api-key small && cd small \
+                  && \"$0\" refresh --all && \"$0\" status --no-daemon >/dev/null \
+                  && { dd if=/dev/zero of=filler status=none 2>/dev/null; \"$0\" status --no-daemon; }";
+    unshare.args([script, env!("CARGO_BIN_EXE_growthd")]);
+    let ended = Ended::of(unshare).with_code(1);
+    assert!(ended.out.contains("growthd needs attention: the disk of . is full"), "{ended:?}");
 }
 
 /// As after a start on a full disk, or one that was killed. The file has only its first page, which

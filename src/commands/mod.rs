@@ -94,6 +94,9 @@ pub enum CommandError {
         "the daemon does not respond; what it was asked for is cancelled once it does, except for calls in flight"
     )]
     NoResponse,
+    /// The request was cancelled while the daemon cannot record the calls in flight.
+    #[error("{}; no further call starts, and the daemon records those in flight once it can", Printable(.0))]
+    NotRecorded(String),
     /// `$GROWTHD_LOG` is invalid.
     #[error(
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
@@ -138,7 +141,10 @@ impl CommandError {
         const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
-            CommandError::Store(_) | CommandError::Log(_) | CommandError::NoResponse => IO,
+            CommandError::Store(_)
+            | CommandError::Log(_)
+            | CommandError::NoResponse
+            | CommandError::NotRecorded(_) => IO,
             CommandError::LogFilter(_)
             | CommandError::CommandLine(_)
             | CommandError::Usage(_)

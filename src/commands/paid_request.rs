@@ -86,8 +86,8 @@ impl<T> PaidRequest<T> {
     /// explained on stderr.
     ///
     /// # Errors
-    /// Among others, returns [`CommandError::NoResponse`] if the request was cancelled and the
-    /// daemon is not there to confirm it.
+    /// Among others, returns [`CommandError::NoResponse`] or [`CommandError::NotRecorded`] if the
+    /// request was cancelled and the daemon cannot confirm it.
     pub async fn next(
         &mut self,
         signals: &mut Signals,
@@ -103,7 +103,9 @@ impl<T> PaidRequest<T> {
                 obstacle = self.explanation.next(&self.database) => match obstacle {
                     Obstacle::Silence if self.is_cancelled => return Err(CommandError::NoResponse),
                     Obstacle::Silence => output.note(format_args!("waiting: the daemon does not respond")),
-                    Obstacle::Reason(_) if self.is_cancelled => {}
+                    Obstacle::Reason(why) if self.is_cancelled => {
+                        return Err(CommandError::NotRecorded(why));
+                    }
                     Obstacle::Reason(why) => output.note(format_args!("waiting: {why}")),
                 },
             }

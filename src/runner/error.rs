@@ -7,11 +7,22 @@ use crate::store::StoreError;
 /// Why a runner ended without completing its work.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
-    /// Completed calls could not be recorded.
-    #[error("{0} (calls in flight: {1}; the next start marks them unknown)")]
-    Store(#[source] StoreError, usize),
+    /// Nothing could be recorded, with this many calls in flight.
+    #[error("{error}{}", left_in_flight(*in_flight))]
+    Store {
+        #[source]
+        error: StoreError,
+        in_flight: usize,
+    },
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
     #[error("the engine's thread ended unexpectedly")]
     Ended,
+}
+
+fn left_in_flight(calls: usize) -> String {
+    match calls {
+        0 => String::new(),
+        calls => format!(" (calls in flight: {calls}; the next start marks them unknown)"),
+    }
 }

@@ -146,16 +146,20 @@ impl Worker {
     /// Hands out a turn's claims and reports its events. Returns how long to sleep, or `None` at
     /// the end.
     fn finish(&mut self, turn: Turn) -> Option<Duration> {
+        let is_written = !turn.events.is_empty() || !turn.claims.is_empty();
         if !turn.claims.is_empty() {
             // Send all claims at once and before reporting any events, since each send may have to
             // wake a thread. The receiver lives as long as the runtime, which outlives this thread.
             self.claims.send(Claims { client: self.client.clone(), claims: turn.claims }).ok();
         }
-        if let Some(trouble) = self.trouble.take() {
+        // A turn that had nothing to write, as after a request was withdrawn, tells nothing.
+        if let Some(trouble) = self.trouble.take()
+            && is_written
+        {
             let lasted = clock::monotonic().duration_since(trouble.since);
             (self.observer)(Notice::StoreRecovered(lasted));
         }
-        if !turn.events.is_empty() {
+        if is_written {
             self.checkpoint_due = Some(clock::monotonic() + CHECKPOINT_DELAY);
         }
         for event in &turn.events {
@@ -202,7 +206,8 @@ impl Worker {
             None => self.work == Work::OneShot && self.engine.in_flight() == 0,
         };
         if has_given_up {
-            return Err(RunnerError::Store(error, self.engine.in_flight()));
+            let in_flight = self.engine.in_flight();
+            return Err(RunnerError::Store { error, in_flight });
         }
         let message = error.to_string();
         let trouble = self.trouble.get_or_insert(StoreTrouble {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::fs::{StatVfs, StatVfsMountFlags};
+use rustix::fs::StatVfsMountFlags;
 
 use crate::paths::folder_of;
 
@@ -12,11 +12,8 @@ const ROOM: u64 = 1 << 20;
 /// Returns the free space, in bytes, on the file system of the database at `path`; `None` if it
 /// cannot be read.
 pub fn free_space(path: &Path) -> Option<u64> {
-    rustix::fs::statvfs(folder_of(path)).ok().map(|disk| free_bytes(&disk))
-}
-
-fn free_bytes(disk: &StatVfs) -> u64 {
-    disk.f_bavail.saturating_mul(disk.f_frsize)
+    let disk = rustix::fs::statvfs(folder_of(path)).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Describes what will keep the next refresh from being recorded; `None` if the file system reports
@@ -27,6 +24,13 @@ pub fn disk_trouble(database: &Path) -> Option<String> {
     if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Some(format!("the file system of {} is read-only", folder.display()));
     }
-    let free = free_bytes(&disk);
-    (free < ROOM).then(|| format!("the disk of {} is full: {free} bytes free", folder.display()))
+    full_disk(database)
+}
+
+/// Says so if the disk is full. What may only read the database, as a monitor that has it mounted
+/// read-only, can tell as much of whoever may write it.
+pub fn full_disk(database: &Path) -> Option<String> {
+    let free = free_space(database)?;
+    let folder = folder_of(database).display();
+    (free < ROOM).then(|| format!("the disk of {folder} is full: {free} bytes free"))
 }

@@ -59,7 +59,7 @@ pub use batch::{ReadTx, WriteTx};
 pub use boundaries::{Boundary, Calendar};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
 pub use budget_use::BudgetUse;
-pub use disk::{disk_trouble, free_space};
+pub use disk::{disk_trouble, free_space, full_disk};
 pub use error::StoreError;
 pub use events::{EventPeriod, Milestone, ProfileChange, SilentAccount, Unusual};
 pub use export::{Query, Rows, Unsupported};

@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::daemon::{Health, NoHealth};
 use crate::engine::{Holds, OpenBreaker};
 use crate::selection::Selection;
-use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, is_in_use};
+use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, full_disk, is_in_use};
 
 /// Up to this many accounts are all listed. Of a longer list, only those that need attention are.
 const LISTED: u64 = 100;
@@ -71,6 +71,8 @@ struct Status<'a> {
     totals: Totals,
     holds: Holds,
     backup: Option<LastBackup>,
+    /// What will keep the next refresh from being recorded.
+    disk: Option<String>,
     accounts: Vec<AccountStatus>,
 }
 
@@ -119,11 +121,16 @@ impl<'a> Status<'a> {
                 Daemon::Absent { is_in_use: is_in_use(path) }
             }
         };
+        let disk = match &daemon {
+            Daemon::Running(health) => health.disk.clone(),
+            Daemon::Unresponsive | Daemon::Unreachable | Daemon::Absent { .. } => full_disk(path),
+        };
         Ok(Status {
             settings,
             now,
             need,
             daemon,
+            disk,
             schema,
             totals,
             holds: Holds::read(&tx, settings.budget.as_ref(), now)?,
@@ -189,7 +196,7 @@ impl<'a> Status<'a> {
         if let Some(trouble) = self.health().and_then(|health| health.trouble.as_deref()) {
             reasons.push(Reason::Store(trouble));
         }
-        reasons.extend(self.health().and_then(|health| health.disk.as_deref()).map(Reason::Disk));
+        reasons.extend(self.disk.as_deref().map(Reason::Disk));
         let edit = self.health().and_then(|health| health.unused_edit.as_ref());
         reasons.extend(edit.map(Reason::UnusedEdit));
         // After a start or a reload, the next call shows whether the trouble is over.
