@@ -548,10 +548,10 @@ impl Oracle {
         kind.wait().unwrap_or(60).clamp(1, self.config.retry.max_delay)
     }
 
-    /// Allows all accounts to wait for this many seconds.
+    /// Allows all accounts to wait for this many seconds, and up to the whole second after them.
     fn pause(&mut self, seconds: i64, at: At) {
-        self.pause = self.pause.max(at.world() + seconds + 1);
-        self.blocked_until = self.blocked_until.max(at.wall() + seconds);
+        self.pause = self.pause.max(at.world() + seconds + 2);
+        self.blocked_until = self.blocked_until.max(at.wall() + seconds + 1);
         self.excuse(self.pause);
     }
 
