@@ -308,6 +308,67 @@ fn a_call_in_the_second_week_of_a_run_is_not_restored_by_the_breaker() {
     assert_eq!(repeated_unknown(&bench), 0, "{:?}", bench.ledger(13));
 }
 
+/// Three accounts that always fail, in a list of which few others are due at a time, open the breaker a
+/// few times and then no more.
+#[test]
+fn three_accounts_that_always_fail_are_soon_known_however_the_others_are_spread() {
+    const HOURS: [(&str, &str); 20] = [
+        ("a", "0 0"),
+        ("b", "0 1"),
+        ("c", "0 2"),
+        ("d", "0 3"),
+        ("e", "0 4"),
+        ("f", "0 5"),
+        ("g", "0 7"),
+        ("h", "0 8"),
+        ("i", "0 9"),
+        ("j", "0 10"),
+        ("k", "0 11"),
+        ("l", "0 12"),
+        ("m", "0 13"),
+        ("n", "0 14"),
+        ("o", "0 15"),
+        ("p", "0 17"),
+        ("q", "0 18"),
+        ("r", "0 19"),
+        ("s", "0 21"),
+        ("t", "0 23"),
+    ];
+    const DAYS: i64 = 5;
+    for kinds in [
+        [Kind::Cut, Kind::Broken(500), Kind::Page],
+        [Kind::Broken(500); 3],
+        [Kind::Refused(404); 3],
+        [Kind::Cut, Kind::Broken(500), Kind::Refused(404)],
+    ] {
+        let daily =
+            |(id, time): &(&'static str, &str)| watched(id, &format!("{time} * * *"), "UTC");
+        let mut list: Vec<_> = HOURS.iter().map(daily).collect();
+        list.extend(["x", "y", "z"].map(|id| watched(id, "0 6 * * *", "UTC")));
+        let mut bench = Bench::new(list, config(), at("2026-01-01T12:00:00"));
+        for (id, kind) in ["x", "y", "z"].into_iter().zip(kinds) {
+            bench.kinds.insert(id, kind);
+        }
+        bench.run(at("2026-01-01T12:00:00") + DAYS * DAY);
+        let bad = "FROM refreshes WHERE account_id IN ('x', 'y', 'z')";
+        // Three for each slot and account, and a few for each opening.
+        let spent = bench.query(&format!("SELECT ifnull(sum(spent), 0) {bad}"));
+        assert!(spent <= 3 * 3 * (DAYS + 1) + 45, "{kinds:?}: {spent} credits");
+        let most = bench.query(&format!(
+            "SELECT max(n) FROM (SELECT sum(spent) AS n {bad} GROUP BY account_id, scheduled_time)"
+        ));
+        assert!(most <= 16, "{kinds:?}: {most} for one slot");
+        let calls = bench.query(&format!("SELECT count(*) {bad} AND outcome <> 'skipped'"));
+        assert!(calls <= 3 * 4 * (DAYS + 1) + 60, "{kinds:?}: {calls} calls");
+        let failing =
+            "SELECT count(*) FROM _account WHERE is_failing AND account_id IN ('x', 'y', 'z')";
+        assert_eq!(bench.query(failing), 3, "{kinds:?}");
+        let late = "SELECT count(*) FROM snapshots s JOIN refreshes r USING (refresh_id)
+                    WHERE s.time - r.scheduled_time > 120";
+        assert_eq!(bench.query(late), 0, "{kinds:?}");
+    }
+}
+
 #[test]
 fn calls_left_unknown_by_a_crash_are_not_restored_by_the_breaker() {
     let retry = Retry { unknown: OnUnknown::Skip, ..config().retry };
