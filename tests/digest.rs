@@ -62,7 +62,7 @@ fn a_week_takes_about_twenty_lines() {
         client-a         +70   +0.70%     10,058
 
         MILESTONES
-        - Guru: 10,000 followers (2026-03-02)
+        - Guru: 10,000 followers by 2026-03-02
 
         UNUSUAL
         - Viral: +7,070 followers by 2026-03-02, +7,070 a week; +70 is usual
@@ -75,7 +75,7 @@ fn a_week_takes_about_twenty_lines() {
         - Gone, never measured
         - Asleep since 2026-02-02
 
-        FAILING
+        FAILING NOW
         - Gone since 2026-02-23: HTTP 404: no such account
         ");
 }

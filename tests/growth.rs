@@ -42,9 +42,9 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to the beginning: Newcomer
+        1 not measured yet when the period began: Newcomer
 
-        2 not measured up to the end: Asleep, clx6
+        2 not measured up to the period's end: Asleep, clx6
         ");
 }
 
@@ -83,9 +83,9 @@ fn top_limits_both_lists() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 without a history back to the beginning: Newcomer
+        1 not measured yet when the period began: Newcomer
 
-        2 not measured up to the end: Asleep, clx6
+        2 not measured up to the period's end: Asleep, clx6
         ");
 }
 

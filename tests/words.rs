@@ -46,7 +46,7 @@ fn check_shows_the_plan() {
     accounts  2 enabled, 1 disabled
     database  growth.db
     key  from the key file api-key
-    forecast  about 35 refreshes a month, and 2 at the first start
+    forecast  about 35 refreshes a month, and 2 at the start for accounts without a snapshot
     budget  100 a month; the forecast needs about 35
     [exit 0]
     "#);

@@ -22,7 +22,7 @@ use crate::printable::Printable;
 use crate::report::terminal::{self, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, counted};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
-use crate::store::Reader;
+use crate::store::{Reader, StoreError};
 
 /// Checks the configuration now and after each edit of its files. Each check prints a line to stdout
 /// and any problems to stderr. Ends when the reader of stdout does.
@@ -89,13 +89,11 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     check_listen(&config.settings, &mut out)?;
     let connection = check_connection(&config.settings.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
-    out.entry(
-        "forecast",
-        format_args!(
-            "about {} refreshes a month, and {enabled} at the first start",
-            Estimate(month)
-        ),
-    )?;
+    let first = match first_refreshes(config) {
+        0 => String::new(),
+        first => format!(", and {first} at the start for accounts without a snapshot"),
+    };
+    out.entry("forecast", format_args!("about {} refreshes a month{first}", Estimate(month)))?;
     let budget = match &config.settings.budget {
         Some(budget) => within(budget, &config.accounts, now, &mut out)?,
         None => {
@@ -163,6 +161,16 @@ fn check_database(path: &Path, out: &mut CheckOutput<impl Write>) -> io::Result<
             Ok(Done::Well)
         }
     }
+}
+
+/// Returns how many accounts have never been refreshed, as far as the database can be read.
+fn first_refreshes(config: &Config) -> usize {
+    let known = || -> Result<_, StoreError> {
+        Reader::open(&config.settings.database.path)?.begin_read()?.refreshed_ids()
+    };
+    let known = known().unwrap_or_default();
+    let enabled = config.accounts.iter().filter(|account| account.enabled);
+    enabled.filter(|account| !known.contains(account.id.as_str())).count()
 }
 
 /// Reports whether the address of `[http]` is free or in use by the running daemon. It only warns,

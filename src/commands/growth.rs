@@ -23,6 +23,9 @@ const SHOWN: usize = 10;
 /// The period without period arguments, in days.
 const DEFAULT_DAYS: i64 = 30;
 
+/// How many accounts a sentence names.
+const NAMED: usize = 5;
+
 /// Maximum width of a sparkline; it is also at most a quarter of the terminal's.
 const TREND: usize = 30;
 
@@ -190,7 +193,33 @@ impl Page<'_> {
             let (n, them) = (rough.len(), names(&rough));
             writeln!(out, "\n{n} changed by no more than rounding: {them}")?;
         }
+        self.print_earlier(growths, out)?;
         self.print_unknown(growths, out)
+    }
+
+    /// Names the accounts that were not measured in the last days at all. Like all, they are shown with
+    /// the days that end at their newest measurement.
+    fn print_earlier(&self, growths: &[AccountGrowth], out: &mut impl Write) -> io::Result<()> {
+        let Beginning::Back(seconds) = self.period.from else { return Ok(()) };
+        let since = self.newest.plus(-seconds);
+        let earlier = |growth: &&AccountGrowth| {
+            growth.gained.is_some() && growth.newest.is_some_and(|newest| newest <= since)
+        };
+        let earlier: Vec<_> = growths.iter().filter(earlier).collect();
+        if earlier.is_empty() {
+            return Ok(());
+        }
+        let named = earlier.iter().take(NAMED).map(|growth| {
+            let newest = growth.newest.map_or(String::new(), |time| time.utc().date().to_string());
+            format!("{} ({newest})", terminal::fitted(&growth.name, 24))
+        });
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = if earlier.len() > NAMED { ", …" } else { "" };
+        let count = earlier.len();
+        writeln!(
+            out,
+            "\n{count} not measured since, and shown up to the last measurement: {named}{more}"
+        )
     }
 
     /// Names the accounts whose growth is not known, so that they do not just disappear.
@@ -204,11 +233,11 @@ impl Page<'_> {
             unknown.partition(|m| m.newest.is_none_or(|newest| self.is_stale(newest)));
         if !young.is_empty() {
             let (n, them) = (young.len(), names(&young));
-            writeln!(out, "\n{n} without a history back to the beginning: {them}")?;
+            writeln!(out, "\n{n} not measured yet when the period began: {them}")?;
         }
         if !stale.is_empty() {
             let (n, them) = (stale.len(), names(&stale));
-            writeln!(out, "\n{n} not measured up to the end: {them}")?;
+            writeln!(out, "\n{n} not measured up to the period's end: {them}")?;
         }
         Ok(())
     }
@@ -257,7 +286,6 @@ fn signed(gain: Option<i64>) -> String {
 }
 
 fn names(growths: &[&AccountGrowth]) -> String {
-    const NAMED: usize = 5;
     let named: Vec<_> = growths.iter().take(NAMED).map(|m| terminal::fitted(&m.name, 24)).collect();
     let more = if growths.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", named.join(", "))

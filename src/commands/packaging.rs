@@ -32,7 +32,7 @@ A mistake on the command line.
 The API refused.
 .TP
 74
-The database cannot be read or written.
+The database cannot be read or written, or an output not be written.
 .TP
 78
 The configuration, or the key, is missing or wrong.
@@ -65,8 +65,8 @@ The API key, readable by root alone, for growthd.service.
 .TP
 /var/lib/growthd/growth.db
 The history, a SQLite database whose views are the interface. Beside it are growth.db\-wal and
-growth.db\-shm (SQLite's journal), .lock, .sock (the control socket) and .backup (the time of the last
-backup).
+growth.db\-shm (SQLite's journal), growth.db.sock (the control socket) and growth.db.backup (the time of
+the last backup).
 .TP
 /etc/growthd/NAME.toml, /etc/credstore/growthd\-NAME.api\-key, /var/lib/growthd\-NAME
 The same for the instance growthd@NAME.service.

@@ -14,7 +14,7 @@ pub fn manual_page() -> String {
         escaped(INTRODUCTION)
     );
     page.push_str(".SH \"TOP LEVEL\"\n");
-    page.push_str(&entry(&schema::INCLUDE));
+    page.push_str(&entry(&schema::INCLUDE, ""));
     for section in schema::MAIN.iter().chain([&&schema::DEFAULTS]) {
         page.push_str(&table(section));
     }
@@ -22,7 +22,7 @@ pub fn manual_page() -> String {
     page
 }
 
-const INTRODUCTION: &str = "TOML, in /etc/growthd/config.toml unless --config or $GROWTHD_CONFIG names another. Only the id of \
+const INTRODUCTION: &str = "TOML, in the file that --config or $GROWTHD_CONFIG names, else ./config.toml, else /etc/growthd/config.toml. Only the id of \
     an account is required. Durations are a number and a unit, as in \"90s\", \"15m\", \"6h\", \"30d\" \
     and \"2w\". Relative paths are relative to the configuration's folder. growthd check reports \
     every mistake with its file, line and column. growthd reloads the file on SIGHUP; if it contains \
@@ -37,13 +37,27 @@ const CLOSING_SECTIONS: &str = ".SH EXAMPLE\n.nf\n\
 fn table(section: &Section) -> String {
     let mut text = format!(".SH \"{}\"\n{}\n", section.title, escaped(section.help));
     for key in section.keys {
-        text.push_str(&entry(key));
+        let is_schedules = schema::SCHEDULE.keys.iter().any(|other| other.name == key.name);
+        let default = match section.name {
+            "account" if is_schedules => {
+                "that of the file's [defaults], else of [schedule]".to_owned()
+            }
+            "defaults" if is_schedules => "that of [schedule]".to_owned(),
+            _ => literal(key.default),
+        };
+        text.push_str(&entry(key, &default));
     }
     text
 }
 
-fn entry(key: &Key) -> String {
-    let Key { name, expected, default, help } = key;
+/// Returns a default as it is written in TOML.
+fn literal(default: &str) -> String {
+    let is_bare = matches!(default, "true" | "false") || default.parse::<u64>().is_ok();
+    if default.is_empty() || is_bare { default.to_owned() } else { format!("\"{default}\"") }
+}
+
+fn entry(key: &Key, default: &str) -> String {
+    let Key { name, expected, help, .. } = key;
     let mut text = format!(
         ".TP\n.B {}\n{}\n.br\nExpected: {}.",
         escaped(name),
@@ -51,10 +65,8 @@ fn entry(key: &Key) -> String {
         escaped(expected)
     );
     if !default.is_empty() {
-        let is_bare = matches!(*default, "true" | "false") || default.parse::<u64>().is_ok();
-        let default = if is_bare { (*default).to_owned() } else { format!("\"{default}\"") };
         // Writing to a string does not fail.
-        write!(text, " Default: {}.", escaped(&default)).ok();
+        write!(text, " Default: {}.", escaped(default)).ok();
     }
     text.push('\n');
     text

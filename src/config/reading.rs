@@ -315,8 +315,12 @@ fn report(text: &str, errors: Vec<toml::de::Error>, findings: &mut Findings) {
 
 /// Returns the parser's message, reworded where a beginner would not understand it.
 fn syntax_message(message: &str, is_missing: bool) -> String {
+    // An unquoted `no` or `info` is taken for the beginning of `nan` or `inf`.
+    let is_unquoted = ["string values must be quoted", "invalid float, expected `"]
+        .iter()
+        .any(|beginning| message.starts_with(beginning));
     match message {
-        text if !text.starts_with("string values must be quoted") => text.to_owned(),
+        text if !is_unquoted => text.to_owned(),
         _ if is_missing => "missing value after `=`".to_owned(),
         _ => "strings must be quoted, as in key = \"text\"; only true, false, numbers and dates \
               are written without quotes"

@@ -39,8 +39,8 @@ pub(super) static BASE_URL: Key = key(
 pub(super) static PROXY: Key = key(
     "proxy",
     "an http or https URL such as \"http://proxy:3128\", perhaps with user:password@",
-    "none",
-    "The proxy to use, for networks without direct access. The environment's is never used.",
+    "",
+    "The proxy to use, for networks without direct access. By default none; the environment's is never used.",
 );
 pub(super) static API_KEY_FILE: Key = key(
     "api_key_file",

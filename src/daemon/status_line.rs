@@ -160,7 +160,7 @@ mod tests {
         assert!(!text.contains('\n'), "{text}");
         assert!(
             text.contains(
-                "; the configuration was refused, the daemon keeps using an older one; 1,204"
+                "; the configuration was refused, and the daemon keeps using an older one; 1,204"
             ),
             "{text}"
         );

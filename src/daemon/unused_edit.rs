@@ -20,9 +20,9 @@ pub enum UnusedEdit {
 impl fmt::Display for UnusedEdit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            UnusedEdit::Refused => {
-                f.write_str("the configuration was refused, the daemon keeps using an older one")
-            }
+            UnusedEdit::Refused => f.write_str(
+                "the configuration was refused, and the daemon keeps using an older one",
+            ),
             UnusedEdit::Retried(why) => {
                 let why = Printable(why);
                 write!(f, "the configuration could not be applied yet, and is retried: {why}")

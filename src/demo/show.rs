@@ -11,7 +11,7 @@ use crate::demo::creators::{CREATORS, NEWCOMER, VIRAL_LABEL};
 use crate::demo::year::{Year, YearEvent};
 use crate::engine::Event;
 use crate::printable::Printable;
-use crate::report::{Grouped, Signed};
+use crate::report::Grouped;
 use crate::store::{Cause, Outcome};
 
 const DAY: i64 = 24 * 3600;
@@ -37,8 +37,6 @@ pub(super) struct Show<'a> {
 struct Month {
     snapshots: usize,
     spent: usize,
-    /// The followers by account when the month began.
-    before: HashMap<String, i64>,
 }
 
 /// Calls shortly after one another, which share a line.
@@ -137,18 +135,10 @@ impl<'a> Show<'a> {
 
     fn month_ends(&mut self, time: Time) -> io::Result<()> {
         let total: i64 = self.last.values().sum();
-        // Like for like: an account that joined meanwhile is no gain.
-        let gained: i64 =
-            self.last.iter().filter_map(|(id, last)| Some(last - self.month.before.get(id)?)).sum();
-        let gained = match self.month.before.is_empty() {
-            true => String::new(),
-            false => format!(", {}", Signed(gained)),
-        };
-        let Month { snapshots, spent, .. } = self.month;
+        let Month { snapshots, spent } = self.month;
         let total = Grouped(total);
-        let text =
-            format!("month: {snapshots} snapshots, {spent} credits; {total} followers{gained}");
-        self.month = Month { before: self.last.clone(), ..Month::default() };
+        let text = format!("month: {snapshots} snapshots, {spent} credits; {total} followers");
+        self.month = Month::default();
         self.line(time, &text)
     }
 

@@ -31,6 +31,8 @@ pub struct Milestone {
     /// `followers`, `likes` or `videos`.
     pub count: String,
     pub milestone: i64,
+    /// The value measured then.
+    pub value: i64,
 }
 
 impl Milestone {
@@ -59,6 +61,8 @@ pub struct Unusual {
     pub per_7d: f64,
     /// The account's usual rate per 7 days.
     pub usual_per_7d: f64,
+    /// The rate as a multiple of the usual one; `None` if that is 0.
+    pub times: Option<f64>,
 }
 
 /// A changed field of an account's profile.
@@ -114,7 +118,7 @@ impl ReadTx<'_> {
         period: Option<EventPeriod>,
     ) -> Result<Vec<Milestone>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, dated_time, count, milestone FROM {}
+            "SELECT account_id, name, time, dated_time, count, milestone, value FROM {}
              ORDER BY count <> 'followers', milestone DESC, name, account_id, count",
             in_period("milestones")
         );
@@ -126,6 +130,7 @@ impl ReadTx<'_> {
                 dated: row.get(3)?,
                 count: row.get(4)?,
                 milestone: row.get(5)?,
+                value: row.get(6)?,
             })
         })
     }
@@ -137,7 +142,7 @@ impl ReadTx<'_> {
         period: Option<EventPeriod>,
     ) -> Result<Vec<Unusual>, StoreError> {
         let sql = format!(
-            "SELECT account_id, name, time, dated_time, count, delta, per_7d, usual_per_7d FROM {}
+            "SELECT account_id, name, time, dated_time, count, delta, per_7d, usual_per_7d, times FROM {}
              ORDER BY count <> 'followers', abs(delta) DESC, name, account_id, count, time",
             in_period("unusual")
         );
@@ -151,6 +156,7 @@ impl ReadTx<'_> {
                 delta: row.get(5)?,
                 per_7d: row.get(6)?,
                 usual_per_7d: row.get(7)?,
+                times: row.get(8)?,
             })
         })
     }

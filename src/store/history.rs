@@ -1,5 +1,7 @@
 //! Reading an account's history: finding the account, its snapshots, and its gaps.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, Row};
 
 use crate::clock::Time;
@@ -120,7 +122,7 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
 
 impl ReadTx<'_> {
     /// Finds the account with this id, else this label, else this username (with or without `@`),
-    /// else this former username; among those that were removed from the list only if none in the list
+    /// else this display name, else this former username; among those that were removed from the list only if none in the list
     /// matches.
     pub fn named(&self, name: &str) -> Result<Result<AccountRef, UnknownName>, StoreError> {
         if name.is_empty() {
@@ -138,8 +140,12 @@ impl ReadTx<'_> {
         if let Some(found) = by_id {
             return Ok(Ok(found));
         }
-        let conditions =
-            [("a.label = ?1", name), ("p.username = ?1", handle), (FORMER_USERNAME, handle)];
+        let conditions = [
+            ("a.label = ?1", name),
+            ("p.username = ?1", handle),
+            ("p.name = ?1", name),
+            (FORMER_USERNAME, handle),
+        ];
         let groups = ["a.removed_time IS NULL", "a.removed_time IS NOT NULL"];
         for (group, (condition, text)) in
             groups.iter().flat_map(|group| conditions.map(|c| (group, c)))
@@ -175,6 +181,15 @@ impl ReadTx<'_> {
     /// Returns the id of every account ever watched.
     pub fn account_ids(&self) -> Result<Vec<String>, StoreError> {
         let mut statement = self.tx.prepare_cached("SELECT account_id FROM _account")?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    /// Returns the ids of the accounts that were ever refreshed, and so need no first refresh.
+    pub fn refreshed_ids(&self) -> Result<HashSet<String>, StoreError> {
+        let mut statement = self
+            .tx
+            .prepare_cached("SELECT account_id FROM _account WHERE last_refresh IS NOT NULL")?;
         let ids = statement.query_map([], |row| row.get(0))?;
         Ok(ids.collect::<Result<_, _>>()?)
     }

@@ -53,17 +53,24 @@ impl Status<'_> {
             0 => String::new(),
             count => format!(", {count} interrupted"),
         };
+        let of = match self.selection.is_everything() {
+            true => String::new(),
+            false => format!(" ({})", self.selection.to_string().trim_start()),
+        };
         entry(
             out,
             "accounts",
             format_args!(
-                "{watched} watched, {disabled} disabled, {in_flight} in flight{interrupted}{}",
-                self.selection
+                "{watched} watched, {disabled} disabled, {in_flight} in flight{interrupted}{of}"
             ),
         )?;
         let last = self.totals.last_snapshot;
         let last = last.map(|time| format!(", the last {}", TimeAgo { time, now: self.now }));
-        entry(out, "snapshots", format_args!("{snapshots}{}", last.unwrap_or_default()))?;
+        entry(
+            out,
+            "snapshots",
+            format_args!("{}{}", Grouped(snapshots.cast_signed()), last.unwrap_or_default()),
+        )?;
         let next = self.totals.next_due.map_or("nothing is due".to_owned(), |due| {
             let (time, _) = self.holds.earliest(due);
             format!("{time} ({})", TimeUntil { time, now: self.now })
@@ -91,7 +98,13 @@ impl Status<'_> {
             let next = self.next(account).unwrap_or_default();
             entry(out, "retrying", format_args!("{} {next}: {}", name(account), Printable(error)))?;
         }
-        if self.totals.listed <= LISTED && !self.accounts.is_empty() {
+        if listed > LISTED {
+            let count = Grouped(listed.cast_signed());
+            writeln!(
+                out,
+                "\n{count} accounts are too many to list here; --tag or --platform selects some, and --json lists all"
+            )?;
+        } else if !self.accounts.is_empty() {
             writeln!(out)?;
             write!(out, "{}", self.table())?;
         }

@@ -116,7 +116,7 @@ impl Digest {
         let mut sections = vec![
             section("MILESTONES", &milestones, |reached| {
                 let (count, name) = (Grouped(reached.milestone), short(&reached.name));
-                format!("{name}: {count} {} ({})", reached.count, day(reached.time))
+                format!("{name}: {count} {} by {}", reached.count, day(reached.time))
             }),
             section("UNUSUAL", &self.unusual, unusual),
             section("PROFILES", &self.changes, |change| {
@@ -124,7 +124,7 @@ impl Digest {
                 format!("{name}: {} ({day})", described(change, NAME))
             }),
             section("SILENT", &self.silent, |account| silent(account, self.period.until)),
-            section("FAILING", &self.failing, |account| {
+            section("FAILING NOW", &self.failing, |account| {
                 let name = account.name();
                 let name = short(name.unwrap_or(account.id.as_str()));
                 let since = account.failing_since.map_or(String::new(), day);
