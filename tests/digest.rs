@@ -195,7 +195,7 @@ fn an_open_breaker_and_a_spent_budget_are_shown() {
     let output = past.output(&["digest", "--week", "2026-W06"]);
     assert!(
         output.contains(
-            "\nBREAKER\n- only probes are sent since 2026-01-05T06:00:00Z: no credits left\n"
+            "\nBREAKER\n- the vendor has been in trouble since 2026-01-05: no credits left\n"
         ),
         "{output}"
     );
@@ -239,7 +239,11 @@ fn without_a_period_it_is_the_last_week_that_is_over() {
     let output = past.output(&["digest"]);
     let week = past.query("SELECT week FROM _week WHERE to_time <= strftime('%s', 'now') + 0 ORDER BY to_time DESC LIMIT 1");
     assert!(output.starts_with(&format!("Growth in {}\n", week[0])), "{output}");
-    assert!(output.contains("\nThe account was not measured at both ends.\n"), "{output}");
+    assert!(
+        output
+            .contains("\nThe account was not measured at both ends: the refresh after the period"),
+        "{output}"
+    );
 }
 
 #[test]

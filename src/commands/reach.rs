@@ -55,7 +55,7 @@ pub(super) fn check_connection(
 /// Returns a hint for the default host, which the vendor may have given up.
 fn newer_host(base_url: &Url) -> String {
     match base_url.as_str().trim_end_matches('/') == DEFAULT_BASE_URL {
-        true => format!("; newer pages of the vendor's name {NEWER_BASE_URL}"),
+        true => format!("; the vendor's newer pages use {NEWER_BASE_URL}"),
         false => String::new(),
     }
 }
@@ -69,7 +69,7 @@ mod tests {
         let hint = |url: &str| newer_host(&url.parse().expect("a URL"));
         assert_eq!(
             hint("https://api.hooked.ai"),
-            "; newer pages of the vendor's name https://api.hooked.so"
+            "; the vendor's newer pages use https://api.hooked.so"
         );
         for other in ["https://api.hooked.so", "https://api.hooked.ai/v2", "http://localhost"] {
             assert_eq!(hint(other), "", "{other}");

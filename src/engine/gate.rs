@@ -149,6 +149,6 @@ impl Gate {
             return Some(format!("the budget is spent until {until}"));
         }
         let open = self.breaker.as_ref()?;
-        Some(format!("only probes are sent: {}", open.reason))
+        Some(format!("the vendor is in trouble, so try again in a minute: {}", open.reason))
     }
 }

@@ -67,7 +67,11 @@ impl fmt::Display for Reason<'_> {
             Reason::UnusedEdit(edit) => edit.fmt(f),
             Reason::Breaker(breaker) => {
                 let reason = Printable(&breaker.reason);
-                write!(f, "only probes are sent since {}: {reason}", breaker.since)
+                write!(
+                    f,
+                    "the vendor has been in trouble since {}, so only probes are sent: {reason}",
+                    breaker.since
+                )
             }
             Reason::Pause(wait) => wait.fmt(f),
             Reason::Budget { held, until } => {

@@ -15,6 +15,10 @@ const NAME: usize = 32;
 /// Maximum width of a text from the vendor in a sentence, in columns.
 const QUOTE: usize = 80;
 
+/// Completes the sentence that there is no total.
+const UNMEASURED: &str =
+    "measured at both ends: the refresh after the period may still be to come.";
+
 /// A table of accounts or tags.
 pub(super) struct Numbers {
     pub title: &'static str,
@@ -66,10 +70,10 @@ impl Digest {
                 );
             }
             (_, 0) => lines.push(format!("No account{} is watched.", self.selection)),
-            (None, 1) => lines.push("The account was not measured at both ends.".into()),
+            (None, 1) => lines.push(format!("The account was not {UNMEASURED}")),
             (None, listed) => {
                 let listed = grouped(listed);
-                lines.push(format!("None of the {listed} accounts was measured at both ends."));
+                lines.push(format!("None of the {listed} accounts was {UNMEASURED}"));
             }
             (Some(total), listed) => {
                 lines.push(sum(total));
@@ -135,7 +139,7 @@ impl Digest {
         let breaker = self.holds.breaker.as_slice();
         sections.push(section("BREAKER", breaker, |open| {
             let reason = terminal::fitted(&open.reason, QUOTE);
-            format!("only probes are sent since {}: {reason}", open.since)
+            format!("the vendor has been in trouble since {}: {reason}", day(open.since))
         }));
         sections.push(section("PAUSE", self.holds.long_pause().as_slice(), |pause| {
             terminal::fitted(&pause.to_string(), QUOTE)
