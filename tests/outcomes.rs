@@ -346,3 +346,40 @@ fn a_call_that_hangs_delays_no_other() {
     place.database_when_made().until("SELECT count(*) >= 4 FROM snapshots WHERE account_id = 'b'");
     daemon.stop();
 }
+
+/// As from a timer without a daemon: what the schedule owes is probed at the breaker's distances, and
+/// only a person's request for an account earlier.
+#[test]
+fn a_timer_costs_a_few_probes_in_an_outage_however_often_it_runs() {
+    let vendor = Vendor::start();
+    let api = "max_in_flight = 1".to_owned();
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b", "c", "d"]) });
+    vendor.everywhere(Some(Behaviour::refusal(500, "INTERNAL", "try later")));
+    let five_minutes_later = || {
+        let database = rusqlite::Connection::open(place.file("growth.db")).expect("a database");
+        let changed = database.execute(
+            "UPDATE _breaker SET since_time = since_time - 300, probe_time = probe_time - 300,
+                fresh_probe_time = fresh_probe_time - 300, half_open_time = half_open_time - 300",
+            [],
+        );
+        assert_eq!(changed, Ok(1), "the breaker is open");
+    };
+    place.growthd(&["refresh", "--due"]).with_code(69);
+    assert_eq!(vendor.call_count(), 3);
+    for _ in 0..48 {
+        five_minutes_later();
+        place.growthd(&["refresh", "--due"]);
+    }
+    let of_timer = vendor.call_count() - 3;
+    assert!((4..=10).contains(&of_timer), "{of_timer} probes in four hours");
+    five_minutes_later();
+    place.growthd(&["refresh", "a"]);
+    assert_eq!(vendor.call_count(), 3 + of_timer + 1, "a person's");
+    let ended = place.growthd(&["refresh", "--due"]).with_code(1);
+    assert!(ended.out.contains("a refresh of a named account probes it"), "{ended:?}");
+    vendor.everywhere(None);
+    five_minutes_later();
+    place.growthd(&["refresh", "a"]).with_code(0);
+    place.growthd(&["refresh", "--due"]).with_code(0);
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 4);
+}

@@ -218,6 +218,11 @@ impl OpenBreaker {
         OpenBreaker { requested: if is_longer { requested } else { self.requested }, ..self }
     }
 
+    /// Returns whether no half-open probe was sent yet.
+    pub fn is_unprobed_early(&self) -> bool {
+        self.half_open.last.is_none()
+    }
+
     /// Allows a probe to be sent early.
     #[must_use]
     pub fn want_half_open(self) -> OpenBreaker {

@@ -149,9 +149,11 @@ impl Claiming<'_, '_> {
     }
 
     /// Returns whether the account and the manual budget of one of the first requests allow a call.
-    /// Only such a request justifies probing the vendor early.
+    /// Only such a request justifies probing the vendor early. What the schedule owes does so once: it
+    /// may be requested by a timer, again and again, rather than by a person who knows more.
     fn is_grantable(&self, requests: &RequestQueue, gate: &Gate) -> Result<bool, StoreError> {
         let is_affordable = gate.manual_limit > 0;
+        let is_first = gate.breaker.as_ref().is_some_and(OpenBreaker::is_unprobed_early);
         let is_watched = |id| {
             let account = self.tx.account_by_id(id)?;
             Ok::<_, StoreError>(account.is_some_and(|account| account.is_watched()))
@@ -162,7 +164,7 @@ impl Claiming<'_, '_> {
                     is_affordable && self.tx.find_handle(&lookup.handle)?.is_none()
                 }
                 RefreshRequest::Now(id) => is_affordable && is_watched(id)?,
-                RefreshRequest::OpenSlot(id) => is_watched(id)?,
+                RefreshRequest::OpenSlot(id) => is_first && is_watched(id)?,
             };
             if is_grantable {
                 return Ok(true);

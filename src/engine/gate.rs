@@ -149,6 +149,9 @@ impl Gate {
             return Some(format!("the budget is spent until {until}"));
         }
         let open = self.breaker.as_ref()?;
-        Some(format!("the vendor is in trouble, so try again in a minute: {}", open.reason))
+        Some(format!(
+            "the vendor is in trouble; a refresh of a named account probes it, once a minute: {}",
+            open.reason
+        ))
     }
 }

@@ -53,6 +53,7 @@ mod tests;
 mod watchlist;
 
 use std::collections::HashSet;
+use std::mem;
 
 use crate::account::{AccountId, Handle};
 use crate::clock::{Moment, Now};
@@ -316,13 +317,14 @@ impl Engine {
 
         let mut tx = self.store.begin_write()?;
         let mut breaker = Breaker::read(&tx)?;
-        if progress.wants_half_open {
-            progress.wants_half_open = false;
-            if let Breaker::Open(open) = breaker {
-                let open = open.want_half_open();
-                tx.set_breaker(Some(&(&open).into()))?;
-                breaker = Breaker::Open(open);
-            }
+        // A process that only serves a request probes for that, and not for its start.
+        if mem::take(&mut progress.wants_half_open)
+            && self.mode != ClaimMode::Requested
+            && let Breaker::Open(open) = &breaker
+        {
+            let open = open.clone().want_half_open();
+            tx.set_breaker(Some(&(&open).into()))?;
+            breaker = Breaker::Open(open);
         }
         if is_start {
             progress.last_claim = last_claim(&tx, now)?;
