@@ -43,8 +43,10 @@ enum Explanation {
 enum Obstacle {
     /// The daemon does not respond.
     Silence,
-    /// The daemon cannot record a call, or the vendor asked for a pause.
-    Reason(String),
+    /// The daemon cannot record a call.
+    Unrecorded(String),
+    /// The vendor asked for a pause.
+    Pause(String),
 }
 
 /// Who serves the request.
@@ -103,10 +105,14 @@ impl<T> PaidRequest<T> {
                 obstacle = self.explanation.next(&self.database) => match obstacle {
                     Obstacle::Silence if self.is_cancelled => return Err(CommandError::NoResponse),
                     Obstacle::Silence => output.note(format_args!("waiting: the daemon does not respond")),
-                    Obstacle::Reason(why) if self.is_cancelled => {
+                    Obstacle::Unrecorded(why) if self.is_cancelled => {
                         return Err(CommandError::NotRecorded(why));
                     }
-                    Obstacle::Reason(why) => output.note(format_args!("waiting: {why}")),
+                    // A call in flight is recorded all the same.
+                    Obstacle::Pause(_) if self.is_cancelled => {}
+                    Obstacle::Unrecorded(why) | Obstacle::Pause(why) => {
+                        output.note(format_args!("waiting: {why}"));
+                    }
                 },
             }
         }
@@ -181,12 +187,14 @@ impl Explanation {
 impl Obstacle {
     fn find(database: &Path) -> Option<Obstacle> {
         match Health::request(database) {
-            Ok(Health { trouble: Some(trouble), .. }) => return Some(Obstacle::Reason(trouble)),
+            Ok(Health { trouble: Some(trouble), .. }) => {
+                return Some(Obstacle::Unrecorded(trouble));
+            }
             Err(NoHealth::NoResponse) => return Some(Obstacle::Silence),
             Ok(_) | Err(NoHealth::NoDaemon | NoHealth::Unreachable) => {}
         }
         let wait = Reader::open(database).ok()?.begin_read().ok()?.wait().ok()??;
-        (wait.until > clock::now().time()).then(|| Obstacle::Reason(wait.to_string()))
+        (wait.until > clock::now().time()).then(|| Obstacle::Pause(wait.to_string()))
     }
 }
 
