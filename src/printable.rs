@@ -1,4 +1,4 @@
-//! Escaping of untrusted text for display.
+//! Escaping and shortening of untrusted text for display.
 
 use std::fmt::{self, Write};
 
@@ -18,6 +18,14 @@ impl fmt::Display for Printable<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the first `most` characters of a text, and an ellipsis if that is not all of it.
+pub(crate) fn cut(text: &str, most: usize) -> (&str, &'static str) {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => (&text[..end], "…"),
+        None => (text, ""),
     }
 }
 

@@ -37,13 +37,19 @@ fn copy(place: &Setup) -> PathBuf {
     copy
 }
 
+/// Holds the database's write lock, as another program may.
+fn locked(place: &Setup) -> Connection {
+    let locker = Connection::open(place.file("growth.db")).expect("a database");
+    locker.busy_timeout(Duration::from_secs(10)).expect("a timeout");
+    locker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    locker
+}
+
 #[test]
 fn a_database_that_another_process_locks_is_waited_for() {
     let vendor = Vendor::start();
     let (place, mut daemon) = busy_daemon(&vendor);
-    let locker = Connection::open(place.file("growth.db")).expect("a database");
-    locker.busy_timeout(Duration::from_secs(10)).expect("a timeout");
-    locker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let locker = locked(&place);
     let line = daemon.until("nothing is refreshed until it can be recorded");
     assert!(line.contains("another process is holding a write lock"), "{line}");
     every_call_has_its_row(&vendor, &place.database());
@@ -75,9 +81,7 @@ fn a_request_can_be_ended_while_its_call_cannot_be_recorded() {
     vendor.everywhere(Some(slow));
     let mut asking = Daemon::start(place.command(&["refresh", "a"]));
     vendor.wait_for_calls(2);
-    let locker = Connection::open(place.file("growth.db")).expect("a database");
-    locker.busy_timeout(Duration::from_secs(10)).expect("a timeout");
-    locker.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let locker = locked(&place);
     daemon.until("nothing is refreshed until it can be recorded");
     asking.signal(Signal::INT);
     assert_eq!(asking.end(), Some(74), "{}", asking.log());

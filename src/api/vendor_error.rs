@@ -2,6 +2,7 @@
 
 use crate::api::object::{Object, text};
 use crate::api::unstorable;
+use crate::printable::cut;
 
 /// How much of a vendor's text is quoted in an error, in characters.
 const QUOTED: usize = 300;
@@ -73,10 +74,8 @@ fn words(code: &str) -> Vec<String> {
 
 /// Shortens a text to be quoted.
 pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    let (beginning, more) = cut(text, QUOTED);
+    format!("{beginning}{more}")
 }
 
 #[cfg(test)]

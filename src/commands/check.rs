@@ -60,7 +60,9 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
         let folder = folder.display();
         out.warning("include", format_args!("finds nothing in {folder}, which does not exist"))?;
     }
-    let database = check_database(&config.settings.database.path, &mut out)?;
+    let path = &config.settings.database.path;
+    let reader = Reader::open(path);
+    let database = check_database(path, &reader, &mut out)?;
     let key = match ApiKey::find(&config.settings) {
         Ok((key, source)) if key.expose().len() < SHORTEST_SECRET => {
             let short = format_args!(
@@ -89,7 +91,7 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     check_listen(&config.settings, &mut out)?;
     let connection = check_connection(&config.settings.api, online, &mut out)?;
     let month = per_month(&config.accounts, now);
-    let first = match first_refreshes(config) {
+    let first = match first_refreshes(config, reader.ok()) {
         0 => String::new(),
         first => format!(", and {first} at the start for accounts without a snapshot"),
     };
@@ -143,8 +145,12 @@ fn print_accounts(config: &Config, now: Time, out: &mut impl Write) -> io::Resul
 
 /// Checks that the path leads to a growthd database, or to nothing yet. Whether this user can access it
 /// does not matter, because the service may run as another user.
-fn check_database(path: &Path, out: &mut CheckOutput<impl Write>) -> io::Result<Done> {
-    match Reader::open(path) {
+fn check_database(
+    path: &Path,
+    reader: &Result<Reader, StoreError>,
+    out: &mut CheckOutput<impl Write>,
+) -> io::Result<Done> {
+    match reader {
         Err(error) if error.is_unusable_file() => {
             out.warning("database", error)?;
             Ok(Done::Attention)
@@ -164,11 +170,9 @@ fn check_database(path: &Path, out: &mut CheckOutput<impl Write>) -> io::Result<
 }
 
 /// Returns how many accounts have never been refreshed, as far as the database can be read.
-fn first_refreshes(config: &Config) -> usize {
-    let known = || -> Result<_, StoreError> {
-        Reader::open(&config.settings.database.path)?.begin_read()?.refreshed_ids()
-    };
-    let known = known().unwrap_or_default();
+fn first_refreshes(config: &Config, reader: Option<Reader>) -> usize {
+    let known = reader.and_then(|mut reader| reader.begin_read().ok()?.refreshed_ids().ok());
+    let known = known.unwrap_or_default();
     let enabled = config.accounts.iter().filter(|account| account.enabled);
     enabled.filter(|account| !known.contains(account.id.as_str())).count()
 }

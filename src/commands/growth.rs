@@ -23,9 +23,6 @@ const SHOWN: usize = 10;
 /// The period without period arguments, in days.
 const DEFAULT_DAYS: i64 = 30;
 
-/// How many accounts a sentence names.
-const NAMED: usize = 5;
-
 /// Maximum width of a sparkline; it is also at most a quarter of the terminal's.
 const TREND: usize = 30;
 
@@ -104,7 +101,7 @@ fn json(growths: &[&AccountGrowth], period: &Period) -> Value {
 
 /// Returns the instant of the followers at the period's end.
 fn at_end(growth: &AccountGrowth, period: &Period) -> Option<Time> {
-    growth.followers.and(period.until.or(growth.newest))
+    growth.followers.and(growth.newest).map(|newest| period.end(newest))
 }
 
 fn write_csv(growths: &[&AccountGrowth], period: &Period, out: impl Write) -> io::Result<()> {
@@ -209,17 +206,12 @@ impl Page<'_> {
         if earlier.is_empty() {
             return Ok(());
         }
-        let named = earlier.iter().take(NAMED).map(|growth| {
+        let dated = |growth: &AccountGrowth| {
             let newest = growth.newest.map_or(String::new(), |time| time.utc().date().to_string());
-            format!("{} ({newest})", terminal::fitted(&growth.name, 24))
-        });
-        let named = named.collect::<Vec<_>>().join(", ");
-        let more = if earlier.len() > NAMED { ", …" } else { "" };
-        let count = earlier.len();
-        writeln!(
-            out,
-            "\n{count} not measured since, and shown up to the last measurement: {named}{more}"
-        )
+            format!("{} ({newest})", name(growth))
+        };
+        let (n, them) = (earlier.len(), listed(&earlier, dated));
+        writeln!(out, "\n{n} not measured since, and shown up to the last measurement: {them}")
     }
 
     /// Names the accounts whose growth is not known, so that they do not just disappear.
@@ -285,8 +277,18 @@ fn signed(gain: Option<i64>) -> String {
     gain.map_or(String::new(), |gain| Signed(gain).to_string())
 }
 
+fn name(growth: &AccountGrowth) -> String {
+    terminal::fitted(&growth.name, 24)
+}
+
 fn names(growths: &[&AccountGrowth]) -> String {
-    let named: Vec<_> = growths.iter().take(NAMED).map(|m| terminal::fitted(&m.name, 24)).collect();
+    listed(growths, name)
+}
+
+/// Lists the first accounts as `shown`.
+fn listed(growths: &[&AccountGrowth], shown: impl Fn(&AccountGrowth) -> String) -> String {
+    const NAMED: usize = 5;
+    let named: Vec<_> = growths.iter().take(NAMED).map(|growth| shown(growth)).collect();
     let more = if growths.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", named.join(", "))
 }

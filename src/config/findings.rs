@@ -9,6 +9,7 @@ use super::at::At;
 use super::document::Document;
 use super::problem::{Problem, Problems};
 use super::source::{self, Source};
+use crate::printable::cut;
 
 /// How many problems are shown; the others are counted.
 const SHOWN: usize = 1000;
@@ -186,7 +187,7 @@ impl Findings {
                 let Place { file, at } = finding.place;
                 let source = source(file)?;
                 let (line, column) = source.position(at);
-                let mut message = source::visible(&shortened(finding.message));
+                let mut message = source::visible(&shortened(&finding.message));
                 if let Some(first) = finding.first {
                     let (line, column) = self::position(&sources, first);
                     message.push_str(&match first.file == file {
@@ -240,10 +241,7 @@ fn position(sources: &[Option<Source<'_>>], place: Place) -> (usize, usize) {
     source.map_or((1, 1), |source| source.position(place.at))
 }
 
-fn shortened(mut message: String) -> String {
-    if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
-        message.truncate(end);
-        message.push('…');
-    }
-    message
+fn shortened(message: &str) -> String {
+    let (beginning, more) = cut(message, LONGEST_MESSAGE);
+    format!("{beginning}{more}")
 }

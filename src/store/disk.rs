@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rustix::fs::StatVfsMountFlags;
+use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
 
 use crate::paths::folder_of;
 
@@ -12,25 +12,32 @@ const ROOM: u64 = 1 << 20;
 /// Returns the free space, in bytes, on the file system of the database at `path`; `None` if it
 /// cannot be read.
 pub fn free_space(path: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(folder_of(path)).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    statvfs(folder_of(path)).ok().map(|disk| free_bytes(&disk))
+}
+
+fn free_bytes(disk: &StatVfs) -> u64 {
+    disk.f_bavail.saturating_mul(disk.f_frsize)
 }
 
 /// Describes what will keep the next refresh from being recorded; `None` if the file system reports
 /// no problem.
 pub fn disk_trouble(database: &Path) -> Option<String> {
     let folder = folder_of(database);
-    let disk = rustix::fs::statvfs(folder).ok()?;
+    let disk = statvfs(folder).ok()?;
     if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Some(format!("the file system of {} is read-only", folder.display()));
     }
-    full_disk(database)
+    full(folder, &disk)
 }
 
 /// Says so if the disk is full. What may only read the database, as a monitor that has it mounted
 /// read-only, can tell as much of whoever may write it.
 pub fn full_disk(database: &Path) -> Option<String> {
-    let free = free_space(database)?;
-    let folder = folder_of(database).display();
-    (free < ROOM).then(|| format!("the disk of {folder} is full: {free} bytes free"))
+    let folder = folder_of(database);
+    full(folder, &statvfs(folder).ok()?)
+}
+
+fn full(folder: &Path, disk: &StatVfs) -> Option<String> {
+    let free = free_bytes(disk);
+    (free < ROOM).then(|| format!("the disk of {} is full: {free} bytes free", folder.display()))
 }

@@ -99,13 +99,17 @@ const SELECTED: &str = "account_id IN (
     WHERE (a.removed_time IS NULL OR :until IS NULL OR a.removed_time >= :until)
       AND selected!(:tags, :platform))";
 
-/// Returns a query for the events of a view that belong to a period, as `e`. No event is dated after its
-/// own measurement, and so most are ruled out by that alone.
+/// The conditions that an event belongs to a period with a beginning, and with an end. No event is dated
+/// after its own measurement, and so most are ruled out by that alone.
+pub(super) const DATED: (&str, &str) =
+    ("time >= :from AND dated_time >= :from", "dated_time < :until");
+
+/// Returns a query for the events of a view that belong to a period, as `e`.
 fn in_period(view: &str) -> String {
+    let (begin, end) = DATED;
     format!(
         "(SELECT * FROM {view}
-          WHERE (:from IS NULL OR (time >= :from AND dated_time >= :from))
-            AND (:until IS NULL OR dated_time < :until) AND {SELECTED}) e"
+          WHERE (:from IS NULL OR ({begin})) AND (:until IS NULL OR {end}) AND {SELECTED}) e"
     )
 }
 

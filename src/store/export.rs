@@ -5,6 +5,7 @@ use rusqlite::types::ValueRef;
 
 use crate::clock::Time;
 use crate::selection::Selection;
+use crate::store::events::DATED;
 use crate::store::{ReadTx, StoreError, schema};
 
 /// A selection of a view's rows.
@@ -98,7 +99,7 @@ fn build_query(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
     // month or a gap, belongs to the period in which it ends, and so to exactly one month. An event
     // belongs to the period in which it is dated, as in a digest.
     let (begin, end) = match () {
-        () if has("dated_time") => ("time >= :from AND dated_time >= :from", "dated_time < :until"),
+        () if has("dated_time") => DATED,
         () if has("time") => ("time >= :from", "time < :until"),
         () if has("from_time") => ("to_time > :from", "to_time <= :until"),
         () if has("started_time") => ("started_time >= :from", "started_time < :until"),

@@ -122,8 +122,8 @@ fn change(row: &Row<'_>, first: usize) -> rusqlite::Result<Change> {
 
 impl ReadTx<'_> {
     /// Finds the account with this id, else this label, else this username (with or without `@`),
-    /// else this display name, else this former username; among those that were removed from the list only if none in the list
-    /// matches.
+    /// else this display name, else this former username; among those that were removed from the list
+    /// only if none in the list matches.
     pub fn named(&self, name: &str) -> Result<Result<AccountRef, UnknownName>, StoreError> {
         if name.is_empty() {
             return Ok(Err(UnknownName::Empty));

@@ -15,7 +15,7 @@ use crate::clock::{self, Time};
 use crate::commands::{CommandError, Done, open_up_to_date};
 use crate::config::Settings;
 use crate::measurement::Measurement;
-use crate::printable::Printable;
+use crate::printable::{Printable, cut};
 use crate::report::{Grouped, counted};
 use crate::store::{
     AccountKey, AccountRef, Creation, FirstSnapshots, OlderHistory, ReadTx, Store, StoreError,
@@ -270,10 +270,8 @@ fn reason<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Susp
 
 /// Quotes a cell for a message. An unclosed quotation mark may have made it as long as the file.
 fn quoted(cell: &str) -> String {
-    match cell.char_indices().nth(QUOTED) {
-        None => format!("{cell:?}"),
-        Some((end, _)) => format!("{:?}…", &cell[..end]),
-    }
+    let (beginning, more) = cut(cell, QUOTED);
+    format!("{beginning:?}{more}")
 }
 
 impl Series {
