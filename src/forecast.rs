@@ -6,34 +6,41 @@ use crate::clock::Time;
 use crate::config::{Budget, Period, Watched};
 use crate::schedule::Schedule;
 
+/// After this many years, each date falls on the same weekday again. So a forecast over so many is
+/// the same on any day, and a whole number of weeks, months and days.
+const CYCLE_YEARS: i64 = 28;
+const CYCLE_DAYS: i64 = CYCLE_YEARS * 365 + CYCLE_YEARS / 4;
+
 /// Estimates how many refreshes these accounts need in a month, without baselines and retries.
 pub fn per_month(accounts: &[Watched], now: Time) -> f64 {
-    within(accounts, now, 365) / 12.0
+    average(accounts, now, CYCLE_YEARS * 12)
 }
 
-/// Estimates how many refreshes these accounts need in a period of `budget`. Each is counted over a
-/// whole number of periods: a budget that is just enough is not exceeded by a fraction.
+/// Estimates how many refreshes these accounts need in a period of `budget`.
 pub fn per_period(accounts: &[Watched], budget: &Budget, now: Time) -> f64 {
     match budget.per {
-        Period::Day => within(accounts, now, 365) / 365.0,
-        Period::Week => within(accounts, now, 52 * 7) / 52.0,
+        Period::Day => average(accounts, now, CYCLE_DAYS),
+        Period::Week => average(accounts, now, CYCLE_DAYS / 7),
         Period::Month => per_month(accounts, now),
     }
 }
 
-/// Estimates how many refreshes these accounts need in this many days.
+/// Estimates how many refreshes these accounts need in one of `periods` that make a cycle.
 #[expect(clippy::cast_precision_loss, reason = "counts of refreshes, shown rounded")]
-fn within(accounts: &[Watched], now: Time, days: i64) -> f64 {
+fn average(accounts: &[Watched], now: Time, periods: i64) -> f64 {
     let mut users: HashMap<(&str, &str), u64> = HashMap::new();
     for account in accounts.iter().filter(|account| account.enabled) {
         *users.entry((&account.cron, &account.timezone)).or_default() += 1;
     }
     let count = |(cron, zone): (&str, &str)| {
         let Ok(schedule) = Schedule::parse(cron, zone, now) else { return 0.0 };
-        schedule.occurrences_on(now, days) as f64
+        schedule.occurrences_on(now, CYCLE_DAYS) as f64
     };
     // Starts at 0, since `Sum` of an empty iterator is -0.
-    users.into_iter().fold(0.0, |sum, (schedule, accounts)| sum + count(schedule) * accounts as f64)
+    let in_cycle = users
+        .into_iter()
+        .fold(0.0, |sum, (schedule, accounts)| sum + count(schedule) * accounts as f64);
+    in_cycle / periods as f64
 }
 
 #[cfg(test)]
@@ -46,18 +53,31 @@ mod tests {
             |id: &str, cron: &str, enabled| Watched { enabled, ..Watched::example(id, cron) };
         let now = Time(1_767_225_600);
         for (cron, month) in [
-            ("0 6 * * MON", 4.35),
-            ("0 6 * * *", 30.4),
+            ("0 6 * * MON", 4.348),
+            ("0 6 * * *", 30.44),
             ("0 6 1 * *", 1.0),
             ("* * * * *", 43_830.0),
-            ("*/10 9-17 * * MON", 234.0),
+            ("*/10 9-17 * * MON", 234.8),
             ("*/30 * 24 12 *", 4.0),
         ] {
             let accounts = [account("a", cron, true), account("b", cron, false)];
             let forecast = per_month(&accounts, now);
-            assert!((forecast / month - 1.0).abs() < 0.02, "{cron}: {forecast}");
+            assert!((forecast / month - 1.0).abs() < 0.002, "{cron}: {forecast}");
         }
         assert_eq!(format!("{:.0}", per_month(&[], now)), "0");
+    }
+
+    #[test]
+    fn a_forecast_is_the_same_on_any_day() {
+        let of = |cron: &str, day: i64| {
+            let now = Time(1_767_225_600 + day * 24 * 3600);
+            per_month(&[Watched::example("a", cron)], now).to_bits()
+        };
+        for cron in ["0 6 * * MON", "0 6 29 2 *", "0 6 1,31 * FRI", "0 6 * * MONL"] {
+            for day in [0, 1, 2, 3, 4, 5, 6, 59, 400, 4000] {
+                assert_eq!(of(cron, day), of(cron, 0), "{cron} {day}");
+            }
+        }
     }
 
     #[test]
