@@ -120,8 +120,19 @@ fn a_missing_database_stops_calls_until_it_is_back() {
     let line = daemon.until("nothing is refreshed until it can be recorded");
     assert!(line.contains("was removed or replaced while in use"), "{line}");
     let calls = vendor.call_count();
+    // Without its WAL, nothing in the folder tells that there was a database.
+    for name in ["growth.db-wal", "growth.db-shm"] {
+        fs::rename(place.file(name), place.file(&name.replace("growth", "away"))).expect(name);
+    }
+    for arguments in [&["refresh", "--due"][..], &["refresh", "a"], &["run"]] {
+        let ended = place.growthd(arguments).with_code(74);
+        assert!(ended.err.contains("was removed or replaced while in use"), "{}", ended.err);
+    }
     assert!(!place.has("growth.db"), "no other is made in its place");
-    fs::rename(place.file("away.db"), place.file("growth.db")).expect("a rename");
+    assert_eq!(vendor.call_count(), calls);
+    for name in ["growth.db-wal", "growth.db-shm", "growth.db"] {
+        fs::rename(place.file(&name.replace("growth", "away")), place.file(name)).expect(name);
+    }
     daemon.until("the database can be written again");
     vendor.wait_for_calls(calls + 2);
     daemon.stop();

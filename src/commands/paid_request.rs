@@ -13,7 +13,7 @@ use crate::commands::output::Printer;
 use crate::commands::signals::{Requested, Signals};
 use crate::config::Config;
 use crate::daemon::control::Remote;
-use crate::daemon::{Health, NoHealth, RunError, client};
+use crate::daemon::{Health, NoHealth, RunError, check_not_removed, client};
 use crate::descriptors;
 use crate::engine::{ClaimMode, Engine, EngineConfig};
 use crate::runner::{Handle, Notice, Prepared, Runner, Steps, Work};
@@ -202,7 +202,9 @@ impl Obstacle {
 fn prepare(config: &Config, creation: Creation) -> Result<Prepared, CommandError> {
     descriptors::raise_limit();
     let (client, _) = client(&config.settings)?;
-    let store = Store::open(&config.settings.database.path, creation)?;
+    let database = &config.settings.database.path;
+    check_not_removed(database)?;
+    let store = Store::open(database, creation)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Requested);
     engine.watch(&config.accounts, EngineConfig::of(&config.settings), clock::moment())?;
     let observer = Box::new(|_: Notice<'_>| {});

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::http::Served;
 use crate::daemon::socket::{SocketAddress, socket_path};
 use crate::daemon::unused_edit::UnusedEdit;
-use crate::store::disk_trouble;
+use crate::store::{StoreError, disk_trouble};
 
 const HEALTH_REQUEST: &str = "\"health\"";
 
@@ -57,6 +57,19 @@ impl Health {
             .spawn(move || sender.send(ask(&socket)).ok())
             .map_err(|_| NoHealth::Unreachable)?;
         response.recv_timeout(RESPONSE_TIMEOUT).unwrap_or(Err(NoHealth::NoResponse))
+    }
+}
+
+/// Checks that no daemon runs whose database was removed. Another one in its place would not know
+/// what was served and spent.
+///
+/// # Errors
+/// Returns [`StoreError::Replaced`] if one does.
+pub fn check_not_removed(database: &Path) -> Result<(), StoreError> {
+    let is_missing = matches!(database.try_exists(), Ok(false));
+    match is_missing.then(|| Health::request(database)) {
+        Some(Ok(_) | Err(NoHealth::NoResponse)) => Err(StoreError::Replaced(database.to_owned())),
+        None | Some(Err(NoHealth::NoDaemon | NoHealth::Unreachable)) => Ok(()),
     }
 }
 

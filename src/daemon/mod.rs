@@ -25,7 +25,7 @@ mod watchlist;
 
 pub use client::client;
 pub use error::RunError;
-pub use health::{Health, NoHealth};
+pub use health::{Health, NoHealth, check_not_removed};
 pub use limits::check_limits;
 pub use run::{Signals, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};

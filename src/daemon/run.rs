@@ -12,6 +12,7 @@ use crate::clock::{self, Clock};
 use crate::config::{Config, KeySource, Settings, WatchedFiles};
 use crate::daemon::client::client;
 use crate::daemon::error::{RunError, start_error};
+use crate::daemon::health::check_not_removed;
 use crate::daemon::http::Served;
 use crate::daemon::limits::check_limits;
 use crate::daemon::metrics::Metrics;
@@ -174,7 +175,9 @@ fn try_start(path: &Path) -> Result<Started, RunError> {
     // Find the key before creating the database, so that a start without a key leaves nothing
     // behind.
     let (client, key) = client(&config.settings)?;
-    let store = Store::open(&config.settings.database.path, Creation::Allowed)?;
+    let database = &config.settings.database.path;
+    check_not_removed(database)?;
+    let store = Store::open(database, Creation::Allowed)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Due);
     let (settings, Watchlist { diff, outline }) = Watchlist::of(config)?;
     let changes = engine.amend(&diff, EngineConfig::of(&settings), clock::moment())?;
