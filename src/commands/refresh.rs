@@ -82,6 +82,7 @@ struct Watch<'a> {
     unserved: usize,
     failed: usize,
     declined: usize,
+    not_needed: usize,
 }
 
 impl<'a> Watch<'a> {
@@ -107,6 +108,7 @@ impl<'a> Watch<'a> {
             unserved: 0,
             failed: 0,
             declined: 0,
+            not_needed: 0,
         })
     }
 
@@ -160,6 +162,11 @@ impl<'a> Watch<'a> {
                 self.update_bar(|bar| bar.inc(1));
                 format!("not done {}  {}", self.name(account_id), Printable(error))
             }
+            Progress::NotNeeded { account_id, reason } => {
+                self.not_needed += 1;
+                self.update_bar(|bar| bar.inc(1));
+                format!("skipped  {}  {}", self.name(account_id), Printable(reason))
+            }
         };
         if self.as_json {
             self.results.push(result(step));
@@ -178,7 +185,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn end(self, mut signals: Signals) -> Result<Done, CommandError> {
-        let settled = self.ok + self.unserved + self.failed + self.declined;
+        let settled = self.ok + self.unserved + self.failed + self.declined + self.not_needed;
         let missing = self.selected.unwrap_or(0).saturating_sub(settled);
         if self.as_json {
             self.output.json(Value::Array(self.results));
@@ -224,6 +231,10 @@ fn result(step: &Progress) -> Value {
         Progress::Declined { account_id, error } => json!({
             "account_id": account_id, "refresh_id": null, "outcome": "declined",
             "followers": null, "error": error,
+        }),
+        Progress::NotNeeded { account_id, reason } => json!({
+            "account_id": account_id, "refresh_id": null, "outcome": "skipped",
+            "followers": null, "error": reason,
         }),
         Progress::Selected { .. } | Progress::Started { .. } => Value::Null,
     }

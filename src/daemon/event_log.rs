@@ -96,6 +96,9 @@ fn log(event: &Event) {
         Event::Declined { id, why } => {
             warn!(account = %id, "not refreshed: {}", Printable(why));
         }
+        Event::NotNeeded { id, why } => {
+            debug!(account = %id, "no refresh is needed: {why}");
+        }
         Event::Found { handle, id, other: None, followers, .. } => {
             info!(account = %id, followers, "found {}", Printable(&handle.to_string()));
         }

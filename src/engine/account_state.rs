@@ -141,6 +141,10 @@ impl AccountState {
         match (self, slot) {
             (AccountState::Open { slot: open, retry, .. }, Some(slot)) if open == slot => retry,
             (AccountState::Baseline { retry, .. }, None) => retry,
+            (AccountState::Unwatched(Owed::Slot(_, open, retry)), Some(slot)) if open == slot => {
+                retry
+            }
+            (AccountState::Unwatched(Owed::Baseline { retry, .. }), None) => retry,
             _ => RetryState::default(),
         }
     }
@@ -212,6 +216,13 @@ impl AccountState {
     pub fn back_off(self, slot: Option<Time>, due: Time, attempt: Attempt) -> AccountState {
         let retry = self.retry_of(slot).after(attempt);
         match (self, slot) {
+            // It counts if the account returns within the same slot.
+            (AccountState::Unwatched(Owed::Slot(settled, open, _)), Some(slot)) if open == slot => {
+                AccountState::Unwatched(Owed::Slot(settled, slot, retry))
+            }
+            (AccountState::Unwatched(Owed::Baseline { left, .. }), None) => {
+                AccountState::Unwatched(Owed::Baseline { left, retry })
+            }
             (AccountState::Unwatched(_), _) => self,
             // An edit has replaced that slot since, or the account has left and returned.
             (AccountState::Open { slot: open, .. }, Some(slot)) if slot < open => self,
@@ -241,6 +252,20 @@ impl AccountState {
         AccountState::Unwatched(owed)
     }
 
+    /// Returns whether no slot of this schedule has come since the account left the watchlist.
+    pub fn is_within_slot(self, window: SlotWindow, now: Time) -> bool {
+        match self {
+            AccountState::Unwatched(Owed::Nothing(settled)) => window.slot <= settled,
+            AccountState::Unwatched(Owed::Slot(settled, slot, _)) => {
+                slot <= now && owed_slot(settled, slot, window) == slot
+            }
+            AccountState::Unwatched(Owed::Baseline { .. }) => false,
+            AccountState::Baseline { .. }
+            | AccountState::Settled { .. }
+            | AccountState::Open { .. } => false,
+        }
+    }
+
     /// Records that the account is in the watchlist again. Nothing is owed for the time in between,
     /// but an account that `is_new`, without any snapshot, is due immediately if a slot has come
     /// since. A slot that is still to come, because the clock was set back meanwhile, is not owed
@@ -255,7 +280,7 @@ impl AccountState {
                 AccountState::Baseline { due: now, retry }
             }
             AccountState::Unwatched(Owed::Slot(settled, slot, retry))
-                if slot <= now && owed_slot(settled, slot, window) == slot =>
+                if self.is_within_slot(window, now) =>
             {
                 AccountState::Open { settled, slot, due: now, retry }
             }

@@ -181,10 +181,10 @@ impl Breaker {
         }
     }
 
-    /// Returns whether troubles of `troubled` accounts in a row are the vendor's, if `probeable`
-    /// accounts can be called.
-    pub fn is_due_to_open(troubled: usize, probeable: usize) -> bool {
-        troubled >= ACCOUNTS_TO_OPEN.min(probeable.max(1))
+    /// Returns whether troubles of `troubled` accounts in a row are the vendor's, given whether there
+    /// is another account to ask.
+    pub fn is_due_to_open(troubled: usize, has_other: bool) -> bool {
+        troubled >= ACCOUNTS_TO_OPEN || (troubled > 0 && !has_other)
     }
 
     /// Returns the state of the breaker if it is open.
@@ -397,14 +397,16 @@ mod tests {
 
     #[test]
     fn three_accounts_or_all_that_can_be_called_open_it() {
-        for (troubled, probeable, opens) in
-            [(1, 1, true), (1, 2, false), (2, 2, true), (2, 3, false), (3, 3, true), (1, 0, true)]
-        {
-            assert_eq!(
-                Breaker::is_due_to_open(troubled, probeable),
-                opens,
-                "{troubled} of {probeable}"
-            );
+        for (troubled, has_other, opens) in [
+            (1, false, true),
+            (1, true, false),
+            (2, false, true),
+            (2, true, false),
+            (3, true, true),
+            (0, false, false),
+        ] {
+            let is_due = Breaker::is_due_to_open(troubled, has_other);
+            assert_eq!(is_due, opens, "{troubled}, others: {has_other}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Claiming: which accounts are called now, and for which slots.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::clock::{Now, Time};
 use crate::engine::account_state::AccountState;
@@ -29,9 +29,6 @@ const PROBE_CANDIDATES: usize = 256;
 /// The delay before the next turn while the clock is in doubt, in milliseconds.
 const DOUBT_DELAY: i64 = 60_000;
 
-/// The slots that edits have made due, which are not too late for `schedule.catch_up`.
-pub(super) type EditedSlots = HashMap<AccountKey, Time>;
-
 pub(super) struct Claiming<'a, 'store> {
     pub(super) tx: &'a mut WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
@@ -40,7 +37,6 @@ pub(super) struct Claiming<'a, 'store> {
     pub(super) breaker: &'a mut Breaker,
     pub(super) mode: ClaimMode,
     pub(super) progress: &'a mut Progress,
-    pub(super) edited: &'a EditedSlots,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) now: Now,
     pub(super) busy: Busy,
@@ -214,10 +210,14 @@ impl Claiming<'_, '_> {
             self.events.extend(refusal.map(decline));
             return Ok(is_refused);
         }
-        let before = allowance.calls;
+        let (before, index) = (allowance.calls, self.events.len());
         match is_open_slot {
             true => {
-                self.consider(account.key, allowance)?;
+                if !self.consider(account.key, allowance)? {
+                    let why = "it waits until a response confirms the clock, which was set";
+                    self.events.push(decline(why.to_owned()));
+                    return Ok(true);
+                }
             }
             false => {
                 let window = account.window(self.schedules, self.now.time());
@@ -228,7 +228,14 @@ impl Claiming<'_, '_> {
         }
         match allowance.calls < before {
             true => allowance.manual -= usize::from(is_manual),
-            false => self.events.push(decline("nothing is owed".to_owned())),
+            false => {
+                let skipped = self.events[index..].iter().rev().find_map(|event| match event {
+                    Event::Skipped { why, .. } => Some(why.clone()),
+                    _ => None,
+                });
+                let why = skipped.unwrap_or_else(|| "nothing is owed".to_owned());
+                self.events.push(Event::NotNeeded { id: id.clone(), why });
+            }
         }
         Ok(true)
     }
@@ -388,7 +395,7 @@ impl Claiming<'_, '_> {
             has_failed: account.failure.last.is_some(),
             tried: self.tx.tried_slot(account, self.schedules)?,
             active: account.active,
-            edited: self.edited.get(&account.key).copied(),
+            edited: account.edited,
         })
     }
 
@@ -412,7 +419,7 @@ impl Claiming<'_, '_> {
         let Some(slot) = replaced.write(account, due.state, due.window)? else { return Ok(()) };
         change_before_trouble(self.tx, account.key, |before| before.replace(slot))?;
         due.state = due.state.replace(slot);
-        account.failure = account.failure.replaced();
+        account.slot_replaced();
         set_state(account, due.state, due.window);
         self.tx.save(account)
     }

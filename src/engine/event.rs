@@ -31,6 +31,8 @@ pub enum Event {
     Skipped { id: AccountId, slot: Time, why: String },
     /// A request was declined.
     Declined { id: AccountId, why: String },
+    /// A requested refresh of what is due needs no call.
+    NotNeeded { id: AccountId, why: String },
     /// A lookup found the account, or it was known already.
     Found {
         handle: Handle,

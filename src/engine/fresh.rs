@@ -10,8 +10,9 @@ pub(super) const FRESH: &str = "fresh: a snapshot was taken just before";
 /// Returns whether a measured snapshot was taken since the slot, or so shortly before it that a
 /// call would buy the same numbers again.
 ///
-/// "Shortly" is relative to the distance from the previous slot. Relative to the longest interval,
-/// the second slot of a day in a schedule such as `0 9,17 * * MON` would never be served.
+/// "Shortly" is a tenth of the slot's interval, or of the distance from the previous slot if that is
+/// shorter. Otherwise the second slot of a day would never be served by a schedule such as
+/// `0 9,17 * * MON`.
 pub(super) fn is_fresh(
     tx: &ReadTx<'_>,
     schedules: &mut ScheduleCache,
@@ -19,10 +20,11 @@ pub(super) fn is_fresh(
     slot: Time,
     now: Time,
 ) -> Result<bool, StoreError> {
-    let from = match account.window(schedules, slot).slot == slot {
+    let window = account.window(schedules, slot);
+    let from = match window.slot == slot {
         true => {
             let before = account.window(schedules, slot.plus(-1)).slot;
-            slot.plus(-slot.since(before) / 10)
+            slot.plus(-slot.since(before).min(window.interval()) / 10)
         }
         // The slot is one of an earlier schedule, whose distances are not known any more. The edit
         // found that it was not fresh.

@@ -60,9 +60,9 @@ impl Gate {
             }
         }
         if let Some(open) = &gate.breaker {
-            let candidate = match tx.due_fresh(time, 1, 0)?.is_empty() {
-                false => Candidate::Fresh,
-                true => Candidate::Failed,
+            let candidate = match tx.has_due_fresh(time)? {
+                true => Candidate::Fresh,
+                false => Candidate::Failed,
             };
             let probe = open.probe_time(candidate, time);
             gate.not_before(probe.into());

@@ -61,7 +61,7 @@ use crate::schedule::ScheduleCache;
 use crate::store::{AccountLookup, Claim, ReadTx, Store, StoreError};
 
 use candidates::Candidates;
-use claiming::{Claimed, Claiming, EditedSlots};
+use claiming::{Claimed, Claiming};
 use clock_change::ClockChange;
 use gate::Gate;
 use in_flight::InFlight;
@@ -100,7 +100,6 @@ pub struct Engine {
     candidates: Candidates,
     in_flight: InFlight,
     progress: Progress,
-    edited: EditedSlots,
     /// Events from between turns, which the next turn reports.
     events: Vec<Event>,
 }
@@ -117,7 +116,6 @@ impl Engine {
             candidates: Candidates::default(),
             in_flight: InFlight::default(),
             progress: Progress::new(),
-            edited: EditedSlots::default(),
             events: Vec::new(),
         }
     }
@@ -234,7 +232,6 @@ impl Engine {
         self.store.reopen()?;
         self.requests.clear();
         self.candidates = Candidates::default();
-        self.edited.clear();
         let replaced = Some(now.wall).filter(|_| self.mode == ClaimMode::Due);
         self.progress = Progress { replaced, ..Progress::new() };
         Ok(())
@@ -368,7 +365,6 @@ impl Engine {
             breaker: &mut breaker,
             mode: self.mode,
             progress: &mut progress,
-            edited: &self.edited,
             events: &mut events,
             now,
             busy,

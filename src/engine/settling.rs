@@ -23,10 +23,6 @@ use crate::store::{
     StoreError, Verdict, Wait, WriteTx,
 };
 
-/// The pause of all calls if the vendor throttles without saying for how long, in seconds: a minute, and
-/// the fraction of a second by which `now` is truncated.
-const DEFAULT_WAIT: i64 = 61;
-
 /// How often an account can be restored by the breaker, between two oks, so that its next trouble
 /// still says something about the vendor.
 const TRUSTED_RESTORES: u32 = 1;
@@ -135,7 +131,11 @@ impl Settling<'_, '_> {
                 retry_after: None,
                 error: LEFT_PENDING.to_owned(),
             };
+            let own = account.failure.own;
             self.fail(&mut account, &failed)?;
+            if !account.failure.is_failing {
+                account.failure.own = own;
+            }
             if self.config.retry.unknown == OnUnknown::Skip {
                 // An open breaker must not restore a slot that stays settled for good.
                 let state = AccountState::try_from(account.state)?;
@@ -241,7 +241,7 @@ impl Settling<'_, '_> {
     /// Returns whether a date that contradicts our clock is the account's own trouble: if a server
     /// caches one account's response forever, its date says nothing about our clock.
     fn is_own_clock(&self, account: &Account) -> Result<bool, StoreError> {
-        Ok(account.failure.first.is_some() || self.has_failed_alone(account)?)
+        Ok(account.failure.own.is_some() || self.has_failed_alone(account)?)
     }
 
     /// Returns the account's row. Finds it by its id if the key now belongs to another account.
@@ -284,10 +284,14 @@ impl Settling<'_, '_> {
         if has_slot && !is_measured && !line.cause.is_scheduled() {
             return Ok(());
         }
-        // Settle as of the response and not of the turn: a store that could not commit for days
-        // must not skip the slots since. If the clock has been set back since, believe the new
-        // time.
-        let window = account.window(self.schedules, arrived.min(self.now));
+        // A slot that has come since the claim is considered next: it may be fresh now, but a store
+        // that could not commit for days must not skip the slots of those days. A manual refresh
+        // serves what is open. If the clock has been set back since, believe the new time.
+        let served = match line.cause.is_scheduled() {
+            true => line.slot.max(state.settled()).unwrap_or(line.started),
+            false => arrived,
+        };
+        let window = account.window(self.schedules, served.min(self.now));
         set_state(account, state.settle(window, line.slot), window);
         Ok(())
     }
@@ -301,7 +305,6 @@ impl Settling<'_, '_> {
                 let since = open.since;
                 *self.breaker = Breaker::Closed;
                 self.tx.set_breaker(None)?;
-                self.progress.up = Some(self.now);
                 self.events.push(Event::BreakerClosed { since });
             }
             Breaker::Open(_) => return Ok(()),
@@ -353,9 +356,9 @@ impl Settling<'_, '_> {
     fn restore(&mut self) -> Result<(), StoreError> {
         for before in self.tx.troubled()? {
             let Some(mut account) = self.tx.account(before.account)? else { continue };
-            let last = account.failure.last;
             account.state = before.state;
-            account.failure = FailureRow { last, ..before.failure };
+            account.failure.own = before.own_failure;
+            account.failure.is_failing = before.is_failing;
             account.restored = account.restored.saturating_add(1);
             self.tx.save(&account)?;
         }
@@ -367,11 +370,14 @@ impl Settling<'_, '_> {
     /// Handles a call that ended in trouble.
     fn trouble(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let is_evidence = self.may_be_vendors(account)?;
+        if !is_evidence {
+            // It has failed alone since then.
+            account.failure.own = account.failure.own.or(account.failure.last);
+        }
         let is_spent_for_good = failed.trouble == Trouble::Unknown
             && self.config.retry.unknown == OnUnknown::Skip
             && failed.line.cause.is_scheduled();
-        let mut before =
-            BeforeTrouble { account: account.key, state: account.state, failure: account.failure };
+        let mut before = before_trouble(account);
         let is_open = self.breaker.as_open().is_some();
         match is_open && !is_spent_for_good {
             true => account.failure = account.failure.tried(failed.line, failed.refresh),
@@ -380,8 +386,7 @@ impl Settling<'_, '_> {
         self.tx.save(account)?;
         if is_spent_for_good {
             // The slot stays settled, whatever the account's state was before the run.
-            before.state = account.state;
-            before.failure = account.failure;
+            before = before_trouble(account);
             if self.tx.forget_troubled(account.key)? {
                 self.tx.add_troubled(&before)?;
             }
@@ -396,7 +401,7 @@ impl Settling<'_, '_> {
         self.tx.add_troubled(&before)?;
         self.has_run = true;
         let troubled = self.tx.troubled()?.len();
-        if Breaker::is_due_to_open(troubled, self.tx.probeable(ACCOUNTS_TO_OPEN)?) {
+        if Breaker::is_due_to_open(troubled, self.tx.has_other_to_ask(TRUSTED_RESTORES)?) {
             let requested = failed.retry_after;
             self.vendor_troubled(account.key, failed.trouble, reason(failed), requested)?;
         }
@@ -407,15 +412,15 @@ impl Settling<'_, '_> {
     /// breaker restored is as it was before, but not time and again: three accounts that always
     /// fail would reopen it whenever it closes.
     fn may_be_vendors(&self, account: &Account) -> Result<bool, StoreError> {
-        let is_as_before = account.failure.first.is_none() && account.restored <= TRUSTED_RESTORES;
+        let is_as_before = account.failure.own.is_none() && account.restored <= TRUSTED_RESTORES;
         Ok(is_as_before || !self.has_failed_alone(account)?)
     }
 
     /// Returns whether the account had failed before, and enough others have had an ok since.
     fn has_failed_alone(&self, account: &Account) -> Result<bool, StoreError> {
-        // If an open breaker restored the account, only its last failure is known.
-        let FailureRow { first, last, .. } = account.failure;
-        let Some(since) = first.or(last) else { return Ok(false) };
+        // What failed before an open breaker restored the account was not its own trouble.
+        let FailureRow { own, last, .. } = account.failure;
+        let Some(since) = own.or(last) else { return Ok(false) };
         let needed = match self.tx.others_failed(account.key)? {
             true => ACCOUNTS_TO_OPEN,
             false => 1,
@@ -448,15 +453,15 @@ impl Settling<'_, '_> {
     }
 
     /// Returns the retry state of what the account owes, and the seed of the next delay. Returns
-    /// `None` if the failure has no consequence: for a manual refresh, for an account that is no
-    /// longer watched, and for a slot that is in the future because the clock was set back.
+    /// `None` if the failure has no consequence: for a manual refresh, and for a slot that is in the
+    /// future because the clock was set back.
     fn owed_retry(
         &mut self,
         account: &Account,
         line: &PendingLine,
         refresh: RefreshId,
     ) -> Result<Option<(RetryState, u64)>, StoreError> {
-        if !line.cause.is_scheduled() || !account.is_watched() {
+        if !line.cause.is_scheduled() {
             return Ok(None);
         }
         if line.slot.is_some_and(|slot| slot > self.now) {
@@ -502,19 +507,18 @@ impl Settling<'_, '_> {
         retry_after: Option<i64>,
     ) -> Result<(), StoreError> {
         let error = response.error.clone().unwrap_or_default();
-        let is_alone = match account.failure.first {
+        let is_alone = match account.failure.first_alone() {
             Some(first) => self.tx.others_ok_since(account.key, first, 1)? > 0,
             None => false,
         };
+        account.failure = account.failure.throttled(line, refresh);
         if !is_alone {
-            account.failure = account.failure.failed(line, refresh, false);
             return self.wait(retry_after, error);
         }
         let consequence = self.owed_retry(account, line, refresh)?.map(|(retry, seed)| {
             // It costs nothing, like a busy account.
             own_trouble(Trouble::Busy, retry_after, retry, &self.config.retry, seed)
         });
-        account.failure = account.failure.failed(line, refresh, false);
         match consequence {
             Some(consequence) => self.follow(account, line, consequence),
             None => Ok(()),
@@ -524,7 +528,7 @@ impl Settling<'_, '_> {
     /// Pauses all calls for this many seconds.
     pub(super) fn wait(&mut self, seconds: Option<i64>, reason: String) -> Result<(), StoreError> {
         let longest = self.config.retry.max_delay.max(1);
-        let seconds = seconds.unwrap_or(DEFAULT_WAIT).clamp(1, longest);
+        let seconds = seconds.unwrap_or(Wait::ORDINARY).clamp(1, longest);
         let until = self.now.plus(seconds);
         let current = self.tx.wait()?.filter(|current| current.until > self.now);
         if current.as_ref().is_some_and(|current| current.until >= until) {
@@ -563,6 +567,11 @@ fn settled(
         next_due: account.state.next_due,
         took: arrived.since(line.started),
     }
+}
+
+fn before_trouble(account: &Account) -> BeforeTrouble {
+    let FailureRow { own: own_failure, is_failing, .. } = account.failure;
+    BeforeTrouble { account: account.key, state: account.state, own_failure, is_failing }
 }
 
 /// Writes what an account owes into its row, with the interval of the slot concerned.

@@ -6,7 +6,7 @@ use super::*;
 use crate::api::{CallResult, HttpResponse, RetryAfter};
 use crate::clock::Time;
 use crate::config::{Budget, CatchUp, OnUnknown, Period, Retry, Watched};
-use crate::store::{Cause, Creation, Outcome, wal_size};
+use crate::store::{Cause, Creation, Extent, Outcome, wal_size};
 
 /// Monday, 2026-01-05, 06:00 UTC: the slot of `0 6 * * MON`.
 const MONDAY: i64 = 1_767_592_800;
@@ -1317,4 +1317,217 @@ fn a_scheduled_refresh_writes_less_than_24_kilobytes_to_the_wal() {
     assert_eq!(world.calls.len(), 1);
     let written = wal_size(&path) - before;
     assert!((1..24 << 10).contains(&written), "{written}");
+}
+
+#[test]
+fn an_account_that_was_throttled_or_lost_with_the_process_counts_as_well() {
+    let accounts: Vec<Watched> =
+        list(8, "0 6 * * *").into_iter().chain([Watched::example("z", "1 6 * * *")]).collect();
+    let is_bad = |id: &str| ["a000", "a001", "a002", "a003"].contains(&id);
+    let mut limits = config();
+    limits.requests_per_minute = 0;
+    for is_throttled in [true, false] {
+        let mut world = World::settled(&accounts, limits.clone());
+        // The first answers are requests for a pause, or never arrive.
+        let vendor = |id: &str, time: i64| match time - MONDAY {
+            ..20 if is_throttled && is_bad(id) => retry_after(429, 1),
+            30..1800 => http(500, ""),
+            _ => good(id, 200),
+        };
+        world.until(MONDAY + 1, &vendor);
+        if !is_throttled {
+            world.crash(20, limits.clone());
+            world.watch(&accounts);
+        }
+        world.until(MONDAY + 5 * HOUR, &vendor);
+        assert_eq!(world.opened(), 1, "throttled: {is_throttled}");
+        assert_eq!(world.served().len(), 9, "throttled: {is_throttled}");
+    }
+}
+
+#[test]
+fn an_outage_is_no_lateness() {
+    for catch_up in [CatchUp::Never, CatchUp::Within(2 * HOUR)] {
+        let config = EngineConfig { catch_up, ..config() };
+        let mut world = World::settled(&list(40, "0 6 * * MON"), config);
+        let back = MONDAY + 4 * HOUR;
+        world.until(MONDAY + DAY, &|id, time| match time < back {
+            true => http(500, ""),
+            false => good(id, 200),
+        });
+        assert_eq!(world.served().len(), 40, "{catch_up:?}");
+        assert_eq!(world.skipped(), [], "{catch_up:?}");
+    }
+}
+
+#[test]
+fn a_call_that_ends_while_the_account_is_away_counts_as_an_attempt() {
+    for is_removed in [true, false] {
+        for is_new in [true, false] {
+            let accounts = list(2, "0 6 * * MON");
+            let mut away = accounts.clone();
+            match is_removed {
+                true => away.truncate(1),
+                false => away[1].enabled = false,
+            }
+            let vendor = |id: &str, _: i64| match id {
+                "a001" => http(500, ""),
+                _ => good(id, 200),
+            };
+            let mut world = match is_new {
+                true => World::new(&accounts, config(), MONDAY + HOUR),
+                false => World::settled(&accounts, config()),
+            };
+            let start = if is_new { MONDAY + HOUR } else { MONDAY };
+            world.latency = 5000;
+            for _ in 0..8 {
+                // Away while a call is in flight.
+                while world.in_flight.is_empty() && world.time < (start + DAY) * 1000 {
+                    world.until(world.time / 1000 + 1, &vendor);
+                }
+                world.watch(&away);
+                world.until(world.time / 1000 + 10, &vendor);
+                world.watch(&accounts);
+            }
+            world.until(start + 2 * DAY, &vendor);
+            let spent = world.calls_of("a001").len();
+            assert_eq!(spent, 3, "removed: {is_removed}, new: {is_new}");
+        }
+    }
+}
+
+#[test]
+fn an_account_that_is_back_within_its_slot_with_another_schedule_was_edited() {
+    // From Sunday to Monday on a Monday noon: twelve days without a snapshot, if it were new.
+    let accounts = list(2, "0 6 * * SUN");
+    let mut world = World::settled(&accounts, config());
+    let now = MONDAY + 7 * DAY + 6 * HOUR;
+    world.until(now, &|id, _| good(id, 200));
+    let edited = list(2, "0 5 * * MON");
+    world.watch(&edited[..1]);
+    world.watch(&edited);
+    world.calls.clear();
+    world.until(now + HOUR, &|id, _| good(id, 300));
+    assert_eq!(world.served().len(), 2, "{:?}", world.calls);
+}
+
+#[test]
+fn a_slot_that_an_edit_has_made_due_stays_so_over_a_restart() {
+    let config = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    let mut world = World::settled(&list(1, "0 6 * * TUE"), config.clone());
+    let edit = MONDAY + WEEK + 6 * HOUR;
+    world.until(edit, &|id, _| good(id, 200));
+    world.calls.clear();
+    let moment = world.moment();
+    let edited = list(1, "0 6 * * MON");
+    world.engine.watch(&edited, config.clone(), moment).expect("a watchlist");
+    world.crash(6 * HOUR, config.clone());
+    let moment = world.moment();
+    world.engine.watch(&edited, config, moment).expect("a watchlist");
+    world.until(edit + DAY, &|id, _| good(id, 300));
+    assert_eq!(world.calls.len(), 1, "{:?}", world.events);
+}
+
+#[test]
+fn a_pause_of_a_minute_declines_no_request() {
+    let mut world = World::settled(&list(4, "0 6 * * MON"), config());
+    let now = world.time / 1000;
+    world.request(&Selection::All);
+    for answer in [http(429, ""), retry_after(429, 60)] {
+        world.until(now + 5 * MINUTE, &|id, time| match time < now + 1 {
+            true => answer.clone(),
+            false => good(id, 200),
+        });
+        assert_eq!(world.declined(), []);
+        assert_eq!(world.served().len(), 3);
+    }
+}
+
+#[test]
+fn a_snapshot_is_fresh_for_a_tenth_of_the_shorter_distance() {
+    // Monday's slot follows a weekend, and is followed by Tuesday's.
+    for (cron, hours_before, calls) in [
+        ("0 6 * * MON-FRI", 3, 1),
+        ("0 6 * * MON-FRI", 2, 0),
+        ("0 6 * * MON", 17, 1),
+        ("0 6 * * MON", 16, 0),
+        ("0 6,10 * * MON", 1, 1),
+    ] {
+        let mut world = World::new(&list(1, cron), config(), MONDAY - hours_before * HOUR);
+        world.until(MONDAY - 5 * MINUTE, &|id, _| good(id, 100));
+        world.calls.clear();
+        world.until(MONDAY + HOUR, &|id, _| good(id, 200));
+        assert_eq!(world.calls.len(), calls, "{cron} {hours_before}");
+    }
+}
+
+#[test]
+fn a_slot_that_comes_during_a_call_is_served_or_has_its_line() {
+    for is_measured in [true, false] {
+        let mut world = World::new(&list(1, "*/20 * * * * *"), config(), MONDAY - 30);
+        world.until(MONDAY - 1, &|id, _| good(id, 100));
+        world.calls.clear();
+        world.latency = 45_000;
+        world.until(MONDAY + 46, &|id, _| good(id, if is_measured { 200 } else { 0 }));
+        let lines: Vec<i64> = world.skipped().iter().map(|(_, slot, _)| slot - MONDAY).collect();
+        assert_eq!(world.calls.len(), 1);
+        match is_measured {
+            // What the snapshot came after needs no call.
+            true => assert_eq!(lines, [20, 40]),
+            false => assert_eq!((lines, world.in_flight.len()), (vec![20], 1)),
+        }
+    }
+}
+
+/// As seen: the only account whose slot was not replaced during the outage got all the probes.
+#[test]
+fn every_account_is_probed_in_turn_after_their_slots_were_replaced() {
+    for (name, trouble, _) in troubles() {
+        let dead = Watched::example("dead", "0 6 1 * *");
+        let accounts: Vec<Watched> =
+            list(4, "0 6 * * *").into_iter().chain([dead.clone()]).collect();
+        let mut world = World::settled(&accounts[..4], config());
+        let back = MONDAY + DAY + 2 * HOUR;
+        let vendor = |id: &str, time: i64| match id == "dead" || time < back {
+            true => trouble.clone(),
+            false => good(id, 200),
+        };
+        world.until(MONDAY + DAY - HOUR, &vendor);
+        world.watch(&accounts);
+        world.until(back + 13 * HOUR, &vendor);
+        assert_eq!(world.served().len(), 4, "{name}");
+        let replaced = |(_, slot, _): &(String, i64, String)| *slot > MONDAY;
+        assert!(!world.skipped().iter().any(replaced), "{name}: {:?}", world.skipped());
+    }
+}
+
+#[test]
+fn an_account_is_failing_since_its_first_failure_after_its_last_ok() {
+    let mut world = World::settled(&list(4, "0 6 * * *"), config());
+    world.until(MONDAY + DAY + HOUR, &|_, _| http(500, ""));
+    let tx = world.engine.store().begin_read().expect("a transaction");
+    let now = Time(MONDAY + DAY + HOUR);
+    let failing = tx.statuses(&Default::default(), Extent::Attention, now).expect("a status");
+    let since = failing.iter().map(|account| account.failing_since.map(|since| since.0 - MONDAY));
+    assert_eq!(since.flatten().collect::<Vec<_>>(), [2, 3, 4, 5]);
+}
+
+#[test]
+fn accounts_that_failed_before_they_left_the_list_open_no_breaker_when_they_are_back() {
+    let accounts = list(12, "0 6 * * MON");
+    let vendor = |id: &str, _: i64| match id {
+        "a003" | "a004" | "a005" | "a006" => http(500, ""),
+        _ => good(id, 200),
+    };
+    let mut world = World::settled(&accounts, config());
+    world.until(MONDAY + 2 * WEEK - DAY, &vendor);
+    world.watch(&[]);
+    world.until(MONDAY + 2 * WEEK - DAY + 5, &vendor);
+    world.watch(&accounts);
+    world.events.clear();
+    world.calls.clear();
+    world.until(MONDAY + 3 * WEEK - DAY, &vendor);
+    assert_eq!(world.opened(), 0);
+    let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
+    assert_eq!((spent, world.served().len()), (12, 8));
 }

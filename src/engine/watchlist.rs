@@ -4,18 +4,16 @@ use std::collections::HashSet;
 use std::fmt;
 
 use crate::clock::{Moment, Time};
-use crate::config::{CatchUp, Watched};
+use crate::config::Watched;
 use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
 use crate::engine::clock_change::{horizon, step_back};
 use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::settling::{change_before_trouble, set_state};
-use crate::engine::{EditedSlots, Engine, EngineConfig, Event};
+use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
-use crate::store::{
-    Account, AccountKey, Cause, FailureRow, StoreError, StoredEntry, WatchlistDiff, WriteTx,
-};
+use crate::store::{Account, AccountKey, Cause, StoreError, StoredEntry, WatchlistDiff, WriteTx};
 
 /// The number of changes to a watchlist.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -88,7 +86,6 @@ impl Engine {
             in_flight,
             may_skip: !self.progress.may_not_skip(now.wall),
             is_start: !self.progress.is_started,
-            edited: EditedSlots::new(),
         };
         for entry in &diff.entries {
             match tx.stored_entry(entry)? {
@@ -110,7 +107,6 @@ impl Engine {
                 changes.removed += 1;
             }
         }
-        let edited = editing.edited;
         end_overlong_wait(&tx, &config, time)?;
         let token = if changes.is_none() { None } else { Some(tx.renew_watchlist()?) };
         tx.commit()?;
@@ -118,9 +114,6 @@ impl Engine {
             self.store.watchlist_changed(token);
         }
         self.events.extend(events);
-        if config.catch_up != CatchUp::Always {
-            self.edited.extend(edited);
-        }
         self.config = config;
         self.candidates = Candidates::default();
         self.progress.replaced = None;
@@ -154,7 +147,6 @@ struct Editing<'a, 'store> {
     may_skip: bool,
     /// Whether no turn was made yet.
     is_start: bool,
-    edited: EditedSlots,
 }
 
 impl Editing<'_, '_> {
@@ -170,62 +162,79 @@ impl Editing<'_, '_> {
 
     fn change(&mut self, entry: &Watched, stored: StoredEntry) -> Result<(), StoreError> {
         let StoredEntry { mut account, has_same_schedule, removed, .. } = stored;
-        let (window, old) = (self.window(entry)?, account.window(self.schedules, self.now));
         let state = self.state(&account)?;
         let is_unwatched = matches!(state, AccountState::Unwatched(_));
-        if !entry.enabled {
-            if !is_unwatched {
-                self.unwatch(&mut account, "disabled")?;
-            }
-        } else if is_unwatched {
-            let now = self.now;
-            let is_new = account.last_refresh.is_none();
-            let restored = state.rewatch(window, now, is_new);
-            if matches!(restored, AccountState::Settled { .. })
-                || restored == AccountState::new(now)
-            {
-                account.failure = FailureRow::default();
-                account.restored = 0;
-            }
-            account.active = now;
-            change_before_trouble(self.tx, account.key, |before| {
-                before.rewatch(window, now, is_new)
-            })?;
-            set_state(&mut account, restored, window);
-        } else if !has_same_schedule {
-            let state = self.replace(&mut account, state, old)?;
-            let (state, is_fresh) = match state.open_slot(old, self.now) {
-                Some(slot) if self.is_served(&account, slot)? => (state.settle(old, None), false),
-                Some(slot) if self.skip_fresh(&account, slot, old)? => {
-                    (state.settle(old, None), true)
-                }
-                _ => (state, false),
-            };
-            let edit = Edit {
-                old,
-                new: window,
-                last_measured: self.tx.last_measured_time(account.key)?,
-                active: account.active,
-                now: self.now,
-            };
-            change_before_trouble(self.tx, account.key, |before| {
-                let before = if is_fresh { before.settle(old, None) } else { before };
-                before.reschedule(&edit)
-            })?;
-            let rescheduled = state.reschedule(&edit);
-            if let AccountState::Open { slot, .. } = rescheduled
-                && state.open_slot(old, self.now).is_none()
-            {
-                self.edited.insert(account.key, slot);
-            }
-            // At a start, the edit may be as old as the last snapshot.
-            if self.is_start || matches!(rescheduled, AccountState::Settled { .. }) {
-                self.tx.lengthen_wait(account.key, window.interval())?;
-            }
-            set_state(&mut account, rescheduled, window);
-        }
         debug_assert!(!removed || is_unwatched);
+        match (entry.enabled, is_unwatched) {
+            (true, true) => self.rewatch(&mut account, entry, state, has_same_schedule)?,
+            (true, false) if !has_same_schedule => self.reschedule(&mut account, entry, state)?,
+            (true, false) | (false, true) => {}
+            (false, false) => self.unwatch(&mut account, "disabled")?,
+        }
         self.tx.change(&account, entry)
+    }
+
+    /// Handles an account that is back in the list. Its failures are as they were: it is failing
+    /// until its next ok.
+    fn rewatch(
+        &mut self,
+        account: &mut Account,
+        entry: &Watched,
+        state: AccountState,
+        has_same_schedule: bool,
+    ) -> Result<(), StoreError> {
+        let (now, is_new) = (self.now, account.last_refresh.is_none());
+        let (window, old) = (self.window(entry)?, account.window(self.schedules, now));
+        // If no slot passed while it was away, only its schedule has changed.
+        let is_edit = !has_same_schedule && state.is_within_slot(old, now);
+        let by = if is_edit { old } else { window };
+        account.active = now;
+        change_before_trouble(self.tx, account.key, |before| before.rewatch(by, now, is_new))?;
+        let restored = state.rewatch(by, now, is_new);
+        set_state(account, restored, by);
+        match is_edit {
+            true => self.reschedule(account, entry, restored),
+            false => Ok(()),
+        }
+    }
+
+    /// Handles a changed schedule of a watched account.
+    fn reschedule(
+        &mut self,
+        account: &mut Account,
+        entry: &Watched,
+        state: AccountState,
+    ) -> Result<(), StoreError> {
+        let (window, old) = (self.window(entry)?, account.window(self.schedules, self.now));
+        let state = self.replace(account, state, old)?;
+        let (state, is_fresh) = match state.open_slot(old, self.now) {
+            Some(slot) if self.is_served(account, slot)? => (state.settle(old, None), false),
+            Some(slot) if self.skip_fresh(account, slot, old)? => (state.settle(old, None), true),
+            _ => (state, false),
+        };
+        let edit = Edit {
+            old,
+            new: window,
+            last_measured: self.tx.last_measured_time(account.key)?,
+            active: account.active,
+            now: self.now,
+        };
+        change_before_trouble(self.tx, account.key, |before| {
+            let before = if is_fresh { before.settle(old, None) } else { before };
+            before.reschedule(&edit)
+        })?;
+        let rescheduled = state.reschedule(&edit);
+        if let AccountState::Open { slot, .. } = rescheduled
+            && state.open_slot(old, self.now).is_none()
+        {
+            account.edited = Some(slot);
+        }
+        // At a start, the edit may be as old as the last snapshot.
+        if self.is_start || matches!(rescheduled, AccountState::Settled { .. }) {
+            self.tx.lengthen_wait(account.key, window.interval())?;
+        }
+        set_state(account, rescheduled, window);
+        Ok(())
     }
 
     fn remove(&mut self, mut account: Account) -> Result<(), StoreError> {
@@ -299,7 +308,7 @@ impl Editing<'_, '_> {
         let replaced = ReplacedSlots { tx, schedules, events, alive: *alive, now: *now };
         let Some(slot) = replaced.write(account, state, window)? else { return Ok(state) };
         change_before_trouble(self.tx, account.key, |before| before.replace(slot))?;
-        account.failure = account.failure.replaced();
+        account.slot_replaced();
         Ok(state.replace(slot))
     }
 

@@ -25,6 +25,8 @@ pub enum Progress {
     },
     /// No call was made for the account.
     Declined { account_id: AccountId, error: String },
+    /// The account needs no call for what was due.
+    NotNeeded { account_id: AccountId, reason: String },
 }
 
 /// The result of a lookup by name.
@@ -89,6 +91,9 @@ impl Progress {
             },
             Event::Declined { id, why } => {
                 Progress::Declined { account_id: id.clone(), error: why.clone() }
+            }
+            Event::NotNeeded { id, why } => {
+                Progress::NotNeeded { account_id: id.clone(), reason: why.clone() }
             }
             _ => return None,
         })

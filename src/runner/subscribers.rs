@@ -101,7 +101,9 @@ impl Subscribers {
             });
         }
         let (id, is_final) = match event {
-            Event::Settled { id, .. } | Event::Declined { id, .. } => (id, true),
+            Event::Settled { id, .. }
+            | Event::Declined { id, .. }
+            | Event::NotNeeded { id, .. } => (id, true),
             Event::Started { id, .. } => (id, false),
             _ => return,
         };

@@ -48,31 +48,45 @@ impl StateRow {
 /// An account's failed calls since its last ok, as ledger lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FailureRow {
+    /// The first of any kind.
     pub first: Option<RefreshId>,
-    /// Of the scheduled ones, if there were any.
+    /// The last of any kind, of the scheduled ones if there were any.
     pub last: Option<RefreshId>,
+    /// The first that was throttled.
+    pub throttled: Option<RefreshId>,
+    /// The first that was the account's own trouble. Throttled calls, those lost with an earlier
+    /// process, and those that an open breaker took the blame for are not.
+    pub own: Option<RefreshId>,
     /// Whether a slot was given up since the last ok, or the account was refused.
     pub is_failing: bool,
 }
 
 impl FailureRow {
-    /// Reads the three columns starting at `first`.
+    /// Reads the five columns starting at `first`.
     pub(super) fn read(row: &Row<'_>, first: usize) -> rusqlite::Result<FailureRow> {
         Ok(FailureRow {
             first: row.get(first)?,
             last: row.get(first + 1)?,
-            is_failing: row.get(first + 2)?,
+            throttled: row.get(first + 2)?,
+            own: row.get(first + 3)?,
+            is_failing: row.get(first + 4)?,
         })
     }
 
-    /// Adds a failed call.
+    /// Adds a failed call that was the account's own trouble.
     #[must_use]
     pub fn failed(self, line: &PendingLine, refresh: RefreshId, is_failing: bool) -> FailureRow {
         FailureRow {
-            first: self.first.or(Some(refresh)),
+            own: self.own.or(Some(refresh)),
             is_failing: self.is_failing || is_failing,
             ..self.tried(line, refresh)
         }
+    }
+
+    /// Adds a throttled call.
+    #[must_use]
+    pub fn throttled(self, line: &PendingLine, refresh: RefreshId) -> FailureRow {
+        FailureRow { throttled: self.throttled.or(Some(refresh)), ..self.tried(line, refresh) }
     }
 
     /// Adds a failed call that may not have been the account's own trouble. A manual refresh does
@@ -80,15 +94,16 @@ impl FailureRow {
     #[must_use]
     pub fn tried(self, line: &PendingLine, refresh: RefreshId) -> FailureRow {
         let is_last = line.cause.is_scheduled() || self.last.is_none();
-        FailureRow { last: if is_last { Some(refresh) } else { self.last }, ..self }
+        FailureRow {
+            first: self.first.or(Some(refresh)),
+            last: if is_last { Some(refresh) } else { self.last },
+            ..self
+        }
     }
 
-    /// Records that a slot was replaced unserved, which counts as given up if a call for it failed.
-    /// If an open breaker restored the account, its failures count from here on.
-    #[must_use]
-    pub fn replaced(self) -> FailureRow {
-        let is_failing = self.is_failing || self.first.is_some();
-        FailureRow { first: self.first.or(self.last), is_failing, ..self }
+    /// Returns the first call that was the account's own trouble or was throttled.
+    pub fn first_alone(self) -> Option<RefreshId> {
+        self.own.into_iter().chain(self.throttled).min()
     }
 }
 
@@ -104,11 +119,14 @@ pub struct Account {
     pub active: Time,
     pub state: StateRow,
     pub failure: FailureRow,
-    /// How often an open breaker has restored the account since its last ok.
+    /// How often an open breaker has restored the account since its last ok, and how often a slot
+    /// was replaced unserved after that.
     pub restored: u32,
     /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
     pub last_refresh: Option<RefreshId>,
+    /// The slot that an edited schedule has made due. It is never too late for `catch_up`.
+    pub edited: Option<Time>,
     /// `state.next_due` as it was read.
     read_due: Option<Time>,
 }
@@ -117,6 +135,15 @@ impl Account {
     /// Returns whether the account is in the watchlist and enabled.
     pub fn is_watched(&self) -> bool {
         self.state.next_due.is_some()
+    }
+
+    /// Records that a slot was replaced unserved. It counts as given up if a call has failed. An open
+    /// breaker that restored the account may have been wrong about it.
+    pub fn slot_replaced(&mut self) {
+        self.failure.is_failing |= self.failure.first.is_some();
+        if self.restored > 0 {
+            self.restored = self.restored.saturating_add(1);
+        }
     }
 
     /// Returns the slots around `time`. If the stored schedule can no longer be computed, because
@@ -168,7 +195,8 @@ macro_rules! accounts {
         concat!(
             "SELECT a.account, a.account_id, a.cron, a.timezone, a.spread, a.active_time,
                     a.phase, a.next_due, a.settled_slot, a.open_slot, a.tries, a.paid, a.refusals,
-                    a.first_failure, a.last_failure, a.is_failing, a.interval, a.last_refresh, a.restored
+                    a.first_failure, a.last_failure, a.first_throttled, a.own_failure, a.is_failing,
+                    a.interval, a.last_refresh, a.restored, a.edited_slot
              FROM _account a WHERE ",
             $filter
         )
@@ -193,7 +221,7 @@ macro_rules! save {
             "UPDATE _account SET phase = ?2, ", $set, " settled_slot = ?4, open_slot = ?5,
                     tries = ?6, paid = ?7, refusals = ?8, interval = ?9,
                     first_failure = ?10, last_failure = ?11, is_failing = ?12, last_refresh = ?13,
-                    restored = ?14
+                    restored = ?14, first_throttled = ?15, own_failure = ?16
              WHERE account = ?1 ", $and
         )
     };
@@ -230,9 +258,10 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
         active: row.get(5)?,
         state: StateRow::read(row, 6)?,
         failure: FailureRow::read(row, 13)?,
-        interval: row.get(16)?,
-        last_refresh: row.get(17)?,
-        restored: row.get(18)?,
+        interval: row.get(18)?,
+        last_refresh: row.get(19)?,
+        restored: row.get(20)?,
+        edited: row.get(21)?,
         read_due: row.get(7)?,
     })
 }
@@ -292,6 +321,14 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Returns whether there is any such account.
+    pub(crate) fn has_due_fresh(&self, now: Time) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT 1 FROM _account WHERE next_due <= ?1 AND last_failure IS NULL",
+        )?;
+        Ok(statement.exists([now])?)
+    }
+
     /// Returns the key of the account with this id, whether it is watched, disabled or removed.
     pub(crate) fn key_of(&self, id: &AccountId) -> Result<Option<AccountKey>, StoreError> {
         let mut statement =
@@ -325,7 +362,7 @@ impl ReadTx<'_> {
     ) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account FROM _account WHERE next_due <= ?1 AND last_failure IS NOT NULL
-             ORDER BY first_failure IS NOT NULL, account <= ?2, account LIMIT ?3",
+             ORDER BY own_failure IS NOT NULL, account <= ?2, account LIMIT ?3",
         )?;
         let rows = statement.query_map(params![now, last, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -346,23 +383,16 @@ impl ReadTx<'_> {
         accounts(statement.query(params![before, last, limit])?)
     }
 
-    /// Counts the accounts that can be probed, up to `limit`: the watched ones, except those that
-    /// were failing before the present run of troubles. A response that asked for a pause is no
-    /// failure in this sense: it is a 429, or another refusal that left no trace in the account's
-    /// row.
-    pub(crate) fn probeable(&self, limit: usize) -> Result<usize, StoreError> {
+    /// Returns whether there is another account to ask than those in the present run of troubles: a
+    /// watched one that was not failing before, and that an open breaker has restored up to
+    /// `trusted` times since its last ok.
+    pub(crate) fn has_other_to_ask(&self, trusted: u32) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT count(*) FROM (
-               SELECT 1 FROM _account a
-               WHERE a.next_due IS NOT NULL
-                 AND (a.last_failure IS NULL
-                      OR EXISTS (SELECT 1 FROM _troubled t WHERE t.account = a.account)
-                      OR EXISTS (SELECT 1 FROM _refresh f WHERE f.refresh_id = a.first_failure
-                                 AND (f.status = 429 OR (f.status BETWEEN 400 AND 499
-                                                         AND a.is_failing = 0 AND a.tries = 0))))
-               LIMIT ?1)",
+            "SELECT 1 FROM _account
+             WHERE next_due IS NOT NULL AND own_failure IS NULL AND restored <= ?1
+               AND account NOT IN (SELECT account FROM _troubled)",
         )?;
-        Ok(statement.query_row([limit], |row| row.get(0))?)
+        Ok(statement.exists([trusted])?)
     }
 
     /// Counts the other accounts that had an ok in a call after `since`, up to `limit`. A response
@@ -451,6 +481,8 @@ impl WriteTx<'_> {
             failure.is_failing,
             last_refresh,
             restored,
+            failure.throttled,
+            failure.own,
         ];
         // SQLite rewrites a column's index even if its value stays. So try first to leave next_due
         // out, if it is likely to be stored already: a manual refresh does not change it.

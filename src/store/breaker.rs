@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 
 use crate::clock::Time;
 use crate::printable::Printable;
-use crate::store::account::{FailureRow, StateRow};
+use crate::store::account::StateRow;
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, WriteTx};
 
@@ -50,9 +50,9 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// A pause that ends within this many seconds is ordinary: a throttled call without a
-    /// `Retry-After` causes one of this length.
-    const ORDINARY: i64 = 60;
+    /// The pause if the vendor throttles without saying for how long, in seconds: a minute, and the
+    /// fraction of a second by which `now` is truncated. One that ends so soon is ordinary.
+    pub const ORDINARY: i64 = 61;
 
     /// Returns whether it lasts for so long that a person should know of it and not wait for it.
     pub fn is_long(&self, now: Time) -> bool {
@@ -73,7 +73,9 @@ impl fmt::Display for Wait {
 pub struct BeforeTrouble {
     pub account: AccountKey,
     pub state: StateRow,
-    pub failure: FailureRow,
+    /// As in [`FailureRow`](crate::store::FailureRow).
+    pub own_failure: Option<RefreshId>,
+    pub is_failing: bool,
 }
 
 impl ReadTx<'_> {
@@ -109,14 +111,15 @@ impl ReadTx<'_> {
     pub(crate) fn troubled(&self) -> Result<Vec<BeforeTrouble>, StoreError> {
         let mut statement = self.tx.prepare_cached(
             "SELECT account, phase, next_due, settled_slot, open_slot, tries, paid, refusals,
-                    first_failure, last_failure, is_failing
+                    own_failure, is_failing
              FROM _troubled ORDER BY account",
         )?;
         let rows = statement.query_map([], |row| {
             Ok(BeforeTrouble {
                 account: row.get(0)?,
                 state: StateRow::read(row, 1)?,
-                failure: FailureRow::read(row, 8)?,
+                own_failure: row.get(8)?,
+                is_failing: row.get(9)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -168,9 +171,9 @@ impl WriteTx<'_> {
     /// Adds an account to the present run of troubles. Keeps the earlier state if the account is in
     /// the run already.
     pub(crate) fn add_troubled(&self, before: &BeforeTrouble) -> Result<(), StoreError> {
-        let BeforeTrouble { account, state, failure } = before;
+        let BeforeTrouble { account, state, own_failure, is_failing } = before;
         let mut statement = self.tx.prepare_cached(
-            "INSERT OR IGNORE INTO _troubled VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT OR IGNORE INTO _troubled VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         statement.execute(params![
             account,
@@ -181,9 +184,8 @@ impl WriteTx<'_> {
             state.tries,
             state.paid,
             state.refusals,
-            failure.first,
-            failure.last,
-            failure.is_failing,
+            own_failure,
+            is_failing,
         ])?;
         Ok(())
     }

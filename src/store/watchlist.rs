@@ -32,7 +32,7 @@ pub struct WatchlistDiff {
     pub removed: Vec<AccountId>,
 }
 
-/// The columns that hold a watchlist entry; the first four are its schedule.
+/// The columns that hold a watchlist entry; the first three are its schedule.
 const ENTRY_COLUMNS: &str =
     "cron, timezone, spread, enabled, label, tags, removed_time IS NOT NULL";
 
@@ -43,11 +43,11 @@ fn compare(row: &Row<'_>, entry: &Watched) -> rusqlite::Result<(bool, bool)> {
     let text = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
     let has_same_schedule = text(0)? == Some(&*entry.cron)
         && text(1)? == Some(&*entry.timezone)
-        && row.get::<_, i64>(2)? == entry.spread
-        && row.get::<_, bool>(3)? == entry.enabled;
+        && row.get::<_, i64>(2)? == entry.spread;
     let is_removed: bool = row.get(6)?;
     let is_same = has_same_schedule
         && !is_removed
+        && row.get::<_, bool>(3)? == entry.enabled
         && text(4)? == entry.label.as_deref()
         && text(5)? == Some(&*tags_json(&entry.tags));
     Ok((has_same_schedule, is_same))
@@ -162,10 +162,11 @@ impl WriteTx<'_> {
                     enabled = ?7, removed_time = NULL, active_time = ?8,
                     phase = ?9, next_due = ?10, settled_slot = ?11, open_slot = ?12,
                     tries = ?13, paid = ?14, refusals = ?15, interval = ?16,
-                    first_failure = ?17, last_failure = ?18, is_failing = ?19, restored = ?20
+                    first_failure = ?17, last_failure = ?18, first_throttled = ?19, own_failure = ?20,
+                    is_failing = ?21, restored = ?22, edited_slot = ?23
              WHERE account = ?1",
         )?;
-        let Account { key, active, state, failure, restored, interval, .. } = account;
+        let Account { key, active, state, failure, restored, interval, edited, .. } = account;
         statement.execute(params![
             key,
             entry.label,
@@ -185,8 +186,11 @@ impl WriteTx<'_> {
             interval,
             failure.first,
             failure.last,
+            failure.throttled,
+            failure.own,
             failure.is_failing,
             restored,
+            edited,
         ])?;
         Ok(())
     }

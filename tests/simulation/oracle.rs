@@ -428,7 +428,6 @@ impl Oracle {
         }
         if was_possible && !self.trouble.is_possibly_shared() {
             self.excuse(at.world());
-            self.up.free = at.wall();
         }
         Ok(())
     }
@@ -512,7 +511,10 @@ impl Oracle {
         let first = *owed.first_failure.get_or_insert(line.id);
         if kind.nature() != Nature::Throttled {
             owed.throttled = None;
-            owed.last_ok = Some(false);
+            // A crash says nothing about the account, unless it used up its attempts.
+            if kind != Kind::Lost {
+                owed.last_ok = Some(false);
+            }
             if is_slot {
                 owed.failed(line.slot, kind, self.trouble.number, true, &self.config, at);
             }

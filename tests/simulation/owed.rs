@@ -81,7 +81,9 @@ pub struct Owed {
     must_stay_open: Option<i64>,
     /// By when an edit must have caused a call, and from when it may.
     edit: Option<(i64, i64)>,
-    /// The slot that may have been open when the account left the list.
+    /// The latest slot when the account left the list.
+    left_latest: Option<i64>,
+    /// The slot that may have been open then.
     left_open: Option<i64>,
     /// The same, if it certainly was.
     left_owed: Option<i64>,
@@ -124,7 +126,8 @@ pub struct Owed {
 
 /// Returns from when on a measurement makes a slot fresh by the entry's schedule.
 fn fresh_from(entry: &Entry, slot: i64) -> i64 {
-    slot - entry.calendar.since_previous(slot) / 10
+    let interval = entry.calendar.after(slot) - slot;
+    slot - entry.calendar.since_previous(slot).min(interval) / 10
 }
 
 impl Owed {
@@ -140,6 +143,7 @@ impl Owed {
             kept_fresh: BTreeMap::new(),
             must_stay_open: None,
             edit: None,
+            left_latest: None,
             left_open: None,
             left_owed: None,
             was_ever_ok: !found.is_empty(),
@@ -164,12 +168,10 @@ impl Owed {
         }
     }
 
-    /// Returns whether the account may have failed since its last ok. One that returned within its
-    /// open slot is as it was when it left.
+    /// Returns whether the account may have failed since its last ok. Being throttled is no failure.
+    /// One that returned to the list is as it was when it left.
     pub fn may_be_failing(&self) -> bool {
-        self.last_ok == Some(false)
-            || self.throttled.is_some()
-            || (self.was_away && self.first_failure.is_some())
+        self.last_ok == Some(false) || (self.was_away && self.first_failure.is_some())
     }
 
     /// Returns whether the slot is one of an earlier schedule that may still be open.
@@ -576,7 +578,15 @@ impl Owed {
                 if let Some(slot) = self.must_stay_open {
                     self.lines.remove(&slot);
                 }
-                self.edit = None;
+                // If no slot passed while it was away, only its schedule was edited.
+                let is_within = self.left_latest == Some(old.calendar.at_or_before(now));
+                self.edit = match has_moved && is_within && self.was_ever_ok {
+                    true => self.wait_after_edit(&old, now),
+                    false => None,
+                };
+                if self.may_repeat || self.in_flight.is_some() || self.left_open.is_some() {
+                    self.edit = self.edit.map(|(_, from)| (i64::MAX, from));
+                }
                 // A disabled or removed account is not failing.
                 self.throttled = None;
                 // The attempts at its baseline ended with the slot in which it left.
@@ -592,6 +602,7 @@ impl Owed {
                 is_settled = must
                     .and_then(|debt| debt.slot)
                     .filter(|slot| *slot == latest && self.was_ever_ok);
+                self.left_latest = Some(latest);
                 self.left_open = open;
                 self.left_owed = is_settled;
                 self.kept_open.extend(open);

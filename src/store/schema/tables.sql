@@ -31,14 +31,21 @@ CREATE TABLE _account (
   refusals        INTEGER NOT NULL DEFAULT 0,
   -- The time from the slot that is owed, or comes next, to the one after it, in seconds.
   interval        INTEGER NOT NULL,
-  -- Ledger lines: the first and the last failed call since the last ok, and the last ok.
+  -- Ledger lines of failed calls since the last ok: the first and the last of any kind, the first
+  -- that was throttled, and the first that was the account's own trouble.
   first_failure   INTEGER,
   last_failure    INTEGER,
+  first_throttled INTEGER,
+  own_failure     INTEGER,
+  -- The ledger line of the last ok.
   last_refresh    INTEGER,
   -- Whether a slot was given up since the last ok, or the account was refused.
   is_failing      INTEGER NOT NULL DEFAULT 0 CHECK (is_failing IN (0, 1)),
-  -- How often an open breaker has restored this row since the last ok.
+  -- How often an open breaker has restored this row since the last ok, and how often a slot was
+  -- replaced unserved after that.
   restored        INTEGER NOT NULL DEFAULT 0,
+  -- The slot that an edited schedule has made due. It is never too late for catch_up.
+  edited_slot     INTEGER,
   CHECK ((removed_time IS NULL AND enabled = 1) = (next_due IS NOT NULL)),
   CHECK ((phase = 2) = (open_slot IS NOT NULL)),
   CHECK (phase <> 1 OR settled_slot IS NOT NULL),
@@ -227,8 +234,7 @@ CREATE TABLE _troubled (
   tries         INTEGER NOT NULL,
   paid          INTEGER NOT NULL,
   refusals      INTEGER NOT NULL,
-  first_failure INTEGER,
-  last_failure  INTEGER,
+  own_failure   INTEGER,
   is_failing    INTEGER NOT NULL
 ) STRICT;
 
