@@ -19,6 +19,9 @@ use crate::replacement::{Replace, Replaced, Replacement};
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
+/// How often a file is read anew because it has changed before it could be written.
+const MAX_READS: usize = 20;
+
 /// An upper bound for the size of one `[[account]]` in the file, in bytes.
 const LARGEST_ENTRY: usize = 2048;
 
@@ -129,19 +132,30 @@ impl WatchlistFile {
     ) -> Result<Option<Replaced>, EditError> {
         // Makes another `add` wait, which would otherwise overwrite this edit with its older text.
         let _lock = lock(&self.path).map_err(|source| self.unwritable(source))?;
-        let (current, config) = WatchlistFile::read(&self.main, Some(&self.path), now)?;
-        if config.accounts.iter().any(|account| account.id == *id) {
-            return Ok(None);
+        for _ in 0..MAX_READS {
+            let (current, config) = WatchlistFile::read(&self.main, Some(&self.path), now)?;
+            if config.accounts.iter().any(|account| account.id == *id) {
+                return Ok(None);
+            }
+            current.try_with(id, label, now)?;
+            let placed = current.write(&current.with(id, label));
+            if let Some(placed) = placed.map_err(|source| self.unwritable(source))? {
+                return Ok(Some(placed));
+            }
         }
-        current.try_with(id, label, now)?;
-        let placed = current.write(&current.with(id, label));
-        placed.map(Some).map_err(|source| self.unwritable(source))
+        Err(self.unwritable(io::Error::other("it is being changed time and again")))
     }
 
-    fn write(&self, text: &str) -> io::Result<Replaced> {
+    /// Returns `None` if the file has changed since it was read: someone edits it meanwhile.
+    fn write(&self, text: &str) -> io::Result<Option<Replaced>> {
         let mut new = Replacement::begin_with_its_owner(&self.path, GROUP_READABLE)?;
         new.file().write_all(text.as_bytes())?;
-        new.finish(Replace::Allowed)
+        // Takes the time here that nothing may change in.
+        new.file().sync_all()?;
+        match fs::read(&self.path)? == self.text.as_bytes() {
+            true => new.finish(Replace::Allowed).map(Some),
+            false => Ok(None),
+        }
     }
 
     fn unwritable(&self, source: io::Error) -> EditError {
@@ -251,6 +265,15 @@ mod tests {
                 1
             );
         }
+    }
+
+    #[test]
+    fn a_file_that_was_edited_since_it_was_read_is_not_overwritten() {
+        let (_folder, path) = file("");
+        let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
+        fs::write(&path, "# mine").expect("a file");
+        assert!(list.write("# theirs").expect("readable").is_none());
+        assert_eq!(fs::read_to_string(&path).expect("a file"), "# mine");
     }
 
     #[test]
