@@ -197,9 +197,8 @@ fn each_result_names_its_platform_and_only_if_all_are_refused_is_that_the_exit_c
                  @FitnessGuru on tiktok is clx123abc, 1,520,000 followers; added to config.toml\n";
     let add = |names: &[&str]| place.growthd(&[&["add"], names].concat());
     let ended = add(&urls).with_code(1);
-    let mut lines: Vec<&str> = ended.out.lines().collect();
-    // The calls are made at once.
-    lines.sort_unstable_by_key(|line| line.contains("FitnessGuru"));
+    // The calls are made at once, and reported and added in the order of the names.
+    let lines: Vec<&str> = ended.out.lines().collect();
     assert_eq!(lines, words.lines().collect::<Vec<_>>());
     assert!(config(&place).contains("label = \"FitnessGuru\""));
     vendor.everywhere(Some(Behaviour::refusal(404, "ACCOUNT_NOT_FOUND", "no such account")));

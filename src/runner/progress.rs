@@ -49,6 +49,12 @@ pub enum Lookup {
 }
 
 impl Lookup {
+    pub fn handle(&self) -> &Handle {
+        match self {
+            Lookup::Found { handle, .. } | Lookup::NotFound { handle, .. } => handle,
+        }
+    }
+
     /// Converts an event to the result of a lookup, with the name looked up; `None` if it is about
     /// no lookup.
     pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {

@@ -49,9 +49,16 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         let remote = control::request_lookups(&config.settings.database.path, &lookups);
         let local = |engine: &Handle| engine.look_up(lookups.clone());
         let request = PaidRequest::send(&config, remote, Creation::Refused, local).await?;
-        Adding { file: &file, config: &config, lookups, output, ends: Vec::new() }
-            .run(request, signals)
-            .await
+        Adding {
+            file: &file,
+            config: &config,
+            lookups,
+            output,
+            early: Vec::new(),
+            ends: Vec::new(),
+        }
+        .run(request, signals)
+        .await
     })
 }
 
@@ -120,6 +127,8 @@ struct Adding<'a> {
     config: &'a Config,
     lookups: Vec<AccountLookup>,
     output: Printer,
+    /// Results that came before those of earlier names, which go first into the file.
+    early: Vec<Lookup>,
     /// The result for each name so far.
     ends: Vec<Result<Done, CommandError>>,
 }
@@ -130,10 +139,19 @@ impl Adding<'_> {
         mut request: PaidRequest<Lookup>,
         mut signals: Signals,
     ) -> Result<Done, CommandError> {
-        while let Some(lookup) = request.next(&mut signals, &mut self.output).await? {
-            let end = self.take(lookup);
-            self.ends.push(end);
+        loop {
+            let lookup = match request.next(&mut signals, &mut self.output).await {
+                Ok(Some(lookup)) => lookup,
+                Ok(None) => break,
+                Err(error) => {
+                    self.take_early(true);
+                    return Err(error);
+                }
+            };
+            self.early.push(lookup);
+            self.take_early(false);
         }
+        self.take_early(true);
         request.end(&mut signals).await?;
         let left = self.lookups.len().saturating_sub(self.ends.len());
         if left > 0 {
@@ -154,6 +172,19 @@ impl Adding<'_> {
             Some(first) if ends.iter().all(|end| end == first) => *first,
             _ => Done::Attention,
         })
+    }
+
+    /// Takes the results in the order of the names, up to the first that is missing, or all of them.
+    fn take_early(&mut self, all: bool) {
+        let next = |adding: &Self| {
+            let handle = &adding.lookups.get(adding.ends.len())?.handle;
+            adding.early.iter().position(|lookup| lookup.handle() == handle)
+        };
+        while let Some(index) = next(self).or((all && !self.early.is_empty()).then_some(0)) {
+            let lookup = self.early.remove(index);
+            let end = self.take(lookup);
+            self.ends.push(end);
+        }
     }
 
     /// Adds an account that was found to the watchlist.
