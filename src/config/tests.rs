@@ -570,3 +570,17 @@ proptest! {
         assert_inside(&bytes);
     }
 }
+
+#[test]
+fn a_database_path_is_a_file_name_whatever_sqlite_would_make_of_it() {
+    for (path, found) in
+        [(":memory:", "./:memory:"), ("file:x.db?mode=ro", "./file:x.db?mode=ro"), ("a:b", "a:b")]
+    {
+        let text = format!("[database]\npath = {path:?}\n");
+        let config = Config::parse(Path::new("config.toml"), text.as_bytes(), Time(0));
+        assert_eq!(config.expect("valid").settings.database.path, Path::new(found));
+    }
+    let text = b"[database]\npath = \"growth.db/\"\n";
+    let problems = Config::parse(Path::new("config.toml"), text, Time(0)).expect_err("a folder");
+    assert!(problems.to_string().contains("is the path of a folder"), "{problems}");
+}

@@ -128,6 +128,10 @@ impl Values<'_> {
 
     pub fn database(&mut self, raw: Text<'_>) -> Database {
         match self.file(raw) {
+            // SQLite would take these for something other than a file's name.
+            Some(path) if [":", "file:"].iter().any(|start| starts_with(&path, start)) => {
+                Database { path: Path::new(".").join(path), is_named: true }
+            }
             Some(path) => Database { path, is_named: true },
             None => {
                 let state = std::env::var_os("STATE_DIRECTORY");
@@ -211,6 +215,10 @@ impl Values<'_> {
             self.findings.wrong(&field, "is not a path");
             return None;
         }
+        if field.value.ends_with('/') {
+            self.findings.wrong(&field, "is the path of a folder, not of a file");
+            return None;
+        }
         Some(folder_of(self.path).join(field.value))
     }
 
@@ -223,6 +231,10 @@ impl Values<'_> {
             }
         }
     }
+}
+
+fn starts_with(path: &Path, start: &str) -> bool {
+    path.as_os_str().as_encoded_bytes().starts_with(start.as_bytes())
 }
 
 /// Checks a name, such as a label: 1 to 200 characters, without control characters.
