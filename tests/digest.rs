@@ -240,8 +240,9 @@ fn without_a_period_it_is_the_last_week_that_is_over() {
     let week = past.query("SELECT week FROM _week WHERE to_time <= strftime('%s', 'now') + 0 ORDER BY to_time DESC LIMIT 1");
     assert!(output.starts_with(&format!("Growth in {}\n", week[0])), "{output}");
     assert!(
-        output
-            .contains("\nThe account was not measured at both ends: the refresh after the period"),
+        output.contains(
+            "\nThe account was not measured at both ends: the history may begin later,\n"
+        ),
         "{output}"
     );
 }

@@ -170,6 +170,8 @@ fn check_online_says_how_far_it_gets_and_sends_no_key() {
     let date = |date: &str| format!("HTTP/1.1 404 Not Found\r\ndate: {date}\r\n\r\n");
     for (answer, code, words) in [
         ("HTTP/1.1 404 Not Found\r\n\r\n".to_owned(), 0, "answers (HTTP 404)"),
+        ("HTTP/1.1 301 Moved\r\nlocation: /docs\r\n\r\n".to_owned(), 0, "a redirect: if"),
+        ("HTTP/1.1 407 Proxy\r\n\r\n".to_owned(), 1, "is behind a proxy"),
         (date("Sun, 06 Nov 1994 08:49:37 GMT"), 1, "set the clock"),
         ("SSH-2.0-OpenSSH\r\n".to_owned(), 1, "no response"),
     ] {

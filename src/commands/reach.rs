@@ -35,6 +35,11 @@ pub(super) fn check_connection(
             return Ok(Done::Attention);
         }
     };
+    if reached.status == 407 {
+        let why = "is behind a proxy that requires a name and a password (HTTP 407)";
+        out.warning("online", format_args!("{host} {why}"))?;
+        return Ok(Done::Attention);
+    }
     let off = reached.time.map(|time| time.since(clock::now().time()));
     let clock = match off {
         None => "it sends no date".to_owned(),
@@ -48,7 +53,15 @@ pub(super) fn check_connection(
             return Ok(Done::Attention);
         }
     };
-    out.entry("online", format_args!("{host} answers (HTTP {}); {clock}", reached.status))?;
+    // The API's own paths may be served where the host's root redirects.
+    let redirects = match reached.status {
+        300..=399 => {
+            ", a redirect: if refreshes are redirected too, set base_url to where it leads"
+        }
+        _ => "",
+    };
+    let status = reached.status;
+    out.entry("online", format_args!("{host} answers (HTTP {status}{redirects}); {clock}"))?;
     Ok(Done::Well)
 }
 
