@@ -133,9 +133,8 @@ impl Settling<'_, '_> {
             };
             let own = account.failure.own;
             self.fail(&mut account, &failed)?;
-            if !account.failure.is_failing {
-                account.failure.own = own;
-            }
+            // A crash was not the account's trouble, even if it used up the attempts.
+            account.failure.own = own;
             if self.config.retry.unknown == OnUnknown::Skip {
                 // An open breaker must not restore a slot that stays settled for good.
                 let state = AccountState::try_from(account.state)?;

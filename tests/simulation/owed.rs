@@ -142,7 +142,8 @@ impl Owed {
             kept_open: BTreeSet::new(),
             kept_fresh: BTreeMap::new(),
             must_stay_open: None,
-            edit: None,
+            // A lookup found it under a schedule that is not known here.
+            edit: (!found.is_empty()).then_some((i64::MAX, at.wall())),
             left_latest: None,
             left_open: None,
             left_owed: None,
