@@ -241,7 +241,9 @@ impl Oracle {
 fn is_superseded(owed: &Owed, slot: i64, awake: i64, now: i64) -> bool {
     let calendar = &owed.entry.calendar;
     let is_over = calendar.at_or_before(now) > slot || owed.is_edited;
-    let was_tried = owed.tried == Some(Some(slot)) || owed.lines.contains_key(&slot);
+    let was_tried = owed.tried == Some(Some(slot))
+        || owed.lines.contains_key(&slot)
+        || (owed.was_contradicted && owed.may_repeat);
     let was_seen = calendar.after(slot) > awake || was_tried || owed.is_edited;
     let is_open = owed.lines.get(&slot) != Some(&super::ledger::OK);
     is_over && was_seen && is_open

@@ -486,6 +486,7 @@ impl Oracle {
         if response.contradicts {
             // It was paid for, and is of no use.
             owed.last_ok = Some(false);
+            owed.was_contradicted = true;
             owed.first_failure.get_or_insert(line.id);
             if line.is_scheduled() && owed.is_active {
                 let run = self.trouble.number;
@@ -495,6 +496,7 @@ impl Oracle {
         }
         owed.throttled = None;
         owed.first_failure = None;
+        owed.was_contradicted = false;
         owed.served(time, is_measured, at);
         Ok(())
     }

@@ -105,6 +105,9 @@ pub struct Owed {
     pub failures: Vec<Failure>,
     /// Whether the last settled call was an ok; `None` if there was none.
     pub last_ok: Option<bool>,
+    /// Whether a response since its last ok contradicted the clock. Its line has no slot, so which
+    /// slot it was for can be told only as long as the clock stays.
+    pub was_contradicted: bool,
     /// Its last call, if that was throttled.
     pub throttled: Option<Throttled>,
     /// The line of the first failed call since its last ok.
@@ -157,6 +160,7 @@ impl Owed {
             tried: None,
             failures: Vec::new(),
             last_ok: None,
+            was_contradicted: false,
             throttled: None,
             first_failure: None,
             excuse: at.world(),
