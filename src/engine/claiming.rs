@@ -214,7 +214,7 @@ impl Claiming<'_, '_> {
         match is_open_slot {
             true => {
                 if !self.consider(account.key, allowance)? {
-                    let why = "it waits until a response confirms the clock, which was set";
+                    let why = "it waits until a response confirms the clock, which is in doubt";
                     self.events.push(decline(why.to_owned()));
                     return Ok(true);
                 }

@@ -427,7 +427,7 @@ impl Settling<'_, '_> {
         // Between two restores, an ok of another closed the breaker. Without them, three accounts that
         // always fail would open it without end if few others are due in between.
         let earlier = account.restored.saturating_sub(TRUSTED_RESTORES);
-        let needed = needed.saturating_sub(earlier.try_into().unwrap_or(usize::MAX));
+        let needed = needed.saturating_sub(earlier.try_into().unwrap_or(usize::MAX)).max(1);
         Ok(self.tx.others_ok_since(account.key, since, needed)? >= needed)
     }
 

@@ -1531,3 +1531,21 @@ fn accounts_that_failed_before_they_left_the_list_open_no_breaker_when_they_are_
     let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
     assert_eq!((spent, world.served().len()), (12, 8));
 }
+
+#[test]
+fn an_outage_over_many_slots_is_followed_by_another() {
+    let mut world = World::settled(&list(6, "0 * * * *"), config());
+    let back = MONDAY + 4 * HOUR + 20 * MINUTE;
+    // A person's refresh succeeds, and then the vendor is down again for ten minutes.
+    let vendor = |id: &str, time: i64| match time - back {
+        ..0 if time > MONDAY - MINUTE => http(500, ""),
+        1..600 => http(500, ""),
+        _ => good(id, 200),
+    };
+    world.until(back, &vendor);
+    world.events.clear();
+    world.request(&ids(&["a005"]));
+    world.until(back + 30 * MINUTE, &vendor);
+    assert_eq!((world.opened(), world.skipped()), (1, vec![]));
+    assert_eq!(world.served().len(), 6);
+}

@@ -119,8 +119,9 @@ pub struct Account {
     pub active: Time,
     pub state: StateRow,
     pub failure: FailureRow,
-    /// How often an open breaker has restored the account since its last ok, and how often a slot
-    /// was replaced unserved after that.
+    /// How often an open breaker has restored the account since its last ok; one more if a slot was
+    /// replaced unserved after the first time. Above 1, its trouble says nothing about the vendor
+    /// once others have had an ok.
     pub restored: u32,
     /// The time from the slot that is owed, or comes next, to the one after it, in seconds.
     pub interval: i64,
@@ -138,11 +139,12 @@ impl Account {
     }
 
     /// Records that a slot was replaced unserved. It counts as given up if a call has failed. An open
-    /// breaker that restored the account may have been wrong about it.
+    /// breaker that restored the account may have been wrong about it, which counts once: a long
+    /// outage replaces many slots.
     pub fn slot_replaced(&mut self) {
         self.failure.is_failing |= self.failure.first.is_some();
-        if self.restored > 0 {
-            self.restored = self.restored.saturating_add(1);
+        if self.restored == 1 {
+            self.restored = 2;
         }
     }
 

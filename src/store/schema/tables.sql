@@ -41,8 +41,8 @@ CREATE TABLE _account (
   last_refresh    INTEGER,
   -- Whether a slot was given up since the last ok, or the account was refused.
   is_failing      INTEGER NOT NULL DEFAULT 0 CHECK (is_failing IN (0, 1)),
-  -- How often an open breaker has restored this row since the last ok, and how often a slot was
-  -- replaced unserved after that.
+  -- How often an open breaker has restored this row since the last ok; one more if a slot was
+  -- replaced unserved after the first time.
   restored        INTEGER NOT NULL DEFAULT 0,
   -- The slot that an edited schedule has made due. It is never too late for catch_up.
   edited_slot     INTEGER,
