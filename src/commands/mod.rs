@@ -40,7 +40,7 @@ use crate::clock;
 use crate::commands::target::TargetError;
 use crate::config::{Config, ConfigError, EditError, KeyError, Settings};
 use crate::daemon::control::Refused;
-use crate::daemon::{Health, RunError};
+use crate::daemon::{RunError, check_not_removed};
 use crate::demo::DemoError;
 use crate::descriptors;
 use crate::log_queue;
@@ -212,12 +212,13 @@ impl CommandError {
                     error.to_string()
                 }
                 CommandError::CommandLine(error) => format!("growthd: {}", one_line(error)),
-                // It would not create another.
-                CommandError::Store(StoreError::Missing(path) | StoreError::OrphanedWal(path))
-                    if Health::request(path).is_ok() =>
-                {
-                    let removed = StoreError::Replaced(path.clone());
-                    format!("growthd: {}", Printable(&removed.to_string()))
+                // A daemon that uses it would not create another.
+                CommandError::Store(
+                    error @ (StoreError::Missing(path) | StoreError::OrphanedWal(path)),
+                ) => {
+                    let removed = check_not_removed(path).err();
+                    let error = removed.as_ref().unwrap_or(error);
+                    format!("growthd: {}", Printable(&error.to_string()))
                 }
                 // A path or a name in the message may contain control characters.
                 _ => format!("growthd: {}", Printable(&self.to_string())),

@@ -163,11 +163,8 @@ impl Reloader {
         if is_moved || settings.http != self.settings.http {
             warn!("a change to [database] or [http] takes effect at the next start");
         }
-        // The forecast depends on the time, too. Adding 0 turns -0 into 0.
-        let month = match changes.is_none() {
-            true => 0.0,
-            false => (outline.refreshes_a_month - self.outline.refreshes_a_month).round() + 0.0,
-        };
+        // Adding 0 turns -0 into 0.
+        let month = (outline.refreshes_a_month - self.outline.refreshes_a_month).round() + 0.0;
         let budget = match &settings.budget {
             Some(budget) => format!("budget {}", budget.refreshes),
             None => "no budget".to_owned(),

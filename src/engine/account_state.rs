@@ -259,8 +259,8 @@ impl AccountState {
             AccountState::Unwatched(Owed::Slot(settled, slot, _)) => {
                 slot <= now && owed_slot(settled, slot, window) == slot
             }
-            AccountState::Unwatched(Owed::Baseline { .. }) => false,
-            AccountState::Baseline { .. }
+            AccountState::Unwatched(Owed::Baseline { .. })
+            | AccountState::Baseline { .. }
             | AccountState::Settled { .. }
             | AccountState::Open { .. } => false,
         }

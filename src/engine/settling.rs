@@ -424,8 +424,8 @@ impl Settling<'_, '_> {
             true => ACCOUNTS_TO_OPEN,
             false => 1,
         };
-        // Between two restores, an ok of another closed the breaker. Without them, three accounts that
-        // always fail would open it without end if few others are due in between.
+        // An ok of another closed the breaker before each further restore. If it did not count, three
+        // accounts that always fail would open it without end if few others are due in between.
         let earlier = account.restored.saturating_sub(TRUSTED_RESTORES);
         let needed = needed.saturating_sub(earlier.try_into().unwrap_or(usize::MAX)).max(1);
         Ok(self.tx.others_ok_since(account.key, since, needed)? >= needed)

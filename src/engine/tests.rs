@@ -1398,7 +1398,7 @@ fn a_call_that_ends_while_the_account_is_away_counts_as_an_attempt() {
 
 #[test]
 fn an_account_that_is_back_within_its_slot_with_another_schedule_was_edited() {
-    // From Sunday to Monday on a Monday noon: twelve days without a snapshot, if it were new.
+    // From Sunday to Monday on a Monday noon: almost eight days without a snapshot, if it were new.
     let accounts = list(2, "0 6 * * SUN");
     let mut world = World::settled(&accounts, config());
     let now = MONDAY + 7 * DAY + 6 * HOUR;
@@ -1430,10 +1430,10 @@ fn a_slot_that_an_edit_has_made_due_stays_so_over_a_restart() {
 
 #[test]
 fn a_pause_of_a_minute_declines_no_request() {
-    let mut world = World::settled(&list(4, "0 6 * * MON"), config());
-    let now = world.time / 1000;
-    world.request(&Selection::All);
     for answer in [http(429, ""), retry_after(429, 60)] {
+        let mut world = World::settled(&list(4, "0 6 * * MON"), config());
+        let now = world.time / 1000;
+        world.request(&Selection::All);
         world.until(now + 5 * MINUTE, &|id, time| match time < now + 1 {
             true => answer.clone(),
             false => good(id, 200),
@@ -1484,8 +1484,7 @@ fn a_slot_that_comes_during_a_call_is_served_or_has_its_line() {
 fn every_account_is_probed_in_turn_after_their_slots_were_replaced() {
     for (name, trouble, _) in troubles() {
         let dead = Watched::example("dead", "0 6 1 * *");
-        let accounts: Vec<Watched> =
-            list(4, "0 6 * * *").into_iter().chain([dead.clone()]).collect();
+        let accounts: Vec<Watched> = list(4, "0 6 * * *").into_iter().chain([dead]).collect();
         let mut world = World::settled(&accounts[..4], config());
         let back = MONDAY + DAY + 2 * HOUR;
         let vendor = |id: &str, time: i64| match id == "dead" || time < back {

@@ -67,10 +67,15 @@ impl Schedule {
         self.pattern.shortest_interval(now.utc().date())
     }
 
-    /// Counts the occurrences on `days` days from that of `now` on, by local time: a clock change
-    /// makes no more or fewer.
-    pub fn occurrences_on(&self, now: Time, days: i64) -> usize {
-        self.pattern.occurrences_on(now.utc().date(), days)
+    /// Counts the occurrences on a day that has any, by local time: a clock change makes no more or
+    /// fewer.
+    pub fn times_a_day(&self) -> usize {
+        self.pattern.times_a_day()
+    }
+
+    /// Counts the days with an occurrence, of `days` days from that of `now` on.
+    pub fn days_among(&self, now: Time, days: i64) -> usize {
+        self.pattern.days_among(now.utc().date(), days)
     }
 
     fn window(&self, time: Time) -> Result<SlotWindow, InvalidSchedule> {

@@ -94,16 +94,20 @@ impl Pattern {
         self.days(from).next().is_some()
     }
 
-    /// Counts the matching local times on `days` days from `from` on.
-    pub fn occurrences_on(&self, from: Date, days: i64) -> usize {
+    /// Counts the matching local times on a matching day.
+    pub fn times_a_day(&self) -> usize {
         let pattern = &self.0.pattern;
         let count = |end: u32, matches: &dyn Fn(u32) -> bool| {
             (0..end).filter(|value| matches(*value)).count()
         };
-        let on_a_day = count(60, &|value| pattern.second_match(value).unwrap_or(false))
+        count(60, &|value| pattern.second_match(value).unwrap_or(false))
             * count(60, &|value| pattern.minute_match(value).unwrap_or(false))
-            * count(24, &|value| pattern.hour_match(value).unwrap_or(false));
-        on_a_day * self.days(from).take_while(|day| *day < days).count()
+            * count(24, &|value| pattern.hour_match(value).unwrap_or(false))
+    }
+
+    /// Counts the matching ones of `days` days from `from` on.
+    pub fn days_among(&self, from: Date, days: i64) -> usize {
+        self.days(from).take_while(|day| *day < days).count()
     }
 
     /// Returns the least distance between two consecutive matching local times, in seconds.

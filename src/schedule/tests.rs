@@ -338,7 +338,8 @@ fn occurrences_are_counted_day_by_day() {
     ] {
         for day in [0, 100, 200, 300] {
             let now = at("2026-01-05T12:00:00Z").plus(day * 86_400);
-            let count = parse(cron, "America/New_York").occurrences_on(now, days);
+            let schedule = parse(cron, "America/New_York");
+            let count = schedule.times_a_day() * schedule.days_among(now, days);
             // A Friday the 13th counts once.
             let tolerance = if cron.contains("FRI") { 2 } else { 0 };
             assert!(count.abs_diff(expected) <= tolerance, "{cron} {now}: {count}");

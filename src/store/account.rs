@@ -55,7 +55,8 @@ pub struct FailureRow {
     /// The first that was throttled.
     pub throttled: Option<RefreshId>,
     /// The first that was the account's own trouble. Throttled calls, those lost with an earlier
-    /// process, and those that an open breaker took the blame for are not.
+    /// process, and those that an open breaker took the blame for are not, unless the account failed
+    /// again while others had oks: then it counts from the last of them.
     pub own: Option<RefreshId>,
     /// Whether a slot was given up since the last ok, or the account was refused.
     pub is_failing: bool,

@@ -513,7 +513,7 @@ impl Oracle {
         let first = *owed.first_failure.get_or_insert(line.id);
         if kind.nature() != Nature::Throttled {
             owed.throttled = None;
-            // A crash says nothing about the account, unless it used up its attempts.
+            // A crash says nothing about the account, even if it used up its attempts.
             if kind != Kind::Lost {
                 owed.last_ok = Some(false);
             }

@@ -139,19 +139,16 @@ impl Adding<'_> {
         mut request: PaidRequest<Lookup>,
         mut signals: Signals,
     ) -> Result<Done, CommandError> {
-        loop {
-            let lookup = match request.next(&mut signals, &mut self.output).await {
-                Ok(Some(lookup)) => lookup,
-                Ok(None) => break,
-                Err(error) => {
-                    self.take_early(true);
-                    return Err(error);
-                }
-            };
-            self.early.push(lookup);
+        let end = loop {
+            match request.next(&mut signals, &mut self.output).await {
+                Ok(Some(lookup)) => self.early.push(lookup),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
             self.take_early(false);
-        }
+        };
         self.take_early(true);
+        end?;
         request.end(&mut signals).await?;
         let left = self.lookups.len().saturating_sub(self.ends.len());
         if left > 0 {

@@ -16,8 +16,8 @@ const NAME: usize = 32;
 const QUOTE: usize = 80;
 
 /// Completes the sentence that there is no total.
-const UNMEASURED: &str = "measured at both ends: the history may begin later, or the refresh after the period may \
-     still be to come.";
+const UNMEASURED: &str = "measured at both ends: the history may begin later, or the refresh after \
+                          the period may still be to come.";
 
 /// A table of accounts or tags.
 pub(super) struct Numbers {
