@@ -330,7 +330,8 @@ impl Claiming<'_, '_> {
         let mut keys = self.tx.due_fresh(time, PROBE_CANDIDATES, open.opened_after.0)?;
         let has_more = keys.len() == PROBE_CANDIDATES;
         if open.probe_time(Candidate::Failed, time) <= time {
-            keys.extend(self.tx.due_failed(time, open.last_account, PROBE_CANDIDATES)?);
+            let OpenBreaker { last_account, opened_after, .. } = *open;
+            keys.extend(self.tx.due_failed(time, last_account, opened_after, PROBE_CANDIDATES)?);
         }
         for key in keys {
             if allowance.calls == 0 {

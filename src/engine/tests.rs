@@ -1270,6 +1270,29 @@ fn a_failing_account_says_nothing_about_a_vendor_that_is_down() {
     }
 }
 
+/// Others had an ok between the first failures, so that only the last account to fail was not failing
+/// before the breaker opened; and it alone has not recovered.
+#[test]
+fn the_account_that_opened_the_breaker_does_not_get_every_probe() {
+    for (name, trouble, _) in troubles() {
+        let mut world = World::settled(&list(8, "0 6 * * *"), config());
+        let (down, back) = (MONDAY + 2 * DAY - HOUR, MONDAY + 2 * DAY + 2 * HOUR);
+        let vendor = |id: &str, time: i64| match id {
+            "a007" if time >= down => trouble.clone(),
+            "a001" | "a003" | "a005" if (down..back).contains(&time) => trouble.clone(),
+            _ => good(id, 200),
+        };
+        world.until(back, &vendor);
+        let opened = world.opened();
+        world.calls.clear();
+        world.until(back + 12 * HOUR, &vendor);
+        let served: Vec<String> = world.served().into_keys().collect();
+        assert_eq!(served, ["a001", "a003", "a005"], "{name}: opened {opened} times");
+        let spent = world.calls_of("a007").iter().filter(|call| call.spent).count();
+        assert!(spent <= 4, "{name}: {spent}");
+    }
+}
+
 #[test]
 fn one_accounts_trouble_is_its_own_after_everybody_was_throttled() {
     let mut world = World::settled(&list(4, "0 6 * * MON"), config());

@@ -354,20 +354,27 @@ impl ReadTx<'_> {
         account_ids(statement.query([now])?)
     }
 
-    /// Returns up to `limit` due accounts with a failure since their last ok, in round-robin order
-    /// starting after `last`. Those that were failing before the breaker opened come last: their
-    /// responses say little about the vendor.
+    /// Returns up to `limit` due accounts with a failure since their last ok, the one first that was
+    /// asked longest ago, but not `last` if there is another. Those that were failing before the
+    /// breaker opened, after the line `opened_after`, and those that were not are asked in turn:
+    /// either may be the only ones that have recovered, and the former say little about the vendor.
     pub(crate) fn due_failed(
         &self,
         now: Time,
         last: AccountKey,
+        opened_after: RefreshId,
         limit: usize,
     ) -> Result<Vec<AccountKey>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT account FROM _account WHERE next_due <= ?1 AND last_failure IS NOT NULL
-             ORDER BY own_failure IS NOT NULL, account <= ?2, account LIMIT ?3",
+            "SELECT account FROM (
+               SELECT account, last_failure, own_failure IS NOT NULL AS was_failing,
+                      max(iif(last_failure > ?3, last_failure, 0))
+                        OVER (PARTITION BY own_failure IS NOT NULL) AS latest_probe
+               FROM _account WHERE next_due <= ?1 AND last_failure IS NOT NULL)
+             ORDER BY account = ?2, latest_probe, was_failing, last_failure, account LIMIT ?4",
         )?;
-        let rows = statement.query_map(params![now, last, limit], |row| row.get(0))?;
+        let rows =
+            statement.query_map(params![now, last, opened_after, limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
