@@ -153,9 +153,7 @@ impl Worker {
             self.claims.send(Claims { client: self.client.clone(), claims: turn.claims }).ok();
         }
         // A turn that had nothing to write, as after a request was withdrawn, tells nothing.
-        if let Some(trouble) = self.trouble.take()
-            && is_written
-        {
+        if is_written && let Some(trouble) = self.trouble.take() {
             let lasted = clock::monotonic().duration_since(trouble.since);
             (self.observer)(Notice::StoreRecovered(lasted));
         }
@@ -385,6 +383,29 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(fail(&mut worker).is_err(), "it is declined once");
+    }
+
+    /// The turn after the trouble may have nothing to write.
+    #[test]
+    fn a_recovered_store_is_reported_once_something_was_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut worker, _inbox, _claimed) = worker(&folder.path().join("growth.db"));
+        let (reports, reported) = channel();
+        worker.observer = Box::new(move |notice: Notice<'_>| {
+            if let Notice::StoreRecovered(_) = notice {
+                reports.send(()).ok();
+            }
+        });
+        let full = || rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        let error = rusqlite::Error::SqliteFailure(full(), None).into();
+        worker.retry_after(error).expect("a daemon goes on");
+        worker.finish(Turn { claims: Vec::new(), events: Vec::new(), wake: None });
+        assert!(reported.try_recv().is_err(), "nothing tells that it can be written");
+        let turn = worker.turn().expect("a turn");
+        assert!(!turn.claims.is_empty());
+        worker.finish(turn);
+        assert!(reported.try_recv().is_ok());
+        assert!(reported.try_recv().is_err());
     }
 
     #[test]
