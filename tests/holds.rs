@@ -54,7 +54,7 @@ fn what_holds_back_calls_is_told_alike_everywhere() {
            NULL, {START}, {})",
         4_000_000_000 - START
     );
-    let pause = "INSERT INTO _wait VALUES (1, 4000000000, 'HTTP 429: slow down')";
+    let pause = "INSERT INTO _wait VALUES (1, 0, 4000000000, 'HTTP 429: slow down')";
     let notices = ["The vendor is in trouble", "<strong>Waiting<", "The budget is used up"];
     for (hold, sql, notice) in [
         ("breaker", breaker.as_str(), notices[0]),

@@ -14,7 +14,7 @@ use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::settling::{change_before_trouble, set_state};
-use crate::engine::step::{Due, Step};
+use crate::engine::step::{Due, Step, Up};
 use crate::engine::{ClaimMode, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, AccountKey, AccountLookup, Cause, StoreError, WriteTx};
@@ -49,6 +49,17 @@ struct Allowance {
     manual: usize,
 }
 
+/// What was done about an account that may be due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Considered {
+    Called,
+    /// Its slot was skipped, for this reason.
+    Skipped(&'static str),
+    NothingOwed,
+    /// It was left alone: what a doubtful clock would skip waits until the clock is confirmed.
+    Left,
+}
+
 /// The result of claiming.
 #[derive(Debug)]
 pub(super) struct Claimed {
@@ -67,7 +78,6 @@ impl Claiming<'_, '_> {
     pub(super) fn claim(mut self, requests: &RequestQueue) -> Result<Claimed, StoreError> {
         let time = self.now.time();
         let mut gate = self.gate()?;
-        self.progress.up = self.progress.up.max(gate.pause_ended);
         // One early probe for all requests of a moment: if it fails, the others are declined.
         let is_early =
             gate.breaker.is_some() && requests.is_new() && self.is_grantable(requests, &gate)?;
@@ -210,33 +220,26 @@ impl Claiming<'_, '_> {
             self.events.extend(refusal.map(decline));
             return Ok(is_refused);
         }
-        let (before, index) = (allowance.calls, self.events.len());
-        match is_open_slot {
-            true => {
-                if !self.consider(account.key, allowance)? {
-                    let why = "it waits until a response confirms the clock, which is in doubt";
-                    self.events.push(decline(why.to_owned()));
-                    return Ok(true);
-                }
-            }
-            false => {
-                let window = account.window(self.schedules, self.now.time());
-                let mut due = self.due(&account, window)?;
-                self.replace(&mut account, &mut due)?;
-                self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
-            }
+        if is_manual {
+            let before = allowance.calls;
+            let window = account.window(self.schedules, self.now.time());
+            let mut due = self.due(&account, window)?;
+            self.replace(&mut account, &mut due)?;
+            self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
+            allowance.manual -= before - allowance.calls;
+            return Ok(true);
         }
-        match allowance.calls < before {
-            true => allowance.manual -= usize::from(is_manual),
-            false => {
-                let skipped = self.events[index..].iter().rev().find_map(|event| match event {
-                    Event::Skipped { why, .. } => Some(why.clone()),
-                    _ => None,
-                });
-                let why = skipped.unwrap_or_else(|| "nothing is owed".to_owned());
-                self.events.push(Event::NotNeeded { id: id.clone(), why });
+        let not_needed = |why: &str| Event::NotNeeded { id: id.clone(), why: why.to_owned() };
+        let event = match self.consider(account.key, gate, allowance)? {
+            Considered::Called => return Ok(true),
+            Considered::Skipped(why) => not_needed(why),
+            Considered::NothingOwed => not_needed("nothing is owed"),
+            Considered::Left => {
+                let why = "it waits until a response confirms the clock, which is in doubt";
+                decline(why.to_owned())
             }
-        }
+        };
+        self.events.push(event);
         Ok(true)
     }
 
@@ -293,7 +296,7 @@ impl Claiming<'_, '_> {
             return Ok(false);
         }
         if let Some(open) = &gate.breaker {
-            return self.claim_probe(open, allowance);
+            return self.claim_probe(open, gate, allowance);
         }
         let mut left = HashSet::new();
         let mut seen_again = 0;
@@ -311,7 +314,7 @@ impl Claiming<'_, '_> {
                 if seen_again > left.len() {
                     return Ok(false);
                 }
-            } else if !self.consider(key, allowance)? {
+            } else if self.consider(key, gate, allowance)? == Considered::Left {
                 left.insert(key);
                 seen_again = 0;
             }
@@ -324,6 +327,7 @@ impl Claiming<'_, '_> {
     fn claim_probe(
         &mut self,
         open: &OpenBreaker,
+        gate: &Gate,
         allowance: &mut Allowance,
     ) -> Result<bool, StoreError> {
         let time = self.now.time();
@@ -337,23 +341,29 @@ impl Claiming<'_, '_> {
             if allowance.calls == 0 {
                 return Ok(false);
             }
-            self.consider(key, allowance)?;
+            self.consider(key, gate, allowance)?;
         }
         Ok(has_more && !self.progress.may_not_skip(self.now))
     }
 
-    /// Calls an account that is due, or settles its slot without a call. Returns `false` if it is
-    /// left alone: what a doubtful clock would skip waits until the clock is confirmed.
-    fn consider(&mut self, key: AccountKey, allowance: &mut Allowance) -> Result<bool, StoreError> {
+    /// Calls an account that is due, or settles its slot without a call.
+    fn consider(
+        &mut self,
+        key: AccountKey,
+        gate: &Gate,
+        allowance: &mut Allowance,
+    ) -> Result<Considered, StoreError> {
         let time = self.now.time();
-        let Some(mut account) = self.tx.account(key)? else { return Ok(true) };
+        let Some(mut account) = self.tx.account(key)? else { return Ok(Considered::NothingOwed) };
         let is_due = account.state.next_due.is_some_and(|due| due <= time);
         if !is_due || self.busy.accounts.contains(&key) {
-            return Ok(true);
+            return Ok(Considered::NothingOwed);
         }
         let window = account.window(self.schedules, time);
         let mut due = self.due(&account, window)?;
-        let mut step = due.step(self.progress.up.unwrap_or(time), self.config.catch_up);
+        let up =
+            Up { since: self.progress.up.unwrap_or(time), last_pause: gate.last_pause.clone() };
+        let mut step = due.step(&up, self.config.catch_up);
         let mut has_fresh = false;
         // A slot that was bought comes again if the clock was set back, perhaps too late.
         if let Step::Call(_, Some(slot)) | Step::Skip(_, slot, _) = step
@@ -368,7 +378,7 @@ impl Claiming<'_, '_> {
             has_fresh = true;
         }
         if self.progress.may_not_skip(self.now) && matches!(step, Step::Skip(..)) {
-            return Ok(false);
+            return Ok(Considered::Left);
         }
         if has_fresh {
             // The snapshot takes the place of the slot, and so is followed by the slot after it.
@@ -378,14 +388,18 @@ impl Claiming<'_, '_> {
         match step {
             Step::Call(cause, slot) => {
                 self.call(&account, cause, slot, window.interval(), allowance)?;
+                Ok(Considered::Called)
             }
             Step::Skip(cause, slot, why) => {
                 self.skip(&account, cause, slot, window.interval(), why)?;
                 self.settle(&mut account, due.state, window)?;
+                Ok(Considered::Skipped(why))
             }
-            Step::Served => self.settle(&mut account, due.state, window)?,
+            Step::Served => {
+                self.settle(&mut account, due.state, window)?;
+                Ok(Considered::NothingOwed)
+            }
         }
-        Ok(true)
     }
 
     fn due(&mut self, account: &Account, window: SlotWindow) -> Result<Due, StoreError> {

@@ -1,5 +1,7 @@
 //! The limits on claiming: calls in flight, breaker, pause, pace and budget.
 
+use std::ops::Range;
+
 use crate::clock::{Now, Time};
 use crate::engine::breaker::{Breaker, Candidate, OpenBreaker};
 use crate::engine::progress::Progress;
@@ -19,8 +21,8 @@ pub(super) struct Gate {
     in_flight: usize,
     /// The open breaker; each call is then a probe.
     pub(super) breaker: Option<OpenBreaker>,
-    /// When the last pause that the vendor asked for ended.
-    pub(super) pause_ended: Option<Time>,
+    /// The last pause that the vendor asked for, if it is over: its beginning and end.
+    pub(super) last_pause: Option<Range<Time>>,
     /// A pause that is too long for a request to wait for.
     long_pause: Option<Wait>,
     /// Until when the budget is spent.
@@ -45,7 +47,7 @@ impl Gate {
             manual_limit: usize::MAX,
             in_flight,
             breaker: breaker.as_open().cloned(),
-            pause_ended: None,
+            last_pause: None,
             long_pause: None,
             spent_until: None,
             manual_until: None,
@@ -69,7 +71,7 @@ impl Gate {
         }
         if let Some(wait) = tx.wait()? {
             gate.not_before(wait.until.into());
-            gate.pause_ended = Some(wait.until).filter(|until| *until <= time);
+            gate.last_pause = (wait.until <= time).then_some(wait.from..wait.until);
             gate.long_pause = Some(wait).filter(|wait| wait.is_long(time));
         }
         if config.requests_per_minute > 0 {

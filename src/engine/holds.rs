@@ -104,7 +104,8 @@ mod tests {
     fn what_lasts_longest_is_told_and_what_is_due_later_is_not_held_back() {
         let now = Time(1_767_225_600);
         let none = Holds { now, breaker: None, pause: None, budget: None };
-        let pause = |seconds| Some(Wait { until: now.plus(seconds), reason: "x".to_owned() });
+        let pause =
+            |seconds| Some(Wait { from: now, until: now.plus(seconds), reason: "x".to_owned() });
         let budget = |refreshes, spent| {
             let budget = Budget { refreshes, per: Period::Day, manual: None };
             Some(BudgetUse { budget, spent, manual_spent: 0, until: now.plus(86_400) })

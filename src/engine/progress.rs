@@ -17,8 +17,8 @@ const LIST_PATIENCE: i64 = 60_000;
 /// Knowledge of this process only, which a failed commit must not change.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
-    /// Since when calls have been possible: since the last start or resume, since a pause ended that
-    /// the vendor had asked for, or since the clock was set.
+    /// Since when the process has been able to serve slots: since the last start or resume, or since
+    /// the clock was set.
     pub(super) up: Option<Time>,
     /// Since when the process has been running without interruption.
     pub(super) alive: Option<Time>,

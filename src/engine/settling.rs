@@ -15,6 +15,7 @@ use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
 use crate::engine::in_flight::InFlight;
 use crate::engine::own_trouble::{Consequence, own_trouble};
 use crate::engine::progress::Progress;
+use crate::engine::replaced::ReplacedSlots;
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, SlotWindow, stable_hash};
@@ -290,7 +291,14 @@ impl Settling<'_, '_> {
             true => line.slot.max(state.settled()).unwrap_or(line.started),
             false => arrived,
         };
-        let window = account.window(self.schedules, served.min(self.now));
+        let served = served.min(self.now);
+        let window = account.window(self.schedules, served);
+        if !line.cause.is_scheduled() {
+            let alive = self.progress.alive.unwrap_or(self.now);
+            let Settling { tx, schedules, events, .. } = self;
+            ReplacedSlots { tx, schedules, events, alive, now: served }
+                .write(account, state, window)?;
+        }
         set_state(account, state.settle(window, line.slot), window);
         Ok(())
     }
@@ -533,7 +541,8 @@ impl Settling<'_, '_> {
         if current.as_ref().is_some_and(|current| current.until >= until) {
             return Ok(());
         }
-        let wait = Wait { until, reason };
+        let from = current.as_ref().map_or(self.now, |current| current.from);
+        let wait = Wait { from, until, reason };
         self.tx.set_wait(Some(&wait))?;
         if current.is_none() {
             self.events.push(Event::Waiting(wait));

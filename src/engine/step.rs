@@ -1,5 +1,7 @@
 //! Deciding what to do about a due account. Pure.
 
+use std::ops::Range;
+
 use crate::clock::Time;
 use crate::config::CatchUp;
 use crate::engine::account_state::{AccountState, owed_slot};
@@ -35,9 +37,27 @@ pub(super) struct Due {
     pub edited: Option<Time>,
 }
 
+/// When the process has been able to serve slots.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Up {
+    /// Since the last start or resume, or since the clock was set.
+    pub since: Time,
+    /// Not in this pause, which the vendor asked for, and which is over.
+    pub last_pause: Option<Range<Time>>,
+}
+
+impl Up {
+    /// Returns how long a slot had fallen due before it could be served, in seconds. A slot from before
+    /// a pause could be served then; that it waits for its turn, its retry or a probe is no lateness.
+    fn lateness(&self, slot: Time) -> i64 {
+        let in_pause = self.last_pause.as_ref().filter(|pause| pause.contains(&slot));
+        let served_from = in_pause.map_or(self.since, |pause| pause.end.max(self.since));
+        served_from.since(slot).max(0)
+    }
+}
+
 impl Due {
-    /// Returns the step, where calls have been possible since `up`.
-    pub(super) fn step(&self, up: Time, catch_up: CatchUp) -> Step {
+    pub(super) fn step(&self, up: &Up, catch_up: CatchUp) -> Step {
         let slot = match self.state {
             AccountState::Unwatched(_) => return Step::Served,
             AccountState::Baseline { .. } if !self.has_failed => {
@@ -58,7 +78,7 @@ impl Due {
         if self.tried == Some(slot) || self.state.retry_of(Some(slot)).tries > 0 {
             return Step::Call(Cause::Retry, Some(slot));
         }
-        let lateness = up.since(slot).max(0);
+        let lateness = up.lateness(slot);
         if lateness <= on_time(self.window.interval()) {
             return Step::Call(Cause::Schedule, Some(slot));
         }

@@ -1384,6 +1384,29 @@ fn an_outage_is_no_lateness() {
 }
 
 #[test]
+fn a_pause_makes_late_only_what_falls_due_in_it() {
+    // The first probe after the outage is throttled.
+    let config = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    let accounts: Vec<Watched> = list(40, "0 6 * * MON")
+        .into_iter()
+        .chain([Watched::example("z", "30 11 * * MON")])
+        .collect();
+    for (pause, skipped) in [(60, 0), (5 * HOUR, 1)] {
+        let mut world = World::settled(&accounts, config.clone());
+        let back = MONDAY + 4 * HOUR;
+        world.until(MONDAY + DAY, &|id, time| match time {
+            ..MONDAY => good(id, 100),
+            _ if time < back => http(409, ""),
+            _ if time < back + pause => retry_after(429, pause),
+            _ => good(id, 200),
+        });
+        let ids: Vec<String> = world.skipped().into_iter().map(|(id, ..)| id).collect();
+        assert_eq!((world.served().len(), ids.len()), (41 - skipped, skipped), "{ids:?}");
+        assert!(ids.iter().all(|id| id == "z"), "{ids:?}");
+    }
+}
+
+#[test]
 fn a_call_that_ends_while_the_account_is_away_counts_as_an_attempt() {
     for is_removed in [true, false] {
         for is_new in [true, false] {
@@ -1423,15 +1446,80 @@ fn a_call_that_ends_while_the_account_is_away_counts_as_an_attempt() {
 fn an_account_that_is_back_within_its_slot_with_another_schedule_was_edited() {
     // From Sunday to Monday on a Monday noon: almost eight days without a snapshot, if it were new.
     let accounts = list(2, "0 6 * * SUN");
+    let edited = list(2, "0 5 * * MON");
+    let disabled = |accounts: &[Watched]| {
+        let mut accounts = accounts.to_vec();
+        accounts[1].enabled = false;
+        accounts
+    };
+    // The schedule is edited on the return, as it leaves, or while it is away.
+    for absence in [
+        vec![edited[..1].to_vec()],
+        vec![disabled(&accounts)],
+        vec![disabled(&edited)],
+        vec![disabled(&accounts), disabled(&edited)],
+        vec![disabled(&edited), edited[..1].to_vec()],
+    ] {
+        let mut world = World::settled(&accounts, config());
+        let now = MONDAY + 7 * DAY + 6 * HOUR;
+        world.until(now, &|id, _| good(id, 200));
+        for list in &absence {
+            world.watch(list);
+        }
+        world.watch(&edited);
+        world.calls.clear();
+        world.until(now + HOUR, &|id, _| good(id, 300));
+        assert_eq!(world.served().len(), 2, "{absence:?}: {:?}", world.calls);
+    }
+}
+
+#[test]
+fn a_schedule_that_was_edited_and_restored_while_disabled_was_not_edited() {
+    let accounts = list(2, "0 6 * * SUN");
     let mut world = World::settled(&accounts, config());
     let now = MONDAY + 7 * DAY + 6 * HOUR;
     world.until(now, &|id, _| good(id, 200));
-    let edited = list(2, "0 5 * * MON");
-    world.watch(&edited[..1]);
-    world.watch(&edited);
+    for cron in ["0 6 * * SUN", "0 5 * * MON"] {
+        let mut disabled = accounts.clone();
+        disabled[1] = Watched { enabled: false, ..Watched::example("a001", cron) };
+        world.watch(&disabled);
+    }
+    world.watch(&accounts);
     world.calls.clear();
     world.until(now + HOUR, &|id, _| good(id, 300));
-    assert_eq!(world.served().len(), 2, "{:?}", world.calls);
+    assert!(world.calls.is_empty(), "{:?}", world.calls);
+}
+
+#[test]
+fn an_account_whose_slot_was_replaced_before_it_was_removed_is_failing_when_it_is_back() {
+    let accounts = list(12, "0 6 * * *");
+    let mut world = World::settled(&accounts, config());
+    world.until(MONDAY + DAY - MINUTE, &|id, _| match id {
+        "a011" => http(409, ""),
+        _ => good(id, 200),
+    });
+    world.time = (MONDAY + DAY + MINUTE) * 1000;
+    world.watch(&accounts[..11]);
+    world.watch(&accounts);
+    let tx = world.engine.store().begin_read().expect("a transaction");
+    assert_eq!(tx.overview(Time(MONDAY + DAY + MINUTE)).expect("an overview").failing, 1);
+}
+
+#[test]
+fn a_slot_that_is_replaced_during_a_manual_refresh_has_its_line() {
+    let accounts = list(2, "0 * * * *");
+    let mut world = World::settled(&accounts, config());
+    let vendor = |id: &str, time: i64| match (id, time < MONDAY + HOUR) {
+        ("a001", true) => http(409, ""),
+        _ => good(id, 200 + time),
+    };
+    world.until(MONDAY + HOUR - 3, &vendor);
+    world.latency = 20_000;
+    world.request(&ids(&["a001"]));
+    world.until(MONDAY + HOUR + MINUTE, &vendor);
+    let why = "superseded by the next slot".to_owned();
+    assert_eq!(world.skipped(), [("a001".to_owned(), MONDAY, why)]);
+    assert_eq!(world.calls.iter().filter(|call| call.cause == Cause::Manual).count(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Row, params};
+use rusqlite::{Row, ToSql, params};
 
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
@@ -112,6 +112,7 @@ impl FailureRow {
 pub struct Account {
     pub key: AccountKey,
     pub id: AccountId,
+    /// The schedule by which the account is watched, or was last watched.
     pub cron: String,
     pub timezone: String,
     /// The length of the window that slots are spread over, in seconds.
@@ -196,7 +197,9 @@ impl Account {
 macro_rules! accounts {
     ($filter:literal) => {
         concat!(
-            "SELECT a.account, a.account_id, a.cron, a.timezone, a.spread, a.active_time,
+            "SELECT a.account, a.account_id, ifnull(a.left_cron, a.cron),
+                    ifnull(a.left_timezone, a.timezone), ifnull(a.left_spread, a.spread),
+                    a.active_time,
                     a.phase, a.next_due, a.settled_slot, a.open_slot, a.tries, a.paid, a.refusals,
                     a.first_failure, a.last_failure, a.first_throttled, a.own_failure, a.is_failing,
                     a.interval, a.last_refresh, a.restored, a.edited_slot
@@ -217,7 +220,7 @@ macro_rules! due {
     };
 }
 
-/// The statement of [`WriteTx::save`].
+/// The statement of [`WriteTx::save`], with the parameters of [`saved_columns`].
 macro_rules! save {
     ($set:literal, $and:literal) => {
         concat!(
@@ -228,6 +231,29 @@ macro_rules! save {
              WHERE account = ?1 ", $and
         )
     };
+}
+
+/// Returns the parameters of the statement `save!`.
+fn saved_columns(account: &Account) -> [&dyn ToSql; 16] {
+    let Account { key, state, failure, restored, interval, last_refresh, .. } = account;
+    [
+        key,
+        &state.phase,
+        &state.next_due,
+        &state.settled_slot,
+        &state.open_slot,
+        &state.tries,
+        &state.paid,
+        &state.refusals,
+        interval,
+        &failure.first,
+        &failure.last,
+        &failure.is_failing,
+        last_refresh,
+        restored,
+        &failure.throttled,
+        &failure.own,
+    ]
 }
 
 /// Parses an account id from the database, which growthd accepted when it was stored.
@@ -474,26 +500,8 @@ impl ReadTx<'_> {
 impl WriteTx<'_> {
     /// Writes an account's state, failures and newest snapshot.
     pub(crate) fn save(&self, account: &Account) -> Result<(), StoreError> {
-        let Account { key, state, failure, restored, interval, last_refresh, read_due, .. } =
-            account;
-        let columns = params![
-            key,
-            state.phase,
-            state.next_due,
-            state.settled_slot,
-            state.open_slot,
-            state.tries,
-            state.paid,
-            state.refusals,
-            interval,
-            failure.first,
-            failure.last,
-            failure.is_failing,
-            last_refresh,
-            restored,
-            failure.throttled,
-            failure.own,
-        ];
+        let Account { state, read_due, .. } = account;
+        let columns = &saved_columns(account)[..];
         // SQLite rewrites a column's index even if its value stays. So try first to leave next_due
         // out, if it is likely to be stored already: a manual refresh does not change it.
         if state.next_due == *read_due
@@ -502,6 +510,15 @@ impl WriteTx<'_> {
             return Ok(());
         }
         self.tx.prepare_cached(save!("next_due = ?3,", ""))?.execute(columns)?;
+        Ok(())
+    }
+
+    /// Does the same for an account that is removed from the watchlist. Its history stays.
+    pub(crate) fn remove(&self, account: &Account, now: Time) -> Result<(), StoreError> {
+        let mut columns = saved_columns(account).to_vec();
+        columns.push(&now);
+        let sql = save!("next_due = ?3, removed_time = ?17,", "AND removed_time IS NULL");
+        self.tx.prepare_cached(sql)?.execute(&columns[..])?;
         Ok(())
     }
 }

@@ -44,6 +44,7 @@ pub struct BreakerRow {
 /// A pause of all calls that the vendor asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Wait {
+    pub from: Time,
     pub until: Time,
     /// The reason, for people.
     pub reason: String,
@@ -132,8 +133,10 @@ impl ReadTx<'_> {
 
     /// Returns the stored wait, which may be over.
     pub(crate) fn wait(&self) -> Result<Option<Wait>, StoreError> {
-        let mut statement = self.tx.prepare_cached("SELECT until_time, reason FROM _wait")?;
-        let wait = |row: &Row<'_>| Ok(Wait { until: row.get(0)?, reason: row.get(1)? });
+        let mut statement =
+            self.tx.prepare_cached("SELECT from_time, until_time, reason FROM _wait")?;
+        let wait =
+            |row: &Row<'_>| Ok(Wait { from: row.get(0)?, until: row.get(1)?, reason: row.get(2)? });
         let mut rows = statement.query_map([], wait)?;
         Ok(rows.next().transpose()?)
     }
@@ -208,8 +211,8 @@ impl WriteTx<'_> {
         match wait {
             Some(wait) => self
                 .tx
-                .prepare_cached("INSERT OR REPLACE INTO _wait VALUES (1, ?1, ?2)")?
-                .execute(params![wait.until, wait.reason])?,
+                .prepare_cached("INSERT OR REPLACE INTO _wait VALUES (1, ?1, ?2, ?3)")?
+                .execute(params![wait.from, wait.until, wait.reason])?,
             None => self.tx.prepare_cached("DELETE FROM _wait")?.execute([])?,
         };
         Ok(())

@@ -15,7 +15,7 @@ use crate::store::{ReadTx, StoreError, WriteTx};
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredEntry {
     pub account: Account,
-    /// Whether the stored schedule equals the entry's.
+    /// Whether the schedule by which the account was last watched equals the entry's.
     pub has_same_schedule: bool,
     /// Whether everything stored equals the entry.
     pub is_same: bool,
@@ -32,25 +32,22 @@ pub struct WatchlistDiff {
     pub removed: Vec<AccountId>,
 }
 
-/// The columns that hold a watchlist entry; the first three are its schedule.
+/// The columns that hold a watchlist entry.
 const ENTRY_COLUMNS: &str =
     "cron, timezone, spread, enabled, label, tags, removed_time IS NOT NULL";
 
-/// Compares a row that begins with [`ENTRY_COLUMNS`] with an entry: whether the schedule is the
-/// same, and whether everything is. Copies nothing, since it is called for each account of a long
-/// list.
-fn compare(row: &Row<'_>, entry: &Watched) -> rusqlite::Result<(bool, bool)> {
+/// Returns whether a row that begins with [`ENTRY_COLUMNS`] equals an entry. Copies nothing, since
+/// it is called for each account of a long list.
+fn compare(row: &Row<'_>, entry: &Watched) -> rusqlite::Result<bool> {
     let text = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from);
-    let has_same_schedule = text(0)? == Some(&*entry.cron)
-        && text(1)? == Some(&*entry.timezone)
-        && row.get::<_, i64>(2)? == entry.spread;
     let is_removed: bool = row.get(6)?;
-    let is_same = has_same_schedule
-        && !is_removed
+    Ok(!is_removed
+        && text(0)? == Some(&*entry.cron)
+        && text(1)? == Some(&*entry.timezone)
+        && row.get::<_, i64>(2)? == entry.spread
         && row.get::<_, bool>(3)? == entry.enabled
         && text(4)? == entry.label.as_deref()
-        && text(5)? == Some(&*tags_json(&entry.tags));
-    Ok((has_same_schedule, is_same))
+        && text(5)? == Some(&*tags_json(&entry.tags)))
 }
 
 fn tags_json(tags: &[String]) -> String {
@@ -71,7 +68,7 @@ impl ReadTx<'_> {
         while let Some(row) = rows.next()? {
             let id = row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?;
             match indices.get(id) {
-                Some(&index) => differs[index] = !compare(row, &list[index])?.1,
+                Some(&index) => differs[index] = !compare(row, &list[index])?,
                 None if row.get(6)? => {}
                 None => removed.push(account_id(id.to_owned())?),
             }
@@ -88,7 +85,10 @@ impl ReadTx<'_> {
             .prepare_cached(&format!("SELECT {ENTRY_COLUMNS} FROM _account WHERE account = ?1"))?;
         let mut rows = statement.query([account.key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let (has_same_schedule, is_same) = compare(row, entry)?;
+        let is_same = compare(row, entry)?;
+        let has_same_schedule = account.cron == *entry.cron
+            && account.timezone == *entry.timezone
+            && account.spread == entry.spread;
         let removed = row.get(6)?;
         Ok(Some(StoredEntry { account, has_same_schedule, is_same, removed }))
     }
@@ -155,10 +155,13 @@ impl WriteTx<'_> {
     }
 
     /// Updates an account's row to its entry, and stores the state, failures and `active` time from
-    /// `account`.
+    /// `account`. Of one that is disabled, the schedule by which it was watched is kept as well.
     pub(crate) fn change(&self, account: &Account, entry: &Watched) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(
             "UPDATE _account SET label = ?2, tags = ?3, cron = ?4, timezone = ?5, spread = ?6,
+                    left_cron = iif(?7, NULL, ifnull(left_cron, cron)),
+                    left_timezone = iif(?7, NULL, ifnull(left_timezone, timezone)),
+                    left_spread = iif(?7, NULL, ifnull(left_spread, spread)),
                     enabled = ?7, removed_time = NULL, active_time = ?8,
                     phase = ?9, next_due = ?10, settled_slot = ?11, open_slot = ?12,
                     tries = ?13, paid = ?14, refusals = ?15, interval = ?16,
@@ -191,28 +194,6 @@ impl WriteTx<'_> {
             failure.is_failing,
             restored,
             edited,
-        ])?;
-        Ok(())
-    }
-
-    /// Removes an account from the watchlist, and stores the state from `account`. Its history
-    /// stays.
-    pub(crate) fn remove(&self, account: &Account, now: Time) -> Result<(), StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "UPDATE _account SET removed_time = ?2, phase = ?3, next_due = NULL,
-                    settled_slot = ?4, open_slot = ?5, tries = ?6, paid = ?7, refusals = ?8
-             WHERE account = ?1 AND removed_time IS NULL",
-        )?;
-        let Account { key, state, .. } = account;
-        statement.execute(params![
-            key,
-            now,
-            state.phase,
-            state.settled_slot,
-            state.open_slot,
-            state.tries,
-            state.paid,
-            state.refusals,
         ])?;
         Ok(())
     }

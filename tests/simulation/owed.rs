@@ -81,6 +81,8 @@ pub struct Owed {
     must_stay_open: Option<i64>,
     /// By when an edit must have caused a call, and from when it may.
     edit: Option<(i64, i64)>,
+    /// The entry by which the account was watched when it left.
+    left_entry: Option<Entry>,
     /// The latest slot when the account left the list.
     left_latest: Option<i64>,
     /// The slot that may have been open then.
@@ -147,6 +149,7 @@ impl Owed {
             must_stay_open: None,
             // A lookup found it under a schedule that is not known here.
             edit: (!found.is_empty()).then_some((i64::MAX, at.wall())),
+            left_entry: None,
             left_latest: None,
             left_open: None,
             left_owed: None,
@@ -531,13 +534,17 @@ impl Owed {
     pub fn edited(&mut self, entry: Option<&Entry>, must: Option<Debt>, at: At) -> Option<i64> {
         let now = at.wall();
         let will_be_active = entry.is_some_and(|entry| entry.watched.enabled);
+        // Away, the account's schedule is the one by which it left.
+        let old = match self.is_active {
+            true => self.entry.clone(),
+            false => self.left_entry.as_ref().unwrap_or(&self.entry).clone(),
+        };
         let has_moved = entry.is_some_and(|new| {
-            let (new, old) = (&new.watched, &self.entry.watched);
+            let (new, old) = (&new.watched, &old.watched);
             new.cron != old.cron || new.timezone != old.timezone || new.spread != old.spread
         });
         let latest = self.entry.calendar.at_or_before(now);
         let open = (self.line(latest) != Some(OK)).then_some(latest);
-        let old = self.entry.clone();
         if let Some(entry) = entry {
             self.entry = entry.clone();
         }
@@ -607,6 +614,7 @@ impl Owed {
                 is_settled = must
                     .and_then(|debt| debt.slot)
                     .filter(|slot| *slot == latest && self.was_ever_ok);
+                self.left_entry = Some(old);
                 self.left_latest = Some(latest);
                 self.left_open = open;
                 self.left_owed = is_settled;

@@ -10,6 +10,10 @@ CREATE TABLE _account (
   cron            TEXT    NOT NULL,
   timezone        TEXT    NOT NULL,
   spread          INTEGER NOT NULL,
+  -- The schedule by which a disabled account was last watched. NULL: the one above.
+  left_cron       TEXT,
+  left_timezone   TEXT,
+  left_spread     INTEGER,
   enabled         INTEGER NOT NULL CHECK (enabled IN (0, 1)),
   added_time      INTEGER NOT NULL,
   removed_time    INTEGER,
@@ -249,6 +253,7 @@ INSERT INTO _watchlist VALUES (random());
 -- At most one row: a pause of all calls that the vendor asked for.
 CREATE TABLE _wait (
   id         INTEGER PRIMARY KEY CHECK (id = 1),
+  from_time  INTEGER NOT NULL,
   until_time INTEGER NOT NULL,
   reason     TEXT    NOT NULL
 ) STRICT;
