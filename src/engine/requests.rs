@@ -63,15 +63,25 @@ pub(super) struct RequestQueue {
 }
 
 impl RequestQueue {
-    /// Adds a request, or another requester to an equal one.
+    /// Adds a request, or another requester to one for the same target. What is requested regardless
+    /// of the schedule is not skipped because another has requested the open slot.
     pub(super) fn push(&mut self, requester: RequesterId, request: RefreshRequest) {
         let RequestQueue { order, last, is_new, requesters } = self;
-        let (_, requesters) = requesters.entry(request.target()).or_insert_with(|| {
+        let (number, requesters) = requesters.entry(request.target()).or_insert_with(|| {
             *last += 1;
-            order.insert(*last, request);
-            *is_new = true;
             (*last, Vec::new())
         });
+        let has_more_to_do = match order.get(number) {
+            None => true,
+            Some(queued) => {
+                matches!(queued, RefreshRequest::OpenSlot(_))
+                    && matches!(request, RefreshRequest::Now(_))
+            }
+        };
+        if has_more_to_do {
+            order.insert(*number, request);
+            *is_new = true;
+        }
         if !requesters.contains(&requester) {
             requesters.push(requester);
         }
@@ -158,6 +168,19 @@ mod tests {
         queue.push(two, RefreshRequest::OpenSlot(id("b")));
         assert!(queue.iter().eq(&[now("a"), now("c"), RefreshRequest::OpenSlot(id("b"))]));
         assert_eq!((queue.cancel(one), queue.iter().count()), (2, 1));
+    }
+
+    #[test]
+    fn a_request_regardless_of_the_schedule_is_not_limited_by_one_for_the_open_slot() {
+        let (one, two) = (RequesterId(1), RequesterId(2));
+        let open_slot = RefreshRequest::OpenSlot(id("a"));
+        for requests in [[now("a"), open_slot.clone()], [open_slot, now("a")]] {
+            let mut queue = RequestQueue::default();
+            for (who, request) in [one, two].into_iter().zip(requests) {
+                queue.push(who, request);
+            }
+            assert!(queue.iter().eq(&[now("a")]));
+        }
     }
 
     #[test]
