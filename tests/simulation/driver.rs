@@ -15,7 +15,7 @@ use super::promise::{Promise, Violation, ensure};
 use super::random::Random;
 use super::sabotage::Sabotage;
 use super::time::At;
-use super::vendor::Kind;
+use super::vendor::{Kind, Nature};
 use super::world_event::{CrashPoint, WorldEvent, edit};
 
 /// How often in a row a turn may request another one for the same moment.
@@ -27,6 +27,10 @@ const RETRY_DELAY: i64 = 60;
 /// How often an idle process is woken, in milliseconds. The daemon's heartbeat is far more
 /// frequent.
 const HEARTBEAT: i64 = 24 * 3600 * 1000;
+
+/// How many scheduled calls may fail in a row while an account is well and due; two more for each
+/// account that fails.
+const MOST_PASSED_OVER: usize = 6;
 
 /// How many accounts edits may add to the list.
 const MAX_ADDED: usize = 8;
@@ -69,6 +73,8 @@ pub struct Driver<'a> {
     next_event: usize,
     requester: u64,
     spins: usize,
+    /// The scheduled calls that failed in a row while an account was well and due.
+    passed_over: usize,
     pub oracle: Oracle,
     sabotage: Option<Sabotage>,
     pub trace: Option<Vec<String>>,
@@ -107,6 +113,7 @@ impl<'a> Driver<'a> {
             next_event: 0,
             requester: 0,
             spins: 0,
+            passed_over: 0,
             oracle: Oracle::new(&path, plan.config.clone(), seed)?,
             folder,
             sabotage,
@@ -542,6 +549,33 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
+    /// Checks that an account which is well and due is not passed over for those that fail, by what
+    /// is known of the vendor and not by what growthd can know.
+    fn check_passed_over(&mut self, account: usize, kind: Kind) -> Result<(), Violation> {
+        let at = self.at();
+        if kind.nature() == Nature::Served || self.plan.is_unwell(at.world()) {
+            self.passed_over = 0;
+            return Ok(());
+        }
+        let failing = self.plan.failing_accounts(at.world());
+        let is_passed_over = |entry: &&Entry| {
+            let number = entry.number();
+            number != account
+                && !failing.contains(&number)
+                && self.oracle.is_waiting(entry.watched.id.as_str(), at)
+        };
+        let Some(well) = self.list().iter().find(is_passed_over).map(Entry::number) else {
+            self.passed_over = 0;
+            return Ok(());
+        };
+        self.passed_over += 1;
+        let most = MOST_PASSED_OVER + 2 * failing.len();
+        ensure(self.passed_over <= most, Promise::NotPassedOver, || {
+            let count = self.passed_over;
+            format!("{} waits while {count} calls failed", id_of(well))
+        })
+    }
+
     fn send(&mut self, claim: Claim) -> Result<(), Violation> {
         let account = claim.account_id().map(|id| number_of(id.as_str()));
         // An account found by a lookup is the next to be added to the list.
@@ -549,6 +583,9 @@ impl<'a> Driver<'a> {
         let kind = self.plan.kind(account, self.time.div_euclid(1000), &mut self.random);
         // The response to a lookup names the account itself, so it is never another one.
         let kind = if account.is_none() && kind == Kind::OtherAccount { Kind::Ok } else { kind };
+        if let Some(account) = account.filter(|_| claim.cause().is_scheduled()) {
+            self.check_passed_over(account, kind)?;
+        }
         let latency = match kind {
             Kind::TimedOut => self.plan.timeout * 1000,
             Kind::NotSent => self.random.between(1, 10_000),

@@ -257,6 +257,12 @@ impl Oracle {
         self.owed[id].debt(&self.config, &self.trouble, &up, at.wall())
     }
 
+    /// Returns whether the account is owed a call and has no reason of its own to wait.
+    pub fn is_waiting(&self, id: &str, at: At) -> bool {
+        let Some(owed) = self.owed.get(id) else { return false };
+        owed.excuse < at.world() && self.debt(id, at).is_some()
+    }
+
     /// Records that a request is being sent.
     pub fn request_sent(&mut self, refresh: i64, is_charged: bool) -> Result<(), Violation> {
         let line = self.ledger.line(refresh)?;

@@ -529,6 +529,15 @@ impl Owed {
         slots.take(60).take_while(is_open).collect()
     }
 
+    /// Records that the slots which may be open may be fresh by an earlier schedule.
+    fn keep_fresh(&mut self, old: &Entry) {
+        for slot in &self.kept_open {
+            let from = fresh_from(old, *slot);
+            let kept = self.kept_fresh.entry(*slot).or_insert((from, from));
+            *kept = (kept.0.min(from), kept.1.max(from));
+        }
+    }
+
     /// Records an edit of the account's entry (`None`: it was removed), where `must` was owed
     /// before. Returns the slot that must get a skipped line.
     pub fn edited(&mut self, entry: Option<&Entry>, must: Option<Debt>, at: At) -> Option<i64> {
@@ -555,11 +564,7 @@ impl Owed {
                 // After the clock was set back, the latest one may be open whenever it was settled.
                 self.kept_open.extend(open.filter(|_| self.may_repeat));
                 self.kept_open.extend(self.tried.flatten());
-                for slot in &self.kept_open {
-                    let from = fresh_from(&old, *slot);
-                    let kept = self.kept_fresh.entry(*slot).or_insert((from, from));
-                    *kept = (kept.0.min(from), kept.1.max(from));
-                }
+                self.keep_fresh(&old);
                 self.must_stay_open = must.and_then(|debt| debt.slot);
                 let latest = self.entry.calendar.at_or_before(now);
                 self.last = Some(self.must_stay_open.map_or(latest, |slot| latest.min(slot - 1)));
@@ -598,6 +603,9 @@ impl Owed {
                 };
                 if self.may_repeat || self.in_flight.is_some() || self.left_open.is_some() {
                     self.edit = self.edit.map(|(_, from)| (i64::MAX, from));
+                }
+                if has_moved {
+                    self.keep_fresh(&old);
                 }
                 // A disabled or removed account is not failing.
                 self.throttled = None;

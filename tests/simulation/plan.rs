@@ -1,5 +1,7 @@
 //! What is drawn from a seed: a watchlist, a configuration, the vendor's health, and the events.
 
+use std::collections::BTreeSet;
+
 use growthd::config::{Budget, CatchUp, OnUnknown, Period, Retry, Watched};
 use growthd::engine::EngineConfig;
 use growthd::schedule::spread_offset;
@@ -199,6 +201,18 @@ impl Plan {
             return trouble.kind;
         }
         if random.chance(self.noise) { Kind::draw_noise(random) } else { Kind::Ok }
+    }
+
+    /// Returns whether all calls fail at `time`, or some at random.
+    pub fn is_unwell(&self, time: i64) -> bool {
+        let is_out = |outage: &Outage| outage.from <= time && time < outage.to;
+        self.noise > 0 || self.outages.iter().any(is_out) || self.date_error(time) != 0
+    }
+
+    /// Returns the accounts whose calls fail at `time`, although others' do not.
+    pub fn failing_accounts(&self, time: i64) -> BTreeSet<usize> {
+        let is_now = |trouble: &&AccountTrouble| trouble.from <= time && time < trouble.to;
+        self.account_troubles.iter().filter(is_now).map(|trouble| trouble.account).collect()
     }
 
     /// Returns the error of the vendor's `Date`, in seconds.

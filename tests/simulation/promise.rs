@@ -17,6 +17,8 @@ pub enum Promise {
     SlotKept,
     /// One account's trouble delays no other by more than a minute in addition to the pace.
     OwnTrouble,
+    /// While calls fail, an account that is well and due is among the next few that are called.
+    NotPassedOver,
     /// People's requests make no slot wait for more than a few calls.
     PeopleWait,
     /// No edit makes the time without a snapshot longer than both the old and the new interval.
