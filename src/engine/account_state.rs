@@ -199,6 +199,16 @@ impl AccountState {
         }
     }
 
+    /// Records that no further call is made for `slot` (`None`: the baseline). A later slot that an
+    /// edit has left open since the call stays open.
+    #[must_use]
+    pub fn give_up(self, window: SlotWindow, slot: Option<Time>) -> AccountState {
+        match self {
+            AccountState::Open { slot: open, .. } if slot.is_some_and(|slot| slot < open) => self,
+            _ => self.settle(window, slot),
+        }
+    }
+
     /// Records that the open slot was replaced unserved by `slot`.
     #[must_use]
     pub fn replace(self, slot: Time) -> AccountState {

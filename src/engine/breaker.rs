@@ -2,10 +2,10 @@
 //!
 //! While it is *closed*, all calls are allowed. When the last settled calls, without an ok among
 //! them, are troubles of three different accounts (or of all that there are to ask: those that were
-//! failing before are not among them), the trouble is considered the vendor's, whatever its kind. The breaker then *opens*, and only probes are sent,
-//! one call at a time, at growing intervals. An ok closes it. When it is *half-open*, one probe is
-//! sent immediately: after a start, a reload or a change of the clock, and for a person's request,
-//! at most once a minute.
+//! failing before are not among them), the trouble is considered the vendor's, whatever its kind.
+//! The breaker then *opens*, and only probes are sent, one call at a time, at growing intervals. An
+//! ok closes it. When it is *half-open*, one probe is sent immediately: after a start, a reload or a
+//! change of the clock, and for a person's request, at most once a minute.
 //!
 //! There are two series of probes. An account that has failed since its last ok has nothing new to
 //! say, and is probed at the interval of all probes so far. A *fresh* account, which has not

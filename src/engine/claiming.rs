@@ -221,12 +221,12 @@ impl Claiming<'_, '_> {
             return Ok(is_refused);
         }
         if is_manual {
-            let before = allowance.calls;
             let window = account.window(self.schedules, self.now.time());
             let mut due = self.due(&account, window)?;
             self.replace(&mut account, &mut due)?;
-            self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
-            allowance.manual -= before - allowance.calls;
+            let is_called =
+                self.call(&account, Cause::Manual, None, window.interval(), allowance)?;
+            allowance.manual -= usize::from(is_called);
             return Ok(true);
         }
         let not_needed = |why: &str| Event::NotNeeded { id: id.clone(), why: why.to_owned() };
@@ -285,7 +285,7 @@ impl Claiming<'_, '_> {
     /// allow it.
     fn refusal(&self, gate: &Gate, is_manual: bool) -> Option<String> {
         let is_blocked = !gate.is_open(self.now) && self.busy.calls == 0;
-        let blocked = || gate.refusal().filter(|_| is_blocked);
+        let blocked = || gate.refusal(self.now.time()).filter(|_| is_blocked);
         let manual = gate.manual_refusal().filter(|_| is_manual);
         manual.or_else(|| gate.pause_refusal()).or_else(blocked)
     }
@@ -387,8 +387,10 @@ impl Claiming<'_, '_> {
         self.replace(&mut account, &mut due)?;
         match step {
             Step::Call(cause, slot) => {
-                self.call(&account, cause, slot, window.interval(), allowance)?;
-                Ok(Considered::Called)
+                match self.call(&account, cause, slot, window.interval(), allowance)? {
+                    true => Ok(Considered::Called),
+                    false => Ok(Considered::NothingOwed),
+                }
             }
             Step::Skip(cause, slot, why) => {
                 self.skip(&account, cause, slot, window.interval(), why)?;
@@ -414,13 +416,14 @@ impl Claiming<'_, '_> {
         })
     }
 
-    /// Settles everything up to now.
+    /// Settles everything up to now, also in the state that an open breaker would restore.
     fn settle(
         &mut self,
         account: &mut Account,
         state: AccountState,
         window: SlotWindow,
     ) -> Result<(), StoreError> {
+        change_before_trouble(self.tx, account.key, |before| before.settle(window, None))?;
         set_state(account, state.settle(window, None), window);
         self.tx.save(account)
     }
@@ -494,6 +497,7 @@ impl Claiming<'_, '_> {
         Ok(())
     }
 
+    /// Claims a call; `false` if its slot was bought already.
     fn call(
         &mut self,
         account: &Account,
@@ -501,10 +505,10 @@ impl Claiming<'_, '_> {
         slot: Option<Time>,
         interval: i64,
         allowance: &mut Allowance,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let time = self.now.time();
         let Some(refresh) = self.tx.claim(account, cause, slot, interval, time)? else {
-            return Ok(());
+            return Ok(false);
         };
         self.events.push(Event::Started { id: account.id.clone(), cause, refresh });
         let candidate = match account.failure.last {
@@ -512,7 +516,8 @@ impl Claiming<'_, '_> {
             Some(_) => Candidate::Failed,
         };
         debug_assert!(self.breaker.as_open().is_none() || allowance.calls <= 1);
-        self.record_claim(account.key, candidate, allowance)
+        self.record_claim(account.key, candidate, allowance)?;
+        Ok(true)
     }
 
     /// Records that a call was claimed.

@@ -26,6 +26,8 @@ pub enum Event {
         next_due: Option<Time>,
         /// Seconds from the claim to the response.
         took: i64,
+        /// Whether it is a call of an earlier process, for which no present requester waits.
+        is_left_pending: bool,
     },
     /// A slot passed without a call.
     Skipped { id: AccountId, slot: Time, why: String },

@@ -21,6 +21,8 @@ pub(super) struct Gate {
     in_flight: usize,
     /// The open breaker; each call is then a probe.
     pub(super) breaker: Option<OpenBreaker>,
+    /// When the open breaker allows the next probe.
+    probe: Option<Time>,
     /// The last pause that the vendor asked for, if it is over: its beginning and end.
     pub(super) last_pause: Option<Range<Time>>,
     /// A pause that is too long for a request to wait for.
@@ -47,6 +49,7 @@ impl Gate {
             manual_limit: usize::MAX,
             in_flight,
             breaker: breaker.as_open().cloned(),
+            probe: None,
             last_pause: None,
             long_pause: None,
             spent_until: None,
@@ -67,6 +70,7 @@ impl Gate {
                 false => Candidate::Failed,
             };
             let probe = open.probe_time(candidate, time);
+            gate.probe = Some(probe);
             gate.not_before(probe.into());
         }
         if let Some(wait) = tx.wait()? {
@@ -145,12 +149,12 @@ impl Gate {
         self.long_pause.as_ref().map(Wait::to_string)
     }
 
-    /// Returns why a request is declined rather than kept waiting.
-    pub(super) fn refusal(&self) -> Option<String> {
+    /// Returns why a request is declined rather than kept waiting; the pace is no reason.
+    pub(super) fn refusal(&self, now: Time) -> Option<String> {
         if let Some(until) = self.spent_until {
             return Some(format!("the budget is spent until {until}"));
         }
-        let open = self.breaker.as_ref()?;
+        let open = self.breaker.as_ref().filter(|_| self.probe > Some(now))?;
         Some(format!(
             "the vendor is in trouble; a refresh of a named account probes it, once a minute: {}",
             open.reason

@@ -275,7 +275,14 @@ impl Engine {
         self.progress.alive.get_or_insert(moment.wall.time());
         match self.progress.awaits_list_until(moment.wall) {
             Some(wake) => Ok(Turn { wake: Some(wake), ..Turn::default() }),
-            None => self.settle_and_claim(moment),
+            None => {
+                let turn = self.settle_and_claim(moment);
+                if turn.is_err() {
+                    // Those that the failed turn considered are the next again.
+                    self.candidates = Candidates::default();
+                }
+                turn
+            }
         }
     }
 

@@ -58,32 +58,46 @@ pub(super) struct RequestQueue {
     last: u64,
     /// Whether no call was made for any of them yet.
     is_new: bool,
-    /// The number of each target's request, and who made it.
-    requesters: HashMap<Target, (u64, Vec<RequesterId>)>,
+    /// What is known of each target's request.
+    queued: HashMap<Target, Queued>,
+}
+
+/// Who made a request.
+#[derive(Debug)]
+struct Queued {
+    number: u64,
+    /// With what each of them requested.
+    requesters: Vec<(RequesterId, RefreshRequest)>,
+}
+
+impl Queued {
+    /// Returns what serves all of its requesters: what one of them requests regardless of the
+    /// schedule is not skipped because another has requested the open slot.
+    fn request(&self) -> Option<&RefreshRequest> {
+        let requests = || self.requesters.iter().map(|(_, request)| request);
+        let is_limited = |request: &&RefreshRequest| matches!(request, RefreshRequest::OpenSlot(_));
+        requests().find(|request| !is_limited(request)).or_else(|| requests().next())
+    }
 }
 
 impl RequestQueue {
-    /// Adds a request, or another requester to one for the same target. What is requested regardless
-    /// of the schedule is not skipped because another has requested the open slot.
+    /// Adds a request, or another requester to one for the same target.
     pub(super) fn push(&mut self, requester: RequesterId, request: RefreshRequest) {
-        let RequestQueue { order, last, is_new, requesters } = self;
-        let (number, requesters) = requesters.entry(request.target()).or_insert_with(|| {
+        let RequestQueue { order, last, is_new, queued } = self;
+        let queued = queued.entry(request.target()).or_insert_with(|| {
             *last += 1;
-            (*last, Vec::new())
+            Queued { number: *last, requesters: Vec::new() }
         });
-        let has_more_to_do = match order.get(number) {
-            None => true,
-            Some(queued) => {
-                matches!(queued, RefreshRequest::OpenSlot(_))
-                    && matches!(request, RefreshRequest::Now(_))
-            }
-        };
-        if has_more_to_do {
-            order.insert(*number, request);
-            *is_new = true;
+        let pushed = (requester, request);
+        if queued.requesters.contains(&pushed) {
+            return;
         }
-        if !requesters.contains(&requester) {
-            requesters.push(requester);
+        queued.requesters.push(pushed);
+        if let Some(request) = queued.request()
+            && order.get(&queued.number) != Some(request)
+        {
+            order.insert(queued.number, request.clone());
+            *is_new = true;
         }
     }
 
@@ -91,12 +105,18 @@ impl RequestQueue {
     pub(super) fn cancel(&mut self, requester: RequesterId) -> usize {
         let before = self.order.len();
         let order = &mut self.order;
-        self.requesters.retain(|_, (number, requesters)| {
-            requesters.retain(|known| *known != requester);
-            if requesters.is_empty() {
-                order.remove(number);
+        self.queued.retain(|_, queued| {
+            let count = queued.requesters.len();
+            queued.requesters.retain(|(known, _)| *known != requester);
+            if queued.requesters.len() == count {
+                return true;
             }
-            !requesters.is_empty()
+            let request = queued.request();
+            match request {
+                Some(request) => order.insert(queued.number, request.clone()),
+                None => order.remove(&queued.number),
+            };
+            request.is_some()
         });
         before - self.order.len()
     }
@@ -105,7 +125,7 @@ impl RequestQueue {
     pub(super) fn drop_first(&mut self, count: usize) {
         for _ in 0..count {
             let Some((_, request)) = self.order.pop_first() else { return };
-            self.requesters.remove(&request.target());
+            self.queued.remove(&request.target());
         }
     }
 
@@ -113,8 +133,8 @@ impl RequestQueue {
     /// result of that call, even if it fails.
     pub(super) fn drop_called(&mut self, target: &CallTarget) {
         let CallTarget::Account(_, id) = target else { return };
-        if let Some((number, _)) = self.requesters.remove(&Target::Account(id.clone())) {
-            self.order.remove(&number);
+        if let Some(queued) = self.queued.remove(&Target::Account(id.clone())) {
+            self.order.remove(&queued.number);
         }
     }
 
@@ -176,10 +196,12 @@ mod tests {
         let open_slot = RefreshRequest::OpenSlot(id("a"));
         for requests in [[now("a"), open_slot.clone()], [open_slot, now("a")]] {
             let mut queue = RequestQueue::default();
-            for (who, request) in [one, two].into_iter().zip(requests) {
+            for (who, request) in [one, two].into_iter().zip(requests.clone()) {
                 queue.push(who, request);
             }
             assert!(queue.iter().eq(&[now("a")]));
+            assert_eq!(queue.cancel(one), 0);
+            assert!(queue.iter().eq(&requests[1..]), "what the other has requested remains");
         }
     }
 

@@ -21,12 +21,8 @@ use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, SlotWindow, stable_hash};
 use crate::store::{
     Account, AccountKey, BeforeTrouble, CallTarget, FailureRow, Outcome, PendingLine, RefreshId,
-    StoreError, Verdict, Wait, WriteTx,
+    StoreError, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
 };
-
-/// How often an account can be restored by the breaker, between two oks, so that its next trouble
-/// still says something about the vendor.
-const TRUSTED_RESTORES: u32 = 1;
 
 /// The error of a call whose process ended before the response arrived.
 const LEFT_PENDING: &str = "growthd ended before the response arrived";
@@ -132,21 +128,31 @@ impl Settling<'_, '_> {
                 retry_after: None,
                 error: LEFT_PENDING.to_owned(),
             };
-            let own = account.failure.own;
-            self.fail(&mut account, &failed)?;
-            // A crash was not the account's trouble, even if it used up the attempts.
-            account.failure.own = own;
-            if self.config.retry.unknown == OnUnknown::Skip {
-                // An open breaker must not restore a slot that stays settled for good.
-                let state = AccountState::try_from(account.state)?;
-                change_before_trouble(self.tx, account.key, |_| state)?;
-            }
+            self.lose(&mut account, &failed)?;
             self.tx.save(&account)?;
-            self.events.push(settled(&account, line, refresh, &response, self.now));
+            self.events.push(settled(&account, line, refresh, &response, self.now, true));
         }
         if count > 0 {
             self.events.push(Event::LeftPending(count));
         }
+        Ok(())
+    }
+
+    /// Handles a call that was lost with an earlier process. It counts as an attempt, also in the state
+    /// that an open breaker would restore, but was not the account's trouble, even if it used up the
+    /// attempts.
+    fn lose(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
+        if let Some(before) = self.tx.troubled_account(account.key)? {
+            let mut restored = account.clone();
+            restored.restore(&before);
+            self.fail(&mut restored, failed)?;
+            restored.failure.own = before.own_failure;
+            self.tx.forget_troubled(account.key)?;
+            self.tx.add_troubled(&before_trouble(&restored))?;
+        }
+        let own = account.failure.own;
+        self.fail(account, failed)?;
+        account.failure.own = own;
         Ok(())
     }
 
@@ -168,7 +174,7 @@ impl Settling<'_, '_> {
         let index = self.events.len();
         self.apply(&mut account, line, refresh, response, arrived)?;
         // Report the call before its consequences.
-        self.events.insert(index, settled(&account, line, refresh, response, arrived));
+        self.events.insert(index, settled(&account, line, refresh, response, arrived, false));
         Ok(())
     }
 
@@ -363,10 +369,12 @@ impl Settling<'_, '_> {
     fn restore(&mut self) -> Result<(), StoreError> {
         for before in self.tx.troubled()? {
             let Some(mut account) = self.tx.account(before.account)? else { continue };
-            account.state = before.state;
-            account.failure.own = before.own_failure;
-            account.failure.is_failing = before.is_failing;
+            account.restore(&before);
             account.restored = account.restored.saturating_add(1);
+            let state = AccountState::try_from(account.state)?;
+            let owed = account.state.open_slot.unwrap_or(self.now);
+            let window = account.window(self.schedules, owed);
+            set_state(&mut account, state, window);
             self.tx.save(&account)?;
         }
         self.tx.clear_troubled()?;
@@ -494,7 +502,7 @@ impl Settling<'_, '_> {
             Consequence::TryAgain { delay, attempt } => {
                 state.back_off(line.slot, self.now.plus(delay).min(window.next), attempt)
             }
-            Consequence::GiveUp => state.settle(window, line.slot),
+            Consequence::GiveUp => state.give_up(window, line.slot),
         };
         set_state(account, state, window);
         Ok(())
@@ -537,11 +545,13 @@ impl Settling<'_, '_> {
         let longest = self.config.retry.max_delay.max(1);
         let seconds = seconds.unwrap_or(Wait::ORDINARY).clamp(1, longest);
         let until = self.now.plus(seconds);
-        let current = self.tx.wait()?.filter(|current| current.until > self.now);
+        // What fell due in a pause is as late after another that follows at once.
+        let last = self.tx.wait()?.filter(|last| self.now.since(last.until) <= Wait::ORDINARY);
+        let from = last.as_ref().map_or(self.now, |last| last.from);
+        let current = last.filter(|last| last.until > self.now);
         if current.as_ref().is_some_and(|current| current.until >= until) {
             return Ok(());
         }
-        let from = current.as_ref().map_or(self.now, |current| current.from);
         let wait = Wait { from, until, reason };
         self.tx.set_wait(Some(&wait))?;
         if current.is_none() {
@@ -557,6 +567,7 @@ fn settled(
     refresh: RefreshId,
     response: &ClassifiedResponse,
     arrived: Time,
+    is_left_pending: bool,
 ) -> Event {
     let verdict = verdict(response);
     let measurement = match &response.kind {
@@ -574,6 +585,7 @@ fn settled(
         kept_bytes: measurement.map_or(0, |measurement| measurement.kept_bytes()),
         next_due: account.state.next_due,
         took: arrived.since(line.started),
+        is_left_pending,
     }
 }
 
@@ -601,8 +613,7 @@ pub(super) fn change_before_trouble(
     account: AccountKey,
     change: impl FnOnce(AccountState) -> AccountState,
 ) -> Result<(), StoreError> {
-    let before = tx.troubled()?.into_iter().find(|before| before.account == account);
-    let Some(before) = before else { return Ok(()) };
+    let Some(before) = tx.troubled_account(account)? else { return Ok(()) };
     let state = change(AccountState::try_from(before.state)?).into();
     tx.forget_troubled(account)?;
     tx.add_troubled(&BeforeTrouble { state, ..before })

@@ -1383,6 +1383,63 @@ fn an_outage_is_no_lateness() {
     }
 }
 
+/// The later slot replaced the one of the call, and the edit left it open.
+#[test]
+fn giving_up_a_slot_leaves_a_later_one_open() {
+    for (unknown, max_paid_attempts) in [(OnUnknown::Skip, 3), (OnUnknown::Retry, 1)] {
+        let config = config();
+        let retry = Retry { unknown, max_paid_attempts, ..config.retry };
+        let config = EngineConfig { retry, ..config };
+        let mut world = World::settled(&list(1, "0 6 * * MON"), config.clone());
+        world.latency = 60_000;
+        world.until(MONDAY + 10, &|id, _| good(id, 200));
+        world.crash(9 * DAY, config.clone());
+        world.calls.clear();
+        let moment = world.moment();
+        world.engine.watch(&list(1, "0 6 * * FRI"), config, moment).expect("a watchlist");
+        world.until(MONDAY + 9 * DAY + HOUR, &|id, _| good(id, 300));
+        assert_eq!(world.served().len(), 1, "{unknown:?}: {:?}", world.events);
+    }
+}
+
+/// A probe has just failed, and the pace does not allow another call yet.
+#[test]
+fn a_request_that_may_probe_the_vendor_waits_for_the_pace() {
+    let mut limits = config();
+    limits.requests_per_minute = 6;
+    let mut world = World::settled(&list(4, "0 6 * * MON"), limits);
+    world.latency = 100;
+    let vendor = |id: &str, time: i64| match time < MONDAY + 2 * HOUR {
+        true => unreachable(),
+        false => good(id, 200),
+    };
+    world.until(MONDAY + HOUR, &vendor);
+    let before = world.calls.len();
+    while world.calls.len() == before {
+        world.until(world.time / 1000 + 1, &vendor);
+    }
+    world.request(&ids(&["a000"]));
+    world.until(world.time / 1000 + MINUTE, &vendor);
+    assert_eq!(world.declined(), []);
+    assert_eq!(world.calls.len(), before + 2, "{:?}", world.calls);
+}
+
+#[test]
+fn a_pause_that_follows_another_at_once_continues_it() {
+    let config = EngineConfig { catch_up: CatchUp::Never, ..config() };
+    let accounts = [("a", "0 6 * * MON"), ("b", "30 6 * * MON"), ("c", "31 6 * * MON")]
+        .map(|(id, cron)| Watched::example(id, cron));
+    let mut world = World::settled(&accounts, config);
+    world.latency = 100;
+    // a, then b after two hours; c would be the next after four.
+    world.until(MONDAY + DAY, &|id, time| match time < MONDAY + 3 * HOUR {
+        true => retry_after(429, 2 * HOUR),
+        false => good(id, 200),
+    });
+    let skipped: Vec<String> = world.skipped().into_iter().map(|(id, ..)| id).collect();
+    assert_eq!((skipped, world.served().len()), (vec!["c".to_owned()], 2));
+}
+
 #[test]
 fn a_pause_makes_late_only_what_falls_due_in_it() {
     // The first probe after the outage is throttled.

@@ -87,6 +87,7 @@ impl Progress {
     /// Converts an event to a step of a refresh; `None` if it is not one.
     pub fn of(event: &Event) -> Option<Progress> {
         Some(match event {
+            Event::Settled { is_left_pending: true, .. } => return None,
             Event::Started { id, .. } => Progress::Started { account_id: id.clone() },
             Event::Settled { id, refresh, outcome, followers, error, .. } => Progress::Settled {
                 account_id: id.clone(),

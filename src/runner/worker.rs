@@ -82,6 +82,8 @@ impl fmt::Debug for Worker {
 struct StoreTrouble {
     message: String,
     since: Instant,
+    /// Since when every turn has failed.
+    failing_since: Option<Instant>,
     retry: Duration,
 }
 
@@ -129,6 +131,13 @@ impl Worker {
     }
 
     fn turn(&mut self) -> Result<Turn, StoreError> {
+        let moment = self.awake_moment();
+        self.engine.turn(moment)
+    }
+
+    /// Returns the time now, after telling the engine of a suspension that has ended since the last
+    /// time.
+    fn awake_moment(&mut self) -> Moment {
         let (moment, instant) = (self.clock.moment(), clock::monotonic());
         if let Some((then, before)) = self.last_seen
             && self.clock.is_system()
@@ -140,7 +149,7 @@ impl Worker {
             }
         }
         self.last_seen = Some((moment, instant));
-        self.engine.turn(moment)
+        moment
     }
 
     /// Hands out a turn's claims and reports its events. Returns how long to sleep, or `None` at
@@ -152,7 +161,11 @@ impl Worker {
             // wake a thread. The receiver lives as long as the runtime, which outlives this thread.
             self.claims.send(Claims { client: self.client.clone(), claims: turn.claims }).ok();
         }
-        // A turn that had nothing to write, as after a request was withdrawn, tells nothing.
+        // A turn that had nothing to write, as after a request was withdrawn, does not tell whether the
+        // store can be written again.
+        if let Some(trouble) = &mut self.trouble {
+            (trouble.failing_since, trouble.retry) = (None, FIRST_RETRY);
+        }
         if is_written && let Some(trouble) = self.trouble.take() {
             let lasted = clock::monotonic().duration_since(trouble.since);
             (self.observer)(Notice::StoreRecovered(lasted));
@@ -211,12 +224,14 @@ impl Worker {
         let trouble = self.trouble.get_or_insert(StoreTrouble {
             message: String::new(),
             since: now,
+            failing_since: None,
             retry: FIRST_RETRY,
         });
         let is_new = trouble.message != message;
         trouble.message = message;
         let retry = trouble.retry;
-        let is_lasting = now.duration_since(trouble.since) >= REQUEST_PATIENCE;
+        let failing_since = *trouble.failing_since.get_or_insert(now);
+        let is_lasting = now.duration_since(failing_since) >= REQUEST_PATIENCE;
         trouble.retry = (retry * 2).min(LAST_RETRY);
         // Do not exit: a restart would not free a full disk, and would lose the completed calls
         // that wait to be recorded.
@@ -298,7 +313,8 @@ impl Worker {
         let Reconfiguration { diff, config, client, reply } = new;
         // A reload has loaded a whole list, whose memory can be released.
         self.checkpoint_due = Some(clock::monotonic());
-        let result = self.engine.amend(&diff, config, self.clock.moment());
+        let moment = self.awake_moment();
+        let result = self.engine.amend(&diff, config, moment);
         if result.is_ok() {
             self.client = client;
         }
@@ -377,7 +393,7 @@ mod tests {
         };
         assert!(fail(&mut worker).is_err(), "it waits");
         let trouble = worker.trouble.as_mut().expect("trouble");
-        trouble.since -= REQUEST_PATIENCE;
+        trouble.failing_since = trouble.failing_since.map(|since| since - REQUEST_PATIENCE);
         match fail(&mut worker) {
             Ok(Progress::Declined { error, .. }) => assert!(error.contains("full"), "{error}"),
             other => panic!("{other:?}"),
@@ -406,6 +422,45 @@ mod tests {
         worker.finish(turn);
         assert!(reported.try_recv().is_ok());
         assert!(reported.try_recv().is_err());
+    }
+
+    /// The first turn settles the call that was lost, which is not the one requested.
+    #[test]
+    fn a_request_after_a_crash_gets_the_result_of_its_own_call() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = folder.path().join("growth.db");
+        let (mut crashed, _inbox, mut claimed) = worker(&database);
+        let turn = crashed.turn().expect("a turn");
+        crashed.finish(turn);
+        assert!(claimed.try_recv().is_ok());
+        drop(crashed);
+
+        let (mut worker, _inbox, mut claimed) = worker(&database);
+        let (reply, mut steps) = unbounded_channel();
+        let id = "a".parse().expect("an id");
+        worker.take(Input::Refresh(RequesterId(1), Selection::Ids(vec![id]), reply));
+        let claim = loop {
+            let turn = worker.turn().expect("a turn");
+            let sleep = worker.finish(turn).expect("it goes on");
+            match claimed.try_recv() {
+                Ok(mut claims) => break claims.claims.pop().expect("a claim"),
+                // The pace delays it.
+                Err(_) => worker.wait(sleep),
+            }
+        };
+        let steps_so_far: Vec<Progress> = std::iter::from_fn(|| steps.try_recv().ok()).collect();
+        assert!(
+            matches!(steps_so_far[..], [Progress::Selected { .. }, Progress::Started { .. }]),
+            "{steps_so_far:?}"
+        );
+        let result = CallResult::NotSent("cannot connect".to_owned());
+        worker.engine.take(CompletedCall::new(claim, result, clock::now().time()));
+        let turn = worker.turn().expect("a turn");
+        worker.finish(turn);
+        match steps.try_recv() {
+            Ok(Progress::Settled { error: Some(error), .. }) => assert_eq!(error, "cannot connect"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -8,7 +8,11 @@ use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::ledger::{AccountKey, PendingLine, RefreshId};
-use crate::store::{ReadTx, StoreError, WriteTx};
+use crate::store::{BeforeTrouble, ReadTx, StoreError, WriteTx};
+
+/// How often an account can be restored by the breaker, between two oks, so that its next trouble
+/// still says something about the vendor.
+pub const TRUSTED_RESTORES: u32 = 1;
 
 /// What an account owes, as stored. `engine::AccountState` defines which combinations are valid,
 /// and their meaning.
@@ -145,9 +149,16 @@ impl Account {
     /// outage replaces many slots.
     pub fn slot_replaced(&mut self) {
         self.failure.is_failing |= self.failure.first.is_some();
-        if self.restored == 1 {
-            self.restored = 2;
+        if self.restored == TRUSTED_RESTORES {
+            self.restored += 1;
         }
+    }
+
+    /// Restores what the account owed before a run of troubles, and whether it was failing.
+    pub fn restore(&mut self, before: &BeforeTrouble) {
+        self.state = before.state;
+        self.failure.own = before.own_failure;
+        self.failure.is_failing = before.is_failing;
     }
 
     /// Returns the slots around `time`. If the stored schedule can no longer be computed, because
@@ -513,7 +524,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Does the same for an account that is removed from the watchlist. Its history stays.
+    /// Writes an account that is removed from the watchlist. Its history stays.
     pub(crate) fn remove(&self, account: &Account, now: Time) -> Result<(), StoreError> {
         let mut columns = saved_columns(account).to_vec();
         columns.push(&now);

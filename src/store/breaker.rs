@@ -126,6 +126,14 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Returns the state before the present run of troubles, if the account is in it.
+    pub(crate) fn troubled_account(
+        &self,
+        account: AccountKey,
+    ) -> Result<Option<BeforeTrouble>, StoreError> {
+        Ok(self.troubled()?.into_iter().find(|before| before.account == account))
+    }
+
     /// Returns whether a run of troubles is in progress.
     pub(crate) fn has_troubled(&self) -> Result<bool, StoreError> {
         Ok(self.tx.prepare_cached("SELECT 1 FROM _troubled")?.exists([])?)

@@ -53,7 +53,7 @@ mod upgrade;
 mod wal;
 mod watchlist;
 
-pub use account::{Account, FailureRow, StateRow};
+pub use account::{Account, FailureRow, StateRow, TRUSTED_RESTORES};
 pub use account_growth::AccountGrowth;
 pub use batch::{ReadTx, WriteTx};
 pub use boundaries::{Boundary, Calendar};
