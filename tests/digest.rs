@@ -184,7 +184,7 @@ fn only_an_account_that_was_verified_is_no_longer_verified() {
 fn an_open_breaker_and_a_spent_budget_are_shown() {
     let past = list();
     past.run(&format!(
-        "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, {START}, 0, {START}, 1, 0, NULL, 0, 0);
+        "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, 0, {START}, 0, 0, {START}, 1, 0, NULL, 0, 0);
          UPDATE _account SET next_due = {START} WHERE account = 1;
          INSERT INTO _spend SELECT strftime('%s', 'now') / 86400, 5, 5, 0, 5, 0"
     ));

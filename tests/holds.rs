@@ -40,7 +40,7 @@ fn a_probe_is_not_announced_before_an_account_is_due() {
     let past = due();
     past.run(&format!(
         "UPDATE _account SET next_due = 4000000000;
-         INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, {START}, 0, {START}, 1, 0,
+         INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, 0, {START}, 0, 0, {START}, 1, 0,
            NULL, {START}, 0)"
     ));
     let status = json(&past, &["status", "--no-daemon", "--json"]);
@@ -50,7 +50,7 @@ fn a_probe_is_not_announced_before_an_account_is_due() {
 #[test]
 fn what_holds_back_calls_is_told_alike_everywhere() {
     let breaker = format!(
-        "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, 3999999990, 0, 3999999990, 1, 0,
+        "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, 0, 3999999990, 0, 0, 3999999990, 1, 0,
            NULL, {START}, {})",
         4_000_000_000 - START
     );

@@ -69,9 +69,10 @@ fn refresh_takes_only_the_given_accounts() {
     assert!(ended.out.ends_with("1 of 1 refreshed\n"), "{ended:?}");
     assert_eq!(ended.err, "");
 
-    for (id, why) in
-        [("stranger", "it is not in the watchlist"), ("off", "it is disabled in the watchlist")]
-    {
+    for (id, why) in [
+        ("stranger", "it is not in the watchlist as last read"),
+        ("off", "it is disabled in the watchlist"),
+    ] {
         let ended = place.growthd(&["refresh", id]).with_code(1);
         assert!(ended.out.contains(why), "{ended:?}");
     }

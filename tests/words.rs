@@ -163,7 +163,7 @@ fn refresh_shows_the_outcomes() {
     assert_shown!(lines.join("\n"), @r#"
     failed  clx456def  HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
     not done clx789ghi (Resting)  it is disabled in the watchlist, or not in it as last read
-    not done stranger  it is not in the watchlist
+    not done stranger  it is not in the watchlist as last read
     ok  clx123abc (Fitness Guru)  1,520,000 followers
     1 of 4 refreshed
     "#);

@@ -131,9 +131,34 @@ pub struct RequestedWait {
 /// A series of probes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Series {
-    pub count: u32,
+    /// Those sent while the trouble was of a kind that costs nothing.
+    pub free: u32,
+    /// Those sent while it was of a kind that may cost a credit. They are counted apart: in mixed
+    /// trouble, cheap probes must not put off the next by hours.
+    pub paid: u32,
     /// When the last probe was sent; when the breaker opened, if there was none.
     pub last: Time,
+}
+
+impl Series {
+    pub fn count(self) -> u32 {
+        self.free.saturating_add(self.paid)
+    }
+
+    /// Returns the interval before the next probe, in seconds.
+    fn interval(self, trouble: Trouble) -> i64 {
+        interval(trouble, if trouble.may_cost() { self.paid } else { self.free })
+    }
+
+    /// Adds a probe that is sent while the trouble is this one.
+    fn probed(self, trouble: Trouble, now: Time) -> Series {
+        let add = |count: u32, is_it: bool| count.saturating_add(u32::from(is_it));
+        Series {
+            free: add(self.free, !trouble.may_cost()),
+            paid: add(self.paid, trouble.may_cost()),
+            last: now,
+        }
+    }
 }
 
 /// Whether a probe may be sent before its regular time.
@@ -167,7 +192,7 @@ impl Breaker {
         newest: RefreshId,
         now: Time,
     ) -> OpenBreaker {
-        let none = Series { count: 0, last: now };
+        let none = Series { free: 0, paid: 0, last: now };
         OpenBreaker {
             since: now,
             trouble,
@@ -245,7 +270,7 @@ impl OpenBreaker {
             Candidate::Failed => self.probes,
         };
         let RequestedWait { from, seconds } = self.requested;
-        let time = series.last.plus(interval(self.trouble, series.count)).max(from.plus(seconds));
+        let time = series.last.plus(series.interval(self.trouble)).max(from.plus(seconds));
         match self.half_open.last {
             // It was due when a half-open probe was sent, which told as much.
             Some(last) if last >= time => last.plus(interval(self.trouble, 0)),
@@ -294,7 +319,7 @@ impl OpenBreaker {
             return OpenBreaker { half_open, last_account, ..self };
         }
         let half_open = HalfOpen { is_wanted: false, ..self.half_open };
-        let next = |series: Series| Series { count: series.count.saturating_add(1), last: now };
+        let next = |series: Series| series.probed(self.trouble, now);
         let fresh = match candidate {
             Candidate::Fresh => next(self.fresh),
             Candidate::Failed => self.fresh,
@@ -316,9 +341,11 @@ impl From<&OpenBreaker> for BreakerRow {
             trouble: open.trouble as i64,
             reason: open.reason.clone(),
             opened_after: open.opened_after,
-            probes: open.probes.count,
+            free_probes: open.probes.free,
+            paid_probes: open.probes.paid,
             probe: open.probes.last,
-            fresh_probes: open.fresh.count,
+            fresh_free_probes: open.fresh.free,
+            fresh_paid_probes: open.fresh.paid,
             fresh_probe: open.fresh.last,
             last_account: open.last_account,
             is_half_open_wanted: open.half_open.is_wanted,
@@ -341,8 +368,12 @@ impl TryFrom<Option<BreakerRow>> for Breaker {
             trouble: *trouble.ok_or(StoreError::Unknown { column: "_breaker.trouble", code })?,
             reason: row.reason,
             opened_after: row.opened_after,
-            probes: Series { count: row.probes, last: row.probe },
-            fresh: Series { count: row.fresh_probes, last: row.fresh_probe },
+            probes: Series { free: row.free_probes, paid: row.paid_probes, last: row.probe },
+            fresh: Series {
+                free: row.fresh_free_probes,
+                paid: row.fresh_paid_probes,
+                last: row.fresh_probe,
+            },
             last_account: row.last_account,
             half_open: HalfOpen { is_wanted: row.is_half_open_wanted, last: row.half_open },
             requested: RequestedWait { from: row.requested, seconds: row.requested_seconds },
@@ -425,6 +456,20 @@ mod tests {
     }
 
     #[test]
+    fn probes_that_cost_nothing_do_not_lengthen_the_interval_of_those_that_may() {
+        let (mut breaker, mut now) = (open(Trouble::Refused), NOW);
+        let mut waits = Vec::new();
+        for trouble in [Trouble::Refused, Trouble::Broken].into_iter().cycle().take(8) {
+            breaker = breaker.troubled(trouble, "why".to_owned());
+            let time = breaker.probe_time(Candidate::Failed, now);
+            waits.push(time.since(now));
+            now = time;
+            breaker = breaker.probed(AccountKey(2), Candidate::Failed, now);
+        }
+        assert_eq!(waits, [10, 60, 20, 120, 40, 240, 80, 480]);
+    }
+
+    #[test]
     fn a_requested_wait_holds_up_regular_probes_only() {
         let breaker = open(Trouble::Broken).wait_at_least(7200, NOW);
         for candidate in [Candidate::Fresh, Candidate::Failed] {
@@ -453,8 +498,8 @@ mod tests {
             let time = breaker.probe_time(Candidate::Failed, NOW.plus(second));
             assert_eq!(time, regular.min(NOW.plus(65)), "{second}");
         }
-        let probes = (breaker.probes.count, breaker.probes.last, breaker.last_account);
-        assert_eq!(probes, (0, NOW, AccountKey(2)));
+        let probes = (breaker.probes, breaker.last_account);
+        assert_eq!(probes, (Series { free: 0, paid: 0, last: NOW }, AccountKey(2)));
         assert_eq!(breaker.probe_time(Candidate::Fresh, NOW.plus(8)), regular);
         // Another minute later, but not before the regular probe.
         assert_eq!(breaker.probe_time(Candidate::Failed, NOW.plus(200)), regular);
@@ -473,7 +518,7 @@ mod tests {
                 let breaker =
                     breaker.want_half_open().probed(AccountKey(3), candidate, now.plus(59));
                 assert!(!breaker.is_half_open_pending());
-                assert_eq!(breaker.probes.count, 1);
+                assert_eq!(breaker.probes.count(), 1);
             }
         }
     }
@@ -526,7 +571,8 @@ mod tests {
                 };
                 let row = BreakerRow::from(&breaker);
                 prop_assert_eq!(Breaker::try_from(Some(row)).ok(), Some(Breaker::Open(breaker.clone())));
-                prop_assert!(breaker.fresh.count <= breaker.probes.count);
+                let Series { free, paid, .. } = breaker.probes;
+                prop_assert!(breaker.fresh.free <= free && breaker.fresh.paid <= paid);
             }
         }
     }

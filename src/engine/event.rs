@@ -78,6 +78,6 @@ pub enum Event {
 impl Event {
     /// A request for an account that is not in the database.
     pub(super) fn not_in_watchlist(id: AccountId) -> Event {
-        Event::Declined { id, why: "it is not in the watchlist".to_owned() }
+        Event::Declined { id, why: "it is not in the watchlist as last read".to_owned() }
     }
 }

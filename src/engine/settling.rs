@@ -24,6 +24,10 @@ use crate::store::{
     StoreError, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
 };
 
+/// Up to how many accounts that fail together are counted: the cost of a failed call must not grow
+/// with the list.
+const MOST_TOGETHER: usize = 32;
+
 /// The error of a call whose process ended before the response arrived.
 const LEFT_PENDING: &str = "growthd ended before the response arrived";
 
@@ -144,7 +148,7 @@ impl Settling<'_, '_> {
     fn lose(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         if let Some(before) = self.tx.troubled_account(account.key)? {
             let mut restored = account.clone();
-            restored.restore(&before);
+            restore_state(&mut restored, &before);
             self.fail(&mut restored, failed)?;
             restored.failure.own = before.own_failure;
             self.tx.forget_troubled(account.key)?;
@@ -369,7 +373,7 @@ impl Settling<'_, '_> {
     fn restore(&mut self) -> Result<(), StoreError> {
         for before in self.tx.troubled()? {
             let Some(mut account) = self.tx.account(before.account)? else { continue };
-            account.restore(&before);
+            restore_state(&mut account, &before);
             account.restored = account.restored.saturating_add(1);
             let state = AccountState::try_from(account.state)?;
             let owed = account.state.open_slot.unwrap_or(self.now);
@@ -415,8 +419,12 @@ impl Settling<'_, '_> {
         }
         self.tx.add_troubled(&before)?;
         self.has_run = true;
-        let troubled = self.tx.troubled()?.len();
-        if Breaker::is_due_to_open(troubled, self.tx.has_other_to_ask(TRUSTED_RESTORES)?) {
+        // What was called meanwhile will tell soon, also of an account whose trouble was long ago.
+        let pending = self.tx.pending_accounts()?;
+        let is_settled = |before: &&BeforeTrouble| !pending.contains(&Some(before.account));
+        let troubled = self.tx.troubled()?.iter().filter(is_settled).count();
+        let has_other = !pending.is_empty() || self.tx.has_other_to_ask(TRUSTED_RESTORES)?;
+        if Breaker::is_due_to_open(troubled, has_other) {
             let requested = failed.retry_after;
             self.vendor_troubled(account.key, failed.trouble, reason(failed), requested)?;
         }
@@ -431,12 +439,20 @@ impl Settling<'_, '_> {
         Ok(is_as_before || !self.has_failed_alone(account)?)
     }
 
-    /// Returns whether the account had failed before, and enough others have had an ok since.
+    /// Returns whether the account had failed before, and enough others have had an ok since. If
+    /// several have failed for the first time, a part of the list may be in the same trouble: then
+    /// there must be twice as many who have had an ok.
     fn has_failed_alone(&self, account: &Account) -> Result<bool, StoreError> {
         // What failed before an open breaker restored the account was not its own trouble.
         let FailureRow { own, last, .. } = account.failure;
         let Some(since) = own.or(last) else { return Ok(false) };
+        let together = match account.restored {
+            0 => self.tx.count_failed_together(MOST_TOGETHER)?,
+            // Others had an ok since a breaker took the blame for it.
+            _ => 0,
+        };
         let needed = match self.tx.others_failed(account.key)? {
+            true if together >= ACCOUNTS_TO_OPEN => 2 * together + 1,
             true => ACCOUNTS_TO_OPEN,
             false => 1,
         };
@@ -592,6 +608,13 @@ fn settled(
 fn before_trouble(account: &Account) -> BeforeTrouble {
     let FailureRow { own: own_failure, is_failing, .. } = account.failure;
     BeforeTrouble { account: account.key, state: account.state, own_failure, is_failing }
+}
+
+/// Restores what the account owed before a run of troubles, and whether it was failing.
+fn restore_state(account: &mut Account, before: &BeforeTrouble) {
+    account.state = before.state;
+    account.failure.own = before.own_failure;
+    account.failure.is_failing = before.is_failing;
 }
 
 /// Writes what an account owes into its row, with the interval of the slot concerned.

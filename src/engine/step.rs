@@ -50,7 +50,9 @@ impl Up {
     /// Returns how long a slot had fallen due before it could be served, in seconds. A slot from before
     /// a pause could be served then; that it waits for its turn, its retry or a probe is no lateness.
     fn lateness(&self, slot: Time) -> i64 {
-        let in_pause = self.last_pause.as_ref().filter(|pause| pause.contains(&slot));
+        // The pause began in the course of its first second, after slots of that second.
+        let is_in = |pause: &&Range<Time>| pause.start < slot && slot < pause.end;
+        let in_pause = self.last_pause.as_ref().filter(is_in);
         let served_from = in_pause.map_or(self.since, |pause| pause.end.max(self.since));
         served_from.since(slot).max(0)
     }

@@ -1294,6 +1294,61 @@ fn the_account_that_opened_the_breaker_does_not_get_every_probe() {
 }
 
 #[test]
+fn trouble_of_a_part_of_the_list_costs_no_slot() {
+    for (name, trouble, may_cost) in troubles() {
+        // Accounts that were refused are failing, and asked again after an hour.
+        let is_refused = ["404", "403", "401", "402", "307"].contains(&name);
+        for (count, every, is_first_bad) in
+            [(6, 2, true), (6, 2, false), (20, 2, true), (12, 3, false), (9, 3, true)]
+        {
+            for max_in_flight in [1, 4] {
+                let config = EngineConfig { max_in_flight, ..config() };
+                let mut world = World::settled(&list(count, "0 6 * * MON"), config);
+                let is_bad = |id: &str| {
+                    let number: usize = id[1..].parse().expect("a number");
+                    number.is_multiple_of(every) == is_first_bad
+                };
+                let back = MONDAY + HOUR / 2;
+                world.until(MONDAY + 5 * DAY, &|id, time| match is_bad(id) && time < back {
+                    true => trouble.clone(),
+                    false => good(id, 200),
+                });
+                let what = format!("{name}, {count} / {every}, {max_in_flight} in flight");
+                assert_eq!(world.served().len(), count, "{what}");
+                let bad = (0..count).filter(|n| n.is_multiple_of(every) == is_first_bad).count();
+                let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
+                assert!(spent <= 3 * bad + 8, "{what}: {spent}");
+                assert!(may_cost || spent == 0, "{what}: {spent}");
+                let last = world.calls.last().map_or(0, |call| call.at);
+                assert!(last <= back + if is_refused { 2 } else { 1 } * HOUR, "{what}: {last}");
+            }
+        }
+    }
+}
+
+/// The others were failing before, and are well now: their calls are in flight when its own fails.
+#[test]
+fn oks_of_calls_in_flight_show_that_the_vendor_is_well() {
+    for latency in [100, 3000] {
+        let mut limits = config();
+        limits.requests_per_minute = 0;
+        let mut world = World::settled(&list(3, "0 6 * * MON"), limits);
+        world.latency = latency;
+        let vendor = |id: &str, time: i64| match (id, time < MONDAY + WEEK - HOUR) {
+            ("a001" | "a002", true) | ("a000", false) => http(500, ""),
+            _ => good(id, 200),
+        };
+        world.until(MONDAY + WEEK - HOUR, &vendor);
+        let opened = world.opened();
+        world.calls.clear();
+        world.until(MONDAY + 2 * WEEK - HOUR, &vendor);
+        assert_eq!(world.opened(), opened);
+        let spent = world.calls_of("a000").iter().filter(|call| call.spent).count();
+        assert_eq!((spent, world.served().len()), (3, 2));
+    }
+}
+
+#[test]
 fn one_accounts_trouble_is_its_own_after_everybody_was_throttled() {
     let mut world = World::settled(&list(4, "0 6 * * MON"), config());
     let vendor = |id: &str, time: i64| match (time < MONDAY + 4, id) {
@@ -1381,6 +1436,18 @@ fn an_outage_is_no_lateness() {
         assert_eq!(world.served().len(), 40, "{catch_up:?}");
         assert_eq!(world.skipped(), [], "{catch_up:?}");
     }
+}
+
+#[test]
+fn a_slot_is_not_late_if_the_pause_began_in_its_second() {
+    let config = EngineConfig { catch_up: CatchUp::Never, requests_per_minute: 30, ..config() };
+    let mut world = World::settled(&list(10, "0 6 * * MON"), config);
+    world.latency = 20;
+    world.until(MONDAY + DAY, &|id, time| match time < MONDAY + 2 * HOUR {
+        true => retry_after(429, 5 * HOUR),
+        false => good(id, 200),
+    });
+    assert_eq!((world.served().len(), world.skipped()), (10, vec![]));
 }
 
 /// The later slot replaced the one of the call, and the edit left it open.

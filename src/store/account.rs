@@ -8,7 +8,7 @@ use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::ledger::{AccountKey, PendingLine, RefreshId};
-use crate::store::{BeforeTrouble, ReadTx, StoreError, WriteTx};
+use crate::store::{ReadTx, StoreError, WriteTx};
 
 /// How often an account can be restored by the breaker, between two oks, so that its next trouble
 /// still says something about the vendor.
@@ -152,13 +152,6 @@ impl Account {
         if self.restored == TRUSTED_RESTORES {
             self.restored += 1;
         }
-    }
-
-    /// Restores what the account owed before a run of troubles, and whether it was failing.
-    pub fn restore(&mut self, before: &BeforeTrouble) {
-        self.state = before.state;
-        self.failure.own = before.own_failure;
-        self.failure.is_failing = before.is_failing;
     }
 
     /// Returns the slots around `time`. If the stored schedule can no longer be computed, because
@@ -458,6 +451,18 @@ impl ReadTx<'_> {
                LIMIT ?3)",
         )?;
         Ok(statement.query_row(params![account, since, limit], |row| row.get(0))?)
+    }
+
+    /// Returns how many watched accounts have failed since their last ok without having given up a
+    /// slot or been refused, up to `limit`.
+    pub(crate) fn count_failed_together(&self, limit: usize) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT count(*) FROM (
+               SELECT 1 FROM _account
+               WHERE last_failure IS NOT NULL AND next_due IS NOT NULL AND is_failing = 0
+               LIMIT ?1)",
+        )?;
+        Ok(statement.query_row([limit], |row| row.get(0))?)
     }
 
     /// Returns whether another watched account has a failure since its last ok.

@@ -21,12 +21,15 @@ pub struct BreakerRow {
     pub reason: String,
     /// The newest ledger line when the breaker opened.
     pub opened_after: RefreshId,
-    /// Probes sent since it opened.
-    pub probes: u32,
+    /// Probes sent since it opened: while the trouble was of a kind that costs nothing, and of one
+    /// that may cost a credit.
+    pub free_probes: u32,
+    pub paid_probes: u32,
     /// When the last probe was sent.
     pub probe: Time,
     /// Those of the probes that were for accounts that had not failed before.
-    pub fresh_probes: u32,
+    pub fresh_free_probes: u32,
+    pub fresh_paid_probes: u32,
     /// When the last of those was sent.
     pub fresh_probe: Time,
     /// The account that was probed last.
@@ -83,9 +86,9 @@ impl ReadTx<'_> {
     /// Returns the breaker's row; `None` while it is closed.
     pub(crate) fn breaker(&self) -> Result<Option<BreakerRow>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT since_time, trouble, reason, opened_after, probes, probe_time, fresh_probes,
-                    fresh_probe_time, last_account, half_open_wanted, half_open_time, requested_time,
-                    requested_seconds
+            "SELECT since_time, trouble, reason, opened_after, free_probes, paid_probes, probe_time,
+                    fresh_free_probes, fresh_paid_probes, fresh_probe_time, last_account,
+                    half_open_wanted, half_open_time, requested_time, requested_seconds
              FROM _breaker",
         )?;
         let mut rows = statement.query_map([], |row| {
@@ -94,15 +97,17 @@ impl ReadTx<'_> {
                 trouble: row.get(1)?,
                 reason: row.get(2)?,
                 opened_after: row.get(3)?,
-                probes: row.get(4)?,
-                probe: row.get(5)?,
-                fresh_probes: row.get(6)?,
-                fresh_probe: row.get(7)?,
-                last_account: row.get(8)?,
-                is_half_open_wanted: row.get(9)?,
-                half_open: row.get(10)?,
-                requested: row.get(11)?,
-                requested_seconds: row.get(12)?,
+                free_probes: row.get(4)?,
+                paid_probes: row.get(5)?,
+                probe: row.get(6)?,
+                fresh_free_probes: row.get(7)?,
+                fresh_paid_probes: row.get(8)?,
+                fresh_probe: row.get(9)?,
+                last_account: row.get(10)?,
+                is_half_open_wanted: row.get(11)?,
+                half_open: row.get(12)?,
+                requested: row.get(13)?,
+                requested_seconds: row.get(14)?,
             })
         })?;
         Ok(rows.next().transpose()?)
@@ -159,16 +164,18 @@ impl WriteTx<'_> {
         };
         let mut statement = self.tx.prepare_cached(
             "INSERT OR REPLACE INTO _breaker
-             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?;
         statement.execute(params![
             row.since,
             row.trouble,
             row.reason,
             row.opened_after,
-            row.probes,
+            row.free_probes,
+            row.paid_probes,
             row.probe,
-            row.fresh_probes,
+            row.fresh_free_probes,
+            row.fresh_paid_probes,
             row.fresh_probe,
             row.last_account,
             row.is_half_open_wanted,

@@ -78,6 +78,15 @@ impl ReadTx<'_> {
         Ok(left)
     }
 
+    /// Returns the accounts for which a call is pending; `None` for a lookup.
+    pub(crate) fn pending_accounts(&self) -> Result<Vec<Option<AccountKey>>, StoreError> {
+        let mut statement = self
+            .tx
+            .prepare_cached(&schema::query("SELECT account FROM _refresh r WHERE pending!()\n"))?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Returns the lookups whose process ended without settling them.
     pub(crate) fn lookups_left_pending(&self) -> Result<Vec<PendingLine>, StoreError> {
         let mut statement = self.tx.prepare(&schema::query(

@@ -33,7 +33,7 @@ fn agency() -> Past {
          SELECT account, 1, 2, 1, {WEEK}, {time}, 0, 402, 'HTTP 402: no credits left' FROM _account;
          UPDATE _account SET is_failing = 1, first_failure = (SELECT max(refresh_id) FROM _refresh),
                 last_failure = (SELECT max(refresh_id) FROM _refresh);
-         INSERT INTO _breaker VALUES (1, {time}, 0, 'HTTP 402: no credits left', 1, 0, {time}, 0, {time}, 1, 0, NULL, 0, 0);
+         INSERT INTO _breaker VALUES (1, {time}, 0, 'HTTP 402: no credits left', 1, 0, 0, {time}, 0, 0, {time}, 1, 0, NULL, 0, 0);
          INSERT INTO _wait VALUES (1, 0, 4000000000, 'HTTP 429: slow down')",
         time = START + 60 * DAY
     ));

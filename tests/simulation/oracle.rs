@@ -418,8 +418,12 @@ impl Oracle {
             self.record_failure(&pending.line, name.as_deref(), kind, at);
         }
         let (watched, failing) = self.count_watched();
+        let pending: Vec<Option<i64>> =
+            self.pending.values().map(|pending| pending.line.account).collect();
+        let pending = pending.into_iter().map(|account| self.name(account));
+        let pending = pending.collect::<Result<_, _>>()?;
         let account = name.as_deref().unwrap_or("a lookup");
-        let end = End { account, kind, contradicts, line: line.id, was_well };
+        let end = End { account, kind, contradicts, line: line.id, was_well, pending };
         let was_possible = self.trouble.is_possibly_shared();
         let over = self.trouble.ended(&end, watched, failing, self.newest, at.world());
         if let Some((run, in_shared_run)) = over {

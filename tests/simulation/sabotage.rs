@@ -5,7 +5,7 @@ use growthd::engine::EngineConfig;
 use growthd::store::Claim;
 
 use super::oracle::Oracle;
-use super::plan::{DAY, Plan};
+use super::plan::{AccountTrouble, DAY, HOUR, Outage, Plan};
 use super::promise::{Promise, Violation};
 use super::random::Random;
 use super::time::At;
@@ -31,6 +31,8 @@ pub enum Sabotage {
     EditedSlotPostponed,
     /// Probes follow each other without a delay.
     ProbesUnspaced,
+    /// While the breaker is open, every probe goes to an account that always fails.
+    ProbesOfOne,
     /// A refusal of one account is received as throttling of all.
     RefusalAsThrottle,
     /// Throttling is received as "busy".
@@ -56,7 +58,7 @@ pub enum Sabotage {
 }
 
 /// Each sabotage, the promises of which it must break one, and within how many of the first seeds.
-pub const SABOTAGES: [(Sabotage, &[Promise], u64); 19] = [
+pub const SABOTAGES: [(Sabotage, &[Promise], u64); 20] = [
     (Sabotage::LineDeleted, &[Promise::LedgerFirst], 1),
     (Sabotage::BudgetHidden, &[Promise::Budget], 5),
     (Sabotage::ServedSlotReopened, &[Promise::NothingUnneeded], 3),
@@ -65,6 +67,7 @@ pub const SABOTAGES: [(Sabotage, &[Promise], u64); 19] = [
     (Sabotage::RestoredSlotPostponed, &[Promise::SlotKept], 5),
     (Sabotage::EditedSlotPostponed, &[Promise::EditKept], 3),
     (Sabotage::ProbesUnspaced, &[Promise::FewProbes], 5),
+    (Sabotage::ProbesOfOne, &[Promise::NotPassedOver], 5),
     (Sabotage::RefusalAsThrottle, &[Promise::OwnTrouble], 4),
     (Sabotage::ThrottleAsBusy, &[Promise::Throttling], 3),
     (Sabotage::RefusalAsBusy, &[Promise::BackOff], 1),
@@ -90,6 +93,15 @@ impl Sabotage {
             Sabotage::EditedSlotPostponed => {
                 let edits = every(3).map(|time| (time, WorldEvent::Edit(time.unsigned_abs())));
                 plan.events = edits.collect();
+            }
+            Sabotage::ProbesOfOne => {
+                let kind = Kind::Broken(500);
+                let outage = |from| Outage { from, to: from + DAY, kinds: vec![kind] };
+                plan.outages = every(20).map(outage).collect();
+                let (from, to) = (plan.start, plan.end);
+                plan.account_troubles = vec![AccountTrouble { account: 0, from, to, kind }];
+                plan.events = Vec::new();
+                plan.noise = 0;
             }
             Sabotage::ClockSetHidden => {
                 let there_and_back = |time: i64| {
@@ -175,6 +187,12 @@ impl Sabotage {
             Sabotage::ProbesUnspaced => {
                 oracle.sabotage("UPDATE _breaker SET probe_time = 0, fresh_probe_time = 0")?;
             }
+            Sabotage::ProbesOfOne => oracle.sabotage(&format!(
+                "UPDATE _account SET next_due = {} WHERE next_due <= {}
+                   AND account_id <> 'account-0' AND EXISTS (SELECT 1 FROM _breaker)",
+                at.wall() + HOUR,
+                at.wall() + HOUR
+            ))?,
             Sabotage::SnapshotChanged if random.chance(5) => oracle.sabotage(
                 "DROP TRIGGER IF EXISTS _snapshot_stays;
                  UPDATE _snapshot SET followers = followers + 1",

@@ -27,6 +27,8 @@ pub struct End<'a> {
     pub line: i64,
     /// Whether the account was not failing before.
     pub was_well: bool,
+    /// The accounts that are being called now; `None` for a lookup.
+    pub pending: Vec<Option<String>>,
 }
 
 /// A run of failed calls without an ok between them.
@@ -156,10 +158,16 @@ impl Trouble {
         if is_evidence {
             run.well_before.insert(end.account.to_owned());
         }
-        let is_everyone = is_evidence && watched.max(1) <= run.well_before.len() && failing == 0;
+        // What is being called will tell soon, also of an account whose trouble was long ago.
+        let is_everyone = is_evidence
+            && watched.max(1) <= run.well_before.len()
+            && failing == 0
+            && end.pending.is_empty();
+        let is_over = |id: &&String| !end.pending.contains(&Some((*id).clone()));
+        let is_shared = run.well_before.iter().filter(is_over).count() >= ACCOUNTS_TO_SHARE;
         let is_contradicted = end.contradicts && nature == Nature::Served && end.was_well;
         let was_certain = run.certain.is_some();
-        if run.well_before.len() >= ACCOUNTS_TO_SHARE || is_everyone || is_contradicted {
+        if is_shared || is_everyone || is_contradicted {
             run.certain.get_or_insert(newest);
             self.certain.insert(self.number);
         }

@@ -166,7 +166,7 @@ impl Breaker<'_> {
     fn of<'a>(open: &'a OpenBreaker, status: &Status<'_>) -> Breaker<'a> {
         Breaker {
             next_probe: Moment::of(status.next_probe(open)),
-            probes: open.probes.count,
+            probes: open.probes.count(),
             reason: &open.reason,
             since: Moment::of(open.since),
             trouble: open.trouble.as_str(),
