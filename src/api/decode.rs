@@ -58,7 +58,7 @@ fn measurement(mut account: Object<'_>, data: &Object<'_>, root: &Object<'_>) ->
     let mut field = |key, read: fn(&str) -> _| allowance.text(account.take_field(key, read));
     let profile = Profile {
         platform: known(field("platform", name)),
-        username: known(field("username", name)),
+        username: known(field("username", username)),
         display_name: known(field("displayName", name)),
         bio: field("bio", text),
         avatar_url: field("avatarUrl", text),
@@ -94,6 +94,12 @@ fn measurement(mut account: Object<'_>, data: &Object<'_>, root: &Object<'_>) ->
 /// Reads a name. A blank one is not credible.
 fn name(json: &str) -> Option<String> {
     text(json).filter(|name| !name.trim().is_empty())
+}
+
+/// Reads a user name, without the `@` that some platforms write before it: it would neither be found
+/// by its name nor be known when it is added again.
+fn username(json: &str) -> Option<String> {
+    name(json).map(|name| name.trim_start_matches('@').to_owned()).filter(|name| !name.is_empty())
 }
 
 /// Treats `null` as absent: every account has a name.
@@ -294,6 +300,17 @@ mod tests {
         assert_eq!(decoded.profile.bio, Field::Null);
         assert_eq!(decoded.profile.is_verified, Field::Nothing);
         assert_eq!(decoded.extra.as_deref(), Some(r#"{"isVerified":"yes"}"#));
+    }
+
+    #[test]
+    fn a_user_name_is_kept_without_its_at_sign() {
+        for (written, kept) in [("@at", Some("at")), ("at", Some("at")), ("@", None)] {
+            let json =
+                format!(r#"{{"data":{{"account":{{"id":"clx123abc","username":"{written}"}}}}}}"#);
+            let (_, decoded) = decode(&json, Some(&requested())).expect("an account");
+            let kept = kept.map_or(Field::Nothing, |kept| Field::Value(kept.to_owned()));
+            assert_eq!(decoded.profile.username, kept, "{written}");
+        }
     }
 
     #[test]

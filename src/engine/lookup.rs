@@ -74,7 +74,7 @@ impl Settling<'_, '_> {
 /// is taken to be right.
 fn other_than(handle: &Handle, profile: &Profile) -> Option<String> {
     let stated = |field: &Field<String>, wanted: &str| match field {
-        Field::Value(value) => value.trim_start_matches('@').to_owned(),
+        Field::Value(value) => value.clone(),
         Field::Nothing | Field::Null => wanted.to_owned(),
     };
     let (username, platform) = (handle.username(), handle.platform().as_str());
@@ -95,7 +95,7 @@ mod tests {
         let value = |text: &str| Field::Value(text.to_owned());
         for (username, platform, other) in [
             (value("fitnessguru"), value("tiktok"), None),
-            (value("@FITNESSGURU"), value("TikTok"), None),
+            (value("FITNESSGURU"), value("TikTok"), None),
             (Field::Nothing, Field::Null, None),
             (value("stranger"), Field::Nothing, Some("@stranger on tiktok")),
             (value("fitnessguru"), value("youtube"), Some("@fitnessguru on youtube")),
