@@ -13,8 +13,10 @@ use super::vendor::{Kind, Nature};
 /// How many accounts in trouble make it shared.
 const ACCOUNTS_TO_SHARE: usize = 3;
 
-/// How many probes an hour are permitted, in addition to early ones.
-const MAX_PROBES_PER_HOUR: usize = 14;
+/// How many probes an hour are permitted, in addition to early ones. In trouble of mixed kinds, the
+/// delays after those that cost nothing and after those that may cost a credit each grow on their
+/// own: at most 13 fit into the first hour, and a few more of accounts that have not failed.
+const MAX_PROBES_PER_HOUR: usize = 18;
 
 /// The result of a call.
 #[derive(Clone, Debug)]
