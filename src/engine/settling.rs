@@ -410,22 +410,31 @@ impl Settling<'_, '_> {
                 self.tx.add_troubled(&before)?;
             }
         }
-        if !is_evidence {
-            return Ok(());
+        let requested = failed.retry_after;
+        match (is_open, is_evidence) {
+            (true, true) => {
+                return self.vendor_troubled(
+                    account.key,
+                    failed.trouble,
+                    reason(failed),
+                    requested,
+                );
+            }
+            (true, false) => return Ok(()),
+            (false, true) => {
+                self.tx.add_troubled(&before)?;
+                self.has_run = true;
+            }
+            // It ends the wait for calls in flight.
+            (false, false) if self.has_run => {}
+            (false, false) => return Ok(()),
         }
-        if is_open {
-            let requested = failed.retry_after;
-            return self.vendor_troubled(account.key, failed.trouble, reason(failed), requested);
-        }
-        self.tx.add_troubled(&before)?;
-        self.has_run = true;
         // What was called meanwhile will tell soon, also of an account whose trouble was long ago.
         let pending = self.tx.pending_accounts()?;
         let is_settled = |before: &&BeforeTrouble| !pending.contains(&Some(before.account));
         let troubled = self.tx.troubled()?.iter().filter(is_settled).count();
         let has_other = !pending.is_empty() || self.tx.has_other_to_ask(TRUSTED_RESTORES)?;
         if Breaker::is_due_to_open(troubled, has_other) {
-            let requested = failed.retry_after;
             self.vendor_troubled(account.key, failed.trouble, reason(failed), requested)?;
         }
         Ok(())
@@ -561,13 +570,11 @@ impl Settling<'_, '_> {
         let longest = self.config.retry.max_delay.max(1);
         let seconds = seconds.unwrap_or(Wait::ORDINARY).clamp(1, longest);
         let until = self.now.plus(seconds);
-        // What fell due in a pause is as late after another that follows at once.
-        let last = self.tx.wait()?.filter(|last| self.now.since(last.until) <= Wait::ORDINARY);
-        let from = last.as_ref().map_or(self.now, |last| last.from);
-        let current = last.filter(|last| last.until > self.now);
+        let current = self.tx.wait()?.filter(|current| current.until > self.now);
         if current.as_ref().is_some_and(|current| current.until >= until) {
             return Ok(());
         }
+        let from = current.as_ref().map_or(self.now, |current| current.from);
         let wait = Wait { from, until, reason };
         self.tx.set_wait(Some(&wait))?;
         if current.is_none() {
