@@ -609,8 +609,10 @@ impl Owed {
                 }
                 // A disabled or removed account is not failing.
                 self.throttled = None;
-                // The attempts at its baseline ended with the slot in which it left.
-                if self.tried == Some(None) && self.left_open.is_some_and(|left| left < latest) {
+                // The attempts at its baseline ended with the slot in which it left, which is one of
+                // the schedule of that time.
+                let after = latest.min(old.calendar.at_or_before(now));
+                if self.tried == Some(None) && self.left_open.is_some_and(|left| left < after) {
                     self.tried = None;
                     self.failures.clear();
                 }
