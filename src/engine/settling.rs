@@ -149,11 +149,18 @@ impl Settling<'_, '_> {
         if let Some(before) = self.tx.troubled_account(account.key)? {
             let mut restored = account.clone();
             restore_state(&mut restored, &before);
-            self.fail(&mut restored, failed)?;
-            restored.failure.own = before.own_failure;
-            self.tx.forget_troubled(account.key)?;
-            self.tx.add_troubled(&before_trouble(&restored))?;
+            self.fail_blameless(&mut restored, failed)?;
+            self.tx.replace_troubled(&before_trouble(&restored))?;
         }
+        self.fail_blameless(account, failed)
+    }
+
+    /// Does what [`Settling::fail`] does, but not as the account's own trouble.
+    fn fail_blameless(
+        &mut self,
+        account: &mut Account,
+        failed: &Failed<'_>,
+    ) -> Result<(), StoreError> {
         let own = account.failure.own;
         self.fail(account, failed)?;
         account.failure.own = own;
@@ -406,38 +413,36 @@ impl Settling<'_, '_> {
         if is_spent_for_good {
             // The slot stays settled, whatever the account's state was before the run.
             before = before_trouble(account);
-            if self.tx.forget_troubled(account.key)? {
-                self.tx.add_troubled(&before)?;
-            }
+            self.tx.replace_troubled(&before)?;
         }
-        let requested = failed.retry_after;
-        match (is_open, is_evidence) {
-            (true, true) => {
-                return self.vendor_troubled(
-                    account.key,
-                    failed.trouble,
-                    reason(failed),
-                    requested,
-                );
-            }
-            (true, false) => return Ok(()),
-            (false, true) => {
-                self.tx.add_troubled(&before)?;
-                self.has_run = true;
-            }
-            // It ends the wait for calls in flight.
-            (false, false) if self.has_run => {}
-            (false, false) => return Ok(()),
+        if is_evidence && !is_open {
+            self.tx.add_troubled(&before)?;
+            self.has_run = true;
         }
-        // What was called meanwhile will tell soon, also of an account whose trouble was long ago.
+        let is_vendors = match is_open {
+            true => is_evidence,
+            // Any trouble ends the wait for calls in flight.
+            false => self.has_run && self.is_due_to_open()?,
+        };
+        match is_vendors {
+            true => self.vendor_troubled(
+                account.key,
+                failed.trouble,
+                reason(failed),
+                failed.retry_after,
+            ),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns whether the run of troubles opens the breaker. What was called meanwhile will tell soon,
+    /// also of an account whose trouble was long ago.
+    fn is_due_to_open(&self) -> Result<bool, StoreError> {
         let pending = self.tx.pending_accounts()?;
         let is_settled = |before: &&BeforeTrouble| !pending.contains(&Some(before.account));
         let troubled = self.tx.troubled()?.iter().filter(is_settled).count();
         let has_other = !pending.is_empty() || self.tx.has_other_to_ask(TRUSTED_RESTORES)?;
-        if Breaker::is_due_to_open(troubled, has_other) {
-            self.vendor_troubled(account.key, failed.trouble, reason(failed), requested)?;
-        }
-        Ok(())
+        Ok(Breaker::is_due_to_open(troubled, has_other))
     }
 
     /// Returns whether the account's trouble says anything about the vendor. An account that an open
@@ -460,10 +465,10 @@ impl Settling<'_, '_> {
             // Others had an ok since a breaker took the blame for it.
             _ => 0,
         };
-        let needed = match self.tx.others_failed(account.key)? {
-            true if together >= ACCOUNTS_TO_OPEN => 2 * together + 1,
-            true => ACCOUNTS_TO_OPEN,
-            false => 1,
+        let needed = match together {
+            ACCOUNTS_TO_OPEN.. => 2 * together + 1,
+            _ if self.tx.others_failed(account.key)? => ACCOUNTS_TO_OPEN,
+            _ => 1,
         };
         // An ok of another closed the breaker before each further restore. If it did not count, three
         // accounts that always fail would open it without end if few others are due in between.
@@ -645,8 +650,7 @@ pub(super) fn change_before_trouble(
 ) -> Result<(), StoreError> {
     let Some(before) = tx.troubled_account(account)? else { return Ok(()) };
     let state = change(AccountState::try_from(before.state)?).into();
-    tx.forget_troubled(account)?;
-    tx.add_troubled(&BeforeTrouble { state, ..before })
+    tx.replace_troubled(&BeforeTrouble { state, ..before })
 }
 
 fn outcome(kind: &ResponseKind) -> Outcome {

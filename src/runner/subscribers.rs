@@ -101,7 +101,7 @@ impl Subscribers {
             });
         }
         let (id, is_final) = match event {
-            Event::Settled { id, is_left_pending: false, .. }
+            Event::Settled { id, .. }
             | Event::Declined { id, .. }
             | Event::NotNeeded { id, .. } => (id, true),
             Event::Started { id, .. } => (id, false),

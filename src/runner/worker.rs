@@ -161,14 +161,14 @@ impl Worker {
             // wake a thread. The receiver lives as long as the runtime, which outlives this thread.
             self.claims.send(Claims { client: self.client.clone(), claims: turn.claims }).ok();
         }
+        if is_written && let Some(trouble) = self.trouble.take() {
+            let lasted = clock::monotonic().duration_since(trouble.since);
+            (self.observer)(Notice::StoreRecovered(lasted));
+        }
         // A turn that had nothing to write, as after a request was withdrawn, does not tell whether the
         // store can be written again.
         if let Some(trouble) = &mut self.trouble {
             (trouble.failing_since, trouble.retry) = (None, FIRST_RETRY);
-        }
-        if is_written && let Some(trouble) = self.trouble.take() {
-            let lasted = clock::monotonic().duration_since(trouble.since);
-            (self.observer)(Notice::StoreRecovered(lasted));
         }
         if is_written {
             self.checkpoint_due = Some(clock::monotonic() + CHECKPOINT_DELAY);

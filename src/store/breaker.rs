@@ -82,6 +82,16 @@ pub struct BeforeTrouble {
     pub is_failing: bool,
 }
 
+/// Reads a row of `_troubled`, all of its columns in their order.
+fn before_trouble(row: &Row<'_>) -> rusqlite::Result<BeforeTrouble> {
+    Ok(BeforeTrouble {
+        account: row.get(0)?,
+        state: StateRow::read(row, 1)?,
+        own_failure: row.get(8)?,
+        is_failing: row.get(9)?,
+    })
+}
+
 impl ReadTx<'_> {
     /// Returns the breaker's row; `None` while it is closed.
     pub(crate) fn breaker(&self) -> Result<Option<BreakerRow>, StoreError> {
@@ -115,19 +125,8 @@ impl ReadTx<'_> {
 
     /// Returns the accounts in the present run of troubles.
     pub(crate) fn troubled(&self) -> Result<Vec<BeforeTrouble>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account, phase, next_due, settled_slot, open_slot, tries, paid, refusals,
-                    own_failure, is_failing
-             FROM _troubled ORDER BY account",
-        )?;
-        let rows = statement.query_map([], |row| {
-            Ok(BeforeTrouble {
-                account: row.get(0)?,
-                state: StateRow::read(row, 1)?,
-                own_failure: row.get(8)?,
-                is_failing: row.get(9)?,
-            })
-        })?;
+        let mut statement = self.tx.prepare_cached("SELECT * FROM _troubled ORDER BY account")?;
+        let rows = statement.query_map([], before_trouble)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -136,7 +135,9 @@ impl ReadTx<'_> {
         &self,
         account: AccountKey,
     ) -> Result<Option<BeforeTrouble>, StoreError> {
-        Ok(self.troubled()?.into_iter().find(|before| before.account == account))
+        let mut statement = self.tx.prepare_cached("SELECT * FROM _troubled WHERE account = ?1")?;
+        let mut rows = statement.query_map([account], before_trouble)?;
+        Ok(rows.next().transpose()?)
     }
 
     /// Returns whether a run of troubles is in progress.
@@ -208,11 +209,13 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Removes an account from the run, because its state before the run no longer applies. Returns
-    /// whether it was in the run.
-    pub(crate) fn forget_troubled(&self, account: AccountKey) -> Result<bool, StoreError> {
+    /// Replaces the state from before the run, if the account is in it.
+    pub(crate) fn replace_troubled(&self, before: &BeforeTrouble) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached("DELETE FROM _troubled WHERE account = ?1")?;
-        Ok(statement.execute([account])? > 0)
+        match statement.execute([before.account])? {
+            0 => Ok(()),
+            _ => self.add_troubled(before),
+        }
     }
 
     /// Ends the run of troubles.

@@ -68,6 +68,12 @@ pub struct Outage {
     pub kinds: Vec<Kind>,
 }
 
+impl Outage {
+    fn is_at(&self, time: i64) -> bool {
+        self.from <= time && time < self.to
+    }
+}
+
 /// A time in which the calls for one account fail.
 #[derive(Clone, Debug)]
 pub struct AccountTrouble {
@@ -75,6 +81,12 @@ pub struct AccountTrouble {
     pub from: i64,
     pub to: i64,
     pub kind: Kind,
+}
+
+impl AccountTrouble {
+    fn is_at(&self, time: i64) -> bool {
+        self.from <= time && time < self.to
+    }
 }
 
 /// Everything that is drawn in advance. Times are the world's, in seconds.
@@ -190,13 +202,11 @@ impl Plan {
 
     /// Draws the result of a call for the account at `time`.
     pub fn kind(&self, account: Option<usize>, time: i64, random: &mut Random) -> Kind {
-        let is_in = |from: i64, to: i64| from <= time && time < to;
-        if let Some(outage) = self.outages.iter().find(|outage| is_in(outage.from, outage.to)) {
+        if let Some(outage) = self.outages.iter().find(|outage| outage.is_at(time)) {
             return outage.kinds[random.below(outage.kinds.len())];
         }
-        let is_its = |trouble: &&AccountTrouble| {
-            Some(trouble.account) == account && is_in(trouble.from, trouble.to)
-        };
+        let is_its =
+            |trouble: &&AccountTrouble| Some(trouble.account) == account && trouble.is_at(time);
         if let Some(trouble) = self.account_troubles.iter().find(is_its) {
             return trouble.kind;
         }
@@ -205,14 +215,14 @@ impl Plan {
 
     /// Returns whether all calls fail at `time`, or some at random.
     pub fn is_unwell(&self, time: i64) -> bool {
-        let is_out = |outage: &Outage| outage.from <= time && time < outage.to;
-        self.noise > 0 || self.outages.iter().any(is_out) || self.date_error(time) != 0
+        let is_out = self.outages.iter().any(|outage| outage.is_at(time));
+        self.noise > 0 || is_out || self.date_error(time) != 0
     }
 
     /// Returns the accounts whose calls fail at `time`, although others' do not.
     pub fn failing_accounts(&self, time: i64) -> BTreeSet<usize> {
-        let is_now = |trouble: &&AccountTrouble| trouble.from <= time && time < trouble.to;
-        self.account_troubles.iter().filter(is_now).map(|trouble| trouble.account).collect()
+        let failing = self.account_troubles.iter().filter(|trouble| trouble.is_at(time));
+        failing.map(|trouble| trouble.account).collect()
     }
 
     /// Returns the error of the vendor's `Date`, in seconds.

@@ -187,12 +187,13 @@ impl Sabotage {
             Sabotage::ProbesUnspaced => {
                 oracle.sabotage("UPDATE _breaker SET probe_time = 0, fresh_probe_time = 0")?;
             }
-            Sabotage::ProbesOfOne => oracle.sabotage(&format!(
-                "UPDATE _account SET next_due = {} WHERE next_due <= {}
-                   AND account_id <> 'account-0' AND EXISTS (SELECT 1 FROM _breaker)",
-                at.wall() + HOUR,
-                at.wall() + HOUR
-            ))?,
+            Sabotage::ProbesOfOne => {
+                let later = at.wall() + HOUR;
+                oracle.sabotage(&format!(
+                    "UPDATE _account SET next_due = {later} WHERE next_due <= {later}
+                       AND account_id <> 'account-0' AND EXISTS (SELECT 1 FROM _breaker)"
+                ))?;
+            }
             Sabotage::SnapshotChanged if random.chance(5) => oracle.sabotage(
                 "DROP TRIGGER IF EXISTS _snapshot_stays;
                  UPDATE _snapshot SET followers = followers + 1",

@@ -224,7 +224,7 @@ CREATE TABLE _breaker (
   fresh_probe_time  INTEGER NOT NULL,
   last_account      INTEGER NOT NULL,
   half_open_wanted  INTEGER NOT NULL CHECK (half_open_wanted IN (0, 1)),
-  half_open_time   INTEGER,
+  half_open_time    INTEGER,
   requested_time    INTEGER NOT NULL,
   requested_seconds INTEGER NOT NULL
 ) STRICT;
