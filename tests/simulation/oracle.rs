@@ -519,7 +519,7 @@ impl Oracle {
             }
             return;
         };
-        let is_slot = line.is_scheduled() && owed.is_active;
+        let is_slot = line.is_scheduled();
         let first = *owed.first_failure.get_or_insert(line.id);
         if kind.nature() != Nature::Throttled {
             owed.throttled = None;
