@@ -6,7 +6,11 @@ use crate::engine::breaker::Trouble;
 
 /// The delay after each refusal before the account is called again, in seconds, so that a momentary
 /// 404 costs no week. After the last of them, the slot is given up.
-const REFUSAL_DELAYS: [i64; 3] = [3600, 6 * 3600, 24 * 3600];
+const REFUSAL_DELAYS: [i64; 3] = [3600, 6 * 3600, LAST_REFUSAL_DELAY];
+
+/// The delay after each further refusal if so many accounts are refused that it may be the vendor's
+/// trouble, in seconds.
+pub const LAST_REFUSAL_DELAY: i64 = 24 * 3600;
 
 /// The consequence of a failed call for its slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

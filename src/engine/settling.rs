@@ -10,10 +10,10 @@ use crate::account::AccountId;
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::{Now, Time};
 use crate::config::OnUnknown;
-use crate::engine::account_state::AccountState;
+use crate::engine::account_state::{AccountState, Attempt};
 use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
 use crate::engine::in_flight::InFlight;
-use crate::engine::own_trouble::{Consequence, own_trouble};
+use crate::engine::own_trouble::{Consequence, LAST_REFUSAL_DELAY, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
@@ -477,6 +477,15 @@ impl Settling<'_, '_> {
         Ok(self.tx.others_ok_since(account.key, since, needed)? >= needed)
     }
 
+    /// Returns whether the vendor refuses so many accounts that it may be its own trouble, although
+    /// it answers for the others: it may not find any account of a platform, say. To ask once more
+    /// costs nothing, and a slot that is given up is lost.
+    fn are_many_refused(&self) -> Result<bool, StoreError> {
+        let refused = self.tx.count_refused(MOST_TOGETHER)?;
+        let most = 2 * refused;
+        Ok(refused >= ACCOUNTS_TO_OPEN && self.tx.count_well(most + 1)? <= most)
+    }
+
     /// Handles trouble of the account itself.
     fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let line = failed.line;
@@ -484,6 +493,13 @@ impl Settling<'_, '_> {
             own_trouble(failed.trouble, failed.retry_after, retry, &self.config.retry, seed)
         });
         let is_refused = matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised);
+        let consequence = match consequence {
+            Some(Consequence::GiveUp) if is_refused && self.are_many_refused()? => {
+                let delay = LAST_REFUSAL_DELAY;
+                Some(Consequence::TryAgain { delay, attempt: Attempt::Refused })
+            }
+            consequence => consequence,
+        };
         let is_failing = match consequence {
             // A manual refresh tells as much, although nothing follows from it.
             None => is_refused && account.is_watched(),

@@ -1326,6 +1326,46 @@ fn trouble_of_a_part_of_the_list_costs_no_slot() {
     }
 }
 
+/// The vendor may not find any account of a platform for days. Which it is, the end of the week tells.
+#[test]
+fn a_slot_is_given_up_after_four_refusals_unless_a_third_of_the_list_is_refused() {
+    for (name, trouble, _) in troubles() {
+        if !["404", "403", "401", "402", "307"].contains(&name) {
+            continue;
+        }
+        for (count, refused, is_kept) in [
+            (12, 1, false),
+            (12, 3, false),
+            (12, 4, true),
+            (12, 6, true),
+            (4, 2, false),
+            (6, 3, true),
+        ] {
+            let mut world = World::settled(&list(count, "0 6 * * MON"), config());
+            // Every other one, so that they do not open the breaker together.
+            let is_bad = |id: &str| {
+                let number: usize = id[1..].parse().expect("a number");
+                !number.is_multiple_of(2) && number / 2 < refused
+            };
+            let back = MONDAY + 4 * DAY;
+            world.until(MONDAY + 6 * DAY, &|id, time| match is_bad(id) && time < back {
+                true => trouble.clone(),
+                false => good(id, 200),
+            });
+            let what = format!("{name}, {refused} of {count}");
+            let served = if is_kept { count } else { count - refused };
+            assert_eq!(world.served().len(), served, "{what}");
+            // Half of the list open the breaker with their retries, which then probes them.
+            assert_eq!(world.opened(), usize::from(2 * refused == count && is_kept), "{what}");
+            if world.opened() == 0 {
+                let calls = world.calls_of("a001").len();
+                assert_eq!(calls, if is_kept { 7 } else { 4 }, "{what}");
+            }
+            assert!(world.calls.iter().all(|call| call.is_ok || !call.spent), "{what}");
+        }
+    }
+}
+
 /// The others were failing before, and are well now: their calls are in flight when its own fails.
 #[test]
 fn oks_of_calls_in_flight_show_that_the_vendor_is_well() {

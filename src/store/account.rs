@@ -465,6 +465,28 @@ impl ReadTx<'_> {
         Ok(statement.query_row([limit], |row| row.get(0))?)
     }
 
+    /// Returns how many watched accounts the vendor has refused what they owe, up to `limit`.
+    pub(crate) fn count_refused(&self, limit: usize) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT count(*) FROM (
+               SELECT 1 FROM _account
+               WHERE last_failure IS NOT NULL AND next_due IS NOT NULL AND refusals > 0
+               LIMIT ?1)",
+        )?;
+        Ok(statement.query_row([limit], |row| row.get(0))?)
+    }
+
+    /// Returns how many watched accounts have had an ok and not failed since, up to `limit`.
+    pub(crate) fn count_well(&self, limit: usize) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT count(*) FROM (
+               SELECT 1 FROM _account
+               WHERE last_failure IS NULL AND next_due IS NOT NULL AND last_refresh IS NOT NULL
+               LIMIT ?1)",
+        )?;
+        Ok(statement.query_row([limit], |row| row.get(0))?)
+    }
+
     /// Returns whether another watched account has a failure since its last ok.
     pub(crate) fn others_failed(&self, account: AccountKey) -> Result<bool, StoreError> {
         let mut statement = self.tx.prepare_cached(

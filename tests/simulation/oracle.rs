@@ -6,7 +6,7 @@ use std::path::Path;
 use growthd::engine::EngineConfig;
 
 use super::ledger::{FAILED, Ledger, Line, OK, PENDING, SKIPPED, Seen};
-use super::owed::{Debt, Owed, Throttled, Up};
+use super::owed::{Blame, Debt, Owed, Throttled, Up};
 use super::plan::{DAY, Entry, HOUR};
 use super::promise::{Promise, Violation, ensure};
 use super::requests::Requests;
@@ -500,7 +500,8 @@ impl Oracle {
             owed.first_failure.get_or_insert(line.id);
             if line.is_scheduled() && owed.is_active {
                 let run = self.trouble.number;
-                owed.failed(line.slot, Kind::SaysNo, run, false, &self.config, at);
+                let blame = Blame { run, is_own: false, others_refused: 0 };
+                owed.failed(line.slot, Kind::SaysNo, blame, &self.config, at);
             }
             return Ok(());
         }
@@ -513,6 +514,9 @@ impl Oracle {
 
     /// Records a failed call for its account.
     fn record_failure(&mut self, line: &Line, name: Option<&str>, kind: Kind, at: At) {
+        let is_other =
+            |(other, owed): &(&String, &Owed)| Some(other.as_str()) != name && owed.is_refused();
+        let others_refused = self.owed.iter().filter(is_other).count();
         let Some(owed) = name.and_then(|name| self.owed.get_mut(name)) else {
             if kind.nature() == Nature::Throttled {
                 self.throttle(kind, at);
@@ -528,7 +532,8 @@ impl Oracle {
                 owed.last_ok = Some(false);
             }
             if is_slot {
-                owed.failed(line.slot, kind, self.trouble.number, true, &self.config, at);
+                let blame = Blame { run: self.trouble.number, is_own: true, others_refused };
+                owed.failed(line.slot, kind, blame, &self.config, at);
             }
             return;
         }
@@ -548,7 +553,8 @@ impl Oracle {
         let run = self.trouble.number;
         owed.throttled = Some(Throttled { oks: self.oks, line: line.id, run });
         if is_perhaps_alone && is_slot {
-            owed.failed(line.slot, kind, run, is_surely_alone, &self.config, at);
+            let blame = Blame { run, is_own: is_surely_alone, others_refused };
+            owed.failed(line.slot, kind, blame, &self.config, at);
         }
         match (is_surely_alone, is_perhaps_alone) {
             (true, _) => {}

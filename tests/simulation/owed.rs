@@ -39,6 +39,19 @@ pub struct Failure {
     pub is_own: bool,
     /// The number of paid attempts allowed then. A slot given up stays so when more are allowed.
     allowed: u32,
+    /// Whether so many accounts were refused that the slot need not have been given up.
+    is_refused_with_others: bool,
+}
+
+/// What is known of whose trouble a failed call is.
+#[derive(Clone, Copy, Debug)]
+pub struct Blame {
+    /// The number of the run of troubles.
+    pub run: u64,
+    /// Whether the delay after it is certainly the account's own.
+    pub is_own: bool,
+    /// How many other accounts are refused.
+    pub others_refused: usize,
 }
 
 /// A throttled call.
@@ -182,6 +195,11 @@ impl Owed {
         self.last_ok == Some(false) || (self.was_away && self.first_failure.is_some())
     }
 
+    /// Returns whether the vendor refused what it owes.
+    pub fn is_refused(&self) -> bool {
+        self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused)
+    }
+
     /// Returns whether the slot is one of an earlier schedule that may still be open.
     pub fn is_kept_open(&self, slot: i64) -> bool {
         self.kept_open.contains(&slot)
@@ -254,7 +272,10 @@ impl Owed {
         let paid = own.iter().filter(|failure| may_cost(failure.kind.nature()));
         let is_spent = paid.zip(1..).any(|(failure, paid)| paid >= failure.allowed);
         let is_refused = match surely {
-            true => refused >= 4,
+            true => {
+                let last = own.iter().rev().find(|it| it.kind.nature() == Nature::Refused);
+                refused >= 4 && last.is_some_and(|last| !last.is_refused_with_others)
+            }
             false => refused >= 1 && own.len() >= 4,
         };
         is_refused
@@ -452,8 +473,7 @@ impl Owed {
         &mut self,
         slot: Option<i64>,
         kind: Kind,
-        run: u64,
-        is_own: bool,
+        blame: Blame,
         config: &EngineConfig,
         at: At,
     ) {
@@ -463,7 +483,15 @@ impl Owed {
         }
         let retry = &config.retry;
         let allowed = retry.max_paid_attempts;
-        self.failures.push(Failure { kind, run, at: at.world(), wall: at.wall(), is_own, allowed });
+        self.failures.push(Failure {
+            kind,
+            run: blame.run,
+            at: at.world(),
+            wall: at.wall(),
+            is_own: blame.is_own,
+            allowed,
+            is_refused_with_others: blame.others_refused >= 2,
+        });
         let doubled = retry.first_delay.saturating_mul(1 << self.failures.len().min(30));
         let refused = self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused);
         let longest = match kind.nature() {
