@@ -19,6 +19,8 @@ pub enum Consequence {
     TryAgain {
         /// The delay in seconds, unless the next slot comes earlier.
         delay: i64,
+        /// The delay that the vendor asked for, in seconds. It holds for the next slot as well.
+        requested: i64,
         /// How the call counts in the retry state.
         attempt: Attempt,
     },
@@ -35,12 +37,10 @@ pub fn own_trouble(
     retry: &Retry,
     seed: u64,
 ) -> Consequence {
+    let requested = retry_after.unwrap_or(0).clamp(0, retry.max_delay);
     let back_off = |attempt| {
-        let retry_after = retry_after.unwrap_or(0).min(retry.max_delay);
-        Consequence::TryAgain {
-            delay: back_off(retry, state.tries, seed).max(retry_after),
-            attempt,
-        }
+        let delay = back_off(retry, state.tries, seed).max(requested);
+        Consequence::TryAgain { delay, requested, attempt }
     };
     match trouble {
         Trouble::Unreachable | Trouble::Busy => back_off(Attempt::Free),
@@ -54,7 +54,9 @@ pub fn own_trouble(
         Trouble::Refused | Trouble::Unauthorised => {
             let refusals = usize::try_from(state.refusals).unwrap_or(usize::MAX);
             match REFUSAL_DELAYS.get(refusals) {
-                Some(&delay) => Consequence::TryAgain { delay, attempt: Attempt::Refused },
+                Some(&delay) => {
+                    Consequence::TryAgain { delay, requested, attempt: Attempt::Refused }
+                }
                 None => Consequence::GiveUp,
             }
         }
@@ -102,7 +104,7 @@ mod tests {
         }
         for trouble in [Trouble::Refused, Trouble::Unauthorised] {
             let delays = [0, 1, 2].map(|refusals| match after(trouble, 0, refusals) {
-                Consequence::TryAgain { delay, attempt: Attempt::Refused } => delay,
+                Consequence::TryAgain { delay, attempt: Attempt::Refused, .. } => delay,
                 other => panic!("{other:?}"),
             });
             assert_eq!(delays, [3600, 21_600, 86_400]);
@@ -129,12 +131,13 @@ mod tests {
             [(None, 30), (Some(7), 30), (Some(900), 900), (Some(i64::MAX), 21_600)]
         {
             let state = RetryState::default();
-            let Consequence::TryAgain { delay, .. } =
+            let Consequence::TryAgain { delay, requested, .. } =
                 own_trouble(Trouble::Broken, retry_after, state, &RETRY, 512)
             else {
                 panic!("given up")
             };
             assert_eq!(delay, expected, "{retry_after:?}");
+            assert_eq!(requested, retry_after.unwrap_or(0).min(21_600), "{retry_after:?}");
         }
     }
 

@@ -496,7 +496,7 @@ impl Settling<'_, '_> {
         let consequence = match consequence {
             Some(Consequence::GiveUp) if is_refused && self.are_many_refused()? => {
                 let delay = LAST_REFUSAL_DELAY;
-                Some(Consequence::TryAgain { delay, attempt: Attempt::Refused })
+                Some(Consequence::TryAgain { delay, requested: 0, attempt: Attempt::Refused })
             }
             consequence => consequence,
         };
@@ -545,8 +545,9 @@ impl Settling<'_, '_> {
         let from = line.slot.unwrap_or(line.started);
         let window = account.window(self.schedules, from.max(state.settled().unwrap_or(from)));
         let state = match consequence {
-            Consequence::TryAgain { delay, attempt } => {
-                state.back_off(line.slot, self.now.plus(delay).min(window.next), attempt)
+            Consequence::TryAgain { delay, requested, attempt } => {
+                let due = self.now.plus(delay).min(window.next).max(self.now.plus(requested));
+                state.back_off(line.slot, due, attempt)
             }
             Consequence::GiveUp => state.give_up(window, line.slot),
         };

@@ -421,6 +421,28 @@ fn an_account_with_unserved_slots_is_failing_until_its_next_ok() {
     }
 }
 
+#[test]
+fn a_requested_delay_is_kept_although_slots_come_meanwhile() {
+    for status in [503, 429] {
+        let mut world = World::settled(&list(12, "0 * * * *"), config());
+        let back = MONDAY + 8 * HOUR;
+        world.until(back + HOUR + MINUTE, &|id, now| match (id, now < back) {
+            ("a001", true) => retry_after(status, 3 * HOUR),
+            _ => good(id, 200),
+        });
+        let calls = world.calls_of("a001");
+        // The first 429 is taken for everybody's, and pauses all calls as long as that.
+        let alone = calls.iter().skip(usize::from(status == 429)).map(|call| call.at);
+        let alone: Vec<i64> = alone.collect();
+        assert!(alone.windows(2).take(2).all(|pair| pair[1] - pair[0] >= 3 * HOUR), "{alone:?}");
+        let skipped = world.skipped().into_iter().filter(|(id, ..)| id == "a001");
+        let skipped: Vec<i64> = skipped.map(|(_, slot, _)| slot).collect();
+        let bought = calls.iter().filter(|call| call.is_ok).count();
+        let all = (0..=9).map(|hours| MONDAY + hours * HOUR).collect::<Vec<_>>();
+        assert_eq!(skipped, all[..all.len() - bought], "{status}: {calls:?}");
+    }
+}
+
 /// As when a proxy caches the response for one account.
 #[test]
 fn a_wrong_date_for_one_account_is_its_own_trouble() {
