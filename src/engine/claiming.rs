@@ -13,7 +13,7 @@ use crate::engine::lookup::{MAX_TROUBLED, TOO_MANY_TROUBLED};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
-use crate::engine::settling::{change_before_trouble, set_state};
+use crate::engine::saved_state::{change_before_trouble, set_state};
 use crate::engine::step::{Due, Step, Up};
 use crate::engine::{ClaimMode, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow};
@@ -434,10 +434,8 @@ impl Claiming<'_, '_> {
         let alive = self.progress.alive.unwrap_or(now);
         let Claiming { tx, schedules, events, .. } = self;
         let replaced = ReplacedSlots { tx, schedules, events, alive, now };
-        let Some(slot) = replaced.write(account, due.state, due.window)? else { return Ok(()) };
-        change_before_trouble(self.tx, account.key, |before| before.replace(slot))?;
-        due.state = due.state.replace(slot);
-        account.slot_replaced();
+        let Some(state) = replaced.replace(account, due.state, due.window)? else { return Ok(()) };
+        due.state = state;
         set_state(account, due.state, due.window);
         self.tx.save(account)
     }

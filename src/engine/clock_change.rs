@@ -6,7 +6,8 @@ use crate::engine::account_state::{AccountState, StepBack};
 use crate::engine::breaker::Breaker;
 use crate::engine::fresh::is_fresh;
 use crate::engine::progress::Progress;
-use crate::engine::settling::{Settling, change_before_trouble, set_state};
+use crate::engine::saved_state::{change_before_trouble, set_state};
+use crate::engine::settling::Settling;
 use crate::schedule::ScheduleCache;
 use crate::store::{Account, ReadTx, StoreError};
 

@@ -46,6 +46,7 @@ mod own_trouble;
 mod progress;
 mod replaced;
 mod requests;
+mod saved_state;
 mod settling;
 mod step;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::clock::Time;
 use crate::engine::Event;
 use crate::engine::account_state::AccountState;
+use crate::engine::saved_state::change_before_trouble;
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, Cause, StoreError, WriteTx};
 
@@ -22,6 +23,21 @@ pub(super) struct ReplacedSlots<'a, 'store> {
 }
 
 impl ReplacedSlots<'_, '_> {
+    /// If the open slot of an account in `state` was replaced unserved, writes the ledger lines, and
+    /// returns the state in which the slot that replaced it is open, without failed attempts.
+    pub(super) fn replace(
+        self,
+        account: &mut Account,
+        state: AccountState,
+        window: SlotWindow,
+    ) -> Result<Option<AccountState>, StoreError> {
+        let tx = self.tx;
+        let Some(slot) = self.write(account, state, window)? else { return Ok(None) };
+        change_before_trouble(tx, account.key, |before| before.replace(slot))?;
+        account.slot_replaced();
+        Ok(Some(state.replace(slot)))
+    }
+
     /// Writes a line for each slot of an account in `state` that was replaced while the process was
     /// up. Returns the slot that is open now, if it replaced another.
     pub(super) fn write(

@@ -16,9 +16,10 @@ use crate::engine::in_flight::InFlight;
 use crate::engine::own_trouble::{Consequence, LAST_REFUSAL_DELAY, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
+use crate::engine::saved_state::{before_trouble, restore_state, set_state};
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
 use crate::measurement::Measurement;
-use crate::schedule::{ScheduleCache, SlotWindow, stable_hash};
+use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
     Account, AccountKey, BeforeTrouble, CallTarget, FailureRow, Outcome, PendingLine, RefreshId,
     StoreError, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
@@ -632,42 +633,6 @@ fn settled(
         took: arrived.since(line.started),
         is_left_pending,
     }
-}
-
-fn before_trouble(account: &Account) -> BeforeTrouble {
-    let FailureRow { own: own_failure, is_failing, .. } = account.failure;
-    BeforeTrouble { account: account.key, state: account.state, own_failure, is_failing }
-}
-
-/// Restores what the account owed before a run of troubles, and whether it was failing.
-fn restore_state(account: &mut Account, before: &BeforeTrouble) {
-    account.state = before.state;
-    account.failure.own = before.own_failure;
-    account.failure.is_failing = before.is_failing;
-}
-
-/// Writes what an account owes into its row, with the interval of the slot concerned.
-pub(super) fn set_state(account: &mut Account, state: AccountState, window: SlotWindow) {
-    account.state = state.into();
-    account.interval = match state {
-        AccountState::Settled { .. } => window.next_interval(),
-        AccountState::Baseline { .. } | AccountState::Open { .. } | AccountState::Unwatched(_) => {
-            window.interval()
-        }
-    };
-}
-
-/// Applies a change to the state that an open breaker would restore. An edit, an absence and a
-/// replaced slot change what the account owes, but are no ok: the account stays in the run of
-/// troubles.
-pub(super) fn change_before_trouble(
-    tx: &WriteTx<'_>,
-    account: AccountKey,
-    change: impl FnOnce(AccountState) -> AccountState,
-) -> Result<(), StoreError> {
-    let Some(before) = tx.troubled_account(account)? else { return Ok(()) };
-    let state = change(AccountState::try_from(before.state)?).into();
-    tx.replace_troubled(&BeforeTrouble { state, ..before })
 }
 
 fn outcome(kind: &ResponseKind) -> Outcome {

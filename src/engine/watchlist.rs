@@ -10,7 +10,7 @@ use crate::engine::candidates::Candidates;
 use crate::engine::clock_change::{horizon, step_back};
 use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::replaced::ReplacedSlots;
-use crate::engine::settling::{change_before_trouble, set_state};
+use crate::engine::saved_state::{change_before_trouble, set_state};
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::{Account, AccountKey, Cause, StoreError, StoredEntry, WatchlistDiff, WriteTx};
@@ -296,8 +296,7 @@ impl Editing<'_, '_> {
         Ok(true)
     }
 
-    /// If the open slot was replaced unserved, writes the ledger lines. The new open slot starts
-    /// without failed attempts.
+    /// Returns the state after the open slot was replaced unserved, if it was.
     fn replace(
         &mut self,
         account: &mut Account,
@@ -306,10 +305,7 @@ impl Editing<'_, '_> {
     ) -> Result<AccountState, StoreError> {
         let Editing { tx, schedules, events, alive, now, .. } = self;
         let replaced = ReplacedSlots { tx, schedules, events, alive: *alive, now: *now };
-        let Some(slot) = replaced.write(account, state, window)? else { return Ok(state) };
-        change_before_trouble(self.tx, account.key, |before| before.replace(slot))?;
-        account.slot_replaced();
-        Ok(state.replace(slot))
+        Ok(replaced.replace(account, state, window)?.unwrap_or(state))
     }
 
     fn window(&mut self, entry: &Watched) -> Result<SlotWindow, StoreError> {

@@ -524,6 +524,11 @@ impl Oracle {
             return;
         };
         let is_slot = line.is_scheduled();
+        if let Some(wait) = kind.wait() {
+            // It may have been told as a date, in whole seconds.
+            let until = at.wall() + wait.min(self.config.retry.max_delay) + 1;
+            owed.asked_until = owed.asked_until.max(until);
+        }
         let first = *owed.first_failure.get_or_insert(line.id);
         if kind.nature() != Nature::Throttled {
             owed.throttled = None;
@@ -606,7 +611,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// Checks that a watched account runs again no later than at its next slot.
+    /// Checks that a watched account runs again no later than at its next slot, or when the vendor
+    /// permits it.
     fn check_next(&self, id: Option<&str>, at: At) -> Result<(), Violation> {
         for (id, next) in self.ledger.next_times(id)? {
             let Some(owed) = self.owed.get(&id) else { continue };
@@ -618,6 +624,7 @@ impl Oracle {
             if owed.may_repeat {
                 latest = calendar.after(latest);
             }
+            let latest = latest.max(owed.asked_until);
             ensure(next.is_none_or(|next| next <= latest), Promise::NextDue, || {
                 format!("{id} runs next at {next:?}, beyond {latest}: {owed:?}")
             })?;

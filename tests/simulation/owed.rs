@@ -129,6 +129,8 @@ pub struct Owed {
     pub first_failure: Option<i64>,
     /// Until when there is a reason for the account to wait, in the world's seconds.
     pub excuse: i64,
+    /// Until when the vendor asked to be left alone by it, in seconds on the machine's clock.
+    pub asked_until: i64,
     pub in_flight: Option<i64>,
     /// Whether its open slot was tried during shared trouble.
     pub in_shared_run: bool,
@@ -180,6 +182,7 @@ impl Owed {
             throttled: None,
             first_failure: None,
             excuse: at.world(),
+            asked_until: NEVER,
             in_flight: None,
             in_shared_run: false,
             may_repeat: false,
