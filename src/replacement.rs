@@ -184,6 +184,15 @@ pub(crate) fn followed(path: &Path) -> io::Result<PathBuf> {
     Err(ErrorKind::InvalidInput.into())
 }
 
+/// Resolves `path` if it is a symlink, whose target need not exist. The files beside a database are
+/// beside its real path.
+pub(crate) fn real_path(path: &Path) -> PathBuf {
+    match fs::symlink_metadata(path) {
+        Ok(file) if file.is_symlink() => followed(path).unwrap_or_else(|_| path.to_owned()),
+        _ => path.to_owned(),
+    }
+}
+
 /// Returns whether the file is a mount point, as a file bound into a container is: nothing can be
 /// renamed over it. Where the system cannot tell, the rename fails and shows it.
 #[cfg(target_os = "linux")]

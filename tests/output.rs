@@ -130,6 +130,25 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
 }
 
 #[test]
+fn no_output_replaces_the_journal_of_a_database_that_a_link_leads_to() {
+    let past = history();
+    fs::create_dir(past.file("data")).expect("a folder");
+    for suffix in ["", "-wal", "-shm"] {
+        let file = |folder: &str| past.file(&format!("{folder}growth.db{suffix}"));
+        fs::rename(file(""), file("data/")).ok();
+    }
+    symlink("data/growth.db", past.file("growth.db")).expect("a link");
+    for name in ["growth.db", "growth.db-wal", "growth.db-shm", "growth.db.sock"] {
+        let name = format!("data/{name}");
+        for verb in [&["export", "--output", &name][..], &["backup", "--force", &name]] {
+            let (code, output) = past.refused(verb);
+            assert_eq!(code, Some(74), "{verb:?}: {output}");
+            assert!(output.contains("; name another file"), "{verb:?}: {output}");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_standard_output_is_redirected_to_is_continued() {
     let past = history();
     for verb in [&["export", "--output"][..], &["report", "--output"]] {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Settings;
 use crate::paths::{GROUP_READABLE, beside, folder_of};
 use crate::printable::Printable;
-use crate::replacement::{Replaced, Replacement, followed};
+use crate::replacement::{Replaced, Replacement, followed, real_path};
 
 pub use crate::replacement::Replace;
 use crate::store::{LastBackup, wal_size};
@@ -140,7 +140,7 @@ pub fn refuse_own(path: &Path, settings: &Settings) -> Result<(), TargetError> {
 }
 
 fn own_files(settings: &Settings) -> Vec<(PathBuf, &'static str)> {
-    let database = &settings.database.path;
+    let database = &real_path(&settings.database.path);
     let mut own = vec![
         (database.clone(), "the database itself"),
         (beside(database, "-wal"), "the database's journal"),
@@ -148,7 +148,7 @@ fn own_files(settings: &Settings) -> Vec<(PathBuf, &'static str)> {
         (beside(database, "-journal"), "the database's journal"),
         (beside(database, ".lock"), "the database's lock"),
         (beside(database, ".sock"), "the daemon's socket"),
-        (LastBackup::note_path(database), "the note of the last backup"),
+        (LastBackup::note_path(&settings.database.path), "the note of the last backup"),
         (settings.api.api_key_file.clone(), "the API key's file"),
     ];
     own.extend(settings.files.iter().map(|file| (file.clone(), "part of the configuration")));

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 
 use crate::paths::{beside, folder_of};
-use crate::store::real_path;
+use crate::replacement::real_path;
 
 /// The longest path that fits into a socket's address, in bytes.
 const MAX_PATH: usize = 107;

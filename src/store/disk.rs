@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
 
 use crate::paths::folder_of;
+use crate::replacement::real_path;
 
 /// Free space, in bytes, that one engine turn may need: its pages are appended to the WAL.
 const ROOM: u64 = 1 << 20;
@@ -12,7 +13,7 @@ const ROOM: u64 = 1 << 20;
 /// Returns the free space, in bytes, on the file system of the database at `path`; `None` if it
 /// cannot be read.
 pub fn free_space(path: &Path) -> Option<u64> {
-    statvfs(folder_of(path)).ok().map(|disk| free_bytes(&disk))
+    statvfs(folder_of(&real_path(path))).ok().map(|disk| free_bytes(&disk))
 }
 
 fn free_bytes(disk: &StatVfs) -> u64 {
@@ -22,7 +23,8 @@ fn free_bytes(disk: &StatVfs) -> u64 {
 /// Describes what will keep the next refresh from being recorded; `None` if the file system reports
 /// no problem.
 pub fn disk_trouble(database: &Path) -> Option<String> {
-    let folder = folder_of(database);
+    let database = real_path(database);
+    let folder = folder_of(&database);
     let disk = statvfs(folder).ok()?;
     if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Some(format!("the file system of {} is read-only", folder.display()));
@@ -33,7 +35,8 @@ pub fn disk_trouble(database: &Path) -> Option<String> {
 /// Says so if the disk is full. What may only read the database, as a monitor that has it mounted
 /// read-only, can tell as much of whoever may write it.
 pub fn full_disk(database: &Path) -> Option<String> {
-    let folder = folder_of(database);
+    let database = real_path(database);
+    let folder = folder_of(&database);
     full(folder, &statvfs(folder).ok()?)
 }
 

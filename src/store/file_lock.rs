@@ -42,6 +42,11 @@ impl Inode {
     pub(super) fn of(path: &Path) -> io::Result<Inode> {
         Ok(Inode::from(&fs::metadata(path)?))
     }
+
+    /// The same, of a symlink and not of where it leads.
+    pub(super) fn of_itself(path: &Path) -> io::Result<Inode> {
+        Ok(Inode::from(&fs::symlink_metadata(path)?))
+    }
 }
 
 impl From<&fs::Metadata> for Inode {

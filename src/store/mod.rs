@@ -70,7 +70,7 @@ pub use ledger::{
     AccountKey, AccountLookup, CallTarget, Cause, Claim, Outcome, PendingLine, RefreshId,
 };
 pub use ledger_line::{LeftPending, Verdict};
-pub use open::{Creation, Store, real_path};
+pub use open::{Creation, Store};
 pub use overview::Overview;
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount};

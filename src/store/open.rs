@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
 
 use crate::paths::{GROUP_READABLE, beside, folder_of};
-use crate::replacement::followed;
+use crate::replacement::real_path;
 use crate::store::disk::free_space;
 use crate::store::file_lock::{FileLock, Inode};
 use crate::store::schema::{APPLICATION_ID, EMPTY, FIRST_VERSION, SCHEMA_VERSION, STEPS};
@@ -98,6 +98,9 @@ impl Content {
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
+    /// The path as configured, which may be a symlink.
+    name: PathBuf,
+    /// Where it led when the file was opened. The WAL is beside this.
     path: PathBuf,
     inode: Inode,
     wal_files: WalFiles,
@@ -131,6 +134,7 @@ impl Store {
 
     fn open_with(path: &Path, creation: Creation, care: Care) -> Result<Store, StoreError> {
         let exists = check_file(path)?;
+        let name = path.to_owned();
         let path = &real_path(path);
         check_wal(path)?;
         if !exists && creation == Creation::Refused {
@@ -145,7 +149,7 @@ impl Store {
         let wal_files = WalFiles::of(path);
         let content = Content::of(&connection)?;
         let path = path.to_owned();
-        Ok(Store { connection, path, inode, wal_files, content, lock, care, is_tight: false })
+        Ok(Store { connection, name, path, inode, wal_files, content, lock, care, is_tight: false })
     }
 
     /// Begins a write transaction, which holds SQLite's write lock from its first statement.
@@ -177,14 +181,15 @@ impl Store {
     /// # Errors
     /// As [`Store::open`] with [`Creation::Refused`]. The caller should then try again later.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        if !check_file(&self.path)? {
-            return Err(StoreError::Replaced(self.path.clone()));
+        if !check_file(&self.name)? {
+            return Err(StoreError::Replaced(self.name.clone()));
         }
         // SQLite finds the WAL by its name. If the old file's WAL were left there, wherever that
         // file is now, SQLite would apply it to the new file.
         if !self.truncate_wal()? {
             return Err(StoreError::Replaced(self.path.clone()));
         }
+        self.path = real_path(&self.name);
         self.reconnect()
     }
 
@@ -285,10 +290,16 @@ impl Store {
         self.content.watchlist = token;
     }
 
+    /// A link that leads elsewhere now, or has taken the file's place, is a replacement too: everyone
+    /// else finds another WAL beside the file, or another file.
     fn check_not_replaced(&self) -> Result<(), StoreError> {
-        match Inode::of(&self.path) {
-            Ok(inode) if inode == self.inode => Ok(()),
-            _ => Err(StoreError::Replaced(self.path.clone())),
+        let is_same = |inode: io::Result<Inode>| inode.is_ok_and(|inode| inode == self.inode);
+        let is_linked = self.name != self.path;
+        match is_same(Inode::of_itself(&self.path))
+            && (!is_linked || is_same(Inode::of(&self.name)))
+        {
+            true => Ok(()),
+            false => Err(StoreError::Replaced(self.name.clone())),
         }
     }
 }
@@ -346,14 +357,6 @@ fn user_name(uid: u32) -> String {
         (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
     });
     named.unwrap_or_else(|| format!("#{uid}"))
-}
-
-/// Resolves `path` if it is a symbolic link, whose target need not exist.
-pub fn real_path(path: &Path) -> PathBuf {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_symlink() => followed(path).unwrap_or_else(|_| path.to_owned()),
-        _ => path.to_owned(),
-    }
 }
 
 /// Creates the empty file before SQLite opens it, because `-wal` and `-shm` inherit its mode.
@@ -473,6 +476,7 @@ mod tests {
     use rusqlite::StatementStatus;
 
     use super::*;
+    use crate::store::wal::wal_size;
 
     #[test]
     fn a_statement_is_compiled_once() {
@@ -496,6 +500,46 @@ mod tests {
         assert!(path.is_file());
         drop(store);
         Store::open(&path, Creation::Refused).expect("the same store");
+    }
+
+    #[test]
+    fn a_link_that_leads_elsewhere_counts_as_a_replaced_file() {
+        use std::os::unix::fs::symlink;
+        let write = |store: &mut Store, sql: &str| {
+            let tx = store.begin_write().expect("a transaction");
+            tx.tx.execute_batch(sql).expect("SQL");
+            tx.commit().expect("a commit");
+        };
+        let count = |path: &Path| {
+            let connection = Connection::open(path).expect("a connection");
+            connection.query_row("SELECT count(*) FROM _other", [], |row| row.get::<_, i64>(0))
+        };
+        for takes_the_files_place in [true, false] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = |name| folder.path().join(name);
+            let (name, old, new) = (path("growth.db"), path("old.db"), path("new.db"));
+            if !takes_the_files_place {
+                symlink(&old, &name).expect("a link");
+            }
+            let mut store = Store::open(&name, Creation::Allowed).expect("a store");
+            write(&mut store, "CREATE TABLE _other (x); INSERT INTO _other VALUES (1)");
+            match takes_the_files_place {
+                true => fs::rename(&name, &new).expect("renamed"),
+                false => {
+                    let other = Connection::open(&old).expect("a connection");
+                    other.execute("VACUUM INTO ?1", [new.to_str()]).expect("a copy");
+                    fs::remove_file(&name).expect("removed");
+                }
+            }
+            symlink(&new, &name).expect("a link");
+            assert!(matches!(store.begin_write(), Err(StoreError::Replaced(_))));
+            assert!(matches!(store.begin_read(), Err(StoreError::Replaced(_))));
+            store.reopen().expect("the file it leads to");
+            write(&mut store, "INSERT INTO _other VALUES (2)");
+            assert_eq!(count(&new).expect("a count"), 2);
+            assert_eq!(count(&name).expect("a count"), 2);
+            assert!(wal_size(&name) > 0 && wal_size(&name) == wal_size(&new));
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::paths::beside;
 use crate::store::StoreError;
+use crate::store::wal::wal_size;
 
 /// Readers of a WAL database wait only while another process recovers it after a crash.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,8 +33,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let bytes = size(path).saturating_add(size(&beside(path, "-wal")));
+    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let bytes = size.saturating_add(wal_size(path));
     limit_steps(&mut connection, FREE_STEPS.saturating_add(bytes.saturating_mul(STEPS_PER_BYTE)))?;
     Ok(connection)
 }

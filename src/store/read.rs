@@ -11,7 +11,7 @@ use crate::schedule::on_time;
 use crate::selection::Selection;
 use crate::store::account::account_id;
 use crate::store::file_lock::FileLock;
-use crate::store::open::{check_file, real_path, version};
+use crate::store::open::{check_file, version};
 use crate::store::open_reader::open_reader;
 use crate::store::overview::NEWEST_SNAPSHOT;
 use crate::store::wal::check_wal;
@@ -32,7 +32,7 @@ impl Reader {
     /// cannot be read.
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
         let exists = check_file(path)?;
-        check_wal(&real_path(path))?;
+        check_wal(path)?;
         if !exists {
             return Err(StoreError::Missing(path.to_owned()));
         }

@@ -14,6 +14,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::paths::beside;
+use crate::replacement::real_path;
 use crate::store::StoreError;
 use crate::store::file_lock::FileLock;
 
@@ -27,11 +28,10 @@ const WITHOUT_WAL: u8 = 1;
 
 /// Returns the size of the WAL of the database at `database`, in bytes; 0 if there is none.
 pub fn wal_size(database: &Path) -> u64 {
-    fs::metadata(beside(database, "-wal")).map_or(0, |metadata| metadata.len())
+    fs::metadata(beside(&real_path(database), "-wal")).map_or(0, |metadata| metadata.len())
 }
 
-/// Refuses a WAL that certainly belongs to another file than the one at `database`, whose symlinks
-/// are resolved. SQLite switches the file to WAL mode before it writes a WAL, and removes the WAL
+/// Refuses a WAL that certainly belongs to another file than the one at `database`. SQLite switches the file to WAL mode before it writes a WAL, and removes the WAL
 /// before it switches the file back. A file that is missing, empty or not in WAL mode, as each
 /// backup is, therefore has none of its own.
 ///
