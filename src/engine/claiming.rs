@@ -91,7 +91,7 @@ impl Claiming<'_, '_> {
             && self.tx.next_due(&self.busy.accounts)?.is_some_and(|due| due <= time);
         let share = match (requests.is_empty(), is_due) {
             (true, _) => 0,
-            (false, false) => limit,
+            (false, false) => limit.min(self.room_for_requests()),
             (false, true) if is_early => limit,
             (false, true) if limit == 1 => usize::from(!self.progress.was_request),
             (false, true) => limit.div_ceil(2),
@@ -125,8 +125,7 @@ impl Claiming<'_, '_> {
         };
         gate.report_spent_budget(due, time, self.progress, self.events);
         let next = requests.iter().nth(handled);
-        let awaits_call = matches!(next, Some(RefreshRequest::Lookup(_))) && self.awaits_lookups();
-        let wake = match next.is_some() && !awaits_call {
+        let wake = match next.is_some_and(|next| !self.awaits_call(next, &gate)) {
             true => gate.wake(Some(time), None),
             // Slots that are left alone until the clock is confirmed do not need an immediate turn.
             false
@@ -141,6 +140,23 @@ impl Claiming<'_, '_> {
         };
         let wake = self.progress.sweep_wake(wake, due, self.now);
         Ok(Claimed { requests: handled, has_tried, wake })
+    }
+
+    /// Returns how many more calls requests may have in flight. A call takes as long as the vendor
+    /// needs, so one place is kept for a slot that falls due meanwhile.
+    fn room_for_requests(&self) -> usize {
+        let most = self.config.max_in_flight;
+        let kept = usize::from(self.mode == ClaimMode::Due && most > 1);
+        most.saturating_sub(self.busy.calls + kept)
+    }
+
+    /// Returns whether the request cannot be granted before a call in flight has ended.
+    fn awaits_call(&self, request: &RefreshRequest, gate: &Gate) -> bool {
+        let is_manual = !matches!(request, RefreshRequest::OpenSlot(_));
+        let is_lookup = matches!(request, RefreshRequest::Lookup(_));
+        self.room_for_requests() == 0
+            || (is_manual && gate.awaits_manual)
+            || (is_lookup && self.awaits_lookups())
     }
 
     fn gate(&self) -> Result<Gate, StoreError> {

@@ -31,6 +31,8 @@ pub(super) struct Gate {
     spent_until: Option<Time>,
     /// Until when the manual part of the budget is spent.
     manual_until: Option<Time>,
+    /// Whether it is used up by a call in flight, which may turn out to have cost nothing.
+    pub(super) awaits_manual: bool,
 }
 
 impl Gate {
@@ -54,6 +56,7 @@ impl Gate {
             long_pause: None,
             spent_until: None,
             manual_until: None,
+            awaits_manual: false,
         };
         if gate.limit == 0 {
             gate.opens = None;
@@ -94,7 +97,8 @@ impl Gate {
                 gate.not_before(budget.until.into());
             }
             if gate.manual_limit == 0 {
-                gate.manual_until = Some(budget.until);
+                gate.awaits_manual = tx.is_manual_pending()?;
+                gate.manual_until = Some(budget.until).filter(|_| !gate.awaits_manual);
             }
         }
         Ok(gate)

@@ -929,6 +929,42 @@ fn a_spent_manual_budget_declines_requests_and_holds_no_slot_back() {
     assert_eq!(world.declined(), [("a001".to_owned(), why.to_owned())]);
 }
 
+#[test]
+fn a_call_that_costs_nothing_leaves_the_manual_budget_to_the_next_request() {
+    let budget = Budget { refreshes: 100, per: Period::Day, manual: Some(1) };
+    let config = EngineConfig { budget: Some(budget), requests_per_minute: 0, ..config() };
+    let mut world = World::settled(&list(3, "0 6 * * MON"), config);
+    world.latency = 3000;
+    world.request(&ids(&["a000", "a001", "a002"]));
+    world.until(MONDAY - MINUTE, &|id, _| match id {
+        "a000" => http(404, ""),
+        _ => good(id, 101),
+    });
+    let called: Vec<&str> = world.calls.iter().map(|call| call.id.as_str()).collect();
+    assert_eq!(called, ["a000", "a001"]);
+    let why = "[budget] manual is spent until 2026-01-06T00:00:00Z";
+    assert_eq!(world.declined(), [("a002".to_owned(), why.to_owned())]);
+}
+
+#[test]
+fn requests_leave_one_place_for_a_slot_that_falls_due() {
+    for max_in_flight in [2, 4] {
+        let limits = EngineConfig { max_in_flight, requests_per_minute: 0, ..config() };
+        let mut accounts = list(20, "0 12 * * MON");
+        accounts[0] = Watched::example("a000", "0 6 * * MON");
+        let mut world = World::settled(&accounts, limits);
+        world.until(MONDAY - 2, &|id, _| good(id, 101));
+        world.latency = 60 * 1000;
+        let turns = world.turns;
+        let requested: Vec<String> = (1..20).map(|number| format!("a{number:03}")).collect();
+        world.request(&ids(&requested.iter().map(String::as_str).collect::<Vec<_>>()));
+        world.until(MONDAY + 2 * HOUR, &|id, _| good(id, 102));
+        assert_eq!(world.served().len(), 20);
+        assert_eq!(world.calls_of("a000")[0].at, MONDAY + MINUTE, "{max_in_flight} in flight");
+        assert!(world.turns - turns < 100, "{} turns", world.turns - turns);
+    }
+}
+
 /// Puts another database in the place of the world's, with this watchlist.
 fn replace_file(world: &mut World, accounts: &[Watched]) {
     let path = world.folder.path().join("growth.db");

@@ -87,6 +87,14 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Returns whether a call that a person requested is pending.
+    pub(crate) fn is_manual_pending(&self) -> Result<bool, StoreError> {
+        let mut statement = self.tx.prepare_cached(&schema::query(
+            "SELECT 1 FROM _refresh r WHERE pending!() AND cause IN (?1, ?2)\n",
+        ))?;
+        Ok(statement.exists([Cause::Manual.code(), Cause::Add.code()])?)
+    }
+
     /// Returns the lookups whose process ended without settling them.
     pub(crate) fn lookups_left_pending(&self) -> Result<Vec<PendingLine>, StoreError> {
         let mut statement = self.tx.prepare(&schema::query(
