@@ -169,6 +169,25 @@ fn interrupting_one_of_two_requests_does_not_end_the_other() {
     assert_eq!(place.database().rows(asked)[1], "c");
 }
 
+#[test]
+fn a_request_to_a_daemon_that_is_just_starting_waits_for_its_socket() {
+    use std::os::unix::net::UnixListener;
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    place.create_database();
+    // The lock, and the socket a moment later.
+    let lock = std::fs::File::open(place.file("growth.db")).expect("a database");
+    lock.lock().expect("a lock");
+    let refresh = start(place.command(&["refresh", "a"]));
+    thread::sleep(Duration::from_millis(300));
+    let socket = UnixListener::bind(place.file("growth.db.sock")).expect("a socket");
+    let (client, _) = socket.accept().expect("a client");
+    drop(client);
+    let ended = refresh.join().expect("it ended").with_code(1);
+    assert!(ended.out.contains("nothing was refreshed"), "{ended:?}");
+    assert_eq!(vendor.call_count(), 0);
+}
+
 /// With a daemon and without one.
 #[test]
 fn a_request_is_declined_during_a_long_pause_and_waits_for_a_short_one() {

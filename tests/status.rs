@@ -99,6 +99,28 @@ fn a_refresh_by_a_daemon_that_does_not_respond_says_so_and_can_be_ended() {
     assert_eq!(vendor.call_count(), 1);
 }
 
+/// Longer than what a socket holds before it is read.
+#[test]
+fn a_long_request_that_the_daemon_does_not_read_can_be_ended() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed account=a", " started ("]);
+    daemon.signal(Signal::STOP);
+    let ids: Vec<String> = (0..40_000).map(|number| format!("somebody-{number:08}")).collect();
+    let mut arguments = vec!["refresh", "a"];
+    arguments.extend(ids.iter().map(String::as_str));
+    let mut refresh = Daemon::start(place.command(&arguments));
+    refresh.until("waiting: the daemon does not respond");
+    refresh.signal(Signal::INT);
+    refresh.until("the request was cancelled before the daemon had taken it; nothing was done");
+    assert_eq!(refresh.end(), Some(74));
+    daemon.signal(Signal::CONT);
+    place.growthd(&["refresh", "a"]).with_code(0);
+    daemon.stop();
+    assert_eq!(vendor.call_count(), 2);
+}
+
 #[test]
 fn a_call_that_a_killed_process_has_left_is_not_in_flight() {
     let vendor = Vendor::start();

@@ -71,6 +71,33 @@ fn a_database_that_another_process_locks_is_waited_for() {
 }
 
 #[test]
+fn what_was_paid_for_is_told_although_the_request_ends_with_an_error() {
+    let vendor = Vendor::start();
+    let api = "max_in_flight = 1".to_owned();
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&["a", "b"]) });
+    let mut daemon = place.run();
+    daemon.until("refreshed account=a");
+    daemon.until("refreshed account=b");
+    let slow = Behaviour::After(Duration::from_millis(500), Box::new(Behaviour::Answer));
+    vendor.always("b", slow);
+    let mut shell = std::process::Command::new("bash");
+    shell.current_dir(place.path()).args(["-c", "exec \"$0\" \"$@\" >results.json"]);
+    shell.args([env!("CARGO_BIN_EXE_growthd"), "refresh", "a", "b", "--json"]);
+    let mut asking = Daemon::start(shell);
+    vendor.wait_for_calls(4);
+    let locker = locked(&place);
+    daemon.until("nothing is refreshed until it can be recorded");
+    asking.signal(Signal::INT);
+    assert_eq!(asking.end(), Some(74), "{}", asking.log());
+    let results = std::fs::read_to_string(place.file("results.json")).expect("a file");
+    let results: serde_json::Value = serde_json::from_str(&results).expect("JSON");
+    assert_eq!(results[0]["account_id"], "a", "{results}");
+    assert_eq!(results[0]["outcome"], "ok", "{results}");
+    drop(locker);
+    daemon.stop();
+}
+
+#[test]
 fn a_request_can_be_ended_while_its_call_cannot_be_recorded() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));

@@ -94,6 +94,9 @@ pub enum CommandError {
         "the daemon does not respond; what it was asked for is cancelled once it does, except for calls in flight"
     )]
     NoResponse,
+    /// A signal to stop came before the daemon had taken the request.
+    #[error("the request was cancelled before the daemon had taken it; nothing was done")]
+    NotSent,
     /// The request was cancelled while the daemon cannot record the calls in flight.
     #[error("{}; no further call starts, and the daemon records those in flight once it can", Printable(.0))]
     NotRecorded(String),
@@ -144,6 +147,7 @@ impl CommandError {
             CommandError::Store(_)
             | CommandError::Log(_)
             | CommandError::NoResponse
+            | CommandError::NotSent
             | CommandError::NotRecorded(_) => IO,
             CommandError::LogFilter(_)
             | CommandError::CommandLine(_)

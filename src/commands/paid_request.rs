@@ -22,6 +22,10 @@ use crate::store::{Creation, Reader, Store, is_in_use};
 /// How long nothing may happen before the reason is shown.
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// How long a daemon may take from its lock to its socket, and how often to look for that.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+const START_POLL: Duration = Duration::from_millis(50);
+
 /// A request in progress, with steps of type `T`.
 pub struct PaidRequest<T> {
     source: Source<T>,
@@ -55,30 +59,72 @@ enum Source<T> {
     Local(Steps<T>, Runner),
 }
 
-impl<T> PaidRequest<T> {
+/// How a request is sent.
+pub struct Sending<'a> {
+    pub config: &'a Config,
+    /// Whether an engine of this process may create a missing database.
+    pub creation: Creation,
+}
+
+impl Sending<'_> {
     /// Sends the request to the daemon with `remote`, or, if none runs, to an engine of this process
-    /// with `local`, which creates a missing database if `creation` allows it.
-    pub async fn send(
-        config: &Config,
-        remote: impl Future<Output = io::Result<Remote<T>>>,
-        creation: Creation,
+    /// with `local`.
+    ///
+    /// # Errors
+    /// Among others, returns [`CommandError::NotSent`] after a signal to stop.
+    pub async fn send<T, R: Future<Output = io::Result<Remote<T>>>>(
+        self,
+        remote: impl Fn() -> R,
         local: impl FnOnce(&Handle) -> Steps<T>,
+        signals: &mut Signals,
+        output: &mut Printer,
     ) -> Result<PaidRequest<T>, CommandError> {
+        let database = self.config.settings.database.path.clone();
+        let mut explanation = Explanation::Missing;
         // If the request fails, the lock's holder may have ended or be unreachable: then opening the
         // database succeeds, or fails with the reason.
-        let database = config.settings.database.path.clone();
-        if is_in_use(&database)
-            && let Ok(remote) = remote.await
-        {
-            let source = Source::Remote(remote);
-            return Ok(PaidRequest::of(source, database));
+        let mut remote = std::pin::pin!(connect(&database, &remote));
+        let remote = loop {
+            tokio::select! {
+                remote = &mut remote => break remote,
+                requested = signals.next() => match requested {
+                    Requested::Stop => return Err(CommandError::NotSent),
+                    Requested::PrintNoMore => output.close(),
+                },
+                obstacle = explanation.next(&database) => if let Obstacle::Silence = obstacle {
+                    output.note(format_args!("waiting: the daemon does not respond"));
+                },
+            }
+        };
+        if let Some(remote) = remote {
+            return Ok(PaidRequest::of(Source::Remote(remote), database.clone()));
         }
-        let engine = prepare(config, creation)?;
+        let engine = prepare(self.config, self.creation)?;
         let steps = local(engine.handle());
         let source = Source::Local(steps, engine.start().map_err(RunError::from)?);
-        Ok(PaidRequest::of(source, database))
+        Ok(PaidRequest::of(source, database.clone()))
     }
+}
 
+/// Sends the request to the daemon that uses the database. Returns `None` if none does, or if it
+/// cannot be reached for longer than a start takes.
+async fn connect<T, R: Future<Output = io::Result<Remote<T>>>>(
+    database: &Path,
+    remote: impl Fn() -> R,
+) -> Option<Remote<T>> {
+    let begun = clock::monotonic();
+    while is_in_use(database) {
+        match remote().await {
+            Ok(remote) => return Some(remote),
+            // It creates its socket a moment after it has locked the database.
+            Err(_) if begun.elapsed() < START_PATIENCE => tokio::time::sleep(START_POLL).await,
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+impl<T> PaidRequest<T> {
     fn of(source: Source<T>, database: PathBuf) -> PaidRequest<T> {
         PaidRequest { source, database, explanation: Explanation::Missing, is_cancelled: false }
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::account::AccountId;
 use crate::cli::RefreshArgs;
 use crate::commands::output::Printer;
-use crate::commands::paid_request::PaidRequest;
+use crate::commands::paid_request::{PaidRequest, Sending};
 use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, Watched};
@@ -35,13 +35,15 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
         _ => Selection::Ids(args.ids),
     };
     runtime()?.block_on(async {
-        let signals = Signals::new()?;
-        let watch = Watch::new(config, args.json)?;
-        let remote = control::request_refresh(&config.settings.database.path, &selection);
+        let mut signals = Signals::new()?;
+        let mut watch = Watch::new(config, args.json)?;
+        let database = &config.settings.database.path;
+        let remote = || control::request_refresh(database, &selection);
         let is_named = config.settings.database.is_named;
         let creation = if is_named { Creation::Allowed } else { Creation::Refused };
         let local = |engine: &Handle| engine.refresh(selection.clone());
-        let request = PaidRequest::send(config, remote, creation, local).await?;
+        let sending = Sending { config, creation };
+        let request = sending.send(remote, local, &mut signals, &mut watch.output).await?;
         watch.show(request, signals).await
     })
 }
@@ -126,11 +128,26 @@ impl<'a> Watch<'a> {
         mut request: PaidRequest<Progress>,
         mut signals: Signals,
     ) -> Result<Done, CommandError> {
-        while let Some(step) = request.next(&mut signals, &mut self.output).await? {
-            self.step(&step);
-        }
+        let completed = loop {
+            match request.next(&mut signals, &mut self.output).await {
+                Ok(Some(step)) => self.step(&step),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
         self.update_bar(ProgressBar::finish_and_clear);
-        request.end(&mut signals).await?;
+        let ended = match completed {
+            Ok(()) => request.end(&mut signals).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            // What was paid for until then is told all the same.
+            if self.as_json {
+                self.output.json(Value::Array(self.results));
+            }
+            self.output.finish(signals.enough()).await?;
+            return Err(error);
+        }
         self.end(signals).await
     }
 

@@ -108,8 +108,10 @@ impl WatchlistFile {
     }
 
     /// Checks that [`WatchlistFile::add`] could write the file with `entries` more accounts: the folder
-    /// may be read-only, or the disk full. To be called before paying for the accounts.
+    /// may be read-only, the disk full, or the file locked. To be called before paying for the
+    /// accounts.
     pub fn check_writable(&self, entries: usize) -> Result<(), EditError> {
+        drop(lock(&self.path).map_err(|source| self.unwritable(source))?);
         let written =
             Replacement::begin_with_its_owner(&self.path, GROUP_READABLE).and_then(|mut trial| {
                 trial.file().write_all(self.text.as_bytes())?;

@@ -9,10 +9,10 @@ use crate::account::{self, AccountId};
 use crate::cli::AddArgs;
 use crate::clock;
 use crate::commands::output::{Printer, UntilClosed, stdout};
-use crate::commands::paid_request::PaidRequest;
+use crate::commands::paid_request::{PaidRequest, Sending};
 use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
-use crate::config::{Config, WatchlistFile, entry};
+use crate::config::{Config, Watched, WatchlistFile, entry};
 use crate::daemon::control;
 use crate::printable::Printable;
 use crate::report::{Grouped, terminal};
@@ -33,10 +33,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         Err(error @ StoreError::Missing(_)) => return Err(error.into()),
         reader => reader.ok(),
     };
-    let lookups = handles
-        .into_iter()
-        .map(|handle| lookup(&file, handle, args.label.as_deref()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let lookups = lookups(&file, handles, args.label.as_deref())?;
     file.check_writable(lookups.len())?;
     let is_interactive = !args.yes && io::stdin().is_terminal();
     if !is_confirmed(&paid(&lookups, reader)?, is_interactive)? {
@@ -44,11 +41,13 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         return Ok(Done::Attention);
     }
     runtime()?.block_on(async {
-        let signals = Signals::new()?;
-        let output = Printer::stdout()?;
-        let remote = control::request_lookups(&config.settings.database.path, &lookups);
+        let mut signals = Signals::new()?;
+        let mut output = Printer::stdout()?;
+        let database = &config.settings.database.path;
+        let remote = || control::request_lookups(database, &lookups);
         let local = |engine: &Handle| engine.look_up(lookups.clone());
-        let request = PaidRequest::send(&config, remote, Creation::Refused, local).await?;
+        let sending = Sending { config: &config, creation: Creation::Refused };
+        let request = sending.send(remote, local, &mut signals, &mut output).await?;
         Adding {
             file: &file,
             config: &config,
@@ -62,20 +61,24 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
     })
 }
 
-/// Returns the lookup of a handle, with the watchlist's defaults for its entry.
-fn lookup(
+/// Returns the lookups of the handles, with the watchlist's defaults for their entries.
+fn lookups(
     file: &WatchlistFile,
-    handle: account::Handle,
+    handles: Vec<account::Handle>,
     label: Option<&str>,
-) -> Result<AccountLookup, CommandError> {
+) -> Result<Vec<AccountLookup>, CommandError> {
     let trial: AccountId =
         TRIAL.parse().map_err(|error| CommandError::Usage(format!("{error}")))?;
-    let label = label.unwrap_or(handle.username());
-    let config = file.try_with(&trial, Some(label), clock::now().time())?;
+    let config = file.try_with(&trial, label, clock::now().time())?;
     let Some(entry) = config.accounts.into_iter().find(|entry| entry.id == trial) else {
         return Err(CommandError::Usage("no entry can be added to the watchlist".to_owned()));
     };
-    Ok(AccountLookup { handle, entry })
+    let lookup = |handle: account::Handle| {
+        let label = label.unwrap_or(handle.username()).into();
+        let entry = Watched { label: Some(label), ..entry.clone() };
+        AccountLookup { handle, entry }
+    };
+    Ok(handles.into_iter().map(lookup).collect())
 }
 
 /// Returns the lookups that may cost a credit: of an account that was ever refreshed, the id is known.
