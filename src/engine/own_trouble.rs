@@ -4,13 +4,10 @@ use crate::config::{OnUnknown, Retry};
 use crate::engine::account_state::{Attempt, RetryState};
 use crate::engine::breaker::Trouble;
 
-/// The delay after each refusal before the account is called again, in seconds, so that a momentary
-/// 404 costs no week. After the last of them, the slot is given up.
-const REFUSAL_DELAYS: [i64; 3] = [3600, 6 * 3600, LAST_REFUSAL_DELAY];
+/// The delays where a quick retry is pointless, in seconds. So a momentary 404 costs no week.
+const SLOW_DELAYS: [i64; 3] = [3600, 6 * 3600, DAY];
 
-/// The delay after each further refusal if so many accounts are refused that it may be the vendor's
-/// trouble, in seconds.
-pub const LAST_REFUSAL_DELAY: i64 = 24 * 3600;
+const DAY: i64 = 24 * 3600;
 
 /// The consequence of a failed call for its slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,15 +49,33 @@ pub fn own_trouble(
             }
         }
         Trouble::Refused | Trouble::Unauthorised => {
-            let refusals = usize::try_from(state.refusals).unwrap_or(usize::MAX);
-            match REFUSAL_DELAYS.get(refusals) {
-                Some(&delay) => {
-                    Consequence::TryAgain { delay, requested, attempt: Attempt::Refused }
-                }
-                None => Consequence::GiveUp,
+            match usize::try_from(state.refusals).is_ok_and(|count| count < SLOW_DELAYS.len()) {
+                true => ask_slowly(trouble, state, retry),
+                false => Consequence::GiveUp,
             }
         }
     }
+}
+
+/// Returns the consequence for a slot that would be given up, but for a trouble that several accounts
+/// may share: it is asked for ever less often, until the next slot replaces it.
+pub fn ask_slowly(trouble: Trouble, state: RetryState, retry: &Retry) -> Consequence {
+    let (calls, attempt) = match trouble {
+        Trouble::Refused | Trouble::Unauthorised => (state.refusals, Attempt::Refused),
+        Trouble::Unreachable | Trouble::Busy => (state.tries, Attempt::Free),
+        Trouble::Unknown | Trouble::Unusable | Trouble::Broken | Trouble::Clock => {
+            let paid = state.paid.saturating_add(1);
+            (paid.saturating_sub(retry.max_paid_attempts), Attempt::Paid)
+        }
+    };
+    let index = usize::try_from(calls).unwrap_or(usize::MAX);
+    let delay = match (SLOW_DELAYS.get(index), attempt) {
+        (Some(delay), _) => *delay,
+        // Of a week, four such calls.
+        (None, Attempt::Paid) => DAY << (calls - 2).min(8),
+        (None, Attempt::Free | Attempt::Refused) => DAY,
+    };
+    Consequence::TryAgain { delay, requested: 0, attempt }
 }
 
 /// Returns the back-off after `tries` failures, in seconds. It doubles from `first_delay` up to
@@ -116,6 +131,20 @@ mod tests {
             };
             assert_eq!(attempt, Attempt::Free);
         }
+    }
+
+    #[test]
+    fn what_several_accounts_share_is_asked_for_ever_less_often() {
+        let delay = |trouble, paid, refusals| {
+            let state = RetryState { tries: paid + refusals, paid, refusals };
+            match ask_slowly(trouble, state, &RETRY) {
+                Consequence::TryAgain { delay, .. } => delay,
+                Consequence::GiveUp => panic!("given up"),
+            }
+        };
+        let paid = [2, 3, 4, 5, 99].map(|paid| delay(Trouble::Broken, paid, 0));
+        assert_eq!(paid, [3600, 21_600, 86_400, 172_800, 86_400 << 8]);
+        assert_eq!([3, 4].map(|refusals| delay(Trouble::Refused, 0, refusals)), [86_400; 2]);
     }
 
     #[test]

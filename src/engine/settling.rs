@@ -10,10 +10,10 @@ use crate::account::AccountId;
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::{Now, Time};
 use crate::config::OnUnknown;
-use crate::engine::account_state::{AccountState, Attempt};
+use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
 use crate::engine::in_flight::InFlight;
-use crate::engine::own_trouble::{Consequence, LAST_REFUSAL_DELAY, own_trouble};
+use crate::engine::own_trouble::{Consequence, ask_slowly, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::saved_state::{before_trouble, restore_state, set_state};
@@ -478,29 +478,48 @@ impl Settling<'_, '_> {
         Ok(self.tx.others_ok_since(account.key, since, needed)? >= needed)
     }
 
-    /// Returns whether the vendor refuses so many accounts that it may be its own trouble, although
-    /// it answers for the others: it may not find any account of a platform, say. To ask once more
-    /// costs nothing, and a slot that is given up is lost.
-    fn are_many_refused(&self) -> Result<bool, StoreError> {
-        let refused = self.tx.count_refused(MOST_TOGETHER)?;
-        let most = 2 * refused;
-        Ok(refused >= ACCOUNTS_TO_OPEN && self.tx.count_well(most + 1)? <= most)
+    /// Returns whether the trouble for which a slot would be given up may be the vendor's, although it
+    /// answers for the others: its servers for one platform may be down, say. A slot that is given up
+    /// is lost. Whether so many accounts have really died shows when the next slot comes.
+    fn may_be_shared(&self, account: &Account, trouble: Trouble) -> Result<bool, StoreError> {
+        let is_of_a_third = |failed: usize| {
+            let most = 2 * failed;
+            Ok(failed >= ACCOUNTS_TO_OPEN && self.tx.count_well(most + 1)? <= most)
+        };
+        match trouble {
+            // To ask once more costs nothing.
+            Trouble::Refused | Trouble::Unauthorised => {
+                is_of_a_third(self.tx.count_refused(MOST_TOGETHER)?)
+            }
+            Trouble::Unknown if self.config.retry.unknown == OnUnknown::Skip => Ok(false),
+            _ if account.failure.is_failing => Ok(false),
+            _ => match account.last_refresh {
+                Some(last) => {
+                    let others = ACCOUNTS_TO_OPEN - 1;
+                    Ok(self.tx.others_failed_since(account.key, last, others)? >= others)
+                }
+                None => is_of_a_third(self.tx.count_failed_together(MOST_TOGETHER)?),
+            },
+        }
     }
 
     /// Handles trouble of the account itself.
     fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let line = failed.line;
-        let consequence = self.owed_retry(account, line, failed.refresh)?.map(|(retry, seed)| {
-            own_trouble(failed.trouble, failed.retry_after, retry, &self.config.retry, seed)
+        let owed = self.owed_retry(account, line, failed.refresh)?;
+        let limits = &self.config.retry;
+        let consequence = owed.map(|(retry, seed)| {
+            own_trouble(failed.trouble, failed.retry_after, retry, limits, seed)
         });
-        let is_refused = matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised);
-        let consequence = match consequence {
-            Some(Consequence::GiveUp) if is_refused && self.are_many_refused()? => {
-                let delay = LAST_REFUSAL_DELAY;
-                Some(Consequence::TryAgain { delay, requested: 0, attempt: Attempt::Refused })
+        let consequence = match (consequence, owed) {
+            (Some(Consequence::GiveUp), Some((retry, _)))
+                if self.may_be_shared(account, failed.trouble)? =>
+            {
+                Some(ask_slowly(failed.trouble, retry, limits))
             }
-            consequence => consequence,
+            (consequence, _) => consequence,
         };
+        let is_refused = matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised);
         let is_failing = match consequence {
             // A manual refresh tells as much, although nothing follows from it.
             None => is_refused && account.is_watched(),

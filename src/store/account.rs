@@ -465,6 +465,24 @@ impl ReadTx<'_> {
         Ok(statement.query_row([limit], |row| row.get(0))?)
     }
 
+    /// Returns how many other watched accounts that had had an ok began to fail after `line`, up to
+    /// `limit`.
+    pub(crate) fn others_failed_since(
+        &self,
+        account: AccountKey,
+        line: RefreshId,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT count(*) FROM (
+               SELECT 1 FROM _account
+               WHERE last_failure IS NOT NULL AND next_due IS NOT NULL
+                 AND last_refresh IS NOT NULL AND first_failure > ?2 AND account <> ?1
+               LIMIT ?3)",
+        )?;
+        Ok(statement.query_row(params![account, line, limit], |row| row.get(0))?)
+    }
+
     /// Returns how many watched accounts the vendor has refused what they owe, up to `limit`.
     pub(crate) fn count_refused(&self, limit: usize) -> Result<usize, StoreError> {
         let mut statement = self.tx.prepare_cached(
