@@ -5,6 +5,7 @@ use crate::engine::EngineConfig;
 use crate::engine::account_state::{AccountState, StepBack};
 use crate::engine::breaker::Breaker;
 use crate::engine::fresh::is_fresh;
+use crate::engine::own_trouble::LONGEST_SLOW_DELAY;
 use crate::engine::progress::Progress;
 use crate::engine::saved_state::{change_before_trouble, set_state};
 use crate::engine::settling::Settling;
@@ -15,13 +16,9 @@ use crate::store::{Account, ReadTx, StoreError};
 /// milliseconds.
 const SET_THRESHOLD: i64 = 3_600_000;
 
-/// The longest delay that any back-off can set regardless of the configuration, in seconds: the
-/// last one of an account that was refused.
-const MAX_FIXED_DELAY: i64 = 24 * 3600;
-
 /// Returns the latest time that a back-off set under the present clock can have.
 pub(super) fn horizon(config: &EngineConfig, now: Time) -> Time {
-    now.plus(config.retry.max_delay.max(MAX_FIXED_DELAY))
+    now.plus(config.retry.max_delay.max(LONGEST_SLOW_DELAY))
 }
 
 /// A change of the clock between two turns.

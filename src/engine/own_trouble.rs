@@ -9,6 +9,9 @@ const SLOW_DELAYS: [i64; 3] = [3600, 6 * 3600, DAY];
 
 const DAY: i64 = 24 * 3600;
 
+/// The longest delay whatever the configuration says, in seconds.
+pub const LONGEST_SLOW_DELAY: i64 = 2 * DAY;
+
 /// The consequence of a failed call for its slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Consequence {
@@ -71,8 +74,7 @@ pub fn ask_slowly(trouble: Trouble, state: RetryState, retry: &Retry) -> Consequ
     let index = usize::try_from(calls).unwrap_or(usize::MAX);
     let delay = match (SLOW_DELAYS.get(index), attempt) {
         (Some(delay), _) => *delay,
-        // Of a week, four such calls.
-        (None, Attempt::Paid) => DAY << (calls - 2).min(8),
+        (None, Attempt::Paid) => LONGEST_SLOW_DELAY,
         (None, Attempt::Free | Attempt::Refused) => DAY,
     };
     Consequence::TryAgain { delay, requested: 0, attempt }
@@ -143,7 +145,7 @@ mod tests {
             }
         };
         let paid = [2, 3, 4, 5, 99].map(|paid| delay(Trouble::Broken, paid, 0));
-        assert_eq!(paid, [3600, 21_600, 86_400, 172_800, 86_400 << 8]);
+        assert_eq!(paid, [3600, 21_600, 86_400, 172_800, 172_800]);
         assert_eq!([3, 4].map(|refusals| delay(Trouble::Refused, 0, refusals)), [86_400; 2]);
     }
 

@@ -486,6 +486,7 @@ impl Oracle {
             _ => is_zero,
         };
         self.last_counts.insert(name.to_owned(), (was_zero, response.count));
+        let others_failing = self.others_failing(Some(name));
         let Some(owed) = self.owed.get_mut(name) else {
             let times = self.found.entry(name.to_owned()).or_default();
             if !response.contradicts {
@@ -500,7 +501,7 @@ impl Oracle {
             owed.first_failure.get_or_insert(line.id);
             if line.is_scheduled() && owed.is_active {
                 let run = self.trouble.number;
-                let blame = Blame { run, is_own: false, others_refused: 0 };
+                let blame = Blame { run, is_own: false, others_failing };
                 owed.failed(line.slot, Kind::SaysNo, blame, &self.config, at);
             }
             return Ok(());
@@ -512,11 +513,15 @@ impl Oracle {
         Ok(())
     }
 
+    /// Counts the other accounts that have failed since their last ok.
+    fn others_failing(&self, name: Option<&str>) -> usize {
+        let others = self.owed.iter().filter(|(other, _)| Some(other.as_str()) != name);
+        others.filter(|(_, owed)| owed.first_failure.is_some()).count()
+    }
+
     /// Records a failed call for its account.
     fn record_failure(&mut self, line: &Line, name: Option<&str>, kind: Kind, at: At) {
-        let is_other =
-            |(other, owed): &(&String, &Owed)| Some(other.as_str()) != name && owed.is_refused();
-        let others_refused = self.owed.iter().filter(is_other).count();
+        let others_failing = self.others_failing(name);
         let Some(owed) = name.and_then(|name| self.owed.get_mut(name)) else {
             if kind.nature() == Nature::Throttled {
                 self.throttle(kind, at);
@@ -537,7 +542,7 @@ impl Oracle {
                 owed.last_ok = Some(false);
             }
             if is_slot {
-                let blame = Blame { run: self.trouble.number, is_own: true, others_refused };
+                let blame = Blame { run: self.trouble.number, is_own: true, others_failing };
                 owed.failed(line.slot, kind, blame, &self.config, at);
             }
             return;
@@ -558,7 +563,7 @@ impl Oracle {
         let run = self.trouble.number;
         owed.throttled = Some(Throttled { oks: self.oks, line: line.id, run });
         if is_perhaps_alone && is_slot {
-            let blame = Blame { run, is_own: is_surely_alone, others_refused };
+            let blame = Blame { run, is_own: is_surely_alone, others_failing };
             owed.failed(line.slot, kind, blame, &self.config, at);
         }
         match (is_surely_alone, is_perhaps_alone) {

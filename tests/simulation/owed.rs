@@ -39,8 +39,8 @@ pub struct Failure {
     pub is_own: bool,
     /// The number of paid attempts allowed then. A slot given up stays so when more are allowed.
     allowed: u32,
-    /// Whether so many accounts were refused that the slot need not have been given up.
-    is_refused_with_others: bool,
+    /// Whether so many other accounts were failing that the slot need not have been given up.
+    is_with_others: bool,
 }
 
 /// What is known of whose trouble a failed call is.
@@ -50,8 +50,8 @@ pub struct Blame {
     pub run: u64,
     /// Whether the delay after it is certainly the account's own.
     pub is_own: bool,
-    /// How many other accounts are refused.
-    pub others_refused: usize,
+    /// How many other accounts are failing.
+    pub others_failing: usize,
 }
 
 /// A throttled call.
@@ -198,11 +198,6 @@ impl Owed {
         self.last_ok == Some(false) || (self.was_away && self.first_failure.is_some())
     }
 
-    /// Returns whether the vendor refused what it owes.
-    pub fn is_refused(&self) -> bool {
-        self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused)
-    }
-
     /// Returns whether the slot is one of an earlier schedule that may still be open.
     pub fn is_kept_open(&self, slot: i64) -> bool {
         self.kept_open.contains(&slot)
@@ -273,11 +268,13 @@ impl Owed {
         let refused = count(Nature::Refused);
         let may_cost = |nature: Nature| matches!(nature, Nature::Paid | Nature::Unknown);
         let paid = own.iter().filter(|failure| may_cost(failure.kind.nature()));
-        let is_spent = paid.zip(1..).any(|(failure, paid)| paid >= failure.allowed);
+        let is_spent = paid
+            .zip(1..)
+            .any(|(failure, paid)| paid >= failure.allowed && !(surely && failure.is_with_others));
         let is_refused = match surely {
             true => {
                 let last = own.iter().rev().find(|it| it.kind.nature() == Nature::Refused);
-                refused >= 4 && last.is_some_and(|last| !last.is_refused_with_others)
+                refused >= 4 && last.is_some_and(|last| !last.is_with_others)
             }
             false => refused >= 1 && own.len() >= 4,
         };
@@ -493,7 +490,7 @@ impl Owed {
             wall: at.wall(),
             is_own: blame.is_own,
             allowed,
-            is_refused_with_others: blame.others_refused >= 2,
+            is_with_others: blame.others_failing >= 2,
         });
         let doubled = retry.first_delay.saturating_mul(1 << self.failures.len().min(30));
         let refused = self.failures.iter().any(|failure| failure.kind.nature() == Nature::Refused);
