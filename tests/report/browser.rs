@@ -267,6 +267,22 @@ fn a_chosen_period_has_the_numbers_of_the_views() {
 }
 
 #[test]
+fn the_total_of_the_listed_accounts_is_not_reduced_by_what_removed_ones_gained() {
+    let script = format!(
+        "{STEPS}
+        told.push(document.querySelector('#sum-chart svg').getAttribute('aria-label'));"
+    );
+    let past = two_clients();
+    let Some(expected) = driven(past.folder(), &[], &script) else { return };
+    let days: Vec<(i64, i64)> = (0..170).map(|day| (day, 500 + 700 * day)).collect();
+    let gone = past.series("clxaaaa9", "Gone", "gone", &days);
+    past.run(&format!(
+        "UPDATE _account SET removed_time = 1, next_due = NULL WHERE account = {gone}"
+    ));
+    assert_eq!(driven(past.folder(), &[], &script), Some(expected));
+}
+
+#[test]
 fn what_is_chosen_narrows_everything_and_stands_in_the_address() {
     let past = two_clients();
     let script = format!(

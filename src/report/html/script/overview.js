@@ -76,15 +76,16 @@ function showTiles() {
   else showTile('accounts', ...firstTiles.accounts);
 }
 
-// Like for like: the current total, and going back from it, the weekly gains of the accounts that were
-// measured at both ends of the week.
+// Like for like. The sums begin with the current total and go back from it by the weekly gains of the
+// listed accounts, whose total it is: those of removed ones would take away what it does not contain.
+// The weeks are of all the accounts that were measured at both ends.
 function weeklySums() {
   const known = measured({ isOver: true }).filter(one => one.week.values.length);
   if (!known.length) return null;
   const first = known.reduce((least, one) => Math.min(least, one.week.first), Infinity);
   const last = known.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
-  const weeks = Array.from({ length: last - first }, () => ({ by: 0, from: 0, count: 0 }));
-  for (const { week: { first: start, values } } of known) {
+  const weeks = Array.from({ length: last - first }, () => ({ by: 0, from: 0, count: 0, listed: 0 }));
+  for (const { isListed, week: { first: start, values } } of known) {
     for (let n = 1; n < values.length; n += 1) {
       const [before, value] = [values[n - 1], values[n]];
       if (before === null || value === null) continue;
@@ -92,6 +93,7 @@ function weeklySums() {
       week.by += value - before;
       week.from += before;
       week.count += 1;
+      if (isListed) week.listed += value - before;
     }
   }
   const listed = counted();
@@ -106,7 +108,7 @@ function weeklySums() {
   for (let n = weeks.length; n >= 0; n -= 1) {
     times.unshift(Math.min(now, weekStart(first + n)));
     sums.unshift(sum);
-    if (n) sum -= weeks[n - 1].by;
+    if (n) sum -= weeks[n - 1].listed;
   }
   return { first, weeks, times, sums };
 }
