@@ -93,11 +93,11 @@ pub struct SilentAccount {
     pub is_measured_later: bool,
 }
 
-/// Selects the accounts. One that was removed from the list only later belongs to the period.
+/// Selects the accounts, also those removed from the list: what has happened while an account was
+/// followed stays in its period.
 const SELECTED: &str = "account_id IN (
     SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
-    WHERE (a.removed_time IS NULL OR :until IS NULL OR a.removed_time >= :until)
-      AND selected!(:tags, :platform))";
+    WHERE selected!(:tags, :platform))";
 
 /// The conditions that an event belongs to a period with a beginning, and with an end. No event is dated
 /// after its own measurement, and so most are ruled out by that alone.
@@ -114,8 +114,7 @@ fn in_period(view: &str) -> String {
 }
 
 impl ReadTx<'_> {
-    /// Returns the milestones passed, largest first. Without a period, returns all, also those of accounts
-    /// that were removed from the list.
+    /// Returns the milestones passed, largest first; without a period, all.
     pub fn milestones(
         &self,
         selection: &Selection,

@@ -369,9 +369,9 @@ fn an_account_has_its_best_week_and_where_its_pace_leads() {
 fn an_event_is_in_the_same_period_as_in_the_digest() {
     let past = Past::new();
     past.series("clx1", "Guru", "guru", &[(0, 900), (7, 980), (14, 1010), (70, 2500)]);
-    // The account was removed after it had passed 1,000.
-    let gone = past.series("clx2", "Gone", "gone", &[(0, 900), (7, 1010), (14, 2100)]);
-    let removed = START + 10 * DAY;
+    // The account was removed in the month in which it had passed 1,000.
+    let gone = past.series("clx2", "Gone", "gone", &[(0, 900), (7, 1010)]);
+    let removed = START + 9 * DAY;
     past.run(&format!(
         "UPDATE _account SET removed_time = {removed}, next_due = NULL WHERE account = {gone}"
     ));
@@ -389,6 +389,7 @@ fn an_event_is_in_the_same_period_as_in_the_digest() {
     };
     let digests: Vec<String> = periods.map(digest).into();
     assert_eq!(digests[..2], ["2026-W02: Gone 1000", "2026-W03: Guru 1000"]);
+    assert_eq!(digests[4], "2026-01: Gone 1000, Guru 1000");
     let script = format!(
         "{STEPS}
         for (const period of {periods:?}) {{

@@ -24,7 +24,7 @@ function allAccounts() {
   loadedAccounts ??= stored().accounts.map((account, index) => {
     const [time, count, by, before, rounding] = account.n ?? [];
     return {
-      index, isListed: account.off === undefined, removed: account.off ?? Infinity, time, count, rounding,
+      index, isListed: account.off === undefined, time, count, rounding,
       roll: by === undefined || by === null ? null : { by, before, from: count - by, end: count, rounding },
       week: boundaries(account.w, account.rw), month: boundaries(account.m, account.rm),
     };

@@ -222,14 +222,13 @@ function eventItem({ time, kind, text }, ...whose) {
 }
 
 // Lists the events that belong to the period, as `growthd digest` does: also those of accounts removed
-// after it.
+// since.
 let events, shownEvents = EVENTS;
 function showEvents() {
   events ??= sections.flatMap((_, index) => eventsOf(index)).sort((a, b) => b.time - a.time);
-  const { period: within } = chosen, accounts = allAccounts();
+  const { period: within } = chosen;
   const [from, to] = within === ROLL ? [newestTime(counted()) - 30 * DAY, Infinity] : [within.from, within.to];
-  const isIn = one => one.removed >= (within.isOver ? to : Infinity) && hasTag(one.index);
-  const found = events.filter(({ index, dated }) => dated >= from && dated < to && isIn(accounts[index]));
+  const found = events.filter(({ index, dated }) => dated >= from && dated < to && hasTag(index));
   const section = find('happened');
   section.querySelector('.empty').hidden = found.length > 0;
   section.querySelector('.events').replaceChildren(...found.slice(0, shownEvents).map(event => eventItem(event, linkOf(event.index).cloneNode(true), ' ')));
