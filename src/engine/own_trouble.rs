@@ -53,7 +53,7 @@ pub fn own_trouble(
         }
         Trouble::Refused | Trouble::Unauthorised => {
             match usize::try_from(state.refusals).is_ok_and(|count| count < SLOW_DELAYS.len()) {
-                true => ask_slowly(trouble, state, retry),
+                true => ask_slowly(trouble, state, retry, 0),
                 false => Consequence::GiveUp,
             }
         }
@@ -61,8 +61,15 @@ pub fn own_trouble(
 }
 
 /// Returns the consequence for a slot that would be given up, but for a trouble that several accounts
-/// may share: it is asked for ever less often, until the next slot replaces it.
-pub fn ask_slowly(trouble: Trouble, state: RetryState, retry: &Retry) -> Consequence {
+/// may share: it is asked for ever less often, until the next slot replaces it. The more slots there
+/// are, the sooner a trouble of hours costs one, so paid calls come at least six times in an `interval`
+/// between two slots, in seconds, but not more often than hourly.
+pub fn ask_slowly(
+    trouble: Trouble,
+    state: RetryState,
+    retry: &Retry,
+    interval: i64,
+) -> Consequence {
     let (calls, attempt) = match trouble {
         Trouble::Refused | Trouble::Unauthorised => (state.refusals, Attempt::Refused),
         Trouble::Unreachable | Trouble::Busy => (state.tries, Attempt::Free),
@@ -73,9 +80,11 @@ pub fn ask_slowly(trouble: Trouble, state: RetryState, retry: &Retry) -> Consequ
     };
     let index = usize::try_from(calls).unwrap_or(usize::MAX);
     let delay = match (SLOW_DELAYS.get(index), attempt) {
-        (Some(delay), _) => *delay,
-        (None, Attempt::Paid) => LONGEST_SLOW_DELAY,
+        (Some(delay), Attempt::Free | Attempt::Refused) => *delay,
         (None, Attempt::Free | Attempt::Refused) => DAY,
+        (delay, Attempt::Paid) => {
+            delay.copied().unwrap_or(LONGEST_SLOW_DELAY).min((interval / 6).max(SLOW_DELAYS[0]))
+        }
     };
     Consequence::TryAgain { delay, requested: 0, attempt }
 }
@@ -137,16 +146,20 @@ mod tests {
 
     #[test]
     fn what_several_accounts_share_is_asked_for_ever_less_often() {
-        let delay = |trouble, paid, refusals| {
+        let delay = |trouble, paid, refusals, interval| {
             let state = RetryState { tries: paid + refusals, paid, refusals };
-            match ask_slowly(trouble, state, &RETRY) {
+            match ask_slowly(trouble, state, &RETRY, interval) {
                 Consequence::TryAgain { delay, .. } => delay,
                 Consequence::GiveUp => panic!("given up"),
             }
         };
-        let paid = [2, 3, 4, 5, 99].map(|paid| delay(Trouble::Broken, paid, 0));
-        assert_eq!(paid, [3600, 21_600, 86_400, 172_800, 172_800]);
-        assert_eq!([3, 4].map(|refusals| delay(Trouble::Refused, 0, refusals)), [86_400; 2]);
+        let paid =
+            |interval| [2, 3, 4, 5, 99].map(|paid| delay(Trouble::Broken, paid, 0, interval));
+        assert_eq!(paid(30 * DAY), [3600, 21_600, DAY, 2 * DAY, 2 * DAY]);
+        assert_eq!(paid(7 * DAY), [3600, 21_600, DAY, 28 * 3600, 28 * 3600]);
+        assert_eq!(paid(DAY), [3600, 14_400, 14_400, 14_400, 14_400]);
+        assert_eq!(paid(3600), [3600; 5]);
+        assert_eq!([3, 4].map(|refusals| delay(Trouble::Refused, 0, refusals, DAY)), [DAY; 2]);
     }
 
     #[test]

@@ -515,7 +515,7 @@ impl Settling<'_, '_> {
             (Some(Consequence::GiveUp), Some((retry, _)))
                 if self.may_be_shared(account, failed.trouble)? =>
             {
-                Some(ask_slowly(failed.trouble, retry, limits))
+                Some(ask_slowly(failed.trouble, retry, limits, account.interval))
             }
             (consequence, _) => consequence,
         };

@@ -1419,6 +1419,37 @@ fn trouble_of_a_part_of_the_list_for_hours_loses_no_slot() {
     }
 }
 
+/// Its oks close the breaker each time.
+#[test]
+fn an_account_that_is_well_and_often_due_costs_the_others_no_slot() {
+    for (name, trouble, may_cost) in troubles() {
+        for (cron, often) in [("0 6 * * MON", 1), ("0 6 * * *", 3)] {
+            let mut accounts = list(8 + often, cron);
+            for (number, account) in accounts[8..].iter_mut().enumerate() {
+                account.cron = format!("{} * * * *", 20 * number).into();
+            }
+            let mut world = World::settled(&accounts, config());
+            world.until(MONDAY - 10 * MINUTE, &|id, _| good(id, 100));
+            world.calls.clear();
+            let is_bad = |id: &str| id < "a008";
+            let back = MONDAY + 11 * HOUR;
+            world.until(MONDAY + 23 * HOUR, &|id, time| match is_bad(id) && time < back {
+                true => trouble.clone(),
+                false => good(id, 200),
+            });
+            let served = world.served().keys().filter(|id| is_bad(id)).count();
+            let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
+            // Those that were refused are asked after 1, 6 and 24 hours, as each alone would be.
+            let is_refused = ["404", "403", "401", "402", "307"].contains(&name);
+            if cron.ends_with("MON") || !is_refused {
+                assert_eq!(served, 8, "{name} {cron}");
+            }
+            // Each ok closes the breaker, and then they are asked again.
+            assert!(spent <= if may_cost { 110 } else { 0 }, "{name} {cron}: {spent}");
+        }
+    }
+}
+
 /// The vendor may not find any account of a platform for days. Which it is, the end of the week tells.
 #[test]
 fn a_slot_is_given_up_after_four_refusals_unless_a_third_of_the_list_is_refused() {
