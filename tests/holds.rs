@@ -36,15 +36,27 @@ fn json(past: &Past, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn a_probe_is_not_announced_before_an_account_is_due() {
+fn a_probe_is_not_announced_before_it_can_be_sent() {
     let past = due();
     past.run(&format!(
-        "UPDATE _account SET next_due = 4000000000;
-         INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, 0, {START}, 0, 0, {START}, 1, 0,
+        "INSERT INTO _breaker VALUES (1, {START}, 0, 'no credits left', 1, 0, 0, {START}, 0, 0, {START}, 1, 0,
            NULL, {START}, 0)"
     ));
+    let probe = || {
+        let status = json(&past, &["status", "--no-daemon", "--json"]);
+        status["summary"]["breaker"]["next_probe"]["utc"].as_str().expect("a time").to_owned()
+    };
+    assert!(*FAR > *probe());
+    past.run("INSERT INTO _wait VALUES (1, 0, 4000000000, 'HTTP 429: slow down')");
+    assert_eq!(probe(), FAR);
+    past.run("DELETE FROM _wait; UPDATE _account SET next_due = 4000000000");
+    assert_eq!(probe(), FAR, "no account is due");
+    past.run("UPDATE _account SET next_due = 1");
+    let path = past.file("config.toml");
+    let config = fs::read_to_string(&path).expect("a configuration");
+    fs::write(&path, format!("{config}[budget]\nrefreshes = 0\n")).expect("a file");
     let status = json(&past, &["status", "--no-daemon", "--json"]);
-    assert_eq!(status["summary"]["breaker"]["next_probe"]["utc"], FAR);
+    assert_eq!(status["summary"]["budget"]["until"]["utc"], *probe());
 }
 
 #[test]

@@ -153,7 +153,10 @@ impl<'a> Status<'a> {
     /// Returns when the next probe is sent at the latest, for which an account has to be due.
     fn next_probe(&self, open: &OpenBreaker) -> Time {
         let due = self.totals.next_due.filter(|_| self.selection.is_everything());
-        open.next_probe(self.now).max(due.unwrap_or(self.now))
+        let paused = self.holds.pause.as_ref().map(|wait| wait.until);
+        let spent = self.holds.spent_budget().map(|budget| budget.until);
+        let others = [due, paused, spent, Some(self.now)].into_iter().flatten();
+        others.fold(open.next_probe(self.now), Time::max)
     }
 
     fn health(&self) -> Option<&Health> {
