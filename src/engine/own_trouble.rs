@@ -28,65 +28,66 @@ pub enum Consequence {
     GiveUp,
 }
 
-/// Returns the consequence of `trouble` for a slot in `state`. `retry_after` is the vendor's
-/// `Retry-After`, in seconds. `seed` determines the jitter, so that a run can be replayed.
-pub fn own_trouble(
-    trouble: Trouble,
-    retry_after: Option<i64>,
-    state: RetryState,
-    retry: &Retry,
-    seed: u64,
-) -> Consequence {
-    let requested = retry_after.unwrap_or(0).clamp(0, retry.max_delay);
-    let back_off = |attempt| {
-        let delay = back_off(retry, state.tries, seed).max(requested);
-        Consequence::TryAgain { delay, requested, attempt }
-    };
-    match trouble {
-        Trouble::Unreachable | Trouble::Busy => back_off(Attempt::Free),
-        Trouble::Unknown if retry.unknown == OnUnknown::Skip => Consequence::GiveUp,
+/// A failed call for a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FailedCall {
+    pub trouble: Trouble,
+    /// The vendor's `Retry-After`, in seconds.
+    pub retry_after: Option<i64>,
+    /// The slot's earlier failed calls.
+    pub state: RetryState,
+    /// Determines the jitter, so that a run can be replayed.
+    pub seed: u64,
+}
+
+impl FailedCall {
+    /// Returns the delay that the vendor asked for, in seconds.
+    fn requested(&self, retry: &Retry) -> i64 {
+        self.retry_after.unwrap_or(0).clamp(0, retry.max_delay)
+    }
+
+    /// Returns the delay according to `[retry]` and to the vendor, in seconds.
+    fn back_off(&self, retry: &Retry) -> i64 {
+        back_off(retry, self.state.tries, self.seed).max(self.requested(retry))
+    }
+}
+
+/// Returns the consequence of a failed call for its slot.
+pub fn own_trouble(call: FailedCall, retry: &Retry) -> Consequence {
+    let (delay, attempt) = match call.trouble {
+        Trouble::Unreachable | Trouble::Busy => (call.back_off(retry), Attempt::Free),
+        Trouble::Unknown if retry.unknown == OnUnknown::Skip => return Consequence::GiveUp,
         Trouble::Unknown | Trouble::Unusable | Trouble::Broken | Trouble::Clock => {
-            match state.paid.saturating_add(1) < retry.max_paid_attempts {
-                true => back_off(Attempt::Paid),
-                false => Consequence::GiveUp,
+            if call.state.paid.saturating_add(1) >= retry.max_paid_attempts {
+                return Consequence::GiveUp;
             }
+            (call.back_off(retry), Attempt::Paid)
         }
         Trouble::Refused | Trouble::Unauthorised => {
-            match usize::try_from(state.refusals).is_ok_and(|count| count < SLOW_DELAYS.len()) {
-                true => ask_slowly(trouble, state, retry, 0),
-                false => Consequence::GiveUp,
-            }
+            let refusals = usize::try_from(call.state.refusals).unwrap_or(usize::MAX);
+            let Some(&delay) = SLOW_DELAYS.get(refusals) else { return Consequence::GiveUp };
+            (delay, Attempt::Refused)
         }
-    }
+    };
+    Consequence::TryAgain { delay, requested: call.requested(retry), attempt }
 }
 
 /// Returns the consequence for a slot that would be given up, but for a trouble that several accounts
 /// may share: it is asked for ever less often, until the next slot replaces it. The more slots there
 /// are, the sooner a trouble of hours costs one, so paid calls come at least six times in an `interval`
-/// between two slots, in seconds, but not more often than hourly.
-pub fn ask_slowly(
-    trouble: Trouble,
-    state: RetryState,
-    retry: &Retry,
-    interval: i64,
-) -> Consequence {
-    let (calls, attempt) = match trouble {
-        Trouble::Refused | Trouble::Unauthorised => (state.refusals, Attempt::Refused),
-        Trouble::Unreachable | Trouble::Busy => (state.tries, Attempt::Free),
-        Trouble::Unknown | Trouble::Unusable | Trouble::Broken | Trouble::Clock => {
-            let paid = state.paid.saturating_add(1);
-            (paid.saturating_sub(retry.max_paid_attempts), Attempt::Paid)
+/// between two slots, in seconds, but not more often than hourly, nor than `[retry]` says.
+pub fn ask_slowly(call: FailedCall, interval: i64, retry: &Retry) -> Consequence {
+    let (delay, attempt) = match call.trouble {
+        Trouble::Refused | Trouble::Unauthorised => (DAY, Attempt::Refused),
+        _ => {
+            let paid = call.state.paid.saturating_add(1).saturating_sub(retry.max_paid_attempts);
+            let index = usize::try_from(paid).unwrap_or(usize::MAX);
+            let slow = SLOW_DELAYS.get(index).copied().unwrap_or(LONGEST_SLOW_DELAY);
+            let slow = slow.min((interval / 6).max(SLOW_DELAYS[0]));
+            (slow.max(call.back_off(retry)), Attempt::Paid)
         }
     };
-    let index = usize::try_from(calls).unwrap_or(usize::MAX);
-    let delay = match (SLOW_DELAYS.get(index), attempt) {
-        (Some(delay), Attempt::Free | Attempt::Refused) => *delay,
-        (None, Attempt::Free | Attempt::Refused) => DAY,
-        (delay, Attempt::Paid) => {
-            delay.copied().unwrap_or(LONGEST_SLOW_DELAY).min((interval / 6).max(SLOW_DELAYS[0]))
-        }
-    };
-    Consequence::TryAgain { delay, requested: 0, attempt }
+    Consequence::TryAgain { delay, requested: call.requested(retry), attempt }
 }
 
 /// Returns the back-off after `tries` failures, in seconds. It doubles from `first_delay` up to
@@ -113,8 +114,12 @@ mod tests {
     };
 
     fn after(trouble: Trouble, paid: u32, refusals: u32) -> Consequence {
+        own_trouble(call(trouble, paid, refusals), &RETRY)
+    }
+
+    fn call(trouble: Trouble, paid: u32, refusals: u32) -> FailedCall {
         let state = RetryState { tries: paid + refusals, paid, refusals };
-        own_trouble(trouble, None, state, &RETRY, 512)
+        FailedCall { trouble, retry_after: None, state, seed: 512 }
     }
 
     #[test]
@@ -146,26 +151,37 @@ mod tests {
 
     #[test]
     fn what_several_accounts_share_is_asked_for_ever_less_often() {
-        let delay = |trouble, paid, refusals, interval| {
-            let state = RetryState { tries: paid + refusals, paid, refusals };
-            match ask_slowly(trouble, state, &RETRY, interval) {
-                Consequence::TryAgain { delay, .. } => delay,
-                Consequence::GiveUp => panic!("given up"),
-            }
+        let delay = |trouble, paid, refusals, interval| match ask_slowly(
+            call(trouble, paid, refusals),
+            interval,
+            &RETRY,
+        ) {
+            Consequence::TryAgain { delay, .. } => delay,
+            Consequence::GiveUp => panic!("given up"),
         };
-        let paid =
-            |interval| [2, 3, 4, 5, 99].map(|paid| delay(Trouble::Broken, paid, 0, interval));
-        assert_eq!(paid(30 * DAY), [3600, 21_600, DAY, 2 * DAY, 2 * DAY]);
-        assert_eq!(paid(7 * DAY), [3600, 21_600, DAY, 28 * 3600, 28 * 3600]);
-        assert_eq!(paid(DAY), [3600, 14_400, 14_400, 14_400, 14_400]);
-        assert_eq!(paid(3600), [3600; 5]);
+        let paid = |interval| [2, 3, 4, 5].map(|paid| delay(Trouble::Broken, paid, 0, interval));
+        assert_eq!(paid(30 * DAY), [3600, 21_600, DAY, 2 * DAY]);
+        assert_eq!(paid(7 * DAY), [3600, 21_600, DAY, 28 * 3600]);
+        assert_eq!(paid(DAY), [3600, 14_400, 14_400, 14_400]);
+        assert_eq!(paid(3600), [3600; 4]);
+        // No sooner than `[retry]` says, and the vendor.
+        let rare = Retry { first_delay: 21_600, max_delay: 86_400, ..RETRY };
+        let broken = call(Trouble::Broken, 2, 0);
+        for (call, retry, expected) in [
+            (broken, &rare, back_off(&rare, 2, 512)),
+            (FailedCall { retry_after: Some(20_000), ..broken }, &RETRY, 20_000),
+        ] {
+            assert!(
+                matches!(ask_slowly(call, 3600, retry), Consequence::TryAgain { delay, .. } if delay == expected)
+            );
+        }
         assert_eq!([3, 4].map(|refusals| delay(Trouble::Refused, 0, refusals, DAY)), [DAY; 2]);
     }
 
     #[test]
     fn an_unknown_result_is_not_retried_if_configured_so() {
         let skip = Retry { unknown: OnUnknown::Skip, ..RETRY };
-        let consequence = own_trouble(Trouble::Unknown, None, RetryState::default(), &skip, 0);
+        let consequence = own_trouble(call(Trouble::Unknown, 0, 0), &skip);
         assert_eq!(consequence, Consequence::GiveUp);
     }
 
@@ -174,10 +190,8 @@ mod tests {
         for (retry_after, expected) in
             [(None, 30), (Some(7), 30), (Some(900), 900), (Some(i64::MAX), 21_600)]
         {
-            let state = RetryState::default();
-            let Consequence::TryAgain { delay, requested, .. } =
-                own_trouble(Trouble::Broken, retry_after, state, &RETRY, 512)
-            else {
+            let call = FailedCall { retry_after, ..call(Trouble::Broken, 0, 0) };
+            let Consequence::TryAgain { delay, requested, .. } = own_trouble(call, &RETRY) else {
                 panic!("given up")
             };
             assert_eq!(delay, expected, "{retry_after:?}");

@@ -13,7 +13,7 @@ use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
 use crate::engine::in_flight::InFlight;
-use crate::engine::own_trouble::{Consequence, ask_slowly, own_trouble};
+use crate::engine::own_trouble::{Consequence, FailedCall, ask_slowly, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::saved_state::{before_trouble, restore_state, set_state};
@@ -506,18 +506,14 @@ impl Settling<'_, '_> {
     /// Handles trouble of the account itself.
     fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let line = failed.line;
+        let Failed { trouble, retry_after, .. } = *failed;
         let owed = self.owed_retry(account, line, failed.refresh)?;
-        let limits = &self.config.retry;
-        let consequence = owed.map(|(retry, seed)| {
-            own_trouble(failed.trouble, failed.retry_after, retry, limits, seed)
-        });
-        let consequence = match (consequence, owed) {
-            (Some(Consequence::GiveUp), Some((retry, _)))
-                if self.may_be_shared(account, failed.trouble)? =>
-            {
-                Some(ask_slowly(failed.trouble, retry, limits, account.interval))
+        let call = owed.map(|(state, seed)| FailedCall { trouble, retry_after, state, seed });
+        let consequence = match call.map(|call| (own_trouble(call, &self.config.retry), call)) {
+            Some((Consequence::GiveUp, call)) if self.may_be_shared(account, trouble)? => {
+                Some(ask_slowly(call, account.interval, &self.config.retry))
             }
-            (consequence, _) => consequence,
+            decided => decided.map(|(consequence, _)| consequence),
         };
         let is_refused = matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised);
         let is_failing = match consequence {
@@ -597,9 +593,10 @@ impl Settling<'_, '_> {
         if !is_alone {
             return self.wait(retry_after, error);
         }
-        let consequence = self.owed_retry(account, line, refresh)?.map(|(retry, seed)| {
+        let consequence = self.owed_retry(account, line, refresh)?.map(|(state, seed)| {
             // It costs nothing, like a busy account.
-            own_trouble(Trouble::Busy, retry_after, retry, &self.config.retry, seed)
+            let call = FailedCall { trouble: Trouble::Busy, retry_after, state, seed };
+            own_trouble(call, &self.config.retry)
         });
         match consequence {
             Some(consequence) => self.follow(account, line, consequence),
