@@ -1,7 +1,7 @@
 //! A request of a verb that spends: in the daemon if one runs on this database, else in an engine of
 //! the verb's own process.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -116,8 +116,13 @@ async fn connect<T, R: Future<Output = io::Result<Remote<T>>>>(
     while is_in_use(database) {
         match remote().await {
             Ok(remote) => return Some(remote),
-            // It creates its socket a moment after it has locked the database.
-            Err(_) if begun.elapsed() < START_PATIENCE => tokio::time::sleep(START_POLL).await,
+            // A daemon creates its socket a moment after it has locked the database.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+                    && begun.elapsed() < START_PATIENCE =>
+            {
+                tokio::time::sleep(START_POLL).await;
+            }
             Err(_) => return None,
         }
     }

@@ -85,6 +85,8 @@ struct Failed<'a> {
     trouble: Trouble,
     /// In seconds.
     retry_after: Option<i64>,
+    /// Whether the call was lost with an earlier process.
+    is_lost: bool,
     error: String,
 }
 
@@ -131,6 +133,7 @@ impl Settling<'_, '_> {
                 refresh,
                 trouble: Trouble::Unknown,
                 retry_after: None,
+                is_lost: true,
                 error: LEFT_PENDING.to_owned(),
             };
             self.lose(&mut account, &failed)?;
@@ -217,7 +220,9 @@ impl Settling<'_, '_> {
                 let open = self.breaker.as_open().map(|open| open.trouble);
                 if is_own && open.is_none() {
                     let (trouble, retry_after) = trouble.unwrap_or((Trouble::Clock, None));
-                    self.fail(account, &Failed { line, refresh, trouble, retry_after, error })?;
+                    let is_lost = false;
+                    let failed = Failed { line, refresh, trouble, retry_after, is_lost, error };
+                    self.fail(account, &failed)?;
                     return self.tx.save(account);
                 }
                 account.failure = account.failure.tried(line, refresh);
@@ -246,7 +251,9 @@ impl Settling<'_, '_> {
             }
             Meaning::Trouble(trouble, retry_after) => {
                 let error = response.error.clone().unwrap_or_default();
-                self.trouble(account, &Failed { line, refresh, trouble, retry_after, error })?;
+                let is_lost = false;
+                let failed = Failed { line, refresh, trouble, retry_after, is_lost, error };
+                self.trouble(account, &failed)?;
                 // The breaker may have opened and restored the row.
                 if let Some(current) = self.tx.account(account.key)? {
                     *account = current;
@@ -481,18 +488,18 @@ impl Settling<'_, '_> {
     /// Returns whether the trouble for which a slot would be given up may be the vendor's, although it
     /// answers for the others: its servers for one platform may be down, say. A slot that is given up
     /// is lost. Whether so many accounts have really died shows when the next slot comes.
-    fn may_be_shared(&self, account: &Account, trouble: Trouble) -> Result<bool, StoreError> {
+    fn may_be_shared(&self, account: &Account, failed: &Failed<'_>) -> Result<bool, StoreError> {
         let is_of_a_third = |failed: usize| {
             let most = 2 * failed;
             Ok(failed >= ACCOUNTS_TO_OPEN && self.tx.count_well(most + 1)? <= most)
         };
-        match trouble {
+        match failed.trouble {
             // To ask once more costs nothing.
             Trouble::Refused | Trouble::Unauthorised => {
                 is_of_a_third(self.tx.count_refused(MOST_TOGETHER)?)
             }
             Trouble::Unknown if self.config.retry.unknown == OnUnknown::Skip => Ok(false),
-            _ if account.failure.is_failing => Ok(false),
+            _ if failed.is_lost || account.failure.is_failing => Ok(false),
             _ => match account.last_refresh {
                 Some(last) => {
                     let others = ACCOUNTS_TO_OPEN - 1;
@@ -510,7 +517,7 @@ impl Settling<'_, '_> {
         let owed = self.owed_retry(account, line, failed.refresh)?;
         let call = owed.map(|(state, seed)| FailedCall { trouble, retry_after, state, seed });
         let consequence = match call.map(|call| (own_trouble(call, &self.config.retry), call)) {
-            Some((Consequence::GiveUp, call)) if self.may_be_shared(account, trouble)? => {
+            Some((Consequence::GiveUp, call)) if self.may_be_shared(account, failed)? => {
                 Some(ask_slowly(call, account.interval, &self.config.retry))
             }
             decided => decided.map(|(consequence, _)| consequence),

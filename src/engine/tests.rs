@@ -1450,6 +1450,25 @@ fn an_account_that_is_well_and_often_due_costs_the_others_no_slot() {
     }
 }
 
+/// They were lost together, but by this machine.
+#[test]
+fn calls_lost_in_crashes_are_repeated_within_their_allowance_although_others_were_lost_too() {
+    let limits = EngineConfig { requests_per_minute: 0, ..config() };
+    let mut world = World::settled(&list(6, "0 6 * * MON"), limits.clone());
+    world.until(MONDAY, &|id, _| good(id, 100));
+    world.latency = DAY * 1000;
+    for crash in 1..40 {
+        world.until(MONDAY + crash * 15 * MINUTE, &|id, _| good(id, 100));
+        world.crash(5, limits.clone());
+    }
+    let path = world.folder.path().join("growth.db");
+    let reader = rusqlite::Connection::open(path).expect("a database");
+    let most =
+        "SELECT max(calls) FROM (SELECT count(*) AS calls FROM _refresh GROUP BY account, slot)";
+    let most: i64 = reader.query_row(most, [], |row| row.get(0)).expect("a count");
+    assert_eq!(most, 3);
+}
+
 /// The vendor may not find any account of a platform for days. Which it is, the end of the week tells.
 #[test]
 fn a_slot_is_given_up_after_four_refusals_unless_a_third_of_the_list_is_refused() {
