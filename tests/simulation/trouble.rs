@@ -15,8 +15,9 @@ const ACCOUNTS_TO_SHARE: usize = 3;
 
 /// How many probes an hour are permitted, in addition to early ones. In trouble of mixed kinds, the
 /// delays after those that cost nothing and after those that may cost a credit each grow on their
-/// own: at most 13 fit into the first hour, and a few more of accounts that have not failed.
-const MAX_PROBES_PER_HOUR: usize = 18;
+/// own: at most 13 fit into the first hour. Those of accounts that have not failed have delays of their
+/// own, and some of the others fit in between.
+const MAX_PROBES_PER_HOUR: usize = 22;
 
 /// The result of a call.
 #[derive(Clone, Debug)]
