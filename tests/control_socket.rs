@@ -183,12 +183,27 @@ fn a_database_in_a_deep_folder_is_reached_from_everywhere() {
 fn a_socket_that_was_removed_is_created_again() {
     let (vendor, place, mut daemon) = started();
     std::fs::remove_file(place.file("growth.db.sock")).expect("a socket");
-    daemon.until("the control socket was removed; creating it again");
+    daemon.until("the control socket was removed, or the database moved; creating it again");
     poll("a socket", || place.has("growth.db.sock").then_some(()));
     place.growthd(&["refresh", "a"]).with_code(0);
     assert_eq!(hidden_files(place.path()), [""; 0]);
     daemon.stop();
     assert!(!place.has("growth.db.sock"));
+    assert_eq!(vendor.call_count(), 2);
+}
+
+#[test]
+fn a_daemon_is_reached_after_its_database_was_moved_and_linked() {
+    let (vendor, place, mut daemon) = started();
+    std::fs::create_dir(place.file("larger")).expect("a folder");
+    std::fs::rename(place.file("growth.db"), place.file("larger/big.db")).expect("renamed");
+    std::os::unix::fs::symlink("larger/big.db", place.file("growth.db")).expect("a link");
+    daemon.until("the control socket was removed, or the database moved; creating it again");
+    poll("a socket", || place.has("larger/big.db.sock").then_some(()));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    place.growthd(&["status", "--quiet"]).with_code(0);
+    daemon.kill();
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 2);
     assert_eq!(vendor.call_count(), 2);
 }
 

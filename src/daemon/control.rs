@@ -178,7 +178,6 @@ pub fn keep(
     served: Served,
 ) -> impl Future<Output = ()> + Send + 'static {
     let mut listener = listen(&database);
-    let socket = socket_path(&database);
     async move {
         let mut last_logged = None;
         loop {
@@ -187,16 +186,18 @@ pub fn keep(
                     last_logged = None;
                     tokio::select! {
                         () = serve(listener, handle.clone(), served.clone()) => {}
-                        () = removed(&socket) => {}
+                        () = removed(&database) => {}
                     }
-                    info!("the control socket was removed; creating it again");
+                    info!(
+                        "the control socket was removed, or the database moved; creating it again"
+                    );
                 }
                 Err(error) => {
                     // The text of an error may name a temporary folder.
                     if last_logged != Some(error.kind()) {
                         warn!(
                             "no control socket at {}: {error}; `growthd refresh` and `growthd status` cannot reach this daemon",
-                            socket.display()
+                            socket_path(&database).display()
                         );
                         last_logged = Some(error.kind());
                     }
@@ -208,12 +209,12 @@ pub fn keep(
     }
 }
 
-/// Returns once nothing is at `socket`.
-async fn removed(socket: &Path) {
+/// Returns once no socket is beside the database, to which a link may lead elsewhere by then.
+async fn removed(database: &Path) {
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
-        if fs::symlink_metadata(socket).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-        {
+        let found = fs::symlink_metadata(socket_path(database));
+        if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
             return;
         }
     }
