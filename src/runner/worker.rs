@@ -200,12 +200,7 @@ impl Worker {
     /// Returns how long to wait before the store is tried again, or `None` at the end.
     fn retry_after(&mut self, error: StoreError) -> Result<Option<Duration>, RunnerError> {
         let now = clock::monotonic();
-        if let StoreError::Replaced(_) = error
-            && let Ok(()) = self.engine.reopen(self.clock.moment())
-        {
-            // The new file may have another watchlist; the observer has to supply the current one.
-            (self.observer)(Notice::Replaced);
-            self.decline_all("the database file was replaced; try again");
+        if self.has_reopened(&error) {
             return Ok(Some(Duration::ZERO));
         }
         if self.stopping.is_some() && self.engine.in_flight() == 0 {
@@ -240,6 +235,18 @@ impl Worker {
             self.decline_all(&error.to_string());
         }
         Ok(Some(grace.map_or(retry, |grace| retry.min(grace))))
+    }
+
+    /// Reopens the database if the error is that its file was replaced. Returns whether it did.
+    fn has_reopened(&mut self, error: &StoreError) -> bool {
+        let is_replaced = matches!(error, StoreError::Replaced(_));
+        if !is_replaced || self.engine.reopen(self.clock.moment()).is_err() {
+            return false;
+        }
+        // The new file may have another watchlist; the observer has to supply the current one.
+        (self.observer)(Notice::Replaced);
+        self.decline_all("the database file was replaced; try again");
+        true
     }
 
     /// Declines all requests that are not claimed yet.
@@ -284,7 +291,11 @@ impl Worker {
             // done.
             Input::Refresh(..) | Input::LookUp(..) if self.stopping.is_some() => {}
             Input::Refresh(requester, selection, reply) => {
-                match self.engine.request(requester, &selection, self.clock.moment()) {
+                let mut taken = self.engine.request(requester, &selection, self.clock.moment());
+                if taken.as_ref().is_err_and(|error| self.has_reopened(error)) {
+                    taken = self.engine.request(requester, &selection, self.clock.moment());
+                }
+                match taken {
                     Ok(ids) => self.subscribers.wait_for_refreshes(requester, ids, reply),
                     Err(error) => {
                         (self.observer)(Notice::StoreFailed { error: &error, is_new: true });
