@@ -75,6 +75,11 @@ impl Trouble {
         }
     }
 
+    /// Returns whether the vendor refused to serve the account, which costs nothing.
+    pub fn is_refusal(self) -> bool {
+        matches!(self, Trouble::Refused | Trouble::Unauthorised)
+    }
+
     /// Returns whether such a call may have cost a credit.
     fn may_cost(self) -> bool {
         match self {

@@ -77,9 +77,9 @@ pub fn own_trouble(call: FailedCall, retry: &Retry) -> Consequence {
 /// are, the sooner a trouble of hours costs one, so paid calls come at least six times in an `interval`
 /// between two slots, in seconds, but not more often than hourly, nor than `[retry]` says.
 pub fn ask_slowly(call: FailedCall, interval: i64, retry: &Retry) -> Consequence {
-    let (delay, attempt) = match call.trouble {
-        Trouble::Refused | Trouble::Unauthorised => (DAY, Attempt::Refused),
-        _ => {
+    let (delay, attempt) = match call.trouble.is_refusal() {
+        true => (DAY, Attempt::Refused),
+        false => {
             let paid = call.state.paid.saturating_add(1).saturating_sub(retry.max_paid_attempts);
             let index = usize::try_from(paid).unwrap_or(usize::MAX);
             let slow = SLOW_DELAYS.get(index).copied().unwrap_or(LONGEST_SLOW_DELAY);

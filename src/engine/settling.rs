@@ -495,9 +495,7 @@ impl Settling<'_, '_> {
         };
         match failed.trouble {
             // To ask once more costs nothing.
-            Trouble::Refused | Trouble::Unauthorised => {
-                is_of_a_third(self.tx.count_refused(MOST_TOGETHER)?)
-            }
+            trouble if trouble.is_refusal() => is_of_a_third(self.tx.count_refused(MOST_TOGETHER)?),
             Trouble::Unknown if self.config.retry.unknown == OnUnknown::Skip => Ok(false),
             _ if failed.is_lost || account.failure.is_failing => Ok(false),
             _ => match account.last_refresh {
@@ -522,7 +520,7 @@ impl Settling<'_, '_> {
             }
             decided => decided.map(|(consequence, _)| consequence),
         };
-        let is_refused = matches!(failed.trouble, Trouble::Refused | Trouble::Unauthorised);
+        let is_refused = trouble.is_refusal();
         let is_failing = match consequence {
             // A manual refresh tells as much, although nothing follows from it.
             None => is_refused && account.is_watched(),

@@ -68,6 +68,16 @@ fn troubles() -> Vec<(&'static str, CallResult, bool)> {
     ]
 }
 
+/// Returns whether a trouble of this name is a refusal.
+fn is_refusal(name: &str) -> bool {
+    ["404", "403", "401", "402", "307"].contains(&name)
+}
+
+/// Returns the number in an id of [`list`].
+fn number(id: &str) -> usize {
+    id[1..].parse().expect("a number")
+}
+
 fn config() -> EngineConfig {
     EngineConfig {
         retry: Retry {
@@ -475,7 +485,7 @@ fn dead_accounts_delay_no_others_and_cost_only_their_attempts() {
         for (name, trouble, _) in troubles().into_iter().step_by(4) {
             let mut world = World::settled(&list(100, "0 6 * * MON"), config());
             let is_dead = |id: &str| {
-                let number: usize = id[1..].parse().expect("a number");
+                let number = number(id);
                 number.is_multiple_of(dead)
             };
             let vendor = |id: &str, _: i64| match is_dead(id) {
@@ -1358,7 +1368,7 @@ fn the_account_that_opened_the_breaker_does_not_get_every_probe() {
 fn trouble_of_a_part_of_the_list_costs_no_slot() {
     for (name, trouble, may_cost) in troubles() {
         // Accounts that were refused are failing, and asked again after an hour.
-        let is_refused = ["404", "403", "401", "402", "307"].contains(&name);
+        let is_refused = is_refusal(name);
         for (count, every, is_first_bad) in
             [(6, 2, true), (6, 2, false), (20, 2, true), (12, 3, false), (9, 3, true)]
         {
@@ -1366,7 +1376,7 @@ fn trouble_of_a_part_of_the_list_costs_no_slot() {
                 let config = EngineConfig { max_in_flight, ..config() };
                 let mut world = World::settled(&list(count, "0 6 * * MON"), config);
                 let is_bad = |id: &str| {
-                    let number: usize = id[1..].parse().expect("a number");
+                    let number = number(id);
                     number.is_multiple_of(every) == is_first_bad
                 };
                 let back = MONDAY + HOUR / 2;
@@ -1397,11 +1407,8 @@ fn trouble_of_a_part_of_the_list_for_hours_loses_no_slot() {
                 account.spread = HOUR;
             }
             let mut world = World::settled(&accounts, config());
-            world.until(MONDAY - WEEK + 2 * HOUR, &|id, _| good(id, 100));
-            world.until(MONDAY - HOUR, &|id, _| good(id, 100));
-            world.calls.clear();
             let is_bad = |id: &str| {
-                let number: usize = id[1..].parse().expect("a number");
+                let number = number(id);
                 number.is_multiple_of(count / bad)
             };
             let back = MONDAY + hours * HOUR;
@@ -1429,8 +1436,6 @@ fn an_account_that_is_well_and_often_due_costs_the_others_no_slot() {
                 account.cron = format!("{} * * * *", 20 * number).into();
             }
             let mut world = World::settled(&accounts, config());
-            world.until(MONDAY - 10 * MINUTE, &|id, _| good(id, 100));
-            world.calls.clear();
             let is_bad = |id: &str| id < "a008";
             let back = MONDAY + 11 * HOUR;
             world.until(MONDAY + 23 * HOUR, &|id, time| match is_bad(id) && time < back {
@@ -1440,7 +1445,7 @@ fn an_account_that_is_well_and_often_due_costs_the_others_no_slot() {
             let served = world.served().keys().filter(|id| is_bad(id)).count();
             let spent = world.calls.iter().filter(|call| call.spent && !call.is_ok).count();
             // Those that were refused are asked after 1, 6 and 24 hours, as each alone would be.
-            let is_refused = ["404", "403", "401", "402", "307"].contains(&name);
+            let is_refused = is_refusal(name);
             if cron.ends_with("MON") || !is_refused {
                 assert_eq!(served, 8, "{name} {cron}");
             }
@@ -1473,7 +1478,7 @@ fn calls_lost_in_crashes_are_repeated_within_their_allowance_although_others_wer
 #[test]
 fn a_slot_is_given_up_after_four_refusals_unless_a_third_of_the_list_is_refused() {
     for (name, trouble, _) in troubles() {
-        if !["404", "403", "401", "402", "307"].contains(&name) {
+        if !is_refusal(name) {
             continue;
         }
         for (count, refused, is_kept) in [
@@ -1487,7 +1492,7 @@ fn a_slot_is_given_up_after_four_refusals_unless_a_third_of_the_list_is_refused(
             let mut world = World::settled(&list(count, "0 6 * * MON"), config());
             // Every other one, so that they do not open the breaker together.
             let is_bad = |id: &str| {
-                let number: usize = id[1..].parse().expect("a number");
+                let number = number(id);
                 !number.is_multiple_of(2) && number / 2 < refused
             };
             let back = MONDAY + 4 * DAY;

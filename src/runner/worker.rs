@@ -200,7 +200,7 @@ impl Worker {
     /// Returns how long to wait before the store is tried again, or `None` at the end.
     fn retry_after(&mut self, error: StoreError) -> Result<Option<Duration>, RunnerError> {
         let now = clock::monotonic();
-        if self.has_reopened(&error) {
+        if self.reopen_if_replaced(&error) {
             return Ok(Some(Duration::ZERO));
         }
         if self.stopping.is_some() && self.engine.in_flight() == 0 {
@@ -237,8 +237,8 @@ impl Worker {
         Ok(Some(grace.map_or(retry, |grace| retry.min(grace))))
     }
 
-    /// Reopens the database if the error is that its file was replaced. Returns whether it did.
-    fn has_reopened(&mut self, error: &StoreError) -> bool {
+    /// Reopens the database if the error is that its file was replaced. Returns whether that was done.
+    fn reopen_if_replaced(&mut self, error: &StoreError) -> bool {
         let is_replaced = matches!(error, StoreError::Replaced(_));
         if !is_replaced || self.engine.reopen(self.clock.moment()).is_err() {
             return false;
@@ -292,7 +292,7 @@ impl Worker {
             Input::Refresh(..) | Input::LookUp(..) if self.stopping.is_some() => {}
             Input::Refresh(requester, selection, reply) => {
                 let mut taken = self.engine.request(requester, &selection, self.clock.moment());
-                if taken.as_ref().is_err_and(|error| self.has_reopened(error)) {
+                if taken.as_ref().is_err_and(|error| self.reopen_if_replaced(error)) {
                     taken = self.engine.request(requester, &selection, self.clock.moment());
                 }
                 match taken {

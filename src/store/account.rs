@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use rusqlite::{Row, ToSql, params};
+use rusqlite::{Params, Row, ToSql, params};
 
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
@@ -209,6 +209,18 @@ macro_rules! accounts {
                     a.interval, a.last_refresh, a.restored, a.edited_slot
              FROM _account a WHERE ",
             $filter
+        )
+    };
+}
+
+/// A query that counts watched accounts, up to ?1: the cost must not grow with the list.
+macro_rules! count_watched {
+    ($filter:literal) => {
+        concat!(
+            "SELECT count(*) FROM (
+               SELECT 1 FROM _account WHERE next_due IS NOT NULL AND ",
+            $filter,
+            " LIMIT ?1)"
         )
     };
 }
@@ -435,6 +447,10 @@ impl ReadTx<'_> {
         Ok(statement.exists([trusted])?)
     }
 
+    fn count(&self, sql: &str, parameters: impl Params) -> Result<usize, StoreError> {
+        Ok(self.tx.prepare_cached(sql)?.query_row(parameters, |row| row.get(0))?)
+    }
+
     /// Counts the other accounts that had an ok in a call after `since`, up to `limit`. A response
     /// whose date contradicts our clock has an error in its line and does not count.
     pub(crate) fn others_ok_since(
@@ -443,26 +459,18 @@ impl ReadTx<'_> {
         since: RefreshId,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT count(*) FROM (
+        let sql = "SELECT count(*) FROM (
                SELECT DISTINCT account FROM _refresh
                WHERE refresh_id > ?2 AND outcome = 1 AND error IS NULL
                  AND account IS NOT NULL AND account <> ?1
-               LIMIT ?3)",
-        )?;
-        Ok(statement.query_row(params![account, since, limit], |row| row.get(0))?)
+               LIMIT ?3)";
+        self.count(sql, params![account, since, limit])
     }
 
     /// Returns how many watched accounts have failed since their last ok without having given up a
     /// slot or been refused, up to `limit`.
     pub(crate) fn count_failed_together(&self, limit: usize) -> Result<usize, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT count(*) FROM (
-               SELECT 1 FROM _account
-               WHERE last_failure IS NOT NULL AND next_due IS NOT NULL AND is_failing = 0
-               LIMIT ?1)",
-        )?;
-        Ok(statement.query_row([limit], |row| row.get(0))?)
+        self.count(count_watched!("last_failure IS NOT NULL AND is_failing = 0"), [limit])
     }
 
     /// Returns how many other watched accounts that had had an ok began to fail after `line`, up to
@@ -473,36 +481,21 @@ impl ReadTx<'_> {
         line: RefreshId,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT count(*) FROM (
-               SELECT 1 FROM _account
-               WHERE last_failure IS NOT NULL AND next_due IS NOT NULL
-                 AND last_refresh IS NOT NULL AND first_failure > ?2 AND account <> ?1
-               LIMIT ?3)",
-        )?;
-        Ok(statement.query_row(params![account, line, limit], |row| row.get(0))?)
+        let sql = count_watched!(
+            "last_failure IS NOT NULL AND last_refresh IS NOT NULL AND first_failure > ?2
+             AND account <> ?3"
+        );
+        self.count(sql, params![limit, line, account])
     }
 
     /// Returns how many watched accounts the vendor has refused what they owe, up to `limit`.
     pub(crate) fn count_refused(&self, limit: usize) -> Result<usize, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT count(*) FROM (
-               SELECT 1 FROM _account
-               WHERE last_failure IS NOT NULL AND next_due IS NOT NULL AND refusals > 0
-               LIMIT ?1)",
-        )?;
-        Ok(statement.query_row([limit], |row| row.get(0))?)
+        self.count(count_watched!("last_failure IS NOT NULL AND refusals > 0"), [limit])
     }
 
     /// Returns how many watched accounts have had an ok and not failed since, up to `limit`.
     pub(crate) fn count_well(&self, limit: usize) -> Result<usize, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT count(*) FROM (
-               SELECT 1 FROM _account
-               WHERE last_failure IS NULL AND next_due IS NOT NULL AND last_refresh IS NOT NULL
-               LIMIT ?1)",
-        )?;
-        Ok(statement.query_row([limit], |row| row.get(0))?)
+        self.count(count_watched!("last_failure IS NULL AND last_refresh IS NOT NULL"), [limit])
     }
 
     /// Returns whether another watched account has a failure since its last ok.

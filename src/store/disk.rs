@@ -13,7 +13,12 @@ const ROOM: u64 = 1 << 20;
 /// Returns the free space, in bytes, on the file system of the database at `path`; `None` if it
 /// cannot be read.
 pub fn free_space(path: &Path) -> Option<u64> {
-    statvfs(folder_of(&real_path(path))).ok().map(|disk| free_bytes(&disk))
+    free_space_at(&real_path(path))
+}
+
+/// The same, of a path that is known to be no symlink.
+pub(super) fn free_space_at(real_path: &Path) -> Option<u64> {
+    statvfs(folder_of(real_path)).ok().map(|disk| free_bytes(&disk))
 }
 
 fn free_bytes(disk: &StatVfs) -> u64 {

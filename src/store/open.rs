@@ -11,7 +11,7 @@ use rusqlite::{Connection, FileControl, OpenFlags};
 
 use crate::paths::{GROUP_READABLE, beside, folder_of};
 use crate::replacement::real_path;
-use crate::store::disk::free_space;
+use crate::store::disk::free_space_at;
 use crate::store::file_lock::{FileLock, Inode};
 use crate::store::schema::{APPLICATION_ID, EMPTY, FIRST_VERSION, SCHEMA_VERSION, STEPS};
 use crate::store::upgrade::upgrade;
@@ -243,7 +243,7 @@ impl Store {
 
     /// Switches between the normal and the tight WAL limits as the free space requires.
     fn adapt_to_free_space(&mut self) -> Result<(), StoreError> {
-        let is_tight = free_space(&self.path).is_some_and(|free| free < TIGHT);
+        let is_tight = free_space_at(&self.path).is_some_and(|free| free < TIGHT);
         if is_tight == self.is_tight {
             return Ok(());
         }

@@ -31,9 +31,9 @@ pub fn wal_size(database: &Path) -> u64 {
     fs::metadata(beside(&real_path(database), "-wal")).map_or(0, |metadata| metadata.len())
 }
 
-/// Refuses a WAL that certainly belongs to another file than the one at `database`. SQLite switches the file to WAL mode before it writes a WAL, and removes the WAL
-/// before it switches the file back. A file that is missing, empty or not in WAL mode, as each
-/// backup is, therefore has none of its own.
+/// Refuses a WAL that certainly belongs to another file than the one at `database`. SQLite switches
+/// the file to WAL mode before it writes a WAL, and removes the WAL before it switches the file back.
+/// A file that is missing, empty or not in WAL mode, as each backup is, therefore has none of its own.
 ///
 /// # Errors
 /// Returns [`StoreError::OrphanedWal`] or [`StoreError::ForeignWal`].

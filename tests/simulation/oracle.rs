@@ -486,7 +486,10 @@ impl Oracle {
             _ => is_zero,
         };
         self.last_counts.insert(name.to_owned(), (was_zero, response.count));
-        let others_failing = self.others_failing(Some(name));
+        let others_failing = match response.contradicts {
+            true => self.others_failing(Some(name)),
+            false => 0,
+        };
         let Some(owed) = self.owed.get_mut(name) else {
             let times = self.found.entry(name.to_owned()).or_default();
             if !response.contradicts {

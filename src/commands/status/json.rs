@@ -165,7 +165,7 @@ struct Breaker<'a> {
 impl Breaker<'_> {
     fn of<'a>(open: &'a OpenBreaker, status: &Status<'_>) -> Breaker<'a> {
         Breaker {
-            next_probe: Moment::of(status.next_probe(open)),
+            next_probe: Moment::of(status.next_probe()),
             probes: open.probes.count(),
             reason: &open.reason,
             since: Moment::of(open.since),

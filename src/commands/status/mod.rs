@@ -15,7 +15,7 @@ use crate::commands::period::check;
 use crate::commands::{CommandError, Done, write_json};
 use crate::config::Settings;
 use crate::daemon::{Health, NoHealth};
-use crate::engine::{Holds, OpenBreaker};
+use crate::engine::Holds;
 use crate::selection::Selection;
 use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, full_disk, is_in_use};
 
@@ -151,12 +151,9 @@ impl<'a> Status<'a> {
     }
 
     /// Returns when the next probe is sent at the latest, for which an account has to be due.
-    fn next_probe(&self, open: &OpenBreaker) -> Time {
+    fn next_probe(&self) -> Time {
         let due = self.totals.next_due.filter(|_| self.selection.is_everything());
-        let paused = self.holds.pause.as_ref().map(|wait| wait.until);
-        let spent = self.holds.spent_budget().map(|budget| budget.until);
-        let others = [due, paused, spent, Some(self.now)].into_iter().flatten();
-        others.fold(open.next_probe(self.now), Time::max)
+        self.holds.earliest(due.unwrap_or(self.now)).0
     }
 
     fn health(&self) -> Option<&Health> {

@@ -144,7 +144,7 @@ impl Status<'_> {
                     "open since {}: {}; the next probe is {}{}",
                     breaker.since,
                     Printable(&breaker.reason),
-                    TimeUntil { time: self.next_probe(breaker), now: self.now },
+                    TimeUntil { time: self.next_probe(), now: self.now },
                     if breaker.is_half_open_pending() { ", and will tell" } else { "" }
                 ),
             )?;
