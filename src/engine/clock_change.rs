@@ -105,6 +105,7 @@ impl Settling<'_, '_> {
                 count += 1;
             }
         }
+        self.tx.forget_edited_after(now)?;
         Ok(count)
     }
 }

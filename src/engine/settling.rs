@@ -266,6 +266,10 @@ impl Settling<'_, '_> {
     /// Returns whether a date that contradicts our clock is the account's own trouble: if a server
     /// caches one account's response forever, its date says nothing about our clock.
     fn is_own_clock(&self, account: &Account) -> Result<bool, StoreError> {
+        // While our clock is in doubt, the date may well be right.
+        if self.progress.may_not_skip(self.now.into()) {
+            return Ok(false);
+        }
         Ok(account.failure.own.is_some() || self.has_failed_alone(account)?)
     }
 

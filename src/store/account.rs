@@ -547,6 +547,14 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
+    /// Forgets the slots after `now` that edited schedules made due, under a clock that was ahead. When
+    /// they come again, they are slots like any other.
+    pub(crate) fn forget_edited_after(&self, now: Time) -> Result<(), StoreError> {
+        let sql = "UPDATE _account SET edited_slot = NULL WHERE edited_slot > ?1";
+        self.tx.prepare_cached(sql)?.execute([now])?;
+        Ok(())
+    }
+
     /// Writes an account's state, failures and newest snapshot.
     pub(crate) fn save(&self, account: &Account) -> Result<(), StoreError> {
         let Account { state, read_due, .. } = account;

@@ -178,11 +178,6 @@ impl Claim {
         self.line.cause
     }
 
-    /// Returns the slot it serves; `None` for a baseline and for a manual refresh.
-    pub fn slot(&self) -> Option<Time> {
-        self.line.slot
-    }
-
     /// Returns when the call was claimed.
     pub fn started(&self) -> Time {
         self.line.started

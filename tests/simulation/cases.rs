@@ -621,6 +621,39 @@ fn a_lookup_under_a_contradicted_clock_opens_the_breaker_whatever_the_response_i
     }
 }
 
+/// A call that a crash interrupted does not make the dates that follow the account's own trouble.
+#[test]
+fn a_clock_that_is_set_wrong_after_a_crash_costs_no_slot() {
+    let mut bench = weekly(config());
+    bench.skip_to(at("2026-01-05T06:00:00"));
+    bench.turn();
+    bench.start();
+    bench.turn();
+    bench.set_clock(15_000);
+    bench.date_error = Some(-15_000);
+    bench.run(at("2026-01-05T11:00:00"));
+    bench.set_clock(-15_000);
+    bench.date_error = None;
+    bench.run(at("2026-01-05T18:00:00"));
+    assert_eq!(bench.bought("2026-01-05T06:00:00"), 1, "{:?}", bench.ledger(1));
+}
+
+/// Under a clock that was ahead, the edit made a slot due at once that is weeks away.
+#[test]
+fn a_slot_that_an_edit_made_due_too_early_can_be_too_late_when_it_comes() {
+    let mut bench = weekly(EngineConfig { catch_up: CatchUp::Never, ..config() });
+    bench.set_clock(100 * DAY);
+    bench.list[0].cron = "0 6 * * SUN".into();
+    bench.watch();
+    bench.set_clock(-100 * DAY);
+    bench.run(at("2026-04-03T00:00:00"));
+    bench.skip_to(at("2026-04-06T12:00:00"));
+    bench.start();
+    bench.run(at("2026-04-06T12:01:00"));
+    assert_eq!(bench.bought("2026-03-29T06:00:00"), 1);
+    assert_eq!(bench.bought("2026-04-05T06:00:00"), 0, "{:?}", bench.ledger(1));
+}
+
 #[test]
 fn an_account_that_returned_under_a_clock_ahead_owes_its_slot() {
     let mut bench = weekly(config());

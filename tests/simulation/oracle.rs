@@ -213,7 +213,7 @@ impl Oracle {
             self.set = Some((before + by, at.world_ms));
         }
         for owed in self.owed.values_mut() {
-            owed.clock_set(by < 0, at);
+            owed.clock_set(by < 0, self.config.retry.max_delay, at);
         }
     }
 

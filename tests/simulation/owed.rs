@@ -9,7 +9,7 @@ use growthd::config::{CatchUp, OnUnknown};
 use growthd::engine::EngineConfig;
 
 use super::ledger::{Line, OK, SKIPPED};
-use super::plan::{Entry, HOUR};
+use super::plan::{DAY, Entry, HOUR};
 use super::promise::Promise;
 use super::time::{At, NEVER};
 use super::trouble::Trouble;
@@ -673,7 +673,7 @@ impl Owed {
     }
 
     /// Records that the clock was set.
-    pub fn clock_set(&mut self, is_back: bool, at: At) {
+    pub fn clock_set(&mut self, is_back: bool, longest_delay: i64, at: At) {
         self.excuse = self.excuse.max(at.world());
         self.checked = at.wall();
         self.is_before_unsure = true;
@@ -687,6 +687,12 @@ impl Owed {
             // An edit made under the clock that was ahead settles no slot that comes again.
             self.since = self.since.min(at.wall());
             self.unseen = self.unseen.min(at.wall());
+            // The delay that the vendor asked for ends by the wall clock, so a step back may prolong
+            // it, up to the longest back-off there is.
+            let left = (self.asked_until - at.wall()).min(longest_delay.max(2 * DAY));
+            if left > 0 {
+                self.excuse = self.excuse.max(at.world() + left + 1);
+            }
             // A last slot beyond the next one comes from the other clock. It is clamped, and
             // nothing before now need be owed. A smaller step changes nothing.
             let next = self.entry.calendar.after(at.wall());
