@@ -2,7 +2,7 @@
 //! the documented exit code, and nothing is lost.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 
@@ -326,6 +326,38 @@ fn a_folder_of_another_user_is_not_written() {
     chown(place.path(), Some(NOBODY), None).expect("root may");
     refused(&vendor, &place, 74, &["belongs to user nobody", "as user root", "sudo -u"]);
     assert!(!place.has("growth.db"));
+}
+
+/// SQLite creates what lies beside a database with its mode, and in the folder's group.
+#[test]
+fn a_folder_of_another_user_that_is_shared_by_its_group_is_written() {
+    if !is_root() {
+        println!("skipped: only root can give a folder away");
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    chown(place.path(), Some(NOBODY), Some(NOBODY)).expect("root may");
+    let files = ["growth.db", "growth.db-wal", "growth.db-shm"];
+    for (folder, modes, is_shared) in [
+        (0o2775, [0o640, 0o660, 0o660], false),
+        (0o2775, [0o660, 0o660, 0o640], false),
+        (0o0775, [0o660, 0o660, 0o660], false),
+        (0o2755, [0o660, 0o660, 0o660], false),
+        (0o2775, [0o660, 0o660, 0o660], true),
+    ] {
+        place.set_mode("", folder);
+        for (file, mode) in files.iter().zip(modes) {
+            chown(place.file(file), None, Some(NOBODY)).expect("root may");
+            place.set_mode(file, mode);
+        }
+        place.growthd(&["refresh", "a"]).with_code(if is_shared { 0 } else { 74 });
+    }
+    for name in files {
+        let metadata = fs::metadata(place.file(name)).expect("a file");
+        assert_eq!((metadata.gid(), metadata.mode() & 0o020), (NOBODY, 0o020), "{name}");
+    }
 }
 
 /// As after a backup was restored with `cp` by root.

@@ -192,6 +192,28 @@ fn a_socket_that_was_removed_is_created_again() {
     assert_eq!(vendor.call_count(), 2);
 }
 
+/// As after the data folder was moved away and another daemon was started in a new one.
+#[test]
+fn a_daemon_without_its_database_leaves_the_socket_of_the_one_that_has_it() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
+    place.write("config.toml", &text.replace("growth.db", "data/growth.db"));
+    std::fs::create_dir(place.file("data")).expect("a folder");
+    let mut first = place.run();
+    first.until_all(&["refreshed", " started ("]);
+    std::fs::rename(place.file("data"), place.file("moved")).expect("renamed");
+    std::fs::create_dir(place.file("data")).expect("a folder");
+    let mut second = place.run();
+    second.until_all(&["refreshed", " started ("]);
+    first.stop();
+    assert!(place.has("data/growth.db.sock"));
+    place.growthd(&["refresh", "a"]).with_code(0);
+    second.stop();
+    assert!(!place.has("data/growth.db.sock"));
+    assert_eq!(vendor.call_count(), 3);
+}
+
 #[test]
 fn a_daemon_is_reached_after_its_database_was_moved_and_linked() {
     let (vendor, place, mut daemon) = started();

@@ -116,6 +116,33 @@ fn an_invalid_request_does_not_harm_the_daemon() {
     assert_eq!(vendor.call_count(), 2);
 }
 
+/// Nobody reads the responses, and nothing is logged for each of the accounts.
+#[test]
+fn requests_that_name_very_many_unknown_accounts_delay_nobody() {
+    use std::io::Write;
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let daemon = settled(&place, 1);
+    let mut ids: Vec<String> = (0..100_000).map(|number| format!("nobody-{number}")).collect();
+    ids[1] = ids[0].clone();
+    let request = serde_json::json!({"refresh": {"ids": ids}}).to_string() + "\n";
+    let sockets: Vec<_> = (0..8)
+        .map(|_| {
+            let path = place.file("growth.db.sock");
+            let mut socket = std::os::unix::net::UnixStream::connect(path).expect("a socket");
+            socket.write_all(request.as_bytes()).expect("it is read");
+            socket
+        })
+        .collect();
+    place.growthd(&["refresh", "a"]).with_code(0);
+    drop(sockets);
+    let log = daemon.stop();
+    let lines = log.lines().filter(|line| line.contains("not in the watchlist")).count();
+    assert!((1..=8).contains(&lines), "{lines}");
+    assert!(log.contains("accounts=99999"), "{log}");
+    assert_eq!(vendor.call_count(), 2);
+}
+
 /// Starts a daemon with slow calls, one after the other.
 fn slow(vendor: &Vendor, accounts: &[&str]) -> (Setup, Daemon) {
     let api = "max_in_flight = 1".to_owned();

@@ -234,13 +234,23 @@ fn calls_go_only_through_the_configured_proxy_and_its_password_is_not_shown() {
 }
 
 #[test]
-fn a_password_that_a_proxy_echoes_is_redacted() {
-    let response = format!("HTTP/1.1 200 OK\r\n\r\n{PASSWORD} bWU6aHVudGVyMkBwcm94eQ== {KEY}");
-    let proxy = Socket::sending(response, Then::Close);
-    let through = proxy.base_url().replace("http://", "http://me:hunter2%40proxy@");
-    let place = place("http://127.0.0.1:9", &format!("proxy = \"{through}\""));
-    place.growthd(&["refresh", "a"]).with_code(69);
-    assert_eq!(place.database().rows("SELECT answer FROM refreshes"), ["[key] [key] [key]"]);
+fn credentials_that_a_proxy_echoes_are_redacted() {
+    for (credentials, secret, in_base64) in [
+        ("me:hunter2%40proxy", PASSWORD, "bWU6aHVudGVyMkBwcm94eQ=="),
+        // A token in the user's place.
+        ("tok_live_secret42", "tok_live_secret42", "dG9rX2xpdmVfc2VjcmV0NDI6"),
+        ("tok_live_secret42:", "tok_live_secret42", "dG9rX2xpdmVfc2VjcmV0NDI6"),
+    ] {
+        let response = format!("HTTP/1.1 200 OK\r\n\r\n{secret} {in_base64} {KEY}");
+        let proxy = Socket::sending(response, Then::Close);
+        let through = proxy.base_url().replace("http://", &format!("http://{credentials}@"));
+        let place = place("http://127.0.0.1:9", &format!("proxy = \"{through}\""));
+        place.growthd(&["refresh", "a"]).with_code(69);
+        let answers = place.database().rows("SELECT answer FROM refreshes");
+        assert_eq!(answers, ["[key] [key] [key]"], "{credentials}");
+        let header = format!("proxy-authorization: basic {in_base64}\r\n").to_lowercase();
+        assert!(proxy.requests()[0].contains(&header), "{credentials}");
+    }
 }
 
 #[test]

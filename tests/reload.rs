@@ -261,36 +261,73 @@ fn a_configuration_that_the_next_start_would_refuse_is_not_used() {
     daemon.stop();
 }
 
+/// A service manager that a daemon reports to.
+struct Manager(UnixDatagram);
+
+impl Manager {
+    fn of(place: &Setup) -> Manager {
+        let socket = UnixDatagram::bind(place.file("notify")).expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Manager(socket)
+    }
+
+    fn run(&self, place: &Setup) -> Daemon {
+        let mut command = place.command(&["run"]);
+        command.env("NOTIFY_SOCKET", place.file("notify"));
+        let daemon = Daemon::start(command);
+        self.until("READY=1");
+        daemon
+    }
+
+    /// Waits for a message that contains `words`.
+    fn until(&self, words: &str) {
+        let mut message = [0; 4096];
+        loop {
+            let length = self.0.recv(&mut message).expect("a message");
+            if String::from_utf8_lossy(&message[..length]).contains(words) {
+                return;
+            }
+        }
+    }
+}
+
 /// `systemctl reload` waits for the end of a reload only if its beginning was announced.
 #[test]
 fn every_hangup_is_announced_to_the_service_manager() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    let manager = UnixDatagram::bind(place.file("notify")).expect("a socket");
-    manager.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let until = |words: &str| {
-        let mut message = [0; 4096];
-        loop {
-            let length = manager.recv(&mut message).expect("a message");
-            if String::from_utf8_lossy(&message[..length]).contains(words) {
-                return;
-            }
-        }
-    };
-    let mut command = place.command(&["run"]);
-    command.env("NOTIFY_SOCKET", place.file("notify"));
-    let daemon = Daemon::start(command);
-    until("READY=1");
+    let manager = Manager::of(&place);
+    let daemon = manager.run(&place);
     fs::remove_file(place.file("api-key")).expect("a key");
     for _ in 0..3 {
         daemon.signal(Signal::HUP);
-        until("RELOADING=1");
-        until("READY=1\nSTATUS=the configuration could not be applied yet");
+        manager.until("RELOADING=1");
+        manager.until("READY=1\nSTATUS=the configuration could not be applied yet");
     }
     place.write_key();
     daemon.signal(Signal::HUP);
-    until("RELOADING=1");
-    until("READY=1\nSTATUS=watching 1 accounts");
+    manager.until("RELOADING=1");
+    manager.until("READY=1\nSTATUS=watching 1 account");
+    daemon.stop();
+}
+
+/// A call keeps the timeout that it began with.
+#[test]
+fn a_stop_may_take_as_long_as_the_longest_timeout() {
+    let vendor = Vendor::start();
+    let timeout = |seconds: &str| {
+        let api = format!("timeout = \"{seconds}\"");
+        Settings { api, ..Settings::weekly(&["a"]) }
+    };
+    let place = Setup::new(&vendor, &timeout("600s"));
+    let manager = Manager::of(&place);
+    let daemon = manager.run(&place);
+    place.configure(&vendor, &timeout("10s"));
+    daemon.signal(Signal::HUP);
+    manager.until("RELOADING=1");
+    manager.until("READY=1");
+    daemon.signal(Signal::TERM);
+    manager.until("EXTEND_TIMEOUT_USEC=630000000");
     daemon.stop();
 }
 

@@ -1,4 +1,4 @@
-//! Removes the key and the proxy's password from responses and errors.
+//! Removes the key and the proxy's credentials from responses and errors.
 
 use std::iter;
 use std::sync::Arc;
@@ -30,7 +30,8 @@ impl Secrets {
             // As in the header, and by itself.
             let pair = [&user[..], b":", &password].concat();
             secrets.push(BASE64_STANDARD.encode(pair).into_bytes());
-            secrets.push(password);
+            // Without a password, the user name is a token.
+            secrets.push(if password.is_empty() { user } else { password });
         }
         Secrets(secrets.into())
     }
@@ -66,8 +67,9 @@ fn in_hexadecimal(secret: &[u8]) -> [Vec<u8>; 2] {
 
 /// Returns the user name and password of a proxy, decoded as they are sent.
 fn credentials(proxy: &Proxy) -> Option<(Vec<u8>, Vec<u8>)> {
-    let password = proxy.expose().password()?;
-    Some((percent_decoded(proxy.expose().username()), percent_decoded(password)))
+    let (user, password) = (proxy.expose().username(), proxy.expose().password().unwrap_or(""));
+    let is_open = user.is_empty() && password.is_empty();
+    (!is_open).then(|| (percent_decoded(user), percent_decoded(password)))
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {

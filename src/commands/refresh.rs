@@ -15,7 +15,7 @@ use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, Watched};
 use crate::daemon::control;
-use crate::engine::Selection;
+use crate::engine::{NOT_IN_WATCHLIST, Selection};
 use crate::printable::Printable;
 use crate::report::Grouped;
 use crate::runner::{Handle, Progress};
@@ -153,6 +153,13 @@ impl<'a> Watch<'a> {
 
     fn step(&mut self, step: &Progress) {
         let line = match step {
+            Progress::NotInWatchlist { account_ids } => {
+                for account_id in account_ids.iter().cloned() {
+                    let error = NOT_IN_WATCHLIST.to_owned();
+                    self.step(&Progress::Declined { account_id, error });
+                }
+                return;
+            }
             Progress::Selected { accounts } => {
                 self.selected = Some(*accounts);
                 let length = u64::try_from(*accounts).unwrap_or(u64::MAX);
@@ -253,6 +260,8 @@ fn result(step: &Progress) -> Value {
             "account_id": account_id, "refresh_id": null, "outcome": "skipped",
             "followers": null, "error": reason,
         }),
-        Progress::Selected { .. } | Progress::Started { .. } => Value::Null,
+        Progress::Selected { .. } | Progress::Started { .. } | Progress::NotInWatchlist { .. } => {
+            Value::Null
+        }
     }
 }

@@ -12,7 +12,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +150,7 @@ fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 ///
 /// # Errors
 /// Returns an error if the socket cannot be created, or if other users could connect to it.
-fn listen(database: &Path) -> io::Result<UnixListener> {
+fn listen(database: &Path) -> io::Result<Socket> {
     let path = socket_path(database);
     // Bind it in a private folder, so that it already has its mode when it becomes reachable.
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
@@ -165,11 +165,30 @@ fn listen(database: &Path) -> io::Result<UnixListener> {
     if fs::metadata(&private_path)?.permissions().mode() & WORLD_WRITABLE != 0 {
         return Err(io::Error::other("every user of this machine could write to it"));
     }
+    let inode = fs::symlink_metadata(&private_path)?.ino();
     fs::rename(&private_path, &path)?;
-    Ok(listener)
+    Ok(Socket { listener, path, inode })
 }
 
-/// Creates the socket, and keeps serving it until the daemon ends. One that was removed, with its
+/// A socket that is listened on, and removed when this is dropped.
+#[derive(Debug)]
+struct Socket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// It tells the socket from that of another daemon, which may have taken its place since.
+    inode: u64,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode);
+        if is_ours && let Err(error) = fs::remove_file(&self.path) {
+            debug!("the control socket was not removed: {error}");
+        }
+    }
+}
+
+/// Creates the socket, and keeps serving it until this is dropped, which removes it. One that was removed, with its
 /// folder or by a cleanup, is created again, as is one that could not be created. One that is in
 /// its place belongs to a daemon with another database there, and is left alone.
 pub fn keep(
@@ -177,15 +196,15 @@ pub fn keep(
     handle: Handle,
     served: Served,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let mut listener = listen(&database);
+    let mut socket = listen(&database);
     async move {
         let mut last_logged = None;
         loop {
-            match listener {
-                Ok(listener) => {
+            match socket {
+                Ok(socket) => {
                     last_logged = None;
                     tokio::select! {
-                        () = serve(listener, handle.clone(), served.clone()) => {}
+                        () = serve(&socket.listener, handle.clone(), served.clone()) => {}
                         () = removed(&database) => {}
                     }
                     info!(
@@ -204,7 +223,7 @@ pub fn keep(
                     tokio::time::sleep(CHECK_INTERVAL).await;
                 }
             }
-            listener = listen(&database);
+            socket = listen(&database);
         }
     }
 }
@@ -221,7 +240,7 @@ async fn removed(database: &Path) {
 }
 
 /// Serves all connections concurrently.
-async fn serve(listener: UnixListener, handle: Handle, served: Served) {
+async fn serve(listener: &UnixListener, handle: Handle, served: Served) {
     let connections = Connections::new(MAX_CONNECTIONS);
     let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
     loop {

@@ -2,7 +2,8 @@
 
 use tracing::{debug, error, info, warn};
 
-use crate::engine::Event;
+use crate::account::AccountId;
+use crate::engine::{Event, NOT_IN_WATCHLIST};
 use crate::printable::Printable;
 use crate::store::Outcome;
 
@@ -15,6 +16,7 @@ const LOGGED_INDIVIDUALLY: u64 = 10;
 #[derive(Debug, Default)]
 pub struct EventLog {
     failure: FailureSeries,
+    declined: FailureSeries,
 }
 
 /// A series of equal failures.
@@ -45,8 +47,30 @@ impl FailureSeries {
 }
 
 impl EventLog {
+    /// Logs that accounts were requested that are not in the watchlist: in one line, since a request
+    /// may name very many.
+    pub fn not_in_watchlist(ids: &[AccountId]) {
+        match ids {
+            [] => {}
+            [id] => warn!(account = %id, "not refreshed: {NOT_IN_WATCHLIST}"),
+            [first, ..] => warn!(
+                account = %first, accounts = ids.len(),
+                "not refreshed: this and other requested accounts are not in the watchlist as last read"
+            ),
+        }
+    }
+
     /// Logs an event. Text from the vendor is made printable, so that it cannot forge log lines.
     pub fn log(&mut self, event: &Event) {
+        if let Event::Declined { id, why } = event {
+            let count = self.declined.count(Some(why));
+            if self.declined.is_logged() {
+                let in_a_row = (count >= LOGGED_INDIVIDUALLY).then_some(count);
+                warn!(account = %id, in_a_row, "not refreshed: {}", Printable(why));
+            }
+            return;
+        }
+        self.declined = FailureSeries::default();
         let Event::Settled {
             id, cause, refresh, outcome, error, followers, next_due, took, ..
         } = event
@@ -82,19 +106,16 @@ impl EventLog {
     }
 }
 
-/// Logs an event other than a settled refresh.
+/// Logs an event other than a settled or declined refresh.
 fn log(event: &Event) {
     match event {
         Event::Started { id, cause, refresh } => {
             debug!(account = %id, cause = cause.as_str(), refresh_id = refresh.0, "refreshing");
         }
         // Logged by the caller.
-        Event::Settled { .. } => {}
+        Event::Settled { .. } | Event::Declined { .. } => {}
         Event::Skipped { id, slot, why } => {
             info!(account = %id, slot = %slot, why, "slot skipped");
-        }
-        Event::Declined { id, why } => {
-            warn!(account = %id, "not refreshed: {}", Printable(why));
         }
         Event::NotNeeded { id, why } => {
             debug!(account = %id, "no refresh is needed: {why}");

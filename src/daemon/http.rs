@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -106,11 +106,13 @@ pub async fn serve(listener: TcpListener, served: Served) {
     }
 }
 
-/// Reads the database for scrapes: only a few at a time, and not again for every request.
+/// Reads the database for scrapes, and checks its file: only a few at a time, and the database not again
+/// for every request.
 #[derive(Debug)]
 struct Scrapes {
     served: Served,
     permits: Arc<Semaphore>,
+    health_permit: Arc<Semaphore>,
     last: Mutex<Option<Scrape>>,
 }
 
@@ -127,6 +129,7 @@ impl Scrapes {
         Scrapes {
             served,
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT_SCRAPES)),
+            health_permit: Arc::new(Semaphore::new(1)),
             last: Mutex::new(None),
         }
     }
@@ -162,14 +165,27 @@ async fn respond(
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     Ok(match request.uri().path() {
-        _ if !is_read => text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n"),
+        _ if !is_read => {
+            let mut response =
+                text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are allowed\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+        }
         "/metrics" => {
             let format = Exposition::accepted(request.headers().get(ACCEPT));
             metrics(scrapes, format).await
         }
         "/healthz" => {
             let served = scrapes.served.clone();
-            match tokio::task::spawn_blocking(move || served.trouble()).await {
+            // The semaphore is never closed.
+            let permit = scrapes.health_permit.clone().acquire_owned().await.ok();
+            let check = move || {
+                // Held until the check ends, even if the client has disconnected: it never ends on a
+                // file system that hangs.
+                let _permit = permit;
+                served.trouble()
+            };
+            match tokio::task::spawn_blocking(check).await {
                 Ok(None) => text(StatusCode::OK, "ok\n"),
                 Ok(Some(trouble)) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{trouble}\n")),
                 Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{error}\n")),

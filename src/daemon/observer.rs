@@ -36,6 +36,7 @@ pub fn observer(notifier: Notifier, metrics: Metrics, reload: watch::Sender<u64>
             info!(seconds = lasted.as_secs(), "the database can be written again");
             notifier.changed();
         }
+        Notice::NotInWatchlist(ids) => EventLog::not_in_watchlist(ids),
         Notice::Slept => info!("the machine was suspended"),
         Notice::Replaced => {
             warn!("the database file was replaced; continuing with the new one");

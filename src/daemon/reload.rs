@@ -37,7 +37,8 @@ pub struct Reloader {
     pub outline: Outline,
     pub handle: Handle,
     pub budgets: watch::Sender<Option<Budget>>,
-    /// The API timeout, which bounds how long a stop may take.
+    /// The longest API timeout so far, which bounds how long a stop may take: a call keeps the timeout
+    /// that it began with.
     pub timeouts: watch::Sender<Duration>,
     pub notifier: Notifier,
     pub metrics: Metrics,
@@ -177,7 +178,7 @@ impl Reloader {
         info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
         self.metrics.reloaded(clock::now().time());
         self.budgets.send_replace(settings.budget);
-        self.timeouts.send_replace(settings.api.timeout);
+        self.timeouts.send_modify(|longest| *longest = settings.api.timeout.max(*longest));
         self.outline = outline;
         self.settings = Settings { http: self.settings.http, ..settings };
         self.notifier.ready(&self.outline.watching());

@@ -19,7 +19,6 @@ use crate::daemon::metrics::Metrics;
 use crate::daemon::notify::Notifier;
 use crate::daemon::observer::observer;
 use crate::daemon::reload::Reloader;
-use crate::daemon::socket::socket_path;
 use crate::daemon::stop_signals::{EXIT_AT_ONCE, StopSignals};
 use crate::daemon::watchlist::{Outline, Watchlist, warn_of_absent_folders};
 use crate::daemon::{control, heartbeat, listening, status_line};
@@ -91,7 +90,7 @@ pub async fn run(
     }
     // From here on calls may be in flight, and only a stop may end the process.
     let mut runner = prepared.start()?;
-    drop(tokio::spawn(control::keep(database.clone(), handle.clone(), served.clone())));
+    let control = tokio::spawn(control::keep(database, handle.clone(), served.clone()));
 
     info!("the API key comes from {key}");
     announce(&settings, outline, changes, breaker.as_open());
@@ -117,7 +116,9 @@ pub async fn run(
     loop {
         tokio::select! {
             result = runner.ended() => {
-                remove_socket(&database);
+                // Its end removes the socket.
+                control.abort();
+                control.await.ok();
                 return Ok(result?);
             }
             () = signals.stop.recv() => {
@@ -201,12 +202,6 @@ fn announce(settings: &Settings, list: Outline, changes: Changes, open: Option<&
             open.since,
             Printable(&open.reason)
         );
-    }
-}
-
-fn remove_socket(database: &Path) {
-    if let Err(error) = std::fs::remove_file(socket_path(database)) {
-        tracing::debug!("the control socket was not removed: {error}");
     }
 }
 

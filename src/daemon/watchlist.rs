@@ -5,6 +5,7 @@ use tracing::warn;
 use crate::clock;
 use crate::config::{Config, Settings};
 use crate::forecast::per_month;
+use crate::report::counted;
 use crate::store::{Reader, StoreError, WatchlistDiff};
 
 /// The differences between a configured watchlist and the stored one.
@@ -46,6 +47,6 @@ pub fn warn_of_absent_folders(settings: &Settings) {
 
 impl Outline {
     pub fn watching(self) -> String {
-        format!("watching {} accounts", self.enabled)
+        format!("watching {}", counted(self.enabled, "account"))
     }
 }

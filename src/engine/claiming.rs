@@ -15,7 +15,7 @@ use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::saved_state::{change_before_trouble, set_state};
 use crate::engine::step::{Due, Step, Up};
-use crate::engine::{ClaimMode, EngineConfig, Event};
+use crate::engine::{ClaimMode, EngineConfig, Event, NOT_IN_WATCHLIST};
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, AccountKey, AccountLookup, Cause, StoreError, WriteTx};
 
@@ -218,11 +218,11 @@ impl Claiming<'_, '_> {
             RefreshRequest::Now(id) => (id, false),
             RefreshRequest::OpenSlot(id) => (id, true),
         };
+        let decline = |why: String| Event::Declined { id: id.clone(), why };
         let Some(mut account) = self.tx.account_by_id(id)? else {
-            self.events.push(Event::not_in_watchlist(id.clone()));
+            self.events.push(decline(NOT_IN_WATCHLIST.to_owned()));
             return Ok(true);
         };
-        let decline = |why: String| Event::Declined { id: id.clone(), why };
         if !account.is_watched() {
             let why = "it is disabled in the watchlist, or not in it as last read";
             self.events.push(decline(why.to_owned()));

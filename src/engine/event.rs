@@ -75,9 +75,5 @@ pub enum Event {
     LeftPending(usize),
 }
 
-impl Event {
-    /// A request for an account that is not in the database.
-    pub(super) fn not_in_watchlist(id: AccountId) -> Event {
-        Event::Declined { id, why: "it is not in the watchlist as last read".to_owned() }
-    }
-}
+/// Why an account that is not in the database is not refreshed.
+pub const NOT_IN_WATCHLIST: &str = "it is not in the watchlist as last read";

@@ -74,9 +74,9 @@ pub use account_state::{AccountState, Attempt, Edit, Owed, RetryState};
 pub use breaker::{Breaker, Candidate, HalfOpen, OpenBreaker, Series, Trouble};
 pub use completed_call::CompletedCall;
 pub use config::{ClaimMode, EngineConfig};
-pub use event::Event;
+pub use event::{Event, NOT_IN_WATCHLIST};
 pub use holds::{Hold, Holds};
-pub use requests::{RequesterId, Selection};
+pub use requests::{Requested, RequesterId, Selection};
 pub use watchlist::Changes;
 
 /// The result of a turn.
@@ -128,7 +128,6 @@ impl Engine {
 
     /// Requests refreshes as soon as the limits allow. An account that is already requested is not
     /// requested again, and if a call for it is in flight, the requester gets the result of that.
-    /// Returns the accounts that will get an event, whether they are called or declined.
     ///
     /// # Errors
     /// Returns the store's error; nothing is requested then.
@@ -137,12 +136,13 @@ impl Engine {
         requester: RequesterId,
         selection: &Selection,
         now: Moment,
-    ) -> Result<Vec<AccountId>, StoreError> {
+    ) -> Result<Requested, StoreError> {
         let tx = self.store.begin_read()?;
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         match selection {
             Selection::Ids(requested) => {
-                for id in requested {
+                let mut seen = HashSet::new();
+                for id in requested.iter().filter(|id| seen.insert(*id)) {
                     let is_known = tx.key_of(id)?.is_some();
                     if is_known { &mut known } else { &mut unknown }.push(id.clone());
                 }
@@ -165,9 +165,7 @@ impl Engine {
                 self.requests.push(requester, request);
             }
         }
-        self.events.extend(unknown.iter().cloned().map(Event::not_in_watchlist));
-        known.append(&mut unknown);
-        Ok(known)
+        Ok(Requested { known, unknown })
     }
 
     /// Requests a lookup by name. If the name is being looked up already, the requester gets the

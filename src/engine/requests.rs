@@ -24,6 +24,15 @@ pub enum Selection {
     DueOf(Vec<AccountId>),
 }
 
+/// The accounts of a request.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Requested {
+    /// Those that will get an event, whether they are called or declined.
+    pub known: Vec<AccountId>,
+    /// Those that are not in the database. Nothing more happens for them.
+    pub unknown: Vec<AccountId>,
+}
+
 /// A single request.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) enum RefreshRequest {

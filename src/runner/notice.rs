@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::account::AccountId;
 use crate::clock::Now;
 use crate::engine::Event;
 use crate::store::StoreError;
@@ -33,6 +34,8 @@ pub enum Notice<'a> {
     NotCheckpointed(&'a StoreError),
     /// A reader keeps the WAL from being checkpointed; it has this size, in bytes.
     WalHeld(u64),
+    /// These accounts were requested, and are not in the watchlist.
+    NotInWatchlist(&'a [AccountId]),
     /// A call completed, after this duration.
     Took(Duration),
 }

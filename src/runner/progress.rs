@@ -25,6 +25,9 @@ pub enum Progress {
     },
     /// No call was made for the account.
     Declined { account_id: AccountId, error: String },
+    /// These accounts are not in the watchlist. One step for all of them, since a request may name very
+    /// many.
+    NotInWatchlist { account_ids: Vec<AccountId> },
     /// The account needs no call for what was due.
     NotNeeded { account_id: AccountId, reason: String },
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::account::{AccountId, Handle as AccountHandle};
-use crate::engine::{Engine, Event, RequesterId};
+use crate::engine::{Engine, Event, Requested, RequesterId};
 use crate::runner::handle::Reply;
 use crate::runner::progress::{Lookup, Progress};
 
@@ -32,12 +32,16 @@ impl Subscribers {
     pub(super) fn wait_for_refreshes(
         &mut self,
         requester: RequesterId,
-        ids: Vec<AccountId>,
+        requested: Requested,
         reply: Reply<Progress>,
     ) {
-        let pending: HashSet<AccountId> = ids.into_iter().collect();
+        let Requested { known, unknown } = requested;
         // The requester may have gone; sending to it then fails, which is no error here or below.
-        reply.send(Progress::Selected { accounts: pending.len() }).ok();
+        reply.send(Progress::Selected { accounts: known.len() + unknown.len() }).ok();
+        if !unknown.is_empty() {
+            reply.send(Progress::NotInWatchlist { account_ids: unknown }).ok();
+        }
+        let pending: HashSet<AccountId> = known.into_iter().collect();
         if !pending.is_empty() {
             self.refreshes.push(RefreshWaiter { requester, pending, reply });
         }

@@ -119,7 +119,12 @@ impl Worker {
         // Take a one-shot run's requests before a turn can find nothing to do.
         loop {
             while let Ok(input) = self.inbox.try_recv() {
+                // The slots that are due take turns with requests that may name very many accounts.
+                let is_long = self.work == Work::Daemon && matches!(input, Input::Refresh(..));
                 self.take(input);
+                if is_long {
+                    break;
+                }
             }
             let sleep = match self.turn() {
                 Ok(turn) => self.finish(turn),
@@ -199,14 +204,20 @@ impl Worker {
 
     /// Returns how long to wait before the store is tried again, or `None` at the end.
     fn retry_after(&mut self, error: StoreError) -> Result<Option<Duration>, RunnerError> {
-        let now = clock::monotonic();
-        if self.reopen_if_replaced(&error) {
-            return Ok(Some(Duration::ZERO));
-        }
+        let error = match self.reopen_if_replaced(error) {
+            Ok(()) => return Ok(Some(Duration::ZERO)),
+            Err(error) => error,
+        };
         if self.stopping.is_some() && self.engine.in_flight() == 0 {
             return Ok(None);
         }
-        let grace = self.stopping.map(|since| STOP_GRACE.saturating_sub(now.duration_since(since)));
+        let now = clock::monotonic();
+        let failing_since = self.trouble.as_ref().and_then(|trouble| trouble.failing_since);
+        let failing_since = failing_since.unwrap_or(now);
+        // A call may end long after the stop was requested; what it returned is given the same time.
+        let grace = self
+            .stopping
+            .map(|since| STOP_GRACE.saturating_sub(now.duration_since(since.max(failing_since))));
         let has_given_up = match grace {
             Some(grace) => grace.is_zero(),
             None => self.work == Work::OneShot && self.engine.in_flight() == 0,
@@ -225,7 +236,7 @@ impl Worker {
         let is_new = trouble.message != message;
         trouble.message = message;
         let retry = trouble.retry;
-        let failing_since = *trouble.failing_since.get_or_insert(now);
+        trouble.failing_since = Some(failing_since);
         let is_lasting = now.duration_since(failing_since) >= REQUEST_PATIENCE;
         trouble.retry = (retry * 2).min(LAST_RETRY);
         // Do not exit: a restart would not free a full disk, and would lose the completed calls
@@ -237,16 +248,17 @@ impl Worker {
         Ok(Some(grace.map_or(retry, |grace| retry.min(grace))))
     }
 
-    /// Reopens the database if the error is that its file was replaced. Returns whether that was done.
-    fn reopen_if_replaced(&mut self, error: &StoreError) -> bool {
-        let is_replaced = matches!(error, StoreError::Replaced(_));
-        if !is_replaced || self.engine.reopen(self.clock.moment()).is_err() {
-            return false;
-        }
+    /// Reopens the database if the error is that its file was replaced.
+    ///
+    /// # Errors
+    /// Returns the error if it is another one, or why the file in its place cannot be used.
+    fn reopen_if_replaced(&mut self, error: StoreError) -> Result<(), StoreError> {
+        let StoreError::Replaced(_) = error else { return Err(error) };
+        self.engine.reopen(self.clock.moment())?;
         // The new file may have another watchlist; the observer has to supply the current one.
         (self.observer)(Notice::Replaced);
         self.decline_all("the database file was replaced; try again");
-        true
+        Ok(())
     }
 
     /// Declines all requests that are not claimed yet.
@@ -291,12 +303,16 @@ impl Worker {
             // done.
             Input::Refresh(..) | Input::LookUp(..) if self.stopping.is_some() => {}
             Input::Refresh(requester, selection, reply) => {
-                let mut taken = self.engine.request(requester, &selection, self.clock.moment());
-                if taken.as_ref().is_err_and(|error| self.reopen_if_replaced(error)) {
-                    taken = self.engine.request(requester, &selection, self.clock.moment());
-                }
+                let taken = self.engine.request(requester, &selection, self.clock.moment());
+                let taken = taken.or_else(|error| {
+                    self.reopen_if_replaced(error)?;
+                    self.engine.request(requester, &selection, self.clock.moment())
+                });
                 match taken {
-                    Ok(ids) => self.subscribers.wait_for_refreshes(requester, ids, reply),
+                    Ok(requested) => {
+                        (self.observer)(Notice::NotInWatchlist(&requested.unknown));
+                        self.subscribers.wait_for_refreshes(requester, requested, reply);
+                    }
                     Err(error) => {
                         (self.observer)(Notice::StoreFailed { error: &error, is_new: true });
                     }
@@ -333,7 +349,7 @@ impl Worker {
         reply.send(result).ok();
     }
 
-    /// Checkpoints the WAL and releases unused memory. For when no call is in flight.
+    /// Checkpoints the WAL and releases unused memory: when idle, and hourly if it is never idle.
     fn checkpoint(&mut self) {
         match self.engine.store().checkpoint() {
             Ok(()) => self.checkpoint_due = None,
@@ -410,6 +426,28 @@ mod tests {
             other => panic!("{other:?}"),
         }
         assert!(fail(&mut worker).is_err(), "it is declined once");
+    }
+
+    #[test]
+    fn a_stop_gives_a_late_answer_ten_seconds_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (mut worker, _inbox, mut claimed) = worker(&folder.path().join("growth.db"));
+        let turn = worker.turn().expect("a turn");
+        worker.finish(turn);
+        assert!(claimed.try_recv().is_ok());
+        worker.take(Input::Stop);
+        worker.stopping = worker.stopping.map(|since| since - Duration::from_secs(60));
+        let fail = |worker: &mut Worker| {
+            let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+            worker.retry_after(rusqlite::Error::SqliteFailure(full, None).into())
+        };
+        for (failing, has_given_up) in [(0, false), (8, false), (3, true)] {
+            if let Some(trouble) = &mut worker.trouble {
+                trouble.failing_since =
+                    trouble.failing_since.map(|since| since - Duration::from_secs(failing));
+            }
+            assert_eq!(fail(&mut worker).is_err(), has_given_up, "{failing} s later");
+        }
     }
 
     /// The turn after the trouble may have nothing to write.

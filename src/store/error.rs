@@ -23,7 +23,7 @@ pub enum StoreError {
     ForeignWal(PathBuf),
     /// The file is no longer the one that was opened.
     #[error(
-        "the database file {} was removed or replaced while in use; nothing is refreshed until it is put back", .0.display()
+        "the database file {} was removed or replaced while in use; put it back", .0.display()
     )]
     Replaced(PathBuf),
     /// The WAL file was removed, and its content cannot be checkpointed.

@@ -314,8 +314,8 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Refuses to create files that the folder's owner could not write: files left by root would lock
-/// out the service's own user. A user other than root may write in a folder of root's, such as a
+/// Refuses to create files that neither the folder's owner nor its group could write: files left by
+/// root would lock out the service's own user. A user other than root may write in a folder of root's, such as a
 /// container's volume, since this locks nobody out.
 fn check_owner(path: &Path) -> Result<(), StoreError> {
     const ROOT: u32 = 0;
@@ -326,7 +326,7 @@ fn check_owner(path: &Path) -> Result<(), StoreError> {
     };
     let user = rustix::process::geteuid().as_raw();
     let folder_owner = owner(folder)?;
-    if ![user, ROOT].contains(&folder_owner) {
+    if ![user, ROOT].contains(&folder_owner) && !is_shared_by_group(path) {
         return Err(StoreError::WrongUser {
             folder: folder.to_owned(),
             owner: user_name(folder_owner),
@@ -346,6 +346,24 @@ fn check_owner(path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Returns whether the folder's group may write all of the database's files, those too that SQLite will
+/// create beside it with the database's own mode.
+fn is_shared_by_group(path: &Path) -> bool {
+    const GROUP_WRITABLE: u32 = 0o020;
+    const SET_GROUP: u32 = 0o2000;
+    let Ok(folder) = fs::metadata(folder_of(path)) else { return false };
+    let is_shared =
+        |file: &fs::Metadata| file.gid() == folder.gid() && file.mode() & GROUP_WRITABLE != 0;
+    let is_inherited = folder.mode() & SET_GROUP != 0;
+    let are_beside_shared = [beside(path, "-wal"), beside(path, "-shm")]
+        .iter()
+        .all(|file| fs::metadata(file).map_or(true, |file| is_shared(&file)));
+    is_shared(&folder)
+        && fs::metadata(path).is_ok_and(|file| is_shared(&file))
+        && are_beside_shared
+        && (is_inherited || rustix::process::getegid().as_raw() == folder.gid())
 }
 
 /// Returns the user's name from `/etc/passwd`, or `#UID`, which `sudo -u` accepts as well.

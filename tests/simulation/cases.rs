@@ -643,15 +643,18 @@ fn a_clock_that_is_set_wrong_after_a_crash_costs_no_slot() {
 fn a_slot_that_an_edit_made_due_too_early_can_be_too_late_when_it_comes() {
     let mut bench = weekly(EngineConfig { catch_up: CatchUp::Never, ..config() });
     bench.set_clock(100 * DAY);
+    // The slots until then are skipped, once the clock has been trusted.
+    bench.run(at("2026-04-12T08:00:00"));
     bench.list[0].cron = "0 6 * * SUN".into();
     bench.watch();
+    assert_eq!(bench.query("SELECT edited_slot FROM _account"), at("2026-04-12T06:00:00"));
     bench.set_clock(-100 * DAY);
-    bench.run(at("2026-04-03T00:00:00"));
-    bench.skip_to(at("2026-04-06T12:00:00"));
+    bench.run(at("2026-04-10T00:00:00"));
+    bench.skip_to(at("2026-04-13T12:00:00"));
     bench.start();
-    bench.run(at("2026-04-06T12:01:00"));
-    assert_eq!(bench.bought("2026-03-29T06:00:00"), 1);
-    assert_eq!(bench.bought("2026-04-05T06:00:00"), 0, "{:?}", bench.ledger(1));
+    bench.run(at("2026-04-13T12:01:00"));
+    assert_eq!(bench.bought("2026-04-05T06:00:00"), 1, "{:?}", bench.ledger(1));
+    assert_eq!(bench.bought("2026-04-12T06:00:00"), 0, "{:?}", bench.ledger(1));
 }
 
 #[test]
