@@ -238,7 +238,10 @@ fn each_problem_is_reported_at_its_position() {
             "[[account]]\nid = 'a'\nlabel = \"a\\u001bb\"",
             &["3:9: `label` contains a control character"],
         ),
-        ("[[account]]\nid = 'a'\ntags = ['x', '']", &["3:14: `tags` is empty"]),
+        (
+            "[[account]]\nid = 'a'\ntags = ['x', '']",
+            &["3:14: `tags` contains an item that is empty"],
+        ),
         (
             "[[account]]\nid = 'a'\n[[account]]\nid = 'b'\n[[account]]\nid = 'a'\n[[account]]\nid = 'a'",
             &[
@@ -272,6 +275,19 @@ fn each_problem_is_reported_at_its_position() {
             &[
                 "5:8: `spread` (2h) must be shorter than the schedule's shortest interval (1h) (from [schedule]; set",
             ],
+        ),
+        // Of a spread that is too wide for a cron, only if an account inherits both, or one table
+        // sets both.
+        (
+            "[schedule]\nspread = '7d'\n[[account]]\nid = 'a'\n[[account]]\nid = 'b'\n[[account]]\nid = 'c'\ncron = '@daily'",
+            &[
+                "2:10: `spread` (7d) must be shorter than the schedule's shortest interval (7d)",
+                "9:8: `spread` (7d) must be shorter than the schedule's shortest interval (1d) (from",
+            ],
+        ),
+        (
+            "[schedule]\ncron = '@daily'\nspread = '1d'\n[[account]]\nid = 'a'",
+            &["3:10: `spread` (1d) must be shorter than"],
         ),
         (
             "[[account]]\nid = 'a'\nallow_frequent = true",
@@ -528,6 +544,7 @@ fn settings_are_the_same_wherever_the_accounts_are() {
         b"[[account]\nid = 'a'\n",
         b"[[accounts]]\nid = 'a'\n",
         b"[account]\nid = 'a'\n",
+        b"[schedule]\nspread = '7d'\n[[account]]\nid = 'a'\n",
     ] {
         let text = [b"[retry]\nmax_delay = '1h'\n", invalid_list].concat();
         assert!(parse_bytes(&text).is_err());
