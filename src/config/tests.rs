@@ -219,6 +219,8 @@ fn each_problem_is_reported_at_its_position() {
             &["2:15: `first_delay` (7h) is longer than `max_delay` (6h)"],
         ),
         ("[retry]\nmax_delay = '29s'", &["2:13: `first_delay` (30s) is longer than"]),
+        ("[retry]\nfirst_delay = 'x'\nmax_delay = '10s'", &["2:15: `first_delay` is not a number"]),
+        ("[retry]\nfirst_delay = '7h'\nmax_delay = '0s'", &["3:13: `max_delay` is out of range"]),
         ("[retry]\nmax_paid_attempts = 0", &["2:21: `max_paid_attempts` is out of range"]),
         (
             "[schedule]\ncatch_up = 'alway'",
