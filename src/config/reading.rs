@@ -116,6 +116,11 @@ impl Reading<'_> {
             findings.not_utf8(*at);
         }
         findings.of_list(false);
+        for at in split.doubtful_strings.iter().filter(|at| split.is_in_list(**at)) {
+            let message =
+                "this string has a line that begins with `[`; close it before the next table";
+            findings.syntax(*at, message.to_owned());
+        }
         let Main { include, settings, .. } =
             self.main(&split.settings(&text), &mut Values { path, findings: &mut findings });
         match settings {
@@ -130,17 +135,19 @@ impl Reading<'_> {
         }
     }
 
-    /// Splits `text`, and returns it without the broken statements, which it reports. All of them are
+    /// Splits the text `whole`, and returns it without the broken statements, which it reports. All of them are
     /// looked for only if there is any, as this takes longer than to parse the text.
-    fn split_text<'t>(&self, text: &'t str, findings: &mut Findings) -> (Cow<'t, str>, SplitText) {
-        let mut text = Cow::Borrowed(text);
+    fn split_text<'t>(&self, whole: &'t str, findings: &mut Findings) -> (Cow<'t, str>, SplitText) {
+        let mut text = Cow::Borrowed(whole);
         let mut split = (self.split)(&text);
         if self.is_careful || !split.broken.is_empty() {
             let broken = broken_statements(&text);
             text = Cow::Owned(blanked(&text, &broken));
             split = (self.split)(&text);
-            for Broken { at, fault, .. } in broken {
-                findings.of_list(split.is_in_list(at));
+            for statement in &broken {
+                let Broken { at, fault, .. } = *statement;
+                let is_certain = !statement.may_hide_settings(whole);
+                findings.of_list(is_certain && split.is_in_list(at));
                 findings.syntax(at, fault.message().to_owned());
             }
             findings.of_list(false);

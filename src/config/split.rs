@@ -11,7 +11,9 @@ use std::ops::Range;
 use toml_parser::Source;
 use toml_parser::lexer::{Lexer, Token, TokenKind};
 
-use super::broken::{Brackets, Broken, Fault, Key, starts_with_header};
+use super::broken::{
+    Brackets, Broken, Fault, Key, may_contain_header, open_string, starts_with_header,
+};
 use super::schema;
 
 /// The minimum length of a chunk, in bytes. Its tree fits into the processor's cache.
@@ -23,6 +25,9 @@ pub(super) struct SplitText {
     pub chunks: Vec<Range<usize>>,
     /// The broken statements that were noticed (see [`broken_statements`]).
     pub broken: Vec<Broken>,
+    /// Where the closed strings begin of which a line may be the header of a table: one that was not
+    /// closed where it was meant to be ends at the next one's quotes.
+    pub doubtful_strings: Vec<usize>,
 }
 
 impl SplitText {
@@ -54,7 +59,7 @@ impl SplitText {
             }
         }
         chunks.extend(chunk_start.map(|start| start..text.len()));
-        SplitText { chunks, broken: headers.broken }
+        SplitText { chunks, broken: headers.broken, doubtful_strings: headers.doubtful_strings }
     }
 
     /// Returns whether a position is in the list of accounts.
@@ -118,13 +123,15 @@ struct Headers<'a> {
     /// Whether any string may span lines.
     has_long_strings: bool,
     broken: Vec<Broken>,
+    doubtful_strings: Vec<usize>,
 }
 
 impl<'a> Headers<'a> {
     fn of(text: &'a str) -> Headers<'a> {
         let contains = |quotes: &str| memchr::memmem::find(text.as_bytes(), quotes.as_bytes());
         let has_long_strings = ["\"\"\"", "'''"].into_iter().any(|q| contains(q).is_some());
-        Headers { text, at: 0, has_long_strings, broken: Vec::new() }
+        let (broken, doubtful_strings) = (Vec::new(), Vec::new());
+        Headers { text, at: 0, has_long_strings, broken, doubtful_strings }
     }
 
     /// Skips lines that are statements of their own and no headers. The lexer takes several times as
@@ -184,6 +191,9 @@ impl<'a> Headers<'a> {
                 }
                 TokenKind::Whitespace | TokenKind::Comment | TokenKind::Eof => {}
                 kind => {
+                    if self.ends_in_string(kind, at..end, start) {
+                        return None;
+                    }
                     first = first.or(Some(at));
                     key = key.then(kind);
                     brackets.pass(kind, at);
@@ -200,16 +210,38 @@ impl<'a> Headers<'a> {
         None
     }
 
+    /// Looks at a string that may span lines. If it is not closed, ends the statement that begins at
+    /// `start` before the next header, and returns true.
+    fn ends_in_string(&mut self, kind: TokenKind, token: Range<usize>, start: usize) -> bool {
+        if !matches!(kind, TokenKind::MlBasicString | TokenKind::MlLiteralString) {
+            return false;
+        }
+        let (text, at) = (&self.text[token.clone()], token.start);
+        if let Some(fault) = open_string(kind, text) {
+            let lines = memchr::memchr_iter(b'\n', text.as_bytes()).map(|line| at + line + 1);
+            let next = lines.into_iter().find(|line| starts_with_header(&self.text[*line..]));
+            self.at = next.unwrap_or(self.text.len());
+            self.broken.push(Broken { fault, at, statement: start..self.at });
+            return true;
+        }
+        if may_contain_header(text) {
+            self.doubtful_strings.push(at);
+        }
+        false
+    }
+
     /// Reads the rest of a header's line after its first bracket. `start` is where the lexer began.
     fn kind(&mut self, tokens: &mut Lexer<'_>, start: usize) -> Kind {
         let mut brackets = 1;
         let mut words = Vec::new();
         for token in tokens {
+            let (at, end) = (start + token.span().start(), start + token.span().end());
             match token.kind() {
                 TokenKind::Newline => {
-                    self.at = start + token.span().end();
+                    self.at = end;
                     break;
                 }
+                kind if self.ends_in_string(kind, at..end, at) => break,
                 TokenKind::Eof => break,
                 TokenKind::Whitespace | TokenKind::Comment => {}
                 TokenKind::LeftSquareBracket if words.is_empty() => brackets += 1,
@@ -318,6 +350,11 @@ mod tests {
             ("a = ['x'\n\n[[account]]\nb = {\n[api]", &["a = ['x'\n\n", "b = {\n"]),
             ("a = [{b = [\nc = 1}\n", &["a = [{b = [\n"]),
             ("a = [[1], 2", &["a = [[1], 2"]),
+            ("x = \"\"\"a\n[api]\ny = 1", &["x = \"\"\"a\n"]),
+            ("x = ['''a\n[1]\nb = 1\n\n[[account]]\n", &["x = ['''a\n[1]\nb = 1\n\n"]),
+            ("x = '''a'''\ny = \"\"\"a\\\"\"\"", &["y = \"\"\"a\\\"\"\""]),
+            ("[[account]] \"\"\"\n[api]\n", &["\"\"\"\n"]),
+            ("x = \"\"\"\n[api]\n\"\"\"\n", &[]),
             ("a = [\n[true],\n[1], {b = 1,\n c = 2},\n]\nb = [{a = 1}]", &[]),
         ] {
             let broken = SplitText::new(text).broken;
