@@ -60,6 +60,9 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
         let folder = folder.display();
         out.warning("include", format_args!("finds nothing in {folder}, which does not exist"))?;
     }
+    for pattern in &config.settings.unmatched {
+        out.warning("include", format_args!("finds no file that matches {pattern:?}"))?;
+    }
     let path = &config.settings.database.path;
     let reader = Reader::open(path);
     let database = check_database(path, &reader, &mut out)?;

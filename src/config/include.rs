@@ -118,6 +118,18 @@ fn search(pattern: &str) -> impl Iterator<Item = Result<PathBuf, FindError>> {
     })
 }
 
+/// Returns the folders that match the part of a pattern before a slash. There `**` stands for no
+/// folder too, but `glob` passes over that at the end of a pattern.
+fn search_folders(pattern: &str) -> impl Iterator<Item = Result<PathBuf, FindError>> {
+    let outer = match pattern.trim_end_matches("/**") {
+        "" => "/",
+        "**" => ".",
+        outer => outer,
+    };
+    let outermost = (outer.len() < pattern.len()).then(|| search(outer));
+    outermost.into_iter().flatten().chain(search(pattern))
+}
+
 /// Returns whether a special character of the pattern would match a leading dot in the path.
 fn is_hidden(pattern: &str, path: &Path) -> bool {
     let literal = Path::new(literal_folder(pattern)).components().count();
@@ -131,7 +143,7 @@ fn is_hidden(pattern: &str, path: &Path) -> bool {
 fn check_names(pattern: &str) -> Result<(), FindError> {
     let (folders, last) = split_last(pattern);
     let Ok(last) = Pattern::new(last) else { return Ok(()) };
-    for folder in search(folders) {
+    for folder in search_folders(folders) {
         for entry in fs::read_dir(folder?).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if name.to_str().is_none() && last.matches_with(&name.to_string_lossy(), MATCHING) {
@@ -152,7 +164,7 @@ fn check_inner_folders(pattern: &str) -> Result<(), FindError> {
     for slash in slashes {
         let (folders, rest) = (&pattern[..slash], &pattern[slash + 1..]);
         let next = rest.split('/').next().filter(|next| !next.contains(SPECIAL));
-        for folder in search(folders) {
+        for folder in search_folders(folders) {
             let folder = folder?;
             let path = next.map_or(folder.clone(), |next| folder.join(next));
             match fs::metadata(&path) {
@@ -196,7 +208,7 @@ pub(super) fn would_match(main: &Path, path: &Path) -> bool {
         let (folders, last) = split_last(&pattern);
         let is_named = Pattern::new(last).is_ok_and(|last| last.matches_with(&name, MATCHING));
         // Compared as they are, whatever links and `..` lead there.
-        is_named && search(folders).flatten().any(|found| real(&found) == folder)
+        is_named && search_folders(folders).flatten().any(|found| real(&found) == folder)
     })
 }
 
@@ -407,6 +419,60 @@ mod tests {
             assert!(shown.contains("config.toml:1:12: `include` leads to "), "{shown}");
             assert!(shown.contains("/w/s1") && shown.contains("cannot be read"), "{shown}");
         }
+    }
+
+    #[test]
+    fn two_asterisks_match_their_own_folder_too() {
+        use std::os::unix::ffi::OsStrExt;
+        for pattern in ["w/**/*.toml", "w/**/**/*.toml", "**/*.toml"] {
+            let include = format!("include = ['{pattern}']\n");
+            let folder = Folder::with(&[("config.toml", &include), ("w/a/x.toml", "")]);
+            let main = folder.path("config.toml");
+            for (path, would_match) in
+                [("w/new.toml", true), ("w/a/new.toml", true), ("w/new.csv", false)]
+            {
+                assert_eq!(super::would_match(&main, &folder.path(path)), would_match, "{pattern}");
+            }
+            assert!(folder.config().settings.files().len() > 1);
+            let name = std::ffi::OsStr::from_bytes(b"\xe9.toml");
+            fs::write(folder.path("w").join(name), "").expect("a file");
+            let problems = folder.problems();
+            assert!(problems.contains(", whose name is not UTF-8"), "{pattern}: {problems}");
+        }
+    }
+
+    /// An account of the file has a spread of its own.
+    #[test]
+    fn the_cron_of_a_files_defaults_is_compared_with_the_spread_that_its_accounts_have() {
+        let main = format!("{ALL}[schedule]\ncron = '@weekly'\nspread = '2d'\n");
+        let text = "[defaults]\ncron = '@daily'\n[[account]]\nid = 'a'\nspread = '1h'\n";
+        let folder = Folder::with(&[("config.toml", &main), ("watchlist.d/a.toml", text)]);
+        assert_eq!(folder.config().accounts[0].spread, 3600);
+        folder.put("watchlist.d/a.toml", &format!("{text}[[account]]\nid = 'b'\n"));
+        let problems = folder.problems();
+        let expected = "watchlist.d/a.toml:2:8: `spread` (2d) must be shorter than the schedule's \
+                        shortest interval (1d) (from [schedule]; set `spread` here too)\n";
+        assert_eq!(format!("{}\n", problems.trim_end()), expected);
+    }
+
+    #[test]
+    fn a_problem_that_accounts_of_several_files_inherit_is_reported_once() {
+        let main = format!("{ALL}[schedule]\nspread = '7d'\n");
+        let folder = Folder::with(&[
+            ("config.toml", &main),
+            ("watchlist.d/a.toml", "[[account]]\nid = 'a'\n"),
+            ("watchlist.d/b.toml", "[[account]]\nid = 'b'\n"),
+        ]);
+        let problems = folder.problems();
+        assert!(problems.starts_with("config.toml:3:10: `spread` (7d) must be"), "{problems}");
+        assert_eq!(problems.lines().count(), 1, "{problems}");
+    }
+
+    #[test]
+    fn a_pattern_without_a_file_is_known() {
+        let patterns = "include = ['watchlist.d/*.tml', 'none/*', 'watchlist.d/*.toml']\n";
+        let folder = Folder::with(&[("config.toml", patterns), ("watchlist.d/a.toml", "")]);
+        assert_eq!(folder.config().settings.unmatched, ["watchlist.d/*.tml"]);
     }
 
     #[test]

@@ -39,6 +39,8 @@ struct Included {
     /// The files, each once and with the place of its pattern.
     files: Vec<(usize, PathBuf)>,
     absent_folders: Vec<PathBuf>,
+    /// The patterns that match no file.
+    unmatched: Vec<String>,
 }
 
 /// The values of the main file.
@@ -83,8 +85,9 @@ impl Reading<'_> {
         take_chunks(&text, split.chunks, &mut list, &mut values, |file, findings| {
             raw::read(file, findings).accounts
         });
-        let included = self.find_included(path, &include, findings);
-        let texts = self.included(&document, included.files, findings);
+        let Included { files, absent_folders, unmatched } =
+            self.find_included(path, &include, findings);
+        let texts = self.included(&document, files, findings);
         let mut documents = vec![document];
         documents.extend(texts);
         let mut values = Values { path, findings: &mut *findings };
@@ -97,8 +100,7 @@ impl Reading<'_> {
         match settings {
             Some(settings) if findings.is_empty() => {
                 let files = documents.into_iter().map(|document| document.path).collect();
-                let absent_folders = included.absent_folders;
-                let settings = Settings { files, absent_folders, ..settings };
+                let settings = Settings { files, absent_folders, unmatched, ..settings };
                 Ok(Config { settings, accounts })
             }
             _ => Err(documents),
@@ -126,10 +128,11 @@ impl Reading<'_> {
         match settings {
             Some(settings) if !findings.concern_settings() => {
                 // What is wrong with `include` concerns the accounts, like what is in its files.
-                let included = self.find_included(path, &include, &mut findings);
-                let found = included.files.into_iter().map(|(_, path)| path);
+                let Included { files, absent_folders, unmatched } =
+                    self.find_included(path, &include, &mut findings);
+                let found = files.into_iter().map(|(_, path)| path);
                 let files = std::iter::once(path.to_owned()).chain(found).collect();
-                Ok(Settings { files, absent_folders: included.absent_folders, ..settings })
+                Ok(Settings { files, absent_folders, unmatched, ..settings })
             }
             _ => Err(findings.into_problems(&[document]).into()),
         }
@@ -180,9 +183,12 @@ impl Reading<'_> {
             catch_up,
             files: Vec::new(),
             absent_folders: Vec::new(),
+            unmatched: Vec::new(),
         });
         let mut list = values.list(schedule, self.now);
+        values.findings.of_list(true);
         values.take(&mut list, raw.accounts);
+        values.findings.of_list(false);
         Main { include, settings, list }
     }
 
@@ -234,6 +240,9 @@ impl Reading<'_> {
         for (at, pattern) in include {
             match include::find(include::folder_of(main), pattern) {
                 Ok(paths) => {
+                    if paths.is_empty() {
+                        included.unmatched.push(pattern.clone());
+                    }
                     let new = paths.into_iter().filter(|path| seen.insert(path));
                     included.files.extend(new.map(|path| (*at, path)));
                 }
@@ -248,7 +257,8 @@ impl Reading<'_> {
                             *at,
                             format!(
                                 "`include` leads to the folder {folder}, which is gone; restore \
-                                 it, or leave it empty or remove the pattern to remove its accounts"
+                                 it, or, to remove its accounts, create it empty or remove the \
+                                 pattern"
                             ),
                         );
                     }
