@@ -55,7 +55,7 @@ pub enum Verb {
         #[arg(long, short)]
         quiet: bool,
         /// Keep running: check again after each edit, and print one line per check
-        #[arg(long, conflicts_with = "quiet")]
+        #[arg(long, conflicts_with_all = ["quiet", "online"])]
         watch: bool,
         /// Also check that the vendor's host can be reached (no key is sent, nothing is bought)
         #[arg(long)]
