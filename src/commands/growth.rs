@@ -157,8 +157,8 @@ impl Page<'_> {
                 true => {
                     writeln!(
                         out,
-                        "no account is watched yet: add an [[account]] to the configuration, and \
-                         reload the daemon if one runs"
+                        "no account is watched yet: those in the configuration are once \
+                         `growthd run` has read them"
                     )
                 }
                 false => writeln!(out, "no account{} is watched", self.selection),
