@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::is_system_failure;
-use super::include::folder_of;
 use super::{Config, ConfigError, Settings};
 use crate::account::AccountId;
 use crate::clock::{self, Time};
@@ -187,7 +186,7 @@ impl WatchlistFile {
 /// Returns the path by which the configuration includes the file at `to`, which is relative to the
 /// working folder or to the configuration's.
 fn as_included(settings: &Settings, to: &Path) -> Option<PathBuf> {
-    [to.to_owned(), folder_of(&settings.path).join(to)].iter().find_map(|path| {
+    [to.to_owned(), settings.path.with_file_name(to)].iter().find_map(|path| {
         let real_path = fs::canonicalize(path).ok()?;
         let is_same = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == real_path);
         settings.files().iter().find(is_same).cloned()

@@ -10,8 +10,10 @@ use glob::{MatchOptions, Pattern, glob_with};
 use toml::de::{DeTable, DeValue};
 
 use super::document;
+use super::error::is_absence;
 use super::schema;
 use super::split::SplitText;
+use crate::paths::folder_of;
 
 /// The most files that a pattern may match; one that matches more was not meant to.
 const MOST_FILES: usize = 10_000;
@@ -42,13 +44,15 @@ pub(super) enum FindError {
     NoFolder(PathBuf),
 }
 
-/// Returns the files that a pattern of `include` matches, sorted by name.
+/// Returns the files that a pattern of `include` in the file at `main` matches, sorted by name.
 ///
 /// # Errors
 /// Returns an error if the pattern is invalid, or if a file that it names or a folder is not
 /// available. A folder that a special character would have to match is not missed.
-pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError> {
+pub(super) fn find(main: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError> {
     use FindError::{Invalid, Unavailable};
+    // Without a `.` that would be shown.
+    let folder = main.parent().unwrap_or(Path::new(""));
     if pattern.is_empty() || pattern.contains('\0') {
         return Err(Invalid("is not a path".to_owned()));
     }
@@ -176,10 +180,6 @@ fn check_inner_folders(pattern: &str) -> Result<(), FindError> {
     Ok(())
 }
 
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 fn unreadable(path: &Path, error: &io::Error) -> FindError {
     FindError::Unavailable(format!("leads to {}, which cannot be read: {error}", path.display()))
 }
@@ -197,12 +197,9 @@ fn absolute(folder: &Path, pattern: &str) -> Option<String> {
 
 /// Returns whether a pattern in the file at `main` would match a file at `path`, if there were one.
 pub(super) fn would_match(main: &Path, path: &Path) -> bool {
-    let real = |folder: &Path| {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
-    };
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
-    let (main_folder, folder, name) = (real(folder_of(main)), real(folder), name.to_string_lossy());
+    let real = |folder: &Path| fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return false };
+    let (main_folder, folder) = (real(folder_of(main)), real(folder_of(path)));
     patterns(main).iter().any(|pattern| {
         let Some(pattern) = absolute(&main_folder, pattern) else { return false };
         let (folders, last) = split_last(&pattern);
@@ -222,11 +219,6 @@ impl SeenFiles {
         // If this fails, reading the file fails too and reports the error.
         fs::metadata(path).map_or(true, |file| self.0.insert((file.dev(), file.ino())))
     }
-}
-
-/// Returns the folder that a configuration's relative paths are relative to.
-pub(super) fn folder_of(main: &Path) -> &Path {
-    main.parent().unwrap_or(Path::new(""))
 }
 
 /// Returns the patterns of `include` in a file, the rest of which need not be valid.

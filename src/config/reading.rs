@@ -238,7 +238,7 @@ impl Reading<'_> {
         seen.insert(main);
         findings.in_file(0);
         for (at, pattern) in include {
-            match include::find(include::folder_of(main), pattern) {
+            match include::find(main, pattern) {
                 Ok(paths) => {
                     if paths.is_empty() {
                         included.unmatched.push(pattern.clone());

@@ -11,7 +11,6 @@ use reqwest::Url;
 use super::at::At;
 use super::duration::{LONGEST, Span};
 use super::findings::Findings;
-use super::include::folder_of;
 use super::proxy::{Proxy, is_loopback};
 use super::raw::{Integer, RawApi, RawBudget, RawHttp, RawRetry, Text};
 use super::schema;
@@ -236,7 +235,7 @@ impl Values<'_> {
             self.findings.wrong(&field, "is the path of a folder, not of a file");
             return None;
         }
-        Some(folder_of(self.path).join(field.value))
+        Some(self.path.with_file_name(field.value))
     }
 
     pub fn name(&mut self, field: At<&str>) -> Option<String> {
