@@ -124,7 +124,7 @@ pub struct AddArgs {
     /// Platform of the usernames that are not URLs
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<Platform>,
-    /// File with one username or URL per line; `-` is standard input
+    /// File with one username or URL per line, at most 1,000; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
     /// Configuration file to add to, one that `include` names [default: the main one]
