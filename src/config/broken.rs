@@ -29,12 +29,16 @@ pub(super) enum Fault {
 }
 
 impl Broken {
-    /// Returns whether the statement, in `text`, may contain settings. What follows an open string
-    /// may be its text or not, and a bracket at the start of a line may begin a header other than
-    /// those that [`starts_with_header`] is certain of.
+    /// Returns whether the statement, in `text`, may contain settings, or begin a table of them. What
+    /// follows an open string may be its text or not; a bracket at the start of a line may begin a
+    /// header other than those that [`starts_with_header`] is certain of; and `api]` may be one.
     pub fn may_hide_settings(&self, text: &str) -> bool {
-        matches!(self.fault, Fault::OpenBasicString | Fault::OpenLiteralString)
-            || may_contain_header(&text[self.statement.clone()])
+        let statement = &text[self.statement.clone()];
+        match self.fault {
+            Fault::OpenBasicString | Fault::OpenLiteralString => true,
+            Fault::OpenArray | Fault::OpenTable => may_contain_header(statement),
+            Fault::NoKeyAndValue => statement.contains(']') || may_contain_header(statement),
+        }
     }
 }
 
@@ -171,7 +175,7 @@ pub(super) fn starts_with_header(text: &str) -> bool {
 
 /// Returns whether any line of `text` but the first may be the header of a table.
 pub(super) fn may_contain_header(text: &str) -> bool {
-    text.lines().skip(1).any(|line| line.trim_start().starts_with('['))
+    text.split(['\r', '\n']).skip(1).any(|line| line.trim_start().starts_with('['))
 }
 
 #[cfg(test)]

@@ -265,18 +265,22 @@ impl<'a> Headers<'a> {
 
 /// Returns whether a line without long strings is certainly a whole statement and no header.
 fn is_plain(line: &[u8]) -> bool {
-    if memchr::memchr2(b'[', b'{', line).is_none() {
+    if memchr::memchr3(b'[', b'{', b']', line).is_none() {
         return true;
     }
     let (mut depth, mut is_string) = (0_usize, false);
-    for byte in line {
+    for byte in line.strip_suffix(b"\r").unwrap_or(line) {
         match byte {
-            // An escape, another string or a comment: for the lexer to see.
-            b'\\' | b'\'' | b'#' => return false,
+            // An escape, another string, a comment or an end of a line: for the lexer to see.
+            b'\\' | b'\'' | b'#' | b'\r' => return false,
             b'"' => is_string = !is_string,
             _ if is_string => {}
             b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
+            b']' | b'}' => match depth.checked_sub(1) {
+                Some(outer) => depth = outer,
+                // Perhaps a header that lacks its beginning.
+                None => return false,
+            },
             _ => {}
         }
     }
@@ -325,6 +329,8 @@ mod tests {
             ("a='''\n[[account]]\n'''\nb=\"\"\"\n[[account]]\"\"\"", &[]),
             ("a=[\n[[account]],\n{b=[\n[[account]]]}]", &[]),
             ("# \n#[[account]]\na=1 [[account]]", &[]),
+            // Also after a carriage return alone, which the parser refuses.
+            ("[[account]]\nid=\"a\"\r[http]\rx=1\n", &["[[account]]\nid=\"a\"\r"]),
             ("[account]\n[[accounts]]\n[[\"account\"]]\n", &[]),
             ("[http]\n[[account]\nid='a'\n[http]", &["[[account]\nid='a'\n"]),
         ] {
@@ -405,7 +411,7 @@ mod tests {
             parts in proptest::collection::vec(
                 proptest::sample::select(vec![
                     "[[account]]", "[account.x]", "[http]", "id = ", "\"a\"", "'b'", "\"\\\"[\"",
-                    "[", "]", "{", "}", ", ", "\n", "\r\n", "# ", "1", "\"\"\"", "'''", " ", "é",
+                    "[", "]", "{", "}", ", ", "\n", "\r\n", "\r", "# ", "1", "\"\"\"", "'''", " ", "é",
                 ]),
                 0..40,
             ),

@@ -582,15 +582,18 @@ fn settings_are_not_guessed_if_a_mistake_in_the_list_may_hide_them() {
         // What was meant to be the beginning of a second string closes the first.
         ("label = \"\"\"A\"\n[retry]\n[[account]]\nlabel = \"\"\"B\"", "2:9"),
         ("tags = [\n[\"retry\"]", "2:8"),
+        ("database]", "2:1"),
+        ("tags = [\r[\"retry\"]", "2:8"),
     ] {
         let text = format!("[[account]]\n{list}\n[database]\npath = 'other.db'\n");
         let settings =
             Reading::at(NEW_YEAR_2026).read_settings(Path::new("c.toml"), text.as_bytes());
         let error = settings.expect_err(&text).to_string();
-        assert!(error.starts_with(&format!("c.toml:{place}: this ")), "{text}\n{error}");
-        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.starts_with(&format!("c.toml:{place}: ")), "{text}\n{error}");
     }
-    for list in ["label = \"\"\"A\"\"\"", "label = '''\nA'''", "tags = [\n'a',\n'b'"] {
+    for list in
+        ["label = \"\"\"A\"\"\"", "label = '''\nA'''", "tags = [\n'a',\n'b'", "label: 'A'\r"]
+    {
         let text = format!("[[account]]\n{list}\n[database]\npath = 'other.db'\n");
         let settings =
             Reading::at(NEW_YEAR_2026).read_settings(Path::new("c.toml"), text.as_bytes());
