@@ -150,10 +150,11 @@ fn the_separators_and_further_columns_of_spreadsheets_are_accepted() {
 }
 
 #[test]
-fn rows_of_blanks_are_left_out() {
+fn rows_without_a_count_are_left_out_whatever_else_they_lack() {
     for (csv, left_out) in [
         ("label,date,followers\nGuru,2025-12-01,650\n,,\n", "1 line"),
         ("label,date,followers\n , ,\nGuru,2025-12-01,650\n   \n,\n", "3 lines"),
+        ("label,date,followers,note\nGuru,2025-12-01,650,\n,,,a note below\n", "1 line"),
         ("\r\n\r\nlabel;date;followers\r\nGuru;2025-12-01;650\r\n;;\r\n", "1 line"),
     ] {
         let output = import(&past(), csv, &[]);

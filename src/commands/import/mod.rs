@@ -226,6 +226,11 @@ impl Import {
         now: Time,
     ) -> Result<(), LineError> {
         let cell = |index: usize| record.get(index).unwrap_or_default();
+        let measurement = counts(columns, cell)?;
+        if measurement.counts() == [None; COUNTS.len()] {
+            self.left_out += 1;
+            return Ok(());
+        }
         let series = self.series(tx, cell(columns.account))?;
         let time = instant(cell(columns.time)).ok_or_else(|| {
             format!(
@@ -233,11 +238,7 @@ impl Import {
                 quoted(cell(columns.time))
             )
         })?;
-        let (measurement, suspect) = (counts(columns, cell)?, reason(columns, cell)?);
-        if measurement.counts() == [None; COUNTS.len()] {
-            self.left_out += 1;
-            return Ok(());
-        }
+        let suspect = reason(columns, cell)?;
         series.last_line = line;
         Ok(series.push(time, measurement, suspect, now)?)
     }
