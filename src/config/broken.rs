@@ -37,7 +37,10 @@ impl Broken {
         match self.fault {
             Fault::OpenBasicString | Fault::OpenLiteralString => true,
             Fault::OpenArray | Fault::OpenTable => may_contain_header(statement),
-            Fault::NoKeyAndValue => statement.contains(']') || may_contain_header(statement),
+            Fault::NoKeyAndValue => {
+                (statement.contains(']') && !statement.contains('['))
+                    || may_contain_header(statement)
+            }
         }
     }
 }

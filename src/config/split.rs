@@ -217,9 +217,10 @@ impl<'a> Headers<'a> {
             return false;
         }
         let (text, at) = (&self.text[token.clone()], token.start);
-        if let Some(fault) = open_string(kind, text) {
-            let lines = memchr::memchr_iter(b'\n', text.as_bytes()).map(|line| at + line + 1);
-            let next = lines.into_iter().find(|line| starts_with_header(&self.text[*line..]));
+        let is_last = token.end == self.text.len();
+        if let Some(fault) = is_last.then(|| open_string(kind, text)).flatten() {
+            let mut lines = memchr::memchr_iter(b'\n', text.as_bytes()).map(|line| at + line + 1);
+            let next = lines.find(|line| starts_with_header(&self.text[*line..]));
             self.at = next.unwrap_or(self.text.len());
             self.broken.push(Broken { fault, at, statement: start..self.at });
             return true;

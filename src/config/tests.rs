@@ -591,9 +591,13 @@ fn settings_are_not_guessed_if_a_mistake_in_the_list_may_hide_them() {
         let error = settings.expect_err(&text).to_string();
         assert!(error.starts_with(&format!("c.toml:{place}: ")), "{text}\n{error}");
     }
-    for list in
-        ["label = \"\"\"A\"\"\"", "label = '''\nA'''", "tags = [\n'a',\n'b'", "label: 'A'\r"]
-    {
+    for list in [
+        "label = \"\"\"A\"\"\"",
+        "label = '''\nA'''",
+        "tags = [\n'a',\n'b'",
+        "label: 'A'\r",
+        "tags: ['A']",
+    ] {
         let text = format!("[[account]]\n{list}\n[database]\npath = 'other.db'\n");
         let settings =
             Reading::at(NEW_YEAR_2026).read_settings(Path::new("c.toml"), text.as_bytes());
