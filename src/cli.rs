@@ -55,7 +55,7 @@ pub enum Verb {
         #[arg(long, short)]
         quiet: bool,
         /// Keep running: check again after each edit, and print one line per check
-        #[arg(long, conflicts_with = "quiet")]
+        #[arg(long, conflicts_with_all = ["quiet", "online"])]
         watch: bool,
         /// Also check that the vendor's host can be reached (no key is sent, nothing is bought)
         #[arg(long)]
@@ -124,7 +124,7 @@ pub struct AddArgs {
     /// Platform of the usernames that are not URLs
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<Platform>,
-    /// File with one username or URL per line; `-` is standard input
+    /// File with one username or URL per line, at most 1,000; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub from: Option<PathBuf>,
     /// Configuration file to add to, one that `include` names [default: the main one]

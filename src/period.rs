@@ -52,10 +52,13 @@ impl FromStr for Moment {
     type Err = InvalidMoment;
 
     fn from_str(text: &str) -> Result<Moment, InvalidMoment> {
-        if let Some(years) = text.strip_suffix('y').and_then(|years| years.parse::<i64>().ok()) {
-            let is_accepted = (1..=10).contains(&years) && !text.starts_with('+');
-            let back = is_accepted.then_some(Moment::Back(years * 365 * DAY));
-            return back.ok_or(InvalidMoment::Span(InvalidSpan::TooLong));
+        let is_number = |text: &&str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if let Some(years) = text.strip_suffix('y').filter(is_number).filter(|y| !y.is_empty()) {
+            // Only digits are left, so a number that does not parse is too large.
+            return match years.parse() {
+                Ok(years @ 0..=10) => Ok(Moment::Back(years * 365 * DAY)),
+                Ok(_) | Err(_) => Err(InvalidMoment::Span(InvalidSpan::TooLong)),
+            };
         }
         match text.parse::<Span>() {
             Ok(span) => return Ok(Moment::Back(span.seconds())),
@@ -345,7 +348,11 @@ mod tests {
             ("2026-1-1", Err(InvalidMoment::Shape)),
             ("4000d", Err(InvalidMoment::Span(InvalidSpan::TooLong))),
             ("11y", Err(InvalidMoment::Span(InvalidSpan::TooLong))),
-            ("+1y", Err(InvalidMoment::Span(InvalidSpan::TooLong))),
+            ("99999999999999999999y", Err(InvalidMoment::Span(InvalidSpan::TooLong))),
+            // An empty period, as 0d is.
+            ("0y", Ok(Moment::Back(0))),
+            ("+1y", Err(InvalidMoment::Shape)),
+            ("-1y", Err(InvalidMoment::Shape)),
             ("yesterday", Err(InvalidMoment::Shape)),
             ("y", Err(InvalidMoment::Shape)),
             ("", Err(InvalidMoment::Shape)),

@@ -183,8 +183,24 @@ fn several_names_are_looked_up_at_once_and_each_is_paid_once() {
     assert_eq!(vendor.call_count(), 4);
     place.write("names", "@somebody\nhttps://www.youtube.com/channel/UC123\n");
     let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);
-    assert!(ended.line().contains("is no profile URL"), "{ended:?}");
+    assert!(ended.line().contains("is not a profile URL"), "{ended:?}");
     assert_eq!(vendor.call_count(), 4);
+}
+
+#[test]
+fn a_list_that_is_too_long_is_refused_before_its_cost_is_announced() {
+    for has_daemon in [false, true] {
+        let vendor = Vendor::start();
+        let place = with_database(&vendor, &Settings::weekly(&[]));
+        let daemon = has_daemon.then(|| place.run().once_up());
+        let names: Vec<String> = (0..1001).map(|number| format!("@guru{number}")).collect();
+        place.write("names", &names.join("\n"));
+        let ended = place.growthd(&["add", "--from", "names", "--platform", "tiktok"]).with_code(2);
+        let expected = "growthd: 1,001 names are too many: add at most 1,000 names at once, and split the list";
+        assert_eq!(ended.line(), expected);
+        assert_eq!(vendor.call_count(), 0);
+        drop(daemon);
+    }
 }
 
 #[test]

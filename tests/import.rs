@@ -150,6 +150,45 @@ fn the_separators_and_further_columns_of_spreadsheets_are_accepted() {
 }
 
 #[test]
+fn rows_without_a_count_are_left_out_whatever_else_they_lack() {
+    for (csv, left_out) in [
+        ("label,date,followers\nGuru,2025-12-01,650\n,,\n", "1 line"),
+        ("label,date,followers\n , ,\nGuru,2025-12-01,650\n   \n,\n", "3 lines"),
+        ("label,date,followers,note\nGuru,2025-12-01,650,\n,,,a note below\n", "1 line"),
+        ("\r\n\r\nlabel;date;followers\r\nGuru;2025-12-01;650\r\n;;\r\n", "1 line"),
+    ] {
+        let output = import(&past(), csv, &[]);
+        let (code, output, errors) = output;
+        assert_eq!((code, &*errors), (Some(0), ""), "{csv:?}");
+        assert!(output.contains(&format!("\nleft out, without a count: {left_out}\n")), "{output}");
+        assert!(output.starts_with("clx1 (Guru): 1 snapshot"), "{output}");
+    }
+}
+
+#[test]
+fn a_problem_is_reported_at_its_line_whatever_ends_the_lines() {
+    let past = past();
+    for (csv, expected) in [
+        ("\n\nwho,time,followers\n", "old.csv:3: no column for the account"),
+        ("\r\rwho,time,followers\r", "old.csv:3: no column for the account"),
+        ("label,time,followers\rGuru,2025-12-01,1\r\rGuru,x,1\r", "old.csv:4: \"x\" is not"),
+        ("label,time,followers\r\nGuru,2025-12-01,1\r\nGuru,x,1", "old.csv:3: \"x\" is not"),
+        ("label,time,followers,note\rGuru,x,1,\"a", "old.csv:2: a quote is opened here"),
+    ] {
+        let (code, _, errors) = import(&past, csv, &[]);
+        assert_eq!((code, errors.lines().count()), (Some(2), 1), "{csv:?}: {errors}");
+        assert!(errors.starts_with(expected), "{csv:?}: {errors}");
+    }
+}
+
+#[test]
+fn a_column_without_a_heading_is_named_by_its_number() {
+    let (code, output, _) = import(&past(), "label,date,followers,\nGuru,2025-12-01,650,\n", &[]);
+    assert_eq!(code, Some(0));
+    assert!(output.contains("\nnot read: column 4, which has no heading\n"), "{output}");
+}
+
+#[test]
 fn an_export_can_be_imported_elsewhere() {
     let from = past();
     let exported = from.output(&["export"]);

@@ -335,6 +335,7 @@ fn verbs_that_only_read_the_database_work_after_an_invalid_edit_of_the_list() {
         for verb in [
             &["history", "a"][..],
             &["growth"],
+            &["plan"],
             &["export", "--output", "export.csv"],
             &["report", "--output", "page.html"],
             &["digest"],
@@ -342,14 +343,18 @@ fn verbs_that_only_read_the_database_work_after_an_invalid_edit_of_the_list() {
         ] {
             place.growthd(verb).with_code(0);
         }
-        for verb in [
-            &["check"][..],
-            &["plan"],
-            &["refresh", "a"],
-            &["add", "somebody", "--platform", "tiktok"],
-        ] {
+        for verb in
+            [&["check"][..], &["refresh", "a"], &["add", "somebody", "--platform", "tiktok"]]
+        {
             place.growthd(verb).with_code(78);
         }
+    }
+    // Whether it hides the path of another database is not known.
+    let open = format!("{list}label = \"\"\"A\n[database]\npath = \"other.db\"\n");
+    place.write("config.toml", &open.replacen("[database]\npath = \"growth.db\"\n", "", 1));
+    for verb in [&["status"][..], &["plan"], &["growth"], &["backup", "other.db"]] {
+        let ended = place.growthd(verb).with_code(78);
+        assert!(ended.err.contains("this string is not closed"), "{ended:?}");
     }
     // An output may still not replace a file that `include` finds, whatever is in it.
     place.write("more.toml", "[[account]]\nmistake = 1\n");

@@ -31,6 +31,47 @@ fn verbs_that_read_report_a_missing_database_and_create_none() {
 }
 
 #[test]
+fn plan_tells_why_nothing_is_planned() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&[]));
+    place.create_database();
+    let plan = |accounts: &[&str]| {
+        place.configure(&vendor, &Settings::weekly(accounts));
+        place.growthd(&["plan"]).with_code(0).out
+    };
+    assert!(plan(&[]).starts_with("no account is watched yet: add an [[account]] to config.toml"));
+    let unread = "1 account in config.toml will be refreshed once `growthd run` has read it\n";
+    assert_eq!(plan(&["a", "b\nenabled = false"]), unread);
+    // A mistake in the list does not stop a verb that reads the database.
+    let corrected = "no account is watched yet: correct the list of accounts in config.toml, see `growthd check`\n";
+    assert_eq!(plan(&["a\ncron = \"x\""]), corrected);
+    let disabled = ["a\ntags = [\"x\"]\nenabled = false", "b\nenabled = false"];
+    place.configure(&vendor, &Settings::weekly(&disabled));
+    place.run().once_up().stop();
+    assert_eq!(plan(&disabled), "every account is disabled (2)\n");
+    assert_eq!(plan(&["a\ncron = \"x\""]), "every account is disabled (2)\n");
+    let tagged = place.growthd(&["plan", "--tag", "x"]).with_code(0).out;
+    assert_eq!(tagged, "every account of x is disabled (1)\n");
+    assert_eq!(
+        plan(&["a", "b"]).split_once(" will"),
+        Some(("2 accounts in config.toml", " be refreshed once `growthd run` has read them\n"))
+    );
+}
+
+#[test]
+fn check_notes_a_pattern_without_a_file_and_counts_one_refresh_as_one() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a\ncron = \"0 6 1 * *\""]));
+    let text = std::fs::read_to_string(place.file("config.toml")).expect("a file");
+    place.write("config.toml", &format!("include = [\"*.tml\"]\n{text}"));
+    let checked = place.growthd(&["check"]).with_code(0).out;
+    assert!(checked.contains("include    finds no file that matches \"*.tml\"\n"), "{checked}");
+    assert!(checked.contains("about 1 refresh a month"), "{checked}");
+    let ended = place.growthd(&["check", "--watch", "--online"]).with_code(2);
+    assert!(ended.err.contains("cannot be used with"), "{ended:?}");
+}
+
+#[test]
 fn refresh_creates_a_database_only_if_the_configuration_names_it() {
     let vendor = Vendor::start();
     let place = Setup::empty();

@@ -60,6 +60,9 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
         let folder = folder.display();
         out.warning("include", format_args!("finds nothing in {folder}, which does not exist"))?;
     }
+    for pattern in &config.settings.unmatched {
+        out.warning("include", format_args!("finds no file that matches {pattern:?}"))?;
+    }
     let path = &config.settings.database.path;
     let reader = Reader::open(path);
     let database = check_database(path, &reader, &mut out)?;
@@ -95,7 +98,11 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
         0 => String::new(),
         first => format!(", and {first} at the start for accounts without a snapshot"),
     };
-    out.entry("forecast", format_args!("about {} refreshes a month{first}", Estimate(month)))?;
+    let refreshes = match Estimate(month).to_string() {
+        one if one == "1" => "1 refresh".to_owned(),
+        many => format!("{many} refreshes"),
+    };
+    out.entry("forecast", format_args!("about {refreshes} a month{first}"))?;
     let budget = match &config.settings.budget {
         Some(budget) => within(budget, &config.accounts, now, &mut out)?,
         None => {

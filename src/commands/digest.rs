@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::cli::{DigestArgs, DigestFormat};
 use crate::clock;
-use crate::commands::period::{check, period};
+use crate::commands::period::{check_selection, period};
 use crate::commands::{CommandError, Done, open_up_to_date, print_json};
 use crate::config::Settings;
 use crate::engine::Holds;
@@ -18,7 +18,7 @@ pub fn digest(settings: &Settings, args: &DigestArgs) -> Result<Done, CommandErr
     let mut reader = open_up_to_date(&settings.database.path)?;
     let tx = reader.begin_read()?;
     let selection = args.selection.selection();
-    check(&tx, &selection)?;
+    check_selection(&tx, &selection)?;
     let mut options = args.period.options();
     if options.until.is_some() {
         options = options.or_last_days(7);

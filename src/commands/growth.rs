@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::GrowthArgs;
 use crate::clock::{self, Time};
-use crate::commands::period::{check, period, print_unfinished};
+use crate::commands::period::{check_selection, period, print_unfinished};
 use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_json};
 use crate::config::Settings;
 use crate::period::{Beginning, Period};
@@ -34,7 +34,7 @@ pub fn growth(settings: &Settings, args: &GrowthArgs) -> Result<Done, CommandErr
     let options = args.period.options().or_last_days(DEFAULT_DAYS);
     let Some(period) = period(&tx, options, now)? else { return Ok(Done::Well) };
     let selection = args.selection.selection();
-    check(&tx, &selection)?;
+    check_selection(&tx, &selection)?;
     let growths = tx.growth(&selection, &period)?;
     match args.form.form() {
         Form::Json => print_json(&json(&chosen(&growths, args.top), &period))?,
@@ -157,8 +157,8 @@ impl Page<'_> {
                 true => {
                     writeln!(
                         out,
-                        "no account is watched yet: add an [[account]] to the configuration, and \
-                         reload the daemon if one runs"
+                        "no account is watched yet: those in the configuration are once \
+                         `growthd run` has read them"
                     )
                 }
                 false => writeln!(out, "no account{} is watched", self.selection),

@@ -308,7 +308,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
                 if quiet { check_output::Scope::Problems } else { check_output::Scope::Everything };
             check::check(&config()?, online, scope)
         }
-        Verb::Plan(args) => plan::plan(config()?, &args),
+        Verb::Plan(args) => plan::plan(&settings()?, &args),
         Verb::Refresh(args) => {
             logging::start(cli.log_format, QUIET)?;
             run::keep_memory_private();

@@ -39,7 +39,7 @@ pub(super) fn print_unfinished(period: &Period, out: &mut impl Write) -> io::Res
 }
 
 /// Refuses a selection by a tag or a platform that no account has.
-pub(super) fn check(tx: &ReadTx<'_>, selection: &Selection) -> Result<(), CommandError> {
+pub(super) fn check_selection(tx: &ReadTx<'_>, selection: &Selection) -> Result<(), CommandError> {
     if selection.is_everything() {
         return Ok(());
     }

@@ -7,31 +7,31 @@ use serde::Serialize;
 
 use crate::cli::PlanArgs;
 use crate::clock::{self, Time};
-use crate::commands::period::check;
+use crate::commands::period::check_selection;
 use crate::commands::{CommandError, Done, as_text, print_json_list};
 use crate::config::{Config, Settings};
 use crate::engine::{Hold, Holds};
-use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, TimeUntil, terminal};
+use crate::printable::Printable;
+use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, TimeUntil, counted, terminal};
 use crate::schedule::{ScheduleCache, spread_offset};
+use crate::selection::Selection;
 use crate::store::{AccountStatus, Extent, Reader};
 
 /// How many runs of each account are computed.
 const RUNS: usize = 3;
 
 /// Prints the next runs.
-pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
-    let Config { settings: Settings { database, path, budget, .. }, accounts } = config;
-    // Frees the configuration's list, which is as large as the one read from the database below.
-    drop(accounts);
+pub fn plan(settings: &Settings, args: &PlanArgs) -> Result<Done, CommandError> {
     let now = clock::now().time();
-    let mut reader = Reader::open(&database.path)?;
+    let mut reader = Reader::open(&settings.database.path)?;
     let selection = args.selection.selection();
     let tx = reader.begin_read()?;
-    check(&tx, &selection)?;
+    check_selection(&tx, &selection)?;
     let mut accounts = tx.statuses(&selection, Extent::All, now)?;
+    let listed = accounts.len();
     accounts.retain(|account| account.next_due.is_some());
     accounts.sort_by_key(|account| account.next_due);
-    let holds = Holds::read(&tx, budget.as_ref(), now)?;
+    let holds = Holds::read(&tx, settings.budget.as_ref(), now)?;
     let mut known = Known { holds, schedules: ScheduleCache::default(), following: HashMap::new() };
     if args.json {
         print_json_list(accounts.iter().map(|account| {
@@ -42,17 +42,7 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     }
     let mut out = BufWriter::new(io::stdout().lock());
     if accounts.is_empty() {
-        match selection.is_everything() {
-            true => {
-                writeln!(
-                    out,
-                    "no account is watched yet: add an [[account]] to {}, and reload the daemon if \
-                     one runs",
-                    path.display()
-                )?;
-            }
-            false => writeln!(out, "no account{selection} is watched")?,
-        }
+        writeln!(out, "{}", why_none(settings, &selection, listed, now))?;
         return Ok(out.flush().map(|()| Done::Well)?);
     }
     let mut table = Table::new([
@@ -77,6 +67,34 @@ pub fn plan(config: Config, args: &PlanArgs) -> Result<Done, CommandError> {
     }
     write!(out, "{}", table.narrowed(terminal::width()))?;
     Ok(out.flush().map(|()| Done::Well)?)
+}
+
+/// Returns why no run is planned, although `disabled` selected accounts are known to the database.
+fn why_none(settings: &Settings, selection: &Selection, disabled: usize, now: Time) -> String {
+    let path = Printable(&settings.path.to_string_lossy()).to_string();
+    if !selection.is_everything() {
+        return match disabled {
+            0 => format!("no account{selection} is watched"),
+            _ => format!("every account{selection} is disabled ({disabled})"),
+        };
+    }
+    // Only here is the list read: it may be long.
+    let listed = Config::load(&settings.path, now)
+        .map(|config| config.accounts.iter().filter(|account| account.enabled).count());
+    match listed {
+        Ok(0) | Err(_) if disabled > 0 => format!("every account is disabled ({disabled})"),
+        Ok(0) => format!(
+            "no account is watched yet: add an [[account]] to {path}, and reload the daemon if one runs"
+        ),
+        Ok(1) => format!("1 account in {path} will be refreshed once `growthd run` has read it"),
+        Ok(more) => format!(
+            "{} in {path} will be refreshed once `growthd run` has read them",
+            counted(more, "account")
+        ),
+        Err(_) => format!(
+            "no account is watched yet: correct the list of accounts in {path}, see `growthd check`"
+        ),
+    }
 }
 
 /// A cache of the occurrence that follows another, by pattern and zone. Nearly all accounts of a long

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::ReportArgs;
 use crate::clock;
-use crate::commands::period::check;
+use crate::commands::period::check_selection;
 use crate::commands::target::{cause, is_stdout, refuse_own};
 use crate::commands::{CommandError, Done};
 use crate::config::Settings;
@@ -56,7 +56,7 @@ fn each_tag(
     let mut reader = Reader::open(&settings.database.path)?;
     let tags = {
         let tx = reader.begin_read()?;
-        check(&tx, part)?;
+        check_selection(&tx, part)?;
         tx.selectable()?.0
     };
     drop(reader);
@@ -127,7 +127,7 @@ fn read(
     let now = clock::now().time();
     let mut reader = Reader::open(&settings.database.path)?;
     let tx = reader.begin_read()?;
-    check(&tx, &selection)?;
+    check_selection(&tx, &selection)?;
     let budget = settings.budget;
     let subject = Subject { selection, title: title.map(str::to_owned), budget };
     Ok(Page::read(&tx, subject, now)?)

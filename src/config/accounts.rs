@@ -13,7 +13,7 @@ use super::duration::{LONGEST, Span};
 use super::findings::Place;
 use super::raw::{RawAccount, RawDefaults, RawSchedule, RawTimes};
 use super::schema;
-use super::valid::Values;
+use super::valid::{Values, check_name};
 
 const DEFAULT_CRON: &str = "0 6 * * MON";
 const DEFAULT_TIMEZONE: &str = "UTC";
@@ -101,6 +101,9 @@ pub(super) struct Defaults {
     spread: i64,
     /// The title of the table that sets the spread.
     spread_is_from: &'static str,
+    /// That the spread is too wide for `cron`, and where that was written. It is a problem only of an
+    /// account that inherits both.
+    too_wide: Option<(Place, String)>,
 }
 
 /// The valid accounts so far; the problems of the others are in the findings.
@@ -137,17 +140,18 @@ impl Values<'_> {
             timezone: shared.zone(DEFAULT_TIMEZONE).text.clone(),
             spread: 0,
             spread_is_from: schema::SCHEDULE.title,
+            too_wide: None,
         };
         let RawSchedule { cron, timezone, spread, .. } = schedule;
         let times = RawTimes { cron, timezone, spread };
-        let defaults = self.times(&mut shared, &base, times, schema::SCHEDULE.title);
+        let defaults = self.default_times(&mut shared, &base, times, schema::SCHEDULE.title);
         List { shared, defaults, valid: Vec::new(), places: Vec::new() }
     }
 
     /// Makes further accounts default to `[defaults]`, and then to `schedule`.
     pub fn defaults(&mut self, list: &mut List, schedule: &Defaults, raw: RawDefaults<'_>) {
         let RawDefaults { tags, times } = raw;
-        let own = self.times(&mut list.shared, schedule, times, schema::DEFAULTS.title);
+        let own = self.default_times(&mut list.shared, schedule, times, schema::DEFAULTS.title);
         list.defaults = Defaults { tags: self.tags(&[], tags), ..own };
     }
 
@@ -157,7 +161,7 @@ impl Values<'_> {
         list.places.reserve(accounts.len());
         for account in accounts {
             let place = account.id.as_ref().map(|id| self.findings.place(id.at));
-            let valid = self.account(&mut list.shared, &list.defaults, account);
+            let valid = self.account(&mut list.shared, &mut list.defaults, account);
             if let (Some(place), Some(valid)) = (place, valid) {
                 list.places.push(place);
                 list.valid.push(valid);
@@ -183,7 +187,7 @@ impl Values<'_> {
     fn account(
         &mut self,
         shared: &mut Shared,
-        defaults: &Defaults,
+        defaults: &mut Defaults,
         raw: RawAccount<'_>,
     ) -> Option<Watched> {
         let id = raw.id.and_then(|field| match field.value.parse::<AccountId>() {
@@ -195,7 +199,15 @@ impl Values<'_> {
         });
         let label = raw.label.and_then(|field| self.name(field));
         let tags = self.tags(&defaults.tags, raw.tags);
+        let is_own = raw.times.cron.is_some() || raw.times.spread.is_some();
         let times = self.times(shared, defaults, raw.times, schema::ACCOUNT.title);
+        if !is_own {
+            // Reported once, and not for each account that inherits it.
+            defaults.too_wide = None;
+        }
+        if let Some((place, message)) = times.too_wide {
+            self.findings.add_at(place, message);
+        }
         Some(Watched {
             id: id?,
             label,
@@ -213,18 +225,34 @@ impl Values<'_> {
         // A list without an end is as long as the rest of the file.
         let mut seen: HashSet<&str> = base.iter().map(String::as_str).collect();
         for field in own {
-            let value = field.value;
-            if let Some(tag) = self.name(field)
-                && seen.insert(value)
-            {
-                tags.push(tag);
+            if let Err(why) = check_name(field.value) {
+                self.findings.wrong(&field, format!("contains an item that {why}"));
+            } else if seen.insert(field.value) {
+                tags.push(field.value.to_owned());
             }
         }
         tags
     }
 
-    /// Returns the schedule of `table`, with missing keys from `base`. A spread that is too wide is
-    /// reported at the spread if the table has one, else at the cron.
+    /// Returns the schedule of a table of defaults, with missing keys from `base`. If it sets both a
+    /// cron and a spread, they must fit; else that depends on what the accounts set.
+    fn default_times(
+        &mut self,
+        shared: &mut Shared,
+        base: &Defaults,
+        raw: RawTimes<'_>,
+        table: &'static str,
+    ) -> Defaults {
+        let has_both = raw.cron.is_some() && raw.spread.is_some();
+        let mut times = self.times(shared, base, raw, table);
+        if let Some((place, message)) = times.too_wide.take_if(|_| has_both) {
+            self.findings.add_at(place, message);
+        }
+        times
+    }
+
+    /// Returns the schedule of `table`, with missing keys from `base`. The place of a spread that is
+    /// too wide is the spread's if the table has one, else the cron's.
     fn times(
         &mut self,
         shared: &mut Shared,
@@ -249,13 +277,14 @@ impl Values<'_> {
         };
         let is_own = raw.spread.is_some();
         let spread = if is_own { self.span(raw.spread, 0..=LONGEST, 0) } else { base.spread };
-        if let (Some(shortest), Some((at, origin))) = (shortest, place)
-            && spread >= shortest
-        {
-            self.findings.add(at, format!("{}{origin}", too_wide(spread, shortest)));
-        }
+        let too_wide = match place {
+            Some((at, origin)) => shortest.filter(|shortest| spread >= *shortest).map(|shortest| {
+                (self.findings.place(at), format!("{}{origin}", too_wide(spread, shortest)))
+            }),
+            None => base.too_wide.clone(),
+        };
         let spread_is_from = if is_own { table } else { base.spread_is_from };
-        Defaults { tags: Vec::new(), cron, shortest, timezone, spread, spread_is_from }
+        Defaults { tags: Vec::new(), cron, shortest, timezone, spread, spread_is_from, too_wide }
     }
 
     fn cron(&mut self, shared: &mut Shared, field: &At<&str>) -> (Arc<str>, Option<i64>) {

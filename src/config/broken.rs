@@ -1,9 +1,10 @@
-//! Statements that would keep the parser from what follows them: an array or an inline table that is
-//! not closed contains the rest of the file, with a mistake on each line of it, and at a line without
-//! a key and a value the parser stops.
+//! Statements that would keep the parser from what follows them: an array, an inline table or a long
+//! string that is not closed contains the rest of the file, and at a line without a key and a value
+//! the parser stops.
 
 use std::ops::Range;
 
+use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
 /// A broken statement.
@@ -20,7 +21,28 @@ pub(super) struct Broken {
 pub(super) enum Fault {
     OpenArray,
     OpenTable,
+    /// A string in three double quotes.
+    OpenBasicString,
+    /// A string in three single quotes.
+    OpenLiteralString,
     NoKeyAndValue,
+}
+
+impl Broken {
+    /// Returns whether the statement, in `text`, may contain settings, or begin a table of them. What
+    /// follows an open string may be its text or not; a bracket at the start of a line may begin a
+    /// header other than those that [`starts_with_header`] is certain of; and `api]` may be one.
+    pub fn may_hide_settings(&self, text: &str) -> bool {
+        let statement = &text[self.statement.clone()];
+        match self.fault {
+            Fault::OpenBasicString | Fault::OpenLiteralString => true,
+            Fault::OpenArray | Fault::OpenTable => may_contain_header(statement),
+            Fault::NoKeyAndValue => {
+                (statement.contains(']') && !statement.contains('['))
+                    || may_contain_header(statement)
+            }
+        }
+    }
 }
 
 /// An opening bracket.
@@ -35,6 +57,8 @@ impl Fault {
         match self {
             Fault::OpenArray => "this array is not closed; expected `]`",
             Fault::OpenTable => "this inline table is not closed; expected `}`",
+            Fault::OpenBasicString => "this string is not closed; expected `\"\"\"`",
+            Fault::OpenLiteralString => "this string is not closed; expected `'''`",
             Fault::NoKeyAndValue => "expected a key, `=` and a value",
         }
     }
@@ -48,6 +72,20 @@ impl Bracket {
             _ => Fault::OpenArray,
         }
     }
+}
+
+/// Returns the fault of a token that is a long string and not closed. The lexer makes a token of it
+/// all the same, up to the end of the text.
+pub(super) fn open_string(kind: TokenKind, token: &str) -> Option<Fault> {
+    let fault = match kind {
+        TokenKind::MlBasicString => Fault::OpenBasicString,
+        TokenKind::MlLiteralString => Fault::OpenLiteralString,
+        _ => return None,
+    };
+    // A closed one ends where it ended, whatever follows: quotes at its end may be escaped.
+    let longer = format!("{token}\n");
+    let first = Source::new(&longer).lex().next();
+    first.is_some_and(|first| first.span().end() == longer.len()).then_some(fault)
 }
 
 /// Puts spaces in place of the broken statements, which are in order. All others keep their
@@ -138,9 +176,33 @@ pub(super) fn starts_with_header(text: &str) -> bool {
         && !["true", "false", "inf", "nan"].contains(&name)
 }
 
+/// Returns whether any line of `text` but the first may be the header of a table.
+pub(super) fn may_contain_header(text: &str) -> bool {
+    text.split(['\r', '\n']).skip(1).any(|line| line.trim_start().starts_with('['))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_string_is_closed_by_quotes_that_are_not_escaped() {
+        let (basic, literal) = (TokenKind::MlBasicString, TokenKind::MlLiteralString);
+        for (kind, token, is_open) in [
+            (basic, "\"\"\"", true),
+            (basic, "\"\"\"a\nb", true),
+            (basic, "\"\"\"a\"\"", true),
+            (basic, "\"\"\"a\\\"\"\"", true),
+            (basic, "\"\"\"a\\\\\"\"\"", false),
+            (basic, "\"\"\"\"\"\"", false),
+            (basic, "\"\"\"\na\"\"\"\"\"", false),
+            (literal, "'''a\n", true),
+            (literal, "'''a\\'''", false),
+            (TokenKind::BasicString, "\"a", false),
+        ] {
+            assert_eq!(open_string(kind, token).is_some(), is_open, "{token}");
+        }
+    }
 
     #[test]
     fn only_a_table_has_a_header() {

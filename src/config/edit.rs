@@ -1,14 +1,13 @@
 //! Appending accounts to a watchlist file. Comments, order and line endings stay as they are.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use super::error::is_system_failure;
-use super::include::folder_of;
 use super::{Config, ConfigError, Settings};
 use crate::account::AccountId;
 use crate::clock::{self, Time};
@@ -23,7 +22,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 const MAX_READS: usize = 20;
 
 /// An upper bound for the size of one `[[account]]` in the file, in bytes.
-const LARGEST_ENTRY: usize = 2048;
+const LARGEST_ENTRY: u64 = 2048;
 
 /// A file of the watchlist, as it was when it was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -115,7 +114,8 @@ impl WatchlistFile {
         let written =
             Replacement::begin_with_its_owner(&self.path, GROUP_READABLE).and_then(|mut trial| {
                 trial.file().write_all(self.text.as_bytes())?;
-                trial.file().write_all(&vec![b'\n'; entries.saturating_mul(LARGEST_ENTRY)])
+                let size = LARGEST_ENTRY.saturating_mul(entries as u64);
+                io::copy(&mut io::repeat(b'\n').take(size), trial.file()).map(drop)
             });
         written.map_err(|source| self.unwritable(source))
     }
@@ -145,7 +145,7 @@ impl WatchlistFile {
                 return Ok(Some(placed));
             }
         }
-        Err(self.unwritable(io::Error::other("it is being changed time and again")))
+        Err(self.unwritable(io::Error::other("it keeps changing")))
     }
 
     /// Returns `None` if the file has changed since it was read: someone edits it meanwhile.
@@ -165,7 +165,9 @@ impl WatchlistFile {
     }
 
     fn with(&self, id: &AccountId, label: Option<&str>) -> String {
-        let end = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+        // As the last line ends, whatever another editor has left in a line before.
+        let last = self.text.rsplit_once('\n').map_or("", |(before, _)| before);
+        let end = if last.ends_with('\r') { "\r\n" } else { "\n" };
         let mut text = self.text.clone();
         if !text.is_empty() && !text.ends_with('\n') {
             text.push_str(end);
@@ -184,7 +186,7 @@ impl WatchlistFile {
 /// Returns the path by which the configuration includes the file at `to`, which is relative to the
 /// working folder or to the configuration's.
 fn as_included(settings: &Settings, to: &Path) -> Option<PathBuf> {
-    [to.to_owned(), folder_of(&settings.path).join(to)].iter().find_map(|path| {
+    [to.to_owned(), settings.path.with_file_name(to)].iter().find_map(|path| {
         let real_path = fs::canonicalize(path).ok()?;
         let is_same = |file: &&PathBuf| fs::canonicalize(file).is_ok_and(|file| file == real_path);
         settings.files().iter().find(is_same).cloned()
@@ -247,6 +249,10 @@ mod tests {
         let id: AccountId = "clx9".parse().expect("an id");
         for (text, added) in [
             ("", "[[account]]\nid = \"clx9\"\nlabel = \"A \\\"b\\\"\"\n"),
+            (
+                "# theirs\r\n# mine\n",
+                "# theirs\r\n# mine\n\n[[account]]\nid = \"clx9\"\nlabel = \"A \\\"b\\\"\"\n",
+            ),
             ("# only this", "# only this\n\n[[account]]\nid = \"clx9\"\nlabel = \"A \\\"b\\\"\"\n"),
             (
                 "[[account]] # mine\r\nid = 'a'\r\n",

@@ -56,6 +56,11 @@ pub(super) fn is_system_failure(error: &io::Error) -> bool {
         )
 }
 
+/// Returns whether an error means that there is no such file.
+pub(super) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 /// Returns what to do about a configuration that cannot be read.
 fn advice(path: &Path) -> &'static str {
     match path == Path::new(INSTALLED) {

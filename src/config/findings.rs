@@ -109,6 +109,10 @@ impl Findings {
         self.put(self.place(at), message, Kind::Meaning, None);
     }
 
+    pub fn add_at(&mut self, place: Place, message: String) {
+        self.put(place, message, Kind::Meaning, None);
+    }
+
     /// Reports that something required is missing. This is dropped for a file with syntax errors,
     /// since it may be in the part that could not be parsed.
     pub fn missing(&mut self, at: usize, message: String) {

@@ -10,8 +10,10 @@ use glob::{MatchOptions, Pattern, glob_with};
 use toml::de::{DeTable, DeValue};
 
 use super::document;
+use super::error::is_absence;
 use super::schema;
 use super::split::SplitText;
+use crate::paths::folder_of;
 
 /// The most files that a pattern may match; one that matches more was not meant to.
 const MOST_FILES: usize = 10_000;
@@ -42,13 +44,15 @@ pub(super) enum FindError {
     NoFolder(PathBuf),
 }
 
-/// Returns the files that a pattern of `include` matches, sorted by name.
+/// Returns the files that a pattern of `include` in the file at `main` matches, sorted by name.
 ///
 /// # Errors
 /// Returns an error if the pattern is invalid, or if a file that it names or a folder is not
 /// available. A folder that a special character would have to match is not missed.
-pub(super) fn find(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError> {
+pub(super) fn find(main: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError> {
     use FindError::{Invalid, Unavailable};
+    // Without a `.` that would be shown.
+    let folder = main.parent().unwrap_or(Path::new(""));
     if pattern.is_empty() || pattern.contains('\0') {
         return Err(Invalid("is not a path".to_owned()));
     }
@@ -118,6 +122,18 @@ fn search(pattern: &str) -> impl Iterator<Item = Result<PathBuf, FindError>> {
     })
 }
 
+/// Returns the folders that match the part of a pattern before a slash. There `**` stands for no
+/// folder too, but `glob` passes over that at the end of a pattern.
+fn search_folders(pattern: &str) -> impl Iterator<Item = Result<PathBuf, FindError>> {
+    let outer = match pattern.trim_end_matches("/**") {
+        "" => "/",
+        "**" => ".",
+        outer => outer,
+    };
+    let outermost = (outer.len() < pattern.len()).then(|| search(outer));
+    outermost.into_iter().flatten().chain(search(pattern))
+}
+
 /// Returns whether a special character of the pattern would match a leading dot in the path.
 fn is_hidden(pattern: &str, path: &Path) -> bool {
     let literal = Path::new(literal_folder(pattern)).components().count();
@@ -131,7 +147,7 @@ fn is_hidden(pattern: &str, path: &Path) -> bool {
 fn check_names(pattern: &str) -> Result<(), FindError> {
     let (folders, last) = split_last(pattern);
     let Ok(last) = Pattern::new(last) else { return Ok(()) };
-    for folder in search(folders) {
+    for folder in search_folders(folders) {
         for entry in fs::read_dir(folder?).into_iter().flatten().flatten() {
             let name = entry.file_name();
             if name.to_str().is_none() && last.matches_with(&name.to_string_lossy(), MATCHING) {
@@ -152,7 +168,7 @@ fn check_inner_folders(pattern: &str) -> Result<(), FindError> {
     for slash in slashes {
         let (folders, rest) = (&pattern[..slash], &pattern[slash + 1..]);
         let next = rest.split('/').next().filter(|next| !next.contains(SPECIAL));
-        for folder in search(folders) {
+        for folder in search_folders(folders) {
             let folder = folder?;
             let path = next.map_or(folder.clone(), |next| folder.join(next));
             match fs::metadata(&path) {
@@ -162,10 +178,6 @@ fn check_inner_folders(pattern: &str) -> Result<(), FindError> {
         }
     }
     Ok(())
-}
-
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> FindError {
@@ -185,18 +197,15 @@ fn absolute(folder: &Path, pattern: &str) -> Option<String> {
 
 /// Returns whether a pattern in the file at `main` would match a file at `path`, if there were one.
 pub(super) fn would_match(main: &Path, path: &Path) -> bool {
-    let real = |folder: &Path| {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned())
-    };
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return false };
-    let (main_folder, folder, name) = (real(folder_of(main)), real(folder), name.to_string_lossy());
+    let real = |folder: &Path| fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return false };
+    let (main_folder, folder) = (real(folder_of(main)), real(folder_of(path)));
     patterns(main).iter().any(|pattern| {
         let Some(pattern) = absolute(&main_folder, pattern) else { return false };
         let (folders, last) = split_last(&pattern);
         let is_named = Pattern::new(last).is_ok_and(|last| last.matches_with(&name, MATCHING));
         // Compared as they are, whatever links and `..` lead there.
-        is_named && search(folders).flatten().any(|found| real(&found) == folder)
+        is_named && search_folders(folders).flatten().any(|found| real(&found) == folder)
     })
 }
 
@@ -210,11 +219,6 @@ impl SeenFiles {
         // If this fails, reading the file fails too and reports the error.
         fs::metadata(path).map_or(true, |file| self.0.insert((file.dev(), file.ino())))
     }
-}
-
-/// Returns the folder that a configuration's relative paths are relative to.
-pub(super) fn folder_of(main: &Path) -> &Path {
-    main.parent().unwrap_or(Path::new(""))
 }
 
 /// Returns the patterns of `include` in a file, the rest of which need not be valid.
@@ -407,6 +411,60 @@ mod tests {
             assert!(shown.contains("config.toml:1:12: `include` leads to "), "{shown}");
             assert!(shown.contains("/w/s1") && shown.contains("cannot be read"), "{shown}");
         }
+    }
+
+    #[test]
+    fn two_asterisks_match_their_own_folder_too() {
+        use std::os::unix::ffi::OsStrExt;
+        for pattern in ["w/**/*.toml", "w/**/**/*.toml", "**/*.toml"] {
+            let include = format!("include = ['{pattern}']\n");
+            let folder = Folder::with(&[("config.toml", &include), ("w/a/x.toml", "")]);
+            let main = folder.path("config.toml");
+            for (path, would_match) in
+                [("w/new.toml", true), ("w/a/new.toml", true), ("w/new.csv", false)]
+            {
+                assert_eq!(super::would_match(&main, &folder.path(path)), would_match, "{pattern}");
+            }
+            assert!(folder.config().settings.files().len() > 1);
+            let name = std::ffi::OsStr::from_bytes(b"\xe9.toml");
+            fs::write(folder.path("w").join(name), "").expect("a file");
+            let problems = folder.problems();
+            assert!(problems.contains(", whose name is not UTF-8"), "{pattern}: {problems}");
+        }
+    }
+
+    /// An account of the file has a spread of its own.
+    #[test]
+    fn the_cron_of_a_files_defaults_is_compared_with_the_spread_that_its_accounts_have() {
+        let main = format!("{ALL}[schedule]\ncron = '@weekly'\nspread = '2d'\n");
+        let text = "[defaults]\ncron = '@daily'\n[[account]]\nid = 'a'\nspread = '1h'\n";
+        let folder = Folder::with(&[("config.toml", &main), ("watchlist.d/a.toml", text)]);
+        assert_eq!(folder.config().accounts[0].spread, 3600);
+        folder.put("watchlist.d/a.toml", &format!("{text}[[account]]\nid = 'b'\n"));
+        let problems = folder.problems();
+        let expected = "watchlist.d/a.toml:2:8: `spread` (2d) must be shorter than the schedule's \
+                        shortest interval (1d) (from [schedule]; set `spread` here too)\n";
+        assert_eq!(format!("{}\n", problems.trim_end()), expected);
+    }
+
+    #[test]
+    fn a_problem_that_accounts_of_several_files_inherit_is_reported_once() {
+        let main = format!("{ALL}[schedule]\nspread = '7d'\n");
+        let folder = Folder::with(&[
+            ("config.toml", &main),
+            ("watchlist.d/a.toml", "[[account]]\nid = 'a'\n"),
+            ("watchlist.d/b.toml", "[[account]]\nid = 'b'\n"),
+        ]);
+        let problems = folder.problems();
+        assert!(problems.starts_with("config.toml:3:10: `spread` (7d) must be"), "{problems}");
+        assert_eq!(problems.lines().count(), 1, "{problems}");
+    }
+
+    #[test]
+    fn a_pattern_without_a_file_is_known() {
+        let patterns = "include = ['watchlist.d/*.tml', 'none/*', 'watchlist.d/*.toml']\n";
+        let folder = Folder::with(&[("config.toml", patterns), ("watchlist.d/a.toml", "")]);
+        assert_eq!(folder.config().settings.unmatched, ["watchlist.d/*.tml"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Settings;
-use super::error::is_system_failure;
+use super::error::{is_absence, is_system_failure};
 use super::source::visible_path;
 
 /// The shortest secret that can be recognised in a text, in bytes. A shorter one occurs in any.
@@ -87,7 +87,7 @@ impl ApiKey {
                 check_permissions(&file, path)?;
                 return Ok((ApiKey::new(&read(file, &source)?, &source)?, source));
             }
-            Err(error) if is_absence(&error) => {}
+            Err(error) if is_no_file(&error) => {}
             Err(error) => return Err(KeyError::Unreadable { place: source, source: error }),
         }
         match env(VARIABLE) {
@@ -126,11 +126,8 @@ fn read(file: File, place: &KeySource) -> Result<Vec<u8>, KeyError> {
 
 /// Returns whether an error means that there is no such file. That includes a name too long for
 /// one: it is a key, pasted in place of the name.
-fn is_absence(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename | io::ErrorKind::NotADirectory
-    )
+fn is_no_file(error: &io::Error) -> bool {
+    is_absence(error) || error.kind() == io::ErrorKind::InvalidFilename
 }
 
 /// Checks that others cannot read the key file, and that only its owner can write it. Checks the

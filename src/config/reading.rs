@@ -39,6 +39,8 @@ struct Included {
     /// The files, each once and with the place of its pattern.
     files: Vec<(usize, PathBuf)>,
     absent_folders: Vec<PathBuf>,
+    /// The patterns that match no file.
+    unmatched: Vec<String>,
 }
 
 /// The values of the main file.
@@ -83,8 +85,9 @@ impl Reading<'_> {
         take_chunks(&text, split.chunks, &mut list, &mut values, |file, findings| {
             raw::read(file, findings).accounts
         });
-        let included = self.find_included(path, &include, findings);
-        let texts = self.included(&document, included.files, findings);
+        let Included { files, absent_folders, unmatched } =
+            self.find_included(path, &include, findings);
+        let texts = self.included(&document, files, findings);
         let mut documents = vec![document];
         documents.extend(texts);
         let mut values = Values { path, findings: &mut *findings };
@@ -97,8 +100,7 @@ impl Reading<'_> {
         match settings {
             Some(settings) if findings.is_empty() => {
                 let files = documents.into_iter().map(|document| document.path).collect();
-                let absent_folders = included.absent_folders;
-                let settings = Settings { files, absent_folders, ..settings };
+                let settings = Settings { files, absent_folders, unmatched, ..settings };
                 Ok(Config { settings, accounts })
             }
             _ => Err(documents),
@@ -116,31 +118,39 @@ impl Reading<'_> {
             findings.not_utf8(*at);
         }
         findings.of_list(false);
+        for at in split.doubtful_strings.iter().filter(|at| split.is_in_list(**at)) {
+            let message =
+                "this string has a line that begins with `[`; close it before the next table";
+            findings.syntax(*at, message.to_owned());
+        }
         let Main { include, settings, .. } =
             self.main(&split.settings(&text), &mut Values { path, findings: &mut findings });
         match settings {
             Some(settings) if !findings.concern_settings() => {
                 // What is wrong with `include` concerns the accounts, like what is in its files.
-                let included = self.find_included(path, &include, &mut findings);
-                let found = included.files.into_iter().map(|(_, path)| path);
+                let Included { files, absent_folders, unmatched } =
+                    self.find_included(path, &include, &mut findings);
+                let found = files.into_iter().map(|(_, path)| path);
                 let files = std::iter::once(path.to_owned()).chain(found).collect();
-                Ok(Settings { files, absent_folders: included.absent_folders, ..settings })
+                Ok(Settings { files, absent_folders, unmatched, ..settings })
             }
             _ => Err(findings.into_problems(&[document]).into()),
         }
     }
 
-    /// Splits `text`, and returns it without the broken statements, which it reports. All of them are
+    /// Splits the text `whole`, and returns it without the broken statements, which it reports. All of them are
     /// looked for only if there is any, as this takes longer than to parse the text.
-    fn split_text<'t>(&self, text: &'t str, findings: &mut Findings) -> (Cow<'t, str>, SplitText) {
-        let mut text = Cow::Borrowed(text);
+    fn split_text<'t>(&self, whole: &'t str, findings: &mut Findings) -> (Cow<'t, str>, SplitText) {
+        let mut text = Cow::Borrowed(whole);
         let mut split = (self.split)(&text);
         if self.is_careful || !split.broken.is_empty() {
             let broken = broken_statements(&text);
             text = Cow::Owned(blanked(&text, &broken));
             split = (self.split)(&text);
-            for Broken { at, fault, .. } in broken {
-                findings.of_list(split.is_in_list(at));
+            for statement in &broken {
+                let Broken { at, fault, .. } = *statement;
+                let is_certain = !statement.may_hide_settings(whole);
+                findings.of_list(is_certain && split.is_in_list(at));
                 findings.syntax(at, fault.message().to_owned());
             }
             findings.of_list(false);
@@ -173,9 +183,12 @@ impl Reading<'_> {
             catch_up,
             files: Vec::new(),
             absent_folders: Vec::new(),
+            unmatched: Vec::new(),
         });
         let mut list = values.list(schedule, self.now);
+        values.findings.of_list(true);
         values.take(&mut list, raw.accounts);
+        values.findings.of_list(false);
         Main { include, settings, list }
     }
 
@@ -225,8 +238,11 @@ impl Reading<'_> {
         seen.insert(main);
         findings.in_file(0);
         for (at, pattern) in include {
-            match include::find(include::folder_of(main), pattern) {
+            match include::find(main, pattern) {
                 Ok(paths) => {
+                    if paths.is_empty() {
+                        included.unmatched.push(pattern.clone());
+                    }
                     let new = paths.into_iter().filter(|path| seen.insert(path));
                     included.files.extend(new.map(|path| (*at, path)));
                 }
@@ -241,7 +257,8 @@ impl Reading<'_> {
                             *at,
                             format!(
                                 "`include` leads to the folder {folder}, which is gone; restore \
-                                 it, or leave it empty or remove the pattern to remove its accounts"
+                                 it, or, to remove its accounts, create it empty or remove the \
+                                 pattern"
                             ),
                         );
                     }

@@ -142,7 +142,7 @@ pub(super) static CATCH_UP: Key = key(
     "catch_up",
     "\"always\", \"never\" or a duration such as \"6h\" or \"30d\"",
     "always",
-    "How late a refresh is still made if growthd was not running, asleep, or asked to pause when it was due. An outage that it runs through is no such reason.",
+    "How late a refresh is still made if growthd was not running, asleep, or asked to pause when it was due. An outage while growthd is running does not count.",
 );
 pub(super) static ALLOW_FREQUENT: Key = key(
     "allow_frequent",

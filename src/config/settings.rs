@@ -36,6 +36,8 @@ pub struct Settings {
     pub(crate) files: Vec<PathBuf>,
     /// Folders that do not exist, in which `include` would find files.
     pub absent_folders: Vec<PathBuf>,
+    /// The patterns of `include` that match no file, other than those of these folders.
+    pub unmatched: Vec<String>,
 }
 
 /// The vendor's API and how fast to call it.

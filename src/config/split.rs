@@ -11,7 +11,9 @@ use std::ops::Range;
 use toml_parser::Source;
 use toml_parser::lexer::{Lexer, Token, TokenKind};
 
-use super::broken::{Brackets, Broken, Fault, Key, starts_with_header};
+use super::broken::{
+    Brackets, Broken, Fault, Key, may_contain_header, open_string, starts_with_header,
+};
 use super::schema;
 
 /// The minimum length of a chunk, in bytes. Its tree fits into the processor's cache.
@@ -23,6 +25,9 @@ pub(super) struct SplitText {
     pub chunks: Vec<Range<usize>>,
     /// The broken statements that were noticed (see [`broken_statements`]).
     pub broken: Vec<Broken>,
+    /// Where the closed strings begin of which a line may be the header of a table: one that was not
+    /// closed where it was meant to be ends at the next one's quotes.
+    pub doubtful_strings: Vec<usize>,
 }
 
 impl SplitText {
@@ -54,7 +59,7 @@ impl SplitText {
             }
         }
         chunks.extend(chunk_start.map(|start| start..text.len()));
-        SplitText { chunks, broken: headers.broken }
+        SplitText { chunks, broken: headers.broken, doubtful_strings: headers.doubtful_strings }
     }
 
     /// Returns whether a position is in the list of accounts.
@@ -118,13 +123,15 @@ struct Headers<'a> {
     /// Whether any string may span lines.
     has_long_strings: bool,
     broken: Vec<Broken>,
+    doubtful_strings: Vec<usize>,
 }
 
 impl<'a> Headers<'a> {
     fn of(text: &'a str) -> Headers<'a> {
         let contains = |quotes: &str| memchr::memmem::find(text.as_bytes(), quotes.as_bytes());
         let has_long_strings = ["\"\"\"", "'''"].into_iter().any(|q| contains(q).is_some());
-        Headers { text, at: 0, has_long_strings, broken: Vec::new() }
+        let (broken, doubtful_strings) = (Vec::new(), Vec::new());
+        Headers { text, at: 0, has_long_strings, broken, doubtful_strings }
     }
 
     /// Skips lines that are statements of their own and no headers. The lexer takes several times as
@@ -184,6 +191,9 @@ impl<'a> Headers<'a> {
                 }
                 TokenKind::Whitespace | TokenKind::Comment | TokenKind::Eof => {}
                 kind => {
+                    if self.ends_in_string(kind, at..end, start) {
+                        return None;
+                    }
                     first = first.or(Some(at));
                     key = key.then(kind);
                     brackets.pass(kind, at);
@@ -200,16 +210,39 @@ impl<'a> Headers<'a> {
         None
     }
 
+    /// Looks at a string that may span lines. If it is not closed, ends the statement that begins at
+    /// `start` before the next header, and returns true.
+    fn ends_in_string(&mut self, kind: TokenKind, token: Range<usize>, start: usize) -> bool {
+        if !matches!(kind, TokenKind::MlBasicString | TokenKind::MlLiteralString) {
+            return false;
+        }
+        let (text, at) = (&self.text[token.clone()], token.start);
+        let is_last = token.end == self.text.len();
+        if let Some(fault) = is_last.then(|| open_string(kind, text)).flatten() {
+            let mut lines = memchr::memchr_iter(b'\n', text.as_bytes()).map(|line| at + line + 1);
+            let next = lines.find(|line| starts_with_header(&self.text[*line..]));
+            self.at = next.unwrap_or(self.text.len());
+            self.broken.push(Broken { fault, at, statement: start..self.at });
+            return true;
+        }
+        if may_contain_header(text) {
+            self.doubtful_strings.push(at);
+        }
+        false
+    }
+
     /// Reads the rest of a header's line after its first bracket. `start` is where the lexer began.
     fn kind(&mut self, tokens: &mut Lexer<'_>, start: usize) -> Kind {
         let mut brackets = 1;
         let mut words = Vec::new();
         for token in tokens {
+            let (at, end) = (start + token.span().start(), start + token.span().end());
             match token.kind() {
                 TokenKind::Newline => {
-                    self.at = start + token.span().end();
+                    self.at = end;
                     break;
                 }
+                kind if self.ends_in_string(kind, at..end, at) => break,
                 TokenKind::Eof => break,
                 TokenKind::Whitespace | TokenKind::Comment => {}
                 TokenKind::LeftSquareBracket if words.is_empty() => brackets += 1,
@@ -233,18 +266,22 @@ impl<'a> Headers<'a> {
 
 /// Returns whether a line without long strings is certainly a whole statement and no header.
 fn is_plain(line: &[u8]) -> bool {
-    if memchr::memchr2(b'[', b'{', line).is_none() {
+    if memchr::memchr3(b'[', b'{', b']', line).is_none() {
         return true;
     }
     let (mut depth, mut is_string) = (0_usize, false);
-    for byte in line {
+    for byte in line.strip_suffix(b"\r").unwrap_or(line) {
         match byte {
-            // An escape, another string or a comment: for the lexer to see.
-            b'\\' | b'\'' | b'#' => return false,
+            // An escape, another string, a comment or an end of a line: for the lexer to see.
+            b'\\' | b'\'' | b'#' | b'\r' => return false,
             b'"' => is_string = !is_string,
             _ if is_string => {}
             b'[' | b'{' => depth += 1,
-            b']' | b'}' => depth = depth.saturating_sub(1),
+            b']' | b'}' => match depth.checked_sub(1) {
+                Some(outer) => depth = outer,
+                // Perhaps a header that lacks its beginning.
+                None => return false,
+            },
             _ => {}
         }
     }
@@ -293,6 +330,8 @@ mod tests {
             ("a='''\n[[account]]\n'''\nb=\"\"\"\n[[account]]\"\"\"", &[]),
             ("a=[\n[[account]],\n{b=[\n[[account]]]}]", &[]),
             ("# \n#[[account]]\na=1 [[account]]", &[]),
+            // Also after a carriage return alone, which the parser refuses.
+            ("[[account]]\nid=\"a\"\r[http]\rx=1\n", &["[[account]]\nid=\"a\"\r"]),
             ("[account]\n[[accounts]]\n[[\"account\"]]\n", &[]),
             ("[http]\n[[account]\nid='a'\n[http]", &["[[account]\nid='a'\n"]),
         ] {
@@ -318,6 +357,11 @@ mod tests {
             ("a = ['x'\n\n[[account]]\nb = {\n[api]", &["a = ['x'\n\n", "b = {\n"]),
             ("a = [{b = [\nc = 1}\n", &["a = [{b = [\n"]),
             ("a = [[1], 2", &["a = [[1], 2"]),
+            ("x = \"\"\"a\n[api]\ny = 1", &["x = \"\"\"a\n"]),
+            ("x = ['''a\n[1]\nb = 1\n\n[[account]]\n", &["x = ['''a\n[1]\nb = 1\n\n"]),
+            ("x = '''a'''\ny = \"\"\"a\\\"\"\"", &["y = \"\"\"a\\\"\"\""]),
+            ("[[account]] \"\"\"\n[api]\n", &["\"\"\"\n"]),
+            ("x = \"\"\"\n[api]\n\"\"\"\n", &[]),
             ("a = [\n[true],\n[1], {b = 1,\n c = 2},\n]\nb = [{a = 1}]", &[]),
         ] {
             let broken = SplitText::new(text).broken;
@@ -368,7 +412,7 @@ mod tests {
             parts in proptest::collection::vec(
                 proptest::sample::select(vec![
                     "[[account]]", "[account.x]", "[http]", "id = ", "\"a\"", "'b'", "\"\\\"[\"",
-                    "[", "]", "{", "}", ", ", "\n", "\r\n", "# ", "1", "\"\"\"", "'''", " ", "é",
+                    "[", "]", "{", "}", ", ", "\n", "\r\n", "\r", "# ", "1", "\"\"\"", "'''", " ", "é",
                 ]),
                 0..40,
             ),

@@ -219,6 +219,8 @@ fn each_problem_is_reported_at_its_position() {
             &["2:15: `first_delay` (7h) is longer than `max_delay` (6h)"],
         ),
         ("[retry]\nmax_delay = '29s'", &["2:13: `first_delay` (30s) is longer than"]),
+        ("[retry]\nfirst_delay = 'x'\nmax_delay = '10s'", &["2:15: `first_delay` is not a number"]),
+        ("[retry]\nfirst_delay = '7h'\nmax_delay = '0s'", &["3:13: `max_delay` is out of range"]),
         ("[retry]\nmax_paid_attempts = 0", &["2:21: `max_paid_attempts` is out of range"]),
         (
             "[schedule]\ncatch_up = 'alway'",
@@ -238,7 +240,10 @@ fn each_problem_is_reported_at_its_position() {
             "[[account]]\nid = 'a'\nlabel = \"a\\u001bb\"",
             &["3:9: `label` contains a control character"],
         ),
-        ("[[account]]\nid = 'a'\ntags = ['x', '']", &["3:14: `tags` is empty"]),
+        (
+            "[[account]]\nid = 'a'\ntags = ['x', '']",
+            &["3:14: `tags` contains an item that is empty"],
+        ),
         (
             "[[account]]\nid = 'a'\n[[account]]\nid = 'b'\n[[account]]\nid = 'a'\n[[account]]\nid = 'a'",
             &[
@@ -273,6 +278,19 @@ fn each_problem_is_reported_at_its_position() {
                 "5:8: `spread` (2h) must be shorter than the schedule's shortest interval (1h) (from [schedule]; set",
             ],
         ),
+        // Of a spread that is too wide for a cron, only if an account inherits both, or one table
+        // sets both.
+        (
+            "[schedule]\nspread = '7d'\n[[account]]\nid = 'a'\n[[account]]\nid = 'b'\n[[account]]\nid = 'c'\ncron = '@daily'",
+            &[
+                "2:10: `spread` (7d) must be shorter than the schedule's shortest interval (7d)",
+                "9:8: `spread` (7d) must be shorter than the schedule's shortest interval (1d) (from",
+            ],
+        ),
+        (
+            "[schedule]\ncron = '@daily'\nspread = '1d'\n[[account]]\nid = 'a'",
+            &["3:10: `spread` (1d) must be shorter than"],
+        ),
         (
             "[[account]]\nid = 'a'\nallow_frequent = true",
             &["3:1: unknown key `allow_frequent` in [[account]]; it belongs in [schedule]"],
@@ -295,7 +313,16 @@ fn each_problem_is_reported_at_its_position() {
                 "9:6: duplicate `id` \"b\"",
             ],
         ),
-        // Nor does a statement that is not closed.
+        // A string that is not closed is reported where it opens, and once.
+        (
+            "[[account]]\nid = 'a'\nlabel = \"\"\"A\ncron = 'x'\n\n[[account]]\nid = 'a/b'\n",
+            &["3:9: this string is not closed; expected `\"\"\"`", "7:6: an account id may"],
+        ),
+        (
+            "[[account]]\nid = 'a'\ntags = ['''A'']\n",
+            &["3:9: this string is not closed; expected `'''`"],
+        ),
+        // Nor does a statement that is not closed take anything with it.
         (
             "[[account]]\nid = 'a'\ntags = ['x', 'y'\nlabel = ''\n[[account]]\nid = 'b'\ntags = ['z'\n\n[[account]]\nid = 'b'\n[retry]\nmax_delay = 1\n[http",
             &[
@@ -528,6 +555,7 @@ fn settings_are_the_same_wherever_the_accounts_are() {
         b"[[account]\nid = 'a'\n",
         b"[[accounts]]\nid = 'a'\n",
         b"[account]\nid = 'a'\n",
+        b"[schedule]\nspread = '7d'\n[[account]]\nid = 'a'\n",
     ] {
         let text = [b"[retry]\nmax_delay = '1h'\n", invalid_list].concat();
         assert!(parse_bytes(&text).is_err());
@@ -535,9 +563,57 @@ fn settings_are_the_same_wherever_the_accounts_are() {
         let settings = settings.unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(settings.retry.max_delay, 3600);
     }
+    let inline = b"account = [{id = 'a', cron = 'bad'}]\n[retry]\nmax_delay = '1h'\n";
+    assert!(parse_bytes(inline).is_err());
+    assert!(Reading::at(NEW_YEAR_2026).read_settings(path, inline).is_ok());
     for invalid in [&b"[retry]\nmax_delay: '1h'\n"[..], b"[retri]\n", b"# \xff\n"] {
         let text = [invalid, b"[[account]]\nid = 'a'"].concat();
         assert!(Reading::at(NEW_YEAR_2026).read_settings(path, &text).is_err());
+    }
+}
+
+#[test]
+fn settings_are_not_guessed_if_a_mistake_in_the_list_may_hide_them() {
+    for (list, place) in [
+        ("label = \"\"\"A", "2:9"),
+        ("label = '''A", "2:9"),
+        ("tags = ['''A']", "2:9"),
+        ("[[account]] \"\"\"", "2:13"),
+        // What was meant to be the beginning of a second string closes the first.
+        ("label = \"\"\"A\"\n[retry]\n[[account]]\nlabel = \"\"\"B\"", "2:9"),
+        ("tags = [\n[\"retry\"]", "2:8"),
+        ("database]", "2:1"),
+        ("tags = [\r[\"retry\"]", "2:8"),
+    ] {
+        let text = format!("[[account]]\n{list}\n[database]\npath = 'other.db'\n");
+        let settings =
+            Reading::at(NEW_YEAR_2026).read_settings(Path::new("c.toml"), text.as_bytes());
+        let error = settings.expect_err(&text).to_string();
+        assert!(error.starts_with(&format!("c.toml:{place}: ")), "{text}\n{error}");
+    }
+    for list in [
+        "label = \"\"\"A\"\"\"",
+        "label = '''\nA'''",
+        "tags = [\n'a',\n'b'",
+        "label: 'A'\r",
+        "tags: ['A']",
+    ] {
+        let text = format!("[[account]]\n{list}\n[database]\npath = 'other.db'\n");
+        let settings =
+            Reading::at(NEW_YEAR_2026).read_settings(Path::new("c.toml"), text.as_bytes());
+        let settings = settings.unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(settings.database.path, Path::new("other.db"));
+    }
+}
+
+#[test]
+fn a_spread_is_compared_only_with_a_cron_that_is_used() {
+    for text in [
+        "[schedule]\nspread = '10d'\n",
+        "[schedule]\nspread = '10d'\n[[account]]\nid = 'a'\ncron = '@monthly'\n",
+        "[schedule]\nspread = '10d'\n[[account]]\nid = 'a'\nspread = '1d'\n",
+    ] {
+        valid(text);
     }
 }
 

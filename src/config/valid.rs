@@ -9,9 +9,8 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::at::At;
-use super::duration::Span;
+use super::duration::{LONGEST, Span};
 use super::findings::Findings;
-use super::include::folder_of;
 use super::proxy::{Proxy, is_loopback};
 use super::raw::{Integer, RawApi, RawBudget, RawHttp, RawRetry, Text};
 use super::schema;
@@ -19,6 +18,10 @@ use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
 
 /// The path of the configuration of an installed package.
 pub(super) const INSTALLED: &str = "/etc/growthd/config.toml";
+
+/// In seconds.
+const DEFAULT_FIRST_DELAY: i64 = 30;
+const DEFAULT_MAX_DELAY: i64 = 6 * 3600;
 
 const DEFAULT_KEY_FILE: &str = "api-key";
 
@@ -110,17 +113,19 @@ impl Values<'_> {
 
     pub fn retry(&mut self, raw: RawRetry<'_>) -> Retry {
         let place = raw.first_delay.as_ref().or(raw.max_delay.as_ref()).map(|field| field.at);
-        let first_delay = self.span(raw.first_delay, 1..=super::duration::LONGEST, 30);
-        let max_delay = self.span(raw.max_delay, 1..=super::duration::LONGEST, 6 * 3600);
-        if let (true, Some(at)) = (first_delay > max_delay, place) {
-            let (first, max) = (Span::of_seconds(first_delay), Span::of_seconds(max_delay));
+        let first_delay = self.valid_span(raw.first_delay, 1..=LONGEST, DEFAULT_FIRST_DELAY);
+        let max_delay = self.valid_span(raw.max_delay, 1..=LONGEST, DEFAULT_MAX_DELAY);
+        if let (Some(first), Some(max), Some(at)) = (first_delay, max_delay, place)
+            && first > max
+        {
+            let (first, max) = (Span::of_seconds(first), Span::of_seconds(max));
             let message = format!("`first_delay` ({first}) is longer than `max_delay` ({max})");
             self.findings.add(at, message);
         }
         let choices = [("retry", OnUnknown::Retry), ("skip", OnUnknown::Skip)];
         Retry {
-            first_delay,
-            max_delay,
+            first_delay: first_delay.unwrap_or(DEFAULT_FIRST_DELAY),
+            max_delay: max_delay.unwrap_or(DEFAULT_MAX_DELAY),
             max_paid_attempts: self.integer(raw.max_paid_attempts, 1..=1000, 3),
             unknown: self.choice(raw.unknown, choices, OnUnknown::Retry),
         }
@@ -170,13 +175,24 @@ impl Values<'_> {
 
     /// Returns a duration in seconds within `range`, or else the default.
     pub fn span(&mut self, raw: Text<'_>, range: RangeInclusive<i64>, default: i64) -> i64 {
-        let Some(field) = raw else { return default };
+        self.valid_span(raw, range, default).unwrap_or(default)
+    }
+
+    /// Like [`Values::span`], but returns `None` for a duration that was reported, with which no
+    /// other is to be compared.
+    fn valid_span(
+        &mut self,
+        raw: Text<'_>,
+        range: RangeInclusive<i64>,
+        default: i64,
+    ) -> Option<i64> {
+        let Some(field) = raw else { return Some(default) };
         match field.value.parse::<Span>() {
-            Ok(span) if range.contains(&span.seconds()) => return span.seconds(),
+            Ok(span) if range.contains(&span.seconds()) => return Some(span.seconds()),
             Ok(_) => self.findings.wrong(&field, "is out of range"),
             Err(why) => self.findings.wrong(&field, why),
         }
-        default
+        None
     }
 
     fn integer(&mut self, raw: Integer, range: RangeInclusive<u32>, default: u32) -> u32 {
@@ -219,7 +235,7 @@ impl Values<'_> {
             self.findings.wrong(&field, "is the path of a folder, not of a file");
             return None;
         }
-        Some(folder_of(self.path).join(field.value))
+        Some(self.path.with_file_name(field.value))
     }
 
     pub fn name(&mut self, field: At<&str>) -> Option<String> {

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::include::{find, folder_of, patterns};
+use super::include::{find, patterns};
 
 /// The files of a configuration. Detects edits, replacements, changed symlinks, and files that appear
 /// or disappear.
@@ -79,9 +79,8 @@ impl WatchedFiles {
             self.patterns = patterns(&self.main);
             self.main_state = now;
         }
-        let folder = folder_of(&self.main);
         let included =
-            self.patterns.iter().flat_map(|pattern| find(folder, pattern).unwrap_or_default());
+            self.patterns.iter().flat_map(|pattern| find(&self.main, pattern).unwrap_or_default());
         let paths = std::iter::once(self.main.clone()).chain(included);
         FileSetState { files: paths.map(|path| (path.clone(), state(&path))).collect() }
     }

@@ -212,7 +212,9 @@ fn first_malformed(fields: &[&str]) -> Option<usize> {
     let names = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
     fields.iter().zip(names).position(|(field, (name, _))| {
         let mut parts = field.split([',', '-', '/', '#', '+']);
-        field.split(',').any(str::is_empty)
+        // The last day of a month is a day of month; of a weekday, it is `FRIL` or `FRI#L`.
+        let is_no_weekday = |item: &str| *name == "day of week" && item.eq_ignore_ascii_case("L");
+        field.split(',').any(|item| item.is_empty() || is_no_weekday(item))
             || !parts.all(|part| !part.contains(char::is_alphabetic) || is_allowed(part, name))
     })
 }

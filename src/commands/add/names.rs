@@ -1,5 +1,6 @@
 //! The names to add, read from the command line or a file.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -10,9 +11,14 @@ use reqwest::Url;
 use crate::account::{Handle, Platform};
 use crate::cli::AddArgs;
 use crate::commands::CommandError;
+use crate::report::counted;
 
 /// Maximum size of a list of names, in bytes.
 const MAX_LIST: u64 = 1 << 20;
+
+/// The most names at once. The daemon takes no more in one request, and whether one runs must not
+/// decide over a list.
+const MOST_NAMES: usize = 1000;
 
 /// How many problems are shown; the others are counted.
 const SHOWN: usize = 50;
@@ -26,16 +32,16 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
         let list = read(path)?;
         // As some editors begin a file.
         let list = list.trim_start_matches('\u{feff}');
-        let lines = list.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
-        let names = (1..).zip(lines).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let lines = list.lines().map(without_comment);
+        let names = (1..).zip(lines).filter(|(_, line)| !line.is_empty());
         let path = path.display();
         texts.extend(names.map(|(number, line)| (format!("{path}:{number}"), line.to_owned())));
     }
-    let mut handles = Vec::new();
+    let (mut handles, mut seen) = (Vec::new(), HashSet::new());
     let mut problems = Vec::new();
     for (place, text) in &texts {
         match handle(text, args.platform) {
-            Ok(handle) if handles.contains(&handle) => {}
+            Ok(handle) if !seen.insert(handle.clone()) => {}
             Ok(handle) => handles.push(handle),
             Err(why) => problems.push(format!("{place}: {text:?} {why}")),
         }
@@ -49,6 +55,11 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
     if handles.is_empty() {
         return Err(CommandError::Usage("there are no names to add".to_owned()));
     }
+    if handles.len() > MOST_NAMES {
+        let (found, most) = (counted(handles.len(), "name"), counted(MOST_NAMES, "name"));
+        let why = format!("{found} are too many: add at most {most} at once, and split the list");
+        return Err(CommandError::Usage(why));
+    }
     if let Some(platform) = args.platform
         && handles.iter().all(|handle| handle.platform() != platform)
     {
@@ -57,6 +68,14 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
         return Err(CommandError::Usage(why));
     }
     Ok(handles)
+}
+
+/// Returns a line without what follows a `#` at its start or after a space or a tab: in a URL, one may
+/// be part of it.
+fn without_comment(line: &str) -> &str {
+    let begins = |at: &usize| *at == 0 || line[..*at].ends_with([' ', '\t']);
+    let comment = line.match_indices('#').map(|(at, _)| at).find(begins);
+    line[..comment.unwrap_or(line.len())].trim()
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
@@ -102,7 +121,7 @@ fn profile(text: &str) -> Result<(String, Platform), String> {
             | "vt.tiktok.com" => (Platform::Tiktok, "https://www.tiktok.com/@name"),
             "youtube.com" | "www.youtube.com" | "m.youtube.com" | "music.youtube.com"
             | "youtu.be" => (Platform::Youtube, "https://www.youtube.com/@name"),
-            _ => return Err("is no URL of a tiktok.com or youtube.com profile".to_owned()),
+            _ => return Err("is not a URL of a tiktok.com or youtube.com profile".to_owned()),
         };
     let segments = url.iter().filter_map(Url::path_segments).flatten();
     let decoded = |segment| percent_decode_str(segment).decode_utf8().ok();
@@ -111,7 +130,7 @@ fn profile(text: &str) -> Result<(String, Platform), String> {
     match segments.next() {
         Some(name) if name.starts_with('@') => Ok((name.into_owned(), platform)),
         _ => Err(format!(
-            "is no profile URL; open the profile and copy its URL, which is like {example}"
+            "is not a profile URL; open the profile and copy its URL, which is like {example}"
         )),
     }
 }
@@ -133,6 +152,21 @@ mod tests {
         assert_eq!(list(limit).expect("a list").len(), limit);
         assert_eq!(list(limit + 1).expect_err("too long").kind(), ErrorKind::FileTooLarge);
         assert!(read_whole(&b"\xff"[..]).is_err());
+    }
+
+    #[test]
+    fn a_comment_begins_after_a_space_or_a_tab() {
+        for (line, name) in [
+            ("guru", "guru"),
+            ("  guru  # note # more", "guru"),
+            ("guru\t# note", "guru"),
+            ("guru #", "guru"),
+            ("# note", ""),
+            ("\t#note", ""),
+            ("https://www.tiktok.com/@guru#y # note", "https://www.tiktok.com/@guru#y"),
+        ] {
+            assert_eq!(without_comment(line), name, "{line:?}");
+        }
     }
 
     #[test]

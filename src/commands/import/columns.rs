@@ -19,10 +19,10 @@ pub(super) struct Columns {
     pub others: Vec<String>,
 }
 
-/// Returns the delimiter that is most frequent in the headings. Spreadsheets write semicolons in
-/// locales with a decimal comma.
+/// Returns the delimiter that is most frequent in the headings, which are on the first line that is
+/// not empty. Spreadsheets write semicolons in locales with a decimal comma.
 pub(super) fn delimiter(text: &str) -> u8 {
-    let headings = text.lines().next().unwrap_or_default();
+    let headings = text.split(['\r', '\n']).find(|line| !line.is_empty()).unwrap_or_default();
     let count = |delimiter: u8| headings.bytes().filter(|byte| *byte == delimiter).count();
     [b'\t', b';', b','].into_iter().max_by_key(|delimiter| count(*delimiter)).unwrap_or(b',')
 }
@@ -61,7 +61,11 @@ impl Columns {
             [account, time].contains(index) || optional.any(|read| read == index)
         };
         let others = (0..headings.len()).filter(|index| !is_read(index));
-        let others = others.map(|index| Printable(&headings[index]).to_string()).collect();
+        let others = others.map(|index| match &*headings[index] {
+            "" => format!("column {}, which has no heading", index + 1),
+            heading => Printable(heading).to_string(),
+        });
+        let others = others.collect();
         Ok(Columns { account, time, counts, suspect, others })
     }
 }

@@ -1,5 +1,15 @@
 //! The line numbers of a file's records.
 
+/// Returns whether the byte at `at` ends a line: a line feed, or a carriage return without one, as
+/// old programs write it.
+pub(super) fn ends_line(text: &[u8], at: usize) -> bool {
+    match text.get(at) {
+        Some(b'\n') => true,
+        Some(b'\r') => text.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    }
+}
+
 /// Counts the lines up to each record, in one pass over the text.
 pub(super) struct Lines<'a> {
     text: &'a [u8],
@@ -22,8 +32,7 @@ impl<'a> Lines<'a> {
         let (before, rest) = self.text.split_at(byte.unwrap_or(self.at).min(self.text.len()));
         let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let end = before.len() + blank;
-        let passed = self.text.get(self.at..end).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += (self.at..end).filter(|at| ends_line(self.text, *at)).count();
         self.at = self.at.max(end);
         self.line
     }

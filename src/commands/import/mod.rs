@@ -18,8 +18,7 @@ use crate::measurement::Measurement;
 use crate::printable::{Printable, cut};
 use crate::report::{Grouped, counted};
 use crate::store::{
-    AccountKey, AccountRef, Creation, FirstSnapshots, OlderHistory, ReadTx, Store, StoreError,
-    Suspicion,
+    AccountRef, Creation, FirstSnapshots, OlderHistory, ReadTx, Store, StoreError, Suspicion,
 };
 
 use cells::{count, instant, suspect};
@@ -52,7 +51,7 @@ struct Series {
 struct Import {
     series: BTreeMap<i64, Series>,
     /// The result of looking up each name, cached because a file names few accounts often.
-    names: HashMap<String, Result<AccountKey, String>>,
+    names: HashMap<String, Result<(AccountRef, FirstSnapshots), String>>,
     /// The number of lines without a count.
     left_out: usize,
     /// The headings of the columns that are not read.
@@ -61,6 +60,24 @@ struct Import {
     problems: Vec<(usize, String)>,
     /// The number of further problems.
     more: usize,
+}
+
+/// Why a line of the file was not taken.
+enum LineError {
+    Invalid(String),
+    Store(StoreError),
+}
+
+impl From<String> for LineError {
+    fn from(why: String) -> LineError {
+        LineError::Invalid(why)
+    }
+}
+
+impl From<StoreError> for LineError {
+    fn from(error: StoreError) -> LineError {
+        LineError::Store(error)
+    }
 }
 
 /// Reads a file, and with `--write` imports it.
@@ -107,27 +124,37 @@ fn read(tx: &ReadTx<'_>, path: &Path, now: Time) -> Result<Import, CommandError>
     let headings = csv::StringRecord::clone(
         csv.headers().map_err(|error| CommandError::Usage(format!("{shown}: {error}")))?,
     );
+    let mut lines = Lines::new(text);
+    let first = lines.line_of(headings.position());
     let columns = Columns::of(&headings).map_err(|problems| {
-        CommandError::Problems(problems.iter().map(|why| format!("{shown}:1: {why}")).collect())
+        let shown_at = |why: &String| format!("{shown}:{first}: {why}");
+        CommandError::Problems(problems.iter().map(shown_at).collect())
     })?;
     let mut import = Import { others: columns.others.clone(), ..Import::default() };
-    let mut lines = Lines::new(text);
     for record in csv.records() {
         let (line, taken) = match record {
+            // As a spreadsheet may write below its last row.
+            Ok(record) if record.iter().all(str::is_empty) => {
+                import.left_out += 1;
+                continue;
+            }
             Ok(record) => {
                 let line = lines.line_of(record.position());
                 let taken = match (record.len(), headings.len()) {
                     (found, expected) if found != expected => {
-                        Err(format!("it has {}, and {expected} headings", counted(found, "cell")))
+                        let found = counted(found, "cell");
+                        Err(format!("it has {found}, and {expected} headings").into())
                     }
-                    _ => import.take(tx, &columns, &record, line, now)?,
+                    _ => import.take(tx, &columns, &record, line, now),
                 };
                 (line, taken)
             }
-            Err(error) => (lines.line_of(error.position()), Err(error.to_string())),
+            Err(error) => (lines.line_of(error.position()), Err(error.to_string().into())),
         };
-        if let Err(why) = taken {
-            import.report(line, why);
+        match taken {
+            Ok(()) => {}
+            Err(LineError::Invalid(why)) => import.report(line, why),
+            Err(LineError::Store(error)) => return Err(error.into()),
         }
     }
     let contradicted: Vec<(usize, String)> = import
@@ -189,7 +216,7 @@ impl Import {
         }
     }
 
-    /// Reads a line of the file. Returns a message if it is invalid.
+    /// Reads a line of the file.
     fn take(
         &mut self,
         tx: &ReadTx<'_>,
@@ -197,54 +224,44 @@ impl Import {
         record: &csv::StringRecord,
         line: usize,
         now: Time,
-    ) -> Result<Result<(), String>, StoreError> {
+    ) -> Result<(), LineError> {
         let cell = |index: usize| record.get(index).unwrap_or_default();
-        let key = match self.key(tx, cell(columns.account))? {
-            Ok(key) => key,
-            Err(why) => return Ok(Err(why)),
-        };
-        let row = instant(cell(columns.time))
-            .ok_or_else(|| {
-                format!(
-                    "{} is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
-                    quoted(cell(columns.time))
-                )
-            })
-            .and_then(|time| Ok((time, counts(columns, cell)?, reason(columns, cell)?)));
-        Ok(row.and_then(|(time, measurement, suspect)| match self.series.get_mut(&key.0) {
-            _ if measurement.counts() == [None; COUNTS.len()] => {
-                self.left_out += 1;
-                Ok(())
-            }
-            Some(series) => {
-                series.last_line = line;
-                series.push(time, measurement, suspect, now)
-            }
-            None => Ok(()),
-        }))
+        let measurement = counts(columns, cell)?;
+        if measurement.counts() == [None; COUNTS.len()] {
+            self.left_out += 1;
+            return Ok(());
+        }
+        let series = self.series(tx, cell(columns.account))?;
+        let time = instant(cell(columns.time)).ok_or_else(|| {
+            format!(
+                "{} is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
+                quoted(cell(columns.time))
+            )
+        })?;
+        let suspect = reason(columns, cell)?;
+        series.last_line = line;
+        Ok(series.push(time, measurement, suspect, now)?)
     }
 
-    /// Looks up the account with a name, and begins its series.
-    fn key(
-        &mut self,
-        tx: &ReadTx<'_>,
-        name: &str,
-    ) -> Result<Result<AccountKey, String>, StoreError> {
-        if let Some(known) = self.names.get(name) {
-            return Ok(known.clone());
+    /// Returns the series of the account with a name.
+    fn series(&mut self, tx: &ReadTx<'_>, name: &str) -> Result<&mut Series, LineError> {
+        if !self.names.contains_key(name) {
+            let found = match tx.named(name)? {
+                Ok(account) => {
+                    let first = tx.first_snapshots(account.key)?;
+                    Ok((account, first))
+                }
+                Err(why) => Err(why.to_string()),
+            };
+            self.names.insert(name.to_owned(), found);
         }
-        let found = match tx.named(name)? {
-            Ok(account) => {
-                let (key, first) = (account.key, tx.first_snapshots(account.key)?);
-                let older = OlderHistory::default();
-                let series = Series { account, first, older, last_line: 0, is_unordered: false };
-                self.series.entry(key.0).or_insert(series);
-                Ok(key)
+        match &self.names[name] {
+            Ok((account, first)) => {
+                let series = self.series.entry(account.key.0);
+                Ok(series.or_insert_with(|| Series::of(account.clone(), *first)))
             }
-            Err(why) => Err(why.to_string()),
-        };
-        self.names.insert(name.to_owned(), found.clone());
-        Ok(found)
+            Err(why) => Err(why.clone().into()),
+        }
     }
 }
 
@@ -275,6 +292,11 @@ fn quoted(cell: &str) -> String {
 }
 
 impl Series {
+    fn of(account: AccountRef, first: FirstSnapshots) -> Series {
+        let older = OlderHistory::default();
+        Series { account, first, older, last_line: 0, is_unordered: false }
+    }
+
     /// Appends a snapshot, or returns why it cannot be imported.
     fn push(
         &mut self,

@@ -1,6 +1,8 @@
 //! Checks a file's quotes. The CSV parser accepts any text, and would silently take everything after a
 //! quote that is not closed, or is closed by another cell's, for one cell.
 
+use super::lines::ends_line;
+
 /// Where in a record the check is.
 enum State {
     CellStart,
@@ -17,7 +19,7 @@ enum State {
 pub(super) fn misplaced_quote(text: &str, delimiter: u8) -> Option<(usize, &'static str)> {
     let mut state = State::CellStart;
     let (mut line, mut opened) = (1, 1);
-    for byte in text.bytes() {
+    for (at, byte) in text.bytes().enumerate() {
         state = match (state, byte) {
             (State::Quoted, b'"') => State::QuoteInQuoted,
             (State::Quoted, _) | (State::QuoteInQuoted, b'"') => State::Quoted,
@@ -29,11 +31,11 @@ pub(super) fn misplaced_quote(text: &str, delimiter: u8) -> Option<(usize, &'sta
             (_, byte) if byte == delimiter => State::CellStart,
             (State::QuoteInQuoted | State::Closed, b' ' | b'\t') => State::Closed,
             (State::QuoteInQuoted | State::Closed, _) => {
-                return Some((opened, "a cell goes on after its closing quote"));
+                return Some((opened, "text follows the closing quote"));
             }
             (State::CellStart | State::Unquoted, _) => State::Unquoted,
         };
-        line += usize::from(byte == b'\n');
+        line += usize::from(ends_line(text.as_bytes(), at));
     }
     matches!(state, State::Quoted).then_some((opened, "a quote is opened here and never closed"))
 }
@@ -54,6 +56,8 @@ mod tests {
             ("a,b\n5\" disk, \"x\n", None),
             ("a,b\n1,\"hello\n2,x\n", Some(2)),
             ("a,b\n\n1,\"\n", Some(3)),
+            ("a,b\r1,\"\r", Some(2)),
+            ("a,b\r\n1,\"\r\n", Some(2)),
             ("a,b\n1,\"two\nlines\"\n2,\"x\"\"\n3,y\n", Some(4)),
             // The next line's quote would close it.
             ("a,b\n1,\"hello\n2,\"x\"\n", Some(2)),

@@ -11,7 +11,7 @@ use reason::Reason;
 use crate::cli::StatusArgs;
 use crate::clock::{self, Time};
 use crate::commands::output::{UntilClosed, stdout};
-use crate::commands::period::check;
+use crate::commands::period::check_selection;
 use crate::commands::{CommandError, Done, write_json};
 use crate::config::Settings;
 use crate::daemon::{Health, NoHealth};
@@ -105,7 +105,7 @@ impl<'a> Status<'a> {
         let mut reader = Reader::open(path)?;
         let schema = reader.schema()?;
         let tx = reader.begin_read()?;
-        check(&tx, &selection)?;
+        check_selection(&tx, &selection)?;
         let totals = tx.totals_of(&selection)?;
         let extent = match (form, scope) {
             (_, Scope::Attention) => Extent::Attention,
