@@ -6,6 +6,7 @@ use crate::printable::Printable;
 use crate::report::html::entry::Entry;
 use crate::report::html::series::Metric;
 use crate::report::html::steps::Steps;
+use crate::store::Suspect;
 
 /// The most readings that are drawn per account: years of daily values, and more than a screen can
 /// show.
@@ -24,6 +25,9 @@ struct Columns {
     /// Indices of suspect readings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     s: Vec<usize>,
+    /// Indices of readings of which only the likes are suspect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sl: Vec<usize>,
     /// When each gap begins and ends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     g: Vec<(i64, i64)>,
@@ -104,6 +108,8 @@ fn columns(entry: &Entry) -> Columns {
         };
         drawn.iter().map(step).collect()
     };
+    let suspect =
+        |suspect| (0..drawn.len()).filter(|&index| drawn[index].suspect == suspect).collect();
     let mut last = 0;
     Columns {
         off: removed(entry),
@@ -127,7 +133,8 @@ fn columns(entry: &Entry) -> Columns {
             true => drawn.iter().map(|reading| reading.engagement.map(short)).collect(),
             false => Vec::new(),
         },
-        s: (0..drawn.len()).filter(|&index| drawn[index].is_suspect).collect(),
+        s: suspect(Suspect::Everything),
+        sl: suspect(Suspect::Likes),
         g: entry.gaps.iter().map(|gap| (gap.from.0, gap.to.0)).collect(),
         v: entry
             .events

@@ -179,7 +179,7 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         followers,
         likes: None,
         engagement: None,
-        is_suspect: false,
+        suspect: crate::store::Suspect::Nothing,
     };
     let known = || days.iter().filter_map(|&(day, count)| Some((Time(day * DAY), count?)));
     let growth = known().next_back().zip(known().next()).map(|((newest, count), (oldest, _))| {
