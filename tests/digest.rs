@@ -150,6 +150,46 @@ fn json_contains_everything() {
 }
 
 #[test]
+fn silent_is_who_was_due_by_the_schedule_of_that_time_and_watched() {
+    const FRIDAY: i64 = 4;
+    let sunday = ["--since", "2026-01-11", "--until", "2026-01-12"];
+    let week = ["--since", "2026-W05", "--until", "2026-W06"];
+    // The days of its snapshots, the interval in the ledger, and today's; the day since when it is
+    // watched.
+    for (days, then, today, active, period, is_silent) in [
+        // From Monday to Friday: nothing is due on a weekend.
+        (&[0, 1, 2, 3, FRIDAY][..], 3 * DAY, DAY, 0, sunday, false),
+        (&[0, 1, 2, 3], DAY, DAY, 0, sunday, true),
+        // What is weekly now was daily, and the other way round.
+        (&[0, 1], DAY, WEEK, 0, sunday, true),
+        (&[0, FRIDAY], WEEK, DAY, 0, sunday, false),
+        // Away from the first day to after the week, to its last day, and to long before it.
+        (&[0], WEEK, WEEK, 60, week, false),
+        (&[0], WEEK, WEEK, 26, week, false),
+        (&[0], WEEK, WEEK, 9, week, true),
+        (&[0], WEEK, 30 * DAY, 9, week, false),
+        // The schedule of a later measurement tells what was due after the return.
+        (&[0, 60], WEEK, 30 * DAY, 9, week, true),
+        (&[60], WEEK, WEEK, 0, week, true),
+        (&[60], WEEK, WEEK, 59, week, false),
+    ] {
+        let past = Past::new();
+        let account = past.account("clx1", Some("Guru"), None);
+        for day in days {
+            let field = Field { interval: Some(then), ..Field::followers(5) };
+            past.snapshot(account, START + day * DAY, field);
+        }
+        past.run(&format!(
+            "UPDATE _account SET interval = {today}, active_time = {}",
+            START + active * DAY
+        ));
+        past.series("clx2", "Present", "present", &[(0, 1), (6, 1), (27, 1), (60, 1)]);
+        let silent = json(&past, &period)["silent"].as_array().expect("an array").len();
+        assert_eq!(silent == 1, is_silent, "{days:?} {then} {today} {active} {period:?}");
+    }
+}
+
+#[test]
 fn only_an_account_that_was_verified_is_no_longer_verified() {
     for (old, new, shown) in [
         ("1", "0", Some("Guru: is no longer verified (2026-03-02)")),
