@@ -302,7 +302,8 @@ JOIN (
             ORDER BY b.refresh_id DESC LIMIT 12)
           ORDER BY rate)))) r
     WHERE s.measured_$count IS NOT NULL AND s.time - l.time >= 43200
-      AND abs(s.measured_$count - l.measured_$count) >= max(s.measured_$count / 100, 5)
+      AND abs(s.measured_$count - l.measured_$count) >= 5
+      AND abs(s.measured_$count - l.measured_$count) * 100.0 >= s.measured_$count
   ) s
   WHERE json_array_length(s.rates) >= 6
 ) s ON s.account = +a.account
