@@ -130,8 +130,9 @@ pub struct Totals {
     pub watched: u64,
     /// Calls in flight.
     pub in_flight: u64,
+    /// Snapshots of all accounts ever watched, also of those removed since.
     pub snapshots: u64,
-    /// When the newest snapshot was taken.
+    /// When the newest of these was taken.
     pub last_snapshot: Option<Time>,
     /// When the next account is due.
     pub next_due: Option<Time>,
@@ -210,10 +211,10 @@ impl ReadTx<'_> {
         }
         let mut statement = self.tx.prepare_cached(&schema::query(
             "WITH chosen AS (
-               SELECT a.account, a.next_due, a.last_refresh
+               SELECT a.account, a.next_due, a.last_refresh, a.removed_time
                FROM _account a LEFT JOIN _profile p ON p.account = a.account
-               WHERE a.removed_time IS NULL AND selected!(?1, ?2))
-             SELECT (SELECT count(*) FROM chosen),
+               WHERE selected!(?1, ?2))
+             SELECT (SELECT count(*) FROM chosen WHERE removed_time IS NULL),
                     (SELECT count(*) FROM chosen WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM _refresh
                      WHERE pending!() AND account IN (SELECT account FROM chosen)),
