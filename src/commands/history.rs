@@ -199,11 +199,12 @@ impl History {
     }
 
     fn title(&self) -> String {
-        let mut title = match &self.account.label {
-            Some(label) => format!("{} ({})", Printable(label), self.account.id),
-            None => self.account.id.clone(),
+        let AccountRef { id, name, username, .. } = &self.account;
+        let mut title = match name {
+            name if name == id || Some(name) == username.as_ref() => id.clone(),
+            name => format!("{} ({id})", Printable(name)),
         };
-        if let Some(username) = &self.account.username {
+        if let Some(username) = username {
             title.push_str(&format!("  @{}", Printable(username)));
         }
         if let Some(platform) = &self.account.platform {

@@ -57,6 +57,12 @@ impl fmt::Display for Signed {
     }
 }
 
+/// Rounds a rate or an average that is shown without its fraction.
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+pub fn whole(number: f64) -> i64 {
+    number.round() as i64
+}
+
 /// A percentage with its sign and two digits. One that rounds to zero has no sign.
 #[derive(Clone, Copy, Debug)]
 pub struct SignedPercent(pub f64);

@@ -10,8 +10,13 @@ end
 -- The first columns of every view about accounts, from _account a and _profile p.
 macro who()
 a.account_id,
-       CAST(coalesce(a.label, p.name, a.account_id) AS TEXT) AS name,
+       CAST(name!() AS TEXT) AS name,
        a.label, p.username, p.platform
+end
+
+-- What account `a` with the profile `p` is called everywhere.
+macro name()
+coalesce(a.label, p.name, a.account_id)
 end
 
 macro utc(time)
