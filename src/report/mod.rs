@@ -14,7 +14,9 @@ pub mod terminal;
 
 pub use chart::Chart;
 pub use csv::{Cell, Csv, Dialect};
-pub use number::{Grouped, Short, Signed, SignedPercent, counted, counted_are, whole};
+pub use number::{
+    Grouped, Short, Signed, SignedPercent, counted, counted_are, counted_have, whole,
+};
 pub use profile_change::described;
 pub use relative_time::{TimeAgo, TimeUntil};
 pub use sentence::{Sentence, quoted};

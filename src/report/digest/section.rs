@@ -60,9 +60,7 @@ impl Digest {
     /// Returns the opening sentences: the total, how many accounts it covers, and any caveat.
     pub(super) fn lead(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(until) = self.period.unfinished {
-            lines.push(format!("Not over before {until}: ends at the newest measurements."));
-        }
+        lines.extend(self.period.unfinished.map(|unfinished| unfinished.to_string()));
         match (&self.total, self.listed) {
             (_, 0) if self.selection.is_everything() => {
                 lines.push(
