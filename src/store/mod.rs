@@ -54,7 +54,7 @@ mod wal;
 mod watchlist;
 
 pub use account::{Account, FailureRow, StateRow, TRUSTED_RESTORES};
-pub use account_growth::AccountGrowth;
+pub use account_growth::{AccountGrowth, percent};
 pub use batch::{ReadTx, WriteTx};
 pub use boundaries::{Boundary, Calendar};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
