@@ -95,9 +95,7 @@ pub struct SilentAccount {
 
 /// Selects the accounts, also those removed from the list: what has happened while an account was
 /// followed stays in its period.
-const SELECTED: &str = "account_id IN (
-    SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
-    WHERE selected!(:tags, :platform))";
+const SELECTED: &str = "account_id IN chosen!(account_id, :tags, :platform)";
 
 /// The conditions that an event belongs to a period with a beginning, and with an end. No event is dated
 /// after its own measurement, and so most are ruled out by that alone.

@@ -121,11 +121,7 @@ impl ReadTx<'_> {
         // Without a selection, read the table in its own order.
         let selected = match selection.is_everything() {
             true => "?1 IS NOT NULL AND ?2 IS NULL",
-            false => {
-                "s.account IN (SELECT a.account FROM _account a
-                               LEFT JOIN _profile p ON p.account = a.account
-                               WHERE selected!(?1, ?2))"
-            }
+            false => "s.account IN chosen!(account, ?1, ?2)",
         };
         let mut statement = self.tx.prepare_cached(&schema::query(&format!(
             "SELECT s.account, s.time, s.followers, s.likes, s.engagement_rate, s.suspect
@@ -160,9 +156,7 @@ impl ReadTx<'_> {
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::query(
             "SELECT from_time, to_time, days, account_id FROM gaps
-             WHERE account_id IN (SELECT a.account_id FROM _account a
-                                  LEFT JOIN _profile p ON p.account = a.account
-                                  WHERE selected!(?1, ?2))",
+             WHERE account_id IN chosen!(account_id, ?1, ?2)",
         ))?;
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         while let Some(row) = rows.next()? {

@@ -329,3 +329,9 @@ macro selected(tags, platform)
     SELECT 1 FROM json_each(a.tags) t CROSS JOIN json_each($tags) w WHERE w.value = t.value))
   AND ($platform IS NULL OR p.platform = $platform)
 end
+
+-- The accounts for which selected!() is true, also those removed from the list.
+macro chosen(key, tags, platform)
+(SELECT a.$key FROM _account a LEFT JOIN _profile p ON p.account = a.account
+      WHERE selected!($tags, $platform))
+end
