@@ -64,6 +64,18 @@ fn status_counts_the_snapshots_of_removed_accounts_in_any_selection() {
 }
 
 #[test]
+fn the_digits_of_followers_line_up_in_status() {
+    let past = Past::new();
+    past.series("clx1", "Small", "small", &[(0, 5)]);
+    past.series("clx2", "Large", "large", &[(0, 1_234_567)]);
+    let status = past.output(&["status", "--no-daemon"]);
+    assert!(
+        status.contains("Small          5  ") && status.contains("Large  1,234,567  "),
+        "{status}"
+    );
+}
+
+#[test]
 fn an_unknown_tag_is_refused_with_the_nearest() {
     let past = clients();
     for verb in ["plan", "status"] {
