@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::printable::Printable;
-use crate::report::html::chart_data::stride;
+use crate::report::html::chart_data::{drawn, stride};
 use crate::report::html::entry::{Anchor, Entry};
 use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, tone};
 use crate::report::html::page::Page;
@@ -179,7 +179,7 @@ impl<'a> Account<'a> {
     /// Returns the legend of the charts' markings.
     pub fn key(&self) -> String {
         let series = &self.entry.series;
-        let is_suspect = series.readings().iter().any(|r| r.suspect != Suspect::Nothing);
+        let is_suspect = drawn(series).any(|reading| reading.suspect != Suspect::Nothing);
         let stride = stride(series.readings().len());
         let key = [
             (!self.entry.gaps.is_empty()).then(|| "Shaded: nothing was measured.".to_owned()),

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::report::html::entry::Entry;
-use crate::report::html::series::Metric;
+use crate::report::html::series::{Metric, Series};
 use crate::report::html::steps::Steps;
-use crate::store::Suspect;
+use crate::store::{Reading, Suspect};
 
 /// The most readings that are drawn per account: years of daily values, and more than a screen can
 /// show.
@@ -59,6 +59,12 @@ pub(super) fn stride(readings: usize) -> usize {
     readings.div_ceil(DRAWN).max(1)
 }
 
+/// Returns the readings that are drawn: the last of each run, so that the newest is always included.
+pub(super) fn drawn(series: &Series) -> impl Iterator<Item = &Reading> {
+    let readings = series.readings();
+    readings.rchunks(stride(readings.len())).rev().filter_map(<[_]>::last)
+}
+
 /// Returns an account's data as JSON that is safe inside a script element.
 pub(super) fn chart_data(entry: &Entry) -> serde_json::Result<String> {
     serde_json::to_string(&columns(entry)).map(|json| escaped(&json))
@@ -89,12 +95,8 @@ fn escaped(json: &str) -> String {
 }
 
 fn columns(entry: &Entry) -> Columns {
-    let readings = entry.series.readings();
-    let stride = stride(readings.len());
-    // The last of each run, so that the newest reading is always included.
-    let runs = readings.rchunks(stride).rev().filter_map(<[_]>::last);
-    let drawn: Vec<_> = runs.collect();
-    let counts = |metric, count: fn(&crate::store::Reading) -> Option<i64>| {
+    let drawn: Vec<_> = drawn(&entry.series).collect();
+    let counts = |metric, count: fn(&Reading) -> Option<i64>| {
         if !entry.series.has(metric) {
             return Vec::new();
         }
@@ -207,5 +209,12 @@ mod tests {
         assert_eq!(columns.t.iter().sum::<i64>(), 4100 * 86_400);
         assert_eq!(columns.f.iter().flatten().sum::<i64>(), 5000);
         assert_eq!(columns.g, [(3999 * 86_400, 4100 * 86_400)]);
+        for (from_end, is_drawn) in [(1, true), (2, false)] {
+            let mut readings = entry.series.readings().to_vec();
+            let index = readings.len() - from_end;
+            readings[index].suspect = Suspect::Everything;
+            let series = Series::new(readings);
+            assert_eq!(drawn(&series).any(|r| r.suspect != Suspect::Nothing), is_drawn);
+        }
     }
 }
