@@ -143,9 +143,29 @@ pub struct Period {
     pub from: Beginning,
     /// `None` if the period ends at each account's newest measurement.
     pub until: Option<Time>,
-    /// The end of the period, if that is in the future.
-    pub unfinished: Option<Time>,
+    /// `None` if the period is over.
+    pub unfinished: Option<Unfinished>,
     name: Name,
+}
+
+/// A period that is not over. Its numbers are not compared with those of the period before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unfinished {
+    /// It ends in the future.
+    Until(Time),
+    /// It has a beginning and no end.
+    Endless,
+}
+
+/// A sentence for people.
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("It is not over")?;
+        if let Unfinished::Until(until) = self {
+            write!(f, " before {until}")?;
+        }
+        f.write_str(": every number ends at the newest measurement.")
+    }
 }
 
 /// The start of a period.
@@ -268,9 +288,13 @@ impl Period {
                 return Err(InvalidPeriod::Backwards { from: at, until });
             }
         }
-        if self.until.is_some_and(|until| until > now) {
-            self.unfinished = self.until.take();
-        }
+        self.unfinished = match (self.from, self.until) {
+            (_, Some(until)) if until > now => Some(Unfinished::Until(until)),
+            (Beginning::At(_), None) => Some(Unfinished::Endless),
+            // The days before the newest measurement are always over.
+            (Beginning::Back(_) | Beginning::History, None) | (_, Some(_)) => None,
+        };
+        self.until = self.until.filter(|until| *until <= now);
         Ok(self)
     }
 
@@ -363,13 +387,16 @@ mod tests {
         assert_eq!("2026-W+1".parse::<Week>(), Err(InvalidMoment::Week));
     }
 
-    #[test]
-    fn a_period_is_named_bounded_and_compared_with_the_one_before() {
-        let options = |since: Option<&str>, until: Option<&str>| PeriodOptions {
+    fn options(since: Option<&str>, until: Option<&str>) -> PeriodOptions {
+        PeriodOptions {
             since: since.map(|text| text.parse().expect("a moment")),
             until: until.map(|text| text.parse().expect("a moment")),
             ..PeriodOptions::default()
-        };
+        }
+    }
+
+    #[test]
+    fn a_period_is_named_bounded_and_compared_with_the_one_before() {
         let month = |text: &str| PeriodOptions {
             month: Some(text.parse().expect("a month")),
             ..PeriodOptions::default()
@@ -426,7 +453,8 @@ mod tests {
             assert_eq!(period.to_string(), title);
         }
         let unfinished = month("2027-01").period(NOW).expect("valid").expect("one");
-        assert_eq!(unfinished.unfinished, Some(at("2027-02-01T00:00:00Z")));
+        let until = Unfinished::Until(at("2027-02-01T00:00:00Z"));
+        assert_eq!(unfinished.unfinished, Some(until));
         assert_eq!(unfinished.before, Some(at("2026-12-01T00:00:00Z")));
         assert_eq!(PeriodOptions::default().period(NOW), Ok(None));
         for (since, until, before) in [
@@ -462,6 +490,29 @@ mod tests {
             refused(options(Some("2026-12"), Some("2026-11"))),
             "the period ends (2026-11-01T00:00:00Z) no later than it starts (2026-12-01T00:00:00Z): \
              --until must be after --since"
+        );
+    }
+
+    #[test]
+    fn a_period_with_a_first_day_and_no_end_in_the_past_is_not_over() {
+        let until = Unfinished::Until(at("2027-02-01T00:00:00Z"));
+        for (since, until, unfinished) in [
+            (Some("2026-12"), None, Some(Unfinished::Endless)),
+            (Some("30d"), None, None),
+            (Some("2026-12"), Some("2027-02"), Some(until)),
+            (Some("30d"), Some("2027-02"), Some(until)),
+            (None, Some("2027-02"), Some(until)),
+            (Some("2026-11"), Some("2026-12"), None),
+        ] {
+            let period = options(since, until).period(NOW).expect("valid").expect("one");
+            assert_eq!(period.unfinished, unfinished, "{since:?} {until:?}");
+        }
+        assert_eq!(
+            [until, Unfinished::Endless].map(|one| one.to_string()),
+            [
+                "It is not over before 2027-02-01T00:00:00Z: every number ends at the newest measurement.",
+                "It is not over: every number ends at the newest measurement.",
+            ]
         );
     }
 }

@@ -150,6 +150,96 @@ fn json_contains_everything() {
 }
 
 #[test]
+fn silent_is_who_was_due_by_the_schedule_of_that_time_and_watched() {
+    const FRIDAY: i64 = 4;
+    let sunday = ["--since", "2026-01-11", "--until", "2026-01-12"];
+    let week = ["--since", "2026-W05", "--until", "2026-W06"];
+    // The days of its snapshots, the interval in the ledger, and today's; the day since when it is
+    // watched.
+    for (days, then, today, active, period, is_silent) in [
+        // From Monday to Friday: nothing is due on a weekend.
+        (&[0, 1, 2, 3, FRIDAY][..], 3 * DAY, DAY, 0, sunday, false),
+        (&[0, 1, 2, 3], DAY, DAY, 0, sunday, true),
+        // What is weekly now was daily, and the other way round.
+        (&[0, 1], DAY, WEEK, 0, sunday, true),
+        (&[0, FRIDAY], WEEK, DAY, 0, sunday, false),
+        // Away from the first day to after the week, to its last day, and to long before it.
+        (&[0], WEEK, WEEK, 60, week, false),
+        (&[0], WEEK, WEEK, 26, week, false),
+        (&[0], WEEK, WEEK, 9, week, true),
+        (&[0], WEEK, 30 * DAY, 9, week, false),
+        // The schedule of a later measurement tells what was due after the return.
+        (&[0, 60], WEEK, 30 * DAY, 9, week, true),
+        (&[60], WEEK, WEEK, 0, week, true),
+        (&[60], WEEK, WEEK, 59, week, false),
+    ] {
+        let past = Past::new();
+        let account = past.account("clx1", Some("Guru"), None);
+        for day in days {
+            let field = Field { interval: Some(then), ..Field::followers(5) };
+            past.snapshot(account, START + day * DAY, field);
+        }
+        past.run(&format!(
+            "UPDATE _account SET interval = {today}, active_time = {}",
+            START + active * DAY
+        ));
+        past.series("clx2", "Present", "present", &[(0, 1), (6, 1), (27, 1), (60, 1)]);
+        let silent = json(&past, &period)["silent"].as_array().expect("an array").len();
+        assert_eq!(silent == 1, is_silent, "{days:?} {then} {today} {active} {period:?}");
+    }
+}
+
+#[test]
+fn an_account_has_one_name_in_every_section_and_verb() {
+    let past = list();
+    past.run(
+        "UPDATE _account SET label = NULL WHERE account = 5;
+         UPDATE _profile SET display_name = 'Fitness Studio' WHERE account = 5",
+    );
+    let output = past.output(&["digest", "--week", "2026-W09"]);
+    assert!(output.contains("\nSILENT\n- Fitness Studio, never"), "{output}");
+    assert!(output.contains("\nFAILING NOW\n- Fitness Studio since"), "{output}");
+    let failing = json(&past, &["--week", "2026-W09"])["failing"][0].clone();
+    assert_eq!(
+        (&failing["name"], &failing["username"]),
+        (&"Fitness Studio".into(), &"gone".into())
+    );
+    let plan = past.output(&["plan"]);
+    assert!(plan.starts_with("ACCOUNT  NAME ") && plan.contains("Fitness Studio"), "{plan}");
+    let status = past.growthd(&["status", "--no-daemon"]).stdout;
+    let status = String::from_utf8(status).expect("UTF-8");
+    assert!(status.contains("FAILING    clx5 (Fitness Studio) since"), "{status}");
+    assert!(status.contains("\nclx5     Fitness Studio "), "{status}");
+    for verb in [&["plan", "--json"][..], &["status", "--no-daemon", "--json"]] {
+        let output = String::from_utf8(past.growthd(verb).stdout).expect("UTF-8");
+        assert!(output.contains("\"name\":\"Fitness Studio\""), "{output}");
+    }
+    let history = past.output(&["history", "clx5"]);
+    assert!(history.starts_with("Fitness Studio (clx5)  @gone on tiktok\n"), "{history}");
+}
+
+#[test]
+fn a_name_from_right_to_left_leaves_the_numbers_after_it_in_their_place() {
+    let past = list();
+    past.run(
+        "UPDATE _account SET label = 'שלום' WHERE account = 1;
+         INSERT INTO _profile_change SELECT account, refresh_id, time, 'display_name', 'שלום', 'b'
+         FROM _profile_change WHERE account = 1 AND field = 'username'",
+    );
+    let digest = ["digest", "--week", "2026-W09"];
+    let html = past.output(&[&digest[..], &["--format", "html"]].concat());
+    for isolated in
+        ["<li>\u{2068}שלום\u{2069}: 10,000 followers", "renamed from “\u{2068}שלום\u{2069}” to “"]
+    {
+        assert!(html.contains(isolated), "{html}");
+    }
+    let page = past.output(&["report", "--output", "-"]);
+    assert!(page.contains("renamed from “\u{2068}שלום\u{2069}” to “\u{2068}b\u{2069}”"));
+    let text = past.output(&digest);
+    assert!(text.contains("\n- שלום: 10,000 followers by 2026-03-02\n"), "{text}");
+}
+
+#[test]
 fn only_an_account_that_was_verified_is_no_longer_verified() {
     for (old, new, shown) in [
         ("1", "0", Some("Guru: is no longer verified (2026-03-02)")),

@@ -32,6 +32,7 @@ fn list() -> Past {
 fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
     insta::assert_snapshot!(list().output(&["growth", "--since", "2026-01-06"]), @r"
         Followers gained since 2026-01-06T00:00:00Z
+        It is not over: every number ends at the newest measurement.
 
         GREW
         ACCOUNT        FOLLOWERS  GAINED           TREND
@@ -42,9 +43,9 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 not measured yet when the period began: Newcomer
+        1 account had not been measured yet when the period began: Newcomer
 
-        2 not measured up to the period's end: Asleep, clx6
+        2 accounts have not been measured up to the period's end: Asleep, clx6
         ");
 }
 
@@ -54,7 +55,7 @@ fn no_change_is_neither_growth_nor_loss_in_any_form() {
     past.series("clx1", "Up", "up", &[(0, 100), (28, 170)]);
     past.series("clx2", "Same", "same", &[(0, 100), (28, 100)]);
     let arguments = ["growth", "--since", "2026-01-06", "--top", "5"];
-    assert!(past.output(&arguments).ends_with("\n1 unchanged: Same\n"));
+    assert!(past.output(&arguments).ends_with("\n1 account is unchanged: Same\n"));
     for form in ["--json", "--csv"] {
         let output = past.output(&[&arguments[..], &[form]].concat());
         assert!(output.contains("clx1") && !output.contains("clx2"), "{output}");
@@ -74,6 +75,7 @@ fn top_limits_both_lists() {
     assert_eq!(ids(&["--top", "0"]), [""; 0]);
     insta::assert_snapshot!(past.output(&["growth", "--since", "2026-01-06", "--top", "1"]), @r"
         Followers gained since 2026-01-06T00:00:00Z
+        It is not over: every number ends at the newest measurement.
 
         GREW (the first 1 of 2)
         ACCOUNT  FOLLOWERS  GAINED          TREND
@@ -83,9 +85,9 @@ fn top_limits_both_lists() {
         ACCOUNT  FOLLOWERS  GAINED          TREND
         Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
-        1 not measured yet when the period began: Newcomer
+        1 account had not been measured yet when the period began: Newcomer
 
-        2 not measured up to the period's end: Asleep, clx6
+        2 accounts have not been measured up to the period's end: Asleep, clx6
         ");
 }
 
@@ -196,16 +198,19 @@ fn a_period_is_named_in_many_ways_and_has_one_answer() {
 #[test]
 fn an_account_whose_gain_rounding_may_have_made_is_named_apart() {
     let output = clients().output(&["growth", "--month", "2026-03", "--platform", "youtube"]);
-    assert!(output.ends_with("\n1 changed by no more than rounding: Tube\n"), "{output}");
+    assert!(output.ends_with("\n1 account changed by no more than rounding: Tube\n"), "{output}");
     assert!(!output.contains("GREW"), "{output}");
 }
 
 #[test]
 fn an_unfinished_period_is_not_compared_in_any_form() {
     let past = list();
-    let since = ["--since", "2026-01-20"];
-    let unfinished = [&since[..], &["--until", "2999-01"]].concat();
-    for (period, is_compared) in [(&since[..], true), (&unfinished, false)] {
+    for (period, is_compared) in [
+        (&["--since", "10d"][..], true),
+        (&["--since", "2026-01-20", "--until", "2026-02-02"], true),
+        (&["--since", "2026-01-20"], false),
+        (&["--since", "2026-01-20", "--until", "2999-01"], false),
+    ] {
         let json = |verb: &[&str]| -> serde_json::Value {
             serde_json::from_str(&past.output(&[verb, period].concat())).expect("JSON")
         };
@@ -216,6 +221,14 @@ fn an_unfinished_period_is_not_compared_in_any_form() {
         let digest = json(&["digest", "--format", "json"]);
         for part in [&digest["total"], &digest["grew"][0]] {
             assert_eq!(!part["followers_gained_before"].is_null(), is_compared, "{digest}");
+        }
+        assert_eq!(
+            (&growth["is_over"], &digest["is_over"]),
+            (&is_compared.into(), &is_compared.into())
+        );
+        for verb in ["growth", "digest"] {
+            let output = past.output(&[&[verb], period].concat());
+            assert_eq!(!output.contains("It is not over"), is_compared, "{output}");
         }
         let csv = past.output(&[&["growth", "--csv"], period].concat());
         let up = csv.lines().find(|line| line.starts_with("clx1,")).expect("a row");

@@ -68,6 +68,21 @@ fn a_terminal_shows_charts_with_gaps_and_a_table() {
 }
 
 #[test]
+fn a_mark_is_explained_where_it_is_listed() {
+    let past = Past::new();
+    let account = past.account("clx1", Some("Daily"), None);
+    past.snapshot(account, START, Field::followers(10));
+    past.snapshot(account, START + DAY, Field::suspect(0));
+    for day in 2..40 {
+        past.snapshot(account, START + day * DAY, Field::followers(10 + day));
+    }
+    let newest = past.output(&["history", "clx1"]);
+    assert!(!newest.contains('?'), "{newest}");
+    let all = past.output(&["history", "clx1", "--all"]);
+    assert!(all.contains("?\n") && all.contains("\n? suspect: "), "{all}");
+}
+
+#[test]
 fn an_account_is_named_by_id_label_or_username() {
     let past = guru();
     let by_id = past.output(&["history", "clx1"]);

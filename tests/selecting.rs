@@ -49,6 +49,33 @@ fn plan_and_status_show_only_the_selected_accounts() {
 }
 
 #[test]
+fn status_counts_the_snapshots_of_removed_accounts_in_any_selection() {
+    let past = clients();
+    past.run("UPDATE _account SET removed_time = 1, next_due = NULL WHERE account = 2");
+    for (arguments, watched, snapshots) in
+        [(&[][..], 2, 6), (&["--tag", "client-a"], 1, 4), (&["--platform", "youtube"], 0, 2)]
+    {
+        let status = past.output(&[&["status", "--no-daemon", "--json"], arguments].concat());
+        let summary = serde_json::from_str::<Value>(&status).expect("JSON")["summary"].clone();
+        assert_eq!(summary["watched"], watched, "{arguments:?}");
+        assert_eq!(summary["snapshots"], snapshots, "{arguments:?}");
+        assert_eq!(summary["last_snapshot"]["utc"], "2026-01-12T06:00:00Z", "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_digits_of_followers_line_up_in_status() {
+    let past = Past::new();
+    past.series("clx1", "Small", "small", &[(0, 5)]);
+    past.series("clx2", "Large", "large", &[(0, 1_234_567)]);
+    let status = past.output(&["status", "--no-daemon"]);
+    assert!(
+        status.contains("Small          5  ") && status.contains("Large  1,234,567  "),
+        "{status}"
+    );
+}
+
+#[test]
 fn an_unknown_tag_is_refused_with_the_nearest() {
     let past = clients();
     for verb in ["plan", "status"] {

@@ -122,9 +122,9 @@ fn status_shows_the_state_of_everything() {
     backup  none is known
     FAILING  clx456def since [time]: HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
 
-    ACCOUNT  LABEL  FOLLOWERS  LAST  NEXT  STATE
+    ACCOUNT  NAME  FOLLOWERS  LAST  NEXT  STATE
     clx123abc  Fitness Guru  1,520,000  [span]  [span]  ok
-    clx456def  -  -  never  [span]  failing
+    clx456def  clx456def  -  never  [span]  failing
     clx789ghi  Resting  -  never  -  disabled
     [exit 1]
     "#);
@@ -139,10 +139,10 @@ fn status_shows_the_state_of_everything() {
     let mut lines: Vec<&str> = plan.lines().collect();
     lines.sort_unstable();
     assert_shown!(lines.join("\n"), @r#"
-    ACCOUNT  LABEL  NEXT  WHY
+    ACCOUNT  NAME  NEXT  WHY
     [exit 0]
     clx123abc  Fitness Guru  [time]  [span]  schedule
-    clx456def  [time]  [span]  retry
+    clx456def  clx456def  [time]  [span]  retry
     "#);
 }
 

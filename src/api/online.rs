@@ -50,11 +50,14 @@ pub async fn reach(api: &Api) -> Result<Reached, Unreached> {
     let request = http.head(api.base_url.clone()).timeout(api.timeout.min(PATIENCE));
     let response = request.send().await.map_err(|error| {
         let message = innermost(&error);
-        match () {
-            () if error.is_dns() => Unreached::Name(message),
-            () if is_tls(&error) => Unreached::Tls(message),
-            () if error.is_connect() => Unreached::Connection(message),
-            () => Unreached::Response(message),
+        if error.is_dns() {
+            Unreached::Name(message)
+        } else if is_tls(&error) {
+            Unreached::Tls(message)
+        } else if error.is_connect() {
+            Unreached::Connection(message)
+        } else {
+            Unreached::Response(message)
         }
     })?;
     let status = response.status().as_u16();

@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::period::{Beginning, Period};
 use crate::report::{
     ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, SignedPercent, Sparkline, Table,
-    terminal,
+    counted, counted_are, counted_have, terminal,
 };
 use crate::selection::Selection;
 use crate::store::{AccountGrowth, ReadTx};
@@ -184,11 +184,12 @@ impl Page<'_> {
             }
         }
         if !unchanged.is_empty() {
-            writeln!(out, "\n{} unchanged: {}", unchanged.len(), names(&unchanged))?;
+            let accounts = counted_are(unchanged.len(), "account");
+            writeln!(out, "\n{accounts} unchanged: {}", names(&unchanged))?;
         }
         if !rough.is_empty() {
-            let (n, them) = (rough.len(), names(&rough));
-            writeln!(out, "\n{n} changed by no more than rounding: {them}")?;
+            let (accounts, them) = (counted(rough.len(), "account"), names(&rough));
+            writeln!(out, "\n{accounts} changed by no more than rounding: {them}")?;
         }
         self.print_earlier(growths, out)?;
         self.print_unknown(growths, out)
@@ -210,8 +211,11 @@ impl Page<'_> {
             let newest = growth.newest.map_or(String::new(), |time| time.utc().date().to_string());
             format!("{} ({newest})", name(growth))
         };
-        let (n, them) = (earlier.len(), listed(&earlier, dated));
-        writeln!(out, "\n{n} not measured since, and shown up to the last measurement: {them}")
+        let (accounts, them) = (counted_have(earlier.len(), "account"), listed(&earlier, dated));
+        writeln!(
+            out,
+            "\n{accounts} not been measured since; shown up to the last measurement: {them}"
+        )
     }
 
     /// Names the accounts whose growth is not known, so that they do not just disappear.
@@ -224,12 +228,12 @@ impl Page<'_> {
         let (stale, young): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) =
             unknown.partition(|m| m.newest.is_none_or(|newest| self.is_stale(newest)));
         if !young.is_empty() {
-            let (n, them) = (young.len(), names(&young));
-            writeln!(out, "\n{n} not measured yet when the period began: {them}")?;
+            let (accounts, them) = (counted(young.len(), "account"), names(&young));
+            writeln!(out, "\n{accounts} had not been measured yet when the period began: {them}")?;
         }
         if !stale.is_empty() {
-            let (n, them) = (stale.len(), names(&stale));
-            writeln!(out, "\n{n} not measured up to the period's end: {them}")?;
+            let (accounts, them) = (counted_have(stale.len(), "account"), names(&stale));
+            writeln!(out, "\n{accounts} not been measured up to the period's end: {them}")?;
         }
         Ok(())
     }

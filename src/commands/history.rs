@@ -164,7 +164,6 @@ impl History {
         if self.points.is_empty() {
             return writeln!(out, "{}", self.nothing());
         }
-        let is_suspect = self.points.iter().any(|point| point.suspect.is_some());
         let measured = |count: fn(&Point) -> Change| {
             let measured = self.points.iter().filter(|point| count(point).is_measured);
             measured.filter_map(|p| Some((p.time, count(p).value?))).collect::<Vec<_>>()
@@ -181,7 +180,8 @@ impl History {
             }
         }
         let unlisted = self.points.len().saturating_sub(rows);
-        write!(out, "\n{}", self.table(&self.points[unlisted..]).narrowed(width))?;
+        let listed = &self.points[unlisted..];
+        write!(out, "\n{}", self.table(listed).narrowed(width))?;
         if unlisted > 0 {
             writeln!(
                 out,
@@ -189,7 +189,7 @@ impl History {
                 self.points.len()
             )?;
         }
-        if is_suspect {
+        if listed.iter().any(|point| point.suspect.is_some()) {
             writeln!(
                 out,
                 "\n? suspect: shown, but not counted in any change (see docs/history.md)"
@@ -199,11 +199,12 @@ impl History {
     }
 
     fn title(&self) -> String {
-        let mut title = match &self.account.label {
-            Some(label) => format!("{} ({})", Printable(label), self.account.id),
-            None => self.account.id.clone(),
+        let AccountRef { id, name, username, .. } = &self.account;
+        let mut title = match name {
+            name if name == id || Some(name) == username.as_ref() => id.clone(),
+            name => format!("{} ({id})", Printable(name)),
         };
-        if let Some(username) = &self.account.username {
+        if let Some(username) = username {
             title.push_str(&format!("  @{}", Printable(username)));
         }
         if let Some(platform) = &self.account.platform {

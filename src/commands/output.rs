@@ -9,8 +9,8 @@
 //!   return the error.
 //! - `run` writes nothing to it, and logs through [`crate::log_queue`].
 //!
-//! On a terminal, control characters are shown as `\u001b`, because names and texts come from the
-//! vendor. Files and pipes receive them unchanged.
+//! On a terminal, control characters, and those that reorder text, are shown as `\u001b`, because names
+//! and texts come from the vendor. Files and pipes receive them unchanged.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -20,7 +20,7 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use crate::commands::CommandError;
-use crate::printable::Printable;
+use crate::printable::{Printable, is_invisible};
 
 /// Returns standard output for a verb that may end at the first error.
 pub fn stdout() -> Box<dyn Write> {
@@ -174,43 +174,41 @@ fn print_all(parts: &Receiver<Part>, mut out: impl Write, is_terminal: bool) -> 
     end
 }
 
-/// A writer that escapes control characters, except line feeds and tabs, as in JSON.
+/// A writer that escapes control characters, except line feeds and tabs, and whatever else could break
+/// or reorder the text around it, as in JSON.
 struct Escaped<W> {
     out: W,
-    /// Whether the last byte was [`C2`]. It is held back because it may begin a C1 control.
-    holds_c2: bool,
+    /// The beginning of a character whose other bytes are still to come.
+    begun: Vec<u8>,
 }
-
-/// The first of the two bytes of U+0080 to U+00BF, the first half of which are C1 controls.
-const C2: u8 = 0xc2;
 
 impl<W: Write> Escaped<W> {
     fn new(out: W) -> Escaped<W> {
-        Escaped { out, holds_c2: false }
+        Escaped { out, begun: Vec::new() }
     }
 }
 
 impl<W: Write> Write for Escaped<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut escaped = Vec::with_capacity(bytes.len() + 8);
-        for &byte in bytes {
-            let held = std::mem::take(&mut self.holds_c2);
-            match byte {
-                0x80..=0x9f if held => write!(escaped, "\\u{byte:04x}")?,
-                _ => {
-                    if held {
-                        escaped.push(C2);
-                    }
-                    match byte {
-                        C2 => self.holds_c2 = true,
-                        b'\n' | b'\t' => escaped.push(byte),
-                        0..0x20 | 0x7f => write!(escaped, "\\u{byte:04x}")?,
-                        _ => escaped.push(byte),
+        let mut text = std::mem::take(&mut self.begun);
+        text.extend_from_slice(bytes);
+        let last = text.utf8_chunks().last().map_or(0, |chunk| chunk.invalid().len());
+        let rest = text.len() - last;
+        let is_begun = str::from_utf8(&text[rest..]).is_err_and(|why| why.error_len().is_none());
+        self.begun = if is_begun { text.split_off(rest) } else { Vec::new() };
+        let mut escaped = String::with_capacity(text.len() + 8);
+        for c in String::from_utf8_lossy(&text).chars() {
+            match c {
+                '\n' | '\t' => escaped.push(c),
+                c if c.is_control() || is_invisible(c) || matches!(c, '\u{2028}' | '\u{2029}') => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        escaped.push_str(&format!("\\u{unit:04x}"));
                     }
                 }
+                c => escaped.push(c),
             }
         }
-        self.out.write_all(&escaped)?;
+        self.out.write_all(escaped.as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -291,5 +289,25 @@ mod tests {
         }
         let shown = String::from_utf8(escaped.out).expect("UTF-8");
         assert_eq!(shown, "a\\u001b]0;b\\u0007\t\\u000d\n\\u009bé\\u007fü\n");
+    }
+
+    #[test]
+    fn a_terminal_is_sent_nothing_that_reorders_text_however_it_is_split() {
+        let text = "{\"a\":\"\u{202e}x\u{2028}\u{e0041}שלום 👩\u{200d}🚀 \u{fffd}\"}\n";
+        for length in 1..=text.len() {
+            let mut escaped = Escaped::new(Vec::new());
+            for piece in text.as_bytes().chunks(length) {
+                escaped.write_all(piece).expect("a vector");
+            }
+            let shown = String::from_utf8(escaped.out).expect("UTF-8");
+            assert!(!shown.contains(['\u{202e}', '\u{2028}', '\u{e0041}']), "{shown}");
+            assert!(shown.contains("שלום 👩\u{200d}🚀"), "{shown}");
+            let same = [text, &shown]
+                .map(|json| serde_json::from_str::<serde_json::Value>(json).expect("JSON"));
+            assert_eq!(same[0], same[1]);
+        }
+        let mut escaped = Escaped::new(Vec::new());
+        escaped.write_all(b"a\xffb\xc2").expect("a vector");
+        assert_eq!(String::from_utf8(escaped.out).expect("UTF-8"), "a\u{fffd}b");
     }
 }

@@ -31,10 +31,7 @@ pub(super) fn period(
 pub(super) fn print_unfinished(period: &Period, out: &mut impl Write) -> io::Result<()> {
     match period.unfinished {
         None => Ok(()),
-        Some(until) => writeln!(
-            out,
-            "It is not over before {until}: every number ends at the newest measurement."
-        ),
+        Some(unfinished) => writeln!(out, "{unfinished}"),
     }
 }
 

@@ -47,7 +47,7 @@ pub fn plan(settings: &Settings, args: &PlanArgs) -> Result<Done, CommandError> 
     }
     let mut table = Table::new([
         Column::new("ACCOUNT", Shape::Text, ALWAYS_SHOWN),
-        Column::new("LABEL", Shape::Name, ALWAYS_SHOWN),
+        Column::new("NAME", Shape::Name, ALWAYS_SHOWN),
         Column::new("NEXT", Shape::Text, ALWAYS_SHOWN),
         Column::new("", Shape::Text, 1),
         Column::new("WHY", Shape::Text, 2),
@@ -58,7 +58,7 @@ pub fn plan(settings: &Settings, args: &PlanArgs) -> Result<Done, CommandError> 
         let first = runs.first().copied().unwrap_or(now);
         table.row([
             account.id.to_string(),
-            account.name().unwrap_or_default().to_owned(),
+            account.name.clone(),
             first.to_string(),
             TimeUntil { time: first, now }.to_string(),
             why(account, hold).to_owned(),
@@ -149,6 +149,7 @@ struct Entry<'a> {
     account_id: &'a str,
     cron: &'a str,
     label: Option<&'a str>,
+    name: &'a str,
     next_time: Option<i64>,
     next_utc: Option<String>,
     runs: Vec<Run>,
@@ -170,6 +171,7 @@ fn entry(account: &AccountStatus, runs: Vec<Time>, hold: Option<Hold>) -> Entry<
         account_id: account.id.as_str(),
         cron: &account.cron,
         label: account.label.as_deref(),
+        name: &account.name,
         next_time: next.map(|time| time.0),
         next_utc: next.map(ToString::to_string),
         runs: runs.into_iter().map(|time| Run { time: time.0, time_utc: time }).collect(),

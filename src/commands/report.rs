@@ -108,14 +108,21 @@ fn save(settings: &Settings, page: &Page, output: &Path) -> Result<(), CommandEr
     let (accounts, snapshots) = page.size();
     let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let message = format!(
-        "{}: {}, {}, {}.{} MB; open it in a browser",
+        "{}: {}, {}, {}; open it in a browser",
         Printable(&path.to_string_lossy()),
         counted(accounts, "account"),
         counted(snapshots, "snapshot"),
-        size / 1_000_000,
-        size / 100_000 % 10
+        length(size)
     );
     Ok(writeln!(io::stdout(), "{}", terminal::paragraph(&message, 0))?)
+}
+
+/// Returns a file's size for people.
+fn length(bytes: u64) -> String {
+    match bytes {
+        ..1_000_000 => format!("{} KB", bytes.div_ceil(1000)),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+    }
 }
 
 /// Reads the page and closes the database, because the reader of the output may be slow.
@@ -197,6 +204,15 @@ fn check_page(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_page_has_a_size() {
+        for (bytes, shown) in
+            [(1, "1 KB"), (87_654, "88 KB"), (999_999, "1000 KB"), (1_290_000, "1.2 MB")]
+        {
+            assert_eq!(length(bytes), shown);
+        }
+    }
 
     #[test]
     fn the_file_name_of_a_tag_is_safe_and_depends_on_no_other_tag() {

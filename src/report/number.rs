@@ -22,9 +22,16 @@ pub fn counted(count: impl TryInto<i64>, noun: &str) -> String {
 
 /// Returns a count with its noun and verb, such as "1 account is" or "1,204 accounts are".
 pub fn counted_are(count: impl TryInto<i64>, noun: &str) -> String {
-    let count = Grouped::of(count);
-    let verb = if count.0 == 1 { "is" } else { "are" };
-    format!("{} {verb}", counted(count.0, noun))
+    with_verb(Grouped::of(count), noun, ["is", "are"])
+}
+
+/// Returns a count with its noun and verb, such as "1 account has" or "1,204 accounts have".
+pub fn counted_have(count: impl TryInto<i64>, noun: &str) -> String {
+    with_verb(Grouped::of(count), noun, ["has", "have"])
+}
+
+fn with_verb(count: Grouped, noun: &str, [one, many]: [&str; 2]) -> String {
+    format!("{} {}", counted(count.0, noun), if count.0 == 1 { one } else { many })
 }
 
 impl fmt::Display for Grouped {
@@ -55,6 +62,12 @@ impl fmt::Display for Signed {
             number => f.pad(&format!("+{}", Grouped(number))),
         }
     }
+}
+
+/// Rounds a rate or an average that is shown without its fraction.
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+pub fn whole(number: f64) -> i64 {
+    number.round() as i64
 }
 
 /// A percentage with its sign and two digits. One that rounds to zero has no sign.

@@ -1,26 +1,27 @@
 //! A profile change in words.
 
-use crate::report::terminal;
+use crate::report::{Sentence, quoted};
 use crate::store::ProfileChange;
 
 /// Describes what an account changed, quoting up to `width` columns of each text from the vendor.
-pub fn described(change: &ProfileChange, width: usize) -> String {
+pub fn described(change: &ProfileChange, width: usize) -> Sentence {
     // An account without a bio has an empty one, or none.
     let text = |text: &Option<String>| {
         let text = text.as_deref().filter(|text| !text.trim().is_empty());
-        text.map(|text| terminal::fitted(text, width))
+        text.map(|text| quoted(text, width))
     };
-    match (change.field.as_str(), text(&change.old), text(&change.new)) {
+    let text = match (change.field.as_str(), text(&change.old), text(&change.new)) {
         ("username", Some(old), Some(new)) => format!("@{old} is now @{new}"),
         ("username", ..) => "changed its handle".to_owned(),
         ("display_name", Some(old), Some(new)) => format!("renamed from “{old}” to “{new}”"),
         ("display_name", ..) => "changed its display name".to_owned(),
-        ("is_verified", _, Some(new)) if new == "1" => "is now verified".to_owned(),
+        ("is_verified", ..) if change.new.as_deref() == Some("1") => "is now verified".to_owned(),
         ("is_verified", ..) => "is no longer verified".to_owned(),
         ("bio", _, None) => "removed its bio".to_owned(),
         ("bio", _, Some(new)) => format!("has a new bio: “{new}”"),
         (field, ..) => format!("changed its {}", field.replace('_', " ")),
-    }
+    };
+    text.into()
 }
 
 #[cfg(test)]
@@ -40,7 +41,7 @@ mod tests {
                 old: old.map(str::to_owned),
                 new: new.map(str::to_owned),
             };
-            described(&change, 8)
+            described(&change, 8).to_string()
         };
         for (field, old, new, text) in [
             ("username", Some("old"), Some("new"), "@old is now @new"),

@@ -44,16 +44,20 @@ impl AccountGrowth {
     }
 
     /// Returns the change in percent of [`AccountGrowth::base`].
-    #[expect(clippy::cast_precision_loss, reason = "a percentage is shown with two digits")]
     pub fn percent(&self) -> Option<f64> {
-        let base = self.base().filter(|base| *base > 0)?;
-        Some(self.gained? as f64 * 100.0 / base as f64)
+        percent(self.gained?, self.base()?)
     }
 
     /// Returns whether rounding alone could account for the change, which is below twice its unit.
     pub fn is_rough(&self) -> bool {
         self.gained.is_some_and(|gained| gained.abs() < 2 * self.rounding)
     }
+}
+
+/// Returns a gain in percent of what it began with, to four decimals as in the views; `None` if that was 0.
+#[expect(clippy::cast_precision_loss, reason = "a percentage has four decimals")]
+pub fn percent(gained: i64, base: i64) -> Option<f64> {
+    (base > 0).then(|| (gained as f64 * 1_000_000.0 / base as f64).round() / 10_000.0)
 }
 
 /// n is the newest measured value, o the oldest. e, s and b lie at the end of the period, at its
@@ -204,7 +208,16 @@ impl ReadTx<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::GROWTH;
+    use super::{GROWTH, percent};
+
+    #[test]
+    fn a_percentage_has_the_decimals_of_the_views() {
+        for (gained, base, expected) in
+            [(1, 3, Some(33.3333)), (-2, 3, Some(-66.6667)), (0, 7, Some(0.0)), (5, 0, None)]
+        {
+            assert_eq!(percent(gained, base), expected, "{gained} {base}");
+        }
+    }
 
     #[test]
     fn the_list_is_scanned_once_and_the_history_by_its_index() {

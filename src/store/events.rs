@@ -95,9 +95,7 @@ pub struct SilentAccount {
 
 /// Selects the accounts, also those removed from the list: what has happened while an account was
 /// followed stays in its period.
-const SELECTED: &str = "account_id IN (
-    SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
-    WHERE selected!(:tags, :platform))";
+const SELECTED: &str = "account_id IN chosen!(account_id, :tags, :platform)";
 
 /// The conditions that an event belongs to a period with a beginning, and with an end. No event is dated
 /// after its own measurement, and so most are ruled out by that alone.
@@ -195,7 +193,8 @@ impl ReadTx<'_> {
     }
 
     /// Returns the watched accounts that have no measurement in the period and have not been
-    /// measured for more than 1.5 times their schedule's interval, or never; longest silence first.
+    /// measured for more than 1.5 times the interval, or never; longest silence first. The interval is
+    /// that of the schedule then, as in the view `gaps`. No account is silent while it was not watched.
     pub fn silent(
         &self,
         selection: &Selection,
@@ -203,16 +202,23 @@ impl ReadTx<'_> {
     ) -> Result<Vec<SilentAccount>, StoreError> {
         let sql = format!(
             "SELECT account_id, name, last, is_measured_later FROM (
-               SELECT who!(), a.interval, a.added_time, (
-                        SELECT b.time FROM _snapshot b
-                        WHERE b.account = a.account AND b.is_measured AND b.time < :until
-                        ORDER BY b.refresh_id DESC LIMIT 1) AS last, EXISTS (
-                        SELECT 1 FROM _snapshot b
-                        WHERE b.account = a.account AND b.is_measured AND b.time >= :until
-                        ) AS is_measured_later
+               SELECT who!(), a.active_time, l.time AS last, n.refresh_id IS NOT NULL AS is_measured_later,
+                      coalesce(CASE WHEN l.time >= a.active_time THEN (
+                          SELECT r.interval FROM _refresh r WHERE r.refresh_id = l.refresh_id) END,
+                        (SELECT r.interval FROM _refresh r WHERE r.refresh_id = n.refresh_id),
+                        a.interval) AS interval
                FROM _account a LEFT JOIN _profile p ON p.account = a.account
-               WHERE a.next_due IS NOT NULL AND a.added_time < :until)
-             WHERE (last IS NULL OR (last < :from AND (:until - last) * 2 > 3 * interval))
+               LEFT JOIN _snapshot l ON l.account = a.account AND l.refresh_id = (
+                 SELECT b.refresh_id FROM _snapshot b
+                 WHERE b.account = a.account AND b.is_measured AND b.time < :until
+                 ORDER BY b.refresh_id DESC LIMIT 1)
+               LEFT JOIN _snapshot n ON n.account = a.account AND n.refresh_id = (
+                 SELECT b.refresh_id FROM _snapshot b
+                 WHERE b.account = a.account AND b.is_measured AND b.time >= :until
+                 ORDER BY b.refresh_id LIMIT 1)
+               WHERE a.next_due IS NOT NULL AND a.active_time < :until)
+             WHERE (last IS NULL
+                    OR (last < :from AND (:until - max(last, active_time)) * 2 > 3 * interval))
                AND {SELECTED}
              ORDER BY last IS NOT NULL, last, name, account_id"
         );

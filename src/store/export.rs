@@ -98,34 +98,37 @@ fn build_query(rows: &Rows, columns: &[String]) -> Result<String, Unsupported> {
     // A row with a single time lies before the period's end. A row that spans time, such as a week, a
     // month or a gap, belongs to the period in which it ends, and so to exactly one month. An event
     // belongs to the period in which it is dated, as in a digest.
-    let (begin, end) = match () {
-        () if has("dated_time") => DATED,
-        () if has("time") => ("time >= :from", "time < :until"),
-        () if has("from_time") => ("to_time > :from", "to_time <= :until"),
-        () if has("started_time") => ("started_time >= :from", "started_time < :until"),
-        () if has("due_time") => ("due_time >= :from", "due_time < :until"),
-        () if has("day") => (
+    let (begin, end) = if has("dated_time") {
+        DATED
+    } else if has("time") {
+        ("time >= :from", "time < :until")
+    } else if has("from_time") {
+        ("to_time > :from", "to_time <= :until")
+    } else if has("started_time") {
+        ("started_time >= :from", "started_time < :until")
+    } else if has("due_time") {
+        ("due_time >= :from", "due_time < :until")
+    } else if has("day") {
+        (
             "day >= strftime('%Y-%m-%d', :from, 'unixepoch')",
             "day < strftime('%Y-%m-%d', :until, 'unixepoch')",
-        ),
-        () if rows.from.is_some() || rows.until.is_some() => return Err(Unsupported::Period),
-        () => ("", ""),
+        )
+    } else if rows.from.is_some() || rows.until.is_some() {
+        return Err(Unsupported::Period);
+    } else {
+        ("", "")
     };
     conditions.extend(rows.from.map(|_| begin.to_owned()));
     conditions.extend(rows.until.map(|_| end.to_owned()));
     if !rows.selection.is_everything() {
-        let condition = match () {
-            () if has("account_id") => {
-                "account_id IN (
-                   SELECT a.account_id FROM _account a LEFT JOIN _profile p ON p.account = a.account
-                   WHERE selected!(:tags, :platform))"
-            }
-            () if has("tag") && rows.selection.platform.is_none() => {
-                "tag IN (SELECT value FROM json_each(:tags))"
-            }
-            () if rows.selection.tags.is_empty() => return Err(Unsupported::Platform),
-            () if has("tag") => return Err(Unsupported::Platform),
-            () => return Err(Unsupported::Tag),
+        let condition = if has("account_id") {
+            "account_id IN chosen!(account_id, :tags, :platform)"
+        } else if has("tag") && rows.selection.platform.is_none() {
+            "tag IN (SELECT value FROM json_each(:tags))"
+        } else if has("tag") || rows.selection.tags.is_empty() {
+            return Err(Unsupported::Platform);
+        } else {
+            return Err(Unsupported::Tag);
         };
         conditions.push(condition.to_owned());
     }

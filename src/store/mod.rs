@@ -54,7 +54,7 @@ mod wal;
 mod watchlist;
 
 pub use account::{Account, FailureRow, StateRow, TRUSTED_RESTORES};
-pub use account_growth::AccountGrowth;
+pub use account_growth::{AccountGrowth, percent};
 pub use batch::{ReadTx, WriteTx};
 pub use boundaries::{Boundary, Calendar};
 pub use breaker::{BeforeTrouble, BreakerRow, Wait};
@@ -73,7 +73,7 @@ pub use ledger_line::{LeftPending, Verdict};
 pub use open::{Creation, Store};
 pub use overview::Overview;
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
-pub use report_account::{DailySpend, Reading, ReportAccount};
+pub use report_account::{DailySpend, Reading, ReportAccount, Suspect};
 pub use schema::SCHEMA_VERSION;
 pub use suspicion::Suspicion;
 pub use wal::wal_size;

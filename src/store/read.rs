@@ -67,6 +67,8 @@ pub fn is_in_use(path: &Path) -> bool {
 #[derive(Clone, PartialEq, Debug)]
 pub struct AccountStatus {
     pub id: AccountId,
+    /// The label, else the display name, else the handle, else the id.
+    pub name: String,
     /// The label from the watchlist.
     pub label: Option<String>,
     /// The handle, as last reported by the vendor.
@@ -97,11 +99,6 @@ pub struct AccountStatus {
 }
 
 impl AccountStatus {
-    /// Returns the label, or else the handle.
-    pub fn name(&self) -> Option<&str> {
-        self.label.as_deref().or(self.username.as_deref())
-    }
-
     /// Returns whether the account is due and not in flight.
     pub fn is_waiting(&self, now: Time) -> bool {
         !self.is_in_flight && self.next_due.is_some_and(|due| due <= now)
@@ -130,8 +127,9 @@ pub struct Totals {
     pub watched: u64,
     /// Calls in flight.
     pub in_flight: u64,
+    /// Snapshots of all accounts ever watched, also of those removed since.
     pub snapshots: u64,
-    /// When the newest snapshot was taken.
+    /// When the newest of these was taken.
     pub last_snapshot: Option<Time>,
     /// When the next account is due.
     pub next_due: Option<Time>,
@@ -162,8 +160,8 @@ impl ReadTx<'_> {
             Extent::Attention => "owing!(?1) o CROSS JOIN _account a ON a.account = o.account",
         };
         let sql = schema::query(&format!(
-            "SELECT a.account_id, a.label, p.username, a.cron, a.timezone, a.spread, s.time, n.measured_followers,
-                    a.next_due, a.open_slot, a.tries, a.active_time, a.interval,
+            "SELECT a.account_id, name!(), a.label, p.username, a.cron, a.timezone, a.spread, s.time,
+                    n.measured_followers, a.next_due, a.tries, a.interval,
                     a.account IN (SELECT account FROM _refresh WHERE pending!() AND account IS NOT NULL),
                     f.finished_time, l.error,
                     owed_since!(a, ?1), s.reason
@@ -182,21 +180,22 @@ impl ReadTx<'_> {
         while let Some(row) = rows.next()? {
             statuses.push(AccountStatus {
                 id: account_id(row.get(0)?)?,
-                label: row.get(1)?,
-                username: row.get(2)?,
-                cron: row.get(3)?,
-                timezone: row.get(4)?,
-                spread: row.get(5)?,
-                last: row.get(6)?,
-                followers: row.get(7)?,
-                next_due: row.get(8)?,
+                name: row.get(1)?,
+                label: row.get(2)?,
+                username: row.get(3)?,
+                cron: row.get(4)?,
+                timezone: row.get(5)?,
+                spread: row.get(6)?,
+                last: row.get(7)?,
+                followers: row.get(8)?,
+                next_due: row.get(9)?,
                 tries: row.get(10)?,
-                interval: row.get(12)?,
-                is_in_flight: row.get(13)?,
-                failing_since: row.get(14)?,
-                last_error: row.get(15)?,
-                owed_since: row.get(16)?,
-                suspect: row.get(17)?,
+                interval: row.get(11)?,
+                is_in_flight: row.get(12)?,
+                failing_since: row.get(13)?,
+                last_error: row.get(14)?,
+                owed_since: row.get(15)?,
+                suspect: row.get(16)?,
             });
         }
         Ok(statuses)
@@ -210,10 +209,10 @@ impl ReadTx<'_> {
         }
         let mut statement = self.tx.prepare_cached(&schema::query(
             "WITH chosen AS (
-               SELECT a.account, a.next_due, a.last_refresh
+               SELECT a.account, a.next_due, a.last_refresh, a.removed_time
                FROM _account a LEFT JOIN _profile p ON p.account = a.account
-               WHERE a.removed_time IS NULL AND selected!(?1, ?2))
-             SELECT (SELECT count(*) FROM chosen),
+               WHERE selected!(?1, ?2))
+             SELECT (SELECT count(*) FROM chosen WHERE removed_time IS NULL),
                     (SELECT count(*) FROM chosen WHERE next_due IS NOT NULL),
                     (SELECT count(*) FROM _refresh
                      WHERE pending!() AND account IN (SELECT account FROM chosen)),

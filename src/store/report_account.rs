@@ -41,12 +41,18 @@ pub struct Reading {
     /// When the snapshot was taken.
     pub time: Time,
     pub followers: Option<i64>,
-    /// Likes; `None` if they alone are suspect.
     pub likes: Option<i64>,
     /// The engagement rate, as reported by the vendor.
     pub engagement: Option<f64>,
-    /// Whether the snapshot as a whole is suspect.
-    pub is_suspect: bool,
+    pub suspect: Suspect,
+}
+
+/// Which numbers of a snapshot are suspect: shown, but not measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suspect {
+    Nothing,
+    Likes,
+    Everything,
 }
 
 /// The calls and credits of a UTC day.
@@ -115,15 +121,10 @@ impl ReadTx<'_> {
         // Without a selection, read the table in its own order.
         let selected = match selection.is_everything() {
             true => "?1 IS NOT NULL AND ?2 IS NULL",
-            false => {
-                "s.account IN (SELECT a.account FROM _account a
-                               LEFT JOIN _profile p ON p.account = a.account
-                               WHERE selected!(?1, ?2))"
-            }
+            false => "s.account IN chosen!(account, ?1, ?2)",
         };
         let mut statement = self.tx.prepare_cached(&schema::query(&format!(
-            "SELECT s.account, s.time, s.followers,
-                    CASE WHEN s.suspect & 1 = 0 THEN s.likes END, s.engagement_rate, s.suspect >= 2
+            "SELECT s.account, s.time, s.followers, s.likes, s.engagement_rate, s.suspect
              FROM _snapshot s
              WHERE {selected}
              ORDER BY s.account, s.refresh_id"
@@ -135,7 +136,11 @@ impl ReadTx<'_> {
                 followers: row.get(2)?,
                 likes: row.get(3)?,
                 engagement: row.get(4)?,
-                is_suspect: row.get(5)?,
+                suspect: match row.get::<_, u8>(5)? {
+                    0 => Suspect::Nothing,
+                    1 => Suspect::Likes,
+                    2.. => Suspect::Everything,
+                },
             };
             take(row.get(0)?, reading);
         }
@@ -151,9 +156,7 @@ impl ReadTx<'_> {
     ) -> Result<(), StoreError> {
         let mut statement = self.tx.prepare_cached(&schema::query(
             "SELECT from_time, to_time, days, account_id FROM gaps
-             WHERE account_id IN (SELECT a.account_id FROM _account a
-                                  LEFT JOIN _profile p ON p.account = a.account
-                                  WHERE selected!(?1, ?2))",
+             WHERE account_id IN chosen!(account_id, ?1, ?2)",
         ))?;
         let mut rows = statement.query(params![selection.tags_json(), selection.platform])?;
         while let Some(row) = rows.next()? {

@@ -102,19 +102,26 @@ fn charts_are_drawn_with_their_gaps_and_a_hostile_name_is_text() {
     let mut world = World::new(1, 20);
     let at = |weeks: i64, followers| Snapshot::new(weeks * WEEK + DAY, followers);
     let mut history: Vec<Snapshot> = (10..30).rev().map(|week| at(week, Some(5000))).collect();
-    history.push(Snapshot { is_suspect: true, ..at(4, Some(0)) });
+    history.push(Snapshot { suspect: 2, ..at(4, Some(0)) });
     history.push(at(3, None));
     history.push(Snapshot { engagement: Some(3.5), ..at(2, Some(4000)) });
     world.account("clxhostile", Some(HOSTILE), &history);
-    world.account("clxonce", None, &[at(0, Some(0))]);
+    // Its likes fell to 0.
+    let likes = |ago, likes, suspect| Snapshot {
+        likes: Some(likes),
+        suspect,
+        ..Snapshot::new(ago, Some(0))
+    };
+    world.account("clxlikes", None, &[likes(DAY, 500, 0), likes(DAY - 60, 0, 1)]);
     world.account("clxempty", None, &[]);
     let Some(seen) = browse(world.folder(), "") else { return };
     seen.is_calm();
-    // One account without likes, one that also has a rate, and one with only followers; the first
+    // One account without likes, one that also has a rate, and one with followers and likes; the first
     // two with their weeks. The total, its weeks, and the comparison of those two.
-    assert_eq!(seen.charts(), 3 + 3 + 1 + 3);
+    assert_eq!(seen.charts(), 3 + 3 + 2 + 3);
     assert_eq!(seen.dom.matches("class=\"gap\"").count(), 1);
-    assert_eq!(seen.dom.matches("class=\"suspect\"").count(), 1);
+    assert_eq!(seen.dom.matches("class=\"suspect\"").count(), 2, "followers, and likes alone");
+    assert!(seen.dom.contains("<td>likes suspect</td>") && seen.dom.contains("500<"));
     assert!(seen.dom.contains("<title>Growth report</title>"));
     assert!(!seen.dom.contains("<img") && !seen.dom.contains('\u{202e}'));
     assert!(seen.dom.contains("&lt;/script&gt;&lt;script&gt;document.title='owned'"));
@@ -280,6 +287,39 @@ fn the_total_of_the_listed_accounts_is_not_reduced_by_what_removed_ones_gained()
         "UPDATE _account SET removed_time = 1, next_due = NULL WHERE account = {gone}"
     ));
     assert_eq!(driven(past.folder(), &[], &script), Some(expected));
+}
+
+#[test]
+fn the_totals_of_the_chart_rise_by_the_sums_of_the_view_to_the_newest_counts() {
+    let past = two_clients();
+    // Measured no more in the last weeks, and last in the middle of one.
+    let days: Vec<(i64, i64)> = (0..165).map(|day| (day, 500 + 700 * day)).collect();
+    past.series("clxaaaa9", "Stopped", "stopped", &days);
+    let script = format!(
+        "{STEPS}
+        const chart = document.querySelector('#sum-chart svg');
+        for (let n = Number(chart.getAttribute('aria-valuemax')); n; n -= 1) {{
+          told.unshift(chart.getAttribute('aria-valuetext').split(' on ')[0].replaceAll(',', ''));
+          chart.dispatchEvent(new KeyboardEvent('keydown', {{ key: 'ArrowLeft' }}));
+        }}"
+    );
+    let Some(told) = driven(past.folder(), &[], &script) else { return };
+    let shown: Vec<i64> = told.lines().map(|sum| sum.parse().expect("a sum")).collect();
+    let sums = |sql: &str| -> Vec<i64> {
+        past.query(sql).iter().map(|sum| sum.parse().expect("a sum")).collect()
+    };
+    let newest = sums("SELECT sum(followers) FROM latest");
+    assert_eq!(shown.last(), newest.first());
+    // Each account's gain since its own last week is in the last step, and nowhere else.
+    let end = sums(
+        "SELECT sum(followers) FROM weekly w WHERE to_time = (
+           SELECT max(to_time) FROM weekly v WHERE v.account_id = w.account_id)",
+    );
+    assert_eq!(shown.iter().rev().nth(1), end.first());
+    let steps: Vec<i64> = shown.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let weeks =
+        sums("SELECT sum(followers_delta) FROM weekly GROUP BY from_time ORDER BY from_time");
+    assert_eq!(steps[..steps.len() - 1], weeks);
 }
 
 #[test]

@@ -18,12 +18,14 @@ pub struct Snapshot {
     pub followers: Option<i64>,
     pub likes: Option<i64>,
     pub engagement: Option<f64>,
-    pub is_suspect: bool,
+    /// Why it is suspect, as in `_snapshot`: 0 if it is not, 1 if its likes fell to 0, 2 if its followers
+    /// did.
+    pub suspect: i64,
 }
 
 impl Snapshot {
     pub fn new(ago: i64, followers: Option<i64>) -> Snapshot {
-        Snapshot { ago, followers, likes: None, engagement: None, is_suspect: false }
+        Snapshot { ago, followers, likes: None, engagement: None, suspect: 0 }
     }
 }
 
@@ -56,7 +58,7 @@ impl World {
                         followers: Some(followers.max(0)),
                         likes: (place % 3 > 0).then_some(followers * 31 + step * 400),
                         engagement: Some(f64::from(u32::try_from(wave).unwrap_or(0)) / 10.0 + 4.0),
-                        is_suspect: false,
+                        suspect: 0,
                     }
                 })
                 .collect();
@@ -114,7 +116,7 @@ impl World {
                         snapshot.followers,
                         snapshot.likes,
                         snapshot.engagement,
-                        2 * i64::from(snapshot.is_suspect)
+                        snapshot.suspect
                     ],
                 )
                 .expect("a snapshot");

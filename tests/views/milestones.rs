@@ -80,6 +80,17 @@ fn a_single_new_video_is_not_unusual_however_seldom_there_is_one() {
 }
 
 #[test]
+fn a_step_below_one_percent_of_the_count_is_not_unusual() {
+    // 201 and 202 more, for an account that loses ten each week.
+    let steady: Vec<i64> = (0..10).map(|week| 20_000 - 10 * week).collect();
+    for (last, expected) in [(20_111, 0), (20_112, 1)] {
+        let counts = [steady.as_slice(), &[last]].concat();
+        let found = unusual("tiktok", &counts);
+        assert_eq!(found.len(), expected, "{last}: {found:?}");
+    }
+}
+
+#[test]
 fn a_hole_is_no_spike_and_a_wild_account_is_usual() {
     let past = Past::new();
     let account = past.account("clx1", None, None);

@@ -150,7 +150,7 @@ fn a_period_has_its_share_of_the_steps_despite_failures_and_removed_accounts() {
     // A part of a month is not compared with the whole one before.
     for (typed, unfinished, before) in [
         ("growth --month 2028-03", "It is not over before 2028-04-01", "BEFORE"),
-        ("digest --month 2028-03", "Not over before 2028-04-01", "in the period"),
+        ("digest --month 2028-03", "It is not over before 2028-04-01", "in the period"),
     ] {
         let Some(output) = output(&past, now, typed) else { return };
         assert!(output.contains(unfinished) && !output.contains(before), "{output}");

@@ -180,10 +180,8 @@ impl Status<'_> {
         };
         let columns = vec![
             column("ACCOUNT", Shape::Text, ALWAYS_SHOWN, &|account| account.id.to_string()),
-            column("LABEL", Shape::Name, ALWAYS_SHOWN, &|account| {
-                account.name().unwrap_or("-").to_owned()
-            }),
-            column("FOLLOWERS", Shape::Text, 1, &followers),
+            column("NAME", Shape::Name, ALWAYS_SHOWN, &|account| account.name.clone()),
+            column("FOLLOWERS", Shape::Number, 1, &followers),
             column("LAST", Shape::Text, 2, &|account| {
                 let suspect = if account.suspect.is_some() { ", suspect" } else { "" };
                 account.last.map_or("never".to_owned(), |last| format!("{}{suspect}", ago(last)))
@@ -196,8 +194,8 @@ impl Status<'_> {
 }
 
 fn name(account: &AccountStatus) -> String {
-    match account.name() {
-        Some(label) => format!("{} ({})", account.id, Printable(label)),
-        None => account.id.to_string(),
+    match account.name.as_str() {
+        id if id == account.id.as_str() => id.to_owned(),
+        name => format!("{} ({})", account.id, Printable(name)),
     }
 }

@@ -76,6 +76,7 @@ impl Digest {
             })).collect::<Vec<_>>(),
             "failing": self.failing.iter().map(|account| json!({
                 "account_id": account.id.as_str(),
+                "name": account.name,
                 "label": account.label,
                 "username": account.username,
                 "since_time": account.failing_since.map(seconds),

@@ -3,7 +3,9 @@
 use crate::clock::Time;
 use crate::report::digest::total::Total;
 use crate::report::digest::{Digest, day};
-use crate::report::{Grouped, Signed, SignedPercent, counted_are, described, terminal};
+use crate::report::{
+    Grouped, Sentence, Signed, SignedPercent, counted_are, described, quoted, whole,
+};
 use crate::store::{AccountGrowth, Milestone, SilentAccount, Unusual};
 
 /// How many rows or lines of a section are shown; the rest is only counted.
@@ -46,10 +48,10 @@ impl Row {
     }
 }
 
-/// Sentences under a heading. They may quote texts from the vendor.
+/// Sentences under a heading.
 pub(super) struct Section {
     pub title: &'static str,
-    pub lines: Vec<String>,
+    pub lines: Vec<Sentence>,
     /// Number of lines not shown.
     pub more: usize,
 }
@@ -58,9 +60,7 @@ impl Digest {
     /// Returns the opening sentences: the total, how many accounts it covers, and any caveat.
     pub(super) fn lead(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        if let Some(until) = self.period.unfinished {
-            lines.push(format!("Not over before {until}: ends at the newest measurements."));
-        }
+        lines.extend(self.period.unfinished.map(|unfinished| unfinished.to_string()));
         match (&self.total, self.listed) {
             (_, 0) if self.selection.is_everything() => {
                 lines.push(
@@ -125,24 +125,23 @@ impl Digest {
             section("UNUSUAL", &self.unusual, unusual),
             section("PROFILES", &self.changes, |change| {
                 let (name, day) = (short(&change.name), day(change.time));
-                format!("{name}: {} ({day})", described(change, NAME))
+                format!("{name}: {} ({day})", described(change, NAME).isolated())
             }),
             section("SILENT", &self.silent, |account| silent(account, self.period.until)),
             section("FAILING NOW", &self.failing, |account| {
-                let name = account.name();
-                let name = short(name.unwrap_or(account.id.as_str()));
+                let name = short(&account.name);
                 let since = account.failing_since.map_or(String::new(), day);
-                let error = terminal::fitted(account.last_error.as_deref().unwrap_or("?"), QUOTE);
+                let error = quoted(account.last_error.as_deref().unwrap_or("?"), QUOTE);
                 format!("{name} since {since}: {error}")
             }),
         ];
         let breaker = self.holds.breaker.as_slice();
         sections.push(section("BREAKER", breaker, |open| {
-            let reason = terminal::fitted(&open.reason, QUOTE);
+            let reason = quoted(&open.reason, QUOTE);
             format!("the vendor has been in trouble since {}: {reason}", day(open.since))
         }));
         sections.push(section("PAUSE", self.holds.long_pause().as_slice(), |pause| {
-            terminal::fitted(&pause.to_string(), QUOTE)
+            quoted(&pause.to_string(), QUOTE)
         }));
         sections.push(section("BUDGET", self.short_budget().as_slice(), |budget| {
             let accounts = counted_are(self.held_back, "account");
@@ -168,7 +167,7 @@ impl Digest {
 }
 
 fn section<T>(title: &'static str, all: &[T], line: impl Fn(&T) -> String) -> Section {
-    let lines = all.iter().take(SHOWN).map(line).collect();
+    let lines = all.iter().take(SHOWN).map(|one| line(one).into()).collect();
     Section { title, lines, more: all.len().saturating_sub(SHOWN) }
 }
 
@@ -209,14 +208,9 @@ fn silent(account: &SilentAccount, until: Option<Time>) -> String {
 }
 
 fn short(name: &str) -> String {
-    terminal::fitted(name, NAME)
+    quoted(name, NAME)
 }
 
 pub(super) fn grouped(count: usize) -> Grouped {
     Grouped::of(count)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a rate is shown without its fraction")]
-fn whole(rate: f64) -> i64 {
-    rate.round() as i64
 }

@@ -56,7 +56,7 @@ impl fmt::Display for Text<'_> {
         }
         for section in digest.sections() {
             writeln!(f, "\n{}", section.title)?;
-            section.lines.iter().try_for_each(|line| self.wrap(f, "- ", line))?;
+            section.lines.iter().try_for_each(|line| self.wrap(f, "- ", &line.to_string()))?;
             more(f, section.more)?;
         }
         match digest.nothing() {

@@ -1,6 +1,6 @@
 //! A gain over several accounts, like for like.
 
-use crate::store::AccountGrowth;
+use crate::store::{AccountGrowth, percent};
 
 /// The total gain of the accounts whose followers are known at both ends of the period, as in the
 /// views `tag_weekly` and `tag_monthly`.
@@ -31,9 +31,7 @@ impl Total {
     }
 
     /// Returns the gain in percent of the followers at the beginning.
-    #[expect(clippy::cast_precision_loss, reason = "a percentage is shown with two digits")]
     pub fn percent(&self) -> Option<f64> {
-        let base = self.followers.saturating_sub(self.gained);
-        (base > 0).then(|| self.gained as f64 * 100.0 / base as f64)
+        percent(self.gained, self.followers.saturating_sub(self.gained))
     }
 }

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use crate::printable::Printable;
-use crate::report::html::chart_data::stride;
+use crate::report::html::chart_data::{drawn, stride};
 use crate::report::html::entry::{Anchor, Entry};
 use crate::report::html::figure::{Date, Gained, Minute, Percent, Rate, tone};
 use crate::report::html::page::Page;
 use crate::report::html::series::Metric;
 use crate::report::html::sparkline::Sparkline;
 use crate::report::{Grouped, TimeUntil, counted};
-use crate::store::Reading;
+use crate::store::{Reading, Suspect};
 
 /// An account with its index in the page's order.
 #[derive(Clone, Copy)]
@@ -179,7 +179,7 @@ impl<'a> Account<'a> {
     /// Returns the legend of the charts' markings.
     pub fn key(&self) -> String {
         let series = &self.entry.series;
-        let is_suspect = series.readings().iter().any(|reading| reading.is_suspect);
+        let is_suspect = drawn(series).any(|reading| reading.suspect != Suspect::Nothing);
         let stride = stride(series.readings().len());
         let key = [
             (!self.entry.gaps.is_empty()).then(|| "Shaded: nothing was measured.".to_owned()),
@@ -233,7 +233,11 @@ impl Value<'_> {
     }
 
     pub fn note(&self) -> &'static str {
-        if self.0.is_suspect { "suspect" } else { "" }
+        match self.0.suspect {
+            Suspect::Nothing => "",
+            Suspect::Likes => "likes suspect",
+            Suspect::Everything => "suspect",
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::printable::Printable;
 use crate::report::html::entry::Entry;
-use crate::report::html::series::Metric;
+use crate::report::html::series::{Metric, Series};
 use crate::report::html::steps::Steps;
+use crate::store::{Reading, Suspect};
 
 /// The most readings that are drawn per account: years of daily values, and more than a screen can
 /// show.
@@ -24,6 +24,9 @@ struct Columns {
     /// Indices of suspect readings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     s: Vec<usize>,
+    /// Indices of readings of which only the likes are suspect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sl: Vec<usize>,
     /// When each gap begins and ends.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     g: Vec<(i64, i64)>,
@@ -56,6 +59,12 @@ pub(super) fn stride(readings: usize) -> usize {
     readings.div_ceil(DRAWN).max(1)
 }
 
+/// Returns the readings that are drawn: the last of each run, so that the newest is always included.
+pub(super) fn drawn(series: &Series) -> impl Iterator<Item = &Reading> {
+    let readings = series.readings();
+    readings.rchunks(stride(readings.len())).rev().filter_map(<[_]>::last)
+}
+
 /// Returns an account's data as JSON that is safe inside a script element.
 pub(super) fn chart_data(entry: &Entry) -> serde_json::Result<String> {
     serde_json::to_string(&columns(entry)).map(|json| escaped(&json))
@@ -86,12 +95,8 @@ fn escaped(json: &str) -> String {
 }
 
 fn columns(entry: &Entry) -> Columns {
-    let readings = entry.series.readings();
-    let stride = stride(readings.len());
-    // The last of each run, so that the newest reading is always included.
-    let runs = readings.rchunks(stride).rev().filter_map(<[_]>::last);
-    let drawn: Vec<_> = runs.collect();
-    let counts = |metric, count: fn(&crate::store::Reading) -> Option<i64>| {
+    let drawn: Vec<_> = drawn(&entry.series).collect();
+    let counts = |metric, count: fn(&Reading) -> Option<i64>| {
         if !entry.series.has(metric) {
             return Vec::new();
         }
@@ -104,6 +109,8 @@ fn columns(entry: &Entry) -> Columns {
         };
         drawn.iter().map(step).collect()
     };
+    let suspect =
+        |suspect| (0..drawn.len()).filter(|&index| drawn[index].suspect == suspect).collect();
     let mut last = 0;
     Columns {
         off: removed(entry),
@@ -127,13 +134,14 @@ fn columns(entry: &Entry) -> Columns {
             true => drawn.iter().map(|reading| reading.engagement.map(short)).collect(),
             false => Vec::new(),
         },
-        s: (0..drawn.len()).filter(|&index| drawn[index].is_suspect).collect(),
+        s: suspect(Suspect::Everything),
+        sl: suspect(Suspect::Likes),
         g: entry.gaps.iter().map(|gap| (gap.from.0, gap.to.0)).collect(),
         v: entry
             .events
             .iter()
             .map(|event| {
-                let text = Printable(&event.text).to_string();
+                let text = event.text.isolated().to_owned();
                 (event.time.0, event.kind.name(), text, event.dated.0)
             })
             .collect(),
@@ -178,14 +186,16 @@ mod tests {
     #[test]
     fn counts_are_deltas_and_unreported_ones_are_null() {
         let entry = test_entry(&[(0, Some(100)), (7, None), (14, Some(130)), (42, Some(120))]);
-        let json = chart_data(&entry).expect("JSON");
+        // What isolates the quoted text, as a visible character.
+        let data = |entry| chart_data(entry).expect("JSON").replace(['\u{2068}', '\u{2069}'], "|");
+        let json = data(&entry);
         assert_eq!(
             json,
-            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"g":[[0,1209600],[1209600,3628800]],"v":[[0,"profile","\u003ci\u003e�",0]],"off":0,"n":[3628800,120,71,null,0]}"#
+            r#"{"t":[0,604800,604800,2419200],"f":[100,null,30,-10],"g":[[0,1209600],[1209600,3628800]],"v":[[0,"profile","|\u003ci\u003e�|",0]],"off":0,"n":[3628800,120,71,null,0]}"#
         );
         assert_eq!(
-            chart_data(&test_entry(&[])).expect("JSON"),
-            r#"{"t":[],"v":[[0,"profile","\u003ci\u003e�",0]],"off":0}"#
+            data(&test_entry(&[])),
+            r#"{"t":[],"v":[[0,"profile","|\u003ci\u003e�|",0]],"off":0}"#
         );
     }
 
@@ -199,5 +209,12 @@ mod tests {
         assert_eq!(columns.t.iter().sum::<i64>(), 4100 * 86_400);
         assert_eq!(columns.f.iter().flatten().sum::<i64>(), 5000);
         assert_eq!(columns.g, [(3999 * 86_400, 4100 * 86_400)]);
+        for (from_end, is_drawn) in [(1, true), (2, false)] {
+            let mut readings = entry.series.readings().to_vec();
+            let index = readings.len() - from_end;
+            readings[index].suspect = Suspect::Everything;
+            let series = Series::new(readings);
+            assert_eq!(drawn(&series).any(|r| r.suspect != Suspect::Nothing), is_drawn);
+        }
     }
 }

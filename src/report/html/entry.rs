@@ -55,11 +55,13 @@ impl Entry {
         Entry { edition, account, status, series, gaps, followers, weeks, months, growth, events }
     }
 
-    /// Returns the label, display name, handle or id, whichever is known first.
+    /// Returns the label, display name, handle or id, whichever is known first. A client's edition
+    /// contains no id.
     pub fn name(&self) -> &str {
         self.account.name.as_deref().unwrap_or(match self.edition {
             Edition::Operator => self.account.id.as_str(),
-            Edition::Client => "Not measured yet",
+            Edition::Client if self.series.readings().is_empty() => "Not measured yet",
+            Edition::Client => "An account without a name",
         })
     }
 
@@ -179,7 +181,7 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         followers,
         likes: None,
         engagement: None,
-        is_suspect: false,
+        suspect: crate::store::Suspect::Nothing,
     };
     let known = || days.iter().filter_map(|&(day, count)| Some((Time(day * DAY), count?)));
     let growth = known().next_back().zip(known().next()).map(|((newest, count), (oldest, _))| {
@@ -208,7 +210,7 @@ pub(super) fn test_entry(days: &[(i64, Option<i64>)]) -> Entry {
         time: Time(0),
         dated: Time(0),
         kind: crate::report::html::event::Kind::Profile,
-        text: "<i>\u{202e}".to_owned(),
+        text: crate::report::quoted("<i>\u{202e}", 9).into(),
     };
     let history = History { readings, gaps, growth, ..History::default() };
     Entry::new(Edition::Operator, account, None, history, vec![event])

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use crate::clock::Time;
-use crate::report::html::figure::Signed;
-use crate::report::{Grouped, described};
+use crate::report::html::figure::Change;
+use crate::report::{Grouped, Sentence, described, whole};
 use crate::selection::Selection;
 use crate::store::{Milestone, ReadTx, StoreError, Unusual};
 
@@ -38,8 +38,7 @@ pub(super) struct Event {
     /// The instant that decides to which period it belongs.
     pub dated: Time,
     pub kind: Kind,
-    /// A description, which may quote the vendor.
-    pub text: String,
+    pub text: Sentence,
 }
 
 /// Reads the events of every selected account ever watched, by account id, newest first.
@@ -52,7 +51,7 @@ pub(super) fn read(
         events.entry(id).or_default().push(Event { time, dated, kind, text });
     };
     for reached in Milestone::largest_of_steps(&tx.milestones(selection, None)?) {
-        let text = format!("{} {}", Grouped(reached.milestone), reached.count);
+        let text = format!("{} {}", Grouped(reached.milestone), reached.count).into();
         push(reached.id.clone(), reached.time, reached.dated, Kind::Milestone, text);
     }
     for step in tx.unusual(selection, None)? {
@@ -69,12 +68,7 @@ pub(super) fn read(
     Ok(events)
 }
 
-fn unusual(step: &Unusual) -> String {
-    let (per_week, usual) = (Signed(whole(step.per_7d)), Signed(whole(step.usual_per_7d)));
-    format!("{per_week} {} a week, where {usual} is usual", step.count)
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a rate is shown without its fraction")]
-fn whole(rate: f64) -> i64 {
-    rate.round() as i64
+fn unusual(step: &Unusual) -> Sentence {
+    let (per_week, usual) = (Change(whole(step.per_7d)), Change(whole(step.usual_per_7d)));
+    format!("{per_week} {} a week, where {usual} is usual", step.count).into()
 }

@@ -3,20 +3,16 @@
 use std::fmt;
 
 use crate::clock::Time;
-use crate::report::Grouped;
 use crate::report::html::gain::Gain;
+use crate::report::{Grouped, Signed, whole};
 
-/// A number with its sign, even if it is positive.
+/// A number as [`Signed`], with a minus sign instead of a hyphen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Signed(pub i64);
+pub(super) struct Change(pub i64);
 
-impl fmt::Display for Signed {
+impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => f.write_str("0"),
-            1.. => write!(f, "+{}", Grouped(self.0)),
-            _ => write!(f, "−{}", Grouped(self.0.saturating_neg())),
-        }
+        f.write_str(&Signed(self.0).to_string().replace('-', "−"))
     }
 }
 
@@ -28,7 +24,7 @@ impl fmt::Display for Gained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.is_rough() {
             true => f.write_str("≈"),
-            false => Signed(self.0.by).fmt(f),
+            false => Change(self.0.by).fmt(f),
         }
     }
 }
@@ -56,9 +52,7 @@ pub(super) struct Rate(pub f64);
 impl Rate {
     /// Formats a number rounded to an integer.
     pub fn whole(number: f64) -> String {
-        #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
-        let whole = number.round() as i64;
-        Grouped(whole).to_string()
+        Grouped(whole(number)).to_string()
     }
 }
 
@@ -104,7 +98,7 @@ mod tests {
     #[test]
     fn signs_are_shown() {
         assert_eq!(
-            [Signed(0), Signed(1234), Signed(-5)].map(|n| n.to_string()),
+            [Change(0), Change(1234), Change(-5)].map(|n| n.to_string()),
             ["0", "+1,234", "−5"]
         );
         assert_eq!(

@@ -69,7 +69,7 @@ pub(super) fn tiles(page: &Page) -> Vec<Tile> {
     let parts = [(disabled, "disabled"), (removed as u64, "removed")];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-    let watched = credits(page.totals.watched);
+    let watched = grouped(page.totals.watched);
     let mut tiles = vec![tile("accounts", "Accounts watched", watched, "", parts.join(", "))];
 
     let overdue = page.listed().filter(|entry| entry.is_overdue(page.now)).count();
@@ -84,9 +84,9 @@ pub(super) fn tiles(page: &Page) -> Vec<Tile> {
 
     tiles.push(match page.holds.budget {
         Some(used) => {
-            let sub = format!("of {} a {}", credits(used.budget.refreshes), used.per());
+            let sub = format!("of {} a {}", grouped(used.budget.refreshes), used.per());
             let title = format!("Credits {}", used.current());
-            tile("credits", &title, credits(used.spent), "", sub)
+            tile("credits", &title, grouped(used.spent), "", sub)
         }
         None => {
             let now = month_of(page.now);
@@ -102,11 +102,7 @@ fn tile(key: &'static str, title: &str, value: String, tone: &'static str, sub: 
     Tile { key, title: title.to_owned(), value, tone, sub }
 }
 
-fn grouped(count: usize) -> String {
-    Grouped::of(count).to_string()
-}
-
-fn credits(count: u64) -> String {
+fn grouped(count: impl TryInto<i64>) -> String {
     Grouped::of(count).to_string()
 }
 

@@ -4,7 +4,7 @@
 //! between its own two readings, so a gap in the history is a longer step and never a spike.
 
 use crate::clock::Time;
-use crate::store::Reading;
+use crate::store::{Reading, Suspect};
 
 /// A value of a snapshot that is charted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +32,14 @@ impl Metric {
             Metric::Engagement => reading.engagement.is_some(),
         }
     }
+
+    pub fn is_suspect(self, reading: &Reading) -> bool {
+        match reading.suspect {
+            Suspect::Nothing => false,
+            Suspect::Likes => self == Metric::Likes,
+            Suspect::Everything => true,
+        }
+    }
 }
 
 /// A measured count and its time.
@@ -50,10 +58,11 @@ pub(super) struct Series {
 impl Series {
     /// Takes the readings in the order of refreshes.
     pub fn new(mut readings: Vec<Reading>) -> Series {
-        let trusted = || readings.iter().filter(|reading| !reading.is_suspect);
-        let first = trusted().find_map(|reading| Some((reading.time, reading.followers?)));
-        let likes = trusted().rev().find_map(|reading| reading.likes);
-        let engagement = trusted().rev().find_map(|reading| reading.engagement);
+        let trusted =
+            |metric: Metric| readings.iter().filter(move |reading| !metric.is_suspect(reading));
+        let first = trusted(Metric::Followers).find_map(|r| Some((r.time, r.followers?)));
+        let likes = trusted(Metric::Likes).rev().find_map(|reading| reading.likes);
+        let engagement = trusted(Metric::Engagement).rev().find_map(|reading| reading.engagement);
         readings.sort_by_key(|reading| reading.time);
         Series { readings, first, likes, engagement }
     }
@@ -82,7 +91,7 @@ impl Series {
     }
 
     pub fn followers(&self) -> Vec<Measured> {
-        let trusted = self.readings.iter().filter(|reading| !reading.is_suspect);
+        let trusted = self.readings.iter().filter(|reading| !Metric::Followers.is_suspect(reading));
         trusted.filter_map(|reading| Some((reading.time, reading.followers?))).collect()
     }
 }
@@ -93,8 +102,8 @@ mod tests {
 
     const DAY: i64 = 86_400;
 
-    fn reading(day: i64, followers: Option<i64>, is_suspect: bool) -> Reading {
-        Reading { time: Time(day * DAY), followers, likes: None, engagement: None, is_suspect }
+    fn reading(day: i64, followers: Option<i64>, suspect: Suspect) -> Reading {
+        Reading { time: Time(day * DAY), followers, likes: None, engagement: None, suspect }
     }
 
     fn counts(days: &[(i64, i64)]) -> Vec<Measured> {
@@ -104,16 +113,31 @@ mod tests {
     #[test]
     fn a_suspect_or_absent_value_is_not_measured() {
         let series = Series::new(vec![
-            reading(14, Some(30), false),
-            reading(0, Some(10), false),
-            reading(7, Some(20), false),
-            reading(21, Some(0), true),
-            reading(28, Some(50), false),
-            reading(35, None, false),
-            reading(38, Some(60), false),
+            reading(14, Some(30), Suspect::Nothing),
+            reading(0, Some(10), Suspect::Nothing),
+            reading(7, Some(20), Suspect::Nothing),
+            reading(21, Some(0), Suspect::Everything),
+            reading(28, Some(50), Suspect::Nothing),
+            reading(35, None, Suspect::Nothing),
+            reading(38, Some(60), Suspect::Nothing),
         ]);
         assert_eq!(series.followers(), counts(&[(0, 10), (7, 20), (14, 30), (28, 50), (38, 60)]));
         assert!(series.has(Metric::Followers) && !series.has(Metric::Likes));
+    }
+
+    #[test]
+    fn suspect_likes_are_reported_and_only_they_are_not_measured() {
+        let at = |day, likes, suspect| Reading {
+            likes: Some(likes),
+            engagement: Some(1.5),
+            ..reading(day, Some(10), suspect)
+        };
+        let series = Series::new(vec![at(0, 500, Suspect::Nothing), at(7, 0, Suspect::Likes)]);
+        assert_eq!(series.newest_likes(), Some(500));
+        assert_eq!(series.followers(), counts(&[(0, 10), (7, 10)]));
+        let newest = series.readings()[1];
+        let suspect = Metric::ALL.map(|metric| metric.is_suspect(&newest));
+        assert_eq!((newest.likes, suspect), (Some(0), [false, true, false]));
     }
 
     #[test]
@@ -121,7 +145,7 @@ mod tests {
         let at = |day, likes| Reading {
             likes: Some(likes),
             engagement: Some(f64::from(u32::try_from(likes).expect("small"))),
-            ..reading(day, Some(likes * 10), false)
+            ..reading(day, Some(likes * 10), Suspect::Nothing)
         };
         let series = Series::new(vec![at(50, 1), at(14, 2), at(7, 3)]);
         assert_eq!(series.newest_likes(), Some(3));

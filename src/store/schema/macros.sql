@@ -10,8 +10,13 @@ end
 -- The first columns of every view about accounts, from _account a and _profile p.
 macro who()
 a.account_id,
-       CAST(coalesce(a.label, p.name, a.account_id) AS TEXT) AS name,
+       CAST(name!() AS TEXT) AS name,
        a.label, p.username, p.platform
+end
+
+-- What account `a` with the profile `p` is called everywhere.
+macro name()
+coalesce(a.label, p.name, a.account_id)
 end
 
 macro utc(time)
@@ -302,7 +307,8 @@ JOIN (
             ORDER BY b.refresh_id DESC LIMIT 12)
           ORDER BY rate)))) r
     WHERE s.measured_$count IS NOT NULL AND s.time - l.time >= 43200
-      AND abs(s.measured_$count - l.measured_$count) >= max(s.measured_$count / 100, 5)
+      AND abs(s.measured_$count - l.measured_$count) >= 5
+      AND abs(s.measured_$count - l.measured_$count) * 100.0 >= s.measured_$count
   ) s
   WHERE json_array_length(s.rates) >= 6
 ) s ON s.account = +a.account
@@ -322,4 +328,10 @@ macro selected(tags, platform)
 ($tags = '[]' OR EXISTS (
     SELECT 1 FROM json_each(a.tags) t CROSS JOIN json_each($tags) w WHERE w.value = t.value))
   AND ($platform IS NULL OR p.platform = $platform)
+end
+
+-- The accounts for which selected!() is true, also those removed from the list.
+macro chosen(key, tags, platform)
+(SELECT a.$key FROM _account a LEFT JOIN _profile p ON p.account = a.account
+      WHERE selected!($tags, $platform))
 end

@@ -74,7 +74,7 @@ function build(account) {
     const { made, plot, point } = figure(KINDS[kind]);
     const describe = describer(past, kind, kind === 'f' ? marks : []);
     later.push([made, shape => chart(plot, {
-      times: past.times, lines: [{ values: past[kind], gaps: past.gaps, suspect: past.suspect }], marks: kind === 'f' ? marks : [],
+      times: past.times, lines: [{ values: past[kind], gaps: past.gaps, suspect: past.suspect[kind] }], marks: kind === 'f' ? marks : [],
       band, range, isRate: kind === 'e', shape, title: KINDS[kind], describe, point: i => point(describe(i)),
     })]);
   }
@@ -103,8 +103,8 @@ function build(account) {
 // Returns a function that describes a value: its time, its change since the previous measured value,
 // and the events of its time.
 function describer(past, kind, marks) {
-  const { times, suspect } = past;
-  const values = past[kind];
+  const { times } = past;
+  const [values, suspect] = [past[kind], past.suspect[kind]];
   const before = [];
   let last = null;
   values.forEach((value, i) => {
@@ -136,7 +136,7 @@ function tabulate(account) {
   const head = node('tr', {}, ...heads.map(text => node('th', { scope: 'col' }, text)));
   let before = null;
   const rows = past.times.map((time, i) => {
-    const isSuspect = past.suspect.has(i);
+    const [isSuspect, areLikes] = [past.suspect.f.has(i), past.suspect.l.has(i)];
     const cells = kinds.flatMap(kind => {
       const value = past[kind][i];
       const cell = node('td', {}, value === null ? '–' : number(value, kind));
@@ -147,7 +147,7 @@ function tabulate(account) {
       return [cell, node('td', {}, step === null ? '–' : change(step))];
     });
     const isAfterGap = past.gaps.some(([, end]) => end <= time && !(end <= past.times[i - 1]));
-    const notes = [isSuspect && 'suspect', isAfterGap && 'after a gap'].filter(Boolean);
+    const notes = [isSuspect ? 'suspect' : areLikes && 'likes suspect', isAfterGap && 'after a gap'].filter(Boolean);
     return node('tr', {}, node('th', { scope: 'row', class: 'nowrap' }, `${day(time)} ${clock(time)}`), ...cells, node('td', {}, notes.join(', ')));
   });
   const caption = node('caption', { class: 'unseen' }, 'Values, newest first');

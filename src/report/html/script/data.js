@@ -43,15 +43,16 @@ function roundingAt({ roundings }, boundary) {
 
 const eventsOf = index => (stored().accounts[index].v ?? []).map(([time, kind, text, dated]) => ({ index, time, kind, text, dated }));
 
-// Returns an account's history, in columns of equal length.
+// Returns an account's history, in columns of equal length, and which values of each are suspect.
 function history(index) {
   const account = stored().accounts[index];
+  const suspect = new Set(account.s);
   return {
     times: summed(account.t),
     f: summed(account.f),
     l: summed(account.l),
     e: account.e,
-    suspect: new Set(account.s),
+    suspect: { f: suspect, l: new Set([...suspect, ...(account.sl ?? [])]), e: suspect },
     gaps: account.g ?? [],
   };
 }

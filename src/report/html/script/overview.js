@@ -97,10 +97,9 @@ function weeklySums() {
     }
   }
   const listed = counted();
-  const tail = listed.reduce((n, one) => {
-    const then = at(one.week, last);
-    return then === null ? n : n + one.count - then;
-  }, 0);
+  // What each gained since its own last week: of an account that is measured no more, or on another day,
+  // that ended before the others' did.
+  const tail = listed.reduce((n, { count, week: { values } }) => (values.length ? n + count - values[values.length - 1] : n), 0);
   const { now } = stored();
   let sum = listed.reduce((n, one) => n + (one.count ?? 0), 0);
   const times = [newestTime(known)], sums = [sum];
