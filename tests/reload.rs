@@ -311,6 +311,40 @@ fn every_hangup_is_announced_to_the_service_manager() {
     daemon.stop();
 }
 
+/// A process that closes any descriptor of a file loses all its POSIX locks on it.
+#[test]
+fn a_configuration_that_leads_to_the_database_costs_the_daemon_no_lock() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    let mut daemon = place.run();
+    daemon.until_all(&["refreshed", " started ("]);
+    let locks = |daemon: &Daemon| {
+        let locks = fs::read_to_string("/proc/locks").expect("a list");
+        let owner = daemon.pid().to_string();
+        locks.lines().filter(|line| line.split_whitespace().any(|word| word == owner)).count()
+    };
+    let before = locks(&daemon);
+    if before == 0 {
+        println!("skipped: the system does not list this process's locks");
+        return;
+    }
+    let config = fs::read_to_string(place.file("config.toml")).expect("a file");
+    for (edited, told) in [
+        (format!("include = ['growth.d[b]', 'growth.db-*']\n{config}"), "reloaded: "),
+        (
+            config.replace("[api]\n", "[api]\napi_key_file = 'growth.db'\n"),
+            "growth.db does not hold an API key",
+        ),
+    ] {
+        place.write("config.toml", &edited);
+        daemon.signal(Signal::HUP);
+        daemon.until(told);
+        // A transaction takes more for a moment.
+        poll("the locks", || (locks(&daemon) == before).then_some(()));
+    }
+    daemon.stop();
+}
+
 /// A call keeps the timeout that it began with.
 #[test]
 fn a_stop_may_take_as_long_as_the_longest_timeout() {

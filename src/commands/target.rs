@@ -146,7 +146,6 @@ fn own_files(settings: &Settings) -> Vec<(PathBuf, &'static str)> {
         (beside(database, "-wal"), "the database's journal"),
         (beside(database, "-shm"), "the index of the database's journal"),
         (beside(database, "-journal"), "the database's journal"),
-        (beside(database, ".lock"), "the database's lock"),
         (beside(database, ".sock"), "the daemon's socket"),
         (LastBackup::note_path(&settings.database.path), "the note of the last backup"),
         (settings.api.api_key_file.clone(), "the API key's file"),

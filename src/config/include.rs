@@ -13,7 +13,8 @@ use super::document;
 use super::error::is_absence;
 use super::schema;
 use super::split::SplitText;
-use crate::paths::folder_of;
+use crate::paths::{beside, folder_of};
+use crate::replacement::real_path;
 
 /// The most files that a pattern may match; one that matches more was not meant to.
 const MOST_FILES: usize = 10_000;
@@ -214,6 +215,17 @@ pub(super) fn would_match(main: &Path, path: &Path) -> bool {
 pub(super) struct SeenFiles(HashSet<(u64, u64)>);
 
 impl SeenFiles {
+    /// Returns the files of a database, which must not be opened as files of the configuration: when
+    /// they are closed, SQLite's own locks on them are gone, whichever part of the process holds them.
+    pub fn of_database(database: &Path) -> SeenFiles {
+        let database = real_path(database);
+        let mut seen = SeenFiles::default();
+        for path in [beside(&database, "-wal"), beside(&database, "-shm"), database] {
+            seen.insert(&path);
+        }
+        seen
+    }
+
     /// Adds a file, and returns whether it had not been found before under any name.
     pub fn insert(&mut self, path: &Path) -> bool {
         // If this fails, reading the file fails too and reports the error.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::Settings;
 use super::error::{is_absence, is_system_failure};
+use super::include::SeenFiles;
 use super::source::visible_path;
 
 /// The shortest secret that can be recognised in a text, in bytes. A shorter one occurs in any.
@@ -82,6 +83,9 @@ impl ApiKey {
         }
         let path = &settings.api.api_key_file;
         let source = KeySource::File(path.clone());
+        if !SeenFiles::of_database(&settings.database.path).insert(path) {
+            return Err(KeyError::NotAKey(source));
+        }
         match open(path) {
             Ok(file) => {
                 check_permissions(&file, path)?;

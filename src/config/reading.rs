@@ -16,7 +16,7 @@ use super::include::{self, FindError};
 use super::raw::RawAccount;
 use super::split::{SplitText, broken_statements};
 use super::valid::Values;
-use super::{Config, ConfigError, Settings, raw, schema};
+use super::{Config, ConfigError, Database, Settings, raw, schema};
 
 /// The parameters of reading a configuration.
 #[derive(Clone, Copy)]
@@ -49,6 +49,7 @@ struct Main {
     include: Vec<(usize, String)>,
     /// `None` if the values of `[api]` are invalid.
     settings: Option<Settings>,
+    database: Database,
     /// The accounts of the file that are not in a chunk of its list.
     list: List,
 }
@@ -81,12 +82,13 @@ impl Reading<'_> {
         findings.in_document(0, &document);
         let mut values = Values { path, findings: &mut *findings };
         let (text, split) = self.split_text(&document.text, values.findings);
-        let Main { include, settings, mut list } = self.main(&split.settings(&text), &mut values);
+        let Main { include, settings, database, mut list } =
+            self.main(&split.settings(&text), &mut values);
         take_chunks(&text, split.chunks, &mut list, &mut values, |file, findings| {
             raw::read(file, findings).accounts
         });
         let Included { files, absent_folders, unmatched } =
-            self.find_included(path, &include, findings);
+            self.find_included(path, &include, &database, findings);
         let texts = self.included(&document, files, findings);
         let mut documents = vec![document];
         documents.extend(texts);
@@ -123,13 +125,13 @@ impl Reading<'_> {
                 "this string has a line that begins with `[`; close it before the next table";
             findings.syntax(*at, message.to_owned());
         }
-        let Main { include, settings, .. } =
+        let Main { include, settings, database, .. } =
             self.main(&split.settings(&text), &mut Values { path, findings: &mut findings });
         match settings {
             Some(settings) if !findings.concern_settings() => {
                 // What is wrong with `include` concerns the accounts, like what is in its files.
                 let Included { files, absent_folders, unmatched } =
-                    self.find_included(path, &include, &mut findings);
+                    self.find_included(path, &include, &database, &mut findings);
                 let found = files.into_iter().map(|(_, path)| path);
                 let files = std::iter::once(path.to_owned()).chain(found).collect();
                 Ok(Settings { files, absent_folders, unmatched, ..settings })
@@ -178,7 +180,7 @@ impl Reading<'_> {
             api,
             budget,
             retry,
-            database,
+            database: database.clone(),
             http,
             catch_up,
             files: Vec::new(),
@@ -189,7 +191,7 @@ impl Reading<'_> {
         values.findings.of_list(true);
         values.take(&mut list, raw.accounts);
         values.findings.of_list(false);
-        Main { include, settings, list }
+        Main { include, settings, database, list }
     }
 
     /// Reads the included files. One that cannot be read is reported at its pattern.
@@ -231,10 +233,11 @@ impl Reading<'_> {
         &self,
         main: &Path,
         include: &[(usize, String)],
+        database: &Database,
         findings: &mut Findings,
     ) -> Included {
         let mut included = Included::default();
-        let mut seen = include::SeenFiles::default();
+        let mut seen = include::SeenFiles::of_database(&database.path);
         seen.insert(main);
         findings.in_file(0);
         for (at, pattern) in include {

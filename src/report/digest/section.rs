@@ -64,8 +64,8 @@ impl Digest {
         match (&self.total, self.listed) {
             (_, 0) if self.selection.is_everything() => {
                 lines.push(
-                    "No account is watched yet: add an [[account]] to the configuration, and \
-                     reload the daemon if one runs."
+                    "No account is watched yet: those in the configuration are once `growthd run` \
+                     has read them."
                         .into(),
                 );
             }
