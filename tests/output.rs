@@ -68,7 +68,6 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
     let past = history();
     fs::write(past.file("api-key"), "hk_live").expect("a file");
     fs::set_permissions(past.file("api-key"), fs::Permissions::from_mode(0o600)).expect("a mode");
-    fs::write(past.file("growth.db.lock"), "").expect("a file");
     symlink("growth.db-wal", past.file("dangling")).ok();
     symlink("config.toml", past.file("link")).expect("a link");
     fs::hard_link(past.file("config.toml"), past.file("hard")).expect("a link");
@@ -83,14 +82,7 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
     fs::create_dir(past.file("elsewhere")).expect("a folder");
     symlink("elsewhere", past.file("links")).expect("a link");
     fs::write(past.file("growth.db.backup"), "{}").expect("a file");
-    let kept = [
-        "config.toml",
-        "watchlist.d/one.toml",
-        "growth.db",
-        "growth.db.backup",
-        "api-key",
-        "growth.db.lock",
-    ];
+    let kept = ["config.toml", "watchlist.d/one.toml", "growth.db", "growth.db.backup", "api-key"];
     let before = kept.map(|name| fs::metadata(past.file(name)).expect(name).ino());
     for name in [
         "config.toml",
@@ -109,7 +101,6 @@ fn no_output_replaces_growthds_own_files_by_any_name() {
         "growth.db.backup",
         "growth.db-wal",
         "growth.db-shm",
-        "growth.db.lock",
         "growth.db.sock",
         "GROWTH.DB.SOCK",
         "growth.db-journal",
