@@ -19,3 +19,8 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+
+/// Returns the paths of a database in WAL mode: of the file itself, its WAL and the WAL's index.
+pub(crate) fn database_files(database: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| beside(database, suffix))
+}

@@ -13,7 +13,7 @@ use super::document;
 use super::error::is_absence;
 use super::schema;
 use super::split::SplitText;
-use crate::paths::{beside, folder_of};
+use crate::paths::{database_files, folder_of};
 use crate::replacement::real_path;
 
 /// The most files that a pattern may match; one that matches more was not meant to.
@@ -218,9 +218,8 @@ impl SeenFiles {
     /// Returns the files of a database, which must not be opened as files of the configuration: when
     /// they are closed, SQLite's own locks on them are gone, whichever part of the process holds them.
     pub fn of_database(database: &Path) -> SeenFiles {
-        let database = real_path(database);
         let mut seen = SeenFiles::default();
-        for path in [beside(&database, "-wal"), beside(&database, "-shm"), database] {
+        for path in database_files(&real_path(database)) {
             seen.insert(&path);
         }
         seen

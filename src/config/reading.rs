@@ -140,8 +140,8 @@ impl Reading<'_> {
         }
     }
 
-    /// Splits the text `whole`, and returns it without the broken statements, which it reports. All of them are
-    /// looked for only if there is any, as this takes longer than to parse the text.
+    /// Splits the text `whole`, and returns it without the broken statements, which it reports. All of
+    /// them are looked for only if there is any, as this takes longer than to parse the text.
     fn split_text<'t>(&self, whole: &'t str, findings: &mut Findings) -> (Cow<'t, str>, SplitText) {
         let mut text = Cow::Borrowed(whole);
         let mut split = (self.split)(&text);

@@ -79,7 +79,7 @@ const MAX_SPREAD: i64 = 366 * 86_400;
 const MAX_IDS: usize = 100_000;
 
 /// The maximum number of names looked up in one request.
-const MAX_LOOKUPS: usize = 1000;
+pub const MAX_LOOKUPS: usize = 1000;
 
 /// A request as received.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -188,9 +188,9 @@ impl Drop for Socket {
     }
 }
 
-/// Creates the socket, and keeps serving it until this is dropped, which removes it. One that was removed, with its
-/// folder or by a cleanup, is created again, as is one that could not be created. One that is in
-/// its place belongs to a daemon with another database there, and is left alone.
+/// Creates the socket, and keeps serving it until this is dropped, which removes it. One that was
+/// removed, with its folder or by a cleanup, is created again, as is one that could not be created.
+/// One that is in its place belongs to a daemon with another database there, and is left alone.
 pub fn keep(
     database: PathBuf,
     handle: Handle,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::demo::DemoError;
 use crate::demo::creators::{CREATORS, Creator, NEWCOMER, is_creator};
 use crate::demo::year::ZONE;
-use crate::paths::beside;
+use crate::paths::database_files;
 use crate::store::{Creation, Store, StoreError};
 
 /// The name of the folder, which is created in the working folder.
@@ -80,7 +80,7 @@ impl Folder {
     }
 
     fn remove(&self) -> io::Result<()> {
-        let database = ["", "-wal", "-shm"].map(|suffix| beside(&self.database(), suffix));
+        let database = database_files(&self.database());
         // The configuration last, since it marks the rest as a demo's.
         for path in database.into_iter().chain([self.key(), self.report(), self.config()]) {
             match fs::remove_file(&path) {

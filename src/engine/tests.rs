@@ -484,10 +484,7 @@ fn dead_accounts_delay_no_others_and_cost_only_their_attempts() {
     for dead in [10, 3] {
         for (name, trouble, _) in troubles().into_iter().step_by(4) {
             let mut world = World::settled(&list(100, "0 6 * * MON"), config());
-            let is_dead = |id: &str| {
-                let number = number(id);
-                number.is_multiple_of(dead)
-            };
+            let is_dead = |id: &str| number(id).is_multiple_of(dead);
             let vendor = |id: &str, _: i64| match is_dead(id) {
                 true => trouble.clone(),
                 false => good(id, 200),
@@ -1375,10 +1372,7 @@ fn trouble_of_a_part_of_the_list_costs_no_slot() {
             for max_in_flight in [1, 4] {
                 let config = EngineConfig { max_in_flight, ..config() };
                 let mut world = World::settled(&list(count, "0 6 * * MON"), config);
-                let is_bad = |id: &str| {
-                    let number = number(id);
-                    number.is_multiple_of(every) == is_first_bad
-                };
+                let is_bad = |id: &str| number(id).is_multiple_of(every) == is_first_bad;
                 let back = MONDAY + HOUR / 2;
                 world.until(MONDAY + 5 * DAY, &|id, time| match is_bad(id) && time < back {
                     true => trouble.clone(),
@@ -1407,10 +1401,7 @@ fn trouble_of_a_part_of_the_list_for_hours_loses_no_slot() {
                 account.spread = HOUR;
             }
             let mut world = World::settled(&accounts, config());
-            let is_bad = |id: &str| {
-                let number = number(id);
-                number.is_multiple_of(count / bad)
-            };
+            let is_bad = |id: &str| number(id).is_multiple_of(count / bad);
             let back = MONDAY + hours * HOUR;
             world.until(MONDAY + 6 * DAY, &|id, time| match is_bad(id) && time < back {
                 true => trouble.clone(),
@@ -1491,10 +1482,7 @@ fn a_slot_is_given_up_after_four_refusals_unless_a_third_of_the_list_is_refused(
         ] {
             let mut world = World::settled(&list(count, "0 6 * * MON"), config());
             // Every other one, so that they do not open the breaker together.
-            let is_bad = |id: &str| {
-                let number = number(id);
-                !number.is_multiple_of(2) && number / 2 < refused
-            };
+            let is_bad = |id: &str| !number(id).is_multiple_of(2) && number(id) / 2 < refused;
             let back = MONDAY + 4 * DAY;
             world.until(MONDAY + 6 * DAY, &|id, time| match is_bad(id) && time < back {
                 true => trouble.clone(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
 
-use crate::paths::{GROUP_READABLE, beside, folder_of};
+use crate::paths::{GROUP_READABLE, beside, database_files, folder_of};
 use crate::replacement::real_path;
 use crate::store::disk::free_space_at;
 use crate::store::file_lock::{FileLock, Inode};
@@ -315,8 +315,8 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
 }
 
 /// Refuses to create files that neither the folder's owner nor its group could write: files left by
-/// root would lock out the service's own user. A user other than root may write in a folder of root's, such as a
-/// container's volume, since this locks nobody out.
+/// root would lock out the service's own user. A user other than root may write in a folder of
+/// root's, such as a container's volume, since this locks nobody out.
 fn check_owner(path: &Path) -> Result<(), StoreError> {
     const ROOT: u32 = 0;
     let folder = folder_of(path);
@@ -334,14 +334,14 @@ fn check_owner(path: &Path) -> Result<(), StoreError> {
         });
     }
     // Another owner, as after root has restored the file or has opened a restored one.
-    for file in [path, &beside(path, "-wal"), &beside(path, "-shm")] {
-        let access = rustix::fs::access(file, rustix::fs::Access::WRITE_OK);
+    for file in database_files(path) {
+        let access = rustix::fs::access(&file, rustix::fs::Access::WRITE_OK);
         // Any other problem is reported when the file is opened.
-        if access == Err(rustix::io::Errno::ACCESS) && owner(file)? != user {
+        if access == Err(rustix::io::Errno::ACCESS) && owner(&file)? != user {
             return Err(StoreError::WrongOwner {
-                path: file.to_owned(),
-                owner: user_name(owner(file)?),
+                owner: user_name(owner(&file)?),
                 user: user_name(user),
+                path: file,
             });
         }
     }
@@ -356,13 +356,13 @@ fn is_shared_by_group(path: &Path) -> bool {
     let Ok(folder) = fs::metadata(folder_of(path)) else { return false };
     let is_shared =
         |file: &fs::Metadata| file.gid() == folder.gid() && file.mode() & GROUP_WRITABLE != 0;
-    let is_inherited = folder.mode() & SET_GROUP != 0;
-    let are_beside_shared = [beside(path, "-wal"), beside(path, "-shm")]
+    // The database itself has to exist.
+    let are_shared = database_files(path)
         .iter()
-        .all(|file| fs::metadata(file).map_or(true, |file| is_shared(&file)));
+        .all(|file| fs::metadata(file).map_or(file != path, |file| is_shared(&file)));
+    let is_inherited = folder.mode() & SET_GROUP != 0;
     is_shared(&folder)
-        && fs::metadata(path).is_ok_and(|file| is_shared(&file))
-        && are_beside_shared
+        && are_shared
         && (is_inherited || rustix::process::getegid().as_raw() == folder.gid())
 }
 

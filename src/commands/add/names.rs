@@ -11,14 +11,11 @@ use reqwest::Url;
 use crate::account::{Handle, Platform};
 use crate::cli::AddArgs;
 use crate::commands::CommandError;
+use crate::daemon::control::MAX_LOOKUPS;
 use crate::report::counted;
 
 /// Maximum size of a list of names, in bytes.
 const MAX_LIST: u64 = 1 << 20;
-
-/// The most names at once. The daemon takes no more in one request, and whether one runs must not
-/// decide over a list.
-const MOST_NAMES: usize = 1000;
 
 /// How many problems are shown; the others are counted.
 const SHOWN: usize = 50;
@@ -55,8 +52,9 @@ pub fn names(args: &AddArgs) -> Result<Vec<Handle>, CommandError> {
     if handles.is_empty() {
         return Err(CommandError::Usage("there are no names to add".to_owned()));
     }
-    if handles.len() > MOST_NAMES {
-        let (found, most) = (counted(handles.len(), "name"), counted(MOST_NAMES, "name"));
+    // Whether a daemon runs must not decide over a list.
+    if handles.len() > MAX_LOOKUPS {
+        let (found, most) = (counted(handles.len(), "name"), counted(MAX_LOOKUPS, "name"));
         let why = format!("{found} are too many: add at most {most} at once, and split the list");
         return Err(CommandError::Usage(why));
     }
