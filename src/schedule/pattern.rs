@@ -197,24 +197,62 @@ fn explain(text: &str, fields: &[&str], error: &str) -> String {
     let invalid = (0..fields.len()).find(is_invalid).or_else(|| first_malformed(fields));
     let names = &FIELDS[FIELDS.len() - fields.len().min(FIELDS.len())..];
     match invalid.map(|index| (fields[index], names[index])) {
-        Some((field, (name, range))) => format!(
-            "{field:?} cannot be the {name} of a cron pattern; expected {range}, `*`, a list, \
-             a range or a step; {EXAMPLE}"
-        ),
+        Some((field, (name, range))) => {
+            let expected = match hint(field) {
+                Some(hint) => hint.to_owned(),
+                None => format!("expected {range}, `*`, a list, a range or a step"),
+            };
+            format!("{field:?} cannot be the {name} of a cron pattern; {expected}; {EXAMPLE}")
+        }
         None => format!("{text:?} is not a cron pattern ({error}); {EXAMPLE}"),
     }
 }
 
+/// Returns what is wrong with a field whose parts are all right by themselves.
+fn hint(field: &str) -> Option<&'static str> {
+    field.split(',').find_map(|item| match (item.split_once('/'), ends(item)) {
+        (Some((start, _)), _) if value(start).is_some() => {
+            Some("a step needs a range or `*`, as in \"5-31/10\" or \"*/10\"")
+        }
+        (_, Some((from, to))) if from > to => {
+            Some("a range must ascend; one across the end is a list, as in \"FRI-SAT,SUN-MON\"")
+        }
+        _ => None,
+    })
+}
+
+/// Returns the values at the ends of a range.
+fn ends(item: &str) -> Option<(usize, usize)> {
+    let (from, to) = item.split('/').next()?.split_once('-')?;
+    Some((value(from)?, value(to)?))
+}
+
+/// Returns the value of a number or a name.
+fn value(text: &str) -> Option<usize> {
+    let is_name = |name: &&str| name.eq_ignore_ascii_case(text);
+    let month = MONTHS.iter().position(|name| is_name(&name)).map(|month| month + 1);
+    let weekday = WEEKDAYS.iter().position(|name| is_name(&name));
+    text.parse().ok().or(month).or(weekday)
+}
+
 /// Returns the index of the first field that only the parser accepts: one that contains a name
 /// which does not belong there, or nothing between two commas. The parser replaces names in any
-/// field: it reads `SUN 6 * * *` as minute 0, and `1MON` as 11.
+/// field: it reads `SUN 6 * * *` as minute 0, and `1MON` as 11. Of `L,LW` it forgets the first, `+`
+/// alone is no day to it, and a range from Sunday to Sunday every one.
 fn first_malformed(fields: &[&str]) -> Option<usize> {
     let names = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
     fields.iter().zip(names).position(|(field, (name, _))| {
         let mut parts = field.split([',', '-', '/', '#', '+']);
         // The last day of a month is a day of month; of a weekday, it is `FRIL` or `FRI#L`.
         let is_no_weekday = |item: &str| *name == "day of week" && item.eq_ignore_ascii_case("L");
-        field.split(',').any(|item| item.is_empty() || is_no_weekday(item))
+        let has = |last: &str| field.split(',').any(|item| item.eq_ignore_ascii_case(last));
+        let is_week = |item: &str| {
+            let is_sunday = |day| day % 7 == 0;
+            ends(item).is_some_and(|(from, to)| is_sunday(from) && from == to)
+        };
+        field.split(',').any(|item| item.is_empty() || item == "+" || is_no_weekday(item))
+            || (*name == "day of week" && field.split(',').any(is_week))
+            || (has("L") && has("LW"))
             || !parts.all(|part| !part.contains(char::is_alphabetic) || is_allowed(part, name))
     })
 }
