@@ -60,7 +60,7 @@ fn through_a_daemon_it_is_the_daemons_ledger() {
     daemon.until("refreshed account=a");
     let ended = place.growthd(&ADD).with_code(0);
     assert!(
-        ended.out.contains("added to config.toml\nthe running daemon picks it up"),
+        ended.out.contains("added to config.toml\nthe running daemon picks this up"),
         "{ended:?}"
     );
     daemon.signal(Signal::HUP);
@@ -84,6 +84,20 @@ fn a_known_account_costs_nothing() {
     let ended = place.growthd(&ADD).with_code(0);
     assert_eq!(ended.out, "@fitnessguru on tiktok is clx123abc; added to config.toml\n");
     assert_eq!(vendor.call_count(), 2);
+}
+
+/// What the daemon watches is the list as it was when it was last loaded.
+#[test]
+fn an_account_is_added_to_a_list_that_it_was_taken_out_of_since_the_last_reload() {
+    let vendor = Vendor::start();
+    let place = with_database(&vendor, &Settings::weekly(&["a", "clx123abc"]));
+    let mut daemon = place.run();
+    daemon.until("refreshed account=clx123abc");
+    place.configure(&vendor, &Settings::weekly(&["a"]));
+    let ended = place.growthd(&ADD).with_code(0);
+    assert!(ended.out.contains("is clx123abc; added to config.toml\n"), "{ended:?}");
+    assert!(config(&place).ends_with("id = \"clx123abc\"\nlabel = \"fitnessguru\"\n"));
+    daemon.stop();
 }
 
 #[test]

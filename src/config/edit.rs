@@ -8,7 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::error::is_system_failure;
-use super::{Config, ConfigError, Settings};
+use super::findings::DUPLICATE;
+use super::{Config, ConfigError, Problem, Settings};
 use crate::account::AccountId;
 use crate::clock::{self, Time};
 use crate::paths::GROUP_READABLE;
@@ -44,6 +45,9 @@ pub enum EditError {
         .0.display()
     )]
     Form(PathBuf),
+    /// An account would not be valid there for another reason, such as its schedule.
+    #[error("an account added to {} would not be valid: {problem}", path.display())]
+    Entry { path: PathBuf, problem: String },
     #[error(
         "{} does not include {}; first create an empty file where `include` finds it",
         main.display(), path.display()
@@ -59,7 +63,7 @@ impl EditError {
         match self {
             EditError::Config(error) => error.is_system_failure(),
             EditError::Write { source, .. } => is_system_failure(source),
-            EditError::Form(_) | EditError::NotIncluded { .. } => false,
+            EditError::Form(_) | EditError::Entry { .. } | EditError::NotIncluded { .. } => false,
         }
     }
 }
@@ -94,7 +98,8 @@ impl WatchlistFile {
     /// Returns the configuration as it would be with this account appended to the file.
     ///
     /// # Errors
-    /// Returns [`EditError::Form`] if an account cannot be appended to this file.
+    /// Returns [`EditError::Form`] if an account cannot be appended to this file, and
+    /// [`EditError::Entry`] if it would not be valid there.
     pub fn try_with(
         &self,
         id: &AccountId,
@@ -103,7 +108,24 @@ impl WatchlistFile {
     ) -> Result<Config, EditError> {
         let text = self.with(id, label);
         Config::load_edited(&self.main, &self.path, text.as_bytes(), now)
-            .map_err(|_| EditError::Form(self.path.clone()))
+            .map_err(|error| self.unaddable(error))
+    }
+
+    /// Returns whether the configuration, as it is now, contains an account.
+    pub fn lists(&self, id: &AccountId, now: Time) -> Result<bool, EditError> {
+        let (_, config) = WatchlistFile::read(&self.main, Some(&self.path), now)?;
+        Ok(config.accounts.iter().any(|account| account.id == *id))
+    }
+
+    /// Converts the error of this file with an account appended.
+    fn unaddable(&self, error: ConfigError) -> EditError {
+        let ConfigError::Invalid(problems) = error else { return error.into() };
+        let path = self.path.clone();
+        let is_about_form = |problem: &Problem| problem.message.starts_with(DUPLICATE);
+        match problems.iter().find(|problem| !is_about_form(problem)) {
+            None => EditError::Form(path),
+            Some(problem) => EditError::Entry { path, problem: problem.to_string() },
+        }
     }
 
     /// Checks that [`WatchlistFile::add`] could write the file with `entries` more accounts: the folder
@@ -292,6 +314,17 @@ mod tests {
         let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
         assert!(matches!(list.add(&id, None, NOW), Err(EditError::Form(_))));
         assert_eq!(fs::read_to_string(&path).expect("a file"), inline);
+        // No account has this spread yet.
+        let long = "[schedule]\nspread = \"8d\"\n";
+        let (_folder, path) = file(long);
+        let (list, _) = WatchlistFile::read(&path, None, NOW).expect("a list");
+        let error = list.try_with(&id, None, NOW).expect_err("too long a spread").to_string();
+        let path_shown = path.display().to_string();
+        assert_eq!(
+            error.replace(&path_shown, "config.toml"),
+            "an account added to config.toml would not be valid: config.toml:2:10: `spread` (8d) \
+             must be shorter than the schedule's shortest interval (7d)"
+        );
     }
 
     #[test]

@@ -51,14 +51,21 @@ impl Problems {
     }
 }
 
+/// On one line, without the excerpt.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = source::visible_path(&self.file);
+        write!(f, "{file}:{}:{}: {}", self.line, self.column, self.message)
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, problem) in self.first.iter().enumerate() {
             if number > 0 {
                 writeln!(f)?;
             }
-            let file = source::visible_path(&problem.file);
-            write!(f, "{file}:{}:{}: {}", problem.line, problem.column, problem.message)?;
+            write!(f, "{problem}")?;
             if let (true, Some(excerpt)) = (f.alternate(), &problem.excerpt) {
                 write!(f, "\n{excerpt}")?;
             }

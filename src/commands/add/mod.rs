@@ -163,7 +163,7 @@ impl Adding<'_> {
         let is_added = self.ends.iter().any(|end| matches!(end, Ok(Done::Well)));
         if is_added && is_in_use(&self.config.settings.database.path) {
             self.output.line(
-                "the running daemon picks it up when it reloads: by itself with --watch, else after systemctl reload growthd or SIGHUP",
+                "the running daemon picks this up when it reloads: by itself with --watch, else after systemctl reload growthd or SIGHUP",
             );
         }
         self.output.finish(signals.enough()).await?;
@@ -189,9 +189,9 @@ impl Adding<'_> {
 
     /// Adds an account that was found to the watchlist.
     fn take(&self, lookup: Lookup) -> Result<Done, CommandError> {
-        let (handle, id, other, followers, is_watched) = match lookup {
-            Lookup::Found { handle, account_id, other, followers, is_watched, .. } => {
-                (handle, account_id, other, followers, is_watched)
+        let (handle, id, other, followers) = match lookup {
+            Lookup::Found { handle, account_id, other, followers, .. } => {
+                (handle, account_id, other, followers)
             }
             Lookup::NotFound { handle, error, was_called } => {
                 let name = handle.to_string();
@@ -206,8 +206,9 @@ impl Adding<'_> {
         let path = self.file.path().display();
         let requested = self.lookups.iter().find(|lookup| lookup.handle == handle);
         let label = requested.and_then(|lookup| lookup.entry.label.as_deref());
-        let is_listed = is_watched || self.config.accounts.iter().any(|account| account.id == id);
+        let now = clock::now().time();
         if let Some(other) = other {
+            let is_listed = self.file.lists(&id, now).unwrap_or(false);
             let other = Printable(&other);
             let rest = match is_listed {
                 true => "which is already in the watchlist".to_owned(),
@@ -222,11 +223,8 @@ impl Adding<'_> {
             }
             return Ok(Done::Attention);
         }
-        let added = match is_listed {
-            true => Ok(None),
-            false => self.file.add(&id, label, clock::now().time()),
-        };
-        match added {
+        // The file decides, and not what a daemon watches: it may not have reloaded the file yet.
+        match self.file.add(&id, label, now) {
             Ok(Some(_)) => {
                 self.output.line(format_args!("{name} is {id}{followers}; added to {path}"));
                 Ok(Done::Well)
