@@ -22,6 +22,10 @@ impl<'a> Document<'a> {
     /// Decodes the text, without its byte-order mark. Bytes that are not UTF-8 become replacement
     /// characters, so that the rest can be checked too.
     pub fn decode(path: PathBuf, bytes: Cow<'a, [u8]>) -> Document<'a> {
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            // UTF-16: nothing in it could be read.
+            return Document { path, text: Cow::Borrowed(""), not_utf8: vec![0] };
+        }
         let mut not_utf8 = Vec::new();
         let text = match bytes {
             Cow::Borrowed(bytes) => decode(without_mark(bytes), &mut not_utf8),

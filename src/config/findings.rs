@@ -24,6 +24,8 @@ const LONGEST_MESSAGE: usize = 500;
 /// The parser's message for a key that is already in its table. The key is added to it.
 pub(super) const DUPLICATE: &str = "duplicate key";
 
+const NOT_UTF8: &str = "this is not UTF-8 text; save the file as UTF-8";
+
 /// A position in one of the files.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Place {
@@ -64,13 +66,15 @@ pub(super) struct Findings {
     /// The current file, and the start in it of the current chunk.
     file: usize,
     start: usize,
+    /// By how many bytes the chunk's header is longer when it is parsed.
+    longer: usize,
     is_of_list: bool,
 }
 
 impl Findings {
     /// Makes further positions relative to the text of file number `file`.
     pub fn in_file(&mut self, file: usize) {
-        (self.file, self.start) = (file, 0);
+        (self.file, self.start, self.longer) = (file, 0, 0);
     }
 
     /// Like [`Findings::in_file`], and reports the lines of `document` that are not UTF-8.
@@ -82,7 +86,7 @@ impl Findings {
     }
 
     pub fn not_utf8(&mut self, at: usize) {
-        self.syntax(at, "this is not UTF-8 text; save the file as UTF-8".to_owned());
+        self.syntax(at, NOT_UTF8.to_owned());
     }
 
     /// Sets whether further problems concern the list of accounts only.
@@ -90,14 +94,15 @@ impl Findings {
         self.is_of_list = is_of_list;
     }
 
-    /// Makes further positions relative to the chunk of the file's text that starts at `start`.
-    pub fn in_chunk(&mut self, start: usize) {
-        self.start = start;
+    /// Makes further positions relative to the chunk of the file's text that starts at `start`, whose
+    /// header is parsed as one that is `longer` by some bytes.
+    pub fn in_chunk(&mut self, start: usize, longer: usize) {
+        (self.start, self.longer) = (start, longer);
     }
 
     /// Returns the place of a position in the current chunk.
     pub fn place(&self, at: usize) -> Place {
-        Place { file: self.file, at: self.start + at }
+        Place { file: self.file, at: self.start + at.saturating_sub(self.longer) }
     }
 
     /// Reports that the text is not TOML at `at`, so that nothing read on that line can be trusted.
@@ -113,8 +118,8 @@ impl Findings {
         self.put(place, message, Kind::Meaning, None);
     }
 
-    /// Reports that something required is missing. This is dropped for a file with syntax errors,
-    /// since it may be in the part that could not be parsed.
+    /// Reports that something required is missing from the table at `at`. This is dropped for a table
+    /// with syntax errors, since it may be in the part that could not be parsed.
     pub fn missing(&mut self, at: usize, message: String) {
         self.put(self.place(at), message, Kind::Absence, None);
     }
@@ -214,17 +219,23 @@ impl Findings {
     fn drop_consequences(&mut self, file: usize, source: &Source<'_>) {
         let is_broken =
             |finding: &Finding| finding.place.file == file && finding.kind == Kind::Syntax;
-        if self.list.iter().any(is_broken) {
-            self.list.retain(|finding| finding.place.file != file || finding.kind != Kind::Absence);
-        }
         let mut broken = HashSet::new();
         let mut astray = HashSet::new();
+        let mut not_utf8 = HashSet::new();
         for finding in self.list.iter().filter(|finding| is_broken(finding)) {
             let line = source.line_of(finding.place.at);
+            if finding.message == NOT_UTF8 {
+                not_utf8.insert(line);
+            }
             if broken.insert(line) && source.is_header(line) {
                 astray.extend((line + 1..=source.lines()).take_while(|&l| !source.is_header(l)));
             }
         }
+        let is_whole = |table: usize| {
+            let next = (table + 1..=source.lines()).find(|line| source.is_header(*line));
+            let lines = table..next.unwrap_or(source.lines() + 1);
+            !broken.iter().any(|line| lines.contains(line))
+        };
         // What was read from a broken line is not what was meant, and the lines below a broken
         // header were read as part of the table above it.
         self.list.retain(|finding| {
@@ -233,9 +244,11 @@ impl Findings {
             }
             let line = source.line_of(finding.place.at);
             if finding.kind == Kind::Syntax {
-                return !finding.message.starts_with(DUPLICATE) || !astray.contains(&line);
+                let is_astray = finding.message.starts_with(DUPLICATE) && astray.contains(&line);
+                return !is_astray && (finding.message == NOT_UTF8 || !not_utf8.contains(&line));
             }
-            !broken.contains(&line) && !astray.contains(&line)
+            let is_trusted = !broken.contains(&line) && !astray.contains(&line);
+            is_trusted && (finding.kind != Kind::Absence || is_whole(line))
         });
     }
 }

@@ -91,6 +91,15 @@ pub(super) fn find(main: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError
     Ok(paths)
 }
 
+/// Returns whether a file that [`find`] returned is in a folder or below it. The paths need not exist.
+pub(super) fn is_below(file: &Path, folder: &Path) -> bool {
+    // `glob` leaves out a `.` at the beginning of its pattern, as of `./config.toml`'s folder.
+    let plain = |path: &Path| -> PathBuf {
+        path.components().filter(|part| *part != Component::CurDir).collect()
+    };
+    plain(file).starts_with(plain(folder))
+}
+
 /// Returns the part of a pattern before the first component with a special character.
 fn literal_folder(pattern: &str) -> &str {
     let literal = pattern.split(SPECIAL).next().unwrap_or_default();
@@ -510,6 +519,28 @@ mod tests {
         fs::remove_file(folder.path("clients/eu/a.toml")).expect("a file");
         let config = Config::reload(&main, &in_use, NOW).expect("a config");
         assert_eq!(config.settings.files(), [main]);
+    }
+
+    #[test]
+    fn a_file_is_below_its_folder_however_both_are_written() {
+        for (file, folder, expected) in [
+            ("w.d/a.toml", "./w.d", true),
+            ("./w.d/a.toml", "w.d", true),
+            ("w.d/b/a.toml", "./w.d/./b", true),
+            ("/etc/w.d/a.toml", "/etc/w.d", true),
+            ("w.d2/a.toml", "./w.d", false),
+            ("w.d/a.toml", "../w.d", false),
+        ] {
+            assert_eq!(is_below(Path::new(file), Path::new(folder)), expected, "{file} {folder}");
+        }
+        // What is found in a folder named with a `.` is below it.
+        let inside = Folder::with(&[("w/a.toml", "")]);
+        let main = inside.path("./config.toml");
+        for pattern in ["w/*.toml", "./w/*.toml", "w/../w/*.toml"] {
+            let found = find(&main, pattern).expect("files");
+            let folder = inside.path(".").join(literal_folder(pattern));
+            assert!(found.len() == 1 && is_below(&found[0], &folder), "{found:?} {folder:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::at::At;
 use super::findings::Findings;
 use super::schema::{self, Key, Section};
 use super::source::is_plain_name;
+use super::split::ONE_BRACKET;
 
 pub(super) type Text<'a> = Option<At<&'a str>>;
 pub(super) type Integer = Option<At<i64>>;
@@ -105,14 +106,20 @@ pub(super) fn read<'a>(file: &'a DeTable<'a>, findings: &mut Findings) -> Raw<'a
         }
         let Some(section) = schema::MAIN.into_iter().find(|section| section.name == name) else {
             // A list with another name was meant to be that of the accounts.
-            findings.of_list(value.get_ref().is_array());
+            let is_list = value.get_ref().is_array();
+            let is_misspelled =
+                schema::nearest(name, section_names()) == Some(schema::ACCOUNT.name);
+            findings.of_list(is_list || is_misspelled);
             findings.add(key.span().start, unknown_at_top(name));
+            if is_list && is_misspelled {
+                raw.accounts.extend(read_accounts(value, findings));
+            }
             findings.of_list(false);
             continue;
         };
         if name == schema::ACCOUNT.name {
             findings.of_list(true);
-            raw.accounts = read_accounts(value, findings);
+            raw.accounts.extend(read_accounts(value, findings));
             findings.of_list(false);
         } else if let Some(mut table) = Table::of(section, key, value, findings) {
             raw.take(section.name, &mut table);
@@ -199,8 +206,7 @@ fn read_accounts<'a>(
 ) -> Vec<RawAccount<'a>> {
     let DeValue::Array(list) = value.get_ref() else {
         if is_readable(value) {
-            let message = "accounts are a list: write [[account]], with double brackets";
-            findings.add(value.span().start, message.to_owned());
+            findings.add(value.span().start, ONE_BRACKET.to_owned());
         }
         return Vec::new();
     };
@@ -369,6 +375,9 @@ fn unknown_in(section: &'static Section, name: &str) -> String {
     if is_api_key(name) {
         return format!("{unknown}{KEY_HINT}");
     }
+    if name == schema::INCLUDE.name {
+        return format!("{unknown}; it belongs at the top of the file, above the first [table]");
+    }
     if let Some(places) = places_of(name) {
         return format!("{unknown}; it belongs in {places}");
     }
@@ -423,6 +432,10 @@ fn one_of(unknown: &str, name: &str, known: &[(&'static str, &'static str)]) -> 
     }
     let titles: Vec<&str> = known.iter().map(|(_, title)| *title).collect();
     format!("{unknown}; expected one of {}", titles.join(", "))
+}
+
+fn section_names() -> impl Iterator<Item = &'static str> {
+    schema::MAIN.into_iter().map(|section| section.name)
 }
 
 const KEY_HINT: &str = "; the API key does not belong in the configuration: put it into a file \

@@ -1,7 +1,6 @@
 //! Reads the files of a configuration and combines them.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -84,7 +83,7 @@ impl Reading<'_> {
         let (text, split) = self.split_text(&document.text, values.findings);
         let Main { include, settings, database, mut list } =
             self.main(&split.settings(&text), &mut values);
-        take_chunks(&text, split.chunks, &mut list, &mut values, |file, findings| {
+        take_chunks(&text, &split, &mut list, &mut values, |file, findings| {
             raw::read(file, findings).accounts
         });
         let Included { files, absent_folders, unmatched } =
@@ -160,6 +159,11 @@ impl Reading<'_> {
         if is_mixed(&split, &text) {
             split = SplitText::unsplit(&text);
         }
+        findings.of_list(true);
+        for header in &split.malformed {
+            findings.add(header.line.start, header.message.to_owned());
+        }
+        findings.of_list(false);
         (text, split)
     }
 
@@ -254,7 +258,7 @@ impl Reading<'_> {
                     findings.unavailable(*at, format!("`include` {why}"));
                 }
                 Err(FindError::NoFolder(folder)) => {
-                    if self.in_use.iter().any(|file| file.starts_with(&folder)) {
+                    if self.in_use.iter().any(|file| include::is_below(file, &folder)) {
                         let folder = folder.display();
                         findings.unavailable(
                             *at,
@@ -286,25 +290,25 @@ impl Reading<'_> {
         let raw = raw::read_included(file.get_ref(), values.findings);
         values.defaults(list, schedule, raw.defaults);
         values.take(list, raw.accounts);
-        take_chunks(&text, split.chunks, list, values, |file, findings| {
+        take_chunks(&text, &split, list, values, |file, findings| {
             raw::read_included(file, findings).accounts
         });
     }
 }
 
-/// Takes the accounts of `text` in the ranges `chunks`, which are parsed one at a time.
+/// Takes the accounts of `text` in the chunks of `split`, which are parsed one at a time.
 fn take_chunks(
     text: &str,
-    chunks: Vec<Range<usize>>,
+    split: &SplitText,
     list: &mut List,
     values: &mut Values<'_>,
     read: for<'a> fn(&'a DeTable<'a>, &mut Findings) -> Vec<RawAccount<'a>>,
 ) {
-    for chunk in chunks {
-        values.findings.in_chunk(chunk.start);
-        let part = &text[chunk];
-        let (file, errors) = DeTable::parse_recoverable(part);
-        report(part, errors, values.findings);
+    for chunk in &split.chunks {
+        let (part, longer) = split.chunk(text, chunk);
+        values.findings.in_chunk(chunk.start, longer);
+        let (file, errors) = DeTable::parse_recoverable(&part);
+        report(&part, errors, values.findings);
         let accounts = read(file.get_ref(), values.findings);
         values.take(list, accounts);
     }
@@ -335,8 +339,9 @@ fn report(text: &str, errors: Vec<toml::de::Error>, findings: &mut Findings) {
 
 /// Returns the parser's message, reworded where a beginner would not understand it.
 fn syntax_message(message: &str, is_missing: bool) -> String {
-    // An unquoted `no` or `info` is taken for the beginning of `nan` or `inf`.
-    let is_unquoted = ["string values must be quoted", "invalid float, expected `"]
+    // An unquoted `no`, `info` or `two` is taken for the beginning of `nan`, `inf` or `true`.
+    const NOT_BOOLEAN: &str = "invalid boolean, expected `";
+    let is_unquoted = ["string values must be quoted", "invalid float, expected `", NOT_BOOLEAN]
         .iter()
         .any(|beginning| message.starts_with(beginning));
     match message {

@@ -20,14 +20,25 @@ use super::schema;
 const CHUNK_LENGTH: usize = 64 << 10;
 
 /// How a file's text is split for parsing.
+#[derive(Debug)]
 pub(super) struct SplitText {
     /// The ranges of the accounts, each of which begins with a header.
     pub chunks: Vec<Range<usize>>,
+    /// The malformed headers of accounts, each of which begins a chunk.
+    pub malformed: Vec<MalformedHeader>,
     /// The broken statements that were noticed (see [`broken_statements`]).
     pub broken: Vec<Broken>,
     /// Where the closed strings begin of which a line may be the header of a table: one that was not
     /// closed where it was meant to be ends at the next one's quotes.
     pub doubtful_strings: Vec<usize>,
+}
+
+/// A line that was meant to be `[[account]]`, such as `[account]`. What follows is an account all
+/// the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct MalformedHeader {
+    pub line: Range<usize>,
+    pub message: &'static str,
 }
 
 impl SplitText {
@@ -42,24 +53,43 @@ impl SplitText {
 
     pub(super) fn with_chunk_length(text: &str, length: usize) -> SplitText {
         let mut chunks = Vec::new();
+        let mut malformed = Vec::new();
         let mut chunk_start: Option<usize> = None;
         let mut headers = Headers::of(text);
-        for header in &mut headers {
-            match (chunk_start, header.kind) {
-                (None, Kind::Account) => chunk_start = Some(header.at),
-                (Some(start), Kind::Account) if header.at - start >= length => {
-                    chunks.push(start..header.at);
-                    chunk_start = Some(header.at);
+        while let Some(Header { kind, at }) = headers.next() {
+            let (begins, ends) = match (kind, chunk_start) {
+                (Kind::Account, None) => (true, false),
+                (Kind::Account, Some(start)) if at - start >= length => (true, true),
+                (Kind::Malformed(message), _) => {
+                    malformed.push(MalformedHeader { line: at..headers.at, message });
+                    (true, true)
                 }
-                (Some(start), Kind::Other) => {
-                    chunks.push(start..header.at);
-                    chunk_start = None;
-                }
-                (_, Kind::Account | Kind::OfAccount | Kind::Other) => {}
+                (Kind::Other, _) => (false, true),
+                (Kind::Account | Kind::OfAccount, _) => continue,
+            };
+            if ends {
+                chunks.extend(chunk_start.take().map(|start| start..at));
             }
+            chunk_start = begins.then_some(at);
         }
         chunks.extend(chunk_start.map(|start| start..text.len()));
-        SplitText { chunks, broken: headers.broken, doubtful_strings: headers.doubtful_strings }
+        let Headers { broken, doubtful_strings, .. } = headers;
+        SplitText { chunks, malformed, broken, doubtful_strings }
+    }
+
+    /// Returns the text of a chunk for parsing, with a header that is well-formed, and by how many
+    /// bytes that is longer.
+    pub fn chunk<'t>(&self, text: &'t str, chunk: &Range<usize>) -> (Cow<'t, str>, usize) {
+        let found = self.malformed.binary_search_by_key(&chunk.start, |header| header.line.start);
+        let Some(MalformedHeader { line, .. }) = found.ok().map(|at| &self.malformed[at]) else {
+            return (Cow::Borrowed(&text[chunk.clone()]), 0);
+        };
+        let header = ACCOUNT_LINE.trim_end();
+        let mut part = format!("{header:width$}", width = line.len().saturating_sub(1));
+        let longer = (part.len() + 1).saturating_sub(line.len());
+        part.push('\n');
+        part.push_str(&text[line.end..chunk.end]);
+        (Cow::Owned(part), longer)
     }
 
     /// Returns whether a position is in the list of accounts.
@@ -92,6 +122,8 @@ impl SplitText {
 enum Kind {
     /// `[[account]]`
     Account,
+    /// `[account]` and the like, with what is to be said about it.
+    Malformed(&'static str),
     /// `[account.x]`: part of the preceding account, if there is one.
     OfAccount,
     Other,
@@ -111,6 +143,11 @@ pub(super) fn broken_statements(text: &str) -> Vec<Broken> {
     headers.by_ref().for_each(drop);
     headers.broken
 }
+
+/// What is said about accounts that are no list.
+pub(super) const ONE_BRACKET: &str = "accounts are a list: write [[account]], with double brackets";
+
+const NOT_ALONE: &str = "write [[account]] on a line of its own";
 
 /// The header of an account without spaces or a comment.
 const ACCOUNT_LINE: &str = "[[account]]\n";
@@ -254,12 +291,15 @@ impl<'a> Headers<'a> {
                 && self.text.get(start + token.span().start()..start + token.span().end())
                     == Some(schema::ACCOUNT.name)
         };
+        const CLOSED: [TokenKind; 2] = [TokenKind::RightSquareBracket; 2];
         let kinds: Vec<TokenKind> = words.iter().map(Token::kind).collect();
-        match (words.first().is_some_and(is_account), brackets, kinds.get(1..)) {
-            (true, _, Some([TokenKind::Dot, ..])) => Kind::OfAccount,
-            // Also if it lacks a bracket: what follows is an account all the same.
-            (true, 2, _) => Kind::Account,
-            _ => Kind::Other,
+        match (words.first().is_some_and(is_account), brackets, kinds.get(1..).unwrap_or_default())
+        {
+            (false, ..) => Kind::Other,
+            (true, _, [TokenKind::Dot, ..]) => Kind::OfAccount,
+            (true, 2, kinds) if *kinds == CLOSED => Kind::Account,
+            (true, 2, kinds) if kinds.starts_with(&CLOSED) => Kind::Malformed(NOT_ALONE),
+            (true, ..) => Kind::Malformed(ONE_BRACKET),
         }
     }
 }
@@ -332,10 +372,36 @@ mod tests {
             ("# \n#[[account]]\na=1 [[account]]", &[]),
             // Also after a carriage return alone, which the parser refuses.
             ("[[account]]\nid=\"a\"\r[http]\rx=1\n", &["[[account]]\nid=\"a\"\r"]),
-            ("[account]\n[[accounts]]\n[[\"account\"]]\n", &[]),
+            ("[[accounts]]\n[[\"account\"]]\n", &[]),
             ("[http]\n[[account]\nid='a'\n[http]", &["[[account]\nid='a'\n"]),
+            ("[account]\n[[account]]\n[accounts]", &["[account]\n", "[[account]]\n"]),
         ] {
             assert_eq!(chunks(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_header_begins_an_account() {
+        for (line, parsed, message, longer) in [
+            ("[account]", "[[account]]", ONE_BRACKET, 2),
+            ("[account", "[[account]]", ONE_BRACKET, 3),
+            ("[ account ]  # é", "[[account]]      ", ONE_BRACKET, 0),
+            ("[account]]", "[[account]]", ONE_BRACKET, 1),
+            ("[[account]", "[[account]]", ONE_BRACKET, 1),
+            ("[[account]] id = 1", "[[account]]       ", NOT_ALONE, 0),
+        ] {
+            for begin in ["", "[http]\n", "[[account]]\n"] {
+                let text = format!("{begin}{line}\nid = 'a'\n[[account]]\n");
+                let split = SplitText::new(&text);
+                let [header] = &split.malformed[..] else { panic!("{line}: {split:?}") };
+                assert_eq!(
+                    (&text[header.line.clone()], header.message),
+                    (&*format!("{line}\n"), message)
+                );
+                let chunk = split.chunks.iter().find(|chunk| chunk.start == begin.len());
+                let part = split.chunk(&text, chunk.expect("a chunk"));
+                assert_eq!(part, (format!("{parsed}\nid = 'a'\n[[account]]\n").into(), longer));
+            }
         }
     }
 

@@ -338,11 +338,50 @@ fn each_problem_is_reported_at_its_position() {
             "[api]\ntimeout = {a = 1\n[http]\nx = 1",
             &["2:11: this inline table", "4:1: unknown key"],
         ),
-        ("[[account]]\nid\n[[account]]\n", &["2:1: expected a key, `=` and a value"]),
+        (
+            "[[account]]\nid\n[[account]]\n",
+            &["2:1: expected a key, `=` and a value", "3:1: [[account]] needs `id`"],
+        ),
+        (
+            "[budget]\nper = 'day'\n[api]\ntimeout = 'x' x",
+            &["1:1: [budget] needs `refreshes`", "4:15: unexpected key"],
+        ),
         ("[api\ntimeout = 3\n[http]\nx = 1", &["1:5: unclosed table", "4:1: unknown key `x`"]),
         (
             "[[account]]\nid = 'a'\n[[account]\nid = 'b'\nlabel = ''",
-            &["3:11: unclosed array table"],
+            &["3:1: accounts are a list: write [[account]]", "5:9: `label` is empty"],
+        ),
+        // Nor does a header that was meant to be an account's.
+        (
+            "[account]\nid = 'a'\n[account] # b\nid = 'b'\nlabel = ''\n[[account]]\nid = 'b'\n[account]\n",
+            &[
+                "1:1: accounts are a list: write [[account]], with double brackets",
+                "3:1: accounts are a list",
+                "5:9: `label` is empty",
+                "7:6: duplicate `id` \"b\" (first on line 4)",
+                "8:1: [[account]] needs `id`",
+                "8:1: accounts are a list",
+            ],
+        ),
+        (
+            "[[acount]]\nlabel = ''\n[[account]] x\nlabel = ''",
+            &[
+                "1:1: [[account]] needs `id`",
+                "1:3: unknown key `acount` at the top level; did you mean [[account]]?",
+                "2:9: `label` is empty",
+                "3:1: [[account]] needs `id`",
+                "3:1: write [[account]] on a line of its own",
+                "4:9: `label` is empty",
+            ],
+        ),
+        (
+            "[[account]]\nid = 'a'\ninclude = ['x']",
+            &["3:1: unknown key `include` in [[account]]; it belongs at the top of the file"],
+        ),
+        ("[[account]]\nid = 'a'\nlabel = two", &["3:9: strings must be quoted"]),
+        (
+            "[[accounts]]\nid = 'a'\nlabel = ''",
+            &["1:3: unknown key `accounts`", "3:9: `label` is empty"],
         ),
     ] {
         let problems = parse(text).expect_err(text);
@@ -467,6 +506,22 @@ fn a_hundred_thousand_accounts_are_read() {
 }
 
 #[test]
+fn text_in_another_encoding_is_one_problem_where_it_begins() {
+    for (bytes, place) in [
+        (&b"\xff\xfe[\0a\0p\0i\0]\0\n\0"[..], (1, 1)),
+        (b"\xfe\xff\0[\0a\0p\0i\0]\0\n", (1, 1)),
+        (b"\xff", (1, 1)),
+        (b"[api]\nmax_in\xff_flight = 1", (2, 7)),
+        (b"[api]\nmax_in_flight = 1 \xff x", (2, 19)),
+    ] {
+        let problems = parse_bytes(bytes).expect_err("not UTF-8");
+        let found: Vec<_> = problems.iter().map(|p| (p.line, p.column, &*p.message)).collect();
+        let message = "this is not UTF-8 text; save the file as UTF-8";
+        assert_eq!(found, [(place.0, place.1, message)], "{bytes:?}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_read_is_one_line() {
     let folder = tempfile::tempdir().expect("a folder");
     for path in [folder.path().join("none.toml"), folder.path().to_owned()] {
@@ -555,6 +610,8 @@ fn settings_are_the_same_wherever_the_accounts_are() {
         b"[[account]\nid = 'a'\n",
         b"[[accounts]]\nid = 'a'\n",
         b"[account]\nid = 'a'\n",
+        b"[account]\nid = 'a'\n[[account]]\nid = 'b'\n[account]]\nid = 'c'\n",
+        b"[accounts]\nid = 'a'\n",
         b"[schedule]\nspread = '7d'\n[[account]]\nid = 'a'\n",
     ] {
         let text = [b"[retry]\nmax_delay = '1h'\n", invalid_list].concat();

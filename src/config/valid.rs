@@ -1,6 +1,7 @@
 //! Validation of the tables other than the accounts.
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use super::proxy::{Proxy, is_loopback};
 use super::raw::{Integer, RawApi, RawBudget, RawHttp, RawRetry, Text};
 use super::schema;
 use super::{Api, Budget, CatchUp, Database, Http, OnUnknown, Period, Retry};
+use crate::paths::folder_of;
 
 /// The path of the configuration of an installed package.
 pub(super) const INSTALLED: &str = "/etc/growthd/config.toml";
@@ -140,7 +142,10 @@ impl Values<'_> {
             Some(path) => Database { path, is_named: true },
             None => {
                 let state = std::env::var_os("STATE_DIRECTORY");
-                Database { path: default_database(self.path, state), is_named: false }
+                Database {
+                    path: default_database(self.path, state, Path::new(INSTALLED)),
+                    is_named: false,
+                }
             }
         }
     }
@@ -302,22 +307,26 @@ fn base_url(text: &str, allow_http: bool) -> Result<Url, &'static str> {
 /// Returns the default path of the database: in the first folder of `$STATE_DIRECTORY`, which
 /// systemd creates; else, for an installed configuration, where systemd would create it; else
 /// beside the configuration.
-fn default_database(config: &Path, state: Option<OsString>) -> PathBuf {
+fn default_database(config: &Path, state: Option<OsString>, installed: &Path) -> PathBuf {
     const NAME: &str = "growth.db";
     let state = state.and_then(|folders| std::env::split_paths(&folders).next());
     if let Some(folder) = state.filter(|folder| folder.is_absolute()) {
         return folder.join(NAME);
     }
-    // Made absolute, since a relative path may lead to the installed configuration too.
-    let absolute = std::path::absolute(config).unwrap_or_else(|_| config.to_owned());
-    if absolute.parent() != Path::new(INSTALLED).parent() {
+    // Compared as folders, since a relative path, `..` or a link may lead to the installed
+    // configuration too: with a second database, everything would be bought again.
+    let folder = |file: &Path| {
+        let folder = folder_of(file);
+        fs::canonicalize(folder).or_else(|_| std::path::absolute(folder)).ok()
+    };
+    if folder(config) != folder(installed) {
         return config.with_file_name(NAME);
     }
     // /etc/growthd/NAME.toml is the configuration of the instance NAME.
     let mut folder = OsString::from("/var/lib/growthd");
-    if absolute != Path::new(INSTALLED) {
+    if config.file_name() != installed.file_name() {
         folder.push("-");
-        folder.push(absolute.file_stem().unwrap_or_default());
+        folder.push(config.file_stem().unwrap_or_default());
     }
     Path::new(&folder).join(NAME)
 }
@@ -373,7 +382,27 @@ mod tests {
             ("a/b.toml", Some("relative"), "a/growth.db"),
         ] {
             let state = state.map(OsString::from);
-            assert_eq!(default_database(Path::new(config), state), Path::new(database));
+            let found = default_database(Path::new(config), state, Path::new(INSTALLED));
+            assert_eq!(found, Path::new(database));
         }
+    }
+
+    #[test]
+    fn an_installed_configuration_has_one_database_however_it_is_reached() {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(root.path().join("growthd/list.d")).expect("a folder");
+        std::os::unix::fs::symlink("growthd", root.path().join("link")).expect("a link");
+        let installed = root.path().join("growthd/config.toml");
+        for (path, database) in [
+            ("growthd/config.toml", "/var/lib/growthd/growth.db"),
+            ("growthd/list.d/../config.toml", "/var/lib/growthd/growth.db"),
+            ("link/config.toml", "/var/lib/growthd/growth.db"),
+            ("link/acme.toml", "/var/lib/growthd-acme/growth.db"),
+        ] {
+            let found = default_database(&root.path().join(path), None, &installed);
+            assert_eq!(found, Path::new(database), "{path}");
+        }
+        let other = default_database(&root.path().join("growthd/list.d/a.toml"), None, &installed);
+        assert_eq!(other, root.path().join("growthd/list.d/growth.db"));
     }
 }
