@@ -480,10 +480,12 @@ impl Oracle {
             format!("suspect: {is_suspect:?}, for {response:?} after {last:?}: {line:?}")
         })?;
         let was_zero = match last {
+            // Followers that are 0 after they were not are suspect, whatever spoke against the
+            // response in which they were not.
+            _ if !is_zero => false,
             Some((was_zero, _)) if !is_measured => was_zero,
-            // Nothing was measured that a zero could contradict.
-            None if !is_measured => true,
-            _ => is_zero,
+            // A first zero contradicts nothing, nor does one that was measured.
+            _ => true,
         };
         self.last_counts.insert(name.to_owned(), (was_zero, response.count));
         let others_failing = match response.contradicts {
