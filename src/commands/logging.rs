@@ -88,3 +88,16 @@ fn leads_to_journal() -> bool {
     let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
     stream == format!("{}:{}", stderr.dev(), stderr.ino())
 }
+
+#[cfg(test)]
+mod tests {
+    /// They are logged by this module.
+    #[test]
+    fn every_default_filter_lets_a_panic_pass() {
+        for filter in [crate::commands::QUIET, crate::commands::PANICS] {
+            let shown = "growthd::commands::logging=error";
+            assert!(module_path!().starts_with(shown.trim_end_matches("=error")));
+            assert!(filter.split(',').any(|part| part == shown), "{filter}");
+        }
+    }
+}

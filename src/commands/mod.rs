@@ -301,6 +301,9 @@ pub fn execute(cli: Cli) -> Result<Done, CommandError> {
 /// logged.
 const QUIET: &str = "off,growthd::store::upgrade=warn,growthd::commands::logging=error";
 
+/// The log filter of a verb that prints all that its engine does: only panics are logged.
+const PANICS: &str = "off,growthd::commands::logging=error";
+
 fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let path = cli.config.clone().unwrap_or_else(Config::default_path);
     let config = || Config::load(&path, clock::now().time());
@@ -345,7 +348,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             backup::backup(&settings()?, &file, replace, again_within)
         }
         Verb::Demo => {
-            logging::start(cli.log_format, "off")?;
+            logging::start(cli.log_format, PANICS)?;
             demo::demo()
         }
         Verb::Completions { shell } => packaging::completions(shell),
