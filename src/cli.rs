@@ -366,6 +366,6 @@ fn deadline(span: &str) -> Result<Span, String> {
     match span.parse::<Span>() {
         Ok(span) if span.seconds() == 0 => Err("it is over at once".to_owned()),
         Ok(span) => Ok(span),
-        Err(why) => Err(why.to_string()),
+        Err(why) => Err(format!("it {why}")),
     }
 }
