@@ -75,12 +75,20 @@ pub enum Verb {
     /// ids, errors, other tags, or the cost of refreshes.
     Report(ReportArgs),
     /// Show one account's history, with charts
+    ///
+    /// Without a period, this is the whole history.
     History(HistoryArgs),
     /// Show which accounts grew most, and which shrank
+    ///
+    /// Without a period, this is the last 30 days, up to each account's newest measurement.
     Growth(GrowthArgs),
     /// Summarize a week, or another period, in about twenty lines to send by mail
+    ///
+    /// Without a period, this is the last ISO week that is over.
     Digest(DigestArgs),
     /// Export a view, by default the whole history, as CSV or JSON lines
+    ///
+    /// Without a period, these are all of its rows.
     Export(ExportArgs),
     /// Import older history from a CSV file, before each account's first snapshot (spends nothing)
     Import(ImportArgs),
@@ -358,6 +366,6 @@ fn deadline(span: &str) -> Result<Span, String> {
     match span.parse::<Span>() {
         Ok(span) if span.seconds() == 0 => Err("it is over at once".to_owned()),
         Ok(span) => Ok(span),
-        Err(why) => Err(why.to_string()),
+        Err(why) => Err(format!("it {why}")),
     }
 }

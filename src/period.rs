@@ -31,7 +31,7 @@ pub enum InvalidMoment {
         "expected a duration (30d, 1y), a day (2026-01-31), a month (2026-01), a week (2026-W05) or an instant (2026-01-31T06:00:00Z)"
     )]
     Shape,
-    #[error(transparent)]
+    #[error("it {0}")]
     Span(InvalidSpan),
     #[error("expected a month, as in 2026-01")]
     Month,

@@ -21,6 +21,21 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
+/// Displays an untrusted name within a sentence: as [`Printable`], and in quotation marks if it is empty
+/// or has spaces at its ends, which nobody would see.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a>(pub &'a str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Printable(self.0);
+        match self.0.is_empty() || self.0.trim() != self.0 {
+            true => write!(f, "\"{name}\""),
+            false => name.fmt(f),
+        }
+    }
+}
+
 /// Returns the first `most` characters of a text, and an ellipsis if that is not all of it.
 pub(crate) fn cut(text: &str, most: usize) -> (&str, &'static str) {
     match text.char_indices().nth(most) {
@@ -52,6 +67,18 @@ mod tests {
             ("שלום", "שלום"),
         ] {
             assert_eq!(Printable(text).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_name_is_quoted_where_its_ends_cannot_be_seen() {
+        for (name, shown) in [
+            ("Fitness Guru", "Fitness Guru"),
+            ("trailing ", "\"trailing \""),
+            ("\ttab", "\" tab\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(Named(name).to_string(), shown);
         }
     }
 }

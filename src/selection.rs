@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::printable::Printable;
+use crate::printable::{Named, Printable};
 
 /// A filter on the watchlist. The default selects every account.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -15,14 +15,14 @@ pub struct Selection {
 /// A tag or platform that no account has.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Unselectable {
-    #[error("no account has the tag {tag}{}", suggestion(nearest.as_deref()))]
+    #[error("no account has the tag {}{}", Named(tag), suggestion(nearest.as_deref()))]
     Tag { tag: String, nearest: Option<String> },
-    #[error("no account is on {platform}{}", suggestion(nearest.as_deref()))]
+    #[error("no account is on {}{}", Named(platform), suggestion(nearest.as_deref()))]
     Platform { platform: String, nearest: Option<String> },
 }
 
 fn suggestion(nearest: Option<&str>) -> String {
-    nearest.map_or(String::new(), |nearest| format!("; did you mean {nearest}?"))
+    nearest.map_or(String::new(), |nearest| format!("; did you mean {}?", Named(nearest)))
 }
 
 impl Selection {
@@ -126,6 +126,14 @@ mod tests {
         let selection = Selection { tags: Vec::new(), platform: Some("twitch".to_owned()) };
         let error = selection.check(&["vip"], &["youtube"]).expect_err("unknown");
         assert_eq!(error.to_string(), "no account is on twitch");
+        for (tag, said) in [
+            ("trailin", "no account has the tag trailin; did you mean \"trailing \"?"),
+            ("", "no account has the tag \"\""),
+        ] {
+            let selection = Selection { tags: vec![tag.to_owned()], platform: None };
+            let error = selection.check(&["trailing "], &[]).expect_err("unknown");
+            assert_eq!(error.to_string(), said);
+        }
         assert_eq!(Selection::default().check::<&str>(&[], &[]), Ok(()));
         let names = ["Cactus Theatre", "Dancing Toaster"];
         assert_eq!(nearest("toaster", &names).as_deref(), Some("Dancing Toaster"));

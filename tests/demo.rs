@@ -1,9 +1,13 @@
 //! `growthd demo`.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+
 use growthd::store::{Creation, Store};
 use rustix::process::Signal;
 
-use crate::harness::{Daemon, Database, Setup, poll};
+use crate::harness::{Daemon, Database, Ended, Setup, poll};
 
 /// What every year shows.
 const TOLD: [&str; 16] = [
@@ -62,7 +66,10 @@ fn words(command: &str) -> Vec<&str> {
 #[test]
 fn the_demo_simulates_a_year_and_the_commands_it_suggests_work() {
     let place = Setup::empty();
-    let ended = place.growthd(&["demo"]).with_code(0);
+    // The suggested commands repeat the program's name, which need not be UTF-8.
+    let mut demo = place.command(&["demo"]);
+    demo.arg0(OsStr::from_bytes(b"growthd\xff"));
+    let ended = Ended::of(demo).with_code(0);
     assert_eq!(ended.err, "");
     for words in TOLD {
         assert!(ended.out.contains(words), "{words:?} in {}", ended.out);
@@ -118,6 +125,16 @@ fn the_demo_overwrites_an_earlier_one_and_ends_when_interrupted() {
             database.one::<bool>("SELECT count(*) = 0 FROM refreshes WHERE outcome = 'pending'")
         );
     }
+}
+
+#[test]
+fn a_demo_that_cannot_be_shown_says_so() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device");
+    let place = Setup::empty();
+    let mut demo = place.command(&["demo"]);
+    demo.stdout(full);
+    let ended = Ended::of(demo).with_code(74);
+    assert!(ended.line().starts_with("growthd: cannot write the output: No space"), "{ended:?}");
 }
 
 #[test]

@@ -126,6 +126,21 @@ fn a_closed_pipe_is_not_an_error() {
     }
 }
 
+/// As those of calls that failed before the first one succeeded.
+#[test]
+fn rows_that_precede_the_first_measurement_are_exported() {
+    let past = history();
+    past.run(&format!(
+        "INSERT INTO _refresh (account, cause, outcome, spent, started_time, took)
+         VALUES (1, 4, 2, 1, {}, 0)",
+        START - 30 * DAY
+    ));
+    for (view, rows) in [("refreshes", 1), ("spend", 1), ("snapshots", 0)] {
+        let output = past.output(&["export", "--view", view, "--month", "2025-12"]);
+        assert_eq!(output.lines().count() - 1, rows, "{view}: {output}");
+    }
+}
+
 /// The gap is from week 1 to week 4, across the end of January. The weeks that are over began on
 /// 2026-01-05, 12, 19 and 26, and the last one ends in February.
 #[test]

@@ -45,8 +45,47 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
 
         1 account had not been measured yet when the period began: Newcomer
 
-        2 accounts have not been measured up to the period's end: Asleep, clx6
+        1 account has not been measured up to the period's end: Asleep
+
+        1 account has never been measured: clx6
         ");
+}
+
+#[test]
+fn a_note_is_wrapped_to_the_terminals_width() {
+    let past = list();
+    // `script` provides a terminal.
+    let growth = "stty cols 50 && exec \"$GROWTHD\" --config config.toml growth --since 2026-01-06";
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", growth, "/dev/null"]).current_dir(past.folder());
+    command.env("GROWTHD", env!("CARGO_BIN_EXE_growthd")).stdin(std::process::Stdio::null());
+    let Ok(output) = command.output() else {
+        println!("skipped: no script");
+        return;
+    };
+    let shown = String::from_utf8(output.stdout).expect("text").replace('\r', "");
+    let wrapped = "1 account had not been measured yet when the\nperiod began: Newcomer\n";
+    assert!(shown.contains(wrapped), "{shown}");
+}
+
+/// As a channel that hides its followers.
+#[test]
+fn an_account_without_a_follower_count_is_not_told_to_be_late() {
+    let past = Past::new();
+    past.series("clx1", "Up", "up", &[(0, 100), (28, 170)]);
+    let hidden = past.account("clx2", Some("Hidden"), None);
+    past.account("clx3", Some("Never"), None);
+    for day in [0, 28] {
+        past.snapshot(hidden, START + day * DAY, Field { videos: Some(7), ..Field::default() });
+    }
+    let output = past.output(&["growth", "--since", "2026-01-06"]);
+    assert!(
+        output.ends_with(
+            "\n1 account has been measured without a follower count: Hidden\n\n\
+             1 account has never been measured: Never\n"
+        ),
+        "{output}"
+    );
 }
 
 #[test]
@@ -87,7 +126,9 @@ fn top_limits_both_lists() {
 
         1 account had not been measured yet when the period began: Newcomer
 
-        2 accounts have not been measured up to the period's end: Asleep, clx6
+        1 account has not been measured up to the period's end: Asleep
+
+        1 account has never been measured: clx6
         ");
 }
 

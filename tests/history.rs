@@ -172,6 +172,20 @@ fn an_account_with_one_snapshot_or_none_is_shown() {
 }
 
 #[test]
+fn a_refresh_that_is_held_back_is_told_as_the_plan_tells_it() {
+    let past = Past::new();
+    past.account("clx1", None, None);
+    past.run(
+        "UPDATE _account SET next_due = 1767592800;
+         INSERT INTO _wait VALUES (1, 0, 4000000000, 'HTTP 429: slow down')",
+    );
+    let output = past.output(&["history", "clx1"]);
+    assert!(output.ends_with(", held back until then by the pause\n"), "{output}");
+    assert!(!output.contains("is now"), "{output}");
+    assert!(past.output(&["plan"]).contains("pause"));
+}
+
+#[test]
 fn programs_get_one_json_value() {
     let output = guru().output(&["history", "clx1", "--json", "--since", "2026-02-09"]);
     assert_eq!(output.lines().count(), 1);

@@ -86,7 +86,7 @@ fn every_problem_is_reported_with_its_line() {
                Guru,2025-12-01,-1\n\
                Guru,2025-12-01,\"1,000\"\n\
                Guru,2025-12-08,1\n\
-               Guru,2025-12-08,1\n\
+               Guru,2025-12-08,2\n\
                Guru,2025-12-01,1\n\
                Guru,2026-01-05T06:00:00Z,1\n\
                Newcomer,1999-12-31,1\n\
@@ -240,6 +240,40 @@ fn an_exported_history_has_the_same_numbers_elsewhere() {
         let found = to.query(question);
         assert_eq!(found, from.query(question), "{question}");
         assert!(!found.is_empty());
+    }
+}
+
+/// Followers that were unknown before they were 0 are measured, although likes fell at the same time; and
+/// a second refresh within a second may repeat the first.
+#[test]
+fn an_export_says_of_no_count_more_than_its_source() {
+    let (from, to) = (Past::new(), Past::new());
+    let account = from.account("clx1", Some("Guru"), None);
+    to.account("clx1", None, None);
+    for (time, counts, suspect) in [
+        (START, "NULL, NULL, 3, 7", 0),
+        (START + 7 * DAY, "0, NULL, 4, 0", 1),
+        (START + 14 * DAY, "5, NULL, 6, 9", 0),
+        (START + 14 * DAY, "5, NULL, 6, 9", 4),
+        (START + 21 * DAY, "6, NULL, 6, 9", 0),
+        (START + 21 * DAY, "6, NULL, 6, 9", 0),
+    ] {
+        from.run(&format!(
+            "INSERT INTO _refresh (account, cause, outcome, spent, started_time, took)
+             VALUES ({account}, 4, 1, 1, {time}, 0);
+             INSERT INTO _snapshot VALUES ({account}, last_insert_rowid(), {time}, {counts},
+               NULL, NULL, NULL, NULL, {suspect}, NULL);"
+        ));
+    }
+    let (code, output, errors) = import(&to, &from.output(&["export"]), &["--write"]);
+    assert_eq!((code, &*errors), (Some(0), ""));
+    let left_out = "\nleft out, of the same second as the line before: 2 lines\n";
+    assert!(output.contains(left_out), "{output}");
+    for question in [
+        "SELECT week, followers, followers_delta, likes, likes_delta, is_measured FROM weekly",
+        "SELECT time, max(followers), sum(followers_delta), sum(likes_delta) FROM growth GROUP BY time",
+    ] {
+        assert_eq!(to.query(question), from.query(question), "{question}");
     }
 }
 

@@ -63,6 +63,25 @@ fn a_full_disk_is_reported_in_one_line() {
     assert_eq!(through_shell(&past, &["export"], ">/dev/full 2>&1").code, Some(74));
 }
 
+/// The output tells of each client's page, and a page that cannot be written is told whatever happens to
+/// the output.
+#[test]
+fn the_pages_of_all_clients_are_written_whoever_reads_of_them() {
+    let past = Past::new();
+    past.series("clx1", "Guru", "guru", &[(0, 1000), (7, 1070)]);
+    past.run(r#"UPDATE _account SET tags = '["a", "b", "c"]'"#);
+    let pages = ["report", "--each-tag", "clients"];
+    let ended = through_shell(&past, &pages, ">/dev/full").with_code(74);
+    assert!(ended.line().starts_with("growthd: cannot write the output: No space"), "{ended:?}");
+    for page in ["a", "b", "c"] {
+        fs::remove_file(past.file(&format!("clients/{page}.html"))).expect(page);
+    }
+    fs::create_dir(past.file("clients/b.html")).expect("a folder");
+    let ended = through_shell(&past, &pages, "| true; exit ${PIPESTATUS[0]}").with_code(74);
+    assert!(ended.line().contains("clients/b.html: it is a folder"), "{ended:?}");
+    assert!(past.file("clients/c.html").exists());
+}
+
 #[test]
 fn no_output_replaces_growthds_own_files_by_any_name() {
     let past = history();

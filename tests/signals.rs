@@ -121,7 +121,7 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() {
     let second = place.growthd(&["run"]).with_code(74);
     let line = second.err.lines().last().unwrap_or_default();
     assert!(line.starts_with("growthd: another growthd is using "), "{line}");
-    assert!(line.ends_with("growth.db; stop it first"), "{line}");
+    assert!(line.ends_with("growth.db; wait until it ends, or stop it"), "{line}");
     assert!(place.has("growth.db.sock"), "the first one's socket stays");
     let calls = vendor.call_count();
     vendor.wait_for_calls(calls + 2);

@@ -150,6 +150,11 @@ fn an_invalid_command_line_is_reported_in_one_line() {
         (&["export", "--format", "xml"], "'--format <FORMAT>' [possible values: csv, jsonl]; try"),
         (&["growth", "--week", "2025-W53"], "expected an ISO week, as in 2026-W05"),
         (&["growth", "--month", "2026-10", "--since", "30d"], "cannot be used with"),
+        (
+            &["backup", "x", "--again-within", "soon"],
+            "for '--again-within <DURATION>': it is not a number followed by a unit",
+        ),
+        (&["growth", "--since", "9999d"], "for '--since <WHEN>': it is longer than 3650d"),
         (&["--config"], "a value is required for '--config <FILE>'"),
     ] {
         let ended = place.growthd(arguments).with_code(2);
@@ -286,17 +291,23 @@ fn a_closed_pipe_is_no_error_and_changes_no_verdict() {
 }
 
 #[test]
-fn help_says_what_a_duration_is_counted_from() {
+fn help_says_what_a_duration_is_counted_from_and_what_is_shown_without_a_period() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
-    for (verb, since) in [
-        ("growth", "or 30d or 1y before the newest measurement (with --until, before that)"),
-        ("digest", "or 30d or 1y before the newest measurement (with --until, before that)"),
-        ("history", "or 30d or 1y before the newest measurement (with --until, before that)"),
-        ("export", "or 30d or 1y before now (with --until, before that)"),
+    let measured = "or 30d or 1y before the newest measurement (with --until, before that)";
+    for (verb, since, default) in [
+        ("growth", measured, "this is the last 30 days, up to each account's newest measurement"),
+        ("digest", measured, "this is the last ISO week that is over"),
+        ("history", measured, "this is the whole history"),
+        (
+            "export",
+            "or 30d or 1y before now (with --until, before that)",
+            "these are all of its rows",
+        ),
     ] {
         let help = place.growthd(&[verb, "--help"]).with_code(0).out;
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&format!("Without a period, {default}.")), "{help}");
         let (_, of_since) = help.split_once("--since <WHEN>").expect("the option");
         let (of_since, of_until) = of_since.split_once("--until <WHEN>").expect("the option");
         assert!(of_since.contains(since), "{help}");

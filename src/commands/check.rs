@@ -70,7 +70,7 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
         Ok((key, source)) if key.expose().len() < SHORTEST_SECRET => {
             let short = format_args!(
                 "from {source}, with fewer than {SHORTEST_SECRET} characters: is it complete? Such a \
-                 short key is not recognised, and removed, if a response repeats it"
+                 short key cannot be recognised, and so is not removed, if a response repeats it"
             );
             out.warning("key", short)?;
             Done::Well

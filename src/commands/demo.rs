@@ -1,6 +1,6 @@
 //! `growthd demo`: a year of refreshes against a simulated API on loopback.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -35,7 +35,8 @@ fn print_next_steps(settings: &Settings, folder: &Folder, now: Time) -> Result<(
     let totals = Reader::open(&settings.database.path)?.begin_read()?.totals()?;
     let month = measured_month(now).strftime("%Y-%m");
     // As typed, because a build that is not installed is not on the path.
-    let program = std::env::args().next().unwrap_or_else(|| "growthd".to_owned());
+    let program = std::env::args_os().next().unwrap_or_else(|| "growthd".into());
+    let program = program.to_string_lossy();
     let growthd = format!("{program} --config {FOLDER}/config.toml");
     writeln!(
         io::stdout(),
@@ -67,10 +68,7 @@ impl From<DemoError> for CommandError {
             DemoError::Store(error) => CommandError::Store(error),
             DemoError::Config(error) => CommandError::Config(error),
             DemoError::Key(error) => CommandError::Key(error),
-            // The reader closed the pipe, so it has seen enough.
-            DemoError::Io(error) if error.kind() == ErrorKind::BrokenPipe => {
-                CommandError::Output(error)
-            }
+            DemoError::Output(error) => CommandError::Output(error),
             error => CommandError::Demo(error),
         }
     }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::cli::{ExportArgs, ExportFormat};
 use crate::clock::{self, Time};
-use crate::commands::period::{check_selection, period};
+use crate::commands::period::check_selection;
 use crate::commands::target::{Replace, Target, TargetError, is_stdout, refuse_own};
 use crate::commands::{CommandError, Done, open_up_to_date, output};
 use crate::config::Settings;
@@ -63,7 +63,8 @@ fn rows(tx: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandEr
     let selection = args.selection.selection();
     check_selection(tx, &selection)?;
     let mut rows = Rows { view: args.view.clone(), selection, ..Rows::default() };
-    if let Some(period) = period(tx, args.period.options(), now)? {
+    // Most views are not about measurements, so their rows may precede the first one.
+    if let Some(period) = args.period.options().period(now)? {
         rows.until = period.until;
         rows.from = match period.from {
             Beginning::History => None,

@@ -135,6 +135,11 @@ fn write_csv(growths: &[&AccountGrowth], period: &Period, out: impl Write) -> io
     csv.finish()
 }
 
+/// Writes a paragraph below the tables.
+fn note(out: &mut impl Write, text: &str) -> io::Result<()> {
+    writeln!(out, "\n{}", terminal::paragraph(text, 0))
+}
+
 /// What the text output is made from.
 struct Page<'a> {
     tx: &'a ReadTx<'a>,
@@ -153,16 +158,13 @@ impl Page<'_> {
         out: &mut impl Write,
     ) -> Result<(), CommandError> {
         if growths.is_empty() {
-            return Ok(match self.selection.is_everything() {
-                true => {
-                    writeln!(
-                        out,
-                        "no account is watched yet: those in the configuration are once \
+            let why = match self.selection.is_everything() {
+                true => "no account is watched yet: those in the configuration are once \
                          `growthd run` has read them"
-                    )
-                }
-                false => writeln!(out, "no account{} is watched", self.selection),
-            }?);
+                    .to_owned(),
+                false => format!("no account{} is watched", self.selection),
+            };
+            return Ok(writeln!(out, "{}", terminal::paragraph(&why, 0))?);
         }
         let up = winners(growths);
         let unchanged: Vec<&AccountGrowth> =
@@ -171,7 +173,8 @@ impl Page<'_> {
             growths.iter().filter(|growth| growth.is_rough()).collect();
         let mut down = losers(growths);
         down.reverse();
-        writeln!(out, "Followers gained {}{}", self.period, self.selection)?;
+        let title = format!("Followers gained {}{}", self.period, self.selection);
+        writeln!(out, "{}", terminal::paragraph(&title, 0))?;
         print_unfinished(&self.period, out)?;
         for (title, all) in [("GREW", up), ("LOST", down)] {
             let shown = &all[..all.len().min(top)];
@@ -185,11 +188,11 @@ impl Page<'_> {
         }
         if !unchanged.is_empty() {
             let accounts = counted_are(unchanged.len(), "account");
-            writeln!(out, "\n{accounts} unchanged: {}", names(&unchanged))?;
+            note(out, &format!("{accounts} unchanged: {}", names(&unchanged)))?;
         }
         if !rough.is_empty() {
             let (accounts, them) = (counted(rough.len(), "account"), names(&rough));
-            writeln!(out, "\n{accounts} changed by no more than rounding: {them}")?;
+            note(out, &format!("{accounts} changed by no more than rounding: {them}"))?;
         }
         self.print_earlier(growths, out)?;
         self.print_unknown(growths, out)
@@ -212,10 +215,8 @@ impl Page<'_> {
             format!("{} ({newest})", name(growth))
         };
         let (accounts, them) = (counted_have(earlier.len(), "account"), listed(&earlier, dated));
-        writeln!(
-            out,
-            "\n{accounts} not been measured since; shown up to the last measurement: {them}"
-        )
+        let why = "not been measured since; shown up to the last measurement";
+        note(out, &format!("{accounts} {why}: {them}"))
     }
 
     /// Names the accounts whose growth is not known, so that they do not just disappear.
@@ -224,16 +225,30 @@ impl Page<'_> {
         growths: &[AccountGrowth],
         out: &mut impl Write,
     ) -> Result<(), CommandError> {
-        let unknown = growths.iter().filter(|growth| growth.gained.is_none());
-        let (stale, young): (Vec<&AccountGrowth>, Vec<&AccountGrowth>) =
-            unknown.partition(|m| m.newest.is_none_or(|newest| self.is_stale(newest)));
-        if !young.is_empty() {
-            let (accounts, them) = (counted(young.len(), "account"), names(&young));
-            writeln!(out, "\n{accounts} had not been measured yet when the period began: {them}")?;
+        let (mut young, mut stale, mut uncounted, mut never) = (vec![], vec![], vec![], vec![]);
+        for growth in growths.iter().filter(|growth| growth.gained.is_none()) {
+            let of_its_kind = match growth.newest {
+                Some(newest) if self.is_stale(newest) => &mut stale,
+                Some(_) => &mut young,
+                None if self.tx.last_measured_time(growth.key)?.is_some() => &mut uncounted,
+                None => &mut never,
+            };
+            of_its_kind.push(growth);
         }
-        if !stale.is_empty() {
-            let (accounts, them) = (counted_have(stale.len(), "account"), names(&stale));
-            writeln!(out, "\n{accounts} not been measured up to the period's end: {them}")?;
+        for (them, count, why) in [
+            (
+                young,
+                counted as fn(usize, &str) -> String,
+                "had not been measured yet when the period began",
+            ),
+            (stale, counted_have, "not been measured up to the period's end"),
+            (uncounted, counted_have, "been measured without a follower count"),
+            (never, counted_have, "never been measured"),
+        ] {
+            if !them.is_empty() {
+                let accounts = count(them.len(), "account");
+                note(out, &format!("{accounts} {why}: {}", names(&them)))?;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::clock::{self, Time};
 use crate::commands::period::period;
 use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_json};
 use crate::config::Settings;
+use crate::engine::Holds;
 use crate::period::Period;
 use crate::printable::Printable;
 use crate::report::{
@@ -24,7 +25,8 @@ struct History {
     since: Option<Time>,
     points: Vec<Point>,
     gaps: Vec<Gap>,
-    now: Time,
+    /// What may hold back the next refresh.
+    holds: Holds,
 }
 
 /// How many snapshots are listed without `--all`: few enough to keep the chart in view.
@@ -48,7 +50,8 @@ pub fn history(settings: &Settings, args: &HistoryArgs) -> Result<Done, CommandE
     let mut gaps = tx.gaps(&account.id, from)?;
     gaps.retain(|gap| gap.from < until);
     let since = period.map(|_| from).filter(|from| from.0 > i64::MIN);
-    let history = History { account, period, since, points, gaps, now };
+    let holds = Holds::read(&tx, settings.budget.as_ref(), now)?;
+    let history = History { account, period, since, points, gaps, holds };
     match args.form.form() {
         Form::Json => print_json(&history.json())?,
         Form::Csv => history.write_csv(output::stdout())?,
@@ -162,7 +165,7 @@ impl History {
     fn print(&self, out: &mut impl Write, width: usize, rows: usize) -> io::Result<()> {
         writeln!(out, "{}", terminal::paragraph(&self.title(), 0))?;
         if self.points.is_empty() {
-            return writeln!(out, "{}", self.nothing());
+            return writeln!(out, "{}", terminal::paragraph(&self.nothing(), 0));
         }
         let measured = |count: fn(&Point) -> Change| {
             let measured = self.points.iter().filter(|point| count(point).is_measured);
@@ -183,17 +186,13 @@ impl History {
         let listed = &self.points[unlisted..];
         write!(out, "\n{}", self.table(listed).narrowed(width))?;
         if unlisted > 0 {
-            writeln!(
-                out,
-                "\nthe newest {rows} of {}; use --all to list them all",
-                self.points.len()
-            )?;
+            let all = self.points.len();
+            let more = format!("the newest {rows} of {all}; use --all to list them all");
+            writeln!(out, "\n{}", terminal::paragraph(&more, 0))?;
         }
         if listed.iter().any(|point| point.suspect.is_some()) {
-            writeln!(
-                out,
-                "\n? suspect: shown, but not counted in any change (see docs/history.md)"
-            )?;
+            let why = "? suspect: shown, but not counted in any change (see docs/history.md)";
+            writeln!(out, "\n{}", terminal::paragraph(why, 0))?;
         }
         Ok(())
     }
@@ -214,8 +213,14 @@ impl History {
     }
 
     fn nothing(&self) -> String {
-        let next = match self.account.next_due {
-            Some(time) => format!("the next refresh is {}", TimeUntil { time, now: self.now }),
+        let next = match self.account.next_due.map(|due| self.holds.earliest(due)) {
+            Some((time, hold)) => {
+                let next = TimeUntil { time, now: self.holds.now };
+                let held = hold.map_or(String::new(), |hold| {
+                    format!(", held back until then by the {}", hold.as_str())
+                });
+                format!("the next refresh is {next}{held}")
+            }
             None => "it is not watched".to_owned(),
         };
         match self.period {

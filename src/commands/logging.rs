@@ -9,9 +9,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
-use crate::commands::CommandError;
 use crate::commands::journald::{Journal, JournalLayer};
-use crate::log_queue::{LogQueue, Stderr};
+use crate::commands::{CommandError, STDERR_TIMEOUT};
+use crate::log_queue::{self, LogQueue, Stderr};
 use crate::report::terminal;
 
 const VARIABLE: &str = "GROWTHD_LOG";
@@ -77,6 +77,10 @@ fn log_panics() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("of an unknown kind");
         tracing::error!(place, %backtrace, "a panic, which is a bug: {message}");
+        // The process ends with this thread, and does not wait for the queue's.
+        if std::thread::current().name() == Some("main") {
+            log_queue::flush(STDERR_TIMEOUT);
+        }
     }));
 }
 
@@ -87,4 +91,17 @@ fn leads_to_journal() -> bool {
     // Follows the link to the socket, whose device and inode the variable holds.
     let Ok(stderr) = std::fs::metadata("/proc/self/fd/2") else { return false };
     stream == format!("{}:{}", stderr.dev(), stderr.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    /// They are logged by this module.
+    #[test]
+    fn every_default_filter_lets_a_panic_pass() {
+        for filter in [crate::commands::QUIET, crate::commands::PANICS] {
+            let shown = "growthd::commands::logging=error";
+            assert!(module_path!().starts_with(shown.trim_end_matches("=error")));
+            assert!(filter.split(',').any(|part| part == shown), "{filter}");
+        }
+    }
 }

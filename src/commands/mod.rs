@@ -134,6 +134,9 @@ pub enum CommandError {
     Target(#[from] TargetError),
     #[error(transparent)]
     Demo(DemoError),
+    /// An error that was printed when it occurred. Only its exit code is left to be told.
+    #[error("{0}")]
+    Told(Box<CommandError>),
 }
 
 impl CommandError {
@@ -144,6 +147,7 @@ impl CommandError {
         const IO: u8 = 74;
         const CONFIG: u8 = 78;
         ExitCode::from(match self {
+            CommandError::Told(error) => return error.exit_code(),
             CommandError::Store(_)
             | CommandError::Log(_)
             | CommandError::NoResponse
@@ -187,14 +191,19 @@ impl CommandError {
         })
     }
 
+    /// Returns whether the reader of the output has closed it, and so has read enough.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     /// Prints the error to stderr. On a terminal, configuration errors quote the source line.
     pub fn print(&self) {
         let problems = match self {
             CommandError::Config(ConfigError::Invalid(problems))
             | CommandError::Edit(EditError::Config(ConfigError::Invalid(problems)))
             | CommandError::Run(RunError::Config(ConfigError::Invalid(problems))) => Some(problems),
-            // The reader closed the pipe, so it has read enough.
-            CommandError::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return,
+            CommandError::Told(_) => return,
+            error if error.is_closed_pipe() => return,
             _ => None,
         };
         if let CommandError::Problems(problems) = self {
@@ -292,6 +301,9 @@ pub fn execute(cli: Cli) -> Result<Done, CommandError> {
 /// logged.
 const QUIET: &str = "off,growthd::store::upgrade=warn,growthd::commands::logging=error";
 
+/// The log filter of a verb that prints all that its engine does: only panics are logged.
+const PANICS: &str = "off,growthd::commands::logging=error";
+
 fn dispatch(cli: Cli) -> Result<Done, CommandError> {
     let path = cli.config.clone().unwrap_or_else(Config::default_path);
     let config = || Config::load(&path, clock::now().time());
@@ -336,7 +348,7 @@ fn dispatch(cli: Cli) -> Result<Done, CommandError> {
             backup::backup(&settings()?, &file, replace, again_within)
         }
         Verb::Demo => {
-            logging::start(cli.log_format, "off")?;
+            logging::start(cli.log_format, PANICS)?;
             demo::demo()
         }
         Verb::Completions { shell } => packaging::completions(shell),

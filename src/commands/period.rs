@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::clock::Time;
 use crate::commands::CommandError;
 use crate::period::{Period, PeriodOptions};
+use crate::report::terminal;
 use crate::selection::Selection;
 use crate::store::ReadTx;
 
@@ -31,7 +32,9 @@ pub(super) fn period(
 pub(super) fn print_unfinished(period: &Period, out: &mut impl Write) -> io::Result<()> {
     match period.unfinished {
         None => Ok(()),
-        Some(unfinished) => writeln!(out, "{unfinished}"),
+        Some(unfinished) => {
+            writeln!(out, "{}", terminal::paragraph(&unfinished.to_string(), 0))
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::ReportArgs;
 use crate::clock;
+use crate::commands::output::{UntilClosed, stdout};
 use crate::commands::period::check_selection;
 use crate::commands::target::{cause, is_stdout, refuse_own};
 use crate::commands::{CommandError, Done};
@@ -39,7 +40,7 @@ pub fn report(settings: &Settings, args: &ReportArgs) -> Result<Done, CommandErr
                 page.write(&mut out)?;
                 out.flush()?;
             } else {
-                save(settings, &page, &args.output)?;
+                writeln!(io::stdout(), "{}", save(settings, &page, &args.output, "")?)?;
             }
         }
     }
@@ -65,24 +66,72 @@ fn each_tag(
         return Err(CommandError::Usage(why.to_owned()));
     }
     fs::create_dir_all(folder).map_err(|error| match folder.exists() && !folder.is_dir() {
-        true => named(folder, &io::Error::new(ErrorKind::NotADirectory, "it is not a folder")),
-        false => named(folder, &error),
+        true => named(folder, "", &io::Error::new(ErrorKind::NotADirectory, "it is not a folder")),
+        false => named(folder, "", &error),
     })?;
-    // A file that cannot be written keeps no other client from their page.
-    let mut failed: Option<CommandError> = None;
-    for tag in tags {
-        let name = file_name(&tag);
-        let selection = Selection { tags: vec![tag], platform: part.platform.clone() };
-        let page = read(settings, selection, title)?;
-        // Skips a tag whose accounts are all removed or on another platform.
-        if page.size().0 > 0
-            && let Err(error) = save(settings, &page, &folder.join(name))
-            && let Some(before) = failed.replace(error)
-        {
-            before.print();
+    let mut pages = TagPages { settings, folder, title, failed: None };
+    pages.write_all(tags, part.platform.as_deref(), UntilClosed::new(stdout()));
+    pages.failed.map_or(Ok(()), |error| Err(CommandError::Told(Box::new(error))))
+}
+
+/// What each tag's page is made from.
+struct TagPages<'a> {
+    settings: &'a Settings,
+    folder: &'a Path,
+    title: Option<&'a str>,
+    /// The first failure, which is already printed.
+    failed: Option<CommandError>,
+}
+
+impl TagPages<'_> {
+    /// Writes the pages, and a line about each to `out`. A page that cannot be written keeps no other
+    /// client from theirs, and neither does an output that cannot.
+    fn write_all(&mut self, tags: Vec<String>, platform: Option<&str>, mut out: impl Write) {
+        let mut is_printed = true;
+        for tag in tags {
+            match self.write(tag, platform) {
+                Ok(Some(line)) if is_printed => {
+                    if let Err(error) = writeln!(out, "{line}") {
+                        is_printed = false;
+                        self.fail(error.into());
+                    }
+                }
+                Ok(_) => {}
+                Err(error) => self.fail(error),
+            }
         }
     }
-    failed.map_or(Ok(()), Err)
+
+    /// Writes a tag's page and returns the line about it; `None` if no account has the tag any more, or
+    /// all that have it are removed or on another platform.
+    fn write(&self, tag: String, platform: Option<&str>) -> Result<Option<String>, CommandError> {
+        let file = file_name(&tag);
+        let of = match file.strip_suffix(".html") == Some(&*tag) {
+            true => String::new(),
+            false => format!(" ({})", Printable(&tag)),
+        };
+        let selection = Selection { tags: vec![tag], platform: platform.map(str::to_owned) };
+        let page = match read(self.settings, selection, self.title) {
+            Err(CommandError::Selection(_)) => return Ok(None),
+            page => page?,
+        };
+        if page.size().0 == 0 {
+            return Ok(None);
+        }
+        save(self.settings, &page, &self.folder.join(file), &of).map(Some)
+    }
+
+    /// Prints an error when it occurs, so that none is lost if a later one ends the process. One that every
+    /// page meets, as of the database, is printed once.
+    fn fail(&mut self, error: CommandError) {
+        let is_same = |first: &CommandError| first.to_string() == error.to_string();
+        if !self.failed.as_ref().is_some_and(is_same) {
+            error.print();
+        }
+        if !error.is_closed_pipe() {
+            self.failed.get_or_insert(error);
+        }
+    }
 }
 
 /// Returns the name of a tag's file, which depends on no other tag. Characters other than letters, digits,
@@ -101,20 +150,20 @@ fn file_name(tag: &str) -> String {
     format!("{name}-{:08x}.html", stable_hash(tag.as_bytes()) >> 32)
 }
 
-/// Writes a page to a file and prints its path and size.
-fn save(settings: &Settings, page: &Page, output: &Path) -> Result<(), CommandError> {
+/// Writes a page to a file and returns the line about it: its path, followed by `of`, and its size.
+fn save(settings: &Settings, page: &Page, output: &Path, of: &str) -> Result<String, CommandError> {
     refuse_own(output, settings)?;
-    let path = put(page, output)?;
+    let path = put(page, output, of)?;
     let (accounts, snapshots) = page.size();
     let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
     let message = format!(
-        "{}: {}, {}, {}; open it in a browser",
+        "{}{of}: {}, {}, {}; open it in a browser",
         Printable(&path.to_string_lossy()),
         counted(accounts, "account"),
         counted(snapshots, "snapshot"),
         length(size)
     );
-    Ok(writeln!(io::stdout(), "{}", terminal::paragraph(&message, 0))?)
+    Ok(terminal::paragraph(&message, 0))
 }
 
 /// Returns a file's size for people.
@@ -142,20 +191,20 @@ fn read(
 
 /// Writes the page of all accounts to a file without printing anything.
 pub fn write(settings: &Settings, output: &Path) -> Result<(), CommandError> {
-    put(&read(settings, Selection::default(), None)?, output)?;
+    put(&read(settings, Selection::default(), None)?, output, "")?;
     Ok(())
 }
 
-fn put(page: &Page, output: &Path) -> io::Result<PathBuf> {
-    write_file(page, output).map_err(|error| named(output, &error))
+fn put(page: &Page, output: &Path, of: &str) -> io::Result<PathBuf> {
+    write_file(page, output).map_err(|error| named(output, of, &error))
 }
 
-fn named(path: &Path, error: &io::Error) -> io::Error {
+fn named(path: &Path, of: &str, error: &io::Error) -> io::Error {
     let why = match error.kind() {
         ErrorKind::NotFound | ErrorKind::PermissionDenied => cause(error),
         _ => error.to_string(),
     };
-    let message = format!("{}: {why}", Printable(&path.to_string_lossy()));
+    let message = format!("{}{of}: {why}", Printable(&path.to_string_lossy()));
     io::Error::new(error.kind(), message)
 }
 
@@ -204,6 +253,22 @@ fn check_page(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Creation, Store};
+
+    #[test]
+    fn a_tag_that_no_account_has_any_more_has_no_page() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (config, database) =
+            (folder.path().join("config.toml"), folder.path().join("growth.db"));
+        fs::write(&config, "[database]\npath = \"growth.db\"\n").expect("a configuration");
+        drop(Store::open(&database, Creation::Allowed).expect("a database"));
+        let settings = Settings::load(&config, clock::now().time()).expect("settings");
+        let mut pages =
+            TagPages { settings: &settings, folder: folder.path(), title: None, failed: None };
+        let mut out = Vec::new();
+        pages.write_all(vec!["gone".to_owned(), "too".to_owned()], None, &mut out);
+        assert!(pages.failed.is_none() && out.is_empty());
+    }
 
     #[test]
     fn a_small_page_has_a_size() {

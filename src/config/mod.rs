@@ -99,7 +99,7 @@ impl Config {
     /// Returns `$GROWTHD_CONFIG`, else `config.toml` in the working folder if it exists, else
     /// `/etc/growthd/config.toml`.
     pub fn default_path() -> PathBuf {
-        default_path(std::env::var_os("GROWTHD_CONFIG"), Path::exists)
+        default_path(std::env::var_os("GROWTHD_CONFIG"), is_there)
     }
 }
 
@@ -129,6 +129,12 @@ impl Settings {
 fn read_main(path: &Path) -> Result<Vec<u8>, ConfigError> {
     document::read(path, document::LARGEST)
         .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+}
+
+/// Returns whether there is anything at `path`. A dangling link is reported rather than passed over,
+/// because the accounts of another configuration would cost credits.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 fn default_path(variable: Option<OsString>, exists: impl Fn(&Path) -> bool) -> PathBuf {

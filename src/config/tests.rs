@@ -547,6 +547,15 @@ fn the_default_path_is_the_environments_or_the_working_folders_or_the_installed_
 }
 
 #[test]
+fn a_dangling_link_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let link = folder.path().join("config.toml");
+    assert!(!is_there(&link));
+    std::os::unix::fs::symlink("absent", &link).expect("a link");
+    assert!(is_there(&link));
+}
+
+#[test]
 fn a_url_below_the_base_is_encoded() {
     let api = valid("[api]\nbase_url = 'https://proxy.example/hooked/'").settings.api;
     assert_eq!(api.url(["v1", "a/b?c"]).as_str(), "https://proxy.example/hooked/v1/a%2Fb%3Fc");

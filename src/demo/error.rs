@@ -17,9 +17,11 @@ pub enum DemoError {
         "./{folder} is not the demo's any more: its {what}; move it away, or run the demo in another folder"
     )]
     Changed { folder: &'static str, what: &'static str },
-    /// From the folder, the simulated API or the terminal.
+    /// From the folder or the simulated API.
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error("cannot write the output: {0}")]
+    Output(#[source] io::Error),
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]

@@ -6,9 +6,9 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::clock::Time;
-use crate::demo::Pace;
 use crate::demo::creators::{CREATORS, NEWCOMER, VIRAL_LABEL};
 use crate::demo::year::{Year, YearEvent};
+use crate::demo::{DemoError, Pace};
 use crate::engine::Event;
 use crate::printable::Printable;
 use crate::report::Grouped;
@@ -68,27 +68,29 @@ impl<'a> Show<'a> {
         }
     }
 
-    pub fn begin(&mut self) -> io::Result<()> {
+    pub fn begin(&mut self) -> Result<(), DemoError> {
         let count = CREATORS.len();
-        writeln!(
+        let written = writeln!(
             self.out,
             "A year of {count} accounts, refreshed by growthd from a simulated API on loopback:\n\
              nine of them each Monday, two every day. Only the clock is fast.\n"
-        )
+        );
+        written.map_err(DemoError::Output)
     }
 
     pub fn close(&self) {
         self.bar.finish_and_clear();
     }
 
-    fn line(&mut self, time: Time, text: &str) -> io::Result<()> {
+    fn line(&mut self, time: Time, text: &str) -> Result<(), DemoError> {
         let day = time.utc().date();
         // Redraws the bar below the line.
-        self.bar.suspend(|| writeln!(self.out, "{day}  {text}"))
+        let written = self.bar.suspend(|| writeln!(self.out, "{day}  {text}"));
+        written.map_err(DemoError::Output)
     }
 
     /// Advances from `now` to `next`.
-    pub fn advance(&mut self, now: Time, next: Time) -> io::Result<()> {
+    pub fn advance(&mut self, now: Time, next: Time) -> Result<(), DemoError> {
         self.bar.set_position(u64::try_from(next.since(self.start) / DAY).unwrap_or(0));
         self.bar.set_message(next.utc().date().to_string());
         if next.since(now) < ROUND {
@@ -108,7 +110,7 @@ impl<'a> Show<'a> {
         Ok(())
     }
 
-    pub fn year_event(&mut self, time: Time, event: YearEvent) -> io::Result<()> {
+    pub fn year_event(&mut self, time: Time, event: YearEvent) -> Result<(), DemoError> {
         let text = match event {
             YearEvent::MonthEnds => return self.month_ends(time),
             YearEvent::ByHand { is_first: false } => return Ok(()),
@@ -133,7 +135,7 @@ impl<'a> Show<'a> {
         self.line(time, &text)
     }
 
-    fn month_ends(&mut self, time: Time) -> io::Result<()> {
+    fn month_ends(&mut self, time: Time) -> Result<(), DemoError> {
         let total: i64 = self.last.values().sum();
         let Month { snapshots, spent } = self.month;
         let total = Grouped(total);
@@ -142,7 +144,7 @@ impl<'a> Show<'a> {
         self.line(time, &text)
     }
 
-    pub fn event(&mut self, now: Time, event: &Event) -> io::Result<()> {
+    pub fn event(&mut self, now: Time, event: &Event) -> Result<(), DemoError> {
         match event {
             Event::Settled { id, cause, outcome, spent, error, followers, .. } => {
                 self.month.spent += usize::from(*spent);
@@ -187,7 +189,7 @@ impl<'a> Show<'a> {
         id: &str,
         label: &str,
         followers: Option<i64>,
-    ) -> io::Result<()> {
+    ) -> Result<(), DemoError> {
         let Some(followers) = followers else { return Ok(()) };
         let before = self.last.get(id).copied();
         if let Some(before) = before

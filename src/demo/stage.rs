@@ -100,7 +100,7 @@ impl<'a> Stage<'a> {
             }
         }
         running.runner.ended().await?;
-        Ok(shown?)
+        shown
     }
 
     fn configuration(&self) -> Result<(Config, Client), DemoError> {

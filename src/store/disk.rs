@@ -1,6 +1,6 @@
 //! Whether the database's file system has room for the next transaction.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfs, StatVfsMountFlags, statvfs};
 
@@ -32,7 +32,7 @@ pub fn disk_trouble(database: &Path) -> Option<String> {
     let folder = folder_of(&database);
     let disk = statvfs(folder).ok()?;
     if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
-        return Some(format!("the file system of {} is read-only", folder.display()));
+        return Some(format!("the file system of {} is read-only", shown(folder).display()));
     }
     full(folder, &disk)
 }
@@ -47,5 +47,30 @@ pub fn full_disk(database: &Path) -> Option<String> {
 
 fn full(folder: &Path, disk: &StatVfs) -> Option<String> {
     let free = free_bytes(disk);
+    let folder = shown(folder);
     (free < ROOM).then(|| format!("the disk of {} is full: {free} bytes free", folder.display()))
+}
+
+/// Returns a folder as it is to be named: `.` tells nobody which one it is.
+fn shown(folder: &Path) -> PathBuf {
+    match folder == Path::new(".") {
+        true => std::env::current_dir().unwrap_or_else(|_| folder.to_owned()),
+        false => folder.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_named_by_a_folder_that_can_be_found() {
+        let here = std::env::current_dir().expect("a folder");
+        let disk = StatVfs { f_bavail: 0, ..statvfs(".").expect("a disk") };
+        for (folder, named) in [(Path::new("."), &*here), (Path::new("/data"), Path::new("/data"))]
+        {
+            let expected = format!("the disk of {} is full: 0 bytes free", named.display());
+            assert_eq!(full(folder, &disk), Some(expected));
+        }
+    }
 }

@@ -60,7 +60,7 @@ pub enum StoreError {
         detail: String,
     },
     /// Another growthd holds the lock.
-    #[error("another growthd is using {}; stop it first", .0.display())]
+    #[error("another growthd is using {}; wait until it ends, or stop it", .0.display())]
     Held(PathBuf),
     /// A program other than growthd holds a shared lock on the file.
     #[error(

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::clock::Time;
-use crate::printable::Printable;
+use crate::printable::Named;
 use crate::selection::nearest;
 use crate::store::ledger::{AccountKey, RefreshId};
 use crate::store::{ReadTx, StoreError, schema};
@@ -30,16 +30,16 @@ pub struct AccountRef {
 pub enum UnknownName {
     #[error("no account is named; `growthd status` lists them")]
     Empty,
-    #[error("{} names {} accounts; say which by its id: {}", Printable(name), ids.len(), ids.join(", "))]
+    #[error("{} names {} accounts; say which by its id: {}", Named(name), ids.len(), ids.join(", "))]
     Ambiguous { name: String, ids: Vec<String> },
     /// `nearest` is the most similar known name.
-    #[error("there is no account {}; {}", Printable(name), advice(nearest.as_deref()))]
+    #[error("there is no account {}; {}", Named(name), advice(nearest.as_deref()))]
     NotFound { name: String, nearest: Option<String> },
 }
 
 fn advice(nearest: Option<&str>) -> String {
     match nearest {
-        Some(nearest) => format!("did you mean {}?", Printable(nearest)),
+        Some(nearest) => format!("did you mean {}?", Named(nearest)),
         None => "`growthd status` lists them".to_owned(),
     }
 }

@@ -22,6 +22,8 @@ pub struct FirstSnapshots {
 pub struct OlderHistory {
     rows: Vec<(Time, Measurement, Suspicion)>,
     known: Known,
+    /// What fell to 0 before the history begins.
+    fallen: Suspicion,
 }
 
 impl OlderHistory {
@@ -29,7 +31,9 @@ impl OlderHistory {
     /// fell to 0 is also found out here.
     pub fn push(&mut self, time: Time, measurement: Measurement, stated: Suspicion) {
         let found = suspicion(&measurement, &self.known, false);
-        let suspect = found.and(stated.of_first_zeros(&measurement, &self.known));
+        let first = stated.of_first_zeros(found, self.fallen, &measurement, &self.known);
+        self.fallen = self.fallen.and(first);
+        let suspect = found.and(first);
         let [followers, likes] = suspect.known(&measurement);
         self.known.followers = followers.or(self.known.followers);
         self.known.likes = likes.or(self.known.likes);
@@ -39,6 +43,11 @@ impl OlderHistory {
     /// Returns the times of the snapshots.
     pub fn times(&self) -> impl DoubleEndedIterator<Item = Time> + ExactSizeIterator {
         self.rows.iter().map(|(time, ..)| *time)
+    }
+
+    /// Returns the newest snapshot.
+    pub fn newest(&self) -> Option<(Time, &Measurement)> {
+        self.rows.last().map(|(time, measurement, _)| (*time, measurement))
     }
 
     /// Returns the first and the last known followers.

@@ -41,13 +41,29 @@ impl Suspicion {
     }
 
     /// Replaces a `zero` that names no count, by that of each count that is 0 and before which nothing
-    /// measured is known: it fell before the history begins.
-    pub(super) fn of_first_zeros(self, measurement: &Measurement, known: &Known) -> Suspicion {
-        let is_stated = self.0 & Suspicion::ZERO.0 != 0;
-        let is_first = |now: Option<i64>, then: Option<i64>| now == Some(0) && then.is_none();
+    /// measured is known: it fell before the history begins. If another count was `found` to fall here,
+    /// that is what was meant, and only those that had `fallen` before are still suspect.
+    pub(super) fn of_first_zeros(
+        self,
+        found: Suspicion,
+        fallen: Suspicion,
+        measurement: &Measurement,
+        known: &Known,
+    ) -> Suspicion {
+        let is_stated = self.has(Suspicion::ZERO);
+        let is_explained = found.has(Suspicion::LIKES.and(Suspicion::ZERO));
+        let applies = |reason, now: Option<i64>, then: Option<i64>| {
+            let is_first = now == Some(0) && then.is_none();
+            is_stated && is_first && (!is_explained || fallen.has(reason))
+        };
         Suspicion(self.0 & !Suspicion::ZERO.0)
-            .with(Suspicion::LIKES, is_stated && is_first(measurement.likes, known.likes))
-            .with(Suspicion::ZERO, is_stated && is_first(measurement.followers, known.followers))
+            .with(Suspicion::LIKES, applies(Suspicion::LIKES, measurement.likes, known.likes))
+            .with(Suspicion::ZERO, applies(Suspicion::ZERO, measurement.followers, known.followers))
+    }
+
+    /// Returns whether this is any of the reasons.
+    fn has(self, reasons: Suspicion) -> bool {
+        self.0 & reasons.0 != 0
     }
 
     /// Returns whether any count is measured, like the column `_snapshot.is_measured`.
@@ -157,6 +173,26 @@ mod tests {
         ] {
             let found = suspicion(&measurement(now.0, now.1, None), &known(then.0, then.1), false);
             assert_eq!(found, Suspicion(expected), "{now:?} after {then:?}");
+        }
+    }
+
+    /// In each, the source says `zero` of a response with 0 followers and 0 likes.
+    #[test]
+    fn a_stated_zero_is_of_what_fell_before_the_history_unless_another_count_falls_here() {
+        let none = Suspicion::default();
+        for (known, fallen, expected) in [
+            ((None, None), none, Suspicion::LIKES.and(Suspicion::ZERO)),
+            ((None, Some(7)), none, none),
+            ((None, Some(7)), Suspicion::ZERO, Suspicion::ZERO),
+            ((Some(7), None), none, none),
+            ((Some(7), None), Suspicion::LIKES, Suspicion::LIKES),
+            ((Some(0), Some(0)), Suspicion::ZERO, none),
+        ] {
+            let response = measurement(Some(0), Some(0), None);
+            let before = Known { last: None, followers: known.0, likes: known.1 };
+            let found = suspicion(&response, &before, false);
+            let first = Suspicion::ZERO.of_first_zeros(found, fallen, &response, &before);
+            assert_eq!(first, expected, "{known:?} {fallen:?}");
         }
     }
 

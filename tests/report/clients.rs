@@ -124,8 +124,14 @@ fn what_cannot_be_written_is_told() {
     // One client's file that is no page keeps no other from theirs.
     fs::create_dir(past.file("clients")).expect("a folder");
     fs::write(past.file("clients/client-a.html"), "mine").expect("a file");
+    fs::create_dir(past.file("clients/vip-gold-69e77b00.html")).expect("a folder");
     let out = past.growthd(&["report", "--each-tag", "clients"]);
     assert_eq!(out.status.code(), Some(74), "{out:?}");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    let told: Vec<&str> = errors.lines().collect();
+    assert_eq!(told.len(), 2, "{errors}");
+    assert!(told[0].contains("client-a.html: it exists and is not an HTML page"), "{errors}");
+    assert!(told[1].contains("vip-gold-69e77b00.html (vip/gold): it is a folder"), "{errors}");
     assert!(past.file("clients/client-b.html").exists());
     assert_eq!(fs::read_to_string(past.file("clients/client-a.html")).expect("it"), "mine");
     past.run("UPDATE _account SET tags = '[]'");

@@ -46,6 +46,14 @@ struct Series {
     is_unordered: bool,
 }
 
+/// What became of a line with a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Pushed {
+    Appended,
+    /// It was left out.
+    Repeated,
+}
+
 /// The contents of a file, or the problems with it.
 #[derive(Default)]
 struct Import {
@@ -54,6 +62,8 @@ struct Import {
     names: HashMap<String, Result<(AccountRef, FirstSnapshots), String>>,
     /// The number of lines without a count.
     left_out: usize,
+    /// The number of lines that add nothing to the one before, of the same second.
+    repeated: usize,
     /// The headings of the columns that are not read.
     others: Vec<String>,
     /// The first problems, each with its line.
@@ -202,6 +212,10 @@ impl Import {
         if self.left_out > 0 {
             writeln!(out, "left out, without a count: {}", counted(self.left_out, "line"))?;
         }
+        if self.repeated > 0 {
+            let lines = counted(self.repeated, "line");
+            writeln!(out, "left out, of the same second as the line before: {lines}")?;
+        }
         if !self.others.is_empty() {
             writeln!(out, "not read: {}", self.others.join(", "))?;
         }
@@ -240,7 +254,10 @@ impl Import {
         })?;
         let suspect = reason(columns, cell)?;
         series.last_line = line;
-        Ok(series.push(time, measurement, suspect, now)?)
+        if series.push(time, measurement, suspect, now)? == Pushed::Repeated {
+            self.repeated += 1;
+        }
+        Ok(())
     }
 
     /// Returns the series of the account with a name.
@@ -298,13 +315,16 @@ impl Series {
     }
 
     /// Appends a snapshot, or returns why it cannot be imported.
+    ///
+    /// A second refresh within a second is a line of its own in an export. It is left out if it is not
+    /// counted anyway, or repeats the counts.
     fn push(
         &mut self,
         time: Time,
         measurement: Measurement,
         suspect: Suspicion,
         now: Time,
-    ) -> Result<(), String> {
+    ) -> Result<Pushed, String> {
         if time < EARLIEST {
             return Err(format!("{time} is before 2000-01-03, when the first week begins"));
         }
@@ -314,20 +334,26 @@ impl Series {
         if let Some(first) = self.first.time.filter(|first| time >= *first) {
             return Err(format!("{time} is not before the account's first snapshot, {first}"));
         }
-        let last = self.older.times().next_back();
-        match last {
-            Some(last) if last == time => Err(format!("{time} appears twice")),
+        match self.older.newest() {
+            Some((last, before)) if last == time => {
+                let is_uncounted = suspect != Suspicion::default();
+                match is_uncounted || measurement.counts() == before.counts() {
+                    true => Ok(Pushed::Repeated),
+                    false => Err(format!("{time} appears twice")),
+                }
+            }
             // In a file with the newest line first, this is reported once and not for every line.
-            Some(last) if last > time && !self.is_unordered => {
+            Some((last, _)) if last > time && !self.is_unordered => {
                 self.is_unordered = true;
                 Err(format!(
                     "{time} comes after {last}, which is later: sort the lines, oldest first"
                 ))
             }
-            Some(last) if last > time => Ok(()),
+            // Nothing will be imported.
+            Some((last, _)) if last > time => Ok(Pushed::Appended),
             _ => {
                 self.older.push(time, measurement, suspect);
-                Ok(())
+                Ok(Pushed::Appended)
             }
         }
     }
