@@ -72,7 +72,16 @@ impl EventLog {
         }
         self.declined = FailureSeries::default();
         let Event::Settled {
-            id, cause, refresh, outcome, error, followers, next_due, took, ..
+            id,
+            cause,
+            refresh,
+            outcome,
+            error,
+            followers,
+            suspicion,
+            next_due,
+            took,
+            ..
         } = event
         else {
             return log(event);
@@ -85,7 +94,7 @@ impl EventLog {
             }
             info!(
                 account = %id, cause = cause.as_str(), refresh_id = refresh.0,
-                followers, took_seconds = took, next, "refreshed"
+                followers, suspect = suspicion.reason(), took_seconds = took, next, "refreshed"
             );
             return;
         }
