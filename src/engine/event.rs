@@ -49,6 +49,8 @@ pub enum Event {
         is_watched: bool,
         /// The call's outcome, and whether it may have cost a credit; `None` if no call was needed.
         call: Option<(Outcome, bool)>,
+        /// What is wrong although numbers came: a date that contradicts our clock.
+        error: Option<String>,
     },
     /// A lookup did not find the account, or was declined.
     NotFound {

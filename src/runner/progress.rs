@@ -54,6 +54,9 @@ pub enum Lookup {
         /// Whether the account is already in the watchlist.
         is_watched: bool,
         was_called: bool,
+        /// As in [`Event::Found`]. A daemon of an older version says nothing of it.
+        #[serde(default)]
+        error: Option<String>,
     },
     /// The account was not found, or could not be looked up.
     NotFound { handle: Handle, error: String, was_called: bool },
@@ -66,11 +69,19 @@ impl Lookup {
         }
     }
 
+    /// Returns what is wrong with the response, although it has found the account.
+    pub fn doubt(&self) -> Option<&str> {
+        match self {
+            Lookup::Found { error, .. } => error.as_deref(),
+            Lookup::NotFound { .. } => None,
+        }
+    }
+
     /// Converts an event to the result of a lookup, with the name looked up; `None` if it is about
     /// no lookup.
     pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {
         Some(match event {
-            Event::Found { handle, id, other, followers, is_watched, call } => (
+            Event::Found { handle, id, other, followers, is_watched, call, error } => (
                 handle,
                 Lookup::Found {
                     handle: handle.clone(),
@@ -79,6 +90,7 @@ impl Lookup {
                     followers: *followers,
                     is_watched: *is_watched,
                     was_called: call.is_some(),
+                    error: error.clone(),
                 },
             ),
             Event::NotFound { handle, why, call } => (
