@@ -53,6 +53,24 @@ fn a_name_becomes_an_entry_and_its_first_run_is_not_bought_again() {
 }
 
 #[test]
+fn a_response_that_contradicts_the_clock_adds_the_account_and_needs_attention() {
+    let vendor = Vendor::start();
+    let offset = -25 * 3600 - 60;
+    vendor.everywhere(Some(Behaviour::ServerDate { offset, then: Box::new(Behaviour::Answer) }));
+    for has_daemon in [false, true] {
+        let place = with_database(&vendor, &Settings::weekly(&[]));
+        let daemon = has_daemon.then(|| place.run().once_up());
+        let ended = place.growthd(&ADD).with_code(1);
+        let expected = "@fitnessguru on tiktok is clx123abc, 1,520,000 followers (this machine's clock \
+                        is 25 h ahead of the vendor's; set it right); added to config.toml\n";
+        assert!(ended.out.starts_with(expected), "{ended:?}");
+        assert_eq!(ended.out.contains("the running daemon"), has_daemon, "{ended:?}");
+        assert!(config(&place).contains("id = \"clx123abc\""));
+        drop(daemon);
+    }
+}
+
+#[test]
 fn through_a_daemon_it_is_the_daemons_ledger() {
     let vendor = Vendor::start();
     let place = with_database(&vendor, &Settings::weekly(&["a"]));

@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use serde_json::Value;
 
 use crate::harness::{Settings, Setup, Vendor};
+use crate::past::{Field, Past, START, WEEK};
 
 const DASHBOARD: &str = include_str!("../docs/grafana.json");
 
@@ -33,6 +34,32 @@ fn scrape(port: u16) -> String {
     stream.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     answer
+}
+
+#[test]
+fn the_dashboard_shows_what_is_measured_of_listed_accounts() {
+    let dashboard: Value = serde_json::from_str(DASHBOARD).expect("JSON");
+    let mut questions = Vec::new();
+    texts(&dashboard, "rawQueryText", &mut questions);
+    let past = Past::new();
+    let account = past.series("clx1", "Guru", "guru", &[(0, 1000)]);
+    past.snapshot(account, START + WEEK, Field::suspect(0));
+    past.snapshot(account, START + 2 * WEEK, Field::followers(1020));
+    // Only its likes are suspect.
+    past.snapshot(account, START + 3 * WEEK, Field::followers(1030));
+    past.run(&format!(
+        "DROP TRIGGER _snapshot_stays;
+         UPDATE _snapshot SET likes = 0, suspect = 1 WHERE time = {START} + 3 * {WEEK}"
+    ));
+    let gone = past.series("clx2", "Gone", "gone", &[(0, 500)]);
+    past.run(&format!(
+        "UPDATE _account SET removed_time = {START} + 1, next_due = NULL WHERE account = {gone}"
+    ));
+    let [drawn, listed] = &questions[..] else { panic!("{questions:?}") };
+    let drawn = drawn.replace("$__from", "0").replace("$__to", "9999999999000");
+    let values = past.query(&format!("SELECT metric, value FROM ({drawn}) WHERE metric = 'Guru'"));
+    assert_eq!(values, ["Guru|1000", "Guru|1020", "Guru|1030"]);
+    assert_eq!(past.query(&format!("SELECT account FROM ({listed})")), ["Guru"]);
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
         hand.move_to(Now::from(Time(now)));
         Some(Ended::of(at(Time(now), &place.command(arguments))?))
     };
+    let mut told = Vec::new();
     for week in 0..8 {
         let now = START + week * WEEK;
         vendor.queue("plain", [plain(week)]);
@@ -56,7 +57,8 @@ fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
         for account in ["plain", "odd"] {
             let Some(ended) = growthd(now, &["refresh", account]) else { return };
             // A date that contradicts the clock needs attention.
-            ended.with_code(i32::from(account == "odd" && week == 5));
+            let ended = ended.with_code(i32::from(account == "odd" && week == 5));
+            told.extend(ended.out.lines().next().map(str::to_owned));
         }
     }
     let database = place.database();
@@ -72,6 +74,22 @@ fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
             "9000|1|clock",
             "-|0|-",
             "1070|0|-",
+        ]
+    );
+    let told = told.iter().filter_map(|line| line.strip_prefix("ok       odd (Odd)"));
+    let numbers: Vec<&str> =
+        told.map(|numbers| numbers.split(';').next().unwrap_or_default().trim()).collect();
+    assert_eq!(
+        numbers,
+        [
+            "1,010 followers",
+            "0 followers, suspect (zero)",
+            "0 followers, suspect (zero)",
+            "1,030 followers",
+            "1,030 followers, suspect (cached)",
+            "9,000 followers, suspect (clock)",
+            "",
+            "1,070 followers",
         ]
     );
     assert_eq!(

@@ -90,6 +90,7 @@ fn no_requested_call_starts_after_a_stop() {
     assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
     let asked = asking.join().expect("it ended").with_code(1);
     assert!(asked.out.contains("3 not refreshed"), "{asked:?}");
+    assert!(asked.out.contains("(what it had begun counts as spent)"), "{asked:?}");
     assert_eq!(vendor.call_count(), 5);
     assert!(
         place.database().one::<bool>("SELECT count(*) = 5 AND min(outcome = 'ok') FROM refreshes")

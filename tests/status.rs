@@ -409,3 +409,29 @@ fn an_account_has_the_values_of_the_view_latest() {
     let row = output.lines().find(|line| line.contains("Guru")).expect("the account");
     assert!(row.contains(" 119,353 ") && row.contains(" ago, suspect "), "{output}");
 }
+
+#[test]
+fn an_overdue_account_whose_last_answer_was_suspect_was_tried() {
+    let past = Past::new();
+    let due = START + WEEK;
+    // The other's was suspect before its refresh was due.
+    for (id, answered) in [("clx1", due + 60), ("clx2", due - 60)] {
+        let account = past.series(id, id, id, &[(0, 1000)]);
+        past.snapshot(account, answered, Field::suspect(0));
+    }
+    past.run(&format!("UPDATE _account SET next_due = {due}"));
+    let said = ["the last answer was suspect (zero)", "not tried yet"];
+    let status = past.growthd(&["status", "--no-daemon"]);
+    assert_eq!(status.status.code(), Some(1), "{status:?}");
+    let shown = String::from_utf8(status.stdout).expect("UTF-8");
+    let overdue: Vec<&str> = shown
+        .lines()
+        .filter(|line| line.starts_with("OVERDUE"))
+        .filter_map(|line| line.rsplit(": ").next())
+        .collect();
+    assert_eq!(overdue, said, "{shown}");
+    let page = past.output(&["report", "--output", "-"]);
+    for said in said {
+        assert_eq!(page.matches(said).count(), 1, "{said}");
+    }
+}

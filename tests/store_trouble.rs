@@ -98,6 +98,25 @@ fn what_was_paid_for_is_told_although_the_request_ends_with_an_error() {
 }
 
 #[test]
+fn a_refresh_without_a_daemon_says_that_it_waits_for_the_database() {
+    let vendor = Vendor::start();
+    let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
+    place.create_database();
+    let slow = Behaviour::After(Duration::from_millis(500), Box::new(Behaviour::Answer));
+    vendor.everywhere(Some(slow));
+    let mut asking = Daemon::start(place.command(&["refresh", "a"]));
+    vendor.wait_for_calls(1);
+    let locker = locked(&place);
+    let line = asking.until("waiting: database error: ");
+    assert!(line.contains("another process is holding a write lock"), "{line}");
+    locker.execute_batch("ROLLBACK").expect("the lock");
+    assert_eq!(asking.end(), Some(0), "{}", asking.log());
+    assert_eq!(asking.log().matches("waiting: ").count(), 1, "{}", asking.log());
+    assert_eq!(vendor.call_count(), 1);
+    assert_eq!(place.database().one::<i64>("SELECT count(*) FROM snapshots"), 1);
+}
+
+#[test]
 fn a_request_can_be_ended_while_its_call_cannot_be_recorded() {
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));

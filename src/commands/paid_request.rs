@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::{self, Clock};
@@ -30,10 +31,14 @@ const START_POLL: Duration = Duration::from_millis(50);
 pub struct PaidRequest<T> {
     source: Source<T>,
     database: PathBuf,
+    trouble: Trouble,
     explanation: Explanation,
     /// Whether the daemon was asked to cancel the request.
     is_cancelled: bool,
 }
+
+/// Why an engine of this process cannot record a call; `None` if it can.
+type Trouble = watch::Receiver<Option<String>>;
 
 /// The reason for waiting, shown once.
 enum Explanation {
@@ -47,7 +52,7 @@ enum Explanation {
 enum Obstacle {
     /// The daemon does not respond.
     Silence,
-    /// The daemon cannot record a call.
+    /// The daemon, or this process, cannot record a call.
     Unrecorded(String),
     /// The vendor asked for a pause.
     Pause(String),
@@ -81,6 +86,7 @@ impl Sending<'_> {
     ) -> Result<PaidRequest<T>, CommandError> {
         let database = self.config.settings.database.path.clone();
         let mut explanation = Explanation::Missing;
+        let (told, trouble) = watch::channel(None);
         // If the request fails, the lock's holder may have ended or be unreachable: then opening the
         // database succeeds, or fails with the reason.
         let mut remote = std::pin::pin!(connect(&database, &remote));
@@ -91,18 +97,18 @@ impl Sending<'_> {
                     Requested::Stop => return Err(CommandError::NotSent),
                     Requested::PrintNoMore => output.close(),
                 },
-                obstacle = explanation.next(&database) => if let Obstacle::Silence = obstacle {
+                obstacle = explanation.next(&database, &trouble) => if let Obstacle::Silence = obstacle {
                     output.note(format_args!("waiting: the daemon does not respond"));
                 },
             }
         };
         if let Some(remote) = remote {
-            return Ok(PaidRequest::of(Source::Remote(remote), database.clone()));
+            return Ok(PaidRequest::of(Source::Remote(remote), database.clone(), trouble));
         }
-        let engine = prepare(self.config, self.creation)?;
+        let engine = prepare(self.config, self.creation, told)?;
         let steps = local(engine.handle());
         let source = Source::Local(steps, engine.start().map_err(RunError::from)?);
-        Ok(PaidRequest::of(source, database.clone()))
+        Ok(PaidRequest::of(source, database.clone(), trouble))
     }
 }
 
@@ -130,8 +136,9 @@ async fn connect<T, R: Future<Output = io::Result<Remote<T>>>>(
 }
 
 impl<T> PaidRequest<T> {
-    fn of(source: Source<T>, database: PathBuf) -> PaidRequest<T> {
-        PaidRequest { source, database, explanation: Explanation::Missing, is_cancelled: false }
+    fn of(source: Source<T>, database: PathBuf, trouble: Trouble) -> PaidRequest<T> {
+        let explanation = Explanation::Missing;
+        PaidRequest { source, database, trouble, explanation, is_cancelled: false }
     }
 
     /// Returns the next step; `None` when the request is complete. Meanwhile a signal to stop cancels
@@ -153,7 +160,7 @@ impl<T> PaidRequest<T> {
                     Requested::Stop => self.cancel(),
                     Requested::PrintNoMore => output.close(),
                 },
-                obstacle = self.explanation.next(&self.database) => match obstacle {
+                obstacle = self.explanation.next(&self.database, &self.trouble) => match obstacle {
                     Obstacle::Silence if self.is_cancelled => return Err(CommandError::NoResponse),
                     Obstacle::Silence => output.note(format_args!("waiting: the daemon does not respond")),
                     Obstacle::Unrecorded(why) if self.is_cancelled => {
@@ -213,12 +220,17 @@ impl<T> Source<T> {
 
 impl Explanation {
     /// Waits until there is something to explain, which is only once. Cancel safe.
-    async fn next(&mut self, database: &Path) -> Obstacle {
+    async fn next(&mut self, database: &Path, trouble: &Trouble) -> Obstacle {
         loop {
             match self {
                 Explanation::Shown => std::future::pending().await,
                 Explanation::Missing => {
                     tokio::time::sleep(SILENCE).await;
+                    let trouble = trouble.borrow().clone();
+                    if let Some(why) = trouble {
+                        *self = Explanation::Shown;
+                        return Obstacle::Unrecorded(why);
+                    }
                     let database = database.to_owned();
                     let sought = tokio::task::spawn_blocking(move || Obstacle::find(&database));
                     *self = Explanation::Sought(sought);
@@ -249,8 +261,13 @@ impl Obstacle {
     }
 }
 
-/// Takes the database's lock and prepares an engine that serves one request and ends.
-fn prepare(config: &Config, creation: Creation) -> Result<Prepared, CommandError> {
+/// Takes the database's lock and prepares an engine that serves one request and ends. It tells of its
+/// store's trouble.
+fn prepare(
+    config: &Config,
+    creation: Creation,
+    trouble: watch::Sender<Option<String>>,
+) -> Result<Prepared, CommandError> {
     descriptors::raise_limit();
     let (client, _) = client(&config.settings)?;
     let database = &config.settings.database.path;
@@ -258,6 +275,14 @@ fn prepare(config: &Config, creation: Creation) -> Result<Prepared, CommandError
     let store = Store::open(database, creation)?;
     let mut engine = Engine::new(store, EngineConfig::of(&config.settings), ClaimMode::Requested);
     engine.watch(&config.accounts, EngineConfig::of(&config.settings), clock::moment())?;
-    let observer = Box::new(|_: Notice<'_>| {});
+    let observer = Box::new(move |notice: Notice<'_>| match notice {
+        Notice::StoreFailed { error, .. } => {
+            trouble.send_replace(Some(error.to_string()));
+        }
+        Notice::StoreRecovered(_) => {
+            trouble.send_replace(None);
+        }
+        _ => {}
+    });
     Ok(Runner::prepare(engine, client, Work::OneShot, Clock::system(), observer))
 }

@@ -167,7 +167,15 @@ impl<'a> Watch<'a> {
                 return;
             }
             Progress::Started { .. } => return,
-            Progress::Settled { account_id, outcome, followers, error, .. } => {
+            Progress::Settled {
+                account_id,
+                outcome,
+                followers,
+                suspect,
+                is_only_likes,
+                error,
+                ..
+            } => {
                 self.update_bar(|bar| bar.inc(1));
                 let name = self.name(account_id);
                 let is_ok = *outcome == Outcome::Ok.as_str();
@@ -176,9 +184,8 @@ impl<'a> Watch<'a> {
                     (true, Some(_)) => self.unserved += 1,
                     (false, _) => self.failed += 1,
                 }
-                let followers =
-                    followers.map(|followers| format!("{} followers", Grouped(followers)));
-                let parts: Vec<String> = followers.into_iter().chain(error.clone()).collect();
+                let numbers = numbers(*followers, suspect.as_deref(), *is_only_likes);
+                let parts: Vec<String> = numbers.into_iter().chain(error.clone()).collect();
                 format!("{outcome:<8} {name}  {}", Printable(&parts.join("; ")))
             }
             Progress::Declined { account_id, error } => {
@@ -229,7 +236,7 @@ impl<'a> Watch<'a> {
         };
         if let Some(missing) = &missing {
             let line = format!(
-                "{missing}: growthd would have to wait, or was stopped; see `growthd status`"
+                "{missing}: growthd would have to wait, or was stopped (what it had begun counts as spent); see `growthd status`"
             );
             match self.as_json {
                 true => self.output.note(line),
@@ -246,22 +253,63 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// Returns what is said of a response's numbers: its followers, and why they, or only its likes, are
+/// not measured.
+fn numbers(followers: Option<i64>, suspect: Option<&str>, is_only_likes: bool) -> Option<String> {
+    let followers = followers.map(|followers| format!("{} followers", Grouped(followers)));
+    let whose = if is_only_likes { "likes suspect" } else { "suspect" };
+    let suspect = suspect.map(|reason| format!("{whose} ({reason})"));
+    let parts: Vec<String> = followers.into_iter().chain(suspect).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
 fn result(step: &Progress) -> Value {
     match step {
-        Progress::Settled { account_id, refresh_id, outcome, followers, error } => json!({
+        Progress::Settled {
+            account_id, refresh_id, outcome, followers, suspect, error, ..
+        } => json!({
             "account_id": account_id, "refresh_id": refresh_id, "outcome": outcome,
-            "followers": followers, "error": error,
+            "followers": followers, "suspect": suspect, "error": error,
         }),
         Progress::Declined { account_id, error } => json!({
             "account_id": account_id, "refresh_id": null, "outcome": "declined",
-            "followers": null, "error": error,
+            "followers": null, "suspect": null, "error": error,
         }),
         Progress::NotNeeded { account_id, reason } => json!({
             "account_id": account_id, "refresh_id": null, "outcome": "skipped",
-            "followers": null, "error": reason,
+            "followers": null, "suspect": null, "error": reason,
         }),
         Progress::Selected { .. } | Progress::Started { .. } | Progress::NotInWatchlist { .. } => {
             Value::Null
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_not_measured_are_no_plain_success() {
+        for (followers, suspect, is_only_likes, text) in [
+            (Some(1000), None, false, Some("1,000 followers")),
+            (Some(0), Some("zero"), false, Some("0 followers, suspect (zero)")),
+            (Some(1000), Some("cached"), false, Some("1,000 followers, suspect (cached)")),
+            (Some(1000), Some("zero"), true, Some("1,000 followers, likes suspect (zero)")),
+            (None, Some("clock"), false, Some("suspect (clock)")),
+            (None, None, false, None),
+        ] {
+            assert_eq!(numbers(followers, suspect, is_only_likes).as_deref(), text);
+            let step = Progress::Settled {
+                account_id: "a".parse().expect("an id"),
+                refresh_id: 1,
+                outcome: Outcome::Ok.as_str().to_owned(),
+                followers,
+                suspect: suspect.map(str::to_owned),
+                is_only_likes,
+                error: None,
+            };
+            assert_eq!(result(&step)["suspect"], json!(suspect));
         }
     }
 }

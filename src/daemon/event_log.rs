@@ -72,7 +72,16 @@ impl EventLog {
         }
         self.declined = FailureSeries::default();
         let Event::Settled {
-            id, cause, refresh, outcome, error, followers, next_due, took, ..
+            id,
+            cause,
+            refresh,
+            outcome,
+            error,
+            followers,
+            suspicion,
+            next_due,
+            took,
+            ..
         } = event
         else {
             return log(event);
@@ -85,7 +94,7 @@ impl EventLog {
             }
             info!(
                 account = %id, cause = cause.as_str(), refresh_id = refresh.0,
-                followers, took_seconds = took, next, "refreshed"
+                followers, suspect = suspicion.reason(), took_seconds = took, next, "refreshed"
             );
             return;
         }
@@ -119,6 +128,11 @@ fn log(event: &Event) {
         }
         Event::NotNeeded { id, why } => {
             debug!(account = %id, "no refresh is needed: {why}");
+        }
+        Event::Found { handle, id, other: None, followers, error: Some(error), .. } => {
+            let handle = handle.to_string();
+            let (handle, error) = (Printable(&handle), Printable(error));
+            warn!(account = %id, followers, "found {handle}, but {error}");
         }
         Event::Found { handle, id, other: None, followers, .. } => {
             info!(account = %id, followers, "found {}", Printable(&handle.to_string()));

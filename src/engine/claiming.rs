@@ -269,8 +269,9 @@ impl Claiming<'_, '_> {
         let handle = lookup.handle.clone();
         // An account that was ever refreshed is known by its id, which costs nothing.
         if let Some((id, is_watched)) = self.tx.find_handle(&handle)? {
-            let (other, followers, call) = (None, None, None);
-            self.events.push(Event::Found { handle, id, other, followers, is_watched, call });
+            let (other, followers, call, error) = (None, None, None, None);
+            let found = Event::Found { handle, id, other, followers, is_watched, call, error };
+            self.events.push(found);
             return Ok(true);
         }
         if self.progress.troubled_lookups >= MAX_TROUBLED {

@@ -3,7 +3,7 @@
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
 use crate::engine::breaker::OpenBreaker;
-use crate::store::{Cause, Outcome, RefreshId, Wait};
+use crate::store::{Cause, Outcome, RefreshId, Suspicion, Wait};
 
 /// An event in a turn, for the log and for requesters.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,7 +19,9 @@ pub enum Event {
         /// Whether the call may have cost a credit.
         spent: bool,
         error: Option<String>,
+        /// The followers in the response, which are measured unless `suspicion` says otherwise.
         followers: Option<i64>,
+        suspicion: Suspicion,
         /// The stored bytes of the response, other than its numbers.
         kept_bytes: usize,
         /// When the account is due next; `None` if it is not watched.
@@ -41,12 +43,14 @@ pub enum Event {
         id: AccountId,
         /// Whom the response is about, if its handle or platform is not the one looked up.
         other: Option<String>,
-        /// The measured followers; also `None` if no call was needed.
+        /// The followers in the response, measured or not; also `None` if no call was needed.
         followers: Option<i64>,
         /// Whether the account is already in the watchlist.
         is_watched: bool,
         /// The call's outcome, and whether it may have cost a credit; `None` if no call was needed.
         call: Option<(Outcome, bool)>,
+        /// What is wrong although numbers came: a date that contradicts our clock.
+        error: Option<String>,
     },
     /// A lookup did not find the account, or was declined.
     NotFound {

@@ -65,7 +65,8 @@ impl Settling<'_, '_> {
         self.apply(&mut account, line, refresh, response, arrived)?;
         let (id, followers) = (id.clone(), measurement.followers);
         let other = other_than(&handle, &measurement.profile);
-        self.events.push(Event::Found { handle, id, other, followers, is_watched, call });
+        let error = settled.error;
+        self.events.push(Event::Found { handle, id, other, followers, is_watched, call, error });
         Ok(())
     }
 }

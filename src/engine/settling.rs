@@ -22,7 +22,7 @@ use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
     Account, AccountKey, BeforeTrouble, CallTarget, FailureRow, Outcome, PendingLine, RefreshId,
-    StoreError, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
+    StoreError, Suspicion, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
 };
 
 /// Up to how many accounts that fail together are counted: the cost of a failed call must not grow
@@ -138,7 +138,9 @@ impl Settling<'_, '_> {
             };
             self.lose(&mut account, &failed)?;
             self.tx.save(&account)?;
-            self.events.push(settled(&account, line, refresh, &response, self.now, true));
+            let suspicion = Suspicion::default();
+            let event = settled(&account, line, refresh, &response, suspicion, self.now, true);
+            self.events.push(event);
         }
         if count > 0 {
             self.events.push(Event::LeftPending(count));
@@ -187,13 +189,15 @@ impl Settling<'_, '_> {
         };
         let refresh = self.tx.settle(line, Some(account.key), &verdict(response), arrived)?;
         let index = self.events.len();
-        self.apply(&mut account, line, refresh, response, arrived)?;
+        let suspicion = self.apply(&mut account, line, refresh, response, arrived)?;
         // Report the call before its consequences.
-        self.events.insert(index, settled(&account, line, refresh, response, arrived, false));
+        let event = settled(&account, line, refresh, response, suspicion, arrived, false);
+        self.events.insert(index, event);
         Ok(())
     }
 
-    /// Writes the consequences of a settled call, for its account and for all.
+    /// Stores the numbers of a settled call and writes its consequences. Returns why the numbers are
+    /// suspect, if they are.
     pub(super) fn apply(
         &mut self,
         account: &mut Account,
@@ -201,13 +205,29 @@ impl Settling<'_, '_> {
         refresh: RefreshId,
         response: &ClassifiedResponse,
         arrived: Time,
-    ) -> Result<(), StoreError> {
-        let is_measured = match &response.kind {
+    ) -> Result<Suspicion, StoreError> {
+        let (suspicion, is_measured) = match &response.kind {
             ResponseKind::Ok(_, measurement) => {
-                self.keep(account, refresh, measurement, response.clock_off.is_some(), arrived)?
+                let is_off = response.clock_off.is_some();
+                let suspicion = self.keep(account, refresh, measurement, is_off, arrived)?;
+                (suspicion, suspicion.is_any_measured(measurement))
             }
-            _ => false,
+            _ => (Suspicion::default(), false),
         };
+        self.conclude(account, line, refresh, response, is_measured, arrived)?;
+        Ok(suspicion)
+    }
+
+    /// Writes the consequences of a settled call, for its account and for all.
+    fn conclude(
+        &mut self,
+        account: &mut Account,
+        line: &PendingLine,
+        refresh: RefreshId,
+        response: &ClassifiedResponse,
+        is_measured: bool,
+        arrived: Time,
+    ) -> Result<(), StoreError> {
         match Meaning::of(response) {
             Meaning::Ok => {
                 self.serve(account, line, is_measured, arrived)?;
@@ -281,7 +301,7 @@ impl Settling<'_, '_> {
         }
     }
 
-    /// Stores the numbers, and returns whether any count is measured.
+    /// Stores the numbers, and returns why they are suspect, if they are.
     fn keep(
         &self,
         account: &mut Account,
@@ -289,12 +309,12 @@ impl Settling<'_, '_> {
         measurement: &Measurement,
         is_clock_contradicted: bool,
         arrived: Time,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Suspicion, StoreError> {
         let suspicion =
             self.tx.append(refresh, account.key, arrived, measurement, is_clock_contradicted)?;
         self.tx.keep_profile(refresh, account.key, arrived, &measurement.profile)?;
         account.last_refresh = Some(refresh);
-        Ok(suspicion.is_any_measured(measurement))
+        Ok(suspicion)
     }
 
     /// Records that the account got what it was owed. A manual refresh without a measured count
@@ -637,6 +657,7 @@ fn settled(
     line: &PendingLine,
     refresh: RefreshId,
     response: &ClassifiedResponse,
+    suspicion: Suspicion,
     arrived: Time,
     is_left_pending: bool,
 ) -> Event {
@@ -653,6 +674,7 @@ fn settled(
         spent: verdict.spent,
         error: verdict.error,
         followers: measurement.and_then(|measurement| measurement.followers),
+        suspicion,
         kept_bytes: measurement.map_or(0, |measurement| measurement.kept_bytes()),
         next_due: account.state.next_due,
         took: arrived.since(line.started),

@@ -20,7 +20,15 @@ pub enum Progress {
         refresh_id: i64,
         /// `ok`, `failed` or `unknown`.
         outcome: String,
+        /// The followers in the response, measured or not.
         followers: Option<i64>,
+        /// Why the numbers are suspect: `zero`, `cached` or `clock`. A daemon of an older version says
+        /// nothing of it.
+        #[serde(default)]
+        suspect: Option<String>,
+        /// Whether only the likes are.
+        #[serde(default)]
+        is_only_likes: bool,
         error: Option<String>,
     },
     /// No call was made for the account.
@@ -41,11 +49,14 @@ pub enum Lookup {
         account_id: AccountId,
         /// As in [`Event::Found`].
         other: Option<String>,
-        /// The measured followers; also `None` if no call was needed.
+        /// The followers in the response, measured or not; also `None` if no call was needed.
         followers: Option<i64>,
         /// Whether the account is already in the watchlist.
         is_watched: bool,
         was_called: bool,
+        /// As in [`Event::Found`]. A daemon of an older version says nothing of it.
+        #[serde(default)]
+        error: Option<String>,
     },
     /// The account was not found, or could not be looked up.
     NotFound { handle: Handle, error: String, was_called: bool },
@@ -58,11 +69,19 @@ impl Lookup {
         }
     }
 
+    /// Returns what is wrong with the response, although it has found the account.
+    pub fn doubt(&self) -> Option<&str> {
+        match self {
+            Lookup::Found { error, .. } => error.as_deref(),
+            Lookup::NotFound { .. } => None,
+        }
+    }
+
     /// Converts an event to the result of a lookup, with the name looked up; `None` if it is about
     /// no lookup.
     pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {
         Some(match event {
-            Event::Found { handle, id, other, followers, is_watched, call } => (
+            Event::Found { handle, id, other, followers, is_watched, call, error } => (
                 handle,
                 Lookup::Found {
                     handle: handle.clone(),
@@ -71,6 +90,7 @@ impl Lookup {
                     followers: *followers,
                     is_watched: *is_watched,
                     was_called: call.is_some(),
+                    error: error.clone(),
                 },
             ),
             Event::NotFound { handle, why, call } => (
@@ -92,13 +112,17 @@ impl Progress {
         Some(match event {
             Event::Settled { is_left_pending: true, .. } => return None,
             Event::Started { id, .. } => Progress::Started { account_id: id.clone() },
-            Event::Settled { id, refresh, outcome, followers, error, .. } => Progress::Settled {
-                account_id: id.clone(),
-                refresh_id: refresh.0,
-                outcome: outcome.as_str().to_owned(),
-                followers: *followers,
-                error: error.clone(),
-            },
+            Event::Settled { id, refresh, outcome, followers, suspicion, error, .. } => {
+                Progress::Settled {
+                    account_id: id.clone(),
+                    refresh_id: refresh.0,
+                    outcome: outcome.as_str().to_owned(),
+                    followers: *followers,
+                    suspect: suspicion.reason().map(str::to_owned),
+                    is_only_likes: suspicion.is_of_likes_alone(),
+                    error: error.clone(),
+                }
+            }
             Event::Declined { id, why } => {
                 Progress::Declined { account_id: id.clone(), error: why.clone() }
             }

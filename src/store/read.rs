@@ -1,5 +1,6 @@
 //! Reading while the daemon runs: a connection that cannot write and does not wait for writers.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -102,6 +103,20 @@ impl AccountStatus {
     /// Returns whether the account is due and not in flight.
     pub fn is_waiting(&self, now: Time) -> bool {
         !self.is_in_flight && self.next_due.is_some_and(|due| due <= now)
+    }
+
+    /// Returns why a refresh is still owed.
+    pub fn why_owed(&self) -> Cow<'_, str> {
+        if let Some(error) = &self.last_error {
+            return error.into();
+        }
+        // Only an answer since then was an attempt at it.
+        match &self.suspect {
+            Some(reason) if self.last >= self.owed_since => {
+                format!("the last answer was suspect ({reason})").into()
+            }
+            _ => "not tried yet".into(),
+        }
     }
 
     /// Returns whether a refresh has been owed for longer than an on-time call may take.

@@ -73,6 +73,23 @@ impl Suspicion {
         self.0 < Suspicion::ZERO.0 && followers.or(*following).or(*videos).or(likes).is_some()
     }
 
+    /// Returns the reason, as the column `suspect` of the views names it.
+    pub fn reason(self) -> Option<&'static str> {
+        let has = |reason: Suspicion| self.0 & reason.0 != 0;
+        match self {
+            Suspicion(0) => None,
+            _ if has(Suspicion::ZERO) => Some("zero"),
+            _ if has(Suspicion::CACHED) => Some("cached"),
+            _ if has(Suspicion::CLOCK) => Some("clock"),
+            _ => Some("zero"),
+        }
+    }
+
+    /// Returns whether only the likes are suspect.
+    pub fn is_of_likes_alone(self) -> bool {
+        self == Suspicion::LIKES
+    }
+
     fn with(self, reason: Suspicion, applies: bool) -> Suspicion {
         Suspicion(if applies { self.0 | reason.0 } else { self.0 })
     }
@@ -143,6 +160,20 @@ pub(super) fn suspicion(
 mod tests {
     use super::*;
     use crate::clock::Time;
+
+    #[test]
+    fn a_reason_is_the_one_in_the_views() {
+        let column = "CASE WHEN suspect & 2 THEN 'zero' WHEN suspect & 4 THEN 'cached' \
+                      WHEN suspect & 8 THEN 'clock' WHEN suspect THEN 'zero' END";
+        assert!(include_str!("schema/tables.sql").contains(column));
+        let database = rusqlite::Connection::open_in_memory().expect("a database");
+        for bits in 0..16 {
+            let sql = format!("SELECT {column} FROM (SELECT ?1 AS suspect)");
+            let reason: Option<String> =
+                database.query_row(&sql, [bits], |row| row.get(0)).expect("a row");
+            assert_eq!(Suspicion(bits).reason(), reason.as_deref(), "{bits}");
+        }
+    }
 
     fn measurement(
         followers: Option<i64>,

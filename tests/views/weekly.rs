@@ -180,6 +180,22 @@ fn a_history_that_began_under_a_clock_that_was_ahead_has_its_first_weeks() {
 }
 
 #[test]
+fn weeks_end_by_the_newest_followers_although_the_clock_went_back_since() {
+    let past = Past::new();
+    let account = past.account("clx1", None, None);
+    past.snapshot(account, START, Field::followers(100));
+    past.snapshot(account, START + 15 * DAY, Field::followers(120));
+    // Without followers, at the right time again.
+    past.snapshot(account, START + 3 * DAY, Field::default());
+    // 20 in 360 hours: 162 of them to the end of the first week.
+    assert_eq!(past.query(WEEKS), ["2026-W02|109|9|1", "2026-W03|118|9|0"]);
+    for week in ["2026-W02", "2026-W03"] {
+        let rows = past.output(&["growth", "--week", week, "--csv"]);
+        assert!(rows.contains(",9,"), "{rows}");
+    }
+}
+
+#[test]
 fn a_measurement_lies_in_its_week_whatever_clock_came_after_it() {
     let past = Past::new();
     let account = past.account("clx1", None, None);

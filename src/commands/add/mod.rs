@@ -55,6 +55,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
             output,
             early: Vec::new(),
             ends: Vec::new(),
+            is_doubted: false,
         }
         .run(request, signals)
         .await
@@ -134,6 +135,8 @@ struct Adding<'a> {
     early: Vec<Lookup>,
     /// The result for each name so far.
     ends: Vec<Result<Done, CommandError>>,
+    /// Whether something was wrong with a response that found an account.
+    is_doubted: bool,
 }
 
 impl Adding<'_> {
@@ -169,7 +172,7 @@ impl Adding<'_> {
         self.output.finish(signals.enough()).await?;
         let ends: Vec<Done> = self.ends.into_iter().collect::<Result<_, _>>()?;
         Ok(match ends.first() {
-            Some(first) if ends.iter().all(|end| end == first) => *first,
+            Some(first) if !self.is_doubted && ends.iter().all(|end| end == first) => *first,
             _ => Done::Attention,
         })
     }
@@ -182,6 +185,7 @@ impl Adding<'_> {
         };
         while let Some(index) = next(self).or((all && !self.early.is_empty()).then_some(0)) {
             let lookup = self.early.remove(index);
+            self.is_doubted |= lookup.doubt().is_some();
             let end = self.take(lookup);
             self.ends.push(end);
         }
@@ -189,6 +193,7 @@ impl Adding<'_> {
 
     /// Adds an account that was found to the watchlist.
     fn take(&self, lookup: Lookup) -> Result<Done, CommandError> {
+        let doubt = lookup.doubt().map_or(String::new(), |why| format!(" ({})", Printable(why)));
         let (handle, id, other, followers) = match lookup {
             Lookup::Found { handle, account_id, other, followers, .. } => {
                 (handle, account_id, other, followers)
@@ -203,6 +208,7 @@ impl Adding<'_> {
         let name = Printable(&name);
         let followers =
             followers.map_or(String::new(), |count| format!(", {} followers", Grouped(count)));
+        let followers = followers + &doubt;
         let path = self.file.path().display();
         let requested = self.lookups.iter().find(|lookup| lookup.handle == handle);
         let label = requested.and_then(|lookup| lookup.entry.label.as_deref());

@@ -151,11 +151,11 @@ impl Status<'_> {
         }
         for account in self.overdue() {
             let since = account.owed_since.unwrap_or(self.now);
-            let error = account.last_error.as_deref().unwrap_or("not tried yet");
+            let error = account.why_owed();
             warning(
                 out,
                 "OVERDUE",
-                format_args!("{} since {since}: {}", name(account), Printable(error)),
+                format_args!("{} since {since}: {}", name(account), Printable(&error)),
             )?;
         }
         for account in self.failing() {

@@ -114,7 +114,7 @@ fn troubled(page: &Page) -> impl Iterator<Item = &Entry> {
 pub(super) struct Troubled<'a> {
     pub entry: &'a Entry,
     pub name: Printable<'a>,
-    pub error: Printable<'a>,
+    pub error: String,
     pub state: &'static str,
     pub since: String,
 }
@@ -131,7 +131,7 @@ pub(super) fn attention(page: &Page) -> (Vec<Troubled<'_>>, String) {
         Some(Troubled {
             entry,
             name: Printable(entry.name()),
-            error: Printable(status.last_error.as_deref().unwrap_or("not tried yet")),
+            error: Printable(&status.why_owed()).to_string(),
             state: entry.state(page.now),
             since: since
                 .map_or("–".to_owned(), |time| TimeAgo { time, now: page.now }.to_string()),

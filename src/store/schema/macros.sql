@@ -141,10 +141,20 @@ macro last_measured(column)
          ORDER BY b.refresh_id DESC LIMIT 1)
 end
 
--- An account's weeks or months that had ended by its newest measurement n. o is the measurement with
--- the earliest time, which is not its first if the clock was set back, and {x}o the same for a count; e
--- and s lie at the end and the start of the period. A history that was imported without a count would
--- else be read to its beginning for each period.
+-- Until when an account in periods!() is measured: by its newest measurement, or by the newest one of a
+-- count, whose time is later if the clock was set back since.
+macro last_time()
+max(n.time
+-- each
+  , ifnull({x}n.time, n.time)
+-- end
+  )
+end
+
+-- An account's weeks or months that had ended by its newest measurement. n is that measurement, and {x}n
+-- that of a count. o is the measurement with the earliest time, which is not its first if the clock was
+-- set back, and {x}o the same for a count; e and s lie at the end and the start of the period. A history
+-- that was imported without a count would else be read to its beginning for each period.
 macro periods(calendar, period)
 SELECT who!(),
        w.$period, w.from_time, w.from_utc, w.to_time, w.to_utc,
@@ -174,8 +184,8 @@ LEFT JOIN _snapshot {x}o ON {x}o.account = a.account AND {x}o.refresh_id = CASE
     WHERE b.account = a.account AND b.measured_{X} IS NOT NULL ORDER BY b.time LIMIT 1)
 END
 -- end
-JOIN $calendar w ON w.from_time BETWEEN o.time - 2678400 AND n.time
-  AND w.to_time > o.time AND w.to_time <= n.time
+JOIN $calendar w ON w.from_time BETWEEN o.time - 2678400 AND last_time!()
+  AND w.to_time > o.time AND w.to_time <= last_time!()
 all_neighbours!(e, w.to_time, n.refresh_id)
 all_neighbours!(s, w.from_time, e_l.refresh_id)
 end

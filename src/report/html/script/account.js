@@ -36,8 +36,8 @@ function bestWeeks({ rounding, week: { first, values } }) {
   return !isClear ? [] : [['Best week', best], ['Weakest week', worst]].map(([name, { by, week }]) => [name, `${change(by)} in ${weekName(week)}`]);
 }
 
-// Returns the next round number and, if that is less than three years away, when the pace of the last
-// weeks leads there.
+// Returns the next round number and when the pace of the last weeks leads there, if that is still to
+// come and less than three years away.
 const SOME_WEEKS = 8;
 function outlook({ isListed, time, count, week: { values } }) {
   const [from, to] = [values[values.length - 1 - SOME_WEEKS], values[values.length - 1]];
@@ -45,7 +45,7 @@ function outlook({ isListed, time, count, week: { values } }) {
   const power = 10 ** Math.floor(Math.log10(count));
   const next = [1, 2, 5, 10].map(n => n * power).find(n => n > count);
   const then = time + ((next - count) / (to - from)) * SOME_WEEKS * WEEK;
-  if (then - time > 3 * 365 * DAY) return [];
+  if (then - time > 3 * 365 * DAY || then <= stored().now) return [];
   const date = new Date(then * 1000);
   return [[`At the pace of ${SOME_WEEKS} weeks`, `${number(next)} in ${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}`]];
 }

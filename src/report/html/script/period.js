@@ -87,6 +87,14 @@ function gain(one, { unit, first, last, isOver }) {
   return { by: end - from, from, end, before: start === null ? null : from - start, rounding };
 }
 
+// Returns an account's count at the end of a period, or null if it is not known. A period that is not over
+// ends at the newest measurement.
+function countAtEnd(one, { unit, last, from, isOver }) {
+  if (unit === 'roll') return one.count ?? null;
+  const value = at(one[unit === 'week' ? 'week' : 'month'], last);
+  return value === null && !isOver && one.time >= from ? one.count : value;
+}
+
 // Returns whether a gain may be due to rounding alone.
 const isRough = gained => Math.abs(gained.by) < 2 * (gained.rounding ?? 0);
 const permille = gained => (gained.from > 0 && !isRough(gained) ? gained.by / gained.from : null);

@@ -141,7 +141,8 @@ function accountTable(table) {
     showAgain();
   });
   find('csv').addEventListener('click', () => {
-    const text = csv(rows.filter(shown()), gains, heads.length);
+    const ends = allAccounts().map(one => countAtEnd(one, chosen.period));
+    const text = csv(rows.filter(shown()), gains, ends, heads.length);
     const link = node('a', { href: URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv' })), download: `growth-${chosen.period.key}.csv` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
@@ -162,10 +163,11 @@ function quotedCell(value) {
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// Returns the matching rows as CSV, in the table's order, with unformatted numbers.
-function csv(rows, gains, columns) {
+// Returns the matching rows as CSV, in the table's order, with unformatted numbers. `gains` and `ends` are
+// those of the period, by account.
+function csv(rows, gains, ends, columns) {
   const hasState = columns > 9;
-  const head = ['account', 'username', 'platform', ...(hasState ? ['account_id', 'tags'] : []), 'followers', 'period', 'gained', 'percent', 'likes',
+  const head = ['account', 'username', 'platform', ...(hasState ? ['account_id', 'tags'] : []), 'followers_now', 'period', 'followers', 'gained', 'percent', 'likes',
     'engagement_rate', 'measured', ...(hasState ? ['state'] : [])];
   const lines = rows.map(row => {
     const index = Number(row.dataset.index);
@@ -175,7 +177,7 @@ function csv(rows, gains, columns) {
     const platform = [...byline.childNodes].filter(child => child.nodeType === 3).map(child => child.data.trim()).join('');
     const { by, share } = gains[index];
     const measured = value(8);
-    return [harmless(nameOf(index)), harmless(handle), harmless(platform), ...(hasState ? [anchorOf(index).slice(2), harmless(tagsOf(index).join(' '))] : []), value(2), chosen.period.key, by ?? '',
+    return [harmless(nameOf(index)), harmless(handle), harmless(platform), ...(hasState ? [anchorOf(index).slice(2), harmless(tagsOf(index).join(' '))] : []), value(2), chosen.period.key, ends[index] ?? '', by ?? '',
       share === null ? '' : Number((share * 100).toFixed(4)), value(6), value(7), measured === '' ? '' : new Date(measured * 1000).toISOString().slice(0, 10),
       ...(hasState ? [row.cells[9].textContent] : [])];
   });
