@@ -184,6 +184,16 @@ fn a_request_without_a_body_has_a_content_length() {
     assert_eq!(request.matches("content-length: 0\r\n").count(), 1, "{request}");
 }
 
+/// A compressed response would be paid for and not be understood.
+#[test]
+fn a_request_asks_for_an_answer_that_is_not_compressed() {
+    let socket = Socket::sending(with_length(GOOD), Then::Close);
+    refresh(&socket, "10s");
+    let request = &socket.requests()[0];
+    assert_eq!(request.matches("accept-encoding: identity\r\n").count(), 1, "{request}");
+    assert_eq!(request.matches("accept-encoding:").count(), 1, "{request}");
+}
+
 #[test]
 fn no_part_of_the_key_is_kept_of_a_response_that_is_too_large() {
     let escaped: String = KEY.bytes().map(|byte| format!("\\u{byte:04x}")).collect();

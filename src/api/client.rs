@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
 use reqwest::{RequestBuilder, Response};
 
 use crate::api::body::{Body, BodyEnd};
@@ -58,13 +60,16 @@ impl Client {
         let mut value = HeaderValue::from_str(key.expose()).map_err(|_| ClientError::Key)?;
         // Keeps it out of reqwest's and hyper's own debug output.
         value.set_sensitive(true);
-        let http = transport(api, HeaderMap::from_iter([(KEY_HEADER, value)]))?;
+        // Without it, a server may compress what it sends, which nothing here inflates.
+        let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let http = transport(api, HeaderMap::from_iter([(KEY_HEADER, value), identity]))?;
         let secrets = Secrets::new(&key, api.proxy.as_ref());
         Ok(Client { http, api: api.clone(), secrets, permits: BodyPermits::new() })
     }
 
     /// Makes the paid call that `claim` has recorded in the ledger. This is the only way to make
-    /// one. It takes at most the configured timeout, including the body.
+    /// one. It takes at most the configured timeout, including the body, but for the wait until a
+    /// large body may be held.
     pub async fn call(&self, claim: &Claim) -> CallResult {
         let request = match claim.target() {
             CallTarget::Account(_, id) => {
