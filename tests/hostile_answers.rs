@@ -165,7 +165,7 @@ fn a_redirect_is_named_whatever_its_bytes() {
     let (place, code) = refresh(&Socket::sending(redirect, Then::Close), "10s");
     assert_eq!(code, Some(69));
     let error: String = place.database().one("SELECT error FROM refreshes");
-    assert!(error.contains("redirected to https://\u{fffd}\u{fffd}.example/; if that"), "{error}");
+    assert!(error.ends_with("redirected to https://\u{fffd}\u{fffd}.example/"), "{error}");
 }
 
 #[test]

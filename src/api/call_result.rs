@@ -3,6 +3,7 @@
 use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 
 use crate::api::body_permit::BodyPermit;
+use crate::api::redirect::Redirect;
 use crate::clock::Time;
 
 /// The largest body that is read, in bytes. The documented response has under a thousand.
@@ -62,7 +63,7 @@ pub struct HttpResponse {
     /// `Retry-After`, or in a 429 without a usable one the end of the rate limit's window.
     pub retry_after: Option<RetryAfter>,
     /// The `Location` header.
-    pub location: Option<String>,
+    pub location: Option<Redirect>,
     /// The body, without secrets; only its beginning if it has over [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
     /// Whether `body` is complete.

@@ -8,6 +8,7 @@
 use crate::account::AccountId;
 use crate::api::call_result::{CallResult, HttpResponse, KEPT};
 use crate::api::decode::decode;
+use crate::api::redirect::Redirect;
 use crate::api::vendor_error::{VendorError, shortened};
 use crate::clock::Time;
 use crate::measurement::Measurement;
@@ -160,7 +161,7 @@ fn kind(
 /// Returns what to do about a failure.
 fn advice(kind: &ResponseKind, response: &HttpResponse) -> Option<String> {
     let fixed = match (kind, response.status) {
-        (ResponseKind::Refused, 300..400) => return Some(redirect(response.location.as_deref())),
+        (ResponseKind::Refused, 300..400) => return Some(redirect(response.location.as_ref())),
         (ResponseKind::Unauthorised, 401) => "check the API key",
         (ResponseKind::Unauthorised, 402) => "check the credits and the subscription",
         (ResponseKind::Unauthorised, _) => "check the API key, the credits and the subscription",
@@ -174,14 +175,14 @@ fn advice(kind: &ResponseKind, response: &HttpResponse) -> Option<String> {
     Some(fixed.to_owned())
 }
 
-/// Describes a redirect's target as the `base_url` that would lead there. A redirect is never
-/// followed, since that would send the key there.
-fn redirect(location: Option<&str>) -> String {
-    let Some(location) = location else {
-        return "redirected to nowhere; check [api] base_url".to_owned();
-    };
-    let base = location.split_once("/v1/social/").map_or(location, |(base, _)| base);
-    format!("redirected to {}; if that is right, make it [api] base_url", shortened(base))
+fn redirect(location: Option<&Redirect>) -> String {
+    match location {
+        Some(Redirect::Base(base)) => {
+            format!("redirected to {}; if that is right, make it [api] base_url", shortened(base))
+        }
+        Some(Redirect::Page(page)) => format!("redirected to {}", shortened(page)),
+        None => "the redirect names no target".to_owned(),
+    }
 }
 
 /// Returns the beginning of a body. Its NULs are replaced: for half of SQLite's functions, and for
@@ -358,19 +359,16 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_is_reported_as_a_base_url() {
+    fn a_redirect_is_reported_with_its_base_url_if_it_has_another_one() {
+        let url = || "https://elsewhere.invalid/".to_owned();
         for (location, expected) in [
             (
-                Some("https://api.hooked.so/v1/social/account/clx123abc/refresh"),
-                "HTTP 307; redirected to https://api.hooked.so; if that is right, make it [api] base_url",
-            ),
-            (
-                Some("https://elsewhere.invalid/"),
+                Some(Redirect::Base(url())),
                 "HTTP 307; redirected to https://elsewhere.invalid/; if that is right, make it [api] base_url",
             ),
-            (None, "HTTP 307; redirected to nowhere; check [api] base_url"),
+            (Some(Redirect::Page(url())), "HTTP 307; redirected to https://elsewhere.invalid/"),
+            (None, "HTTP 307; the redirect names no target"),
         ] {
-            let location = location.map(str::to_owned);
             let response = classified(HttpResponse { location, ..response(307, "") });
             assert_eq!(response.error.as_deref(), Some(expected));
         }

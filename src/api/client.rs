@@ -13,6 +13,7 @@ use crate::api::body_permit::BodyPermits;
 use crate::api::call_result::{CallResult, HttpResponse, RetryAfter, vendor_time};
 use crate::api::deadline::Deadline;
 use crate::api::redaction::{Extent, Secrets};
+use crate::api::redirect::Redirect;
 use crate::api::transport::{TransportError, innermost, transport};
 use crate::config::{Api, ApiKey};
 use crate::printable::Printable;
@@ -118,7 +119,7 @@ impl Client {
             status: response.status().as_u16(),
             date: vendor_time(response.headers()),
             retry_after: RetryAfter::of(response.status().as_u16(), response.headers()),
-            location: response.headers().get(LOCATION).map(|location| self.shown(location)),
+            location: self.redirect(&response),
             body: self.secrets.redact(body.bytes, extent),
             is_whole,
             permit: body.permit,
@@ -136,6 +137,12 @@ impl Client {
     fn timed_out(&self) -> CallResult {
         let seconds = self.api.timeout.as_secs();
         CallResult::Unknown(format!("no response within the timeout of {seconds} s"))
+    }
+
+    fn redirect(&self, response: &Response) -> Option<Redirect> {
+        let location = self.shown(response.headers().get(LOCATION)?);
+        // Resolving it may join what was apart, as the parts of the key.
+        Some(Redirect::of(&location, response.url(), &self.api.base_url).map(|url| self.clean(url)))
     }
 
     /// Redacts a header that is to be shown. It need not be ASCII.

@@ -1,6 +1,6 @@
 //! The vendor: its responses, its charges, and what the contract says about each response.
 
-use growthd::api::{CallResult, HttpResponse, RetryAfter};
+use growthd::api::{CallResult, HttpResponse, Redirect, RetryAfter};
 use growthd::clock::Time;
 
 use super::plan::HOUR;
@@ -225,7 +225,8 @@ impl Kind {
             status: self.status(),
             date,
             retry_after: self.stated().map(RetryAfter::Seconds),
-            location: (self == Kind::Redirect).then(|| "https://elsewhere.example/".to_owned()),
+            location: (self == Kind::Redirect)
+                .then(|| Redirect::Base("https://elsewhere.example/".to_owned())),
             body: body.into_bytes(),
             is_whole: true,
             ..HttpResponse::default()
