@@ -85,7 +85,7 @@ impl RetryAfter {
         let header = |name: &str| headers.get(name)?.to_str().ok();
         let date = vendor_time(headers);
         let stated = header(RETRY_AFTER.as_str()).and_then(RetryAfter::parse);
-        let stated = stated.map(|after| after.from_date(date));
+        let stated = stated.map(|after| after.relative_to(date));
         if status != 429 || stated.is_some_and(RetryAfter::is_ahead) {
             return stated;
         }
@@ -94,7 +94,7 @@ impl RetryAfter {
     }
 
     /// Replaces a time on the vendor's clock by the seconds to it from `date` on the same clock.
-    fn from_date(self, date: Option<Time>) -> RetryAfter {
+    fn relative_to(self, date: Option<Time>) -> RetryAfter {
         match (self, date) {
             (RetryAfter::At(time), Some(date)) => RetryAfter::Seconds(time.since(date)),
             _ => self,
@@ -121,7 +121,7 @@ impl RetryAfter {
             Some(number) => RetryAfter::Seconds(number),
             None => RetryAfter::At(http_date(text)?),
         };
-        Some(after.from_date(date)).filter(|after| after.is_ahead())
+        Some(after.relative_to(date)).filter(|after| after.is_ahead())
     }
 
     /// Returns the seconds to wait from `now`, at least 0. The fraction of a second by which `now` is
