@@ -159,13 +159,28 @@ fn ledger(place: &Setup) -> Vec<String> {
 
 #[test]
 fn a_redirect_is_named_whatever_its_bytes() {
-    let mut redirect =
-        b"HTTP/1.1 302 Found\r\nlocation: https://\xe4\xc2\x9b.example/\r\n".to_vec();
-    redirect.extend(b"content-length: 0\r\n\r\n");
-    let (place, code) = refresh(&Socket::sending(redirect, Then::Close), "10s");
-    assert_eq!(code, Some(69));
-    let error: String = place.database().one("SELECT error FROM refreshes");
-    assert!(error.contains("redirected to https://\u{fffd}\u{fffd}.example/; if that"), "{error}");
+    let rows: [(&[u8], &str); 5] = [
+        (
+            b"location: https://\xe4\xc2\x9b.example/\r\n",
+            "redirected to https://\u{fffd}\u{fffd}.example/",
+        ),
+        (
+            b"location: https://b.example/v1/social/account/a/refresh\r\n",
+            "redirected to https://b.example; if that is right, make it [api] base_url",
+        ),
+        (b"location: /login\r\n", "redirected to [vendor]/login"),
+        (b"location:\r\n", "redirected to [vendor]/v1/social/account/a/refresh"),
+        (b"", "the redirect names no target"),
+    ];
+    for (header, expected) in rows {
+        let redirect = [b"HTTP/1.1 302 Found\r\n", header, b"content-length: 0\r\n\r\n"].concat();
+        let socket = Socket::sending(redirect, Then::Close);
+        let (place, code) = refresh(&socket, "10s");
+        assert_eq!(code, Some(69));
+        let error: String = place.database().one("SELECT error FROM refreshes");
+        let error = error.replace(socket.base_url(), "[vendor]");
+        assert_eq!(error, format!("HTTP 302; {expected}"));
+    }
 }
 
 #[test]
@@ -182,6 +197,16 @@ fn a_request_without_a_body_has_a_content_length() {
     let request = &socket.requests()[0];
     assert!(request.starts_with("post /v1/social/account/a/refresh http/1.1\r\n"), "{request}");
     assert_eq!(request.matches("content-length: 0\r\n").count(), 1, "{request}");
+}
+
+/// A compressed response would be paid for and not be understood.
+#[test]
+fn a_request_asks_for_an_answer_that_is_not_compressed() {
+    let socket = Socket::sending(with_length(GOOD), Then::Close);
+    refresh(&socket, "10s");
+    let request = &socket.requests()[0];
+    assert_eq!(request.matches("accept-encoding: identity\r\n").count(), 1, "{request}");
+    assert_eq!(request.matches("accept-encoding:").count(), 1, "{request}");
 }
 
 #[test]

@@ -13,7 +13,17 @@ use crate::scripted_api::Behaviour;
 /// Returns whether the bytes contain the key, verbatim or in an encoding that a vendor might use.
 fn holds_the_key(bytes: &[u8]) -> bool {
     let holds = |key: &str| bytes.windows(key.len()).any(|window| window == key.as_bytes());
-    let written = [escaped_key(), escaped_twice(), in_base64(), in_hexadecimal(), in_html()];
+    let written = [
+        escaped_key(),
+        escaped_twice(),
+        in_base64(),
+        in_hexadecimal(),
+        in_html(),
+        in_utf_16("\0"),
+        in_utf_16("\u{fffd}"),
+        in_utf_16(r"\u0000"),
+        in_urls(),
+    ];
     holds(KEY) || written.iter().any(|key| holds(key))
 }
 
@@ -23,6 +33,16 @@ fn in_hexadecimal() -> String {
 
 fn in_html() -> String {
     KEY.bytes().map(|byte| format!("&#{byte};")).collect()
+}
+
+/// Returns the key in UTF-16, whose zeros have become `zero`.
+fn in_utf_16(zero: &str) -> String {
+    KEY.chars().map(String::from).collect::<Vec<_>>().join(zero)
+}
+
+/// Returns the key as in a URL in a URL.
+fn in_urls() -> String {
+    KEY.bytes().map(|byte| format!("%25{byte:02X}")).collect()
 }
 
 fn in_base64() -> String {
@@ -64,6 +84,11 @@ fn bad_days(second: &Vendor) -> Vec<Behaviour> {
         Behaviour::Raw(format!("not JSON: {}", in_base64()).into_bytes()),
         Behaviour::Raw(format!("00000000: {}", in_hexadecimal()).into_bytes()),
         Behaviour::Raw(format!("<p>{}</p>", in_html()).into_bytes()),
+        Behaviour::Raw(format!("\0{}\0", in_utf_16("\0")).into_bytes()),
+        Behaviour::Raw(format!("/login?next={}", in_urls()).into_bytes()),
+        Behaviour::Raw(
+            format!(r#"{{"success":false,"message":"{}"}}"#, in_utf_16(r"\u0000")).into(),
+        ),
         Behaviour::Patch(serde_json::json!({"id": KEY})),
         Behaviour::Cut,
         Behaviour::CutMidBody,

@@ -188,6 +188,10 @@ fn a_start_waits_while_the_database_is_locked_for_a_moment() {
     let mut daemon = place.run();
     let line = daemon.until("waiting for the database");
     assert!(line.contains("another program holds a shared lock"), "{line}");
+    // In between, a verb may use it.
+    reader.lock().expect("a lock");
+    let line = daemon.until("waiting for the database");
+    assert!(line.contains("another growthd is using"), "{line}");
     drop(reader);
     daemon.once_up().stop();
 

@@ -70,6 +70,29 @@ fn a_database_that_another_process_locks_is_waited_for() {
     place.database().is_sound();
 }
 
+/// More of them than may be held at once.
+#[test]
+fn large_answers_are_not_lost_while_the_database_is_locked() {
+    const AT_ONCE: usize = 16;
+    let vendor = Vendor::start();
+    let large = Behaviour::Patch(serde_json::json!({"note": "x".repeat(80_000)}));
+    vendor.everywhere(Some(Behaviour::After(Duration::from_secs(1), Box::new(large))));
+    let ids: Vec<String> = (0..AT_ONCE).map(|n| format!("a{n}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let api = format!("max_in_flight = {AT_ONCE}\ntimeout = \"3s\"");
+    let place = Setup::new(&vendor, &Settings { api, ..Settings::weekly(&ids) });
+    let daemon = place.run();
+    vendor.wait_for_calls(AT_ONCE);
+    let locker = locked(&place);
+    std::thread::sleep(Duration::from_secs(5));
+    locker.execute_batch("ROLLBACK").expect("the lock");
+    let database = place.database();
+    database.until("SELECT count(*) FILTER (WHERE outcome = 'pending') = 0 FROM refreshes");
+    daemon.stop();
+    assert_eq!(database.rows("SELECT DISTINCT outcome FROM refreshes"), ["ok"]);
+    assert_eq!(vendor.call_count(), AT_ONCE);
+}
+
 #[test]
 fn what_was_paid_for_is_told_although_the_request_ends_with_an_error() {
     let vendor = Vendor::start();

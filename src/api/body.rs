@@ -50,10 +50,9 @@ impl Body {
                 break BodyEnd::TooLarge;
             }
             if length > SMALL && body.bytes.len() <= SMALL {
-                match deadline.bound(permits.acquire()).await {
-                    Ok(permit) => body.permit = permit,
-                    Err(_) => break BodyEnd::TimedOut,
-                }
+                // The others are held until they are recorded, which may take long. What waits here
+                // has arrived, and needs little memory.
+                body.permit = deadline.suspended(permits.acquire()).await;
                 body.bytes.reserve_exact(announced(response).saturating_sub(body.bytes.len()));
             }
             append(&mut body.bytes, &chunk);

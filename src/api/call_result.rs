@@ -3,6 +3,7 @@
 use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 
 use crate::api::body_permit::BodyPermit;
+use crate::api::redirect::Redirect;
 use crate::clock::Time;
 
 /// The largest body that is read, in bytes. The documented response has under a thousand.
@@ -12,8 +13,17 @@ pub const MAX_BODY: usize = 1 << 20;
 pub(super) const KEPT: usize = 4096;
 
 /// The headers with the end of a rate limit's window. The vendor documents neither their names nor
-/// their unit; elsewhere it is seconds from now, or unix time in seconds or milliseconds.
-const RESETS: [&str; 2] = ["ratelimit-reset", "x-ratelimit-reset"];
+/// their unit; elsewhere it is seconds from now, unix time in seconds or milliseconds, or a date.
+const RESETS: [&str; 5] = [
+    "ratelimit-reset",
+    "x-ratelimit-reset",
+    "x-rate-limit-reset",
+    "x-ratelimit-reset-after",
+    "ratelimit",
+];
+
+/// The names of the same in a header with several members: in older and newer drafts of `RateLimit`.
+const RESET_PARAMETERS: [&str; 2] = ["reset", "t"];
 
 /// A larger number is a unix time: as seconds from now, it would be over thirty years.
 const SURELY_UNIX_TIME: i64 = 1_000_000_000;
@@ -50,10 +60,10 @@ pub struct HttpResponse {
     pub status: u16,
     /// The time on the vendor's clock: the `Date` header, corrected by `Age`.
     pub date: Option<Time>,
-    /// `Retry-After`, or in a 429 without it the end of the rate limit's window.
+    /// `Retry-After`, or in a 429 without a usable one the end of the rate limit's window.
     pub retry_after: Option<RetryAfter>,
     /// The `Location` header.
-    pub location: Option<String>,
+    pub location: Option<Redirect>,
     /// The body, without secrets; only its beginning if it has over [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
     /// Whether `body` is complete.
@@ -74,38 +84,44 @@ impl RetryAfter {
     pub(super) fn of(status: u16, headers: &HeaderMap) -> Option<RetryAfter> {
         let header = |name: &str| headers.get(name)?.to_str().ok();
         let date = vendor_time(headers);
-        match (header(RETRY_AFTER.as_str()).and_then(RetryAfter::parse), date) {
-            (None, _) if status == 429 => {}
-            // Both are times on the vendor's clock.
-            (Some(RetryAfter::At(time)), Some(date)) => {
-                return Some(RetryAfter::Seconds(time.since(date)));
-            }
-            (stated, _) => return stated,
+        let stated = header(RETRY_AFTER.as_str()).and_then(RetryAfter::parse);
+        let stated = stated.map(|after| after.relative_to(date));
+        if status != 429 || stated.is_some_and(RetryAfter::is_ahead) {
+            return stated;
         }
-        RESETS.into_iter().filter_map(header).find_map(|text| RetryAfter::of_reset(text, date))
+        let mut resets = RESETS.into_iter().filter_map(header);
+        resets.find_map(|text| RetryAfter::of_reset(text, date)).or(stated)
+    }
+
+    /// Replaces a time on the vendor's clock by the seconds to it from `date` on the same clock.
+    fn relative_to(self, date: Option<Time>) -> RetryAfter {
+        match (self, date) {
+            (RetryAfter::At(time), Some(date)) => RetryAfter::Seconds(time.since(date)),
+            _ => self,
+        }
+    }
+
+    /// Returns whether it may be a time to come.
+    fn is_ahead(self) -> bool {
+        !matches!(self, RetryAfter::Seconds(..=0))
     }
 
     /// Parses `Retry-After`: seconds, or an HTTP date.
     pub fn parse(text: &str) -> Option<RetryAfter> {
-        let seconds = whole_number(first_member(text)).map(RetryAfter::Seconds);
+        let seconds = rounded_up(first_member(text)).map(RetryAfter::Seconds);
         seconds.or_else(|| http_date(text).map(RetryAfter::At))
     }
 
     /// Parses the end of a rate limit's window, in a response at `date` on the vendor's clock. One
     /// that is not ahead of it says nothing.
     fn of_reset(text: &str, date: Option<Time>) -> Option<RetryAfter> {
-        let number = match whole_number(first_member(text))? {
-            number if number > SURELY_MILLISECONDS => number / 1000,
-            number => number,
+        let after = match rounded_up(first_member(text)).or_else(|| reset_parameter(text)) {
+            Some(number) if number > SURELY_MILLISECONDS => RetryAfter::At(Time(number / 1000)),
+            Some(number) if number > SURELY_UNIX_TIME => RetryAfter::At(Time(number)),
+            Some(number) => RetryAfter::Seconds(number),
+            None => RetryAfter::At(http_date(text)?),
         };
-        match date {
-            None if number > SURELY_UNIX_TIME => Some(RetryAfter::At(Time(number))),
-            Some(date) if number > SURELY_UNIX_TIME => {
-                Some(RetryAfter::Seconds(Time(number).since(date)))
-            }
-            _ => Some(RetryAfter::Seconds(number)),
-        }
-        .filter(|after| !matches!(after, RetryAfter::Seconds(..=0)))
+        Some(after.relative_to(date)).filter(|after| after.is_ahead())
     }
 
     /// Returns the seconds to wait from `now`, at least 0. The fraction of a second by which `now` is
@@ -124,10 +140,23 @@ fn first_member(text: &str) -> &str {
     text.split(',').next().unwrap_or(text).trim()
 }
 
-/// Parses digits. A number that does not fit is a very long wait, which the engine bounds.
-fn whole_number(text: &str) -> Option<i64> {
-    let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_whole.then(|| text.parse().unwrap_or(i64::MAX))
+/// Returns the end of the window among the members of a header such as `limit=60, reset=30`.
+fn reset_parameter(text: &str) -> Option<i64> {
+    let mut parameters = text.split([',', ';']).filter_map(|member| member.split_once('='));
+    parameters.find_map(|(name, value)| {
+        RESET_PARAMETERS.contains(&name.trim()).then(|| rounded_up(value.trim())).flatten()
+    })
+}
+
+/// Parses digits, or a decimal fraction, which is rounded up. A number that does not fit is a very
+/// long wait, which the engine bounds.
+fn rounded_up(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let more = i64::from(fraction.bytes().any(|digit| digit != b'0'));
+    (is_number(whole) && is_number(fraction))
+        .then(|| whole.parse().unwrap_or(i64::MAX).saturating_add(more))
 }
 
 /// Returns the time on the vendor's clock when it responded, from `Date`. In a response from a
@@ -176,6 +205,12 @@ mod tests {
             ("120", Some(121)),
             ("120, 7", Some(121)),
             (" 0 ", Some(0)),
+            ("1.2", Some(3)),
+            ("7.0", Some(8)),
+            ("0.001", Some(2)),
+            ("1.", None),
+            (".5", None),
+            ("1.2.3", None),
             ("99999999999999999999", Some(i64::MAX)),
             ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
             ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
@@ -210,7 +245,21 @@ mod tests {
             (429, vec![today, (reset, &past)], None),
             (429, vec![(reset, "0")], None),
             (429, vec![(reset, "-5")], None),
-            (429, vec![(reset, "1.5")], None),
+            (429, vec![(reset, "1.5")], seconds(2)),
+            (429, vec![(reset, "0.0")], None),
+            (429, vec![today, (reset, "1767225629.5")], seconds(30)),
+            (429, vec![date, (reset, "Sun, 06 Nov 1994 08:50:07 GMT")], seconds(30)),
+            (429, vec![date, (reset, "Sun, 06 Nov 1994 08:49:37 GMT")], None),
+            (429, vec![(reset, "Sun, 06 Nov 1994 08:49:37 GMT")], Some(RetryAfter::At(Time(at)))),
+            (429, vec![("x-rate-limit-reset", "1800")], seconds(1800)),
+            (429, vec![("x-ratelimit-reset-after", "1800")], seconds(1800)),
+            (429, vec![("ratelimit", "limit=60, remaining=0, reset=1800")], seconds(1800)),
+            (429, vec![("ratelimit", "\"default\";r=0;t=1800")], seconds(1800)),
+            (429, vec![("ratelimit", "limit=60, remaining=0")], None),
+            (429, vec![("ratelimit", "reset=0")], None),
+            (429, vec![(retry, "0"), (reset, "30")], seconds(30)),
+            (429, vec![(retry, "0")], seconds(0)),
+            (503, vec![(retry, "0.5")], seconds(1)),
             (429, vec![("x-ratelimit-remaining", "0")], None),
             (404, vec![(reset, "30")], None),
             (503, vec![(reset, "30")], None),

@@ -8,6 +8,7 @@
 use crate::account::AccountId;
 use crate::api::call_result::{CallResult, HttpResponse, KEPT};
 use crate::api::decode::decode;
+use crate::api::redirect::Redirect;
 use crate::api::vendor_error::{VendorError, shortened};
 use crate::clock::Time;
 use crate::measurement::Measurement;
@@ -31,7 +32,7 @@ pub enum ResponseKind {
     },
     /// A 429, or another 4xx with a `Retry-After`.
     Throttled {
-        /// The delay in seconds, if the vendor sent one.
+        /// The delay in seconds, if the vendor sent one. Positive.
         retry_after: Option<i64>,
     },
     /// The key, the credits or the subscription does not permit the request.
@@ -131,11 +132,14 @@ fn kind(
     }
     let error = VendorError::parse(&text);
     let retry_after = response.retry_after.map(|after| after.seconds(now));
+    // One that names no time to come says nothing: a call every second would follow for as long as
+    // the vendor repeats it.
+    let throttled = ResponseKind::Throttled { retry_after: retry_after.filter(|&wait| wait > 0) };
     let kind = match status {
         200..300 => ResponseKind::Unusable(beginning(&text)),
         300..400 => ResponseKind::Refused,
-        429 => ResponseKind::Throttled { retry_after },
-        400..500 if retry_after.is_some() => ResponseKind::Throttled { retry_after },
+        429 => throttled,
+        400..500 if retry_after.is_some() => throttled,
         401 | 402 => ResponseKind::Unauthorised,
         403 if error.is_about_key_or_credits() => ResponseKind::Unauthorised,
         408 | 409 | 421 | 423 | 425 => ResponseKind::Busy,
@@ -157,7 +161,7 @@ fn kind(
 /// Returns what to do about a failure.
 fn advice(kind: &ResponseKind, response: &HttpResponse) -> Option<String> {
     let fixed = match (kind, response.status) {
-        (ResponseKind::Refused, 300..400) => return Some(redirect(response.location.as_deref())),
+        (ResponseKind::Refused, 300..400) => return Some(redirect(response.location.as_ref())),
         (ResponseKind::Unauthorised, 401) => "check the API key",
         (ResponseKind::Unauthorised, 402) => "check the credits and the subscription",
         (ResponseKind::Unauthorised, _) => "check the API key, the credits and the subscription",
@@ -171,14 +175,14 @@ fn advice(kind: &ResponseKind, response: &HttpResponse) -> Option<String> {
     Some(fixed.to_owned())
 }
 
-/// Describes a redirect's target as the `base_url` that would lead there. A redirect is never
-/// followed, since that would send the key there.
-fn redirect(location: Option<&str>) -> String {
-    let Some(location) = location else {
-        return "redirected to nowhere; check [api] base_url".to_owned();
-    };
-    let base = location.split_once("/v1/social/").map_or(location, |(base, _)| base);
-    format!("redirected to {}; if that is right, make it [api] base_url", shortened(base))
+fn redirect(location: Option<&Redirect>) -> String {
+    match location {
+        Some(Redirect::Base(base)) => {
+            format!("redirected to {}; if that is right, make it [api] base_url", shortened(base))
+        }
+        Some(Redirect::Page(page)) => format!("redirected to {}", shortened(page)),
+        None => "the redirect names no target".to_owned(),
+    }
 }
 
 /// Returns the beginning of a body. Its NULs are replaced: for half of SQLite's functions, and for
@@ -290,6 +294,23 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_after_that_is_not_ahead_throttles_for_as_long_as_none() {
+        for (after, status, kind) in [
+            (RetryAfter::Seconds(0), 429, throttled(None)),
+            (RetryAfter::Seconds(-5), 429, throttled(None)),
+            (RetryAfter::At(NOW), 429, throttled(None)),
+            (RetryAfter::At(NOW.plus(-60)), 404, throttled(None)),
+            (RetryAfter::Seconds(0), 409, throttled(None)),
+            (RetryAfter::At(NOW.plus(1)), 429, throttled(Some(1))),
+            (RetryAfter::Seconds(0), 503, broken(Some(0))),
+        ] {
+            let retry_after = Some(after);
+            let response = classified(HttpResponse { retry_after, ..response(status, "") });
+            assert_eq!(response.kind, kind, "{after:?} {status}");
+        }
+    }
+
+    #[test]
     fn a_call_without_a_response_is_spent_only_if_it_was_sent() {
         let unreachable = classify(&CallResult::NotSent("refused".into()), None, NOW);
         assert_eq!((unreachable.kind, unreachable.spent), (ResponseKind::Unreachable, false));
@@ -338,19 +359,16 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_is_reported_as_a_base_url() {
+    fn a_redirect_is_reported_with_its_base_url_if_it_has_another_one() {
+        let url = || "https://elsewhere.invalid/".to_owned();
         for (location, expected) in [
             (
-                Some("https://api.hooked.so/v1/social/account/clx123abc/refresh"),
-                "HTTP 307; redirected to https://api.hooked.so; if that is right, make it [api] base_url",
-            ),
-            (
-                Some("https://elsewhere.invalid/"),
+                Some(Redirect::Base(url())),
                 "HTTP 307; redirected to https://elsewhere.invalid/; if that is right, make it [api] base_url",
             ),
-            (None, "HTTP 307; redirected to nowhere; check [api] base_url"),
+            (Some(Redirect::Page(url())), "HTTP 307; redirected to https://elsewhere.invalid/"),
+            (None, "HTTP 307; the redirect names no target"),
         ] {
-            let location = location.map(str::to_owned);
             let response = classified(HttpResponse { location, ..response(307, "") });
             assert_eq!(response.error.as_deref(), Some(expected));
         }

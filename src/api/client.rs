@@ -3,7 +3,9 @@
 
 use std::fmt;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
 use reqwest::{RequestBuilder, Response};
 
 use crate::api::body::{Body, BodyEnd};
@@ -11,6 +13,7 @@ use crate::api::body_permit::BodyPermits;
 use crate::api::call_result::{CallResult, HttpResponse, RetryAfter, vendor_time};
 use crate::api::deadline::Deadline;
 use crate::api::redaction::{Extent, Secrets};
+use crate::api::redirect::Redirect;
 use crate::api::transport::{TransportError, innermost, transport};
 use crate::config::{Api, ApiKey};
 use crate::printable::Printable;
@@ -58,13 +61,16 @@ impl Client {
         let mut value = HeaderValue::from_str(key.expose()).map_err(|_| ClientError::Key)?;
         // Keeps it out of reqwest's and hyper's own debug output.
         value.set_sensitive(true);
-        let http = transport(api, HeaderMap::from_iter([(KEY_HEADER, value)]))?;
+        // Without it, a server may compress what it sends, which nothing here inflates.
+        let identity = (ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let http = transport(api, HeaderMap::from_iter([(KEY_HEADER, value), identity]))?;
         let secrets = Secrets::new(&key, api.proxy.as_ref());
         Ok(Client { http, api: api.clone(), secrets, permits: BodyPermits::new() })
     }
 
     /// Makes the paid call that `claim` has recorded in the ledger. This is the only way to make
-    /// one. It takes at most the configured timeout, including the body.
+    /// one. It takes at most the configured timeout, including the body, but for the wait until a
+    /// large body may be held.
     pub async fn call(&self, claim: &Claim) -> CallResult {
         let request = match claim.target() {
             CallTarget::Account(_, id) => {
@@ -113,7 +119,7 @@ impl Client {
             status: response.status().as_u16(),
             date: vendor_time(response.headers()),
             retry_after: RetryAfter::of(response.status().as_u16(), response.headers()),
-            location: response.headers().get(LOCATION).map(|location| self.shown(location)),
+            location: self.redirect(&response),
             body: self.secrets.redact(body.bytes, extent),
             is_whole,
             permit: body.permit,
@@ -131,6 +137,12 @@ impl Client {
     fn timed_out(&self) -> CallResult {
         let seconds = self.api.timeout.as_secs();
         CallResult::Unknown(format!("no response within the timeout of {seconds} s"))
+    }
+
+    fn redirect(&self, response: &Response) -> Option<Redirect> {
+        let location = self.shown(response.headers().get(LOCATION)?);
+        // Resolving it may join what was apart, as the parts of the key.
+        Some(Redirect::of(&location, response.url(), &self.api.base_url).map(|url| self.clean(url)))
     }
 
     /// Redacts a header that is to be shown. It need not be ASCII.

@@ -46,6 +46,17 @@ impl Deadline {
             *self = Deadline::after(GRACE);
         }
     }
+
+    /// Waits for `work`, and does not count the time that this takes.
+    pub(super) async fn suspended<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let began = clock::monotonic();
+        let done = work.await;
+        let waited = clock::monotonic().saturating_duration_since(began);
+        self.due += waited;
+        let due = self.timer.deadline() + waited;
+        self.timer.as_mut().reset(due);
+        done
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +71,15 @@ mod tests {
         let mut deadline = Deadline::after(Duration::from_millis(1));
         assert!(deadline.bound(pending::<()>()).await.is_err());
         assert_eq!(deadline.bound(ready(7)).await.ok(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_suspended_deadline_is_as_far_away_afterwards() {
+        let mut deadline = Deadline::after(Duration::from_millis(200));
+        deadline.suspended(sleep(Duration::from_millis(400))).await;
+        let soon = sleep(Duration::from_millis(20));
+        assert!(deadline.bound(soon).await.is_ok());
+        assert!(deadline.bound(pending::<()>()).await.is_err());
     }
 
     /// Stops the thread in real time. Another task has to run before the work is done, as a

@@ -21,6 +21,8 @@ pub enum Unusable {
     NoSuccess,
     #[error("the response contains no data.account")]
     NoAccount,
+    #[error("the account in the response has no usable id")]
+    NoId,
     #[error("the response is for another account ({0:?})")]
     OtherAccount(String),
 }
@@ -44,12 +46,11 @@ pub fn decode(
     root.take("message", |_| Some(()));
     let mut data = root.take("data", Object::parse).ok_or(Unusable::NoAccount)?;
     let mut account = data.take("account", Object::parse).ok_or(Unusable::NoAccount)?;
-    let raw_id = account.take("id", text).ok_or(Unusable::NoAccount)?;
-    let id = match (raw_id.parse::<AccountId>(), requested) {
-        (Ok(id), Some(requested)) if id == *requested => id,
-        (Ok(id), None) => id,
-        _ => return Err(Unusable::OtherAccount(raw_id)),
-    };
+    let raw_id = account.take("id", text).ok_or(Unusable::NoId)?;
+    if requested.is_some_and(|requested| requested.as_str() != raw_id) {
+        return Err(Unusable::OtherAccount(raw_id));
+    }
+    let id = raw_id.parse::<AccountId>().map_err(|_| Unusable::NoId)?;
     Ok((id, measurement(account, &data, &root)))
 }
 
@@ -336,18 +337,37 @@ mod tests {
             (r#"{"success":true,"success":false}"#, Unusable::NoSuccess),
             (r#"{"success":true}"#, Unusable::NoAccount),
             (r#"{"success":true,"data":{"account":null}}"#, Unusable::NoAccount),
-            (r#"{"success":true,"data":{"account":{"username":"x"}}}"#, Unusable::NoAccount),
+            (r#"{"success":true,"data":{"account":{"username":"x"}}}"#, Unusable::NoId),
+            (r#"{"success":true,"data":{"account":{"id":7}}}"#, Unusable::NoId),
+            (
+                r#"{"success":true,"data":{"account":{"id":"a/b"}}}"#,
+                Unusable::OtherAccount("a/b".to_owned()),
+            ),
             (
                 r#"{"success":true,"data":{"account":{"id":"other"}}}"#,
                 Unusable::OtherAccount("other".to_owned()),
             ),
             (
                 r#"{"success":true,"data":{"account":{"id":"clx123abc","id":"other"}}}"#,
-                Unusable::NoAccount,
+                Unusable::NoId,
             ),
         ] {
             assert_eq!(decode(json, Some(&requested())).expect_err(json), why, "{json}");
         }
+    }
+
+    #[test]
+    fn a_lookup_accepts_any_account_with_a_usable_id() {
+        let long = "x".repeat(300);
+        for (id, is_usable) in
+            [("clx123abc", true), ("a/b", false), ("..", false), ("", false), (&long, false)]
+        {
+            let json = format!(r#"{{"data":{{"account":{{"id":"{id}"}}}}}}"#);
+            let found = decode(&json, None).map(|(id, _)| id.as_str().to_owned());
+            let expected = if is_usable { Ok(id.to_owned()) } else { Err(Unusable::NoId) };
+            assert_eq!(found, expected, "{id}");
+        }
+        assert_eq!(decode(r#"{"data":{"account":{"id":7}}}"#, None), Err(Unusable::NoId));
     }
 
     #[test]

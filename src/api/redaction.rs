@@ -4,7 +4,8 @@ use std::iter;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::engine::GeneralPurpose;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
 
 use crate::config::{ApiKey, Proxy, SHORTEST_SECRET};
 
@@ -13,6 +14,18 @@ const REDACTED: &[u8] = b"[key]";
 
 /// The longest encoding of one byte of the key, in bytes: `\u00xx` or `&#xnn;`.
 const LONGEST_WRITTEN: usize = 6;
+
+/// The longest separator after one byte of the key, in bytes: `\u0000`.
+const LONGEST_SEPARATOR: usize = 6;
+
+/// The most separators between two bytes of the key: those of UTF-32.
+const MOST_SEPARATORS: usize = 3;
+
+/// U+FFFD in UTF-8.
+const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
+
+/// The most times that a `%` is encoded itself.
+const MOST_PERCENTS: usize = 3;
 
 /// The most backslashes before one character: that of JSON nested in strings four levels deep.
 const MOST_ESCAPES: usize = 15;
@@ -23,9 +36,10 @@ pub(super) struct Secrets(Arc<[Vec<u8>]>);
 
 impl Secrets {
     pub(super) fn new(key: &ApiKey, proxy: Option<&Proxy>) -> Secrets {
-        let mut secrets = in_base64(key.expose().as_bytes());
-        secrets.insert(0, key.expose().as_bytes().to_vec());
-        secrets.extend(in_hexadecimal(key.expose().as_bytes()));
+        let key = key.expose().as_bytes();
+        let mut secrets = vec![key.to_vec()];
+        secrets.extend(in_base64(key));
+        secrets.extend(in_hexadecimal(key));
         if let Some((user, password)) = proxy.and_then(credentials) {
             // As in the header, and by itself.
             let pair = [&user[..], b":", &password].concat();
@@ -43,20 +57,24 @@ impl Secrets {
 
     /// Returns the length of the longest secret in its longest encoding, in bytes.
     pub(super) fn longest(&self) -> usize {
-        self.0.iter().map(Vec::len).max().unwrap_or(0) * LONGEST_WRITTEN
+        let longest = self.0.iter().map(Vec::len).max().unwrap_or(0);
+        longest * (LONGEST_WRITTEN + LONGEST_SEPARATOR)
     }
 }
 
 /// Returns the base64 of `secret` for each of the three alignments it can have after other bytes,
 /// as in a header with a user name before it. Contains only the letters that depend on nothing
-/// else.
+/// else. The alphabet for URLs makes a difference for some keys only.
 fn in_base64(secret: &[u8]) -> Vec<Vec<u8>> {
-    let encoded = |before: usize| {
-        let text = BASE64_STANDARD.encode([&vec![0; before], secret].concat());
+    let encoded = |alphabet: &GeneralPurpose, before: usize| {
+        let text = alphabet.encode([&vec![0; before], secret].concat());
         let (first, end) = ((before * 8).div_ceil(6), (before + secret.len()) * 8 / 6);
         text.as_bytes()[first..end].to_vec()
     };
-    (0..3).map(encoded).collect()
+    let both = |before| [&BASE64_STANDARD, &BASE64_URL_SAFE].map(|of| encoded(of, before));
+    let mut forms: Vec<Vec<u8>> = (0..3).flat_map(both).collect();
+    forms.dedup();
+    forms
 }
 
 /// Returns `secret` as a hex dump, in upper and in lower case.
@@ -95,8 +113,8 @@ pub(super) enum Extent {
 }
 
 /// Removes `key` from `text`. Any part of a response may be stored and shown, and a server that
-/// echoes the key must not get it there. Finds the key verbatim, and as JSON (even in nested
-/// strings), a URL or HTML may encode it.
+/// echoes the key must not get it there. Finds the key verbatim, in UTF-16, and as JSON (even in
+/// nested strings), a URL (even in another one) or HTML may encode it.
 ///
 /// Runs in one pass: a response full of keys takes as long as any other. A key too short to be a
 /// secret stays: it would occur in any text, and what was paid for is kept as received.
@@ -150,43 +168,101 @@ enum Written {
 /// Matches `key`, which is not empty, against the beginning of `text`.
 fn written(text: &[u8], key: &[u8]) -> Written {
     let mut at = 0;
-    for &byte in key {
-        // Each level of JSON nested in a string doubles the backslashes. For a backslash in the key
-        // itself, only one before it counts as an escape.
-        let rest = &text[at..];
-        let escapes = rest.iter().take(MOST_ESCAPES);
-        let slashes = escapes.take_while(|&&slash| slash == b'\\').count();
-        let slashes = if byte == b'\\' { slashes.min(1) } else { slashes };
-        at += match &rest[slashes..] {
-            [escaped, ..] if slashes > 0 && *escaped == byte => slashes + 1,
-            [b'u', b'0', b'0', high, low, ..]
-                if slashes > 0 && hexadecimal(*high, *low) == Some(byte) =>
-            {
-                slashes + 5
-            }
-            _ => match (entity(rest, byte), rest) {
-                (Some(length), _) => length,
-                (_, [b'%', high, low, ..]) if hexadecimal(*high, *low) == Some(byte) => 3,
-                (_, [literal, ..]) if *literal == byte => 1,
-                _ if is_beginning(&rest[slashes.saturating_sub(1)..], byte) => {
-                    return Written::Beginning;
+    for (index, &byte) in key.iter().enumerate() {
+        let mut separators = if index == 0 { 0 } else { MOST_SEPARATORS };
+        let length = loop {
+            let rest = &text[at..];
+            match (encoded(rest, byte), separator(rest)) {
+                (Some(length), _) => break length,
+                (None, Some(length)) if separators > 0 => {
+                    separators -= 1;
+                    at += length;
                 }
+                _ if is_beginning(rest, byte) => return Written::Beginning,
                 _ => return Written::Other,
-            },
+            }
         };
+        at += length;
     }
     Written::Key(at)
 }
 
-/// Returns whether `rest` may be the beginning of an encoding of `byte`, cut off.
+/// Returns the length of the encoding of `byte` at the beginning of `text`.
+fn encoded(text: &[u8], byte: u8) -> Option<usize> {
+    // Each level of JSON nested in a string doubles the backslashes. For a backslash in the key
+    // itself, only one before it counts as an escape.
+    let slashes = slashes(text);
+    let slashes = if byte == b'\\' { slashes.min(1) } else { slashes };
+    match &text[slashes..] {
+        [escaped, ..] if slashes > 0 && *escaped == byte => return Some(slashes + 1),
+        [b'u', b'0', b'0', high, low, ..]
+            if slashes > 0 && hexadecimal(*high, *low) == Some(byte) =>
+        {
+            return Some(slashes + 5);
+        }
+        _ => {}
+    }
+    entity(text, byte)
+        .or_else(|| percent(text, byte))
+        .or_else(|| text.starts_with(&[byte]).then_some(1))
+}
+
+/// Returns how many backslashes a text begins with.
+fn slashes(text: &[u8]) -> usize {
+    text.iter().take(MOST_ESCAPES).take_while(|&&slash| slash == b'\\').count()
+}
+
+/// Returns the length of the percent-encoding of `byte` at the beginning of `text`. Its `%` may be
+/// encoded again, as `%25`.
+fn percent(text: &[u8], byte: u8) -> Option<usize> {
+    let mut digits = text.strip_prefix(b"%")?;
+    for _ in 0..=MOST_PERCENTS {
+        match digits {
+            [high, low, ..] if hexadecimal(*high, *low) == Some(byte) => {
+                return Some(text.len() - digits.len() + 2);
+            }
+            _ => digits = digits.strip_prefix(b"25")?,
+        }
+    }
+    None
+}
+
+/// Returns the length of what UTF-16 read as UTF-8 has between two letters: a NUL, or what replaced
+/// it.
+fn separator(text: &[u8]) -> Option<usize> {
+    if text.starts_with(b"\0") {
+        return Some(1);
+    }
+    if text.starts_with(REPLACEMENT) {
+        return Some(REPLACEMENT.len());
+    }
+    let slashes = slashes(text);
+    let digits = text[slashes..].strip_prefix(b"u").filter(|_| slashes > 0)?.first_chunk::<4>()?;
+    (digits == b"0000" || digits.eq_ignore_ascii_case(b"fffd")).then_some(slashes + 5)
+}
+
+/// Returns whether `rest` may be the beginning of an encoding of `byte`, or of a separator before
+/// it, cut off.
 fn is_beginning(rest: &[u8], byte: u8) -> bool {
     let is_high = |digit: u8| char::from(digit).to_digit(16) == Some(u32::from(byte >> 4));
+    // Of several backslashes, the last one is what matters.
+    let rest = &rest[slashes(rest).saturating_sub(1)..];
     match rest {
-        [] | [b'\\' | b'%' | b'&'] => true,
-        [b'\\', b'u'] | [b'\\', b'u', b'0'] | [b'\\', b'u', b'0', b'0'] => true,
-        [b'\\', b'u', b'0', b'0', first] | [b'%', first] => is_high(*first),
+        [] | [b'\\' | b'&'] => true,
+        [b'\\', b'u', digits @ ..] if digits.len() < 4 => {
+            let is_letter = matches!(digits, [b'0', b'0', first] if is_high(*first));
+            let is_replacement = b"fffd"[..digits.len()].eq_ignore_ascii_case(digits);
+            is_letter || is_replacement || b"0000".starts_with(digits)
+        }
+        [b'%', digits @ ..] => {
+            let mut digits = digits;
+            while let Some(rest) = digits.strip_prefix(b"25") {
+                digits = rest;
+            }
+            matches!(digits, [] | [b'2']) || matches!(digits, [first] if is_high(*first))
+        }
         [b'&', b'#', number @ ..] => number.len() < LONGEST_WRITTEN && !number.contains(&b';'),
-        _ => false,
+        _ => REPLACEMENT.starts_with(rest),
     }
 }
 
@@ -233,12 +309,30 @@ mod tests {
             r#"\u0068k\u002fa\u0022b\u005Cc%2"#,
             r#"\\u0068k\\\/a\\\"b\\c%2"#,
             "hk%2Fa%22b%5cc%252",
+            "hk%252Fa%252522b%25255cc%252",
         ] {
             assert_eq!(redacted(&format!("<{text}>"), key), "<[key]>", "{text}");
         }
         for text in ["hk/a", r#"hk/a"b\c%"#, "", "hk/a\\", "hk/a&lt;b\\c%2", "&#104"] {
             assert_eq!(redacted(text, key), text);
         }
+    }
+
+    #[test]
+    fn a_key_is_found_in_utf_16_whatever_became_of_it() {
+        let key = "hk_live_4242";
+        for separator in ["\0", "\u{fffd}", "\0\0\0", r"\u0000", r"\ufffd", r"\\uFFFD"] {
+            let texts = [
+                key.chars().map(|letter| format!("{letter}{separator}")).collect(),
+                key.bytes().map(|byte| format!("{separator}\\u{byte:04x}")).collect::<String>(),
+            ];
+            for text in texts {
+                let shown = redacted(&format!("<{text}>"), key);
+                assert_eq!(shown.replace(separator, ""), "<[key]>", "{text:?}");
+            }
+        }
+        let apart = "hk\0\0\0\0_live_4242";
+        assert_eq!(redacted(apart, key), apart);
     }
 
     #[test]
@@ -253,11 +347,20 @@ mod tests {
     fn base64_is_found_in_any_alignment() {
         let key = b"hk_live_42424242";
         let secrets = Secrets(in_base64(key).into());
+        assert_eq!(secrets.0.len(), 3);
+        // In each alignment, a letter of it differs in the alphabet for URLs.
+        let odd = b"hk???>>>~~~???>>>";
+        let odd_secrets = Secrets(in_base64(odd).into());
+        assert_eq!(odd_secrets.0.len(), 6);
         for before in ["", "u", "us", "user:", "user::"] {
-            let text = BASE64_STANDARD.encode([before.as_bytes(), key, b"!"].concat());
-            let shown = String::from_utf8(secrets.redact(text.into_bytes(), Extent::Whole));
-            let shown = shown.expect("text");
-            assert!(shown.contains("[key]") && shown.len() < 18, "{before}: {shown}");
+            for (secrets, key) in [(&secrets, &key[..]), (&odd_secrets, odd)] {
+                for alphabet in [BASE64_STANDARD, BASE64_URL_SAFE] {
+                    let text = alphabet.encode([before.as_bytes(), key, b"!"].concat());
+                    let shown = String::from_utf8(secrets.redact(text.into_bytes(), Extent::Whole));
+                    let shown = shown.expect("text");
+                    assert!(shown.contains("[key]") && shown.len() < 18, "{before}: {shown}");
+                }
+            }
         }
     }
 
@@ -280,6 +383,10 @@ mod tests {
         assert_eq!(redact(flood, key, Extent::Whole).len(), (1 << 20) / key.len() * REDACTED.len());
         let slashes = vec![b'\\'; 1 << 17];
         assert_eq!(redact(slashes.clone(), key, Extent::Whole), slashes);
+        for piece in ["%25", "h\0\0\0", r"h\u0000", "%252525252525"] {
+            let text = piece.repeat((1 << 20) / piece.len()).into_bytes();
+            assert_eq!(redact(text.clone(), key, Extent::Whole), text);
+        }
     }
 
     #[test]
@@ -290,6 +397,9 @@ mod tests {
             r"\u0068k\u005Flive%5f4242",
             r"\h\k\_live_4242",
             "&#104;k_liv&#x65;_4242",
+            "%2568k_liv%252565_4242",
+            "h\0k\0_\0l\0ive_4242",
+            r"hk\u0000_\u0000live\uFFFD_4242",
         ] {
             for end in 1..whole.len() {
                 let text = format!("<{}", &whole[..end]);

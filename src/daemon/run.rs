@@ -26,7 +26,7 @@ use crate::engine::{Breaker, Changes, ClaimMode, Engine, EngineConfig, OpenBreak
 use crate::log_queue;
 use crate::printable::Printable;
 use crate::runner::{Runner, Work};
-use crate::store::{Creation, Store};
+use crate::store::{Creation, Store, StoreError};
 
 /// How long a stop may take in addition to the slowest call, because a store that cannot commit is
 /// retried for a while.
@@ -151,14 +151,17 @@ struct Started {
 }
 
 /// Reads the configuration and opens the database. If another process holds the database for the
-/// moment, to read or copy it, waits for it.
+/// moment, to read or copy it, waits for it. While it waits, a verb may use the database in between;
+/// at first, another growthd means a second daemon, which is refused.
 async fn start(path: &Path) -> Result<Started, RunError> {
     let mut last_logged = String::new();
     loop {
         let path = path.to_owned();
         let error = match tokio::task::spawn_blocking(move || try_start(&path)).await {
             Ok(Ok(started)) => return Ok(started),
-            Ok(Err(RunError::Store(error))) if error.is_busy() => error.to_string(),
+            Ok(Err(RunError::Store(error))) if is_passing(&error, !last_logged.is_empty()) => {
+                error.to_string()
+            }
             Ok(Err(error)) => return Err(error),
             Err(error) => return Err(start_error(error)),
         };
@@ -168,6 +171,11 @@ async fn start(path: &Path) -> Result<Started, RunError> {
         }
         tokio::time::sleep(START_RETRY).await;
     }
+}
+
+/// Returns whether an error is a reason to wait, or to go on waiting.
+fn is_passing(error: &StoreError, is_waiting: bool) -> bool {
+    error.is_busy() || is_waiting && matches!(error, StoreError::Held(_))
 }
 
 fn try_start(path: &Path) -> Result<Started, RunError> {

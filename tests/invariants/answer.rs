@@ -5,7 +5,7 @@ use std::fmt;
 
 use growthd::account::AccountId;
 use growthd::api::{
-    CallResult, HttpResponse, MAX_KEPT, ResponseKind, RetryAfter, classify, decode,
+    CallResult, HttpResponse, MAX_KEPT, Redirect, ResponseKind, RetryAfter, classify, decode,
 };
 use growthd::clock::Time;
 use rusqlite::Connection;
@@ -44,7 +44,7 @@ pub fn hold(input: &[u8]) {
         status,
         date: (first & 32 != 0).then(|| NOW.plus(i64::from(*second) * 100 - 12_800)),
         retry_after: (first & 64 != 0).then(|| RetryAfter::parse(&header)).flatten(),
-        location: (first & 128 != 0).then(|| header.into_owned()),
+        location: (first & 128 != 0).then(|| Redirect::Base(header.into_owned())),
         body: body.to_vec(),
         is_whole,
         ..HttpResponse::default()

@@ -1,6 +1,6 @@
 //! The vendor: its responses, its charges, and what the contract says about each response.
 
-use growthd::api::{CallResult, HttpResponse, RetryAfter};
+use growthd::api::{CallResult, HttpResponse, Redirect, RetryAfter};
 use growthd::clock::Time;
 
 use super::plan::HOUR;
@@ -129,8 +129,14 @@ impl Kind {
         self.status() != 0
     }
 
-    /// Returns the `Retry-After` in seconds, if there is one.
+    /// Returns for how many seconds the vendor asks to be left alone, if it does. A throttling
+    /// response that asks for none says as little as one without a `Retry-After`.
     pub fn wait(self) -> Option<i64> {
+        self.stated().filter(|&wait| wait > 0 || self.nature() != Nature::Throttled)
+    }
+
+    /// Returns the `Retry-After` in seconds, if there is one.
+    fn stated(self) -> Option<i64> {
         match self {
             Kind::Throttled(wait) => wait,
             Kind::AskedToWait(_, wait) | Kind::Maintenance(wait) => Some(wait),
@@ -218,8 +224,9 @@ impl Kind {
         CallResult::Http(HttpResponse {
             status: self.status(),
             date,
-            retry_after: self.wait().map(RetryAfter::Seconds),
-            location: (self == Kind::Redirect).then(|| "https://elsewhere.example/".to_owned()),
+            retry_after: self.stated().map(RetryAfter::Seconds),
+            location: (self == Kind::Redirect)
+                .then(|| Redirect::Base("https://elsewhere.example/".to_owned())),
             body: body.into_bytes(),
             is_whole: true,
             ..HttpResponse::default()
