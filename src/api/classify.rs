@@ -32,7 +32,7 @@ pub enum ResponseKind {
     },
     /// A 429, or another 4xx with a `Retry-After`.
     Throttled {
-        /// The delay in seconds, if the vendor sent one. Positive.
+        /// The delay in seconds, if the vendor sent one.
         retry_after: Option<i64>,
     },
     /// The key, the credits or the subscription does not permit the request.
@@ -132,14 +132,11 @@ fn kind(
     }
     let error = VendorError::parse(&text);
     let retry_after = response.retry_after.map(|after| after.seconds(now));
-    // One that names no time to come says nothing: a call every second would follow for as long as
-    // the vendor repeats it.
-    let throttled = ResponseKind::Throttled { retry_after: retry_after.filter(|&wait| wait > 0) };
     let kind = match status {
         200..300 => ResponseKind::Unusable(beginning(&text)),
         300..400 => ResponseKind::Refused,
-        429 => throttled,
-        400..500 if retry_after.is_some() => throttled,
+        429 => ResponseKind::Throttled { retry_after },
+        400..500 if retry_after.is_some() => ResponseKind::Throttled { retry_after },
         401 | 402 => ResponseKind::Unauthorised,
         403 if error.is_about_key_or_credits() => ResponseKind::Unauthorised,
         408 | 409 | 421 | 423 | 425 => ResponseKind::Busy,
@@ -290,23 +287,6 @@ mod tests {
             let retry_after = Some(RetryAfter::Seconds(6));
             let response = classified(HttpResponse { retry_after, ..response(status, body) });
             assert_eq!(response.kind, kind, "{status}");
-        }
-    }
-
-    #[test]
-    fn a_retry_after_that_is_not_ahead_throttles_for_as_long_as_none() {
-        for (after, status, kind) in [
-            (RetryAfter::Seconds(0), 429, throttled(None)),
-            (RetryAfter::Seconds(-5), 429, throttled(None)),
-            (RetryAfter::At(NOW), 429, throttled(None)),
-            (RetryAfter::At(NOW.plus(-60)), 404, throttled(None)),
-            (RetryAfter::Seconds(0), 409, throttled(None)),
-            (RetryAfter::At(NOW.plus(1)), 429, throttled(Some(1))),
-            (RetryAfter::Seconds(0), 503, broken(Some(0))),
-        ] {
-            let retry_after = Some(after);
-            let response = classified(HttpResponse { retry_after, ..response(status, "") });
-            assert_eq!(response.kind, kind, "{after:?} {status}");
         }
     }
 

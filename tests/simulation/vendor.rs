@@ -129,14 +129,8 @@ impl Kind {
         self.status() != 0
     }
 
-    /// Returns for how many seconds the vendor asks to be left alone, if it does. A throttling
-    /// response that asks for none says as little as one without a `Retry-After`.
-    pub fn wait(self) -> Option<i64> {
-        self.stated().filter(|&wait| wait > 0 || self.nature() != Nature::Throttled)
-    }
-
     /// Returns the `Retry-After` in seconds, if there is one.
-    fn stated(self) -> Option<i64> {
+    pub fn wait(self) -> Option<i64> {
         match self {
             Kind::Throttled(wait) => wait,
             Kind::AskedToWait(_, wait) | Kind::Maintenance(wait) => Some(wait),
@@ -224,7 +218,7 @@ impl Kind {
         CallResult::Http(HttpResponse {
             status: self.status(),
             date,
-            retry_after: self.stated().map(RetryAfter::Seconds),
+            retry_after: self.wait().map(RetryAfter::Seconds),
             location: (self == Kind::Redirect)
                 .then(|| Redirect::Base("https://elsewhere.example/".to_owned())),
             body: body.into_bytes(),
