@@ -38,6 +38,12 @@ fn plain(week: i64) -> Behaviour {
     Behaviour::Patch(json!({"stats": {"followers": 2000 + 100 * week}}))
 }
 
+/// The numbers in the lines of `refresh` about the account `odd`.
+fn numbers_of_odd(lines: &[String]) -> Vec<&str> {
+    let told = lines.iter().filter_map(|line| line.strip_prefix("ok       odd (Odd)"));
+    told.map(|numbers| numbers.split(';').next().unwrap_or_default().trim()).collect()
+}
+
 #[test]
 fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
     let (clock, hand) = Clock::by_hand(Time(START));
@@ -76,11 +82,8 @@ fn a_snapshot_that_is_not_measured_is_stored_but_does_not_count() {
             "1070|0|-",
         ]
     );
-    let told = told.iter().filter_map(|line| line.strip_prefix("ok       odd (Odd)"));
-    let numbers: Vec<&str> =
-        told.map(|numbers| numbers.split(';').next().unwrap_or_default().trim()).collect();
     assert_eq!(
-        numbers,
+        numbers_of_odd(&told),
         [
             "1,010 followers",
             "0 followers, suspect (zero)",

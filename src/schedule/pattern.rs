@@ -230,8 +230,8 @@ fn ends(item: &str) -> Option<(usize, usize)> {
 /// Returns the value of a number or a name.
 fn value(text: &str) -> Option<usize> {
     let is_name = |name: &&str| name.eq_ignore_ascii_case(text);
-    let month = MONTHS.iter().position(|name| is_name(&name)).map(|month| month + 1);
-    let weekday = WEEKDAYS.iter().position(|name| is_name(&name));
+    let month = MONTHS.iter().position(&is_name).map(|month| month + 1);
+    let weekday = WEEKDAYS.iter().position(is_name);
     text.parse().ok().or(month).or(weekday)
 }
 
