@@ -238,20 +238,17 @@ fn value(text: &str) -> Option<usize> {
 /// Returns the index of the first field that only the parser accepts: one that contains a name
 /// which does not belong there, or nothing between two commas. The parser replaces names in any
 /// field: it reads `SUN 6 * * *` as minute 0, and `1MON` as 11. Of `L,LW` it forgets the first, `+`
-/// alone is no day to it, and a range from Sunday to Sunday every one.
+/// alone is no day to it, and `SUN-SUN` is `0-7`.
 fn first_malformed(fields: &[&str]) -> Option<usize> {
     let names = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
     fields.iter().zip(names).position(|(field, (name, _))| {
         let mut parts = field.split([',', '-', '/', '#', '+']);
         // The last day of a month is a day of month; of a weekday, it is `FRIL` or `FRI#L`.
         let is_no_weekday = |item: &str| *name == "day of week" && item.eq_ignore_ascii_case("L");
-        let has = |last: &str| field.split(',').any(|item| item.eq_ignore_ascii_case(last));
-        let is_week = |item: &str| {
-            let is_sunday = |day| day % 7 == 0;
-            ends(item).is_some_and(|(from, to)| is_sunday(from) && from == to)
-        };
-        field.split(',').any(|item| item.is_empty() || item == "+" || is_no_weekday(item))
-            || (*name == "day of week" && field.split(',').any(is_week))
+        let has = |text: &str| field.split(',').any(|item| item.eq_ignore_ascii_case(text));
+        field.split(',').any(|item| item.is_empty() || is_no_weekday(item))
+            || field.to_ascii_uppercase().contains("SUN-SUN")
+            || has("+")
             || (has("L") && has("LW"))
             || !parts.all(|part| !part.contains(char::is_alphabetic) || is_allowed(part, name))
     })
