@@ -268,9 +268,9 @@ impl Claiming<'_, '_> {
     ) -> Result<bool, StoreError> {
         let handle = lookup.handle.clone();
         // An account that was ever refreshed is known by its id, which costs nothing.
-        if let Some((id, is_watched)) = self.tx.find_handle(&handle)? {
+        if let Some(id) = self.tx.find_handle(&handle)? {
             let (other, followers, call, error) = (None, None, None, None);
-            let found = Event::Found { handle, id, other, followers, is_watched, call, error };
+            let found = Event::Found { handle, id, other, followers, call, error };
             self.events.push(found);
             return Ok(true);
         }

@@ -45,8 +45,6 @@ pub enum Event {
         other: Option<String>,
         /// The followers in the response, measured or not; also `None` if no call was needed.
         followers: Option<i64>,
-        /// Whether the account is already in the watchlist.
-        is_watched: bool,
         /// The call's outcome, and whether it may have cost a credit; `None` if no call was needed.
         call: Option<(Outcome, bool)>,
         /// What is wrong although numbers came: a date that contradicts our clock.

@@ -10,7 +10,7 @@ use crate::engine::breaker::Trouble;
 use crate::engine::in_flight::NOBODY;
 use crate::engine::settling::{Settling, clock_reason, verdict};
 use crate::measurement::{Field, Profile};
-use crate::store::{Account, AccountLookup, PendingLine, StoreError};
+use crate::store::{AccountLookup, PendingLine, StoreError};
 
 /// How many lookups in a row may end in trouble before the requested ones are declined. As many may
 /// be in flight that could: an outage costs this many calls, however many names are requested.
@@ -50,7 +50,6 @@ impl Settling<'_, '_> {
             return Ok(());
         };
         let stored = self.tx.account_by_id(id)?;
-        let is_watched = stored.as_ref().is_some_and(Account::is_watched);
         let account = match stored {
             Some(account) => Some(account),
             None => {
@@ -66,7 +65,7 @@ impl Settling<'_, '_> {
         let (id, followers) = (id.clone(), measurement.followers);
         let other = other_than(&handle, &measurement.profile);
         let error = settled.error;
-        self.events.push(Event::Found { handle, id, other, followers, is_watched, call, error });
+        self.events.push(Event::Found { handle, id, other, followers, call, error });
         Ok(())
     }
 }

@@ -51,8 +51,6 @@ pub enum Lookup {
         other: Option<String>,
         /// The followers in the response, measured or not; also `None` if no call was needed.
         followers: Option<i64>,
-        /// Whether the account is already in the watchlist.
-        is_watched: bool,
         was_called: bool,
         /// As in [`Event::Found`]. A daemon of an older version says nothing of it.
         #[serde(default)]
@@ -81,14 +79,13 @@ impl Lookup {
     /// no lookup.
     pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {
         Some(match event {
-            Event::Found { handle, id, other, followers, is_watched, call, error } => (
+            Event::Found { handle, id, other, followers, call, error } => (
                 handle,
                 Lookup::Found {
                     handle: handle.clone(),
                     account_id: id.clone(),
                     other: other.clone(),
                     followers: *followers,
-                    is_watched: *is_watched,
                     was_called: call.is_some(),
                     error: error.clone(),
                 },

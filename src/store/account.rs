@@ -325,17 +325,17 @@ impl ReadTx<'_> {
         rows.next()?.map(account).transpose()
     }
 
-    /// Returns the id of the account with this handle, and whether it is in the watchlist.
-    pub fn find_handle(&self, handle: &Handle) -> Result<Option<(AccountId, bool)>, StoreError> {
+    /// Returns the id of the account with this handle: of one that is in the watchlist if there is one.
+    pub fn find_handle(&self, handle: &Handle) -> Result<Option<AccountId>, StoreError> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT a.account_id, a.removed_time IS NULL FROM _profile p
+            "SELECT a.account_id FROM _profile p
              JOIN _account a ON a.account = p.account
              WHERE p.username = ?1 COLLATE NOCASE AND p.platform = ?2
              ORDER BY a.removed_time IS NOT NULL LIMIT 1",
         )?;
         let mut rows = statement.query([handle.username(), handle.platform().as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        Ok(Some((account_id(row.get(0)?)?, row.get(1)?)))
+        Ok(Some(account_id(row.get(0)?)?))
     }
 
     /// Returns up to `limit` accounts that are due at `now`, the one first that has waited longest

@@ -75,12 +75,11 @@ impl Suspicion {
 
     /// Returns the reason, as the column `suspect` of the views names it.
     pub fn reason(self) -> Option<&'static str> {
-        let has = |reason: Suspicion| self.0 & reason.0 != 0;
         match self {
             Suspicion(0) => None,
-            _ if has(Suspicion::ZERO) => Some("zero"),
-            _ if has(Suspicion::CACHED) => Some("cached"),
-            _ if has(Suspicion::CLOCK) => Some("clock"),
+            _ if self.has(Suspicion::ZERO) => Some("zero"),
+            _ if self.has(Suspicion::CACHED) => Some("cached"),
+            _ if self.has(Suspicion::CLOCK) => Some("clock"),
             _ => Some("zero"),
         }
     }
