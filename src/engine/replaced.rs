@@ -16,8 +16,8 @@ pub(super) struct ReplacedSlots<'a, 'store> {
     pub(super) tx: &'a WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
     pub(super) events: &'a mut Vec<Event>,
-    /// Since when the process is up, or since the clock was set. Slots replaced before are not recorded,
-    /// unless a call was made for them, or they are of the schedule before an edit.
+    /// Since when the process is up. Slots replaced before are not recorded, unless a call was made
+    /// for them.
     pub(super) alive: Time,
     pub(super) now: Time,
 }
@@ -54,12 +54,8 @@ impl ReplacedSlots<'_, '_> {
         let from = first.plus(-1).max(state.settled().unwrap_or(open.plus(-1)));
         let mut slots = account.slots_between(schedules, from, by.plus(-1), MAX_LINES);
         let is_tried = open < first && tx.tried_slot(account, schedules)? == Some(open);
-        // The open slot may be of the schedule before an edit. It is recorded even if it was replaced
-        // before the process was up, as by a clock that was set: no later time brings it back.
-        let is_another = match open >= first {
-            true => slots.first() != Some(&open),
-            false => account.window(schedules, open).slot != open,
-        };
+        // The open slot may belong to another schedule.
+        let is_another = open >= first && slots.first() != Some(&open);
         if is_tried || is_another {
             slots.insert(0, open);
         }

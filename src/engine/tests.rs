@@ -1839,29 +1839,6 @@ fn a_slot_that_an_edit_has_made_due_stays_so_over_a_restart() {
     assert_eq!(world.calls.len(), 1, "{:?}", world.events);
 }
 
-/// The process is up, but as of the moment at which the clock was set.
-#[test]
-fn a_slot_that_an_edit_left_open_has_its_line_when_a_clock_that_is_set_replaces_it() {
-    let budget = Some(Budget { refreshes: 2, per: Period::Week, manual: None });
-    let config = EngineConfig { budget, requests_per_minute: 1, ..config() };
-    let list = |cron| [Watched::example("a", "0 6 * * MON"), Watched::example("b", cron)];
-    let mut world = World::new(&list("0 6 * * *"), config.clone(), MONDAY);
-    let well = |id: &str, _: i64| good(id, 200);
-    world.until(MONDAY + DAY + 6 * HOUR, &well);
-    assert_eq!(world.served().len(), 2, "the budget is spent");
-    let moment = world.moment();
-    world.engine.watch(&list("0 5 * * TUE"), config, moment).expect("a watchlist");
-    world.until(MONDAY + 2 * DAY, &well);
-    world.calls.clear();
-    world.skew = 9 * DAY * 1000;
-    world.until(MONDAY + 2 * DAY + 20, &well);
-    assert_eq!(world.calls.len(), 1, "its answer confirms the clock");
-    world.skew = 0;
-    world.until(MONDAY + 3 * DAY, &well);
-    let why = "superseded by the next slot".to_owned();
-    assert_eq!(world.skipped(), [("b".to_owned(), MONDAY + DAY, why)]);
-}
-
 #[test]
 fn a_pause_of_a_minute_declines_no_request() {
     for answer in [http(429, ""), retry_after(429, 60)] {
