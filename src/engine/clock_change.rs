@@ -49,18 +49,12 @@ impl ClockChange {
     }
 
     pub(super) fn apply(self, progress: &mut Progress, now: Now) {
-        let time = now.time();
-        // Not after now: otherwise every slot up to the time of a clock that was ahead would count
-        // as late, and would be skipped with `catch_up = "never"`.
-        progress.up = progress.up.min(Some(time));
-        progress.alive = progress.alive.min(Some(time));
+        progress.clock_changed(self.set_by.is_some(), now.time());
         if self.stepped_back {
             // Otherwise the pace would hold back the next claim until the old time is reached.
             progress.last_claim = progress.last_claim.map(|last| last.min(now));
         }
         if self.set_by.is_some() {
-            progress.up = Some(time);
-            progress.alive = Some(time);
             progress.clock_doubted_since = Some(now);
             progress.wants_half_open = true;
         }

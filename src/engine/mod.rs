@@ -59,14 +59,14 @@ use std::mem;
 use crate::account::{AccountId, Handle};
 use crate::clock::{Moment, Now};
 use crate::schedule::ScheduleCache;
-use crate::store::{AccountLookup, Claim, ReadTx, Store, StoreError};
+use crate::store::{AccountLookup, Claim, ReadTx, Store, StoreError, WriteTx};
 
 use candidates::Candidates;
 use claiming::{Claimed, Claiming};
 use clock_change::ClockChange;
 use gate::Gate;
 use in_flight::InFlight;
-use progress::Progress;
+use progress::{Alive, Progress};
 use requests::{RefreshRequest, RequestQueue};
 use settling::Settling;
 
@@ -186,7 +186,7 @@ impl Engine {
     /// Records that the machine was suspended until `now`, so that what fell due meanwhile is late.
     pub fn resumed(&mut self, now: Moment) {
         self.progress.up = Some(now.wall.time());
-        self.progress.alive = Some(now.wall.time());
+        self.progress.alive = Some(Alive::new(now.wall.time()));
     }
 
     /// Stops claiming, whether on schedule or by request. Calls in flight are still settled.
@@ -259,6 +259,7 @@ impl Engine {
             && !is_start
             && !clock.stepped_back
             && !progress.wants_half_open
+            && !self.store.has_foreign_changes()
             && !progress.is_sweep_due(now)
     }
 
@@ -271,7 +272,7 @@ impl Engine {
         // Kept even if this turn fails: a process with a full disk is up all the same, and what
         // falls due meanwhile is not late.
         self.progress.up.get_or_insert(moment.wall.time());
-        self.progress.alive.get_or_insert(moment.wall.time());
+        self.progress.alive.get_or_insert(Alive::new(moment.wall.time()));
         match self.progress.awaits_list_until(moment.wall) {
             Some(wake) => Ok(Turn { wake: Some(wake), ..Turn::default() }),
             None => {
@@ -301,6 +302,8 @@ impl Engine {
             progress.next_replacement = None;
         }
         self.find_accounts_in_flight()?;
+        self.store.check_not_restored()?;
+        let has_foreign_changes = self.store.has_foreign_changes();
         let busy = self.in_flight.without(&self.completed);
         if self.is_idle_turn(&progress, is_start, clock, now) {
             let tx = self.store.begin_read()?;
@@ -321,13 +324,8 @@ impl Engine {
         let mut tx = self.store.begin_write()?;
         let mut breaker = Breaker::read(&tx)?;
         // A process that only serves a request probes for that, and not for its start.
-        if mem::take(&mut progress.wants_half_open)
-            && self.mode != ClaimMode::Requested
-            && let Breaker::Open(open) = &breaker
-        {
-            let open = open.clone().want_half_open();
-            tx.set_breaker(Some(&(&open).into()))?;
-            breaker = Breaker::Open(open);
+        if mem::take(&mut progress.wants_half_open) && self.mode != ClaimMode::Requested {
+            breaker = want_half_open(&tx, breaker)?;
         }
         if is_start {
             progress.last_claim = last_claim(&tx, now)?;
@@ -343,10 +341,13 @@ impl Engine {
             events: &mut events,
             now: time,
         };
-        if is_start {
-            if settling.breaker.as_open().is_some_and(|open| open.trouble == Trouble::Clock) {
-                settling.progress.clock_doubted_since = Some(now);
-            }
+        if is_start && settling.breaker.as_open().is_some_and(|open| open.trouble == Trouble::Clock)
+        {
+            settling.progress.clock_doubted_since = Some(now);
+        }
+        // A backup that was made during a call has its pending line, and may have been restored into
+        // the file since.
+        if is_start || has_foreign_changes {
             settling.settle_left_pending(&self.in_flight)?;
         }
         // A start does not know the last process's clock, and the ledger may not show it: an edited
@@ -378,6 +379,7 @@ impl Engine {
         claiming.sweep()?;
         let Claimed { requests, has_tried, wake } = claiming.claim(&self.requests)?;
         let claims = tx.commit()?;
+        self.store.foreign_changes_seen();
 
         for completed in self.completed.drain(..) {
             self.in_flight.remove(completed.claim.target());
@@ -390,6 +392,13 @@ impl Engine {
         self.progress = progress;
         Ok(Turn { claims, events, wake })
     }
+}
+
+fn want_half_open(tx: &WriteTx<'_>, breaker: Breaker) -> Result<Breaker, StoreError> {
+    let Breaker::Open(open) = breaker else { return Ok(breaker) };
+    let open = open.want_half_open();
+    tx.set_breaker(Some(&(&open).into()))?;
+    Ok(Breaker::Open(open))
 }
 
 /// Returns when the newest call was claimed. The ledger has a resolution of a second, and the call

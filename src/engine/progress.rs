@@ -21,7 +21,7 @@ pub(super) struct Progress {
     /// the clock was set.
     pub(super) up: Option<Time>,
     /// Since when the process has been running without interruption.
-    pub(super) alive: Option<Time>,
+    pub(super) alive: Option<Alive>,
     /// Whether the first turn was committed.
     pub(super) is_started: bool,
     /// When the file was replaced by one whose watchlist may be out of date; `None` once the list was
@@ -49,6 +49,27 @@ pub(super) struct Progress {
     pub(super) next_replacement: Option<Time>,
 }
 
+/// Since when the process has been running without interruption. Both times are of the present clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Alive {
+    /// Since the last start or resume, or since the clock was set.
+    pub(super) since: Time,
+    /// Since the last start or resume, however the clock was set meanwhile.
+    pub(super) started: Time,
+}
+
+impl Alive {
+    pub(super) fn new(now: Time) -> Alive {
+        Alive { since: now, started: now }
+    }
+
+    /// Not after now: otherwise every slot up to the time of a clock that was ahead would count as
+    /// late, or as replaced before.
+    fn not_after(self, now: Time) -> Alive {
+        Alive { since: self.since.min(now), started: self.started.min(now) }
+    }
+}
+
 impl Progress {
     pub(super) fn new() -> Progress {
         Progress { wants_half_open: true, ..Progress::default() }
@@ -59,6 +80,16 @@ impl Progress {
         let replaced = self.replaced?;
         let is_recent = now.0.abs_diff(replaced.0) < LIST_PATIENCE.unsigned_abs();
         is_recent.then(|| Now(replaced.0.saturating_add(LIST_PATIENCE)))
+    }
+
+    /// Corrects since when the process has been up, for a change of the clock.
+    pub(super) fn clock_changed(&mut self, is_set: bool, now: Time) {
+        self.up = self.up.min(Some(now));
+        self.alive = self.alive.map(|alive| alive.not_after(now));
+        if is_set {
+            self.up = Some(now);
+            self.alive = self.alive.map(|alive| Alive { since: now, ..alive });
+        }
     }
 
     pub(super) fn is_clock_doubted(&self) -> bool {

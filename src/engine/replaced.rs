@@ -3,6 +3,7 @@
 use crate::clock::Time;
 use crate::engine::Event;
 use crate::engine::account_state::AccountState;
+use crate::engine::progress::Alive;
 use crate::engine::saved_state::change_before_trouble;
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, Cause, StoreError, WriteTx};
@@ -16,9 +17,8 @@ pub(super) struct ReplacedSlots<'a, 'store> {
     pub(super) tx: &'a WriteTx<'store>,
     pub(super) schedules: &'a mut ScheduleCache,
     pub(super) events: &'a mut Vec<Event>,
-    /// Since when the process is up. Slots replaced before are not recorded, unless a call was made
-    /// for them.
-    pub(super) alive: Time,
+    /// Slots replaced before are not recorded, unless a call was made for them.
+    pub(super) alive: Alive,
     pub(super) now: Time,
 }
 
@@ -49,13 +49,20 @@ impl ReplacedSlots<'_, '_> {
         let ReplacedSlots { tx, schedules, events, alive, now } = self;
         let Some((open, by)) = state.replaced(window, now) else { return Ok(None) };
         // The slot that was the latest when the process came up was replaced while it was up.
-        let first = open.max(account.window(schedules, alive).slot.min(alive));
+        let first = open.max(account.window(schedules, alive.since).slot.min(alive.since));
         // After an edit, the new schedule's slots up to the settled one were never owed.
         let from = first.plus(-1).max(state.settled().unwrap_or(open.plus(-1)));
         let mut slots = account.slots_between(schedules, from, by.plus(-1), MAX_LINES);
         let is_tried = open < first && tx.tried_slot(account, schedules)? == Some(open);
-        // The open slot may belong to another schedule.
-        let is_another = open >= first && slots.first() != Some(&open);
+        // The open slot may be of the schedule before an edit. A clock that was set and is set back
+        // does not bring it back, like the present schedule's.
+        let is_another = match open >= first {
+            true => slots.first() != Some(&open),
+            false => {
+                let window = account.window(schedules, open);
+                window.slot != open && window.next > alive.started
+            }
+        };
         if is_tried || is_another {
             slots.insert(0, open);
         }

@@ -1839,6 +1839,29 @@ fn a_slot_that_an_edit_has_made_due_stays_so_over_a_restart() {
     assert_eq!(world.calls.len(), 1, "{:?}", world.events);
 }
 
+/// The process is up, but as of the moment at which the clock was set.
+#[test]
+fn a_slot_that_an_edit_left_open_has_its_line_when_a_clock_that_is_set_replaces_it() {
+    let budget = Some(Budget { refreshes: 2, per: Period::Week, manual: None });
+    let config = EngineConfig { budget, requests_per_minute: 1, ..config() };
+    let list = |cron| [Watched::example("a", "0 6 * * MON"), Watched::example("b", cron)];
+    let mut world = World::new(&list("0 6 * * *"), config.clone(), MONDAY);
+    let well = |id: &str, _: i64| good(id, 200);
+    world.until(MONDAY + DAY + 6 * HOUR, &well);
+    assert_eq!(world.served().len(), 2, "the budget is spent");
+    let moment = world.moment();
+    world.engine.watch(&list("0 5 * * TUE"), config, moment).expect("a watchlist");
+    world.until(MONDAY + 2 * DAY, &well);
+    world.calls.clear();
+    world.skew = 9 * DAY * 1000;
+    world.until(MONDAY + 2 * DAY + 20, &well);
+    assert_eq!(world.calls.len(), 1, "its answer confirms the clock");
+    world.skew = 0;
+    world.until(MONDAY + 3 * DAY, &well);
+    let why = "superseded by the next slot".to_owned();
+    assert_eq!(world.skipped(), [("b".to_owned(), MONDAY + DAY, why)]);
+}
+
 #[test]
 fn a_pause_of_a_minute_declines_no_request() {
     for answer in [http(429, ""), retry_after(429, 60)] {
@@ -1958,4 +1981,23 @@ fn an_outage_over_many_slots_is_followed_by_another() {
     world.until(back + 30 * MINUTE, &vendor);
     assert_eq!((world.opened(), world.skipped()), (1, vec![]));
     assert_eq!(world.served().len(), 6);
+}
+
+#[test]
+fn a_backup_made_during_a_call_and_restored_into_the_file_loses_no_slot() {
+    let mut world = World::settled(&list(1, "0 6 * * MON"), config());
+    world.latency = 30 * 1000;
+    world.until(MONDAY + 1, &|id, _| good(id, 101));
+    assert_eq!(world.in_flight.len(), 1);
+    let copy = world.folder.path().join("copy.db");
+    let path = world.folder.path().join("growth.db");
+    let mut live = rusqlite::Connection::open(path).expect("a connection");
+    live.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
+    world.until(MONDAY + MINUTE, &|id, _| good(id, 101));
+    assert_eq!(world.served().len(), 1);
+    world.calls.clear();
+    live.restore("main", &copy, None::<fn(_)>).expect("a restored copy");
+    world.until(MONDAY + HOUR, &|id, _| good(id, 102));
+    assert!(world.events.iter().any(|event| matches!(event, Event::LeftPending(1))));
+    assert_eq!(world.served().len(), 1, "its snapshot was not in the backup");
 }

@@ -9,6 +9,7 @@ use crate::engine::account_state::{AccountState, Edit};
 use crate::engine::candidates::Candidates;
 use crate::engine::clock_change::{horizon, step_back};
 use crate::engine::fresh::{FRESH, is_fresh};
+use crate::engine::progress::Alive;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::saved_state::{change_before_trouble, set_state};
 use crate::engine::{Engine, EngineConfig, Event};
@@ -80,7 +81,7 @@ impl Engine {
             tx: &tx,
             schedules: &mut self.schedules,
             events: &mut events,
-            alive: self.progress.alive.unwrap_or(time),
+            alive: self.progress.alive.unwrap_or(Alive::new(time)),
             now: time,
             horizon: horizon(&config, time),
             in_flight,
@@ -138,7 +139,7 @@ struct Editing<'a, 'store> {
     tx: &'a WriteTx<'store>,
     schedules: &'a mut ScheduleCache,
     events: &'a mut Vec<Event>,
-    alive: Time,
+    alive: Alive,
     now: Time,
     /// The latest time that a back-off set under the present clock can have.
     horizon: Time,

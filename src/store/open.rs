@@ -105,6 +105,8 @@ pub struct Store {
     inode: Inode,
     wal_files: WalFiles,
     content: Content,
+    /// Whether another program has written into the file since the engine looked.
+    has_foreign_changes: bool,
     /// The open database file, which holds the lock. Declared after the connection, so that it is
     /// dropped after it: closing any descriptor of a file drops the process's other locks on it.
     lock: FileLock,
@@ -149,7 +151,18 @@ impl Store {
         let wal_files = WalFiles::of(path);
         let content = Content::of(&connection)?;
         let path = path.to_owned();
-        Ok(Store { connection, name, path, inode, wal_files, content, lock, care, is_tight: false })
+        Ok(Store {
+            connection,
+            name,
+            path,
+            inode,
+            wal_files,
+            content,
+            has_foreign_changes: false,
+            lock,
+            care,
+            is_tight: false,
+        })
     }
 
     /// Begins a write transaction, which holds SQLite's write lock from its first statement.
@@ -273,7 +286,19 @@ impl Store {
         self.reconnect()
     }
 
-    fn check_not_restored(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn has_foreign_changes(&self) -> bool {
+        self.has_foreign_changes
+    }
+
+    pub(crate) fn foreign_changes_seen(&mut self) {
+        self.has_foreign_changes = false;
+    }
+
+    /// Looks whether another program has written into the file.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::Replaced`] if a file with another watchlist was restored into it.
+    pub(crate) fn check_not_restored(&mut self) -> Result<(), StoreError> {
         if Content::version(&self.connection)? == self.content.version {
             return Ok(());
         }
@@ -282,6 +307,7 @@ impl Store {
             return Err(StoreError::Replaced(self.path.clone()));
         }
         self.content = content;
+        self.has_foreign_changes = true;
         Ok(())
     }
 
