@@ -120,7 +120,8 @@ pub struct Moment {
 
 /// The source of the time: the machine's clocks, or one that is set by hand, for the demo.
 ///
-/// Passed to all code that waits or records times, so that everything in one process agrees.
+/// Handed to the engine's thread and to its calls, so that all that they decide and record agrees.
+/// What people ask or are told is about the machine's time, which [`now`] returns.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     /// Milliseconds since 1970; `None` for the machine's clocks.

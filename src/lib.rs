@@ -35,7 +35,7 @@
 //!   updates the account's state. The views show all three.
 //!
 //! # Invariants
-//! - **Imports are acyclic**: a file uses only what is below it (`tests/imports.rs`).
+//! - **Imports are acyclic**: no file uses what uses it, by whatever way (`tests/imports.rs`).
 //! - **A paid call has its ledger row first.** [`api::Client::call`] requires a [`store::Claim`],
 //!   which only [`store::WriteTx::commit`] returns.
 //! - **A slot is bought once**: the index `_refresh_slot` allows one row that is pending or ok.
@@ -46,15 +46,17 @@
 //!   other reason. It depends on no timer, job or queue in memory, so a process may end at any
 //!   moment (`tests/simulation` does so).
 //! - **Decisions are functions of `now`.** In Rust, only [`clock`] reads a clock (enforced by
-//!   `.clippy.toml`), so that years can be simulated. The views `latest` and `overdue` read SQLite's.
+//!   `.clippy.toml`), so that years can be simulated. The views `latest` and `overdue` read SQLite's,
+//!   and systemd is told its own.
 //! - **Responses are classified in one place** ([`api::classify()`]), from statuses and codes
 //!   alone. Failures are attributed where the engine settles a call, and nowhere else; what
 //!   follows from the vendor's is the [`engine::Breaker`]'s to say.
 //! - **What an account owes** is an [`engine::AccountState`], which changes only by its
 //!   transitions.
 //! - **Absent on purpose**: automatic retries below the engine, HTTP redirects, proxies from the
-//!   environment, a cache of the database's contents (but for the text of the last scrape), a job
-//!   per account, and `unsafe` except for the one call in [`memory`].
+//!   environment, a cache of the database's contents (but for the text of the last scrape, and
+//!   the keys of accounts that are due), a job per account, and `unsafe` except for the one call in
+//!   [`memory`].
 #![deny(unsafe_code)]
 #![allow(rustdoc::private_intra_doc_links, reason = "the map is written for contributors")]
 

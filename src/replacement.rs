@@ -32,6 +32,7 @@ pub enum Replace {
 }
 
 /// How a file was put into place.
+#[must_use = "people should know of a file that was not replaced atomically"]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Replaced {
     /// Atomically.
@@ -368,7 +369,7 @@ mod tests {
         let link = folder.path().join("link");
         symlink("file", &link).expect("a link");
         for text in ["first", "second"] {
-            write(&link, text).expect("written");
+            assert_eq!(write(&link, text).expect("written"), Replaced::Renamed);
             assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
             assert_eq!(fs::read_to_string(folder.path().join("file")).expect("a file"), text);
         }
@@ -382,9 +383,9 @@ mod tests {
             fs::write(folder.path().join(left), "").expect("a file");
         }
         let writing = Replacement::begin(&folder.path().join("a"), 0o640).expect("begun");
-        write(&folder.path().join("b"), "b").expect("written");
+        assert_eq!(write(&folder.path().join("b"), "b").expect("written"), Replaced::Renamed);
         assert!(writing.temporary().exists());
-        writing.finish(Replace::Refused).expect("finished");
+        assert_eq!(writing.finish(Replace::Refused).expect("finished"), Replaced::Renamed);
         assert_eq!(names(folder.path()), [".growthd-other", "a", "b", "own"]);
     }
 

@@ -86,7 +86,7 @@ fn a_mark_is_explained_where_it_is_listed() {
 fn an_account_is_named_by_id_label_or_username() {
     let past = guru();
     let by_id = past.output(&["history", "clx1"]);
-    for name in ["Fitness Guru 🏋", "guru", "@guru"] {
+    for name in ["Fitness Guru 🏋", "guru", "@guru", "@Guru"] {
         assert_eq!(past.output(&["history", name]), by_id);
     }
 }

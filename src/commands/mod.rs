@@ -100,6 +100,9 @@ pub enum CommandError {
     /// The request was cancelled while the daemon cannot record the calls in flight.
     #[error("{}; no further call starts, and the daemon records those in flight once it can", Printable(.0))]
     NotRecorded(String),
+    /// The daemon could not take the request, because of its database.
+    #[error("nothing was refreshed: {}", Printable(.0))]
+    NotTaken(String),
     /// `$GROWTHD_LOG` is invalid.
     #[error(
         "GROWTHD_LOG is not a log filter ({0}); expected one such as \"info\" or \"growthd=debug\""
@@ -152,7 +155,8 @@ impl CommandError {
             | CommandError::Log(_)
             | CommandError::NoResponse
             | CommandError::NotSent
-            | CommandError::NotRecorded(_) => IO,
+            | CommandError::NotRecorded(_)
+            | CommandError::NotTaken(_) => IO,
             CommandError::LogFilter(_)
             | CommandError::CommandLine(_)
             | CommandError::Usage(_)

@@ -125,7 +125,7 @@ async fn connect<T, R: Future<Output = io::Result<Remote<T>>>>(
             // A daemon creates its socket a moment after it has locked the database.
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
-                    && begun.elapsed() < START_PATIENCE =>
+                    && clock::monotonic().duration_since(begun) < START_PATIENCE =>
             {
                 tokio::time::sleep(START_POLL).await;
             }

@@ -130,6 +130,7 @@ impl<'a> Watch<'a> {
     ) -> Result<Done, CommandError> {
         let completed = loop {
             match request.next(&mut signals, &mut self.output).await {
+                Ok(Some(Progress::NotTaken { error })) => break Err(CommandError::NotTaken(error)),
                 Ok(Some(step)) => self.step(&step),
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
@@ -166,7 +167,7 @@ impl<'a> Watch<'a> {
                 self.update_bar(move |bar| bar.set_length(length));
                 return;
             }
-            Progress::Started { .. } => return,
+            Progress::Started { .. } | Progress::NotTaken { .. } => return,
             Progress::Settled {
                 account_id,
                 outcome,
@@ -279,9 +280,10 @@ fn result(step: &Progress) -> Value {
             "account_id": account_id, "refresh_id": null, "outcome": "skipped",
             "followers": null, "suspect": null, "error": reason,
         }),
-        Progress::Selected { .. } | Progress::Started { .. } | Progress::NotInWatchlist { .. } => {
-            Value::Null
-        }
+        Progress::Selected { .. }
+        | Progress::Started { .. }
+        | Progress::NotTaken { .. }
+        | Progress::NotInWatchlist { .. } => Value::Null,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cli::ReportArgs;
 use crate::clock;
 use crate::commands::output::{UntilClosed, stdout};
 use crate::commands::period::check_selection;
-use crate::commands::target::{cause, is_stdout, refuse_own};
+use crate::commands::target::{cause, is_stdout, refuse_own, tell};
 use crate::commands::{CommandError, Done};
 use crate::config::Settings;
 use crate::printable::Printable;
@@ -229,7 +229,7 @@ fn write_file(page: &Page, output: &Path) -> io::Result<PathBuf> {
     };
     let mut new = Replacement::begin(&target, NEW_FILE_MODE)?;
     write_page(page, new.file())?;
-    new.finish(Replace::Allowed)?;
+    tell(new.finish(Replace::Allowed)?, output);
     Ok(target)
 }
 

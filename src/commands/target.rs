@@ -95,23 +95,26 @@ impl Target {
     pub fn finish(self, replace: Replace) -> Result<(), TargetError> {
         let Target { path, file } = self;
         match file.finish(replace) {
-            Ok(Replaced::Renamed) => {}
-            Ok(Replaced::InPlace) => {
-                let path = path.to_string_lossy();
-                // The file is written, so an error on stderr does not matter.
-                writeln!(
-                    io::stderr(),
-                    "growthd: {} cannot be replaced, so it was overwritten in place",
-                    Printable(&path)
-                )
-                .ok();
-            }
+            Ok(replaced) => tell(replaced, &path),
             Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(TargetError::Exists(path));
             }
             Err(source) => return Err(TargetError::Write { path, source }),
         }
         Ok(())
+    }
+}
+
+/// Says on stderr if the file at `path` was not replaced atomically.
+pub fn tell(replaced: Replaced, path: &Path) {
+    if replaced == Replaced::InPlace {
+        // The file is written, so an error on stderr does not matter.
+        writeln!(
+            io::stderr(),
+            "growthd: {} cannot be replaced, so it was overwritten in place",
+            Printable(&path.to_string_lossy())
+        )
+        .ok();
     }
 }
 

@@ -9,7 +9,7 @@ use super::at::At;
 use super::document::Document;
 use super::problem::{Problem, Problems};
 use super::source::{self, Source};
-use crate::printable::cut;
+use crate::printable::{Printable, cut};
 
 /// How many problems are shown; the others are counted.
 const SHOWN: usize = 1000;
@@ -196,7 +196,7 @@ impl Findings {
                 let Place { file, at } = finding.place;
                 let source = source(file)?;
                 let (line, column) = source.position(at);
-                let mut message = source::visible(&shortened(&finding.message));
+                let mut message = Printable(&shortened(&finding.message)).to_string();
                 if let Some(first) = finding.first {
                     let (line, column) = self::position(&sources, first);
                     message.push_str(&match first.file == file {

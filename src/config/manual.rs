@@ -51,7 +51,7 @@ fn table(section: &Section) -> String {
 }
 
 /// Returns a default as it is written in TOML.
-fn literal(default: &str) -> String {
+pub(super) fn literal(default: &str) -> String {
     let is_bare = matches!(default, "true" | "false") || default.parse::<u64>().is_ok();
     if default.is_empty() || is_bare { default.to_owned() } else { format!("\"{default}\"") }
 }

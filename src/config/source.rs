@@ -5,6 +5,8 @@ use std::path::Path;
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::printable::Printable;
+
 /// How many characters of a source line are shown.
 const WIDTH: usize = 100;
 
@@ -86,14 +88,14 @@ impl<'a> Source<'a> {
             if !is_plain_name(name.trim()) {
                 return None;
             }
-            let shown = format!("{}= …", visible(name));
+            let shown = format!("{}= …", Printable(name));
             let caret = caret.min(shown.chars().count() - 1);
             return Some(Excerpt::new(shown, caret));
         }
         // Two thirds of the width before the caret, so that text on both sides of it is shown.
         let skipped = if caret < WIDTH { 0 } else { caret - WIDTH * 2 / 3 };
         let shown: String = text.chars().skip(skipped).take(WIDTH).collect();
-        Some(Excerpt::new(visible(&shown), caret - skipped))
+        Some(Excerpt::new(Printable(&shown).to_string(), caret - skipped))
     }
 
     /// Returns whether a line may contain an API key that was put there by mistake: before the
@@ -121,26 +123,9 @@ pub(super) fn is_plain_name(name: &str) -> bool {
     name.len() <= 24 && !name.contains(|c: char| c.is_ascii_digit())
 }
 
-/// Replaces characters that a terminal would act on instead of showing: control characters, and
-/// those that change the direction of writing.
-pub(super) fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            '\u{61c}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-            c if c.is_control() => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
 /// Returns a path that is safe to show.
 pub(super) fn visible_path(path: &Path) -> String {
-    visible(&path.display().to_string())
+    Printable(&path.display().to_string()).to_string()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
+use super::manual::literal;
 use super::reading::Reading;
 use super::split::SplitText;
 use std::sync::Arc;
@@ -725,4 +726,21 @@ fn a_database_path_is_a_file_name_whatever_sqlite_would_make_of_it() {
     let text = b"[database]\npath = \"growth.db/\"\n";
     let problems = Config::parse(Path::new("config.toml"), text, Time(0)).expect_err("a folder");
     assert!(problems.to_string().contains("is the path of a folder"), "{problems}");
+}
+
+#[test]
+fn every_default_of_the_manual_page_is_the_one_in_use() {
+    for section in schema::MAIN {
+        let required = match section.name {
+            "budget" => "refreshes = 5\n",
+            "account" => "id = \"a\"\n",
+            _ => "",
+        };
+        let unset = format!("{}\n{required}", section.title);
+        let has_default = |key: &&&schema::Key| !key.default.is_empty();
+        for key in section.keys.iter().filter(has_default) {
+            let set = format!("{unset}{} = {}\n", key.name, literal(key.default));
+            assert_eq!(valid(&set), valid(&unset), "{set}");
+        }
+    }
 }

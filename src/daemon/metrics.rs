@@ -98,7 +98,7 @@ impl Metrics {
             kept_bytes: Counter::default(),
             in_flight: Gauge::default(),
             // From a response out of the vendor's cache to one at the longest timeout, an hour.
-            durations: Histogram::new(exponential_buckets(0.05, 2.0, 17)),
+            durations: Histogram::new(exponential_buckets(0.05, 2.0, 18)),
             store_errors: Counter::default(),
             reload_successful: Gauge::default(),
             reload_time: Gauge::default(),

@@ -99,7 +99,7 @@ impl Claiming<'_, '_> {
         let mut allowance = Allowance { calls: share, manual: gate.manual_limit };
         let mut handled = 0;
         let mut granted = 0;
-        for request in requests.iter() {
+        for request in requests.iter().take(MAX_CONSIDERED) {
             let before = allowance.calls;
             let holds_back = limit > 0 && share == 0;
             if holds_back || !self.grant(request, &gate, &mut allowance)? {

@@ -51,6 +51,7 @@ impl Call {
         let arrived = self.clock.now().time();
         let response = classify(&result, claim.account_id(), arrived);
         let permit = result.into_body_permit();
+        // Not `CompletedCall::new`: if it panicked, the claim would be lost in it.
         if let Some(claim) = self.claim.take() {
             self.send(CompletedCall { claim, response, arrived, permit }, took);
         }

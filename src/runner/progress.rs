@@ -11,6 +11,8 @@ use crate::engine::Event;
 pub enum Progress {
     /// The request covers this many accounts.
     Selected { accounts: usize },
+    /// The request was not taken, because of the database.
+    NotTaken { error: String },
     /// A call was started.
     Started { account_id: AccountId },
     /// A call was settled.

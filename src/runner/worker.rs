@@ -1,3 +1,6 @@
+//! The engine's thread: it waits until a turn is due, makes the turn, hands out its claims, and retries
+//! what the store refused, until it is stopped.
+
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -12,6 +15,7 @@ use crate::runner::calls::Claims;
 use crate::runner::error::RunnerError;
 use crate::runner::handle::{Input, Reconfiguration};
 use crate::runner::notice::{Notice, Observer};
+use crate::runner::progress::Progress;
 use crate::runner::subscribers::Subscribers;
 use crate::store::{StoreError, wal_size};
 
@@ -314,6 +318,7 @@ impl Worker {
                         self.subscribers.wait_for_refreshes(requester, requested, reply);
                     }
                     Err(error) => {
+                        reply.send(Progress::NotTaken { error: error.to_string() }).ok();
                         (self.observer)(Notice::StoreFailed { error: &error, is_new: true });
                     }
                 }

@@ -8,7 +8,7 @@ use super::invalid::InvalidSchedule;
 
 const DAY: i64 = 24 * 3600;
 
-/// Longest pattern accepted, in characters. One that lists every minute and second has under 400.
+/// Longest pattern accepted, in bytes. One that lists every minute and second has under 400.
 const LONGEST: usize = 1024;
 
 /// Any day that ever comes does so within this many days. The rarest is a 29th of February on a

@@ -311,6 +311,11 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
     })
 }
 
+pub(super) const FIND_HANDLE: &str = "SELECT a.account_id FROM _profile p
+    JOIN _account a ON a.account = p.account
+    WHERE p.username = ?1 COLLATE NOCASE AND p.platform = ?2
+    ORDER BY a.removed_time IS NOT NULL LIMIT 1";
+
 impl ReadTx<'_> {
     /// Returns the row of `key`; `None` if the database was replaced by one without it.
     pub fn account(&self, key: AccountKey) -> Result<Option<Account>, StoreError> {
@@ -327,12 +332,7 @@ impl ReadTx<'_> {
 
     /// Returns the id of the account with this handle: of one that is in the watchlist if there is one.
     pub fn find_handle(&self, handle: &Handle) -> Result<Option<AccountId>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT a.account_id FROM _profile p
-             JOIN _account a ON a.account = p.account
-             WHERE p.username = ?1 COLLATE NOCASE AND p.platform = ?2
-             ORDER BY a.removed_time IS NOT NULL LIMIT 1",
-        )?;
+        let mut statement = self.tx.prepare_cached(FIND_HANDLE)?;
         let mut rows = statement.query([handle.username(), handle.platform().as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(account_id(row.get(0)?)?))

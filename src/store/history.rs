@@ -142,7 +142,7 @@ impl ReadTx<'_> {
         }
         let conditions = [
             ("a.label = ?1", name),
-            ("p.username = ?1", handle),
+            ("p.username = ?1 COLLATE NOCASE", handle),
             ("p.name = ?1", name),
             (FORMER_USERNAME, handle),
         ];

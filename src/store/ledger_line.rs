@@ -250,8 +250,8 @@ impl WriteTx<'_> {
     }
 
     /// Settles a line for `account`, which is the account's row now. If the line is gone because
-    /// the file was replaced by an older copy, inserts a complete new line: what was paid for is
-    /// kept.
+    /// the file was replaced by an older copy, inserts a new line, without the slot, which may have
+    /// been served there by another: what was paid for is kept.
     pub fn settle(
         &self,
         line: &PendingLine,

@@ -74,10 +74,13 @@ fn keep_copy(connection: &Connection, path: &Path, found: i64) -> Result<PathBuf
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
+    let name = partial.to_str().ok_or_else(|| {
+        failed(io::Error::new(io::ErrorKind::InvalidFilename, "SQLite needs its path to be UTF-8"))
+    })?;
     // SQLite accepts an existing empty file; creating it here gives it the database's mode.
     let file = OpenOptions::new().create_new(true).write(true).mode(GROUP_READABLE).open(&partial);
     drop(file.map_err(failed)?);
-    connection.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
+    connection.execute("VACUUM INTO ?1", [name])?;
     File::open(&partial).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(&partial, &copy).map_err(failed)?;
     for old in copies(path).map_err(failed)?.iter().rev().skip(MAX_COPIES) {

@@ -1,7 +1,4 @@
 //! An account's readings, for charts and for its newest values.
-//!
-//! Only measured values count: those that are neither absent nor suspect. A rate uses the time
-//! between its own two readings, so a gap in the history is a longer step and never a spike.
 
 use crate::clock::Time;
 use crate::store::{Reading, Suspect};

@@ -76,7 +76,8 @@ CREATE TABLE _profile (
   name         TEXT AS (coalesce(unless_blank!(display_name), unless_blank!(username))) STORED
 ) STRICT;
 
-CREATE INDEX _profile_username ON _profile (username);
+-- A handle is written in any case.
+CREATE INDEX _profile_username ON _profile (username COLLATE NOCASE);
 
 CREATE TABLE _profile_change (
   account    INTEGER NOT NULL REFERENCES _account,
