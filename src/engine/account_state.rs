@@ -149,6 +149,14 @@ impl AccountState {
         }
     }
 
+    /// Returns the slot that was open when the account left the watchlist.
+    pub fn left_open(self) -> Option<Time> {
+        match self {
+            AccountState::Unwatched(Owed::Slot(_, slot, _)) => Some(slot),
+            _ => None,
+        }
+    }
+
     /// Returns the last slot that needs no further call.
     pub fn settled(self) -> Option<Time> {
         match self {
@@ -209,14 +217,16 @@ impl AccountState {
         }
     }
 
-    /// Records that the open slot was replaced unserved by `slot`.
+    /// Records that the open slot was replaced unserved by `slot`. A delay that the vendor asked for
+    /// is kept.
     #[must_use]
-    pub fn replace(self, slot: Time) -> AccountState {
+    pub fn replace(self, slot: Time, now: Time) -> AccountState {
         let retry = RetryState::default();
+        let due = self.due().filter(|due| *due > now).unwrap_or(slot);
         match self {
             AccountState::Baseline { .. } | AccountState::Unwatched(_) => self,
             AccountState::Settled { .. } | AccountState::Open { .. } => {
-                AccountState::Open { settled: self.settled(), slot, due: slot, retry }
+                AccountState::Open { settled: self.settled(), slot, due, retry }
             }
         }
     }
@@ -639,7 +649,7 @@ mod tests {
         assert_eq!(twice.settled(), Some(Time(500)));
         assert_eq!(twice.due(), Some(Time(1090)));
         assert_eq!(twice.retry_of(Some(Time(2000))), RetryState::default());
-        let next = twice.replace(Time(2000));
+        let next = twice.replace(Time(2000), Time(2000));
         assert_eq!(next.retry_of(Some(Time(2000))), RetryState::default());
         assert_eq!(next.back_off(Some(slot), Time(2005), Attempt::Paid), next, "an earlier slot");
         let settled = AccountState::Settled { settled: slot, next: Time(2000) };

@@ -484,7 +484,7 @@ impl Claiming<'_, '_> {
     /// account considered, if there may be more.
     fn sweep_replaced(&mut self, after: AccountKey) -> Result<Option<AccountKey>, StoreError> {
         let time = self.now.time();
-        let mut accounts = self.tx.due_since(time, after, MAX_CONSIDERED)?;
+        let mut accounts = self.tx.with_open_slots(time, after, MAX_CONSIDERED)?;
         for account in &mut accounts {
             if self.busy.accounts.contains(&account.key) {
                 continue;

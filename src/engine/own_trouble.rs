@@ -168,7 +168,7 @@ mod tests {
         let rare = Retry { first_delay: 21_600, max_delay: 86_400, ..RETRY };
         let broken = call(Trouble::Broken, 2, 0);
         for (call, retry, expected) in [
-            (broken, &rare, 43_200),
+            (broken, &rare, 86_400),
             (FailedCall { retry_after: Some(20_000), ..broken }, &RETRY, 20_000),
         ] {
             assert!(

@@ -31,11 +31,11 @@ impl ReplacedSlots<'_, '_> {
         state: AccountState,
         window: SlotWindow,
     ) -> Result<Option<AccountState>, StoreError> {
-        let tx = self.tx;
+        let (tx, now) = (self.tx, self.now);
         let Some(slot) = self.write(account, state, window)? else { return Ok(None) };
-        change_before_trouble(tx, account.key, |before| before.replace(slot))?;
+        change_before_trouble(tx, account.key, |before| before.replace(slot, now))?;
         account.slot_replaced();
-        Ok(Some(state.replace(slot)))
+        Ok(Some(state.replace(slot, now)))
     }
 
     /// Writes a line for each slot of an account in `state` that was replaced while the process was

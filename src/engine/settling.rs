@@ -21,8 +21,8 @@ use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
-    Account, AccountKey, BeforeTrouble, CallTarget, FailureRow, Outcome, PendingLine, RefreshId,
-    StoreError, Suspicion, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
+    Account, AccountKey, BeforeTrouble, CallTarget, Cause, FailureRow, Outcome, PendingLine,
+    RefreshId, StoreError, Suspicion, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
 };
 
 /// Up to how many accounts that fail together are counted: the cost of a failed call must not grow
@@ -141,6 +141,7 @@ impl Settling<'_, '_> {
             let suspicion = Suspicion::default();
             let event = settled(&account, line, refresh, &response, suspicion, self.now, true);
             self.events.push(event);
+            self.skip_left_open(&account, line)?;
         }
         if count > 0 {
             self.events.push(Event::LeftPending(count));
@@ -193,6 +194,21 @@ impl Settling<'_, '_> {
         // Report the call before its consequences.
         let event = settled(&account, line, refresh, response, suspicion, arrived, false);
         self.events.insert(index, event);
+        self.skip_left_open(&account, line)
+    }
+
+    /// Writes the line of a slot whose account left the watchlist during its call, if the call has not
+    /// served it. Whoever removed the account has waited for that.
+    fn skip_left_open(&mut self, account: &Account, line: &PendingLine) -> Result<(), StoreError> {
+        let state = AccountState::try_from(account.state)?;
+        let Some(slot) = state.left_open().filter(|slot| Some(*slot) == line.slot) else {
+            return Ok(());
+        };
+        let why = if self.tx.is_removed(account.key)? { "removed" } else { "disabled" };
+        let interval = account.window(self.schedules, slot).interval();
+        self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
+        let id = account.id.clone();
+        self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
         Ok(())
     }
 
@@ -432,6 +448,8 @@ impl Settling<'_, '_> {
             // It has failed alone since then.
             account.failure.own = account.failure.own.or(account.failure.last);
         }
+        // What nobody watches any more must hold up no one.
+        let is_evidence = is_evidence && account.is_watched();
         let is_spent_for_good = failed.trouble == Trouble::Unknown
             && self.config.retry.unknown == OnUnknown::Skip
             && failed.line.cause.is_scheduled();

@@ -2001,3 +2001,69 @@ fn a_backup_made_during_a_call_and_restored_into_the_file_loses_no_slot() {
     assert!(world.events.iter().any(|event| matches!(event, Event::LeftPending(1))));
     assert_eq!(world.served().len(), 1, "its snapshot was not in the backup");
 }
+
+/// It is asked again only after several of its slots; a restart must not lose their lines.
+#[test]
+fn slots_that_pass_during_a_requested_delay_have_their_lines_when_the_process_stops() {
+    let hourly = list(2, "0 * * * *");
+    let mut world = World::settled(&hourly, config());
+    world.until(MONDAY + 4 * HOUR + 30 * MINUTE, &|id, _| match id {
+        "a001" => retry_after(503, 6 * HOUR),
+        _ => good(id, 200),
+    });
+    world.engine.stop();
+    let turn = world.engine.turn(world.moment()).expect("a turn");
+    world.events.extend(turn.events);
+    let slots: Vec<i64> = world.skipped().into_iter().map(|(_, slot, _)| slot).collect();
+    assert_eq!(slots, [0, 1, 2, 3].map(|hours| MONDAY + hours * HOUR));
+    world.calls.clear();
+    world.crash(0, config());
+    world.watch(&hourly);
+    world.until(MONDAY + 9 * HOUR, &|id, _| good(id, 300));
+    let at = world.calls_of("a001")[0].at;
+    assert!(
+        (MONDAY + 6 * HOUR..MONDAY + 6 * HOUR + MINUTE).contains(&at),
+        "not as the vendor asked: {at}"
+    );
+}
+
+#[test]
+fn a_slot_whose_account_leaves_during_a_call_that_fails_has_its_line() {
+    for (is_removed, expected) in [(true, "removed"), (false, "disabled")] {
+        let accounts = list(2, "0 6 * * MON");
+        let mut world = World::settled(&accounts, config());
+        world.latency = 5000;
+        world.until(MONDAY + 2, &|_, _| http(500, ""));
+        assert_eq!(world.in_flight.len(), 2);
+        let mut fewer = accounts.clone();
+        match is_removed {
+            true => fewer.truncate(1),
+            false => fewer[1].enabled = false,
+        }
+        world.watch(&fewer);
+        world.until(MONDAY + 30, &|id, _| good(id, 200));
+        assert_eq!(world.skipped(), [("a001".to_owned(), MONDAY, expected.to_owned())]);
+        world.events.clear();
+        world.watch(&accounts);
+        world.until(MONDAY + HOUR, &|id, _| good(id, 200));
+        assert_eq!(world.served(), [("a000".to_owned(), 1), ("a001".to_owned(), 1)].into());
+    }
+}
+
+#[test]
+fn accounts_that_left_the_watchlist_open_no_breaker() {
+    let accounts = list(8, "0 6 * * MON");
+    let mut world = World::settled(&accounts, EngineConfig { requests_per_minute: 0, ..config() });
+    world.latency = 5000;
+    world.until(MONDAY + 2, &|_, _| http(500, ""));
+    let id = |(_, call): &(i64, CompletedCall)| call.claim.account_id().map(ToString::to_string);
+    let called: Vec<String> = world.in_flight.iter().filter_map(id).collect();
+    assert!(called.len() >= 3, "{called:?}");
+    let kept: Vec<Watched> =
+        accounts.into_iter().filter(|account| !called.contains(&account.id.to_string())).collect();
+    world.watch(&kept);
+    world.until(MONDAY + MINUTE, &|id, _| good(id, 200));
+    let is_open = |event: &Event| matches!(event, Event::BreakerOpened(_));
+    assert!(!world.events.iter().any(is_open), "{:?}", world.events);
+    assert_eq!(world.served().len(), kept.len());
+}

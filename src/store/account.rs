@@ -324,6 +324,12 @@ impl ReadTx<'_> {
         rows.next()?.map(account).transpose()
     }
 
+    /// Returns whether the account is not in the watchlist, not even disabled.
+    pub(crate) fn is_removed(&self, key: AccountKey) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM _account WHERE account = ?1 AND removed_time IS NOT NULL";
+        Ok(self.tx.prepare_cached(sql)?.exists([key.0])?)
+    }
+
     pub fn account_by_id(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!("a.account_id = ?1"))?;
         let mut rows = statement.query([id.as_str()])?;
@@ -420,17 +426,17 @@ impl ReadTx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns up to `limit` accounts with keys above `last` that were due at `before`. Their open
-    /// slot may have been replaced by the next one since.
-    pub(crate) fn due_since(
+    /// Returns up to `limit` accounts with keys above `last` whose open slot may have been replaced by
+    /// the next one: those that were due at `before`, or are asked again later.
+    pub(crate) fn with_open_slots(
         &self,
         before: Time,
         last: AccountKey,
         limit: usize,
     ) -> Result<Vec<Account>, StoreError> {
         let mut statement = self.tx.prepare_cached(accounts!(
-            "a.next_due <= ?1 AND a.phase > 0 AND a.account > ?2
-             ORDER BY a.account LIMIT ?3"
+            "(a.next_due <= ?1 AND a.phase > 0 OR a.phase = 2) AND a.next_due IS NOT NULL
+             AND a.account > ?2 ORDER BY a.account LIMIT ?3"
         ))?;
         accounts(statement.query(params![before, last, limit])?)
     }
