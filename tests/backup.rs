@@ -143,6 +143,41 @@ fn a_database_is_never_replaced() {
     assert_eq!(other.query("SELECT label FROM latest"), ["Other"]);
 }
 
+/// As after a program that wrote to a backup was killed: SQLite would roll the new file back.
+#[test]
+fn a_file_with_a_rollback_journal_is_not_replaced() {
+    let past = history();
+    past.output(&["backup", "copy.db"]);
+    let (before, journal) = (fs::read(past.file("copy.db")).expect("a file"), "copy.db-journal");
+    fs::write(past.file(journal), [0xd9, 0xd5, 5]).expect("a file");
+    for arguments in [&["backup", "--force", "copy.db"][..], &["export", "--output", "copy.db"]] {
+        let (code, output) = past.refused(arguments);
+        assert_eq!(code, Some(74), "{output}");
+        assert!(output.contains("belongs to a database with a journal"), "{output}");
+        assert_eq!(fs::read(past.file("copy.db")).expect("a file"), before);
+    }
+    // An empty one is not applied.
+    fs::write(past.file(journal), "").expect("a file");
+    past.output(&["backup", "--force", "copy.db"]);
+}
+
+/// As a member of the service's group does.
+#[test]
+fn a_backup_that_may_not_be_noted_is_made_and_says_so() {
+    let past = history();
+    // A folder cannot be replaced, whoever runs this.
+    fs::create_dir(past.file("growth.db.backup")).expect("a folder");
+    let made = past.growthd(&["backup", "one.db"]);
+    assert!(made.status.success(), "{made:?}");
+    let error = String::from_utf8_lossy(&made.stderr).into_owned();
+    let words = "growthd: the backup was made, but could not be noted beside ";
+    assert!(error.starts_with(words) && error.lines().count() == 1, "{error}");
+    let (code, error) = past.refused(&["backup", "two.db", "--again-within", "1d"]);
+    assert_eq!(code, Some(74), "{error}");
+    assert!(error.contains("could not be noted beside ") && !error.contains(".tmp"), "{error}");
+    assert!(past.file("two.db").exists());
+}
+
 #[test]
 fn a_failed_copy_leaves_nothing() {
     let past = history();

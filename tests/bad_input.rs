@@ -115,8 +115,9 @@ fn without_a_key_the_three_sources_are_listed_and_nothing_is_created() {
     place.write("api-key", KEY);
     place.set_mode("api-key", 0o644);
     refused(&vendor, &place, 78, &["can be read by every user", "chmod o-rwx"]);
-    let checked = place.growthd(&["check"]).with_code(1);
+    let checked = place.growthd(&["check"]).with_code(78);
     assert!(checked.out.contains("can be read by every user"), "{checked:?}");
+    assert!(checked.out.contains("forecast") && checked.err.is_empty(), "{checked:?}");
     place.write("api-key", "");
     place.set_mode("api-key", 0o600);
     refused(&vendor, &place, 78, &["api-key is empty"]);
@@ -282,7 +283,7 @@ fn a_key_file_that_is_not_a_regular_file_is_refused_without_blocking() {
     fs::remove_file(key.file("api-key")).expect("a key");
     make_pipe(&key.file("api-key"));
     refused(&vendor, &key, 78, &["api-key is not a regular file"]);
-    let output = key.growthd(&["check"]).with_code(1).out;
+    let output = key.growthd(&["check", "--quiet"]).with_code(78).out;
     assert!(output.contains("api-key is not a regular file"), "{output}");
 }
 

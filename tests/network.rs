@@ -129,14 +129,14 @@ fn without_certificate_authorities_an_error_says_what_to_install_if_https_needs_
     let https = place("https://127.0.0.1:1", "");
     let mut check = https.command(&["check"]);
     check.env("SSL_CERT_DIR", https.file("no-folder")).env_remove("SSL_CERT_FILE");
-    let ended = Ended::of(check).with_code(1);
+    let ended = Ended::of(check).with_code(78);
     assert!(ended.out.contains("apt install ca-certificates"), "{ended:?}");
     // Else the system's would be used without a word, and every call would fail.
     https.write("broken.pem", "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n");
     for file in ["nothing.pem", "broken.pem", "no-file.pem"] {
         let mut check = https.command(&["check"]);
         check.env("SSL_CERT_FILE", https.file(file));
-        let ended = Ended::of(check).with_code(1);
+        let ended = Ended::of(check).with_code(78);
         let words = format!("{file} that SSL_CERT_FILE names: ");
         assert!(ended.out.contains(&words), "{ended:?}");
     }

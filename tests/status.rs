@@ -150,9 +150,13 @@ fn a_user_who_may_not_ask_the_daemon_is_told_so() {
     command.uid(65_534).gid(65_534);
     match command.output() {
         Ok(output) => {
-            let ended = Ended::from(output).with_code(0);
-            let words = "the database is in use by a process that this user may not ask";
-            assert!(ended.out.contains(words), "{ended:?}");
+            let ended = Ended::from(output).with_code(1);
+            for words in [
+                "growthd needs attention: this user may not ask the daemon; add the user to the group",
+                "the database is in use by a process that this user may not ask",
+            ] {
+                assert!(ended.out.replace('\n', " ").contains(words), "{ended:?}");
+            }
         }
         Err(error) => println!("skipped: another user cannot run the program: {error}"),
     }
@@ -302,6 +306,19 @@ fn a_refused_edit_and_a_late_backup_need_attention() {
     let earlier = note.replace(&time.to_string(), &(time - 2 * 86_400).to_string());
     place.write("growth.db.backup", &earlier);
     assert_eq!(attention(&place, &[]).0, ["backup"]);
+    // As after a night with a wrong clock, and after a crash while the note was written.
+    for (note, words) in [
+        (note.replace(&time.to_string(), &(time + 86_400).to_string()), "in the future"),
+        (note[..8].to_owned(), "the note of the last backup cannot be read"),
+    ] {
+        place.write("growth.db.backup", &note);
+        let (reasons, summary) = attention(&place, &[]);
+        assert_eq!(reasons, ["backup"]);
+        let text = summary["attention"][0]["text"].as_str().expect("a text");
+        assert!(text.contains(words), "{text}");
+        assert!(place.growthd(&["status"]).with_code(1).out.contains("\nbackup  "));
+    }
+    place.write("growth.db.backup", &earlier);
     // Any later backup fulfils it.
     place.growthd(&["backup", "two.db"]).with_code(0);
     assert!(attention(&place, &[]).0.is_empty());

@@ -13,7 +13,7 @@ use crate::report::counted;
 use crate::store::{LastBackup, Reader};
 
 /// Copies the database to `path` and records the time of the backup. With `again_within`, it also
-/// records when the next backup is due.
+/// records when the next backup is due. A user who may not record it is told so.
 pub fn backup(
     settings: &Settings,
     path: &Path,
@@ -39,10 +39,13 @@ pub fn backup(
     let snapshots = Reader::open(path)?.begin_read()?.totals()?.snapshots;
     let noted = LastBackup::note(database, clock::now().time(), again_within.map(Span::seconds));
     if let Err(source) = noted {
+        let error = TargetError::NotNoted { database: database.clone(), source };
         // A user with read-only access cannot record it. That matters only if a next one is due.
         if again_within.is_some() {
-            return Err(TargetError::NotNoted { database: database.clone(), source }.into());
+            return Err(error.into());
         }
+        // The backup is made, so an error on stderr does not matter.
+        writeln!(io::stderr(), "growthd: {}", Printable(&error.to_string())).ok();
     }
     let path = path.to_string_lossy();
     writeln!(stdout(), "{}: {}, checked", Printable(&path), counted(snapshots, "snapshot"))?;

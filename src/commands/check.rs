@@ -15,7 +15,7 @@ use crate::commands::{CommandError, Done};
 use crate::config::{
     ApiKey, Budget, Config, KeyError, SHORTEST_SECRET, Settings, Span, Watched, WatchedFiles,
 };
-use crate::daemon::{Health, check_limits};
+use crate::daemon::{Health, NoHealth, check_limits};
 use crate::forecast::{per_month, per_period};
 use crate::paths::folder_of;
 use crate::printable::Printable;
@@ -46,6 +46,11 @@ pub fn watch(path: &Path) -> Result<Done, CommandError> {
 
 /// Checks everything, and prints the results. Those without problems are accounts, schedules and the
 /// forecast.
+///
+/// # Errors
+/// Returns an error with the exit code of `run` if that could not use the key or the CA certificates.
+/// It has been printed. A missing key is none, because the service may have one that this user does
+/// not.
 pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, CommandError> {
     let now = clock::now().time();
     check_limits(&config.settings)?;
@@ -66,6 +71,8 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     let path = &config.settings.database.path;
     let reader = Reader::open(path);
     let database = check_database(path, &reader, &mut out)?;
+    // Why `run` would not start. It is returned once everything has been checked.
+    let mut refused: Option<CommandError> = None;
     let key = match ApiKey::find(&config.settings) {
         Ok((key, source)) if key.expose().len() < SHORTEST_SECRET => {
             let short = format_args!(
@@ -87,12 +94,13 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
             Done::Well
         }
         Err(error) => {
-            out.warning("key", error)?;
+            out.warning("key", &error)?;
+            refused = Some(error.into());
             Done::Attention
         }
     };
     check_listen(&config.settings, &mut out)?;
-    let connection = check_connection(&config.settings.api, online, &mut out)?;
+    let connection = check_connection(&config.settings.api, online, &mut out);
     let month = per_month(&config.accounts, now);
     let first = match first_refreshes(config, reader.ok()) {
         0 => String::new(),
@@ -110,7 +118,10 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
             Done::Well
         }
     };
-    let is_well = [database, key, connection, budget].iter().all(|done| *done == Done::Well);
+    if let Some(error) = refused {
+        return Err(CommandError::Told(Box::new(error)));
+    }
+    let is_well = [database, key, connection?, budget].iter().all(|done| *done == Done::Well);
     Ok(if is_well { Done::Well } else { Done::Attention })
 }
 
@@ -191,11 +202,17 @@ fn check_listen(settings: &Settings, out: &mut CheckOutput<impl Write>) -> io::R
     let Err(error) = TcpListener::bind(address) else {
         return out.entry("http", address);
     };
-    let daemon = Health::request(&settings.database.path);
-    if error.kind() == io::ErrorKind::AddrInUse
-        && daemon.is_ok_and(|daemon| daemon.not_listening.is_none())
-    {
-        return out.entry("http", format_args!("{address}, in use while growthd runs"));
+    if error.kind() == io::ErrorKind::AddrInUse {
+        match Health::request(&settings.database.path) {
+            Ok(daemon) if daemon.not_listening.is_none() => {
+                return out.entry("http", format_args!("{address}, in use while growthd runs"));
+            }
+            Err(NoHealth::Unreachable) => {
+                let text = "in use, perhaps by growthd, which this user may not ask";
+                return out.entry("http", format_args!("{address}, {text}"));
+            }
+            Ok(_) | Err(_) => {}
+        }
     }
     let effect = "`growthd run` refreshes anyway and keeps trying";
     out.warning("http", format_args!("cannot listen on {address}: {error}; {effect}"))

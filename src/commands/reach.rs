@@ -4,14 +4,18 @@ use std::io::Write;
 
 use reqwest::Url;
 
-use crate::api::{CLOCK_TOLERANCE, check_tls, reach};
+use crate::api::{CLOCK_TOLERANCE, ClientError, check_tls, reach};
 use crate::clock;
 use crate::commands::check_output::CheckOutput;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Api, DEFAULT_BASE_URL, NEWER_BASE_URL, Span};
+use crate::daemon::RunError;
 
 /// Checks whether calls could be made. With `online`, it sends the vendor's host a request without the
 /// key.
+///
+/// # Errors
+/// Returns an error that has been printed if `run` could not make calls either.
 pub(super) fn check_connection(
     api: &Api,
     online: bool,
@@ -21,8 +25,9 @@ pub(super) fn check_connection(
         out.entry("proxy", proxy)?;
     }
     if let Err(error) = check_tls(api) {
-        out.warning("https", error)?;
-        return Ok(Done::Attention);
+        out.warning("https", &error)?;
+        let refused = RunError::Client(ClientError::from(error));
+        return Err(CommandError::Told(Box::new(refused.into())));
     }
     if !online {
         return Ok(Done::Well);

@@ -11,7 +11,7 @@ use crate::printable::Printable;
 use crate::replacement::{Replaced, Replacement, followed, real_path};
 
 pub use crate::replacement::Replace;
-use crate::store::{LastBackup, wal_size};
+use crate::store::{LastBackup, has_journal};
 
 /// Why an output file cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -31,10 +31,13 @@ pub enum TargetError {
     #[error("{} already exists; name another file, or use --force", .0.display())]
     Exists(PathBuf),
     /// SQLite would apply the journal to whatever file replaces the database.
-    #[error("{} belongs to a database with a journal (-wal); name another file", .0.display())]
+    #[error(
+        "{} belongs to a database with a journal (-wal or -journal), which SQLite would apply to the new file; name another file, or move it away with its journal",
+        .0.display()
+    )]
     HasJournal(PathBuf),
     /// The backup succeeded, but its time could not be recorded.
-    #[error("the backup was made, but could not be noted beside {}: {source}", database.display())]
+    #[error("the backup was made, but could not be noted beside {}, so that `status` does not know of it: {}", database.display(), cause(source))]
     NotNoted { database: PathBuf, source: io::Error },
     /// The file system returned an error.
     #[error("{} cannot be written: {}", path.display(), cause(source))]
@@ -73,7 +76,7 @@ impl Target {
         }
         let failed = |source| TargetError::Write { path: path.to_owned(), source };
         let file = Replacement::begin(path, GROUP_READABLE).map_err(failed)?;
-        if wal_size(file.target()) > 0 {
+        if has_journal(file.target()) {
             return Err(TargetError::HasJournal(path.to_owned()));
         }
         Ok(Target { path: path.to_owned(), file })

@@ -19,7 +19,8 @@ use crate::clock;
 use crate::config::Budget;
 use crate::daemon::connections::Connections;
 use crate::daemon::exposition::Exposition;
-use crate::daemon::metrics::Metrics;
+use crate::daemon::metrics::{Metrics, Stored};
+use crate::daemon::read_share::pause_after;
 
 /// The maximum number of concurrent connections. Each takes a file descriptor, of which calls need
 /// theirs.
@@ -37,9 +38,6 @@ const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// The pause after a failed accept, which usually means that no file descriptor is left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// At most one part in this many of the time is spent reading the database for scrapes.
-const MAX_SHARE: u32 = 50;
 
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
@@ -119,7 +117,7 @@ struct Scrapes {
 /// The result of a read.
 #[derive(Debug)]
 struct Scrape {
-    text: String,
+    stored: Stored,
     read: Instant,
     took: Duration,
 }
@@ -137,25 +135,24 @@ impl Scrapes {
     /// Returns the metrics. Blocks while the database is read.
     fn text(&self) -> String {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = last.take().filter(|scrape| scrape.is_fresh(clock::monotonic()));
+        let scrape = last.insert(fresh.unwrap_or_else(|| self.read()));
+        self.served.metrics.text(&scrape.stored)
+    }
+
+    fn read(&self) -> Scrape {
         let begun = clock::monotonic();
-        if let Some(scrape) = last.as_ref()
-            && scrape.is_fresh(begun)
-        {
-            return scrape.text.clone();
-        }
         let budget = *self.served.budget.borrow();
-        let Served { metrics, database, .. } = &self.served;
-        let text = metrics.text(database, budget.as_ref(), clock::now().time());
+        let stored = Stored::read(&self.served.database, budget.as_ref(), clock::now().time());
         let read = clock::monotonic();
-        *last = Some(Scrape { text: text.clone(), read, took: read.duration_since(begun) });
-        text
+        Scrape { stored, read, took: read.duration_since(begun) }
     }
 }
 
 impl Scrape {
     /// Returns whether the result may be reused, so that reading takes only its share of the time.
     fn is_fresh(&self, now: Instant) -> bool {
-        now.duration_since(self.read) < self.took * MAX_SHARE
+        now.duration_since(self.read) < pause_after(self.took)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Metrics to be scraped, and whether the daemon is healthy.
 //!
-//! Events are counted as they happen. Everything else is read from the database for each scrape, so
-//! that it agrees with `growthd status`.
+//! Events are counted as they happen. Everything else is read from the database for scrapes, so that
+//! it agrees with `growthd status`.
 
 use std::fmt;
 use std::fs;
@@ -190,26 +190,24 @@ impl Metrics {
         lock(&self.0.not_listening).clone()
     }
 
-    /// Returns all metrics as OpenMetrics text. If the database cannot be read, its metrics are
+    /// Returns all metrics as OpenMetrics text. If the database could not be read, its metrics are
     /// omitted, and `growthd_database_readable` is 0.
-    pub fn text(&self, database: &Path, budget: Option<&Budget>, now: Time) -> String {
+    pub fn text(&self, stored: &Stored) -> String {
         let mut registry = Registry::default();
         process::register(&mut registry, self.0.began);
         let ours = registry.sub_registry_with_prefix("growthd");
         self.register(ours);
-        if let Some(free) = free_space(database) {
+        if let Some(free) = stored.disk_free {
             let help = "Free space on the file system of the database";
             ours.register_with_unit("disk_free", help, Unit::Bytes, gauge(free));
         }
-        let state = DatabaseState::read(database, budget, now);
         ours.register(
             "database_readable",
             "Whether the database could be read for this scrape",
-            gauge(u64::from(state.is_ok())),
+            gauge(u64::from(stored.database.is_some())),
         );
-        match state {
-            Ok(state) => state.register(ours),
-            Err(error) => debug!("metrics without the database: {error}"),
+        if let Some(database) = &stored.database {
+            database.register(ours);
         }
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -282,7 +280,27 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What does not depend on the process: the database and its disk.
+#[derive(Debug)]
+pub struct Stored {
+    /// Free space in bytes, if the system says.
+    disk_free: Option<u64>,
+    /// `None` if the database cannot be read.
+    database: Option<DatabaseState>,
+}
+
+impl Stored {
+    pub fn read(database: &Path, budget: Option<&Budget>, now: Time) -> Stored {
+        let state = DatabaseState::read(database, budget, now);
+        if let Err(error) = &state {
+            debug!("metrics without the database: {error}");
+        }
+        Stored { disk_free: free_space(database), database: state.ok() }
+    }
+}
+
 /// The metrics that are read from the database.
+#[derive(Debug)]
 struct DatabaseState {
     overview: Overview,
     /// Since when the circuit breaker is open.
@@ -309,7 +327,7 @@ impl DatabaseState {
             breaker: breaker.map(|open| open.since),
             pause: pause.map(|wait| wait.until),
             budget,
-            last_backup: LastBackup::read(database).map(|backup| backup.time),
+            last_backup: LastBackup::read(database).ok().flatten().map(|backup| backup.time),
             database_bytes: fs::metadata(database).map_or(0, |file| file.len()),
             wal_bytes: wal_size(database),
         })
@@ -373,7 +391,8 @@ mod tests {
 
     #[test]
     fn counters_begin_at_zero_and_need_no_database() {
-        let text = Metrics::new(|| 7).text(Path::new("/nowhere/growth.db"), None, Time(0));
+        let stored = Stored::read(Path::new("/nowhere/growth.db"), None, Time(0));
+        let text = Metrics::new(|| 7).text(&stored);
         for line in ALWAYS {
             assert!(text.contains(&format!("\n{line}")), "{line} is not in\n{text}");
         }

@@ -15,6 +15,7 @@ mod metrics;
 mod notify;
 mod observer;
 mod process;
+mod read_share;
 mod reload;
 mod run;
 mod socket;

@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 use crate::clock::{self, Time};
 use crate::daemon::http::Served;
 use crate::daemon::notify::Notifier;
+use crate::daemon::read_share::pause_after;
 use crate::daemon::unused_edit::UnusedEdit;
 use crate::engine::{Breaker, OpenBreaker};
 use crate::printable::Printable;
@@ -18,9 +19,6 @@ use crate::store::{Overview, Reader, StoreError, disk_trouble};
 /// h".
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_INTERVAL: Duration = Duration::from_secs(60);
-
-/// At most one part in this many of the time is spent on reading the state.
-const MAX_SHARE: u32 = 50;
 
 /// The content of the line.
 #[derive(Debug)]
@@ -60,7 +58,7 @@ pub async fn keep(notifier: Notifier, served: Served) {
             Err(error) => debug!("no status line: {error}"),
         }
         let took = clock::monotonic().duration_since(begun);
-        tokio::time::sleep(MIN_INTERVAL.max(took * MAX_SHARE)).await;
+        tokio::time::sleep(MIN_INTERVAL.max(pause_after(took))).await;
         // Without a change, update the times in the line after a while.
         tokio::time::timeout(MAX_INTERVAL, notifier.change()).await.ok();
     }

@@ -96,6 +96,11 @@ pub enum StoreError {
         "cannot access {}: {source}; make sure that this user can write to its folder, or set another [database] path", path.display()
     )]
     File { path: PathBuf, source: io::Error },
+    /// A file could not be accessed by a process that would only read it.
+    #[error(
+        "cannot access {}: {source}; add this user to the group of its folder, or set another [database] path", path.display()
+    )]
+    Unreadable { path: PathBuf, source: io::Error },
     /// A code that this version does not know, written by a newer growthd or by another program.
     #[error(
         "the database contains the unknown code {code} in {column}; upgrade growthd, or restore a backup"

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::paths::beside;
-use crate::replacement::{Replace, Replacement};
+use crate::replacement::{Replace, Replaced, Replacement};
 
 /// The file's mode. It holds no secret, and the daemon's user must be able to read what root wrote.
 const READABLE: u32 = 0o644;
+
+/// By how many seconds a note may be later than the time now.
+const CLOCK_TOLERANCE: i64 = 3600;
 
 /// The last backup, and when the next one is expected.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,11 +40,19 @@ impl LastBackup {
         beside(path, ".backup")
     }
 
-    /// Reads when the database at `path` was last backed up; `None` if there is no readable record.
-    pub fn read(path: &Path) -> Option<LastBackup> {
-        let Note { time, again_within } =
-            serde_json::from_slice(&fs::read(LastBackup::note_path(path)).ok()?).ok()?;
-        Some(LastBackup { time: Time(time), again_within })
+    /// Reads when the database at `path` was last backed up; `None` if that was not recorded.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be read, or holds something else.
+    pub fn read(path: &Path) -> io::Result<Option<LastBackup>> {
+        match fs::read(LastBackup::note_path(path)) {
+            Ok(note) => {
+                let Note { time, again_within } = serde_json::from_slice(&note)?;
+                Ok(Some(LastBackup { time: Time(time), again_within }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Records a backup of the database at `path`. Without `again_within`, keeps the earlier
@@ -50,21 +61,29 @@ impl LastBackup {
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn note(path: &Path, time: Time, again_within: Option<i64>) -> io::Result<()> {
-        let earlier = LastBackup::read(path).and_then(|backup| backup.again_within);
+        // One that cannot be read is replaced.
+        let earlier = LastBackup::read(path).ok().flatten().and_then(|backup| backup.again_within);
         let note = Note { time: time.0, again_within: again_within.or(earlier) };
         let mut file = Replacement::begin(&LastBackup::note_path(path), READABLE)?;
         file.file().write_all(&serde_json::to_vec(&note)?)?;
         // Set the mode regardless of the umask. This fails on a file system without modes.
         file.file().set_permissions(Permissions::from_mode(READABLE)).ok();
-        // Nobody reads it in between but growthd, which copes with half of it.
-        let _ = file.finish(Replace::Allowed)?;
-        Ok(())
+        match file.finish(Replace::Allowed)? {
+            // Half of a note, after a crash, is reported as unreadable.
+            Replaced::Renamed | Replaced::InPlace => Ok(()),
+        }
     }
 
-    /// Returns since when the next backup has been late, if it is late at `now`.
-    pub fn late_since(self, now: Time) -> Option<Time> {
-        let due = self.time.plus(self.again_within?);
-        (due < now).then_some(due)
+    /// Returns whether the next backup was expected before `now`. It is late as well if the last one is
+    /// noted for a time to come.
+    pub fn is_late(self, now: Time) -> bool {
+        self.again_within
+            .is_some_and(|within| self.time.plus(within) < now || self.is_ahead_of(now))
+    }
+
+    /// Returns whether the clock was ahead when the backup was noted, by more than clocks differ.
+    pub fn is_ahead_of(self, now: Time) -> bool {
+        self.time > now.plus(CLOCK_TOLERANCE)
     }
 }
 
@@ -76,13 +95,28 @@ mod tests {
     fn a_backup_is_late_only_if_it_was_expected() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("growth.db");
-        assert_eq!(LastBackup::read(&path), None);
+        assert_eq!(LastBackup::read(&path).expect("no note"), None);
         LastBackup::note(&path, Time(100), None).expect("noted");
-        let late = |now| LastBackup::read(&path).and_then(|last| last.late_since(Time(now)));
-        assert_eq!(late(1_000_000), None, "no further backup was expected");
+        let is_late = |now| {
+            let last = LastBackup::read(&path).expect("a note");
+            last.expect("a backup").is_late(Time(now))
+        };
+        assert!(!is_late(1_000_000), "no further backup was expected");
         LastBackup::note(&path, Time(200), Some(50)).expect("noted");
-        assert_eq!((late(250), late(251)), (None, Some(Time(250))));
+        assert_eq!((is_late(250), is_late(251)), (false, true));
         LastBackup::note(&path, Time(300), None).expect("noted");
-        assert_eq!((late(350), late(351)), (None, Some(Time(350))));
+        assert_eq!((is_late(350), is_late(351)), (false, true));
+        LastBackup::note(&path, Time(9000), None).expect("noted");
+        assert_eq!((is_late(5399), is_late(5400)), (true, false), "the clock was ahead");
+    }
+
+    #[test]
+    fn a_note_that_cannot_be_read_is_replaced_by_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("growth.db");
+        fs::write(LastBackup::note_path(&path), "{\"time\":1").expect("a file");
+        LastBackup::read(&path).expect_err("half a note");
+        LastBackup::note(&path, Time(100), Some(50)).expect("noted");
+        assert!(LastBackup::read(&path).is_ok_and(|last| last.is_some()));
     }
 }

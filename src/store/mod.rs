@@ -76,5 +76,5 @@ pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount, Suspect};
 pub use schema::SCHEMA_VERSION;
 pub use suspicion::Suspicion;
-pub use wal::wal_size;
+pub use wal::{has_journal, wal_size};
 pub use watchlist::{StoredEntry, WatchlistDiff};

@@ -32,7 +32,11 @@ impl Reader {
     /// Returns [`StoreError::Missing`] if there is no database, and another [`StoreError`] if it
     /// cannot be read.
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
-        let exists = check_file(path)?;
+        let exists = check_file(path).map_err(|error| match error {
+            // It has advice for those who write.
+            StoreError::File { path, source } => StoreError::Unreadable { path, source },
+            error => error,
+        })?;
         check_wal(path)?;
         if !exists {
             return Err(StoreError::Missing(path.to_owned()));

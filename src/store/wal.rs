@@ -31,6 +31,13 @@ pub fn wal_size(database: &Path) -> u64 {
     fs::metadata(beside(&real_path(database), "-wal")).map_or(0, |metadata| metadata.len())
 }
 
+/// Returns whether there is a journal of either kind beside the database at `database`, which SQLite may
+/// apply to the file that is there when it is next opened.
+pub fn has_journal(database: &Path) -> bool {
+    let rollback_journal = beside(&real_path(database), "-journal");
+    wal_size(database) > 0 || fs::metadata(rollback_journal).is_ok_and(|file| file.len() > 0)
+}
+
 /// Refuses a WAL that certainly belongs to another file than the one at `database`. SQLite switches
 /// the file to WAL mode before it writes a WAL, and removes the WAL before it switches the file back.
 /// A file that is missing, empty or not in WAL mode, as each backup is, therefore has none of its own.

@@ -50,9 +50,10 @@ impl<'a> Summary<'a> {
     fn of(status: &'a Status<'_>) -> Summary<'a> {
         let totals = &status.totals;
         let reasons = status.reasons();
+        let last_backup = status.backup.as_ref().ok().and_then(Option::as_ref);
         Summary {
             attention: reasons.iter().map(Attention::of).collect(),
-            backup: status.backup.map(|backup| Backup::of(backup, status.now)),
+            backup: last_backup.map(|backup| Backup::of(*backup, status.now)),
             breaker: status.holds.breaker.as_ref().map(|open| Breaker::of(open, status)),
             budget: status
                 .holds
@@ -111,7 +112,7 @@ struct Backup {
 
 impl Backup {
     fn of(backup: LastBackup, now: Time) -> Backup {
-        let is_late = backup.late_since(now).is_some();
+        let is_late = backup.is_late(now);
         Backup { is_late, last: Moment::of(backup.time) }
     }
 }

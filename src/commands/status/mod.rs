@@ -70,7 +70,8 @@ struct Status<'a> {
     schema: i64,
     totals: Totals,
     holds: Holds,
-    backup: Option<LastBackup>,
+    /// `None` if none was noted; an error if the note cannot be read.
+    backup: io::Result<Option<LastBackup>>,
     /// What will keep the next refresh from being recorded.
     disk: Option<String>,
     accounts: Vec<AccountStatus>,
@@ -191,7 +192,8 @@ impl<'a> Status<'a> {
         match (&self.daemon, self.need) {
             (Daemon::Absent { .. }, Need::Running) => reasons.push(Reason::NotRunning),
             (Daemon::Unresponsive, _) => reasons.push(Reason::Unresponsive),
-            _ => {}
+            (Daemon::Unreachable, _) => reasons.push(Reason::Unreachable),
+            (Daemon::Running(_), _) | (Daemon::Absent { .. }, Need::None) => {}
         }
         if let Some(trouble) = self.health().and_then(|health| health.trouble.as_deref()) {
             reasons.push(Reason::Store(trouble));
@@ -212,11 +214,22 @@ impl<'a> Status<'a> {
         if let count @ 1.. = self.failing().count() {
             reasons.push(Reason::Failing(count));
         }
-        let late = self.backup.and_then(|backup| backup.late_since(self.now));
-        if let (Some(backup), Some(_)) = (self.backup, late) {
-            reasons.push(Reason::Backup { last: backup.time });
-        }
+        reasons.extend(self.backup_reason());
         reasons
+    }
+
+    fn backup_reason(&self) -> Option<Reason<'_>> {
+        match &self.backup {
+            Ok(Some(backup)) if backup.is_late(self.now) => {
+                let last = backup.time;
+                Some(match backup.is_ahead_of(self.now) {
+                    true => Reason::BackupAhead { last },
+                    false => Reason::Backup { last },
+                })
+            }
+            Ok(_) => None,
+            Err(error) => Some(Reason::BackupNote(error)),
+        }
     }
 
     fn state(&self, account: &AccountStatus) -> &'static str {

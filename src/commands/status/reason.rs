@@ -1,6 +1,7 @@
 //! The reasons for which growthd needs attention.
 
 use std::fmt;
+use std::io;
 
 use crate::clock::Time;
 use crate::daemon::UnusedEdit;
@@ -16,6 +17,8 @@ pub(super) enum Reason<'a> {
     NotRunning,
     /// The daemon does not respond.
     Unresponsive,
+    /// This user may not ask the daemon.
+    Unreachable,
     /// The daemon cannot write to the database, so it makes no calls.
     Store(&'a str),
     /// The database's file system is full or read-only.
@@ -34,6 +37,10 @@ pub(super) enum Reason<'a> {
     Failing(usize),
     /// The next backup is late.
     Backup { last: Time },
+    /// The last backup is noted for a time to come, so that the next one would not be late before it.
+    BackupAhead { last: Time },
+    /// Whether the next backup is late cannot be known, because the note of the last one is unreadable.
+    BackupNote(&'a io::Error),
 }
 
 impl Reason<'_> {
@@ -42,6 +49,7 @@ impl Reason<'_> {
         match self {
             Reason::NotRunning => "not_running",
             Reason::Unresponsive => "unresponsive",
+            Reason::Unreachable => "unreachable",
             Reason::Store(_) => "store",
             Reason::Disk(_) => "disk",
             Reason::UnusedEdit(UnusedEdit::Refused) => "edit_refused",
@@ -51,7 +59,7 @@ impl Reason<'_> {
             Reason::Budget { .. } => "budget",
             Reason::Overdue(_) => "overdue",
             Reason::Failing(_) => "failing",
-            Reason::Backup { .. } => "backup",
+            Reason::Backup { .. } | Reason::BackupAhead { .. } | Reason::BackupNote(_) => "backup",
         }
     }
 }
@@ -62,6 +70,9 @@ impl fmt::Display for Reason<'_> {
         match self {
             Reason::NotRunning => f.write_str("no daemon is running"),
             Reason::Unresponsive => f.write_str("the daemon does not respond"),
+            Reason::Unreachable => f.write_str(
+                "this user may not ask the daemon; add the user to the group of its socket",
+            ),
             Reason::Store(why) => write!(f, "nothing is refreshed: {}", Printable(why)),
             Reason::Disk(why) => f.write_str(why),
             Reason::UnusedEdit(edit) => edit.fmt(f),
@@ -81,6 +92,12 @@ impl fmt::Display for Reason<'_> {
             Reason::Overdue(count) => write!(f, "{} overdue", counted_are(*count, "account")),
             Reason::Failing(count) => write!(f, "{} failing", counted_are(*count, "account")),
             Reason::Backup { last } => write!(f, "no backup since {last}"),
+            Reason::BackupAhead { last } => {
+                write!(f, "the last backup is noted for {last}, in the future; make another")
+            }
+            Reason::BackupNote(error) => {
+                write!(f, "the note of the last backup cannot be read ({error}); make another")
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Daemon, LISTED, Scope, Status};
 use crate::printable::Printable;
 use crate::report::terminal::{self, entry, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Grouped, Shape, Table, TimeAgo, TimeUntil};
-use crate::store::{AccountStatus, BudgetUse, SCHEMA_VERSION, Totals};
+use crate::store::{AccountStatus, BudgetUse, LastBackup, SCHEMA_VERSION, Totals};
 
 impl Status<'_> {
     pub(super) fn print(&self, scope: Scope, out: &mut impl Write) -> io::Result<()> {
@@ -77,10 +77,7 @@ impl Status<'_> {
         });
         entry(out, "next", next)?;
         entry(out, "budget", self.budget_line())?;
-        let backup = self.backup.map_or("none is known".to_owned(), |backup| {
-            TimeAgo { time: backup.time, now: self.now }.to_string()
-        });
-        entry(out, "backup", backup)?;
+        entry(out, "backup", self.backup_line())?;
         if let Some(wait) = &self.holds.pause {
             entry(
                 out,
@@ -115,6 +112,18 @@ impl Status<'_> {
     fn next(&self, account: &AccountStatus) -> Option<String> {
         let (time, _) = self.holds.next(account)?;
         Some(TimeUntil { time, now: self.now }.to_string())
+    }
+
+    fn backup_line(&self) -> String {
+        match &self.backup {
+            Ok(None) => "none is known".to_owned(),
+            Ok(Some(last)) if last.is_ahead_of(self.now) => format!("{}, in the future", last.time),
+            Ok(Some(last)) => TimeAgo { time: last.time, now: self.now }.to_string(),
+            Err(error) => {
+                let note = LastBackup::note_path(&self.settings.database.path);
+                format!("{} cannot be read: {error}", note.display())
+            }
+        }
     }
 
     fn budget_line(&self) -> String {
