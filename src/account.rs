@@ -106,7 +106,10 @@ impl Handle {
             true => c.is_ascii_alphanumeric() || "_-.".contains(c),
             false => !c.is_whitespace() && !c.is_control() && !is_invisible(c),
         };
-        if !(1..=MAX_USERNAME_LEN).contains(&username.len()) || !username.chars().all(is_part) {
+        let is_name =
+            (1..=MAX_USERNAME_LEN).contains(&username.len()) && username.chars().all(is_part);
+        // A hyphen begins an option that was mistyped, and to look it up would cost a credit.
+        if !is_name || username.starts_with('-') {
             return Err(InvalidHandle::Username);
         }
         Ok(Handle { username: username.to_owned(), platform })
@@ -136,11 +139,27 @@ pub enum InvalidAccountId {
     #[error("an account id has at most {MAX_ID_LEN} characters, this one has {0}")]
     TooLong(usize),
     /// A character other than an unreserved one of RFC 3986.
-    #[error("an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not {0:?}")]
+    #[error(
+        "an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not {}",
+        described(*.0)
+    )]
     Character(char),
     /// `.` or `..`, which a URL resolves to another path.
     #[error("an account id must not be `.` or `..`")]
     Dots,
+}
+
+/// Describes a character that no id contains. One that cannot be seen is named by its code point.
+fn described(c: char) -> String {
+    match c {
+        '@' | '/' | ':' => {
+            format!("{c:?}; a username or URL is no id: `growthd add` looks it up")
+        }
+        ' ' => "a space".to_owned(),
+        c if c.is_whitespace() && !c.is_control() => format!("a space (U+{:04X})", u32::from(c)),
+        c if is_invisible(c) => format!("an invisible character (U+{:04X})", u32::from(c)),
+        c => format!("{c:?}"),
+    }
 }
 
 impl AccountId {
@@ -208,6 +227,31 @@ mod tests {
             (&"x".repeat(5000), InvalidAccountId::TooLong(5000)),
         ] {
             assert_eq!(bad.parse::<AccountId>(), Err(why), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_told_in_words_that_can_be_read() {
+        for (bad, words) in [
+            ("@guru", "not '@'; a username or URL is no id: `growthd add` looks it up"),
+            ("https://www.tiktok.com/@guru", "not ':'; a username or URL is no id"),
+            ("a b", "not a space"),
+            ("a\u{a0}", "not a space (U+00A0)"),
+            ("a\u{200b}", "not an invisible character (U+200B)"),
+            ("a\n", r"not '\n'"),
+            ("a?", "not '?'"),
+        ] {
+            let why = bad.parse::<AccountId>().expect_err(bad).to_string();
+            assert!(why.contains(words), "{bad:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_username_does_not_begin_like_an_option() {
+        for (name, is_valid) in
+            [("guru", true), ("gu-ru-", true), ("--dry-run", false), ("-g", false)]
+        {
+            assert_eq!(Handle::new(name, Platform::Tiktok).is_ok(), is_valid, "{name}");
         }
     }
 }

@@ -179,8 +179,8 @@ pub struct StatusArgs {
         .required(true)
 )]
 pub struct RefreshArgs {
-    /// Account ids
-    #[arg(value_name = "ID", group = "which", conflicts_with_all = ["tags", "platform"])]
+    /// Account ids, which `growthd status` lists
+    #[arg(value_name = "ID", group = "which", conflicts_with_all = ["tags", "platform"], value_parser = id)]
     pub ids: Vec<AccountId>,
     /// Every enabled account
     #[arg(long, group = "which")]
@@ -215,7 +215,7 @@ pub struct GrowthArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
     /// How many accounts to show in each list [default: 10; all with --json or --csv]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = top)]
     pub top: Option<usize>,
     #[command(flatten)]
     pub form: FormArgs,
@@ -358,8 +358,18 @@ fn heading(title: String) -> Result<String, &'static str> {
     }
 }
 
+/// Parses an id, or says where to find one.
+fn id(id: &str) -> Result<AccountId, String> {
+    id.parse().map_err(|why| format!("{why}; `growthd status` lists the ids"))
+}
+
+fn top(count: &str) -> Result<usize, &'static str> {
+    let count = count.parse().ok().filter(|count| *count > 0);
+    count.ok_or("expected a whole number, at least 1")
+}
+
 fn label(label: &str) -> Result<String, String> {
-    check_name(label).map(|()| label.to_owned()).map_err(|why| format!("it {why}"))
+    check_name(label).map(|()| label.trim().to_owned()).map_err(|why| format!("it {why}"))
 }
 
 fn deadline(span: &str) -> Result<Span, String> {

@@ -88,7 +88,8 @@ fn an_unsupported_filter_is_refused_before_anything_is_written() {
         ("--view columns --since 30d", "cannot be narrowed by a period"),
         ("--view accounts --month 2026-01", "cannot be narrowed by a period"),
         ("--view spend --platform tiktok", "cannot be narrowed by --platform"),
-        ("--view snapshot", "there is no view snapshot; did you mean snapshots?; there are acc"),
+        ("--view snapshot", "there is no view snapshot; did you mean snapshots?"),
+        ("--view numbers", "there is no view numbers; there are account"),
     ] {
         for format in ["csv", "jsonl"] {
             let arguments = format!("export {arguments} --format {format}");

@@ -94,12 +94,12 @@ fn every_problem_is_reported_with_its_line() {
                Guru,2025-12-09\n";
     let expected = [
         "old.csv:2: there is no account Guro; did you mean Guru?",
-        "old.csv:3: \"yesterday\" is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
-        "old.csv:4: its followers, \"-1\", are not a count: expected only digits, up to 9223372036854775807",
-        "old.csv:5: its followers, \"1,000\", are not a count: expected only digits, up to 9223372036854775807",
-        "old.csv:7: 2025-12-08T00:00:00Z appears twice",
+        "old.csv:3: \"yesterday\" is not a time; expected 2025-01-31, 2025-01-31 06:00, 2025-01-31T06:00:00Z or unix seconds",
+        "old.csv:4: its followers, \"-1\", are not a count: expected digits without separators, such as 81000",
+        "old.csv:5: its followers, \"1,000\", are not a count: expected digits without separators, such as 81000",
+        "old.csv:7: Guru: 2025-12-08T00:00:00Z appears twice (first on line 6)",
         "old.csv:8: 2025-12-01T00:00:00Z comes after 2025-12-08T00:00:00Z, which is later: sort the lines, oldest first",
-        "old.csv:9: 2026-01-05T06:00:00Z is not before the account's first snapshot, 2026-01-05T06:00:00Z",
+        "old.csv:9: 2026-01-05T06:00:00Z is not before the account's first snapshot, 2026-01-05T06:00:00Z; import all earlier months in one file",
         "old.csv:10: 1999-12-31T00:00:00Z is before 2000-01-03, when the first week begins",
         "old.csv:11: 2999-01-01T00:00:00Z is in the future",
         "old.csv:12: it has 2 cells, and 3 headings",
@@ -173,6 +173,11 @@ fn a_problem_is_reported_at_its_line_whatever_ends_the_lines() {
         ("\r\rwho,time,followers\r", "old.csv:3: no column for the account"),
         ("label,time,followers\rGuru,2025-12-01,1\r\rGuru,x,1\r", "old.csv:4: \"x\" is not"),
         ("label,time,followers\r\nGuru,2025-12-01,1\r\nGuru,x,1", "old.csv:3: \"x\" is not"),
+        ("Guru,2025-12-01,1\n", "old.csv:1: the first line must be a header such as account,date"),
+        (
+            "label,time,followers\nGuru,1767225600000,1\n",
+            "old.csv:2: \"1767225600000\" is not a time;",
+        ),
         ("label,time,followers,note\rGuru,x,1,\"a", "old.csv:2: a quote is opened here"),
     ] {
         let (code, _, errors) = import(&past, csv, &[]);

@@ -145,8 +145,16 @@ fn an_invalid_command_line_is_reported_in_one_line() {
             "unrecognized subcommand 'statsu'; tip: a similar subcommand exists: 'status'",
         ),
         (&["refresh"], "the following required arguments were not provided: <ID|--all|--due|"),
-        (&["history", "a", "b"], "unexpected argument 'b' found; try '--help'"),
-        (&["growth", "--top", "-1"], "unexpected argument '-1' found; try '--help'"),
+        (&["history", "a", "b"], "unexpected argument 'b' found; try 'growthd history --help'"),
+        (&["growth", "--top", "-1"], "unexpected argument '-1' found; try 'growthd growth --help'"),
+        (&["growth", "--top", "ten"], "'--top <N>': expected a whole number, at least 1; try"),
+        (&["growth", "--top", "0"], "'--top <N>': expected a whole number, at least 1; try"),
+        // The tip to pass it as a value would buy the lookup of an account.
+        (
+            &["add", "x", "--dry-run"],
+            "unexpected argument '--dry-run' found; try 'growthd add --help'",
+        ),
+        (&["add", "x", "--platform", "tiktok", "--", "--dry-run"], "is not a valid username"),
         (&["export", "--format", "xml"], "'--format <FORMAT>' [possible values: csv, jsonl]; try"),
         (&["growth", "--week", "2025-W53"], "expected an ISO week, as in 2026-W05"),
         (&["growth", "--month", "2026-10", "--since", "30d"], "cannot be used with"),
@@ -161,6 +169,21 @@ fn an_invalid_command_line_is_reported_in_one_line() {
         let line = ended.line();
         assert!(line.starts_with("growthd: ") && line.contains(words), "{arguments:?}: {line}");
     }
+}
+
+#[test]
+fn check_notes_a_pattern_that_begins_with_seconds() {
+    let place = Setup::empty();
+    let config = "[schedule]\ncron = '0 6 * * 1 *'\nallow_frequent = true\n[budget]\nrefreshes = 0\n\
+                  [[account]]\nid = 'a'\n";
+    place.write("config.toml", config);
+    let ended = place.growthd(&["check"]).with_code(1);
+    let note = "\"0 6 * * 1 *\" has six fields: the first is seconds";
+    assert!(ended.out.contains(note), "{ended:?}");
+    assert!(ended.out.contains("no account will be refreshed"), "{ended:?}");
+    // A folder in place of the file.
+    let ended = place.growthd(&["--config", ".", "check"]).with_code(78);
+    assert!(ended.line().contains("it is a folder"), "{ended:?}");
 }
 
 #[test]

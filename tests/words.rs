@@ -163,7 +163,7 @@ fn refresh_shows_the_outcomes() {
     assert_shown!(lines.join("\n"), @r#"
     failed  clx456def  HTTP 404: ACCOUNT_NOT_FOUND: Social account not found
     not done clx789ghi (Resting)  it is disabled in the watchlist, or not in it as last read
-    not done stranger  it is not in the watchlist as last read
+    not done stranger  it is not in the watchlist as last read; `growthd status` lists the ids
     ok  clx123abc (Fitness Guru)  1,520,000 followers
     1 of 4 refreshed
     "#);
@@ -204,10 +204,10 @@ fn errors_say_what_to_do() {
     growthd: there is no API key: provide the systemd credential `api-key` (the service loads it from /etc/credstore/api-key), or put the key into the file that api_key_file in [api] of config.toml names ("api-key" beside it by default; mode 0600), or set $GROWTHD_API_KEY
     [exit 78]
     $ growthd refresh
-    growthd: the following required arguments were not provided: <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>; try '--help'
+    growthd: the following required arguments were not provided: <ID|--all|--due|--tag <TAG>|--platform <PLATFORM>>; try 'growthd refresh --help'
     [exit 2]
     $ growthd refresh a b
-    growthd: invalid value 'a b' for '[ID]...': an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not ' '; try '--help'
+    growthd: invalid value 'a b' for '[ID]...': an account id may contain only letters, digits, `-`, `_`, `.` and `~`, not a space; `growthd status` lists the ids; try 'growthd refresh --help'
     [exit 2]
     $ growthd refresh a
     growthd: there is no database at growth.db; `growthd run` creates it

@@ -14,6 +14,7 @@ use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
 use crate::config::{
     ApiKey, Budget, Config, KeyError, SHORTEST_SECRET, Settings, Span, Watched, WatchedFiles,
+    service_credential,
 };
 use crate::daemon::{Health, NoHealth, check_limits};
 use crate::forecast::{per_month, per_period};
@@ -62,7 +63,8 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     let disabled = config.accounts.len() - enabled;
     out.entry("accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
     for folder in &config.settings.absent_folders {
-        let folder = folder.display();
+        let folder = folder.to_string_lossy();
+        let folder = Printable(&folder);
         out.warning("include", format_args!("finds nothing in {folder}, which does not exist"))?;
     }
     for pattern in &config.settings.unmatched {
@@ -72,33 +74,7 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     let reader = Reader::open(path);
     let database = check_database(path, &reader, &mut out)?;
     // Why `run` would not start. It is returned once everything has been checked.
-    let mut refused: Option<CommandError> = None;
-    let key = match ApiKey::find(&config.settings) {
-        Ok((key, source)) if key.expose().len() < SHORTEST_SECRET => {
-            let short = format_args!(
-                "from {source}, with fewer than {SHORTEST_SECRET} characters: is it complete? Such a \
-                 short key cannot be recognised, and so is not removed, if a response repeats it"
-            );
-            out.warning("key", short)?;
-            Done::Well
-        }
-        Ok((_, source)) => {
-            out.entry("key", format_args!("from {source}"))?;
-            Done::Well
-        }
-        // The service may have a credential that this process does not, such as one that runs in its
-        // unit at a reload.
-        Err(KeyError::Missing { .. }) if scope == Scope::Problems => Done::Well,
-        Err(error @ KeyError::Missing { .. }) => {
-            out.warning("key", error)?;
-            Done::Well
-        }
-        Err(error) => {
-            out.warning("key", &error)?;
-            refused = Some(error.into());
-            Done::Attention
-        }
-    };
+    let refused = check_key(&config.settings, &mut out)?;
     check_listen(&config.settings, &mut out)?;
     let connection = check_connection(&config.settings.api, online, &mut out);
     let month = per_month(&config.accounts, now);
@@ -119,10 +95,51 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
         }
     };
     if let Some(error) = refused {
-        return Err(CommandError::Told(Box::new(error)));
+        return Err(CommandError::Told(Box::new(error.into())));
     }
-    let is_well = [database, key, connection?, budget].iter().all(|done| *done == Done::Well);
+    let is_well = [database, connection?, budget].iter().all(|done| *done == Done::Well);
     Ok(if is_well { Done::Well } else { Done::Attention })
+}
+
+/// Checks that there is a usable key, as far as this process can tell. Returns why there is none, if
+/// `run` would not start.
+fn check_key(
+    settings: &Settings,
+    out: &mut CheckOutput<impl Write>,
+) -> io::Result<Option<KeyError>> {
+    match ApiKey::find(settings) {
+        Ok((key, source)) if key.expose().len() < SHORTEST_SECRET => {
+            let short = format_args!(
+                "from {source}, with fewer than {SHORTEST_SECRET} characters: is it complete? Such a \
+                 short key cannot be recognised, and so is not removed, if a response repeats it"
+            );
+            out.warning("key", short)?;
+            Ok(None)
+        }
+        Ok((_, source)) => {
+            out.entry("key", format_args!("from {source}"))?;
+            Ok(None)
+        }
+        // The service may have a credential that this process does not, such as one that runs in its
+        // unit at a reload.
+        Err(KeyError::Missing { .. }) if out.scope == Scope::Problems => Ok(None),
+        Err(error @ KeyError::Missing { .. }) => {
+            match service_credential(&settings.path) {
+                Some(path) => {
+                    let path = path.to_string_lossy();
+                    let why =
+                        "is not visible to this command; the growthd service loads it from there";
+                    out.entry("key", format_args!("{} {why}", Printable(&path)))?;
+                }
+                None => out.warning("key", error)?,
+            }
+            Ok(None)
+        }
+        Err(error) => {
+            out.warning("key", &error)?;
+            Ok(Some(error))
+        }
+    }
 }
 
 /// Prints each account's schedule and next run, and notes about the patterns.
@@ -158,6 +175,10 @@ fn print_accounts(config: &Config, now: Time, out: &mut impl Write) -> io::Resul
                    `+` before the day of week for those that match both)";
         warning(out, "note", format_args!("{cron:?} {why}"))?;
     }
+    for cron in distinct_crons(&config.accounts).filter(|cron| has_seconds(cron)) {
+        let why = "has six fields: the first is seconds";
+        warning(out, "note", format_args!("{cron:?} {why}"))?;
+    }
     Ok(())
 }
 
@@ -174,12 +195,13 @@ fn check_database(
             Ok(Done::Attention)
         }
         Ok(_) | Err(_) if folder_of(path).is_dir() => {
-            out.entry("database", path.display())?;
+            out.entry("database", Printable(&path.to_string_lossy()))?;
             Ok(Done::Well)
         }
         // systemd may create it.
         Ok(_) | Err(_) => {
-            let (path, folder) = (path.display(), folder_of(path).display());
+            let (path, folder) = (path.to_string_lossy(), folder_of(path).to_string_lossy());
+            let (path, folder) = (Printable(&path), Printable(&folder));
             let missing = format_args!("{path}; there is no folder {folder} yet");
             out.warning("database", missing)?;
             Ok(Done::Well)
@@ -221,11 +243,19 @@ fn check_listen(settings: &Settings, out: &mut CheckOutput<impl Write>) -> io::R
 /// Returns the patterns with both a day of month and a day of week, which fire on more days than most
 /// people expect.
 fn giving_both_days(accounts: &[Watched], now: Time) -> Vec<&str> {
-    let crons: BTreeSet<&str> = accounts.iter().map(|account| &*account.cron).collect();
     let gives_both = |cron: &&str| {
         Schedule::parse(cron, "UTC", now).is_ok_and(|schedule| schedule.gives_both_days())
     };
-    crons.into_iter().filter(gives_both).collect()
+    distinct_crons(accounts).filter(gives_both).collect()
+}
+
+fn distinct_crons(accounts: &[Watched]) -> impl Iterator<Item = &str> {
+    let crons: BTreeSet<&str> = accounts.iter().map(|account| &*account.cron).collect();
+    crons.into_iter()
+}
+
+fn has_seconds(cron: &str) -> bool {
+    cron.split_whitespace().count() == 6
 }
 
 fn within(
@@ -245,7 +275,10 @@ fn within(
         return Ok(Done::Well);
     }
     out.warning("budget", text)?;
-    let why = "The forecast exceeds the budget: accounts will wait until the next period.";
+    let why = match refreshes {
+        0 => "The budget is 0: no account will be refreshed.",
+        _ => "The forecast exceeds the budget: accounts will wait until the next period.",
+    };
     writeln!(out.out, "\n{}", terminal::paragraph(why, 0))?;
     let advice = "Raise [budget] refreshes, or refresh less often.";
     writeln!(out.out, "{}", terminal::paragraph(advice, 0))?;

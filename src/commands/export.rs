@@ -55,10 +55,11 @@ pub fn export(settings: &Settings, args: &ExportArgs) -> Result<Done, CommandErr
 fn rows(tx: &ReadTx<'_>, args: &ExportArgs, now: Time) -> Result<Rows, CommandError> {
     let views = tx.views()?;
     if !views.contains(&args.view) {
-        let hint = nearest(&args.view, &views);
-        let hint = hint.map_or(String::new(), |view| format!("; did you mean {view}?"));
-        let why = format!("there is no view {}{hint}; there are {}", args.view, views.join(", "));
-        return Err(CommandError::Usage(why));
+        let hint = match nearest(&args.view, &views) {
+            Some(view) => format!("did you mean {view}?"),
+            None => format!("there are {}", views.join(", ")),
+        };
+        return Err(CommandError::Usage(format!("there is no view {}; {hint}", args.view)));
     }
     let selection = args.selection.selection();
     check_selection(tx, &selection)?;

@@ -32,6 +32,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use clap::CommandFactory;
 use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
@@ -223,12 +224,16 @@ impl CommandError {
             None => match self {
                 // Without arguments, the help is printed whole.
                 CommandError::CommandLine(error)
-                    if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand
-                        || io::stderr().is_terminal() =>
+                    if error.kind() == DisplayHelpOnMissingArgumentOrSubcommand =>
                 {
                     error.to_string()
                 }
-                CommandError::CommandLine(error) => format!("growthd: {}", one_line(error)),
+                CommandError::CommandLine(error) if io::stderr().is_terminal() => {
+                    explanation(error)
+                }
+                CommandError::CommandLine(error) => {
+                    format!("growthd: {}", one_line(&explanation(error)))
+                }
                 // A daemon that uses it would not create another.
                 CommandError::Store(
                     error @ (StoreError::Missing(path) | StoreError::OrphanedWal(path)),
@@ -250,8 +255,7 @@ impl CommandError {
 }
 
 /// Formats a command-line error in one line without its usage, for a log or a script.
-fn one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
+fn one_line(text: &str) -> String {
     let paragraphs = text.split("\n\n").filter(|paragraph| !paragraph.starts_with("Usage:"));
     let lines = paragraphs.map(|paragraph| {
         let words: Vec<&str> = paragraph.split_whitespace().collect();
@@ -259,6 +263,23 @@ fn one_line(error: &clap::Error) -> String {
     });
     let line = lines.collect::<Vec<_>>().join("; ").replace("; For more information, try", "; try");
     Printable(line.trim_start_matches("error: ").trim_end_matches('.')).to_string()
+}
+
+/// Returns the text of a command-line error, in several lines. It names the verb whose help would tell
+/// more, and leaves out the tip to pass a mistyped option as a value: `add` would look it up, for a
+/// credit.
+fn explanation(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let verbs = Cli::command();
+    let mut words = std::env::args_os().skip(1);
+    let verb = words.find_map(|word| verbs.find_subcommand(word).map(clap::Command::get_name));
+    let help = match verb {
+        Some(verb) => format!("growthd {verb} --help"),
+        None => "growthd --help".to_owned(),
+    };
+    let is_misleading = |paragraph: &&str| paragraph.trim_start().starts_with("tip: to pass");
+    let kept: Vec<&str> = text.split("\n\n").filter(|part| !is_misleading(part)).collect();
+    kept.join("\n\n").replace("try '--help'", &format!("try '{help}'"))
 }
 
 /// How long the end of the process may be delayed by a reader of stderr that does not read.

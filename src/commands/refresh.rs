@@ -156,7 +156,7 @@ impl<'a> Watch<'a> {
         let line = match step {
             Progress::NotInWatchlist { account_ids } => {
                 for account_id in account_ids.iter().cloned() {
-                    let error = NOT_IN_WATCHLIST.to_owned();
+                    let error = format!("{NOT_IN_WATCHLIST}; `growthd status` lists the ids");
                     self.step(&Progress::Declined { account_id, error });
                 }
                 return;

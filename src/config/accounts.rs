@@ -225,10 +225,11 @@ impl Values<'_> {
         // A list without an end is as long as the rest of the file.
         let mut seen: HashSet<&str> = base.iter().map(String::as_str).collect();
         for field in own {
+            let tag = field.value.trim();
             if let Err(why) = check_name(field.value) {
                 self.findings.wrong(&field, format!("contains an item that {why}"));
-            } else if seen.insert(field.value) {
-                tags.push(field.value.to_owned());
+            } else if seen.insert(tag) {
+                tags.push(tag.to_owned());
             }
         }
         tags

@@ -13,6 +13,7 @@ use super::document;
 use super::error::is_absence;
 use super::schema;
 use super::split::SplitText;
+use super::valid::CONTROL_IN_PATH;
 use crate::paths::{database_files, folder_of};
 use crate::replacement::real_path;
 
@@ -57,9 +58,16 @@ pub(super) fn find(main: &Path, pattern: &str) -> Result<Vec<PathBuf>, FindError
     if pattern.is_empty() || pattern.contains('\0') {
         return Err(Invalid("is not a path".to_owned()));
     }
+    if pattern.contains(char::is_control) {
+        return Err(Invalid(CONTROL_IN_PATH.to_owned()));
+    }
     let is_plain = !pattern.contains(SPECIAL);
     if is_plain {
         let path = folder.join(pattern);
+        if path.is_dir() {
+            let files = format!("{}/*.toml", pattern.trim_end_matches('/'));
+            return Err(Invalid(format!("names {pattern:?}, which is a folder; write {files:?}")));
+        }
         return match path.try_exists() {
             Ok(true) => Ok(vec![path]),
             Ok(false) => Err(Unavailable(format!("names a file that does not exist, {pattern:?}"))),
@@ -387,7 +395,10 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_read_is_reported_at_the_pattern() {
         let folder = Folder::with(&[
-            ("config.toml", "include = [\n  'watchlist.d/*',\n  'none.toml',\n]\n"),
+            (
+                "config.toml",
+                "include = [\n  'watchlist.d/*',\n  'none.toml',\n  'watchlist.d/',\n]\n",
+            ),
             ("watchlist.d/folder/x.toml", ""),
         ]);
         rustix::fs::mknodat(
@@ -401,10 +412,11 @@ mod tests {
         symlink("nowhere", folder.path("watchlist.d/link")).expect("a link");
         let problems = folder.problems();
         let expected = [
-            "config.toml:2:3: `include` leads to watchlist.d/folder, which cannot be read: it is n",
+            "config.toml:2:3: `include` leads to watchlist.d/folder, which cannot be read: it is a",
             "config.toml:2:3: `include` leads to watchlist.d/link, which cannot be read: No such",
             "config.toml:2:3: `include` leads to watchlist.d/pipe, which cannot be read: it is n",
             "config.toml:3:3: `include` names a file that does not exist, \"none.toml\"",
+            "config.toml:4:3: `include` names \"watchlist.d/\", which is a folder; write \"watchlist.d/*.toml\"",
         ];
         let lines: Vec<&str> = problems.lines().collect();
         assert_eq!(lines.len(), expected.len(), "{problems}");

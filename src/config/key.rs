@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -12,6 +12,8 @@ use super::Settings;
 use super::error::{is_absence, is_system_failure};
 use super::include::SeenFiles;
 use super::source::visible_path;
+use super::valid::INSTALLED;
+use crate::paths::folder_of;
 
 /// The shortest secret that can be recognised in a text, in bytes. A shorter one occurs in any.
 pub const SHORTEST_SECRET: usize = 8;
@@ -20,6 +22,10 @@ pub const SHORTEST_SECRET: usize = 8;
 const LONGEST_KEY: usize = 4096;
 
 const CREDENTIAL: &str = "api-key";
+
+/// Where the services look for their credentials.
+const CREDENTIALS: &str = "/etc/credstore";
+
 const VARIABLE: &str = "GROWTHD_API_KEY";
 
 /// The key that pays for the calls. Its `Debug` is redacted and it has no `Display`, so that it
@@ -45,6 +51,11 @@ impl ApiKey {
         }
         if key.len() > LONGEST_KEY || !key.iter().all(u8::is_ascii_graphic) {
             return Err(KeyError::NotAKey(source.clone()));
+        }
+        let is_quote = |byte: Option<&u8>| matches!(byte, Some(b'"' | b'\''));
+        let assignment = [VARIABLE.as_bytes(), b"="].concat();
+        if is_quote(key.first()) || is_quote(key.last()) || key.starts_with(&assignment) {
+            return Err(KeyError::Decorated(source.clone()));
         }
         match str::from_utf8(key) {
             Ok(key) => Ok(ApiKey(key.into())),
@@ -102,6 +113,22 @@ impl ApiKey {
             None => Err(KeyError::Missing { config: settings.path.clone() }),
         }
     }
+}
+
+/// Returns the credential that the service with the configuration at `config` loads, if there is one:
+/// no other process sees it. `None` too for a configuration that no service has.
+pub fn service_credential(config: &Path) -> Option<PathBuf> {
+    service_credential_in(Path::new(CREDENTIALS), config, Path::new(INSTALLED))
+}
+
+fn service_credential_in(credentials: &Path, config: &Path, installed: &Path) -> Option<PathBuf> {
+    let folder = |file: &Path| fs::canonicalize(folder_of(file)).ok();
+    let name = match config.file_name() == installed.file_name() {
+        true => CREDENTIAL.to_owned(),
+        false => format!("growthd-{}.{CREDENTIAL}", config.file_stem()?.to_str()?),
+    };
+    let path = credentials.join(name);
+    (folder(config)? == folder(installed)? && path.is_file()).then_some(path)
 }
 
 /// Omits the key.
@@ -203,6 +230,11 @@ pub enum KeyError {
         "{0} does not hold an API key: expected one line of letters, digits and punctuation without spaces"
     )]
     NotAKey(KeySource),
+    /// It has quotes around it, or the variable's name before it.
+    #[error(
+        "{0} holds more than the API key: expected the key alone, without quotes and without `{VARIABLE}=`"
+    )]
+    Decorated(KeySource),
 }
 
 impl KeyError {
@@ -224,8 +256,6 @@ fn shell_word(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::clock::Time;
     use crate::config::Config;
@@ -288,6 +318,8 @@ mod tests {
         put(&folder.join("empty"), " \n", 0o600);
         put(&folder.join("lines"), &format!("{KEY}\n{KEY}\n"), 0o600);
         put(&folder.join("long"), &KEY.repeat(1000), 0o600);
+        put(&folder.join("quoted"), &format!("\"{KEY}\"\n"), 0o600);
+        put(&folder.join("assigned"), &format!("{VARIABLE}={KEY}\n"), 0o600);
         put(&folder.join("letters"), &format!("{KEY}ä"), 0o600);
         fs::create_dir(folder.join("folder")).expect("a folder");
         fs::set_permissions(folder.join("folder"), fs::Permissions::from_mode(0o777))
@@ -306,6 +338,8 @@ mod tests {
             (Some("empty"), "is empty"),
             (Some("lines"), "does not hold an API key"),
             (Some("long"), "does not hold an API key"),
+            (Some("quoted"), "the key alone, without quotes"),
+            (Some("assigned"), "the key alone, without quotes"),
             (Some("letters"), "does not hold an API key"),
             (Some("folder"), "is not a regular file"),
             (Some("pipe"), "is not a regular file"),
@@ -315,6 +349,25 @@ mod tests {
             let shown = error.to_string();
             assert!(shown.contains(words) && !shown.contains('\n'), "{file:?}: {shown}");
             assert!(!format!("{shown}{error:?}").contains("4242"), "{file:?}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_service_has_a_credential_of_its_own() {
+        let root = tempfile::tempdir().expect("a folder");
+        let root = root.path();
+        fs::create_dir_all(root.join("growthd/list.d")).expect("a folder");
+        put(&root.join(CREDENTIAL), KEY, 0o600);
+        put(&root.join("growthd-acme.api-key"), KEY, 0o600);
+        for (config, found) in [
+            ("growthd/config.toml", Some(CREDENTIAL)),
+            ("growthd/acme.toml", Some("growthd-acme.api-key")),
+            ("growthd/other.toml", None),
+            ("growthd/list.d/config.toml", None),
+        ] {
+            let installed = root.join("growthd/config.toml");
+            let path = service_credential_in(root, &root.join(config), &installed);
+            assert_eq!(path, found.map(|name| root.join(name)), "{config}");
         }
     }
 

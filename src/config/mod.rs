@@ -39,7 +39,7 @@ use reading::Reading;
 pub use duration::{InvalidSpan, Span};
 pub use edit::{EditError, WatchlistFile, entry};
 pub use error::ConfigError;
-pub use key::{ApiKey, KeyError, KeySource, SHORTEST_SECRET};
+pub use key::{ApiKey, KeyError, KeySource, SHORTEST_SECRET, service_credential};
 pub use manual::manual_page;
 pub use problem::{Problem, Problems};
 pub use proxy::Proxy;

@@ -1,6 +1,7 @@
 //! Reads the files of a configuration and combines them.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -326,27 +327,70 @@ fn is_mixed(split: &SplitText, text: &str) -> bool {
 }
 
 fn report(text: &str, errors: Vec<toml::de::Error>, findings: &mut Findings) {
+    // Where the last invalid escape is.
+    let mut escape = None;
     for error in errors {
         let span = error.span().unwrap_or_default();
-        let found = text.get(span.clone()).unwrap_or_default();
         let message = match error.message() {
-            DUPLICATE => format!("{DUPLICATE} `{found}`"),
-            message => syntax_message(message, span.is_empty()),
+            DUPLICATE => {
+                format!("{DUPLICATE} `{}`", text.get(span.clone()).unwrap_or_default())
+            }
+            message if is_invalid_escape(message) => {
+                let last = escape.replace(span.start).and_then(|last| text.get(last..span.start));
+                if last.is_some_and(|between| !between.contains('"')) {
+                    // In the same string.
+                    continue;
+                }
+                INVALID_ESCAPE.to_owned()
+            }
+            message => syntax_message(message, text, &span),
         };
         findings.syntax(span.start, message);
     }
 }
 
-/// Returns the parser's message, reworded where a beginner would not understand it.
-fn syntax_message(message: &str, is_missing: bool) -> String {
+const INVALID_ESCAPE: &str = "in double quotes, `\\` begins an escape: write Windows paths in single \
+                              quotes, '…', or with `\\\\`";
+
+/// Returns whether the parser's message is about an escape in a string in double quotes.
+fn is_invalid_escape(message: &str) -> bool {
+    ["missing escaped value", "too few unicode value digits", "invalid value, expected unicode"]
+        .iter()
+        .any(|beginning| message.starts_with(beginning))
+}
+
+/// Returns the parser's message about what is at `span`, reworded where a beginner would not
+/// understand it.
+fn syntax_message(message: &str, text: &str, span: &Range<usize>) -> String {
+    const BOOLEANS: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
     // An unquoted `no`, `info` or `two` is taken for the beginning of `nan`, `inf` or `true`.
     const NOT_BOOLEAN: &str = "invalid boolean, expected `";
     let is_unquoted = ["string values must be quoted", "invalid float, expected `", NOT_BOOLEAN]
         .iter()
         .any(|beginning| message.starts_with(beginning));
+    let found = text.get(span.clone()).unwrap_or_default();
     match message {
-        text if !is_unquoted => text.to_owned(),
-        _ if is_missing => "missing value after `=`".to_owned(),
+        "invalid basic string, expected `\"`" => {
+            "this string is not closed; expected `\"` at its end".to_owned()
+        }
+        "invalid literal string, expected `'`" => {
+            "this string is not closed; expected `'` at its end".to_owned()
+        }
+        unexpected if unexpected.starts_with("unexpected key or value") => {
+            let before = text.get(..span.start).unwrap_or_default();
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            match line.trim_start().starts_with('[') {
+                true => "unexpected text after the header of a table".to_owned(),
+                false => "unexpected text after the value; put each key on a line of its own, \
+                          without `,` or `;`"
+                    .to_owned(),
+            }
+        }
+        message if !is_unquoted => message.to_owned(),
+        _ if span.is_empty() => "missing value after `=`".to_owned(),
+        _ if BOOLEANS.iter().any(|word| word.eq_ignore_ascii_case(found)) => {
+            "expected true or false, in lower case, or a text in quotes".to_owned()
+        }
         _ => "strings must be quoted, as in key = \"text\"; only true, false, numbers and dates \
               are written without quotes"
             .to_owned(),

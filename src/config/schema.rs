@@ -124,7 +124,7 @@ pub(super) static CRON: Key = key(
     "cron",
     "a cron pattern such as \"0 6 * * MON\" (Mondays at 06:00)",
     "0 6 * * MON",
-    "When to refresh: minute, hour, day of month, month, day of week; seconds may precede them as a sixth field. Also @hourly, @daily, @weekly, @monthly and @yearly.",
+    "When to refresh: minute, hour, day of month, month, day of week; with six fields, the first is seconds. A day of month may be L (the last), LW (the last weekday) or 15W (the weekday nearest to the 15th), and a day of week FRI#2 (the second Friday) or FRI#L (the last). Also @hourly, @daily, @weekly, @monthly and @yearly.",
 );
 pub(super) static TIMEZONE: Key = key(
     "timezone",

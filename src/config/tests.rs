@@ -136,6 +136,13 @@ fn accounts_default_to_the_schedule() {
     assert_eq!(config.accounts[1].tags, ["x", "y"]);
 }
 
+#[test]
+fn blanks_around_names_are_left_out() {
+    let config = valid("[[account]]\nid = 'a'\nlabel = ' A b '\ntags = [' x', 'x ', 'y']\n");
+    assert_eq!(config.accounts[0].label.as_deref(), Some("A b"));
+    assert_eq!(config.accounts[0].tags, ["x", "y"]);
+}
+
 /// Each text has exactly the problems below it; each is the beginning of `line:column: message`.
 #[expect(clippy::too_many_lines, reason = "a table with a row for each mistake")]
 #[test]
@@ -234,6 +241,9 @@ fn each_problem_is_reported_at_its_position() {
             &["2:10: `listen` is not an address with a port; expected"],
         ),
         ("[database]\npath = ''", &["2:8: `path` is not a path"]),
+        ("[database]\npath = \"C:\\temp\"", &["2:8: `path` contains a control character (write"]),
+        ("[api]\napi_key_file = \"a\\nb\"", &["2:16: `api_key_file` contains a control character"]),
+        ("include = [\"a\\tb\"]", &["1:12: `include` contains a control character"]),
         // Accounts.
         ("[[account]]\nid = 'a/b'", &["2:6: an account id may contain only letters"]),
         ("[[account]]\nid = 'a'\nlabel = ''", &["3:9: `label` is empty"]),
@@ -345,7 +355,10 @@ fn each_problem_is_reported_at_its_position() {
         ),
         (
             "[budget]\nper = 'day'\n[api]\ntimeout = 'x' x",
-            &["1:1: [budget] needs `refreshes`", "4:15: unexpected key"],
+            &[
+                "1:1: [budget] needs `refreshes`",
+                "4:15: unexpected text after the value; put each key on a line of its own",
+            ],
         ),
         ("[api\ntimeout = 3\n[http]\nx = 1", &["1:5: unclosed table", "4:1: unknown key `x`"]),
         (
@@ -380,6 +393,38 @@ fn each_problem_is_reported_at_its_position() {
             &["3:1: unknown key `include` in [[account]]; it belongs at the top of the file"],
         ),
         ("[[account]]\nid = 'a'\nlabel = two", &["3:9: strings must be quoted"]),
+        (
+            "[[account]]\nid = 'a'\nlabel = \"A\n[[account]]\nid = 'b'\nlabel = 'B\n",
+            &[
+                "3:11: this string is not closed; expected `\"` at its end",
+                "6:11: this string is not closed; expected `'` at its end",
+            ],
+        ),
+        (
+            "[[account]]\nid = 'a', label = 'A'\n[[account]]\nid = 'b';\n[http] x\n",
+            &[
+                "2:9: unexpected text after the value; put each key on a line of its own",
+                "4:9: unexpected text after the value",
+                "5:8: unexpected text after the header of a table",
+            ],
+        ),
+        // Each string with such escapes once.
+        (
+            "[database]\npath = \"C:\\Users\\gro\\data.db\"\n[[account]]\nid = 'a'\ntags = [\"\\q\\w\", \"\\q\"]\n",
+            &[
+                "2:13: in double quotes, `\\` begins an escape",
+                "5:11: in double quotes, `\\` begins an escape",
+                "5:19: in double quotes, `\\` begins an escape",
+            ],
+        ),
+        (
+            "[[account]]\nid = 'a'\nenabled = True\n[[account]]\nid = 'b'\nenabled = no\n[[account]]\nid = 'c'\nenabled = on\n",
+            &[
+                "3:11: expected true or false, in lower case",
+                "6:11: expected true or false, in lower case",
+                "9:11: expected true or false, in lower case",
+            ],
+        ),
         (
             "[[accounts]]\nid = 'a'\nlabel = ''",
             &["1:3: unknown key `accounts`", "3:9: `label` is empty"],

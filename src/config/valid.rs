@@ -236,6 +236,10 @@ impl Values<'_> {
             self.findings.wrong(&field, "is not a path");
             return None;
         }
+        if field.value.contains(char::is_control) {
+            self.findings.wrong(&field, CONTROL_IN_PATH);
+            return None;
+        }
         if field.value.ends_with('/') {
             self.findings.wrong(&field, "is the path of a folder, not of a file");
             return None;
@@ -243,9 +247,10 @@ impl Values<'_> {
         Some(self.path.with_file_name(field.value))
     }
 
+    /// Returns a name without the blanks around it, which nobody would see.
     pub fn name(&mut self, field: At<&str>) -> Option<String> {
         match check_name(field.value) {
-            Ok(()) => Some(field.value.to_owned()),
+            Ok(()) => Some(field.value.trim().to_owned()),
             Err(why) => {
                 self.findings.wrong(&field, why);
                 None
@@ -253,6 +258,10 @@ impl Values<'_> {
         }
     }
 }
+
+/// What is wrong with a path such as "C:\temp", which has a tab.
+pub(super) const CONTROL_IN_PATH: &str =
+    "contains a control character (write Windows paths in single quotes)";
 
 fn starts_with(path: &Path, start: &str) -> bool {
     path.as_os_str().as_encoded_bytes().starts_with(start.as_bytes())

@@ -3,6 +3,7 @@
 use tracing::{debug, error, info, warn};
 
 use crate::account::AccountId;
+use crate::clock;
 use crate::engine::{Event, NOT_IN_WATCHLIST};
 use crate::printable::Printable;
 use crate::store::Outcome;
@@ -86,7 +87,9 @@ impl EventLog {
         else {
             return log(event);
         };
-        let next = next_due.map(|time| time.to_string());
+        // While the breaker is open, what is due stays due.
+        let now = clock::now().time();
+        let next = next_due.filter(|next| *next > now).map(|next| next.to_string());
         if *outcome == Outcome::Ok {
             let failures = std::mem::take(&mut self.failure).count;
             if failures > LOGGED_INDIVIDUALLY {
@@ -133,6 +136,9 @@ fn log(event: &Event) {
             let handle = handle.to_string();
             let (handle, error) = (Printable(&handle), Printable(error));
             warn!(account = %id, followers, "found {handle}, but {error}");
+        }
+        Event::Found { handle, id, other: None, call: None, .. } => {
+            info!(account = %id, "already known: {}", Printable(&handle.to_string()));
         }
         Event::Found { handle, id, other: None, followers, .. } => {
             info!(account = %id, followers, "found {}", Printable(&handle.to_string()));

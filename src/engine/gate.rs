@@ -160,7 +160,7 @@ impl Gate {
         }
         let open = self.breaker.as_ref().filter(|_| self.probe > Some(now))?;
         Some(format!(
-            "the vendor is in trouble; a refresh of a named account probes it, once a minute: {}",
+            "the vendor is in trouble; a named refresh or `add` probes it, once a minute: {}",
             open.reason
         ))
     }

@@ -746,7 +746,8 @@ fn reason(failed: &Failed<'_>) -> String {
         // The error already says what to check.
         Trouble::Unauthorised => ", then reload growthd",
         Trouble::Refused => {
-            "; if this is unexpected, check [api] base_url and the key, then reload growthd"
+            "; if this is unexpected, check that the id is the API's and not a username (`growthd add` \
+             looks ids up), [api] base_url and the key, then reload growthd"
         }
         Trouble::Unreachable
         | Trouble::Unknown

@@ -198,8 +198,8 @@ fn explain(text: &str, fields: &[&str], error: &str) -> String {
     let names = &FIELDS[FIELDS.len() - fields.len().min(FIELDS.len())..];
     match invalid.map(|index| (fields[index], names[index])) {
         Some((field, (name, range))) => {
-            let expected = match hint(field) {
-                Some(hint) => hint.to_owned(),
+            let expected = match hint(field, name) {
+                Some(hint) => hint,
                 None => format!("expected {range}, `*`, a list, a range or a step"),
             };
             format!("{field:?} cannot be the {name} of a cron pattern; {expected}; {EXAMPLE}")
@@ -209,16 +209,44 @@ fn explain(text: &str, fields: &[&str], error: &str) -> String {
 }
 
 /// Returns what is wrong with a field whose parts are all right by themselves.
-fn hint(field: &str) -> Option<&'static str> {
+fn hint(field: &str, name: &str) -> Option<String> {
     field.split(',').find_map(|item| match (item.split_once('/'), ends(item)) {
         (Some((start, _)), _) if value(start).is_some() => {
-            Some("a step needs a range or `*`, as in \"5-31/10\" or \"*/10\"")
+            Some("a step needs a range or `*`, as in \"5-31/10\" or \"*/10\"".to_owned())
         }
         (_, Some((from, to))) if from > to => {
-            Some("a range must ascend; one across the end is a list, as in \"FRI-SAT,SUN-MON\"")
+            let list = match name {
+                "day of week" => "FRI-SAT,SUN-MON",
+                "month" => "NOV-DEC,JAN-FEB",
+                "day of month" => "28-31,1-3",
+                "hour" => "18-23,0-6",
+                _ => "45-59,0-15",
+            };
+            Some(format!("a range must ascend; one across the end is a list, as in {list:?}"))
         }
-        _ => None,
+        _ => too_long_step(item, name).map(|most| {
+            format!(
+                "{item:?} steps past its end, and so would mean only its first value; a step there is \
+                 at most {most}"
+            )
+        }),
     })
+}
+
+/// Returns the longest step that a range or `*` of a field allows, if its step is longer: the number of
+/// its values.
+fn too_long_step(item: &str, name: &str) -> Option<usize> {
+    let (_, step) = item.split_once('/')?;
+    let step: usize = step.split('#').next()?.parse().ok()?;
+    let most = match (ends(item), name) {
+        (Some((from, to)), _) => to.checked_sub(from)? + 1,
+        (None, "hour") => 24,
+        (None, "day of month") => 31,
+        (None, "month") => 12,
+        (None, "day of week") => 7,
+        (None, _) => 60,
+    };
+    (step > most).then_some(most)
 }
 
 /// Returns the values at the ends of a range.
@@ -236,9 +264,9 @@ fn value(text: &str) -> Option<usize> {
 }
 
 /// Returns the index of the first field that only the parser accepts: one that contains a name
-/// which does not belong there, or nothing between two commas. The parser replaces names in any
-/// field: it reads `SUN 6 * * *` as minute 0, and `1MON` as 11. Of `L,LW` it forgets the first, `+`
-/// alone is no day to it, and `SUN-SUN` is `0-7`.
+/// which does not belong there, a step longer than its range, or nothing between two commas. The
+/// parser replaces names in any field: it reads `SUN 6 * * *` as minute 0, and `1MON` as 11. Of `L,LW`
+/// it forgets the first, `+` alone is no day to it, and `SUN-SUN` is `0-7`.
 fn first_malformed(fields: &[&str]) -> Option<usize> {
     let names = &FIELDS[FIELDS.len().saturating_sub(fields.len())..];
     fields.iter().zip(names).position(|(field, (name, _))| {
@@ -248,6 +276,7 @@ fn first_malformed(fields: &[&str]) -> Option<usize> {
         let has = |text: &str| field.split(',').any(|item| item.eq_ignore_ascii_case(text));
         field.split(',').any(|item| item.is_empty() || is_no_weekday(item))
             || field.to_ascii_uppercase().contains("SUN-SUN")
+            || field.split(',').any(|item| too_long_step(item, name).is_some())
             || has("+")
             || (has("L") && has("LW"))
             || !parts.all(|part| !part.contains(char::is_alphabetic) || is_allowed(part, name))

@@ -77,7 +77,19 @@ fn an_invalid_schedule_is_explained() {
             "UTC",
             "\"FRI-MON\" cannot be the day of week of a cron pattern; a range must ascend",
         ),
-        ("0 22-6 * * *", "UTC", "a range must ascend"),
+        (
+            "0 22-6 * * *",
+            "UTC",
+            "a range must ascend; one across the end is a list, as in \"18-23,0-6\"",
+        ),
+        (
+            "0 6 * * */8",
+            "UTC",
+            "\"*/8\" cannot be the day of week of a cron pattern; \"*/8\" steps",
+        ),
+        ("0 6 */40 * *", "UTC", "a step there is at most 31"),
+        ("0 */25 * * *", "UTC", "a step there is at most 24"),
+        ("0 8-17/11 * * *", "UTC", "a step there is at most 10"),
         ("0 6 * NOV-FEB *", "UTC", "a range must ascend"),
         ("0 6 5/10 * *", "UTC", "a step needs a range or `*`"),
         (
@@ -103,6 +115,21 @@ fn an_invalid_schedule_is_explained() {
     ] {
         let error = Schedule::parse(cron, zone, NEW_YEAR_2026).expect_err(cron).to_string();
         assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_step_may_be_as_long_as_its_range() {
+    for cron in [
+        "*/60 * * * *",
+        "*/30 */24 * * *",
+        "0 6 */31 * *",
+        "0 6 * */12 *",
+        "0 6 * * */7",
+        "0 6 * * MON-FRI/5",
+        "0 0 6 * * 0-6/2",
+    ] {
+        parse(cron, "UTC");
     }
 }
 

@@ -100,11 +100,18 @@ fn read_whole(list: impl Read) -> io::Result<String> {
 fn handle(text: &str, platform: Option<Platform>) -> Result<Handle, String> {
     let (name, platform) = match (text.contains('/'), platform) {
         (true, _) => profile(text)?,
+        (false, _) if text.contains([',', ';', '\t']) => {
+            return Err("is more than a name: give each on a line, or as an argument, of its own"
+                .to_owned());
+        }
         (false, Some(platform)) => (text.to_owned(), platform),
         (false, None) => return Err("needs --platform tiktok or --platform youtube".to_owned()),
     };
     Handle::new(name.trim_start_matches('@'), platform).map_err(|error| error.to_string())
 }
+
+/// What follows the name in the URL of a post.
+const POSTS: [&str; 3] = ["video", "photo", "post"];
 
 /// Returns the name and the platform in the URL of a profile, which may lack the scheme. Everything else
 /// on a platform is refused: a link to a video, a tag or a share link names no account, or another one.
@@ -125,8 +132,14 @@ fn profile(text: &str) -> Result<(String, Platform), String> {
     let decoded = |segment| percent_decode_str(segment).decode_utf8().ok();
     let mut segments = segments.map(decoded).map(Option::unwrap_or_default).peekable();
     segments.next_if(|segment| is_locale(segment));
-    match segments.next() {
-        Some(name) if name.starts_with('@') => Ok((name.into_owned(), platform)),
+    match (segments.next(), segments.next()) {
+        (Some(name), Some(post)) if name.starts_with('@') && POSTS.contains(&&*post) => {
+            Err(format!(
+                "is the URL of a post; that of the profile is {}",
+                example.replace("@name", &name)
+            ))
+        }
+        (Some(name), _) if name.starts_with('@') => Ok((name.into_owned(), platform)),
         _ => Err(format!(
             "is not a profile URL; open the profile and copy its URL, which is like {example}"
         )),
@@ -177,7 +190,7 @@ mod tests {
             ("https://www.tiktok.com/@fitnessguru?lang=en", None, "@fitnessguru on tiktok"),
             ("https://m.youtube.com/@Guru/videos", None, "@Guru on youtube"),
             ("youtube.com/@Guru", None, "@Guru on youtube"),
-            ("HTTPS://WWW.TikTok.COM:443/@Guru/video/7123?x#y", None, "@Guru on tiktok"),
+            ("HTTPS://WWW.TikTok.COM:443/@Guru/?x#y", None, "@Guru on tiktok"),
             ("https://www.tiktok.com/pt-BR/@guru", None, "@guru on tiktok"),
             ("https://www.tiktok.com/en/@guru", None, "@guru on tiktok"),
             ("https://www.youtube.com/%40guru", None, "@guru on youtube"),
@@ -211,6 +224,8 @@ mod tests {
             ("https://www.tiktok.com/t/ZTRabc/", None),
             ("https://www.tiktok.com/tag/fitness", tiktok),
             ("https://www.tiktok.com/video/123", None),
+            ("https://www.tiktok.com/@guru/video/123", None),
+            ("--dry-run", tiktok),
             ("https://www.tiktok.com/en/fitness", None),
             ("https://m.tiktok.com/v/123.html", None),
             ("https://vm.tiktok.com/ZMabc/", tiktok),
@@ -224,6 +239,11 @@ mod tests {
         assert!(
             advice("https://vm.tiktok.com/ZMabc/").ends_with("like https://www.tiktok.com/@name")
         );
+        assert!(
+            advice("https://www.tiktok.com/@guru/video/1")
+                .ends_with("https://www.tiktok.com/@guru")
+        );
+        assert!(advice("username,platform").starts_with("is more than a name"));
         assert!(!advice("https://www.instagram.com/guru").contains("--platform"));
     }
 }

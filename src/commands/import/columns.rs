@@ -43,6 +43,10 @@ impl Columns {
         let index = |name: &&str| headings.iter().position(|found| found == name);
         let (account, time) = (ACCOUNT.iter().find_map(index), TIME.iter().find_map(index));
         let (counts, suspect) = (COUNTS.each_ref().map(index), index(&SUSPECT));
+        if account.is_none() && time.is_none() && counts == [None; COUNTS.len()] {
+            let why = "the first line must be a header such as account,date,followers";
+            return Err(vec![why.to_owned()]);
+        }
         if account.is_none() {
             problems
                 .push(format!("no column for the account: expected one of {}", ACCOUNT.join(", ")));

@@ -42,6 +42,8 @@ struct Series {
     older: OlderHistory,
     /// The number of its last line in the file.
     last_line: usize,
+    /// The number of the line with its newest snapshot.
+    newest_line: usize,
     /// Whether it was already reported that its lines are not in chronological order.
     is_unordered: bool,
 }
@@ -247,14 +249,18 @@ impl Import {
         }
         let series = self.series(tx, cell(columns.account))?;
         let time = instant(cell(columns.time)).ok_or_else(|| {
+            let text = cell(columns.time);
+            let is_milliseconds = text.len() == 13 && text.bytes().all(|byte| byte.is_ascii_digit());
+            let hint = if is_milliseconds { " (these may be milliseconds)" } else { "" };
             format!(
-                "{} is not a time; expected 2025-01-31, 2025-01-31 06:00 or 2025-01-31T06:00:00Z",
-                quoted(cell(columns.time))
+                "{} is not a time; expected 2025-01-31, 2025-01-31 06:00, 2025-01-31T06:00:00Z or unix \
+                 seconds{hint}",
+                quoted(text)
             )
         })?;
         let suspect = reason(columns, cell)?;
         series.last_line = line;
-        if series.push(time, measurement, suspect, now)? == Pushed::Repeated {
+        if series.push(time, measurement, suspect, line, now)? == Pushed::Repeated {
             self.repeated += 1;
         }
         Ok(())
@@ -289,7 +295,7 @@ fn counts<'a>(columns: &Columns, cell: impl Fn(usize) -> &'a str) -> Result<Meas
         let Some(text) = index.map(&cell).filter(|text| !text.is_empty()) else { continue };
         *field = Some(count(text).ok_or_else(|| {
             let text = quoted(text);
-            format!("its {name}, {text}, are not a count: expected only digits, up to {}", i64::MAX)
+            format!("its {name}, {text}, are not a count: expected digits without separators, such as 81000")
         })?);
     }
     Ok(read)
@@ -311,7 +317,7 @@ fn quoted(cell: &str) -> String {
 impl Series {
     fn of(account: AccountRef, first: FirstSnapshots) -> Series {
         let older = OlderHistory::default();
-        Series { account, first, older, last_line: 0, is_unordered: false }
+        Series { account, first, older, last_line: 0, newest_line: 0, is_unordered: false }
     }
 
     /// Appends a snapshot, or returns why it cannot be imported.
@@ -323,6 +329,7 @@ impl Series {
         time: Time,
         measurement: Measurement,
         suspect: Suspicion,
+        line: usize,
         now: Time,
     ) -> Result<Pushed, String> {
         if time < EARLIEST {
@@ -332,14 +339,21 @@ impl Series {
             return Err(format!("{time} is in the future"));
         }
         if let Some(first) = self.first.time.filter(|first| time >= *first) {
-            return Err(format!("{time} is not before the account's first snapshot, {first}"));
+            return Err(format!(
+                "{time} is not before the account's first snapshot, {first}; import all earlier months in \
+                 one file"
+            ));
         }
         match self.older.newest() {
             Some((last, before)) if last == time => {
                 let is_uncounted = suspect != Suspicion::default();
                 match is_uncounted || measurement.counts() == before.counts() {
                     true => Ok(Pushed::Repeated),
-                    false => Err(format!("{time} appears twice")),
+                    false => Err(format!(
+                        "{}: {time} appears twice (first on line {})",
+                        Printable(&self.account.name),
+                        self.newest_line
+                    )),
                 }
             }
             // In a file with the newest line first, this is reported once and not for every line.
@@ -353,6 +367,7 @@ impl Series {
             Some((last, _)) if last > time => Ok(Pushed::Appended),
             _ => {
                 self.older.push(time, measurement, suspect);
+                self.newest_line = line;
                 Ok(Pushed::Appended)
             }
         }

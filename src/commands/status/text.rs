@@ -45,7 +45,8 @@ impl Status<'_> {
             SCHEMA_VERSION => String::new(),
             _ => format!(", {SCHEMA_VERSION} once the daemon has opened it"),
         };
-        let path = self.settings.database.path.display();
+        let path = self.settings.database.path.to_string_lossy();
+        let path = Printable(&path);
         entry(out, "database", format_args!("{path} (schema {}{older})", self.schema))?;
         let disabled = listed.saturating_sub(watched);
         let in_flight = self.in_flight();
