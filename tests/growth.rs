@@ -159,6 +159,42 @@ fn the_gain_is_that_of_the_view() {
     assert!(output.contains(",1234,141,"), "{output}");
 }
 
+/// The accounts begin six hours after the end of a week: one with its likes before that, and one with
+/// none of its counts.
+#[test]
+fn the_followers_at_the_end_of_a_period_are_those_of_the_view() {
+    let past = Past::new();
+    past.series("clx1", "Older", "older", &[(-14, 900), (0, 1000), (7, 1100)]);
+    past.series("clx2", "Young", "young", &[(0, 50), (7, 60)]);
+    let likes = past.account("clx3", Some("Likes first"), None);
+    past.snapshot(likes, START - DAY, Field { likes: Some(5), ..Field::default() });
+    past.snapshot(likes, START, Field::followers(70));
+    past.snapshot(likes, START + 7 * DAY, Field::followers(80));
+    let mut found = Vec::new();
+    for week in ["2025-W52", "2026-W01", "2026-W02"] {
+        let json: serde_json::Value =
+            serde_json::from_str(&past.output(&["growth", "--week", week, "--json"]))
+                .expect("JSON");
+        let accounts = json["accounts"].as_array().expect("a list").iter();
+        let known = accounts.filter(|account| !account["followers"].is_null());
+        let mut known: Vec<String> = known
+            .map(|account| {
+                let id = account["account_id"].as_str().expect("an id");
+                format!("{id}|{}|{}", account["followers"], account["followers_gained"])
+            })
+            .map(|row| row.replace("null", "NULL"))
+            .collect();
+        known.sort();
+        let view = past.query(&format!(
+            "SELECT account_id, followers, followers_delta FROM weekly
+             WHERE week = '{week}' AND followers IS NOT NULL ORDER BY account_id"
+        ));
+        assert_eq!(known, view, "{week}");
+        found.push(known.len());
+    }
+    assert_eq!(found, [1, 2, 3]);
+}
+
 #[test]
 fn the_time_is_that_of_the_followers_beside_it() {
     let past = clients();
