@@ -270,6 +270,8 @@ fn a_period_is_named_in_many_ways_and_has_one_answer() {
         past.output(&["growth", "--month", "2026-02", "--tag", "client-b", "--tag", "vip"]);
     assert!(output.starts_with("Followers gained in 2026-02 of client-b or vip\n"), "{output}");
     assert_eq!(gains(&past, &["--month", "2026-03", "--platform", "youtube"]).len(), 1);
+    let twice = past.output(&["growth", "--month", "2026-02", "--tag", "vip", "--tag", "vip"]);
+    assert!(twice.starts_with("Followers gained in 2026-02 of vip\n"), "{twice}");
 }
 
 #[test]
