@@ -45,7 +45,7 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
 
         1 account had not been measured yet when the period began: Newcomer
 
-        1 account has not been measured up to the period's end: Asleep
+        1 account has not been measured since the period began: Asleep
 
         1 account has never been measured: clx6
         ");
@@ -126,7 +126,7 @@ fn top_limits_both_lists() {
 
         1 account had not been measured yet when the period began: Newcomer
 
-        1 account has not been measured up to the period's end: Asleep
+        1 account has not been measured since the period began: Asleep
 
         1 account has never been measured: clx6
         ");
