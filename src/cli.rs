@@ -294,7 +294,13 @@ pub struct SelectionArgs {
 
 impl SelectionArgs {
     pub fn selection(&self) -> Selection {
-        Selection { tags: self.tags.clone(), platform: self.platform.clone() }
+        let mut tags: Vec<String> = Vec::new();
+        for tag in &self.tags {
+            if !tags.contains(tag) {
+                tags.push(tag.clone());
+            }
+        }
+        Selection { tags, platform: self.platform.clone() }
     }
 }
 

@@ -320,7 +320,7 @@ impl fmt::Display for Period {
             Name::Month(first) => return write!(f, "in {}", first.strftime("%Y-%m")),
             Name::Week(monday) => {
                 let week = monday.iso_week_date();
-                return write!(f, "in {}-W{:02}", week.year(), week.week());
+                return write!(f, "in {:04}-W{:02}", week.year(), week.week());
             }
             Name::Bounds => {}
         }
@@ -452,6 +452,9 @@ mod tests {
             assert_eq!((period.begin(newest), period.end(newest)), (at(begin), at(end)), "{title}");
             assert_eq!(period.to_string(), title);
         }
+        let early = PeriodOptions { week: "0999-W05".parse().ok(), ..PeriodOptions::default() };
+        let early = early.period(NOW).expect("valid").expect("one");
+        assert_eq!(early.to_string(), "in 0999-W05");
         let unfinished = month("2027-01").period(NOW).expect("valid").expect("one");
         let until = Unfinished::Until(at("2027-02-01T00:00:00Z"));
         assert_eq!(unfinished.unfinished, Some(until));

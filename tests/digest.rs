@@ -49,6 +49,8 @@ fn a_week_takes_about_twenty_lines() {
 
         +6,876 followers (+19.44%), to 42,254; +126 in the period before.
         3 of 5 accounts are included: measured at both ends.
+        1 account has not been measured up to the period's end: Asleep
+        1 account has never been measured: Gone
 
         GREW          GAINED           FOLLOWERS
         Viral         +6,820  +33.29%     27,308
@@ -78,6 +80,28 @@ fn a_week_takes_about_twenty_lines() {
         FAILING NOW
         - Gone since 2026-02-23: HTTP 404: no such account
         ");
+}
+
+#[test]
+fn the_accounts_that_the_total_leaves_out_or_takes_from_earlier_days_are_named() {
+    let past = list();
+    let hidden = past.account("clx6", Some("Hidden"), None);
+    for week in 0..9 {
+        let field = Field { videos: Some(7), ..Field::default() };
+        past.snapshot(hidden, START + week * WEEK, field);
+    }
+    let output = past.output(&["digest", "--since", "21d"]);
+    for sentence in [
+        "\n4 of 6 accounts are included: measured at both ends.\n",
+        "\n1 account has been measured without a follower count: Hidden\n",
+        "\n1 account has not been measured since; shown up to the last\nmeasurement: Asleep (2026-02-02)\n",
+    ] {
+        assert!(output.contains(sentence), "{output}");
+    }
+    // The table of the page dates the row by its followers.
+    past.snapshot(4, START + 56 * DAY, Field { videos: Some(7), ..Field::default() });
+    let page = past.output(&["report", "--output", "-"]);
+    assert!(page.contains(">2 Feb 2026</td>"), "{page}");
 }
 
 #[test]

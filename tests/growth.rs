@@ -45,7 +45,7 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
 
         1 account had not been measured yet when the period began: Newcomer
 
-        1 account has not been measured up to the period's end: Asleep
+        1 account has not been measured since the period began: Asleep
 
         1 account has never been measured: clx6
         ");
@@ -125,7 +125,7 @@ fn top_limits_both_lists() {
 
         1 account had not been measured yet when the period began: Newcomer
 
-        1 account has not been measured up to the period's end: Asleep
+        1 account has not been measured since the period began: Asleep
 
         1 account has never been measured: clx6
         ");
@@ -156,6 +156,42 @@ fn the_gain_is_that_of_the_view() {
     assert_eq!(gained, ["141"]);
     let output = past.output(&["growth", "--csv", "--since", "2026-01-15T06:00:00Z"]);
     assert!(output.contains(",1234,141,"), "{output}");
+}
+
+/// The accounts begin six hours after the end of a week: one with its likes before that, and one with
+/// none of its counts.
+#[test]
+fn the_followers_at_the_end_of_a_period_are_those_of_the_view() {
+    let past = Past::new();
+    past.series("clx1", "Older", "older", &[(-14, 900), (0, 1000), (7, 1100)]);
+    past.series("clx2", "Young", "young", &[(0, 50), (7, 60)]);
+    let likes = past.account("clx3", Some("Likes first"), None);
+    past.snapshot(likes, START - DAY, Field { likes: Some(5), ..Field::default() });
+    past.snapshot(likes, START, Field::followers(70));
+    past.snapshot(likes, START + 7 * DAY, Field::followers(80));
+    let mut found = Vec::new();
+    for week in ["2025-W52", "2026-W01", "2026-W02"] {
+        let json: serde_json::Value =
+            serde_json::from_str(&past.output(&["growth", "--week", week, "--json"]))
+                .expect("JSON");
+        let accounts = json["accounts"].as_array().expect("a list").iter();
+        let known = accounts.filter(|account| !account["followers"].is_null());
+        let mut known: Vec<String> = known
+            .map(|account| {
+                let id = account["account_id"].as_str().expect("an id");
+                format!("{id}|{}|{}", account["followers"], account["followers_gained"])
+            })
+            .map(|row| row.replace("null", "NULL"))
+            .collect();
+        known.sort();
+        let view = past.query(&format!(
+            "SELECT account_id, followers, followers_delta FROM weekly
+             WHERE week = '{week}' AND followers IS NOT NULL ORDER BY account_id"
+        ));
+        assert_eq!(known, view, "{week}");
+        found.push(known.len());
+    }
+    assert_eq!(found, [1, 2, 3]);
 }
 
 #[test]
@@ -233,6 +269,8 @@ fn a_period_is_named_in_many_ways_and_has_one_answer() {
         past.output(&["growth", "--month", "2026-02", "--tag", "client-b", "--tag", "vip"]);
     assert!(output.starts_with("Followers gained in 2026-02 of client-b or vip\n"), "{output}");
     assert_eq!(gains(&past, &["--month", "2026-03", "--platform", "youtube"]).len(), 1);
+    let twice = past.output(&["growth", "--month", "2026-02", "--tag", "vip", "--tag", "vip"]);
+    assert!(twice.starts_with("Followers gained in 2026-02 of vip\n"), "{twice}");
 }
 
 #[test]

@@ -63,7 +63,8 @@ fn a_terminal_shows_charts_with_gaps_and_a_table() {
         2026-02-16 06:00     16,700  +1,400  +2.29%  167,000  +14,000        4.25
         2026-02-23 06:00     16,900    +200  +1.20%  169,000   +2,000        4.25
 
-        ? suspect: shown, but not counted in any change (see docs/history.md)
+        ? a count of this snapshot is suspect: it is shown, but takes no part in any
+        change (see docs/history.md)
         ");
 }
 

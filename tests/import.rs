@@ -282,6 +282,16 @@ fn an_export_says_of_no_count_more_than_its_source() {
     }
 }
 
+#[test]
+fn a_suspect_count_is_not_shown_as_the_last_one() {
+    let past = Past::new();
+    past.account("clx1", Some("Guru"), None);
+    let old =
+        "account,time,followers\nGuru,2025-12-01,290\nGuru,2025-12-08,300\nGuru,2025-12-15,0\n";
+    let (_, output, _) = import(&past, old, &[]);
+    assert!(output.contains(": 3 snapshots from 2025-12-01T00:00:00Z to 2025-12-15T00:00:00Z, followers 290 to 300\n"), "{output}");
+}
+
 /// As `export --since` may write it.
 #[test]
 fn a_history_that_begins_after_a_count_fell_to_0_begins_with_no_gain() {

@@ -11,8 +11,8 @@ use crate::commands::{CommandError, Done, Form, open_up_to_date, output, print_j
 use crate::config::Settings;
 use crate::period::{Beginning, Period};
 use crate::report::{
-    ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Shape, Signed, SignedPercent, Sparkline, Table,
-    counted, counted_are, counted_have, terminal,
+    ALWAYS_SHOWN, Cell, Column, Csv, Grouped, Sentence, Shape, Signed, SignedPercent, Sparkline,
+    Table, counted, counted_are, left_out, terminal,
 };
 use crate::selection::Selection;
 use crate::store::{AccountGrowth, ReadTx};
@@ -136,8 +136,8 @@ fn write_csv(growths: &[&AccountGrowth], period: &Period, out: impl Write) -> io
 }
 
 /// Writes a paragraph below the tables.
-fn note(out: &mut impl Write, text: &str) -> io::Result<()> {
-    writeln!(out, "\n{}", terminal::paragraph(text, 0))
+fn note(out: &mut impl Write, sentence: &Sentence) -> io::Result<()> {
+    writeln!(out, "\n{}", terminal::paragraph(&sentence.to_string(), 0))
 }
 
 /// What the text output is made from.
@@ -188,74 +188,18 @@ impl Page<'_> {
         }
         if !unchanged.is_empty() {
             let accounts = counted_are(unchanged.len(), "account");
-            note(out, &format!("{accounts} unchanged: {}", names(&unchanged)))?;
+            note(out, &format!("{accounts} unchanged: {}", left_out::names(&unchanged)).into())?;
         }
         if !rough.is_empty() {
-            let (accounts, them) = (counted(rough.len(), "account"), names(&rough));
-            note(out, &format!("{accounts} changed by no more than rounding: {them}"))?;
+            let (accounts, them) = (counted(rough.len(), "account"), left_out::names(&rough));
+            note(out, &format!("{accounts} changed by no more than rounding: {them}").into())?;
         }
-        self.print_earlier(growths, out)?;
-        self.print_unknown(growths, out)
-    }
-
-    /// Names the accounts that were not measured in the last days at all. Like all, they are shown with
-    /// the days that end at their newest measurement.
-    fn print_earlier(&self, growths: &[AccountGrowth], out: &mut impl Write) -> io::Result<()> {
-        let Beginning::Back(seconds) = self.period.from else { return Ok(()) };
-        let since = self.newest.plus(-seconds);
-        let earlier = |growth: &&AccountGrowth| {
-            growth.gained.is_some() && growth.newest.is_some_and(|newest| newest <= since)
-        };
-        let earlier: Vec<_> = growths.iter().filter(earlier).collect();
-        if earlier.is_empty() {
-            return Ok(());
-        }
-        let dated = |growth: &AccountGrowth| {
-            let newest = growth.newest.map_or(String::new(), |time| time.utc().date().to_string());
-            format!("{} ({newest})", name(growth))
-        };
-        let (accounts, them) = (counted_have(earlier.len(), "account"), listed(&earlier, dated));
-        let why = "not been measured since; shown up to the last measurement";
-        note(out, &format!("{accounts} {why}: {them}"))
-    }
-
-    /// Names the accounts whose growth is not known, so that they do not just disappear.
-    fn print_unknown(
-        &self,
-        growths: &[AccountGrowth],
-        out: &mut impl Write,
-    ) -> Result<(), CommandError> {
-        let (mut young, mut stale, mut uncounted, mut never) = (vec![], vec![], vec![], vec![]);
-        for growth in growths.iter().filter(|growth| growth.gained.is_none()) {
-            let of_its_kind = match growth.newest {
-                Some(newest) if self.is_stale(newest) => &mut stale,
-                Some(_) => &mut young,
-                None if self.tx.last_measured_time(growth.key)?.is_some() => &mut uncounted,
-                None => &mut never,
-            };
-            of_its_kind.push(growth);
-        }
-        for (them, count, why) in [
-            (
-                young,
-                counted as fn(usize, &str) -> String,
-                "had not been measured yet when the period began",
-            ),
-            (stale, counted_have, "not been measured up to the period's end"),
-            (uncounted, counted_have, "been measured without a follower count"),
-            (never, counted_have, "never been measured"),
-        ] {
-            if !them.is_empty() {
-                let accounts = count(them.len(), "account");
-                note(out, &format!("{accounts} {why}: {}", names(&them)))?;
-            }
+        let earlier = left_out::measured_earlier(growths, &self.period, self.newest);
+        let unknown = left_out::unknown(self.tx, growths, &self.period)?;
+        for sentence in earlier.into_iter().chain(unknown) {
+            note(out, &sentence)?;
         }
         Ok(())
-    }
-
-    /// Returns whether an account last measured at `newest` was not measured up to the period's end.
-    fn is_stale(&self, newest: Time) -> bool {
-        newest < self.period.end(newest) || newest <= self.period.begin(newest)
     }
 
     fn table(&self, growths: &[&AccountGrowth]) -> Result<Table, CommandError> {
@@ -294,20 +238,4 @@ impl Page<'_> {
 
 fn signed(gain: Option<i64>) -> String {
     gain.map_or(String::new(), |gain| Signed(gain).to_string())
-}
-
-fn name(growth: &AccountGrowth) -> String {
-    terminal::fitted(&growth.name, 24)
-}
-
-fn names(growths: &[&AccountGrowth]) -> String {
-    listed(growths, name)
-}
-
-/// Lists the first accounts as `shown`.
-fn listed(growths: &[&AccountGrowth], shown: impl Fn(&AccountGrowth) -> String) -> String {
-    const NAMED: usize = 5;
-    let named: Vec<_> = growths.iter().take(NAMED).map(|growth| shown(growth)).collect();
-    let more = if growths.len() > NAMED { ", …" } else { "" };
-    format!("{}{more}", named.join(", "))
 }

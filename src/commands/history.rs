@@ -191,7 +191,8 @@ impl History {
             writeln!(out, "\n{}", terminal::paragraph(&more, 0))?;
         }
         if listed.iter().any(|point| point.suspect.is_some()) {
-            let why = "? suspect: shown, but not counted in any change (see docs/history.md)";
+            let why = "? a count of this snapshot is suspect: it is shown, but takes no part in any \
+                       change (see docs/history.md)";
             writeln!(out, "\n{}", terminal::paragraph(why, 0))?;
         }
         Ok(())

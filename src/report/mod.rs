@@ -4,6 +4,7 @@ mod chart;
 mod csv;
 pub mod digest;
 pub mod html;
+pub mod left_out;
 mod number;
 mod profile_change;
 mod relative_time;

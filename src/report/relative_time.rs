@@ -23,6 +23,8 @@ pub struct TimeUntil {
 impl fmt::Display for TimeAgo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.now.since(self.time) {
+            // A clock that was ahead may have left it.
+            ..-60 => f.pad(&format!("in the future ({})", self.time.utc().date())),
             ..=0 => f.pad("just now"),
             seconds => f.pad(&format!("{} ago", rough(seconds))),
         }
@@ -68,6 +70,13 @@ mod tests {
         ] {
             assert_eq!(TimeUntil { time: now.plus(seconds), now }.to_string(), expected);
         }
-        assert_eq!(TimeAgo { time: now.plus(-7200), now }.to_string(), "2 h ago");
+        for (seconds, expected) in [
+            (-7200, "2 h ago"),
+            (0, "just now"),
+            (60, "just now"),
+            (61, "in the future (1970-01-12)"),
+        ] {
+            assert_eq!(TimeAgo { time: now.plus(seconds), now }.to_string(), expected);
+        }
     }
 }

@@ -61,7 +61,8 @@ pub fn percent(gained: i64, base: i64) -> Option<f64> {
 }
 
 /// n is the newest measured value, o the oldest. e, s and b lie at the end of the period, at its
-/// beginning, and at the beginning of the preceding one.
+/// beginning, and at the beginning of the preceding one. As in the views, a history that begins after the
+/// end has no value there, even if it begins soon after it.
 static GROWTH: LazyLock<String> = LazyLock::new(|| {
     schema::query(
         "SELECT account, account_id, name, label, username, platform, newest, oldest,
@@ -69,7 +70,11 @@ static GROWTH: LazyLock<String> = LazyLock::new(|| {
        rounding
 FROM (
   SELECT a.account, who!(), a.removed_time, n.time AS newest, o.time AS oldest,
-         value!(e, followers, ifnull(:until, n.time)) AS at_end,
+         CASE WHEN :until IS NULL OR e_l.time < :until
+                OR ifnull(e_l.time, e_u.time) - :until <= 43200 AND EXISTS (
+                  SELECT 1 FROM _snapshot b
+                  WHERE b.account = a.account AND b.is_measured AND b.time < :until)
+              THEN value!(e, followers, ifnull(:until, n.time)) END AS at_end,
          value!(s, followers, ifnull(:from, ifnull(:until, n.time) - :back)) AS at_begin,
          value!(b, followers, before!()) AS at_before,
          rounding_at!(p.platform, e, followers, ifnull(:until, n.time)) AS rounding

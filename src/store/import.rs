@@ -50,9 +50,10 @@ impl OlderHistory {
         self.rows.last().map(|(time, measurement, _)| (*time, measurement))
     }
 
-    /// Returns the first and the last known followers.
+    /// Returns the first and the last measured followers.
     pub fn followers(&self) -> Option<(i64, i64)> {
-        let mut known = self.rows.iter().filter_map(|(_, measurement, _)| measurement.followers);
+        let mut known =
+            self.rows.iter().filter_map(|(_, counts, suspect)| suspect.known(counts)[0]);
         let first = known.next()?;
         Some((first, known.next_back().unwrap_or(first)))
     }

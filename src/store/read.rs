@@ -123,6 +123,18 @@ impl AccountStatus {
         }
     }
 
+    /// Returns the state as a word, whether or not a call is in flight.
+    pub fn state(&self, now: Time) -> &'static str {
+        match self {
+            account if account.next_due.is_none() => "disabled",
+            account if account.is_overdue(now) => "overdue",
+            account if account.failing_since.is_some() => "failing",
+            account if account.tries > 0 => "retrying",
+            account if account.owed_since.is_some() => "due",
+            _ => "ok",
+        }
+    }
+
     /// Returns whether a refresh has been owed for longer than an on-time call may take.
     pub fn is_overdue(&self, now: Time) -> bool {
         self.owed_since.is_some_and(|since| now.since(since) > on_time(self.interval))

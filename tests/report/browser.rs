@@ -391,6 +391,39 @@ fn a_client_chooses_too_and_learns_no_tag_and_no_id() {
 }
 
 #[test]
+fn a_period_that_few_accounts_have_reached_the_end_of_says_so() {
+    let past = Past::new();
+    // The large accounts were measured last on Monday, 26 January, and the small one on 1 February.
+    let weekly: Vec<(i64, i64)> = (-7..=3).map(|week| (7 * week, 1_000_000 + week)).collect();
+    past.series("clx1", "Large", "large", &weekly);
+    past.series("clx2", "Larger", "larger", &weekly);
+    let daily: Vec<(i64, i64)> = (-49..=27).map(|day| (day, 2000 + 3 * day)).collect();
+    past.series("clx3", "Small", "small", &daily);
+    past.run("UPDATE _account SET tags = '[\"large\"]' WHERE account < 3");
+    let script = format!(
+        "{STEPS}
+        const tiles = () => `${{said('#tile-followers dd > span')}}; ${{said('#tile-gained dd > span')}}`;
+        await go('period=2026-01');
+        told.push(tiles());
+        click('#tags button');
+        told.push(tiles(), said('#movers-up .empty'));
+        await go('');
+        for (const n of [1, 2]) {{
+          click('#units button', n);
+          told.push(said('#period'));
+        }}
+        const chart = document.querySelector('#sum-chart svg');
+        told.push(chart.getAttribute('aria-valuetext'));"
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_growthd"));
+    command.current_dir(past.folder()).env_remove("GROWTHD_CONFIG").arg("report");
+    let Some(command) = at(Time(START + 27 * DAY + 3600), &command) else { return };
+    Ended::of(command).with_code(0);
+    let Some(told) = driven_page(past.folder(), &script) else { return };
+    insta::assert_snapshot!(told, @"");
+}
+
+#[test]
 fn an_account_has_its_best_week_and_where_its_pace_leads() {
     let past = Past::new();
     // Ten more each week, but forty in the sixth.

@@ -74,12 +74,16 @@ fn the_questions_about_months_are_answered() {
     answers(
         &past,
         "What did each client gain last month?",
-        &["sport|1|1515|44", "vip|2|2279|-89", "food|0|NULL|NULL"],
+        &["sport|2026-12|1|1515|44", "vip|2026-12|2|2279|-89", "food|2026-12|0|NULL|NULL"],
     );
     answers(
         &past,
         "How does last month compare with the same month a year before?",
-        &["Chef Léa|NULL|NULL", "Fitness Guru|44|NULL", "Old Timer|-133|NULL"],
+        &[
+            "Chef Léa|2026-12|NULL|NULL",
+            "Fitness Guru|2026-12|44|NULL",
+            "Old Timer|2026-12|-133|NULL",
+        ],
     );
     past.series("clx4", "Star", "star", &[(0, 990_000), (7, 1_010_000), (14, 999_000)]);
     answers(&past, "Who passed a million, and when?", &["Star|2026-01-12|1010000"]);
@@ -90,7 +94,7 @@ fn the_questions_about_months_are_answered() {
     answers(
         &past,
         "How does last month compare with the same month a year before?",
-        &["Two Years|31|31"],
+        &["Two Years|2027-12|31|31"],
     );
 }
 

@@ -234,15 +234,12 @@ impl<'a> Status<'a> {
 
     fn state(&self, account: &AccountStatus) -> &'static str {
         match account {
-            account if account.next_due.is_none() => "disabled",
-            account if account.is_in_flight && self.may_be_calling() => "in flight",
+            account if account.next_due.is_none() || !account.is_in_flight => {
+                account.state(self.now)
+            }
+            _ if self.may_be_calling() => "in flight",
             // The next start marks its call as unknown.
-            account if account.is_in_flight => "interrupted",
-            account if account.is_overdue(self.now) => "overdue",
-            account if account.failing_since.is_some() => "failing",
-            account if account.tries > 0 => "retrying",
-            account if account.owed_since.is_some() => "due",
-            _ => "ok",
+            _ => "interrupted",
         }
     }
 }

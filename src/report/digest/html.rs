@@ -3,9 +3,9 @@
 use askama::Template;
 
 use crate::printable::Printable;
-use crate::report::Grouped;
 use crate::report::digest::Digest;
 use crate::report::digest::section::{Numbers, Section};
+use crate::report::{Grouped, Sentence};
 
 const CELL: &str = "padding:3px 16px 3px 0;text-align:left;border-bottom:1px solid #e5e5e5";
 const NUMBER: &str = "padding:3px 0 3px 16px;text-align:right;border-bottom:1px solid #e5e5e5;\
@@ -17,7 +17,7 @@ const NUMBER: &str = "padding:3px 0 3px 16px;text-align:right;border-bottom:1px 
 pub struct Html {
     title: String,
     days: Option<String>,
-    lead: Vec<String>,
+    lead: Vec<Sentence>,
     numbers: Vec<Numbers>,
     sections: Vec<Section>,
     nothing: Option<String>,

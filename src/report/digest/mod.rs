@@ -12,6 +12,7 @@ mod total;
 use crate::clock::Time;
 use crate::engine::Holds;
 use crate::period::{Beginning, Period};
+use crate::report::{Sentence, left_out};
 use crate::selection::Selection;
 use crate::store::{
     AccountGrowth, AccountStatus, BudgetUse, EventPeriod, Extent, Milestone, ProfileChange, ReadTx,
@@ -31,6 +32,8 @@ pub struct Digest {
     listed: usize,
     /// `None` if no account's gain is known.
     total: Option<Total>,
+    /// The accounts that the total leaves out, and those that it includes with earlier days.
+    apart: Vec<Sentence>,
     /// Each tag's total, largest gain first. Empty if only part of the list is selected.
     tags: Vec<(String, Total)>,
     /// Largest gain first.
@@ -71,6 +74,8 @@ impl Digest {
         let held_back = holds.held_back(&failing);
         failing.retain(|account| account.failing_since.is_some());
         let total = Total::of(&accounts);
+        let mut apart = left_out::unknown(tx, &accounts, &period)?;
+        apart.extend(left_out::measured_earlier(&accounts, &period, newest));
         let listed = accounts.len();
         let (grew, lost) = movers(accounts);
         Ok(Digest {
@@ -83,6 +88,7 @@ impl Digest {
             selection,
             listed,
             total,
+            apart,
             grew,
             lost,
             failing,

@@ -57,38 +57,40 @@ pub(super) struct Section {
 }
 
 impl Digest {
-    /// Returns the opening sentences: the total, how many accounts it covers, and any caveat.
-    pub(super) fn lead(&self) -> Vec<String> {
-        let mut lines = Vec::new();
-        lines.extend(self.period.unfinished.map(|unfinished| unfinished.to_string()));
+    /// Returns the opening sentences: the total, how many accounts it covers, which not, and any caveat.
+    pub(super) fn lead(&self) -> Vec<Sentence> {
+        let mut lines: Vec<Sentence> = Vec::new();
+        lines.extend(self.period.unfinished.map(|unfinished| unfinished.to_string().into()));
         match (&self.total, self.listed) {
             (_, 0) if self.selection.is_everything() => {
                 lines.push(
                     "No account is watched yet: those in the configuration are once `growthd run` \
                      has read them."
+                        .to_owned()
                         .into(),
                 );
             }
-            (_, 0) => lines.push(format!("No account{} is watched.", self.selection)),
-            (None, 1) => lines.push(format!("The account was not {UNMEASURED}")),
+            (_, 0) => lines.push(format!("No account{} is watched.", self.selection).into()),
+            (None, 1) => lines.push(format!("The account was not {UNMEASURED}").into()),
             (None, listed) => {
                 let listed = grouped(listed);
-                lines.push(format!("None of the {listed} accounts was {UNMEASURED}"));
+                lines.push(format!("None of the {listed} accounts was {UNMEASURED}").into());
             }
             (Some(total), listed) => {
-                lines.push(sum(total));
+                lines.push(sum(total).into());
                 if total.accounts < listed {
                     let (counted, listed) = (grouped(total.accounts), grouped(listed));
                     let verb = if total.accounts == 1 { "is" } else { "are" };
-                    lines.push(format!(
-                        "{counted} of {listed} accounts {verb} included: measured at both ends."
-                    ));
+                    let both = "included: measured at both ends.";
+                    lines.push(format!("{counted} of {listed} accounts {verb} {both}").into());
                 }
                 if self.grew.is_empty() && self.lost.is_empty() {
-                    lines.push("No follower count changed by more than rounding.".into());
+                    let none = "No follower count changed by more than rounding.";
+                    lines.push(none.to_owned().into());
                 }
             }
         }
+        lines.extend_from_slice(&self.apart);
         lines
     }
 

@@ -47,7 +47,7 @@ impl fmt::Display for Text<'_> {
             self.wrap(f, "", &days)?;
         }
         writeln!(f)?;
-        digest.lead().iter().try_for_each(|line| self.wrap(f, "", line))?;
+        digest.lead().iter().try_for_each(|line| self.wrap(f, "", &line.to_string()))?;
         let tables = digest.numbers();
         let columns = Columns::of(&tables, self.width);
         for table in &tables {

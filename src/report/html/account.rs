@@ -106,8 +106,9 @@ impl<'a> Account<'a> {
         Cell::new(rate, f64::to_string, |&rate| Rate(rate).to_string())
     }
 
+    /// Returns when the row's followers were measured, or any count if they never were.
     pub fn measured(&self) -> Cell {
-        let last = self.entry.account.last;
+        let last = self.entry.newest().map(|(time, _)| time).or(self.entry.account.last);
         let cell = Cell::new(last, |last| last.0.to_string(), |&last| Date(last).to_string());
         if last.is_none() { Cell { text: "never".to_owned(), ..cell } } else { cell }
     }

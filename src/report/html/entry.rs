@@ -132,15 +132,7 @@ impl Entry {
 
     /// Returns the state, in the words of `growthd status`.
     pub fn state(&self, now: Time) -> &'static str {
-        match &self.status {
-            None => "removed",
-            Some(status) if status.next_due.is_none() => "disabled",
-            Some(_) if self.is_overdue(now) => "overdue",
-            Some(_) if self.is_failing() => "failing",
-            Some(status) if status.tries > 0 => "retrying",
-            Some(status) if status.owed_since.is_some() => "due",
-            Some(_) => "ok",
-        }
+        self.status.as_ref().map_or("removed", |status| status.state(now))
     }
 }
 

@@ -14,7 +14,7 @@ function large(n) {
   return `${(Math.trunc(n / (unit / 100)) / 100).toFixed(2)}\u00a0${name}`;
 }
 const largeChange = n => (n < 0 ? '−' : n > 0 ? '+' : '') + large(Math.abs(n));
-const accountsOf = n => `${number(n)} account${n === 1 ? '' : 's'}`;
+const accountsOf = (n, all = n) => `${n < all ? `${number(n)} of ` : ''}${number(all)} account${all === 1 ? '' : 's'}`;
 
 const rowsByIndex = [];
 const sections = [];
@@ -28,6 +28,9 @@ const counted = () => allAccounts().filter(one => one.isListed && hasTag(one.ind
 const newestTime = accounts => accounts.reduce((most, one) => Math.max(most, one.time ?? -Infinity), -Infinity);
 // Returns the accounts whose gains count in a period: if it is over, also accounts removed since.
 const measured = within => (within.isOver ? allAccounts().filter(one => hasTag(one.index)) : counted());
+// Returns why no account's gain in a period is known.
+const whyUnknown = within => (measured(within).some(one => isAwaited(one, within))
+  ? 'not measured since it ended; the next refresh completes it' : 'no history that long');
 
 // The original texts of the tiles about the state of refreshing.
 const firstTiles = {};
@@ -54,15 +57,16 @@ function showTiles() {
     if (!accounts.some(one => one.count !== undefined)) showTile('followers', '–', 'soft', 'nothing measured yet');
     else showTile('followers', large(followers), '', followers < 1e9 ? 'newest counts, added up' : grouped.format(followers));
   } else {
-    showTile('followers', sum.count ? large(sum.end) : '–', sum.count ? '' : 'soft', `at the end of ${within.short}`);
+    const whose = sum.count && sum.count < sum.of ? `, ${accountsOf(sum.count, sum.of)}` : '';
+    showTile('followers', sum.count ? large(sum.end) : '–', sum.count ? '' : 'soft', `at the end of ${within.short}${whose}`);
   }
   const title = `Gained ${within.within}`;
   if (!sum.count) {
-    showTile('gained', '–', 'soft', 'no history that long', title);
+    showTile('gained', '–', 'soft', whyUnknown(within), title);
   } else {
     const share = sum.from > 0 ? `${percent(sum.by / sum.from)}, ` : '';
     const before = sum.before === null || !(within.isOver ?? true) ? '' : `; ${largeChange(sum.before)} the ${within.unit === 'roll' ? '30 days' : within.unit} before`;
-    showTile('gained', largeChange(sum.by), toned(sum.by), `${share}${accountsOf(sum.count)}${before}`, title);
+    showTile('gained', largeChange(sum.by), toned(sum.by), `${share}${accountsOf(sum.count, sum.of)}${before}`, title);
   }
   if (find('tile-trouble')) {
     const states = accounts.map(one => rowsByIndex[one.index].cells[9].textContent);
@@ -84,7 +88,8 @@ function weeklySums() {
   if (!known.length) return null;
   const first = known.reduce((least, one) => Math.min(least, one.week.first), Infinity);
   const last = known.reduce((most, one) => Math.max(most, one.week.first + one.week.values.length - 1), -Infinity);
-  const weeks = Array.from({ length: last - first }, () => ({ by: 0, from: 0, count: 0, listed: 0 }));
+  const listed = counted();
+  const weeks = Array.from({ length: last - first }, () => ({ by: 0, from: 0, count: 0, of: listed.length, listed: 0 }));
   for (const { isListed, week: { first: start, values } } of known) {
     for (let n = 1; n < values.length; n += 1) {
       const [before, value] = [values[n - 1], values[n]];
@@ -94,9 +99,9 @@ function weeklySums() {
       week.from += before;
       week.count += 1;
       if (isListed) week.listed += value - before;
+      else week.of += 1;
     }
   }
-  const listed = counted();
   // What each gained since its own last week: of an account that is measured no more, or on another day,
   // that ended before the others' did.
   const tail = listed.reduce((n, { count, week: { values } }) => (values.length ? n + count - values[values.length - 1] : n), 0);
@@ -122,8 +127,11 @@ function showTotals() {
   const [range, band] = [shownRange(), shownBand()];
   const readouts = [sumPlot, weekPlot].map(plot => plot.parentNode.querySelector('.readout'));
   const describeSum = i => {
-    const step = i ? sums.sums[i] - sums.sums[i - 1] : null;
-    return `${number(sums.sums[i])} on ${day(sums.times[i])}${step === null ? '' : `, ${change(step)} since ${day(sums.times[i - 1])}`}`;
+    const on = day(sums.times[i]);
+    // The newest counts may be of the day on which their week began.
+    const before = day(sums.times[i - 1] ?? 0) === on ? i - 2 : i - 1;
+    const step = before < 0 ? '' : `, ${change(sums.sums[i] - sums.sums[before])} since ${day(sums.times[before])}`;
+    return `${number(sums.sums[i])} on ${on}${step}`;
   };
   chart(sumPlot, {
     times: sums.times, lines: [{ values: sums.sums }], band, range, shape: 'half', title: 'Followers, like for like', describe: describeSum,
@@ -131,8 +139,8 @@ function showTotals() {
   });
   const times = sums.weeks.map((_, n) => weekStart(sums.first + n));
   const describeWeek = i => {
-    const { by, from, count } = sums.weeks[i];
-    return `${change(by)}${from > 0 ? ` (${percent(by / from)})` : ''} in ${weekName(sums.first + i)}, from ${day(times[i])}, ${accountsOf(count)}`;
+    const { by, from, count, of } = sums.weeks[i];
+    return `${change(by)}${from > 0 ? ` (${percent(by / from)})` : ''} in ${weekName(sums.first + i)}, from ${day(times[i])}, ${accountsOf(count, of)}`;
   };
   chart(weekPlot, {
     times, edges: times.map(time => time + WEEK), bars: true, lines: [{ values: sums.weeks.map(({ by, count }) => (count ? by : null)) }],
@@ -150,7 +158,8 @@ function showMovers() {
     const [table, empty] = [section.querySelector('table'), section.querySelector('.empty')];
     table.hidden = !list.length;
     empty.hidden = Boolean(list.length);
-    empty.textContent = gains.some(({ gained }) => gained) ? 'None.' : 'No history is that long.';
+    const why = whyUnknown(chosen.period);
+    empty.textContent = gains.some(({ gained }) => gained) ? 'None.' : `${why[0].toUpperCase()}${why.slice(1)}.`;
     table.tBodies[0].replaceChildren(...list.slice(0, MOVERS).map(({ index, gained }) => {
       const share = permille(gained);
       const spark = rowsByIndex[index].querySelector('.spark');

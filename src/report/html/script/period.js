@@ -53,22 +53,28 @@ function parsed(key) {
   return null;
 }
 
-// Returns the newest period of a unit that is over, or the current one if no history is that long.
+// Returns until when most of the chosen accounts are measured.
+function reached() {
+  const times = counted().map(one => one.time).filter(time => time !== undefined).sort((a, b) => b - a);
+  return Math.min(stored().now, times[Math.floor(times.length / 2)] ?? Infinity);
+}
+
+// Returns the newest period of a unit to whose end most accounts are measured, or the one after it if no
+// history is that long.
 function newest(unit) {
   if (unit === 'roll') return ROLL;
-  const [first, last] = bounds(unit);
+  const [first, last] = bounds(unit, reached());
   const over = last - (MONTHS_OF[unit] ?? 1);
   return period(unit, over < first ? last : over);
 }
 
-// Returns the boundaries at which the first and the last period of a unit begin.
-function bounds(unit) {
-  const { now } = stored();
+// Returns the boundaries at which the first period of a unit begins, and the last one up to an instant.
+function bounds(unit, until = stored().now) {
   const kind = unit === 'week' ? 'week' : 'month';
   const steps = MONTHS_OF[unit] ?? 1;
   const starts = allAccounts().filter(one => one[kind].values.length).map(one => one[kind].first);
-  const today = kind === 'week' ? weekOf(now) : monthOf(now);
-  const last = today - (today % steps);
+  const latest = kind === 'week' ? weekOf(until) : monthOf(until);
+  const last = latest - (latest % steps);
   const first = starts.reduce((least, start) => Math.min(least, start), Infinity);
   // The first period that begins within a history.
   return [Math.min(last, Math.ceil(first / steps) * steps), last];
@@ -87,6 +93,13 @@ function gain(one, { unit, first, last, isOver }) {
   return { by: end - from, from, end, before: start === null ? null : from - start, rounding };
 }
 
+// Returns whether only a measurement after a period's end is lacking to know the gain in it.
+function isAwaited(one, { unit, first, to, isOver }) {
+  if (unit === 'roll' || !isOver || !one.isListed) return false;
+  const kind = one[unit === 'week' ? 'week' : 'month'];
+  return kind.values.length > 0 && kind.first <= first && one.time < to;
+}
+
 // Returns an account's count at the end of a period, or null if it is not known. A period that is not over
 // ends at the newest measurement.
 function countAtEnd(one, { unit, last, from, isOver }) {
@@ -99,12 +112,13 @@ function countAtEnd(one, { unit, last, from, isOver }) {
 const isRough = gained => Math.abs(gained.by) < 2 * (gained.rounding ?? 0);
 const permille = gained => (gained.from > 0 && !isRough(gained) ? gained.by / gained.from : null);
 
-// Returns the total over accounts, like for like.
+// Returns the total over accounts, like for like, and of how many it could have been.
 function total(accounts, chosen) {
-  const gains = accounts.map(one => gain(one, chosen)).filter(Boolean);
+  const all = accounts.map(one => ({ one, gained: gain(one, chosen) }));
+  const gains = all.map(({ gained }) => gained).filter(Boolean);
   const sum = part => gains.reduce((n, gained) => n + part(gained), 0);
   return {
-    count: gains.length, by: sum(gained => gained.by), from: sum(gained => gained.from), end: sum(gained => gained.end),
+    count: gains.length, of: all.filter(({ one, gained }) => one.isListed || gained).length, by: sum(gained => gained.by), from: sum(gained => gained.from), end: sum(gained => gained.end),
     before: gains.every(gained => typeof gained.before === 'number') ? sum(gained => gained.before) : null,
   };
 }
