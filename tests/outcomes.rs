@@ -376,7 +376,7 @@ fn a_timer_costs_a_few_probes_in_an_outage_however_often_it_runs() {
     place.growthd(&["refresh", "a"]);
     assert_eq!(vendor.call_count(), 3 + of_timer + 1, "a person's");
     let ended = place.growthd(&["refresh", "--due"]).with_code(1);
-    assert!(ended.out.contains("a refresh of a named account probes it"), "{ended:?}");
+    assert!(ended.out.contains("a named refresh or `add` probes it"), "{ended:?}");
     vendor.everywhere(None);
     five_minutes_later();
     place.growthd(&["refresh", "a"]).with_code(0);
