@@ -94,7 +94,7 @@ fn the_accounts_that_the_total_leaves_out_or_takes_from_earlier_days_are_named()
     for sentence in [
         "\n4 of 6 accounts are included: measured at both ends.\n",
         "\n1 account has been measured without a follower count: Hidden\n",
-        "\n1 account has not been measured since; shown up to the last\nmeasurement: Asleep (2026-02-02)\n",
+        "\n1 account has not been measured since; shown up to the last measurement:\nAsleep (2026-02-02)\n",
     ] {
         assert!(output.contains(sentence), "{output}");
     }

@@ -63,8 +63,7 @@ fn a_terminal_shows_charts_with_gaps_and_a_table() {
         2026-02-16 06:00     16,700  +1,400  +2.29%  167,000  +14,000        4.25
         2026-02-23 06:00     16,900    +200  +1.20%  169,000   +2,000        4.25
 
-        ? a count of this snapshot is suspect: it is shown, but takes no part in any
-        change (see docs/history.md)
+        ? a count of this snapshot is suspect: it is shown, but takes no part in any change (see docs/history.md)
         ");
 }
 
@@ -80,7 +79,10 @@ fn a_mark_is_explained_where_it_is_listed() {
     let newest = past.output(&["history", "clx1"]);
     assert!(!newest.contains('?'), "{newest}");
     let all = past.output(&["history", "clx1", "--all"]);
-    assert!(all.contains("?\n") && all.contains("\n? suspect: "), "{all}");
+    assert!(
+        all.contains("?\n") && all.contains("\n? a count of this snapshot is suspect: "),
+        "{all}"
+    );
 }
 
 #[test]

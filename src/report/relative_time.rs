@@ -25,7 +25,7 @@ impl fmt::Display for TimeAgo {
         match self.now.since(self.time) {
             // A clock that was ahead may have left it.
             ..-60 => f.pad(&format!("in the future ({})", self.time.utc().date())),
-            ..=0 => f.pad("just now"),
+            -60..=0 => f.pad("just now"),
             seconds => f.pad(&format!("{} ago", rough(seconds))),
         }
     }

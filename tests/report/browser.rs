@@ -412,15 +412,24 @@ fn a_period_that_few_accounts_have_reached_the_end_of_says_so() {
           click('#units button', n);
           told.push(said('#period'));
         }}
-        const chart = document.querySelector('#sum-chart svg');
-        told.push(chart.getAttribute('aria-valuetext'));"
+        told.push(document.querySelector('#sum-chart svg').getAttribute('aria-valuetext'));
+        await go('tag=large');
+        told.push(document.querySelector('#sum-chart svg').getAttribute('aria-valuetext'));"
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_growthd"));
     command.current_dir(past.folder()).env_remove("GROWTHD_CONFIG").arg("report");
     let Some(command) = at(Time(START + 27 * DAY + 3600), &command) else { return };
     Ended::of(command).with_code(0);
     let Some(told) = driven_page(past.folder(), &script) else { return };
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+        2,080 | at the end of Jan 2026, 1 of 3 accounts; +93 | +4.7&nbsp;%, 1 of 3 accounts; +93 the month before
+        – | at the end of Jan 2026; – | not measured since it ended; the next refresh completes it
+        Not measured since it ended; the next refresh completes it.
+        2026-W04, 19 Jan 2026 to 25 Jan 2026
+        Dec 2025
+        2,002,087 on 1 Feb 2026, +19 since 26 Jan 2026
+        2,000,006 on 26 Jan 2026, +2 since 19 Jan 2026
+        ");
 }
 
 #[test]

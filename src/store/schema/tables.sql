@@ -76,8 +76,9 @@ CREATE TABLE _profile (
   name         TEXT AS (coalesce(unless_blank!(display_name), unless_blank!(username))) STORED
 ) STRICT;
 
--- A handle is written in any case.
-CREATE INDEX _profile_username ON _profile (username COLLATE NOCASE);
+CREATE INDEX _profile_username ON _profile (username);
+-- `add` and the verbs take a handle in any case.
+CREATE INDEX _profile_handle ON _profile (username COLLATE NOCASE);
 
 CREATE TABLE _profile_change (
   account    INTEGER NOT NULL REFERENCES _account,
