@@ -531,6 +531,53 @@ mod tests {
     }
 
     #[test]
+    fn attempts_are_those_for_the_same_slot_only() {
+        let retry = RetryState { tries: 2, paid: 1, refusals: 0 };
+        let (slot, other) = (Time(10 * WEEK), Time(11 * WEEK));
+        let open = AccountState::Open { settled: None, slot, due: slot, retry };
+        let baseline = AccountState::Baseline { due: slot, retry };
+        let left_open = AccountState::Unwatched(Owed::Slot(None, slot, retry));
+        let left_new = AccountState::Unwatched(Owed::Baseline { left: None, retry });
+        for (state, of, expected) in [
+            (open, Some(slot), 2),
+            (open, Some(other), 0),
+            (open, None, 0),
+            (baseline, None, 2),
+            (baseline, Some(slot), 0),
+            (left_open, Some(slot), 2),
+            (left_open, Some(other), 0),
+            (left_open, None, 0),
+            (left_new, None, 2),
+            (left_new, Some(slot), 0),
+            (AccountState::Settled { settled: slot, next: other }, Some(slot), 0),
+        ] {
+            assert_eq!(state.retry_of(of).tries, expected, "{state:?} {of:?}");
+        }
+    }
+
+    #[test]
+    fn an_absence_is_within_the_slot_until_the_next_one_comes() {
+        let (slot, retry) = (Time(10 * WEEK), RetryState::default());
+        let at = |time: i64| (weekly(time, 0), Time(time));
+        let open = AccountState::Unwatched(Owed::Slot(Some(slot.plus(-WEEK)), slot, retry));
+        let nothing = AccountState::Unwatched(Owed::Nothing(slot));
+        for (state, time, expected) in [
+            (open, 10 * WEEK, true),
+            (open, 11 * WEEK - 1, true),
+            (open, 11 * WEEK, false),
+            // It is still to come, because the clock was set back.
+            (open, 10 * WEEK - 1, false),
+            (nothing, 11 * WEEK - 1, true),
+            (nothing, 11 * WEEK, false),
+            (AccountState::Settled { settled: slot, next: slot.plus(WEEK) }, 10 * WEEK, false),
+            (AccountState::unwatched(), 10 * WEEK, false),
+        ] {
+            let (window, now) = at(time);
+            assert_eq!(state.is_within_slot(window, now), expected, "{state:?} at {time}");
+        }
+    }
+
+    #[test]
     fn a_settled_account_has_an_open_slot_once_a_later_one_has_come() {
         let (window, slot) = (weekly(10 * WEEK + 5, 0), Time(10 * WEEK));
         let open = |settled: Time, next: i64| {

@@ -99,3 +99,86 @@ impl Due {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::account_state::RetryState;
+
+    const HOUR: i64 = 3600;
+    const WEEK: i64 = 168 * HOUR;
+    const SLOT: Time = Time(10 * WEEK);
+
+    fn settled_before() -> AccountState {
+        AccountState::Settled { settled: SLOT.plus(-WEEK), next: SLOT }
+    }
+
+    fn due(state: AccountState) -> Due {
+        Due {
+            state,
+            window: SlotWindow { slot: SLOT, next: SLOT.plus(WEEK), after: SLOT.plus(2 * WEEK) },
+            is_new: false,
+            has_failed: false,
+            tried: None,
+            active: Time(0),
+            edited: None,
+        }
+    }
+
+    /// Returns the step if the process has been up since this long after the slot.
+    fn step(due: &Due, late: i64, catch_up: CatchUp) -> Step {
+        due.step(&Up { since: SLOT.plus(late), last_pause: None }, catch_up)
+    }
+
+    #[test]
+    fn what_is_late_depends_on_catch_up_unless_it_is_new_or_owed_by_an_edit() {
+        let called = Step::Call(Cause::CatchUp, Some(SLOT));
+        let skipped = Step::Skip(Cause::CatchUp, SLOT, "too late for schedule.catch_up");
+        let on_time = Step::Call(Cause::Schedule, Some(SLOT));
+        let plain = due(settled_before());
+        let is_new = Due { is_new: true, ..plain };
+        let edited = Due { edited: Some(SLOT), ..plain };
+        let edited_before = Due { edited: Some(SLOT.plus(-1)), ..plain };
+        let baseline = AccountState::Baseline { due: SLOT, retry: RetryState::default() };
+        let baseline = Due { has_failed: true, ..due(baseline) };
+        // Two per cent of a week are 3 h 21 min.
+        for (due, late, catch_up, expected) in [
+            (plain, 3 * HOUR, CatchUp::Never, on_time),
+            (plain, 4 * HOUR, CatchUp::Always, called),
+            (plain, 4 * HOUR, CatchUp::Never, skipped),
+            (plain, 4 * HOUR, CatchUp::Within(5 * HOUR), called),
+            (plain, 5 * HOUR, CatchUp::Within(5 * HOUR), called),
+            (plain, 6 * HOUR, CatchUp::Within(5 * HOUR), skipped),
+            (is_new, 4 * HOUR, CatchUp::Never, called),
+            (edited, 4 * HOUR, CatchUp::Never, called),
+            (edited_before, 4 * HOUR, CatchUp::Never, skipped),
+            (baseline, 4 * HOUR, CatchUp::Never, called),
+        ] {
+            assert_eq!(step(&due, late, catch_up), expected, "{due:?} {late} {catch_up:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_tried_is_retried_however_late_and_what_is_settled_is_served() {
+        let tried = RetryState { tries: 1, ..RetryState::default() };
+        let open = |retry| AccountState::Open { settled: None, slot: SLOT, due: SLOT, retry };
+        let settled = AccountState::Settled { settled: SLOT, next: SLOT };
+        let baseline = AccountState::Baseline { due: SLOT, retry: tried };
+        let failed = Due { has_failed: true, active: SLOT, ..due(baseline) };
+        for (due, expected) in [
+            (due(open(tried)), Step::Call(Cause::Retry, Some(SLOT))),
+            (
+                Due { tried: Some(SLOT), ..due(settled_before()) },
+                Step::Call(Cause::Retry, Some(SLOT)),
+            ),
+            (due(settled), Step::Served),
+            (due(AccountState::unwatched()), Step::Served),
+            (due(baseline), Step::Call(Cause::First, None)),
+            (failed, Step::Call(Cause::Retry, None)),
+            // A slot that has come since takes the baseline's place.
+            (Due { active: SLOT.plus(-1), ..failed }, Step::Call(Cause::CatchUp, Some(SLOT))),
+        ] {
+            assert_eq!(step(&due, 4 * HOUR, CatchUp::Never), expected, "{due:?}");
+        }
+    }
+}

@@ -2067,3 +2067,53 @@ fn accounts_that_left_the_watchlist_open_no_breaker() {
     assert!(!world.events.iter().any(is_open), "{:?}", world.events);
     assert_eq!(world.served().len(), kept.len());
 }
+
+#[test]
+fn a_shorter_pause_does_not_end_a_longer_one() {
+    let unlimited = EngineConfig { requests_per_minute: 0, ..config() };
+    let mut world = World::settled(&list(4, "0 6 * * MON"), unlimited);
+    world.until(MONDAY + 2 * HOUR, &|id, time| match (id, time) {
+        (_, MONDAY) => retry_after(429, if id == "a000" { 3600 } else { 600 }),
+        _ => good(id, 200),
+    });
+    let first = world.calls.iter().filter(|call| call.is_ok).map(|call| call.at).min();
+    assert!(first.is_some_and(|first| first >= MONDAY + HOUR), "{first:?}");
+    assert_eq!(world.served().len(), 4);
+}
+
+#[test]
+fn a_restart_keeps_the_pace() {
+    let slow = EngineConfig { requests_per_minute: 10, ..config() };
+    let mut world = World::settled(&list(2, "0 6 * * MON"), slow.clone());
+    world.until(MONDAY + 1, &|id, _| good(id, 200));
+    assert_eq!(world.in_flight.len(), 1);
+    world.crash(0, slow.clone());
+    let moment = world.moment();
+    world.engine.watch(&list(2, "0 6 * * MON"), slow, moment).expect("a watchlist");
+    world.until(MONDAY + MINUTE, &|id, _| good(id, 200));
+    let next = world.calls.iter().filter(|call| call.is_ok).map(|call| call.at - 2).min();
+    assert!(next.is_some_and(|next| (MONDAY + 6..MONDAY + 8).contains(&next)), "{next:?}");
+}
+
+#[test]
+fn a_name_that_is_being_looked_up_is_looked_up_once() {
+    let mut world = World::settled(&list(1, "0 6 * * MON"), config());
+    look_up(&mut world, 0..1);
+    world.latency = 30 * 1000;
+    world.until(MONDAY - 5 * MINUTE + 2, &|_, _| good("new", 200));
+    assert_eq!(world.in_flight.len(), 1);
+    look_up(&mut world, 0..1);
+    world.until(MONDAY - 3 * MINUTE, &|_, _| good("new", 200));
+    let is_found = |event: &&Event| matches!(event, Event::Found { .. });
+    assert_eq!(world.events.iter().filter(is_found).count(), 1);
+}
+
+#[test]
+fn a_wrong_clock_is_told_in_hours_and_which_way() {
+    use super::settling::clock_reason;
+    for (seconds, expected) in
+        [(7300, "2 h behind the vendor's"), (-7300, "2 h ahead of the vendor's")]
+    {
+        assert!(clock_reason(seconds).contains(expected), "{}", clock_reason(seconds));
+    }
+}
