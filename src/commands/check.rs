@@ -13,8 +13,8 @@ use crate::commands::output::UntilClosed;
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
 use crate::config::{
-    ApiKey, Budget, Config, KeyError, SHORTEST_SECRET, Settings, Span, Watched, WatchedFiles,
-    service_credential,
+    ApiKey, Budget, Config, KeyError, KeySource, SHORTEST_SECRET, Settings, Span, Watched,
+    WatchedFiles, service_credential,
 };
 use crate::daemon::{Health, NoHealth, check_limits};
 use crate::forecast::{per_month, per_period};
@@ -73,8 +73,8 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     let path = &config.settings.database.path;
     let reader = Reader::open(path);
     let database = check_database(path, &reader, &mut out)?;
-    // Why `run` would not start. It is returned once everything has been checked.
-    let refused = check_key(&config.settings, &mut out)?;
+    // A key that `run` would refuse is an error once everything has been checked.
+    let key = check_key(&config.settings, &mut out)?;
     check_listen(&config.settings, &mut out)?;
     let connection = check_connection(&config.settings.api, online, &mut out);
     let month = per_month(&config.accounts, now);
@@ -94,19 +94,17 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
             Done::Well
         }
     };
-    if let Some(error) = refused {
-        return Err(CommandError::Told(Box::new(error.into())));
-    }
-    let is_well = [database, connection?, budget].iter().all(|done| *done == Done::Well);
+    let key = key.map_err(|error| CommandError::Told(Box::new(error.into())))?;
+    let is_well = [database, key, connection?, budget].iter().all(|done| *done == Done::Well);
     Ok(if is_well { Done::Well } else { Done::Attention })
 }
 
-/// Checks that there is a usable key, as far as this process can tell. Returns why there is none, if
-/// `run` would not start.
+/// Checks that there is a usable key, as far as this process can tell. The inner error is why `run` would
+/// not start.
 fn check_key(
     settings: &Settings,
     out: &mut CheckOutput<impl Write>,
-) -> io::Result<Option<KeyError>> {
+) -> io::Result<Result<Done, KeyError>> {
     match ApiKey::find(settings) {
         Ok((key, source)) if key.expose().len() < SHORTEST_SECRET => {
             let short = format_args!(
@@ -114,15 +112,15 @@ fn check_key(
                  short key cannot be recognised, and so is not removed, if a response repeats it"
             );
             out.warning("key", short)?;
-            Ok(None)
+            Ok(Ok(Done::Well))
         }
         Ok((_, source)) => {
             out.entry("key", format_args!("from {source}"))?;
-            Ok(None)
+            Ok(Ok(Done::Well))
         }
         // The service may have a credential that this process does not, such as one that runs in its
         // unit at a reload.
-        Err(KeyError::Missing { .. }) if out.scope == Scope::Problems => Ok(None),
+        Err(KeyError::Missing { .. }) if out.scope == Scope::Problems => Ok(Ok(Done::Well)),
         Err(error @ KeyError::Missing { .. }) => {
             match service_credential(&settings.path) {
                 Some(path) => {
@@ -133,11 +131,16 @@ fn check_key(
                 }
                 None => out.warning("key", error)?,
             }
-            Ok(None)
+            Ok(Ok(Done::Well))
+        }
+        // At a stop during a reload, systemd takes the credential away before this process ends.
+        Err(error @ KeyError::Unreadable { place: KeySource::Credential(_), .. }) => {
+            out.warning("key", error)?;
+            Ok(Ok(Done::Attention))
         }
         Err(error) => {
             out.warning("key", &error)?;
-            Ok(Some(error))
+            Ok(Err(error))
         }
     }
 }
