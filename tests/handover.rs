@@ -198,6 +198,7 @@ fn interrupting_one_of_two_requests_does_not_end_the_other() {
 
 #[test]
 fn a_request_to_a_daemon_that_is_just_starting_waits_for_its_socket() {
+    use std::io::Read;
     use std::os::unix::net::UnixListener;
     let vendor = Vendor::start();
     let place = Setup::new(&vendor, &Settings::weekly(&["a"]));
@@ -208,7 +209,9 @@ fn a_request_to_a_daemon_that_is_just_starting_waits_for_its_socket() {
     let refresh = start(place.command(&["refresh", "a"]));
     thread::sleep(Duration::from_millis(300));
     let socket = UnixListener::bind(place.file("growth.db.sock")).expect("a socket");
-    let (client, _) = socket.accept().expect("a client");
+    let (mut client, _) = socket.accept().expect("a client");
+    // Without its request, the connection would have failed.
+    client.read_exact(&mut [0]).expect("its request");
     drop(client);
     let ended = refresh.join().expect("it ended").with_code(1);
     assert!(ended.out.contains("nothing was refreshed"), "{ended:?}");
