@@ -1,6 +1,7 @@
 //! Escaping and shortening of untrusted text for display.
 
 use std::fmt::{self, Write};
+use std::path::Path;
 
 /// Displays untrusted text with control, escape and bidirectional-override characters replaced by
 /// `�`, and line breaks by a space: it can neither move the cursor, nor forge a log line, nor
@@ -19,6 +20,11 @@ impl fmt::Display for Printable<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns a path as [`Printable`].
+pub(crate) fn visible_path(path: &Path) -> String {
+    Printable(&path.to_string_lossy()).to_string()
 }
 
 /// Displays an untrusted name within a sentence: as [`Printable`], and in quotation marks if it is empty

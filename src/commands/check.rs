@@ -19,7 +19,7 @@ use crate::config::{
 use crate::daemon::{Health, NoHealth, check_limits};
 use crate::forecast::{per_month, per_period};
 use crate::paths::folder_of;
-use crate::printable::Printable;
+use crate::printable::{Printable, visible_path};
 use crate::report::terminal::{self, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, counted};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
@@ -63,8 +63,7 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
     let disabled = config.accounts.len() - enabled;
     out.entry("accounts", format_args!("{enabled} enabled, {disabled} disabled"))?;
     for folder in &config.settings.absent_folders {
-        let folder = folder.to_string_lossy();
-        let folder = Printable(&folder);
+        let folder = visible_path(folder);
         out.warning("include", format_args!("finds nothing in {folder}, which does not exist"))?;
     }
     for pattern in &config.settings.unmatched {
@@ -124,10 +123,9 @@ fn check_key(
         Err(error @ KeyError::Missing { .. }) => {
             match service_credential(&settings.path) {
                 Some(path) => {
-                    let path = path.to_string_lossy();
                     let why =
                         "is not visible to this command; the growthd service loads it from there";
-                    out.entry("key", format_args!("{} {why}", Printable(&path)))?;
+                    out.entry("key", format_args!("{} {why}", visible_path(&path)))?;
                 }
                 None => out.warning("key", error)?,
             }
@@ -198,13 +196,12 @@ fn check_database(
             Ok(Done::Attention)
         }
         Ok(_) | Err(_) if folder_of(path).is_dir() => {
-            out.entry("database", Printable(&path.to_string_lossy()))?;
+            out.entry("database", visible_path(path))?;
             Ok(Done::Well)
         }
         // systemd may create it.
         Ok(_) | Err(_) => {
-            let (path, folder) = (path.to_string_lossy(), folder_of(path).to_string_lossy());
-            let (path, folder) = (Printable(&path), Printable(&folder));
+            let (path, folder) = (visible_path(path), visible_path(folder_of(path)));
             let missing = format_args!("{path}; there is no folder {folder} yet");
             out.warning("database", missing)?;
             Ok(Done::Well)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Settings;
 use crate::paths::{GROUP_READABLE, beside, folder_of};
-use crate::printable::Printable;
+use crate::printable::visible_path;
 use crate::replacement::{Replaced, Replacement, followed, real_path};
 
 pub use crate::replacement::Replace;
@@ -115,7 +115,7 @@ pub fn tell(replaced: Replaced, path: &Path) {
         writeln!(
             io::stderr(),
             "growthd: {} cannot be replaced, so it was overwritten in place",
-            Printable(&path.to_string_lossy())
+            visible_path(path)
         )
         .ok();
     }

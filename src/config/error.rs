@@ -4,17 +4,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::problem::Problems;
-use super::source;
 use super::valid::INSTALLED;
+use crate::printable::visible_path;
 
 /// The configuration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error(
-        "cannot read the configuration {}: {source}; {}",
-        source::visible_path(path),
-        advice(path)
-    )]
+    #[error("cannot read the configuration {}: {source}; {}", visible_path(path), advice(path))]
     Unreadable { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Invalid(#[from] Problems),

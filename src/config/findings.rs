@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::at::At;
 use super::document::Document;
 use super::problem::{Problem, Problems};
-use super::source::{self, Source};
-use crate::printable::{Printable, cut};
+use super::source::Source;
+use crate::printable::{Printable, cut, visible_path};
 
 /// How many problems are shown; the others are counted.
 const SHOWN: usize = 1000;
@@ -202,7 +202,7 @@ impl Findings {
                     message.push_str(&match first.file == file {
                         true => format!(" (first on line {line})"),
                         false => {
-                            let path = source::visible_path(&documents[first.file].path);
+                            let path = visible_path(&documents[first.file].path);
                             format!(" (first in {path}:{line}:{column})")
                         }
                     });

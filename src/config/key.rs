@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use super::Settings;
 use super::error::{is_absence, is_system_failure};
 use super::include::SeenFiles;
-use super::source::visible_path;
 use super::valid::INSTALLED;
 use crate::paths::folder_of;
+use crate::printable::visible_path;
 
 /// The shortest secret that can be recognised in a text, in bytes. A shorter one occurs in any.
 pub const SHORTEST_SECRET: usize = 8;

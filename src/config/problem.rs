@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::source;
+use crate::printable::visible_path;
 
 /// A problem of a configuration and its position.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,7 +55,7 @@ impl Problems {
 /// On one line, without the excerpt.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = source::visible_path(&self.file);
+        let file = visible_path(&self.file);
         write!(f, "{file}:{}:{}: {}", self.line, self.column, self.message)
     }
 }
@@ -72,8 +73,8 @@ impl fmt::Display for Problems {
         }
         match self.more {
             0 => Ok(()),
-            1 => write!(f, "\n{}: and 1 more problem", source::visible_path(&self.path)),
-            more => write!(f, "\n{}: and {more} more problems", source::visible_path(&self.path)),
+            1 => write!(f, "\n{}: and 1 more problem", visible_path(&self.path)),
+            more => write!(f, "\n{}: and {more} more problems", visible_path(&self.path)),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The text of a configuration: lines, columns, and excerpts that are safe to show.
 
 use std::fmt;
-use std::path::Path;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -121,11 +120,6 @@ fn is_header(line: &str) -> bool {
 /// Returns whether a name may be a setting's, and not an API key in its place.
 pub(super) fn is_plain_name(name: &str) -> bool {
     name.len() <= 24 && !name.contains(|c: char| c.is_ascii_digit())
-}
-
-/// Returns a path that is safe to show.
-pub(super) fn visible_path(path: &Path) -> String {
-    Printable(&path.display().to_string()).to_string()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::gate::Gate;
 use crate::engine::in_flight::{Busy, NOBODY};
 use crate::engine::lookup::{MAX_TROUBLED, TOO_MANY_TROUBLED};
-use crate::engine::progress::{Alive, Progress};
+use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::saved_state::{change_before_trouble, set_state};
@@ -448,7 +448,7 @@ impl Claiming<'_, '_> {
     /// If the account's open slot was replaced unserved, records that in the ledger and in its row.
     fn replace(&mut self, account: &mut Account, due: &mut Due) -> Result<(), StoreError> {
         let now = self.now.time();
-        let alive = self.progress.alive.unwrap_or(Alive::new(now));
+        let alive = self.progress.alive_at(now);
         let Claiming { tx, schedules, events, .. } = self;
         let replaced = ReplacedSlots { tx, schedules, events, alive, now };
         let Some(state) = replaced.replace(account, due.state, due.window)? else { return Ok(()) };

@@ -92,6 +92,11 @@ impl Progress {
         }
     }
 
+    /// Returns since when the process has been running, which is since `now` before its first turn.
+    pub(super) fn alive_at(&self, now: Time) -> Alive {
+        self.alive.unwrap_or(Alive::new(now))
+    }
+
     pub(super) fn is_clock_doubted(&self) -> bool {
         self.clock_doubted_since.is_some()
     }

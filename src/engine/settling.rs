@@ -14,7 +14,7 @@ use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
 use crate::engine::in_flight::InFlight;
 use crate::engine::own_trouble::{Consequence, FailedCall, ask_slowly, own_trouble};
-use crate::engine::progress::{Alive, Progress};
+use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::saved_state::{before_trouble, restore_state, set_state};
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
@@ -359,7 +359,7 @@ impl Settling<'_, '_> {
         let served = served.min(self.now);
         let window = account.window(self.schedules, served);
         if !line.cause.is_scheduled() {
-            let alive = self.progress.alive.unwrap_or(Alive::new(self.now));
+            let alive = self.progress.alive_at(self.now);
             let Settling { tx, schedules, events, .. } = self;
             ReplacedSlots { tx, schedules, events, alive, now: served }
                 .write(account, state, window)?;

@@ -81,7 +81,7 @@ impl Engine {
             tx: &tx,
             schedules: &mut self.schedules,
             events: &mut events,
-            alive: self.progress.alive.unwrap_or(Alive::new(time)),
+            alive: self.progress.alive_at(time),
             now: time,
             horizon: horizon(&config, time),
             in_flight,

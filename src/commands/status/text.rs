@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::reason::Verdict;
 use super::{Daemon, LISTED, Scope, Status};
-use crate::printable::Printable;
+use crate::printable::{Printable, visible_path};
 use crate::report::terminal::{self, entry, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Grouped, Shape, Table, TimeAgo, TimeUntil};
 use crate::store::{AccountStatus, BudgetUse, LastBackup, SCHEMA_VERSION, Totals};
@@ -45,8 +45,7 @@ impl Status<'_> {
             SCHEMA_VERSION => String::new(),
             _ => format!(", {SCHEMA_VERSION} once the daemon has opened it"),
         };
-        let path = self.settings.database.path.to_string_lossy();
-        let path = Printable(&path);
+        let path = visible_path(&self.settings.database.path);
         entry(out, "database", format_args!("{path} (schema {}{older})", self.schema))?;
         let disabled = listed.saturating_sub(watched);
         let in_flight = self.in_flight();
@@ -122,7 +121,7 @@ impl Status<'_> {
             Ok(Some(last)) => TimeAgo { time: last.time, now: self.now }.to_string(),
             Err(error) => {
                 let note = LastBackup::note_path(&self.settings.database.path);
-                format!("{} cannot be read: {error}", note.display())
+                format!("{} cannot be read: {error}", visible_path(&note))
             }
         }
     }
