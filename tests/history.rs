@@ -223,9 +223,17 @@ fn a_former_handle_still_names_its_account() {
         "INSERT INTO _profile_change VALUES (1, 3, {}, 'username', 'old_guru', 'guru')",
         START + 14 * DAY
     ));
-    for name in ["old_guru", "@old_guru"] {
+    for name in ["old_guru", "@Old_Guru"] {
         assert!(past.output(&["history", name]).starts_with("Fitness Guru"), "{name}");
     }
+}
+
+#[test]
+fn a_handle_is_the_same_in_any_case() {
+    let past = guru();
+    assert!(past.output(&["history", "@GURU"]).starts_with("Fitness Guru"));
+    let found = past.query("SELECT username FROM latest WHERE username = 'Guru'");
+    assert_eq!(found, ["guru"]);
 }
 
 #[test]

@@ -313,7 +313,7 @@ fn account(row: &Row<'_>) -> Result<Account, StoreError> {
 
 pub(super) const FIND_HANDLE: &str = "SELECT a.account_id FROM _profile p
     JOIN _account a ON a.account = p.account
-    WHERE p.username = ?1 COLLATE NOCASE AND p.platform = ?2
+    WHERE p.username = ?1 AND p.platform = ?2
     ORDER BY a.removed_time IS NOT NULL LIMIT 1";
 
 impl ReadTx<'_> {

@@ -96,7 +96,7 @@ const ACCOUNT: &str = "SELECT a.account, who!(), a.next_due
 
 /// The condition that an account once had this handle.
 const FORMER_USERNAME: &str = "a.account IN (
-    SELECT c.account FROM _profile_change c WHERE c.field = 'username' AND c.old = ?1)";
+    SELECT c.account FROM _profile_change c WHERE c.field = 'username' AND c.old = ?1 COLLATE NOCASE)";
 
 fn account_ref(row: &Row<'_>) -> rusqlite::Result<AccountRef> {
     Ok(AccountRef {
@@ -142,7 +142,7 @@ impl ReadTx<'_> {
         }
         let conditions = [
             ("a.label = ?1", name),
-            ("p.username = ?1 COLLATE NOCASE", handle),
+            ("p.username = ?1", handle),
             ("p.name = ?1", name),
             (FORMER_USERNAME, handle),
         ];
