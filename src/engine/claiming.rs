@@ -14,6 +14,7 @@ use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::requests::{RefreshRequest, RequestQueue};
 use crate::engine::saved_state::{change_before_trouble, set_state};
+use crate::engine::skipped_slot::SkippedSlot;
 use crate::engine::step::{Due, Step, Up};
 use crate::engine::{ClaimMode, EngineConfig, Event, NOT_IN_WATCHLIST};
 use crate::schedule::{ScheduleCache, SlotWindow};
@@ -410,7 +411,12 @@ impl Claiming<'_, '_> {
                 }
             }
             Step::Skip(cause, slot, why) => {
-                self.skip(&account, cause, slot, window.interval(), why)?;
+                let interval = window.interval();
+                SkippedSlot { account: &account, cause, slot, interval, why }.record(
+                    self.tx,
+                    self.events,
+                    self.now.time(),
+                )?;
                 self.settle(&mut account, due.state, window)?;
                 Ok(Considered::Skipped(why))
             }
@@ -496,20 +502,6 @@ impl Claiming<'_, '_> {
             self.replace(account, &mut due)?;
         }
         Ok(accounts.last().map(|last| last.key).filter(|_| accounts.len() == MAX_CONSIDERED))
-    }
-
-    fn skip(
-        &mut self,
-        account: &Account,
-        cause: Cause,
-        slot: Time,
-        interval: i64,
-        why: &str,
-    ) -> Result<(), StoreError> {
-        self.tx.skip(account, cause, slot, interval, why, self.now.time())?;
-        let id = account.id.clone();
-        self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
-        Ok(())
     }
 
     /// Claims a call; `false` if its slot was bought already.

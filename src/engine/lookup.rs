@@ -8,7 +8,8 @@ use crate::engine::Event;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::Trouble;
 use crate::engine::in_flight::NOBODY;
-use crate::engine::settling::{Settling, clock_reason, verdict};
+use crate::engine::meaning::{clock_reason, verdict};
+use crate::engine::settling::Settling;
 use crate::measurement::{Field, Profile};
 use crate::store::{AccountLookup, PendingLine, StoreError};
 

@@ -30,6 +30,7 @@
 //! What is due, the breaker, a requested pause and the budget are read from the store in each turn.
 
 mod account_state;
+mod attribution;
 mod breaker;
 mod candidates;
 mod claiming;
@@ -42,12 +43,14 @@ mod gate;
 mod holds;
 mod in_flight;
 mod lookup;
+mod meaning;
 mod own_trouble;
 mod progress;
 mod replaced;
 mod requests;
 mod saved_state;
 mod settling;
+mod skipped_slot;
 mod step;
 #[cfg(test)]
 mod tests;

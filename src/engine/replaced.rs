@@ -5,6 +5,7 @@ use crate::engine::Event;
 use crate::engine::account_state::AccountState;
 use crate::engine::progress::Alive;
 use crate::engine::saved_state::change_before_trouble;
+use crate::engine::skipped_slot::SkippedSlot;
 use crate::schedule::{ScheduleCache, SlotWindow};
 use crate::store::{Account, Cause, StoreError, WriteTx};
 
@@ -72,9 +73,9 @@ impl ReplacedSlots<'_, '_> {
             if tx.is_bought(account.key, slot)? {
                 continue;
             }
-            let why = "superseded by the next slot";
-            tx.skip(account, Cause::Schedule, slot, end.since(slot), why, now)?;
-            events.push(Event::Skipped { id: account.id.clone(), slot, why: why.to_owned() });
+            let (interval, why) = (end.since(slot), "superseded by the next slot");
+            SkippedSlot { account, cause: Cause::Schedule, slot, interval, why }
+                .record(tx, events, now)?;
         }
         Ok(Some(by))
     }

@@ -1,33 +1,32 @@
 //! Settling: writing a completed call to the ledger, the history and its account's row.
 //!
-//! Here it is decided whose trouble a failed call is; a lookup's is decided in `lookup.rs`. While the
-//! breaker is open, it is the vendor's, and what the account owes stays as it was, unless the call was
-//! lost with an earlier process, is unknown and must not be repeated, or was throttled alone. While it
-//! is closed, it is the account's own, until a run of such troubles opens the breaker, which restores
-//! every account of the run.
+//! What follows from a failed call depends on whose trouble it is (`attribution.rs`; a lookup's is
+//! decided in `lookup.rs`). While the breaker is open, it is the vendor's, and what the account owes
+//! stays as it was, unless the call was lost with an earlier process, is unknown and must not be
+//! repeated, or was throttled alone. While it is closed, it is the account's own, until a run of such
+//! troubles opens the breaker, which restores every account of the run.
 
 use crate::account::AccountId;
 use crate::api::{ClassifiedResponse, ResponseKind};
 use crate::clock::{Now, Time};
 use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
-use crate::engine::breaker::{ACCOUNTS_TO_OPEN, Breaker, Trouble};
+use crate::engine::attribution::Attribution;
+use crate::engine::breaker::{Breaker, Trouble};
 use crate::engine::in_flight::InFlight;
+use crate::engine::meaning::{Meaning, clock_reason, reason, verdict};
 use crate::engine::own_trouble::{Consequence, FailedCall, ask_slowly, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::saved_state::{before_trouble, restore_state, set_state};
+use crate::engine::skipped_slot::SkippedSlot;
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
-    Account, AccountKey, BeforeTrouble, CallTarget, Cause, FailureRow, Outcome, PendingLine,
-    RefreshId, StoreError, Suspicion, TRUSTED_RESTORES, Verdict, Wait, WriteTx,
+    Account, AccountKey, CallTarget, Cause, FailureRow, PendingLine, RefreshId, StoreError,
+    Suspicion, Wait, WriteTx,
 };
-
-/// Up to how many accounts that fail together are counted: the cost of a failed call must not grow
-/// with the list.
-const MOST_TOGETHER: usize = 32;
 
 /// The error of a call whose process ended before the response arrived.
 const LEFT_PENDING: &str = "growthd ended before the response arrived";
@@ -42,40 +41,6 @@ pub(super) struct Settling<'a, 'store> {
     pub(super) progress: &'a mut Progress,
     pub(super) events: &'a mut Vec<Event>,
     pub(super) now: Time,
-}
-
-enum Meaning {
-    Ok,
-    /// Our clock differs from the vendor's by this many seconds. The trouble is that of the response
-    /// otherwise (`None` for numbers), and counts if the date turns out to say nothing about our
-    /// clock.
-    ClockContradicted(i64, Option<(Trouble, Option<i64>)>),
-    /// The vendor asks for a pause, of this many seconds if it says so.
-    Throttled(Option<i64>),
-    /// A trouble, with the vendor's `Retry-After` in seconds.
-    Trouble(Trouble, Option<i64>),
-}
-
-impl Meaning {
-    fn of(response: &ClassifiedResponse) -> Meaning {
-        let trouble = match &response.kind {
-            // A requested pause is obeyed even if the date contradicts our clock.
-            ResponseKind::Throttled { retry_after } => return Meaning::Throttled(*retry_after),
-            ResponseKind::Ok(..) => None,
-            ResponseKind::Broken { retry_after } => Some((Trouble::Broken, *retry_after)),
-            ResponseKind::Unreachable => Some((Trouble::Unreachable, None)),
-            ResponseKind::Unknown => Some((Trouble::Unknown, None)),
-            ResponseKind::Unusable(_) => Some((Trouble::Unusable, None)),
-            ResponseKind::Unauthorised => Some((Trouble::Unauthorised, None)),
-            ResponseKind::Busy => Some((Trouble::Busy, None)),
-            ResponseKind::Refused => Some((Trouble::Refused, None)),
-        };
-        match (response.clock_off, trouble) {
-            (Some(seconds), trouble) => Meaning::ClockContradicted(seconds, trouble),
-            (None, None) => Meaning::Ok,
-            (None, Some((trouble, retry_after))) => Meaning::Trouble(trouble, retry_after),
-        }
-    }
 }
 
 /// A failed call for an account.
@@ -206,10 +171,11 @@ impl Settling<'_, '_> {
         };
         let why = if self.tx.is_removed(account.key)? { "removed" } else { "disabled" };
         let interval = account.window(self.schedules, slot).interval();
-        self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
-        let id = account.id.clone();
-        self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
-        Ok(())
+        SkippedSlot { account, cause: Cause::Schedule, slot, interval, why }.record(
+            self.tx,
+            self.events,
+            self.now,
+        )
     }
 
     /// Stores the numbers of a settled call and writes its consequences. Returns why the numbers are
@@ -306,7 +272,7 @@ impl Settling<'_, '_> {
         if self.progress.may_not_skip(self.now.into()) {
             return Ok(false);
         }
-        Ok(account.failure.own.is_some() || self.has_failed_alone(account)?)
+        Ok(account.failure.own.is_some() || self.attribution().has_failed_alone(account)?)
     }
 
     /// Returns the account's row. Finds it by its id if the key now belongs to another account.
@@ -443,7 +409,7 @@ impl Settling<'_, '_> {
 
     /// Handles a call that ended in trouble.
     fn trouble(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
-        let is_evidence = self.may_be_vendors(account)?;
+        let is_evidence = self.attribution().may_be_vendors(account)?;
         if !is_evidence {
             // It has failed alone since then.
             account.failure.own = account.failure.own.or(account.failure.last);
@@ -472,82 +438,21 @@ impl Settling<'_, '_> {
         let is_vendors = match is_open {
             true => is_evidence,
             // Any trouble ends the wait for calls in flight.
-            false => self.has_run && self.is_due_to_open()?,
+            false => self.has_run && self.attribution().opens_breaker()?,
         };
         match is_vendors {
             true => self.vendor_troubled(
                 account.key,
                 failed.trouble,
-                reason(failed),
+                reason(failed.trouble, &failed.error),
                 failed.retry_after,
             ),
             false => Ok(()),
         }
     }
 
-    /// Returns whether the run of troubles opens the breaker. What was called meanwhile will tell soon,
-    /// also of an account whose trouble was long ago.
-    fn is_due_to_open(&self) -> Result<bool, StoreError> {
-        let pending = self.tx.pending_accounts()?;
-        let is_settled = |before: &&BeforeTrouble| !pending.contains(&Some(before.account));
-        let troubled = self.tx.troubled()?.iter().filter(is_settled).count();
-        let has_other = !pending.is_empty() || self.tx.has_other_to_ask(TRUSTED_RESTORES)?;
-        Ok(Breaker::is_due_to_open(troubled, has_other))
-    }
-
-    /// Returns whether the account's trouble says anything about the vendor. An account that an open
-    /// breaker restored is as it was before, but not time and again: three accounts that always
-    /// fail would reopen it whenever it closes.
-    fn may_be_vendors(&self, account: &Account) -> Result<bool, StoreError> {
-        let is_as_before = account.failure.own.is_none() && account.restored <= TRUSTED_RESTORES;
-        Ok(is_as_before || !self.has_failed_alone(account)?)
-    }
-
-    /// Returns whether the account had failed before, and enough others have had an ok since. If
-    /// several have failed for the first time, a part of the list may be in the same trouble: then
-    /// there must be twice as many who have had an ok.
-    fn has_failed_alone(&self, account: &Account) -> Result<bool, StoreError> {
-        // What failed before an open breaker restored the account was not its own trouble.
-        let FailureRow { own, last, .. } = account.failure;
-        let Some(since) = own.or(last) else { return Ok(false) };
-        let together = match account.restored {
-            0 => self.tx.count_failed_together(MOST_TOGETHER)?,
-            // Others had an ok since a breaker took the blame for it.
-            _ => 0,
-        };
-        let needed = match together {
-            ACCOUNTS_TO_OPEN.. => 2 * together + 1,
-            _ if self.tx.others_failed(account.key)? => ACCOUNTS_TO_OPEN,
-            _ => 1,
-        };
-        // An ok of another closed the breaker before each further restore. If it did not count, three
-        // accounts that always fail would open it without end if few others are due in between.
-        let earlier = account.restored.saturating_sub(TRUSTED_RESTORES);
-        let needed = needed.saturating_sub(earlier.try_into().unwrap_or(usize::MAX)).max(1);
-        Ok(self.tx.others_ok_since(account.key, since, needed)? >= needed)
-    }
-
-    /// Returns whether the trouble for which a slot would be given up may be the vendor's, although it
-    /// answers for the others: its servers for one platform may be down, say. A slot that is given up
-    /// is lost. Whether so many accounts have really died shows when the next slot comes.
-    fn may_be_shared(&self, account: &Account, failed: &Failed<'_>) -> Result<bool, StoreError> {
-        let is_of_a_third = |failed: usize| {
-            let most = 2 * failed;
-            Ok(failed >= ACCOUNTS_TO_OPEN && self.tx.count_well(most + 1)? <= most)
-        };
-        match failed.trouble {
-            // To ask once more costs nothing.
-            trouble if trouble.is_refusal() => is_of_a_third(self.tx.count_refused(MOST_TOGETHER)?),
-            Trouble::Unknown if self.config.retry.unknown == OnUnknown::Skip => Ok(false),
-            _ if failed.is_lost || account.failure.is_failing => Ok(false),
-            _ => match account.last_refresh {
-                Some(last) => {
-                    let others = ACCOUNTS_TO_OPEN - 1;
-                    Ok(self.tx.others_failed_since(account.key, last, others)? >= others)
-                }
-                None => is_of_a_third(self.tx.count_failed_together(MOST_TOGETHER)?),
-            },
-        }
+    fn attribution(&self) -> Attribution<'_, '_> {
+        Attribution { tx: self.tx, retry: &self.config.retry }
     }
 
     /// Handles trouble of the account itself.
@@ -557,7 +462,9 @@ impl Settling<'_, '_> {
         let owed = self.owed_retry(account, line, failed.refresh)?;
         let call = owed.map(|(state, seed)| FailedCall { trouble, retry_after, state, seed });
         let consequence = match call.map(|call| (own_trouble(call, &self.config.retry), call)) {
-            Some((Consequence::GiveUp, call)) if self.may_be_shared(account, failed)? => {
+            Some((Consequence::GiveUp, call))
+                if self.attribution().may_be_shared(account, trouble, failed.is_lost)? =>
+            {
                 Some(ask_slowly(call, account.interval, &self.config.retry))
             }
             decided => decided.map(|(consequence, _)| consequence),
@@ -698,63 +605,4 @@ fn settled(
         took: arrived.since(line.started),
         is_left_pending,
     }
-}
-
-fn outcome(kind: &ResponseKind) -> Outcome {
-    match kind {
-        ResponseKind::Ok(..) => Outcome::Ok,
-        ResponseKind::Unknown => Outcome::Unknown,
-        ResponseKind::Unreachable
-        | ResponseKind::Unusable(_)
-        | ResponseKind::Broken { .. }
-        | ResponseKind::Throttled { .. }
-        | ResponseKind::Unauthorised
-        | ResponseKind::Busy
-        | ResponseKind::Refused => Outcome::Failed,
-    }
-}
-
-pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
-    let outcome = outcome(&response.kind);
-    Verdict {
-        outcome,
-        spent: response.spent,
-        http_status: response.status,
-        error: match (response.clock_off, &response.error) {
-            (Some(seconds), Some(error)) => Some(format!("{error}; {}", clock_reason(seconds))),
-            (Some(seconds), None) => Some(clock_reason(seconds)),
-            (None, error) => error.clone(),
-        },
-        answer: match &response.kind {
-            ResponseKind::Unusable(kept) => Some(kept.clone()),
-            _ => None,
-        },
-        buys_slot: outcome == Outcome::Ok && response.clock_off.is_none(),
-    }
-}
-
-pub(super) fn clock_reason(seconds: i64) -> String {
-    let hours = seconds.saturating_abs() / 3600;
-    let direction = if seconds > 0 { "behind" } else { "ahead of" };
-    format!("this machine's clock is {hours} h {direction} the vendor's; set it right")
-}
-
-/// Returns the reason shown to people: the latest error, with advice where there is any. That only
-/// probes are sent is said wherever it is shown.
-fn reason(failed: &Failed<'_>) -> String {
-    let advice = match failed.trouble {
-        // The error already says what to check.
-        Trouble::Unauthorised => ", then reload growthd",
-        Trouble::Refused => {
-            "; if this is unexpected, check that the id is the API's and not a username (`growthd add` \
-             looks ids up), [api] base_url and the key, then reload growthd"
-        }
-        Trouble::Unreachable
-        | Trouble::Unknown
-        | Trouble::Unusable
-        | Trouble::Broken
-        | Trouble::Busy
-        | Trouble::Clock => "",
-    };
-    format!("{}{advice}", failed.error)
 }

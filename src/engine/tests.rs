@@ -2110,7 +2110,7 @@ fn a_name_that_is_being_looked_up_is_looked_up_once() {
 
 #[test]
 fn a_wrong_clock_is_told_in_hours_and_which_way() {
-    use super::settling::clock_reason;
+    use super::meaning::clock_reason;
     for (seconds, expected) in
         [(7300, "2 h behind the vendor's"), (-7300, "2 h ahead of the vendor's")]
     {

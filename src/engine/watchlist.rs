@@ -12,6 +12,7 @@ use crate::engine::fresh::{FRESH, is_fresh};
 use crate::engine::progress::Alive;
 use crate::engine::replaced::ReplacedSlots;
 use crate::engine::saved_state::{change_before_trouble, set_state};
+use crate::engine::skipped_slot::SkippedSlot;
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::schedule::{ScheduleCache, SlotWindow, spread_offset};
 use crate::store::{Account, AccountKey, Cause, StoreError, StoredEntry, WatchlistDiff, WriteTx};
@@ -254,9 +255,12 @@ impl Editing<'_, '_> {
         if let Some(slot) = state.open_slot(window, self.now)
             && !self.in_flight.contains(&account.key)
         {
-            let (id, interval) = (account.id.clone(), window.interval());
-            self.tx.skip(account, Cause::Schedule, slot, interval, why, self.now)?;
-            self.events.push(Event::Skipped { id, slot, why: why.to_owned() });
+            let interval = window.interval();
+            SkippedSlot { account, cause: Cause::Schedule, slot, interval, why }.record(
+                self.tx,
+                self.events,
+                self.now,
+            )?;
         }
         change_before_trouble(self.tx, account.key, |before| before.unwatch(window, self.now))?;
         set_state(account, state.unwatch(window, self.now), window);
@@ -290,10 +294,13 @@ impl Editing<'_, '_> {
         {
             return Ok(false);
         }
-        let (id, interval) = (account.id.clone(), window.interval());
-        self.tx.skip(account, Cause::Schedule, slot, interval, FRESH, self.now)?;
+        let interval = window.interval();
+        SkippedSlot { account, cause: Cause::Schedule, slot, interval, why: FRESH }.record(
+            self.tx,
+            self.events,
+            self.now,
+        )?;
         self.tx.lengthen_wait(account.key, interval)?;
-        self.events.push(Event::Skipped { id, slot, why: FRESH.to_owned() });
         Ok(true)
     }
 
