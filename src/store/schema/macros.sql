@@ -228,7 +228,7 @@ end
 -- snapshots first, and scan the milestones for each.
 macro milestone(count)
 CAST(m.value AS INTEGER) AS milestone,
-       s.time, utc!(s.time) AS time_utc,
+       s.time, s.time_utc,
        dated_columns!(s.time, s.time - (
          SELECT b.time FROM _snapshot b
          WHERE b.account = a.account AND b.refresh_id < s.refresh_id AND b.measured_$count IS NOT NULL
@@ -279,7 +279,7 @@ end
 -- they are used. What is cheap comes first: most steps are small, or lie between the quartiles.
 macro unusual(count, rounding)
 SELECT who!(),
-       s.time, utc!(s.time) AS time_utc, dated_columns!(s.time, s.span), CAST('$count' AS TEXT) AS count,
+       s.time, s.time_utc, dated_columns!(s.time, s.span), CAST('$count' AS TEXT) AS count,
        CAST(s.delta AS INTEGER) AS delta,
        CAST(hundredths!(s.delta * 604800.0 / s.span) AS REAL) AS per_7d,
        CAST(round(s.usual / 10000.0) / 100.0 AS REAL) AS usual_per_7d,
@@ -293,7 +293,7 @@ JOIN (
          json_extract(s.rates, '$[' || (json_array_length(s.rates) / 4) || ']') AS low,
          json_extract(s.rates, '$[' || (json_array_length(s.rates) - 1 - json_array_length(s.rates) / 4) || ']') AS high
   FROM (
-    SELECT s.account, s.time, s.refresh_id, s.measured_$count AS value,
+    SELECT s.account, s.time, s.time_utc, s.refresh_id, s.measured_$count AS value,
            s.measured_$count - l.measured_$count AS delta, s.time - l.time AS span,
            rate!(s.measured_$count - l.measured_$count, s.time - l.time) AS rate,
            r.value AS rates

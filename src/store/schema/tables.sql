@@ -123,8 +123,7 @@ CREATE UNIQUE INDEX _refresh_slot ON _refresh (account, slot) WHERE buys_slot = 
 -- Clustered by account, so that an account's history takes only a page or two and needs no separate
 -- index. A history is ordered by refresh_id. The generated columns are not stored and take no
 -- space. They decode values stored in a compact form, and give the views' columns their declared
--- types. SQLite computes them all at each insertion and in each check of the file, so none is costly:
--- times are formatted in the views.
+-- types, which an expression in a view has not.
 CREATE TABLE _snapshot (
   account         INTEGER NOT NULL REFERENCES _account,
   -- Negative: imported. Such a ledger line is not a call (skipped, nothing spent), and is not
@@ -150,6 +149,8 @@ CREATE TABLE _snapshot (
   engagement_rate REAL AS (CASE typeof(engagement) WHEN 'integer' THEN engagement / 1000.0 ELSE engagement END),
   virality_score  REAL AS (CASE typeof(virality) WHEN 'integer' THEN virality / 1000.0 ELSE virality END),
   analyzed_time   INTEGER AS (time - analyzed_ago),
+  analyzed_utc    TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time - analyzed_ago, 'unixepoch')),
+  time_utc        TEXT AS (strftime('%Y-%m-%dT%H:%M:%SZ', time, 'unixepoch')),
   is_suspect      INTEGER AS (suspect <> 0),
   -- The reason for suspect likes alone comes last: any other reason means that no count is measured.
   reason          TEXT AS (CASE WHEN suspect & 2 THEN 'zero' WHEN suspect & 4 THEN 'cached' WHEN suspect & 8 THEN 'clock' WHEN suspect THEN 'zero' END),

@@ -20,7 +20,7 @@ SELECT who!(),
        a.cron, a.timezone, a.enabled,
        a.added_time, utc!(a.added_time) AS added_utc,
        a.removed_time, utc!(a.removed_time) AS removed_utc,
-       s.time AS last_time, utc!(s.time) AS last_utc,
+       s.time AS last_time, s.time_utc AS last_utc,
        a.next_due AS next_time, utc!(a.next_due) AS next_utc
 FROM _account a
 LEFT JOIN _profile p ON p.account = a.account
@@ -37,8 +37,8 @@ JOIN json_each(a.tags) t;
 -- that the history is stored by, and allows reading in the order of refreshes.
 CREATE VIEW snapshots AS
 SELECT who!(),
-       s.time, utc!(s.time) AS time_utc, s.followers, s.following, s.videos, s.likes,
-       s.engagement_rate, s.virality_score, s.avg_views, s.analyzed_time, utc!(s.analyzed_time) AS analyzed_utc,
+       s.time, s.time_utc, s.followers, s.following, s.videos, s.likes,
+       s.engagement_rate, s.virality_score, s.avg_views, s.analyzed_time, s.analyzed_utc,
        s.is_suspect, s.reason AS suspect, s.source, s.extra, r.refresh_id
 FROM _snapshot s
 JOIN _refresh r ON r.account = s.account AND r.refresh_id = s.refresh_id
@@ -50,7 +50,7 @@ LEFT JOIN _profile p ON p.account = s.account;
 -- nothing.
 CREATE VIEW growth AS
 SELECT who!(),
-       s.time, utc!(s.time) AS time_utc, CAST(days!(s.time - l.time) AS REAL) AS gap_days,
+       s.time, s.time_utc, CAST(days!(s.time - l.time) AS REAL) AS gap_days,
 -- each
        s.{X}, CAST(s.measured_{X} - {x}.measured_{X} AS INTEGER) AS {X}_delta,
        CAST(CASE WHEN s.time - {x}.time >= 43200
@@ -84,7 +84,7 @@ END
 -- that count measured.
 CREATE VIEW latest AS
 SELECT who!(),
-       s.time, utc!(s.time) AS time_utc,
+       s.time, s.time_utc,
        CAST((CAST(strftime('%s', 'now') AS INTEGER) - s.time) / 86400.0 AS REAL) AS age_days,
        f.measured_followers AS followers,
        CAST(CASE WHEN l.following IS NOT NULL THEN l.following ELSE last_measured!(following) END AS INTEGER) AS following,
@@ -93,7 +93,7 @@ SELECT who!(),
        CAST(CASE WHEN l.engagement_rate IS NOT NULL THEN l.engagement_rate ELSE last_measured!(engagement_rate) END AS REAL) AS engagement_rate,
        CAST(CASE WHEN l.virality_score IS NOT NULL THEN l.virality_score ELSE last_measured!(virality_score) END AS REAL) AS virality_score,
        CAST(CASE WHEN l.avg_views IS NOT NULL THEN l.avg_views ELSE last_measured!(avg_views) END AS NUMERIC) AS avg_views,
-       s.analyzed_time, utc!(s.analyzed_time) AS analyzed_utc, s.is_suspect, s.reason AS suspect, s.source, s.extra,
+       s.analyzed_time, s.analyzed_utc, s.is_suspect, s.reason AS suspect, s.source, s.extra,
 -- each
        CAST({x}.measured_{X} - value!({x}7, {X}, {x}.time - 604800) AS INTEGER) AS {X}_gained_7d,
        CAST({x}.measured_{X} - value!({x}30, {X}, {x}.time - 2592000) AS INTEGER) AS {X}_gained_30d,
@@ -184,7 +184,7 @@ LEFT JOIN (SELECT started_time / 86400 AS pending_day, count(*) AS pending
 -- that time: a weekend without slots is not a gap. If that line has none, the next one's is used.
 CREATE VIEW gaps AS
 SELECT who!(),
-       b.time AS from_time, utc!(b.time) AS from_utc, s.time AS to_time, utc!(s.time) AS to_utc,
+       b.time AS from_time, b.time_utc AS from_utc, s.time AS to_time, s.time_utc AS to_utc,
        CAST(days!(s.time - b.time) AS REAL) AS days
 FROM _snapshot s
 JOIN _account a ON a.account = s.account
