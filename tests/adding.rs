@@ -61,8 +61,8 @@ fn a_response_that_contradicts_the_clock_adds_the_account_and_needs_attention() 
         let place = with_database(&vendor, &Settings::weekly(&[]));
         let daemon = has_daemon.then(|| place.run().once_up());
         let ended = place.growthd(&ADD).with_code(1);
-        let expected = "@fitnessguru on tiktok is clx123abc, 1,520,000 followers (this machine's clock \
-                        is 25 h ahead of the vendor's; set it right); added to config.toml\n";
+        let expected = "@fitnessguru on tiktok is clx123abc, 1,520,000 followers (the response's date \
+                        is 25 h behind this machine's clock; check the clock); added to config.toml\n";
         assert!(ended.out.starts_with(expected), "{ended:?}");
         assert_eq!(ended.out.contains("the running daemon"), has_daemon, "{ended:?}");
         assert!(config(&place).contains("id = \"clx123abc\""));

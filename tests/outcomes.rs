@@ -57,7 +57,7 @@ fn each_response_has_its_row_in_the_ledger() {
         (
             Behaviour::ServerDate { offset: 9000, then: Box::new(Behaviour::Answer) },
             "ok|200|1",
-            "this machine's clock is 2 h behind the vendor's; set it right",
+            "the response's date is 2 h ahead of this machine's clock; check the clock",
         ),
     ];
     std::thread::scope(|scope| {

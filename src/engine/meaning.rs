@@ -60,8 +60,8 @@ pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
         spent: response.spent,
         http_status: response.status,
         error: match (response.clock_off, &response.error) {
-            (Some(seconds), Some(error)) => Some(format!("{error}; {}", clock_reason(seconds))),
-            (Some(seconds), None) => Some(clock_reason(seconds)),
+            (Some(seconds), Some(error)) => Some(format!("{error}; {}", date_error(seconds))),
+            (Some(seconds), None) => Some(date_error(seconds)),
             (None, error) => error.clone(),
         },
         answer: match &response.kind {
@@ -72,11 +72,24 @@ pub(super) fn verdict(response: &ClassifiedResponse) -> Verdict {
     }
 }
 
-/// Says that our clock differs from the vendor's by this many seconds.
+/// Says that a response's date contradicts our clock, by this many seconds. Either may be wrong: a cache
+/// may have kept the response for days.
+fn date_error(seconds: i64) -> String {
+    let direction = if seconds > 0 { "ahead of" } else { "behind" };
+    format!(
+        "the response's date is {} h {direction} this machine's clock; check the clock",
+        hours(seconds)
+    )
+}
+
+/// Says that our clock is taken to be wrong, by this many seconds.
 pub(super) fn clock_reason(seconds: i64) -> String {
-    let hours = seconds.saturating_abs() / 3600;
     let direction = if seconds > 0 { "behind" } else { "ahead of" };
-    format!("this machine's clock is {hours} h {direction} the vendor's; set it right")
+    format!("this machine's clock is {} h {direction} the vendor's; set it right", hours(seconds))
+}
+
+fn hours(seconds: i64) -> i64 {
+    seconds.saturating_abs() / 3600
 }
 
 /// Returns the reason of an open breaker that is shown to people: the latest error, with advice where
@@ -97,4 +110,20 @@ pub(super) fn reason(trouble: Trouble, error: &str) -> String {
         | Trouble::Clock => "",
     };
     format!("{error}{advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_clock_is_told_in_hours_and_which_way() {
+        for (seconds, clock, date) in [
+            (7300, "clock is 2 h behind the vendor's", "date is 2 h ahead of this machine's"),
+            (-7300, "clock is 2 h ahead of the vendor's", "date is 2 h behind this machine's"),
+        ] {
+            assert!(clock_reason(seconds).contains(clock), "{}", clock_reason(seconds));
+            assert!(date_error(seconds).contains(date), "{}", date_error(seconds));
+        }
+    }
 }

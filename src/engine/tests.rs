@@ -2107,13 +2107,3 @@ fn a_name_that_is_being_looked_up_is_looked_up_once() {
     let is_found = |event: &&Event| matches!(event, Event::Found { .. });
     assert_eq!(world.events.iter().filter(is_found).count(), 1);
 }
-
-#[test]
-fn a_wrong_clock_is_told_in_hours_and_which_way() {
-    use super::meaning::clock_reason;
-    for (seconds, expected) in
-        [(7300, "2 h behind the vendor's"), (-7300, "2 h ahead of the vendor's")]
-    {
-        assert!(clock_reason(seconds).contains(expected), "{}", clock_reason(seconds));
-    }
-}
