@@ -42,6 +42,7 @@ mod fresh;
 mod gate;
 mod holds;
 mod in_flight;
+mod left_pending;
 mod lookup;
 mod meaning;
 mod own_trouble;
@@ -54,6 +55,7 @@ mod skipped_slot;
 mod step;
 #[cfg(test)]
 mod tests;
+mod vendor;
 mod watchlist;
 
 use std::collections::HashSet;

@@ -13,23 +13,19 @@ use crate::config::OnUnknown;
 use crate::engine::account_state::AccountState;
 use crate::engine::attribution::Attribution;
 use crate::engine::breaker::{Breaker, Trouble};
-use crate::engine::in_flight::InFlight;
 use crate::engine::meaning::{Meaning, clock_reason, reason, verdict};
 use crate::engine::own_trouble::{Consequence, FailedCall, ask_slowly, own_trouble};
 use crate::engine::progress::Progress;
 use crate::engine::replaced::ReplacedSlots;
-use crate::engine::saved_state::{before_trouble, restore_state, set_state};
+use crate::engine::saved_state::{before_trouble, set_state};
 use crate::engine::skipped_slot::SkippedSlot;
 use crate::engine::{CompletedCall, EngineConfig, Event, RetryState};
 use crate::measurement::Measurement;
 use crate::schedule::{ScheduleCache, stable_hash};
 use crate::store::{
     Account, AccountKey, CallTarget, Cause, FailureRow, PendingLine, RefreshId, StoreError,
-    Suspicion, Wait, WriteTx,
+    Suspicion, WriteTx,
 };
-
-/// The error of a call whose process ended before the response arrived.
-const LEFT_PENDING: &str = "growthd ended before the response arrived";
 
 pub(super) struct Settling<'a, 'store> {
     pub(super) tx: &'a WriteTx<'store>,
@@ -44,15 +40,15 @@ pub(super) struct Settling<'a, 'store> {
 }
 
 /// A failed call for an account.
-struct Failed<'a> {
-    line: &'a PendingLine,
-    refresh: RefreshId,
-    trouble: Trouble,
+pub(super) struct Failed<'a> {
+    pub(super) line: &'a PendingLine,
+    pub(super) refresh: RefreshId,
+    pub(super) trouble: Trouble,
     /// In seconds.
-    retry_after: Option<i64>,
+    pub(super) retry_after: Option<i64>,
     /// Whether the call was lost with an earlier process.
-    is_lost: bool,
-    error: String,
+    pub(super) is_lost: bool,
+    pub(super) error: String,
 }
 
 impl Settling<'_, '_> {
@@ -72,71 +68,6 @@ impl Settling<'_, '_> {
                 self.settle_lookup(&claim.line(), lookup, response, *arrived)
             }
         }
-    }
-
-    /// Settles the calls of a process that ended before their responses arrived. They count against
-    /// the account's attempts, and say nothing about the vendor.
-    pub(super) fn settle_left_pending(&mut self, in_flight: &InFlight) -> Result<(), StoreError> {
-        let response = ClassifiedResponse::unknown(LEFT_PENDING.to_owned());
-        let mut count = 0;
-        for line in self.tx.lookups_left_pending()? {
-            if !in_flight.has_line(None, &line) {
-                self.tx.settle(&line, None, &verdict(&response), self.now)?;
-                count += 1;
-            }
-        }
-        for pending in self.tx.left_pending()? {
-            let line = &pending.line;
-            if in_flight.has_line(Some(&pending.id), line) {
-                continue;
-            }
-            count += 1;
-            let Some(mut account) = self.account(pending.account, &pending.id)? else { continue };
-            let refresh = self.tx.settle(line, Some(account.key), &verdict(&response), self.now)?;
-            let failed = Failed {
-                line,
-                refresh,
-                trouble: Trouble::Unknown,
-                retry_after: None,
-                is_lost: true,
-                error: LEFT_PENDING.to_owned(),
-            };
-            self.lose(&mut account, &failed)?;
-            self.tx.save(&account)?;
-            let suspicion = Suspicion::default();
-            let event = settled(&account, line, refresh, &response, suspicion, self.now, true);
-            self.events.push(event);
-            self.skip_left_open(&account, line)?;
-        }
-        if count > 0 {
-            self.events.push(Event::LeftPending(count));
-        }
-        Ok(())
-    }
-
-    /// Handles a call that was lost with an earlier process. It counts as an attempt, also in the state
-    /// that an open breaker would restore, but was not the account's trouble, even if it used up the
-    /// attempts.
-    fn lose(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
-        if let Some(before) = self.tx.troubled_account(account.key)? {
-            let mut restored = account.clone();
-            restore_state(&mut restored, &before);
-            self.fail_blameless(&mut restored, failed)?;
-            self.tx.replace_troubled(&before_trouble(&restored))?;
-        }
-        self.fail_blameless(account, failed)
-    }
-
-    /// Does what [`Settling::fail`] does, but not as the account's own trouble.
-    fn fail_blameless(
-        &mut self,
-        account: &mut Account,
-        failed: &Failed<'_>,
-    ) -> Result<(), StoreError> {
-        let own = account.failure.own;
-        self.fail(account, failed)?;
-        account.failure.own = own;
-        Ok(())
     }
 
     fn settle_account(
@@ -164,7 +95,11 @@ impl Settling<'_, '_> {
 
     /// Writes the line of a slot whose account left the watchlist during its call, if the call has not
     /// served it. Whoever removed the account has waited for that.
-    fn skip_left_open(&mut self, account: &Account, line: &PendingLine) -> Result<(), StoreError> {
+    pub(super) fn skip_left_open(
+        &mut self,
+        account: &Account,
+        line: &PendingLine,
+    ) -> Result<(), StoreError> {
         let state = AccountState::try_from(account.state)?;
         let Some(slot) = state.left_open().filter(|slot| Some(*slot) == line.slot) else {
             return Ok(());
@@ -276,7 +211,11 @@ impl Settling<'_, '_> {
     }
 
     /// Returns the account's row. Finds it by its id if the key now belongs to another account.
-    fn account(&self, key: AccountKey, id: &AccountId) -> Result<Option<Account>, StoreError> {
+    pub(super) fn account(
+        &self,
+        key: AccountKey,
+        id: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
         match self.tx.account(key)? {
             Some(account) if account.id == *id => Ok(Some(account)),
             _ => self.tx.account_by_id(id),
@@ -334,79 +273,6 @@ impl Settling<'_, '_> {
         Ok(())
     }
 
-    /// Handles an ok, which ends the run of troubles. It also closes the breaker, if the call was
-    /// sent after the breaker had opened.
-    pub(super) fn vendor_answered(&mut self, refresh: RefreshId) -> Result<(), StoreError> {
-        self.progress.troubled_lookups = 0;
-        match &self.breaker {
-            Breaker::Open(open) if open.is_probe(refresh) => {
-                let since = open.since;
-                *self.breaker = Breaker::Closed;
-                self.tx.set_breaker(None)?;
-                self.events.push(Event::BreakerClosed { since });
-            }
-            Breaker::Open(_) => return Ok(()),
-            Breaker::Closed => {}
-        }
-        if self.has_run {
-            self.tx.clear_troubled()?;
-            self.has_run = false;
-        }
-        Ok(())
-    }
-
-    /// Handles trouble of the vendor: opens the breaker, or updates its reason. A vendor that is down
-    /// may have `requested` not to be called for some seconds.
-    pub(super) fn vendor_troubled(
-        &mut self,
-        account: AccountKey,
-        trouble: Trouble,
-        reason: String,
-        requested: Option<i64>,
-    ) -> Result<(), StoreError> {
-        if trouble == Trouble::Clock {
-            self.progress.clock_doubted_since = Some(self.now.into());
-        }
-        let (open, is_new) = match &self.breaker {
-            Breaker::Open(open) => (open.clone().troubled(trouble, reason), false),
-            Breaker::Closed => {
-                let newest = self.tx.newest_line()?;
-                (Breaker::open(trouble, reason, account, newest, self.now), true)
-            }
-        };
-        let open = match requested {
-            Some(seconds) => {
-                open.wait_at_least(seconds.clamp(0, self.config.retry.max_delay), self.now)
-            }
-            None => open,
-        };
-        self.tx.set_breaker(Some(&(&open).into()))?;
-        if is_new {
-            self.restore()?;
-            self.events.push(Event::BreakerOpened(open.clone()));
-        }
-        *self.breaker = Breaker::Open(open);
-        Ok(())
-    }
-
-    /// Restores every account of the run that opened the breaker: what it owed and its number of
-    /// attempts.
-    fn restore(&mut self) -> Result<(), StoreError> {
-        for before in self.tx.troubled()? {
-            let Some(mut account) = self.tx.account(before.account)? else { continue };
-            restore_state(&mut account, &before);
-            account.restored = account.restored.saturating_add(1);
-            let state = AccountState::try_from(account.state)?;
-            let owed = account.state.open_slot.unwrap_or(self.now);
-            let window = account.window(self.schedules, owed);
-            set_state(&mut account, state, window);
-            self.tx.save(&account)?;
-        }
-        self.tx.clear_troubled()?;
-        self.has_run = false;
-        Ok(())
-    }
-
     /// Handles a call that ended in trouble.
     fn trouble(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
         let is_evidence = self.attribution().may_be_vendors(account)?;
@@ -456,7 +322,11 @@ impl Settling<'_, '_> {
     }
 
     /// Handles trouble of the account itself.
-    fn fail(&mut self, account: &mut Account, failed: &Failed<'_>) -> Result<(), StoreError> {
+    pub(super) fn fail(
+        &mut self,
+        account: &mut Account,
+        failed: &Failed<'_>,
+    ) -> Result<(), StoreError> {
         let line = failed.line;
         let Failed { trouble, retry_after, .. } = *failed;
         let owed = self.owed_retry(account, line, failed.refresh)?;
@@ -557,27 +427,9 @@ impl Settling<'_, '_> {
             None => Ok(()),
         }
     }
-
-    /// Pauses all calls for this many seconds.
-    pub(super) fn wait(&mut self, seconds: Option<i64>, reason: String) -> Result<(), StoreError> {
-        let longest = self.config.retry.max_delay.max(1);
-        let seconds = seconds.unwrap_or(Wait::ORDINARY).clamp(1, longest);
-        let until = self.now.plus(seconds);
-        let current = self.tx.wait()?.filter(|current| current.until > self.now);
-        if current.as_ref().is_some_and(|current| current.until >= until) {
-            return Ok(());
-        }
-        let from = current.as_ref().map_or(self.now, |current| current.from);
-        let wait = Wait { from, until, reason };
-        self.tx.set_wait(Some(&wait))?;
-        if current.is_none() {
-            self.events.push(Event::Waiting(wait));
-        }
-        Ok(())
-    }
 }
 
-fn settled(
+pub(super) fn settled(
     account: &Account,
     line: &PendingLine,
     refresh: RefreshId,
