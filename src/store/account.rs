@@ -1,8 +1,6 @@
 //! An account's row: its watchlist entry and its state.
 
-use std::collections::HashSet;
-
-use rusqlite::{Params, Row, ToSql, params};
+use rusqlite::{Row, ToSql};
 
 use crate::account::{AccountId, Handle};
 use crate::clock::Time;
@@ -198,7 +196,7 @@ impl Account {
 
 /// A query for account rows in the form that [`account`] reads. A string literal, because most
 /// statements of an engine turn are this one, and the statement cache looks them up by their text.
-macro_rules! accounts {
+macro_rules! select_accounts {
     ($filter:literal) => {
         concat!(
             "SELECT a.account, a.account_id, ifnull(a.left_cron, a.cron),
@@ -212,29 +210,7 @@ macro_rules! accounts {
         )
     };
 }
-
-/// A query that counts watched accounts, up to ?1: the cost must not grow with the list.
-macro_rules! count_watched {
-    ($filter:literal) => {
-        concat!(
-            "SELECT count(*) FROM (
-               SELECT 1 FROM _account WHERE next_due IS NOT NULL AND ",
-            $filter,
-            " LIMIT ?1)"
-        )
-    };
-}
-
-/// A query for due accounts in their fair order.
-macro_rules! due {
-    ($column:literal, $limit:literal) => {
-        concat!(
-            "SELECT ", $column, " FROM _account WHERE next_due <= ?1
-             ORDER BY max(ifnull(last_refresh, 0), ifnull(last_failure, 0)), next_due, account ",
-            $limit
-        )
-    };
-}
+pub(super) use select_accounts;
 
 /// The statement of [`WriteTx::save`], with the parameters of [`saved_columns`].
 macro_rules! save {
@@ -277,7 +253,7 @@ pub(super) fn account_id(text: String) -> Result<AccountId, StoreError> {
     text.parse().map_err(|_| StoreError::AccountId(text))
 }
 
-fn account_ids(mut rows: rusqlite::Rows<'_>) -> Result<Vec<AccountId>, StoreError> {
+pub(super) fn account_ids(mut rows: rusqlite::Rows<'_>) -> Result<Vec<AccountId>, StoreError> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(account_id(row.get(0)?)?);
@@ -285,7 +261,7 @@ fn account_ids(mut rows: rusqlite::Rows<'_>) -> Result<Vec<AccountId>, StoreErro
     Ok(found)
 }
 
-fn accounts(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Account>, StoreError> {
+pub(super) fn accounts(mut rows: rusqlite::Rows<'_>) -> Result<Vec<Account>, StoreError> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(account(row)?);
@@ -319,7 +295,7 @@ pub(super) const FIND_HANDLE: &str = "SELECT a.account_id FROM _profile p
 impl ReadTx<'_> {
     /// Returns the row of `key`; `None` if the database was replaced by one without it.
     pub fn account(&self, key: AccountKey) -> Result<Option<Account>, StoreError> {
-        let mut statement = self.tx.prepare_cached(accounts!("a.account = ?1"))?;
+        let mut statement = self.tx.prepare_cached(select_accounts!("a.account = ?1"))?;
         let mut rows = statement.query([key.0])?;
         rows.next()?.map(account).transpose()
     }
@@ -331,7 +307,7 @@ impl ReadTx<'_> {
     }
 
     pub fn account_by_id(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
-        let mut statement = self.tx.prepare_cached(accounts!("a.account_id = ?1"))?;
+        let mut statement = self.tx.prepare_cached(select_accounts!("a.account_id = ?1"))?;
         let mut rows = statement.query([id.as_str()])?;
         rows.next()?.map(account).transpose()
     }
@@ -342,42 +318,6 @@ impl ReadTx<'_> {
         let mut rows = statement.query([handle.username(), handle.platform().as_str()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         Ok(Some(account_id(row.get(0)?)?))
-    }
-
-    /// Returns up to `limit` accounts that are due at `now`, the one first that has waited longest
-    /// since its last ok or failed call. So an account that fails delays no others, and is not
-    /// passed over for ever while the budget or the pace suffice for some only.
-    pub(crate) fn due(&self, now: Time, limit: usize) -> Result<Vec<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(due!("account", "LIMIT ?2"))?;
-        let rows = statement.query_map(params![now, limit], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Returns up to `limit` due accounts without a failure since their last ok, from all over the
-    /// list: those that stand together, or have waited equally long, may fail together, and would
-    /// be asked one after the other while the others are well. `seed` varies the order.
-    pub(crate) fn due_fresh(
-        &self,
-        now: Time,
-        limit: usize,
-        seed: i64,
-    ) -> Result<Vec<AccountKey>, StoreError> {
-        // Multiples of 2^32 divided by the golden ratio are spread evenly.
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account FROM _account WHERE next_due <= ?1 AND last_failure IS NULL
-             ORDER BY (account + ?3) * 2654435769 % 4294967296 LIMIT ?2",
-        )?;
-        let seed = seed.rem_euclid(1 << 16);
-        let rows = statement.query_map(params![now, limit, seed], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Returns whether there is any such account.
-    pub(crate) fn has_due_fresh(&self, now: Time) -> Result<bool, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _account WHERE next_due <= ?1 AND last_failure IS NULL",
-        )?;
-        Ok(statement.exists([now])?)
     }
 
     /// Returns the key of the account with this id, whether it is watched, disabled or removed.
@@ -394,161 +334,6 @@ impl ReadTx<'_> {
             "SELECT account_id FROM _account WHERE next_due IS NOT NULL ORDER BY account",
         )?;
         account_ids(statement.query([])?)
-    }
-
-    /// Returns the accounts due at `now`.
-    pub(crate) fn due_ids(&self, now: Time) -> Result<Vec<AccountId>, StoreError> {
-        let mut statement = self.tx.prepare_cached(due!("account_id", ""))?;
-        account_ids(statement.query([now])?)
-    }
-
-    /// Returns up to `limit` due accounts with a failure since their last ok, the one first that was
-    /// asked longest ago, but not `last` if there is another. Those that were failing before the
-    /// breaker opened, after the line `opened_after`, and those that were not are asked in turn:
-    /// either may be the only ones that have recovered, and the former say little about the vendor.
-    pub(crate) fn due_failed(
-        &self,
-        now: Time,
-        last: AccountKey,
-        opened_after: RefreshId,
-        limit: usize,
-    ) -> Result<Vec<AccountKey>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account FROM (
-               SELECT account, last_failure, own_failure IS NOT NULL AS was_failing,
-                      max(iif(last_failure > ?3, last_failure, 0))
-                        OVER (PARTITION BY own_failure IS NOT NULL) AS latest_probe
-               FROM _account WHERE next_due <= ?1 AND last_failure IS NOT NULL)
-             ORDER BY account = ?2, latest_probe, was_failing, last_failure, account LIMIT ?4",
-        )?;
-        let rows =
-            statement.query_map(params![now, last, opened_after, limit], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Returns up to `limit` accounts with keys above `last` whose open slot may have been replaced by
-    /// the next one: those that were due at `before`, or are asked again later.
-    pub(crate) fn with_open_slots(
-        &self,
-        before: Time,
-        last: AccountKey,
-        limit: usize,
-    ) -> Result<Vec<Account>, StoreError> {
-        let mut statement = self.tx.prepare_cached(accounts!(
-            "(a.next_due <= ?1 AND a.phase > 0 OR a.phase = 2) AND a.next_due IS NOT NULL
-             AND a.account > ?2 ORDER BY a.account LIMIT ?3"
-        ))?;
-        accounts(statement.query(params![before, last, limit])?)
-    }
-
-    /// Returns whether there is another account to ask than those in the present run of troubles: a
-    /// watched one that was not failing before, and that an open breaker has restored up to
-    /// `trusted` times since its last ok.
-    pub(crate) fn has_other_to_ask(&self, trusted: u32) -> Result<bool, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _account
-             WHERE next_due IS NOT NULL AND own_failure IS NULL AND restored <= ?1
-               AND account NOT IN (SELECT account FROM _troubled)",
-        )?;
-        Ok(statement.exists([trusted])?)
-    }
-
-    fn count(&self, sql: &str, parameters: impl Params) -> Result<usize, StoreError> {
-        Ok(self.tx.prepare_cached(sql)?.query_row(parameters, |row| row.get(0))?)
-    }
-
-    /// Counts the other accounts that had an ok in a call after `since`, up to `limit`. A response
-    /// whose date contradicts our clock has an error in its line and does not count.
-    pub(crate) fn others_ok_since(
-        &self,
-        account: AccountKey,
-        since: RefreshId,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        let sql = "SELECT count(*) FROM (
-               SELECT DISTINCT account FROM _refresh
-               WHERE refresh_id > ?2 AND outcome = 1 AND error IS NULL
-                 AND account IS NOT NULL AND account <> ?1
-               LIMIT ?3)";
-        self.count(sql, params![account, since, limit])
-    }
-
-    /// Returns how many watched accounts have failed since their last ok without having given up a
-    /// slot or been refused, up to `limit`.
-    pub(crate) fn count_failed_together(&self, limit: usize) -> Result<usize, StoreError> {
-        self.count(count_watched!("last_failure IS NOT NULL AND is_failing = 0"), [limit])
-    }
-
-    /// Returns how many other watched accounts that had had an ok began to fail after `line`, up to
-    /// `limit`.
-    pub(crate) fn others_failed_since(
-        &self,
-        account: AccountKey,
-        line: RefreshId,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
-        let sql = count_watched!(
-            "last_failure IS NOT NULL AND last_refresh IS NOT NULL AND first_failure > ?2
-             AND account <> ?3"
-        );
-        self.count(sql, params![limit, line, account])
-    }
-
-    /// Returns how many watched accounts the vendor has refused what they owe, up to `limit`.
-    pub(crate) fn count_refused(&self, limit: usize) -> Result<usize, StoreError> {
-        self.count(count_watched!("last_failure IS NOT NULL AND refusals > 0"), [limit])
-    }
-
-    /// Returns how many watched accounts have had an ok and not failed since, up to `limit`.
-    pub(crate) fn count_well(&self, limit: usize) -> Result<usize, StoreError> {
-        self.count(count_watched!("last_failure IS NULL AND last_refresh IS NOT NULL"), [limit])
-    }
-
-    /// Returns whether another watched account has a failure since its last ok.
-    pub(crate) fn others_failed(&self, account: AccountKey) -> Result<bool, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT 1 FROM _account
-             WHERE last_failure IS NOT NULL AND next_due IS NOT NULL AND account <> ?1",
-        )?;
-        Ok(statement.exists([account])?)
-    }
-
-    /// Returns every watched account whose last settled or open slot is after `now`, or whose next
-    /// call is due after `horizon`, as may be the case after the clock was set back.
-    pub(crate) fn ahead_of(&self, now: Time, horizon: Time) -> Result<Vec<Account>, StoreError> {
-        // The `+` keeps SQLite from walking the index of due times, which reads the table's rows in
-        // random order: ten times as slow at a million accounts.
-        let mut statement = self.tx.prepare_cached(accounts!(
-            "+a.next_due IS NOT NULL
-             AND (a.settled_slot > ?1 OR a.open_slot > ?1 OR (a.phase <> 1 AND a.next_due > ?2))"
-        ))?;
-        accounts(statement.query([now, horizon])?)
-    }
-
-    /// Returns when the next account is due, `except` for these.
-    pub(crate) fn next_due(
-        &self,
-        except: &HashSet<AccountKey>,
-    ) -> Result<Option<Time>, StoreError> {
-        self.first_due(Time(i64::MIN), except)
-    }
-
-    /// Returns when the first account is due after `after`, `except` for these.
-    pub(crate) fn first_due(
-        &self,
-        after: Time,
-        except: &HashSet<AccountKey>,
-    ) -> Result<Option<Time>, StoreError> {
-        let mut statement = self.tx.prepare_cached(
-            "SELECT account, next_due FROM _account WHERE next_due > ?1 ORDER BY next_due",
-        )?;
-        let mut rows = statement.query([after])?;
-        while let Some(row) = rows.next()? {
-            if !except.contains(&row.get(0)?) {
-                return Ok(Some(row.get(1)?));
-            }
-        }
-        Ok(None)
     }
 }
 

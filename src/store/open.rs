@@ -2,17 +2,18 @@
 
 use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, FileControl, OpenFlags};
 
-use crate::paths::{GROUP_READABLE, beside, database_files, folder_of};
+use crate::paths::{GROUP_READABLE, beside};
 use crate::replacement::real_path;
 use crate::store::disk::free_space_at;
 use crate::store::file_lock::{FileLock, Inode};
+use crate::store::ownership::check_owner;
 use crate::store::schema::{APPLICATION_ID, EMPTY, FIRST_VERSION, SCHEMA_VERSION, STEPS};
 use crate::store::upgrade::upgrade;
 use crate::store::wal::check_wal;
@@ -338,69 +339,6 @@ pub(super) fn check_file(path: &Path) -> Result<bool, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
     }
-}
-
-/// Refuses to create files that neither the folder's owner nor its group could write: files left by
-/// root would lock out the service's own user. A user other than root may write in a folder of
-/// root's, such as a container's volume, since this locks nobody out.
-fn check_owner(path: &Path) -> Result<(), StoreError> {
-    const ROOT: u32 = 0;
-    let folder = folder_of(path);
-    let owner = |path: &Path| match fs::metadata(path) {
-        Ok(metadata) => Ok(metadata.uid()),
-        Err(source) => Err(StoreError::File { path: path.to_owned(), source }),
-    };
-    let user = rustix::process::geteuid().as_raw();
-    let folder_owner = owner(folder)?;
-    if ![user, ROOT].contains(&folder_owner) && !is_shared_by_group(path) {
-        return Err(StoreError::WrongUser {
-            folder: folder.to_owned(),
-            owner: user_name(folder_owner),
-            user: user_name(user),
-        });
-    }
-    // Another owner, as after root has restored the file or has opened a restored one.
-    for file in database_files(path) {
-        let access = rustix::fs::access(&file, rustix::fs::Access::WRITE_OK);
-        // Any other problem is reported when the file is opened.
-        if access == Err(rustix::io::Errno::ACCESS) && owner(&file)? != user {
-            return Err(StoreError::WrongOwner {
-                owner: user_name(owner(&file)?),
-                user: user_name(user),
-                path: file,
-            });
-        }
-    }
-    Ok(())
-}
-
-/// Returns whether the folder's group may write all of the database's files, those too that SQLite will
-/// create beside it with the database's own mode.
-fn is_shared_by_group(path: &Path) -> bool {
-    const GROUP_WRITABLE: u32 = 0o020;
-    const SET_GROUP: u32 = 0o2000;
-    let Ok(folder) = fs::metadata(folder_of(path)) else { return false };
-    let is_shared =
-        |file: &fs::Metadata| file.gid() == folder.gid() && file.mode() & GROUP_WRITABLE != 0;
-    // The database itself has to exist.
-    let are_shared = database_files(path)
-        .iter()
-        .all(|file| fs::metadata(file).map_or(file != path, |file| is_shared(&file)));
-    let is_inherited = folder.mode() & SET_GROUP != 0;
-    is_shared(&folder)
-        && are_shared
-        && (is_inherited || rustix::process::getegid().as_raw() == folder.gid())
-}
-
-/// Returns the user's name from `/etc/passwd`, or `#UID`, which `sudo -u` accepts as well.
-fn user_name(uid: u32) -> String {
-    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named = users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    named.unwrap_or_else(|| format!("#{uid}"))
 }
 
 /// Creates the empty file before SQLite opens it, because `-wal` and `-shm` inherit its mode.
