@@ -14,7 +14,7 @@ use crate::commands::paid_request::{PaidRequest, Sending};
 use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, Watched};
-use crate::daemon::control;
+use crate::daemon;
 use crate::engine::{NOT_IN_WATCHLIST, Selection};
 use crate::printable::Printable;
 use crate::report::Grouped;
@@ -38,7 +38,7 @@ pub fn refresh(config: &Config, args: RefreshArgs) -> Result<Done, CommandError>
         let mut signals = Signals::new()?;
         let mut watch = Watch::new(config, args.json)?;
         let database = &config.settings.database.path;
-        let remote = || control::request_refresh(database, &selection);
+        let remote = || daemon::request_refresh(database, &selection);
         let is_named = config.settings.database.is_named;
         let creation = if is_named { Creation::Allowed } else { Creation::Refused };
         let local = |engine: &Handle| engine.refresh(selection.clone());

@@ -1,7 +1,8 @@
-//! The control socket, over which commands reach the daemon that holds the database.
+//! The control socket, over which commands reach the daemon that holds the database: the daemon's
+//! side.
 //!
-//! A request is one line of JSON, which is answered by lines of JSON ([`Progress`]) until it is
-//! complete and the daemon closes the connection. Anyone who can write to the socket (its owner and
+//! A request is one line of JSON, which is answered by lines of JSON until it is complete and the
+//! daemon closes the connection (`protocol.rs`). Anyone who can write to the socket (its owner and
 //! group) can spend credits within the budget, as can anyone who can edit the watchlist. Requests
 //! are not trusted beyond that: their length, duration and number are limited, and they are parsed
 //! by the same types as the configuration.
@@ -17,30 +18,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::account::Handle as AccountHandle;
-use crate::clock;
-use crate::config::Watched;
 use crate::daemon::connections::{Connection, Connections};
 use crate::daemon::health::Health;
 use crate::daemon::http::Served;
+use crate::daemon::protocol::{Line, Request, invalid};
 use crate::daemon::socket::{SocketAddress, socket_path};
-use crate::engine::Selection;
-use crate::runner::{Handle, Lookup, Progress, Steps};
-use crate::schedule::Schedule;
-use crate::store::AccountLookup;
-
-/// The placeholder for the id of an account whose id is not known yet.
-const PLACEHOLDER: &str = "unknown";
+use crate::runner::{Handle, Steps};
 
 /// The maximum length of a request, in bytes: a few hundred thousand ids.
 const MAX_REQUEST_BYTES: u64 = 8 << 20;
@@ -67,83 +58,6 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The mode bit that lets every user connect.
 const WORLD_WRITABLE: u32 = 0o002;
-
-/// The maximum length of a text in a lookup, in bytes, which is more than any platform or schedule
-/// needs.
-const MAX_TEXT_BYTES: usize = 200;
-
-/// The maximum spread in a lookup, in seconds.
-const MAX_SPREAD: i64 = 366 * 86_400;
-
-/// The maximum number of accounts named in one request; `--all` serves longer lists.
-const MAX_IDS: usize = 100_000;
-
-/// The maximum number of names looked up in one request.
-pub const MAX_LOOKUPS: usize = 1000;
-
-/// A request as received.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawRequest {
-    Refresh(Selection),
-    /// Look up accounts by name.
-    Add(Vec<RawLookup>),
-    /// Report the daemon's health in one line, immediately.
-    Health,
-}
-
-/// An account to look up, with its future schedule.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-struct RawLookup {
-    username: String,
-    platform: String,
-    cron: String,
-    timezone: String,
-    spread: i64,
-}
-
-impl RawLookup {
-    fn of(lookup: &AccountLookup) -> RawLookup {
-        let AccountLookup { handle, entry } = lookup;
-        RawLookup {
-            username: handle.username().to_owned(),
-            platform: handle.platform().as_str().to_owned(),
-            cron: entry.cron.to_string(),
-            timezone: entry.timezone.to_string(),
-            spread: entry.spread,
-        }
-    }
-
-    fn lookup(self) -> io::Result<AccountLookup> {
-        let is_long = |text: &String| text.len() > MAX_TEXT_BYTES;
-        if [&self.username, &self.platform, &self.cron, &self.timezone].into_iter().any(is_long) {
-            return Err(invalid("a value is too long"));
-        }
-        let handle = self.platform.parse();
-        let handle = handle
-            .and_then(|platform| AccountHandle::new(&self.username, platform))
-            .map_err(|error| invalid(format!("the name to look up {error}")))?;
-        if !(0..=MAX_SPREAD).contains(&self.spread) {
-            return Err(invalid("invalid spread"));
-        }
-        Schedule::parse(&self.cron, &self.timezone, clock::now().time()).map_err(invalid)?;
-        let entry = Watched {
-            // Replaced by the id that the vendor returns.
-            id: PLACEHOLDER.parse().map_err(invalid)?,
-            label: None,
-            tags: Vec::new(),
-            cron: self.cron.into(),
-            timezone: self.timezone.into(),
-            spread: self.spread,
-            enabled: true,
-        };
-        Ok(AccountLookup { handle, entry })
-    }
-}
-
-fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
-}
 
 /// Creates the socket and listens on it. The caller holds the database's lock, so an existing
 /// socket was left by a process that has ended.
@@ -333,52 +247,6 @@ async fn refuse(writer: &mut OwnedWriteHalf, why: &str) -> io::Result<()> {
     writer.shutdown().await
 }
 
-/// A validated request.
-enum Request {
-    Refresh(Selection),
-    LookUp(Vec<AccountLookup>),
-    Health,
-}
-
-impl Request {
-    fn of(line: &[u8]) -> io::Result<Request> {
-        if !line.ends_with(b"\n") {
-            return Err(invalid("the request does not end with a newline, or is too long"));
-        }
-        let request = serde_json::from_slice(line)
-            .map_err(|error| invalid(format!("not a valid request: {error}")))?;
-        match request {
-            RawRequest::Refresh(Selection::Ids(ids) | Selection::DueOf(ids))
-                if ids.len() > MAX_IDS =>
-            {
-                Err(invalid("too many accounts: name at most 100,000, or request all"))
-            }
-            RawRequest::Refresh(selection) => Ok(Request::Refresh(selection)),
-            RawRequest::Health => Ok(Request::Health),
-            RawRequest::Add(lookups) if lookups.is_empty() => Err(invalid("no name to look up")),
-            RawRequest::Add(lookups) if lookups.len() > MAX_LOOKUPS => {
-                Err(invalid("too many names: look up at most 1,000 at once"))
-            }
-            RawRequest::Add(lookups) => {
-                let lookups =
-                    lookups.into_iter().map(RawLookup::lookup).collect::<io::Result<_>>()?;
-                Ok(Request::LookUp(lookups))
-            }
-        }
-    }
-}
-
-/// A line of a response.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Line<T> {
-    /// The request was refused.
-    Refused {
-        refused: String,
-    },
-    Step(T),
-}
-
 /// Writes a line for each step, and cancels the request when the client closes its side.
 async fn stream_steps<T: Serialize>(
     mut steps: Steps<T>,
@@ -413,77 +281,4 @@ async fn write<T: Serialize>(writer: &mut OwnedWriteHalf, line: &Line<T>) -> io:
     let mut line = serde_json::to_vec(line)?;
     line.push(b'\n');
     timeout(IO_TIMEOUT, writer.write_all(&line)).await?
-}
-
-/// The response of a daemon, which ends when the request is complete.
-#[derive(Debug)]
-pub struct Remote<T> {
-    steps: UnboundedReceiver<Result<T, Refused>>,
-    /// Closing it cancels the request.
-    writer: Option<OwnedWriteHalf>,
-}
-
-/// The daemon refused the request.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the running daemon refused the request: {0}")]
-pub struct Refused(String);
-
-impl<T> Remote<T> {
-    /// Returns the next step; `None` when the request is complete or the daemon has ended.
-    pub async fn next(&mut self) -> Option<Result<T, Refused>> {
-        self.steps.recv().await
-    }
-
-    /// Cancels the request: no further call starts. Calls in flight are still reported.
-    pub fn cancel(&mut self) {
-        self.writer = None;
-    }
-}
-
-/// Requests refreshes from the daemon of `database`.
-///
-/// # Errors
-/// Returns an error if no daemon is listening.
-pub async fn request_refresh(
-    database: &Path,
-    selection: &Selection,
-) -> io::Result<Remote<Progress>> {
-    request(database, &RawRequest::Refresh(selection.clone())).await
-}
-
-/// Requests lookups by name from the daemon of `database`.
-///
-/// # Errors
-/// Returns an error if no daemon is listening.
-pub async fn request_lookups(
-    database: &Path,
-    lookups: &[AccountLookup],
-) -> io::Result<Remote<Lookup>> {
-    request(database, &RawRequest::Add(lookups.iter().map(RawLookup::of).collect())).await
-}
-
-async fn request<T: DeserializeOwned + Send + 'static>(
-    database: &Path,
-    request: &RawRequest,
-) -> io::Result<Remote<T>> {
-    let address = SocketAddress::of(&socket_path(database))?;
-    let (reader, mut writer) = UnixStream::connect(address.path()).await?.into_split();
-    let mut line = serde_json::to_vec(request)?;
-    line.push(b'\n');
-    writer.write_all(&line).await?;
-    let (sender, steps) = unbounded_channel();
-    tokio::spawn(async move {
-        let mut lines = BufReader::new(reader).lines();
-        while let Ok(Some(line)) = lines.next_line().await {
-            let step = match serde_json::from_str(&line) {
-                Ok(Line::Step(step)) => Ok(step),
-                Ok(Line::Refused { refused }) => Err(Refused(refused)),
-                Err(_) => return,
-            };
-            if sender.send(step).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(Remote { steps, writer: Some(writer) })
 }

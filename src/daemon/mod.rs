@@ -2,7 +2,7 @@
 
 mod client;
 mod connections;
-pub mod control;
+mod control;
 mod error;
 mod event_log;
 mod exposition;
@@ -15,8 +15,10 @@ mod metrics;
 mod notify;
 mod observer;
 mod process;
+mod protocol;
 mod read_share;
 mod reload;
+mod remote;
 mod run;
 mod socket;
 mod status_line;
@@ -28,6 +30,8 @@ pub use client::client;
 pub use error::RunError;
 pub use health::{Health, NoHealth, check_not_removed};
 pub use limits::check_limits;
+pub use protocol::MAX_LOOKUPS;
+pub use remote::{Refused, Remote, request_lookups, request_refresh};
 pub use run::{Signals, run};
 pub use stop_signals::{EXIT_AT_ONCE, StopSignals};
 pub use unused_edit::UnusedEdit;

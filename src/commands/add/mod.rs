@@ -13,7 +13,7 @@ use crate::commands::paid_request::{PaidRequest, Sending};
 use crate::commands::signals::Signals;
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Config, Watched, WatchlistFile, entry};
-use crate::daemon::control;
+use crate::daemon;
 use crate::printable::Printable;
 use crate::report::{Grouped, terminal};
 use crate::runner::{Handle, Lookup};
@@ -44,7 +44,7 @@ pub fn add(path: &Path, args: &AddArgs) -> Result<Done, CommandError> {
         let mut signals = Signals::new()?;
         let mut output = Printer::stdout()?;
         let database = &config.settings.database.path;
-        let remote = || control::request_lookups(database, &lookups);
+        let remote = || daemon::request_lookups(database, &lookups);
         let local = |engine: &Handle| engine.look_up(lookups.clone());
         let sending = Sending { config: &config, creation: Creation::Refused };
         let request = sending.send(remote, local, &mut signals, &mut output).await?;

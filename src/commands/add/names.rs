@@ -11,7 +11,7 @@ use reqwest::Url;
 use crate::account::{Handle, Platform};
 use crate::cli::AddArgs;
 use crate::commands::CommandError;
-use crate::daemon::control::MAX_LOOKUPS;
+use crate::daemon::MAX_LOOKUPS;
 use crate::report::counted;
 
 /// Maximum size of a list of names, in bytes.
