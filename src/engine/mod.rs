@@ -40,6 +40,7 @@ mod config;
 mod event;
 mod fresh;
 mod gate;
+mod granting;
 mod holds;
 mod in_flight;
 mod left_pending;
