@@ -132,13 +132,13 @@ fn log(event: &Event) {
         Event::NotNeeded { id, why } => {
             debug!(account = %id, "no refresh is needed: {why}");
         }
+        Event::Known { handle, id } => {
+            info!(account = %id, "already known: {}", Printable(&handle.to_string()));
+        }
         Event::Found { handle, id, other: None, followers, error: Some(error), .. } => {
             let handle = handle.to_string();
             let (handle, error) = (Printable(&handle), Printable(error));
             warn!(account = %id, followers, "found {handle}, but {error}");
-        }
-        Event::Found { handle, id, other: None, call: None, .. } => {
-            info!(account = %id, "already known: {}", Printable(&handle.to_string()));
         }
         Event::Found { handle, id, other: None, followers, .. } => {
             info!(account = %id, followers, "found {}", Printable(&handle.to_string()));

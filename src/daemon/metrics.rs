@@ -119,7 +119,7 @@ impl Metrics {
                 self.0.spent.inc_by(u64::from(*spent));
                 *outcome
             }
-            Event::Found { call: Some((outcome, spent)), .. }
+            Event::Found { outcome, spent, .. }
             | Event::NotFound { call: Some((outcome, spent)), .. } => {
                 self.0.spent.inc_by(u64::from(*spent));
                 *outcome

@@ -37,16 +37,19 @@ pub enum Event {
     Declined { id: AccountId, why: String },
     /// A requested refresh of what is due needs no call.
     NotNeeded { id: AccountId, why: String },
-    /// A lookup found the account, or it was known already.
+    /// The account to be looked up was known already, so no call was needed.
+    Known { handle: Handle, id: AccountId },
+    /// A lookup found the account.
     Found {
         handle: Handle,
         id: AccountId,
         /// Whom the response is about, if its handle or platform is not the one looked up.
         other: Option<String>,
-        /// The followers in the response, measured or not; also `None` if no call was needed.
+        /// The followers in the response, measured or not.
         followers: Option<i64>,
-        /// The call's outcome, and whether it may have cost a credit; `None` if no call was needed.
-        call: Option<(Outcome, bool)>,
+        outcome: Outcome,
+        /// Whether the call may have cost a credit.
+        spent: bool,
         /// What is wrong although numbers came: a date that contradicts our clock.
         error: Option<String>,
     },
@@ -54,7 +57,7 @@ pub enum Event {
     NotFound {
         handle: Handle,
         why: String,
-        /// As in [`Event::Found`].
+        /// The call's outcome, and whether it may have cost a credit; `None` if none was made.
         call: Option<(Outcome, bool)>,
     },
     /// The circuit breaker opened: only probes are sent.

@@ -130,9 +130,7 @@ impl Claiming<'_, '_> {
         let handle = lookup.handle.clone();
         // An account that was ever refreshed is known by its id, which costs nothing.
         if let Some(id) = self.tx.find_handle(&handle)? {
-            let (other, followers, call, error) = (None, None, None, None);
-            let found = Event::Found { handle, id, other, followers, call, error };
-            self.events.push(found);
+            self.events.push(Event::Known { handle, id });
             return Ok(true);
         }
         if self.progress.troubled_lookups >= MAX_TROUBLED {

@@ -11,7 +11,7 @@ use crate::engine::in_flight::NOBODY;
 use crate::engine::meaning::{clock_reason, verdict};
 use crate::engine::settling::Settling;
 use crate::measurement::{Field, Profile};
-use crate::store::{AccountLookup, PendingLine, StoreError};
+use crate::store::{AccountLookup, PendingLine, StoreError, Verdict};
 
 /// How many lookups in a row may end in trouble before the requested ones are declined. As many may
 /// be in flight that could: an outage costs this many calls, however many names are requested.
@@ -34,10 +34,10 @@ impl Settling<'_, '_> {
     ) -> Result<(), StoreError> {
         let handle = lookup.handle.clone();
         let settled = verdict(response);
-        let call = Some((settled.outcome, settled.spent));
         let ResponseKind::Ok(id, measurement) = &response.kind else {
             self.tx.settle(line, None, &settled, arrived)?;
             let why = settled.error.unwrap_or_default();
+            let call = Some((settled.outcome, settled.spent));
             self.events.push(Event::NotFound { handle, why: why.clone(), call });
             if !matches!(response.kind, ResponseKind::Refused | ResponseKind::Throttled { .. }) {
                 self.progress.troubled_lookups += 1;
@@ -65,8 +65,8 @@ impl Settling<'_, '_> {
         self.apply(&mut account, line, refresh, response, arrived)?;
         let (id, followers) = (id.clone(), measurement.followers);
         let other = other_than(&handle, &measurement.profile);
-        let error = settled.error;
-        self.events.push(Event::Found { handle, id, other, followers, call, error });
+        let Verdict { outcome, spent, error, .. } = settled;
+        self.events.push(Event::Found { handle, id, other, followers, outcome, spent, error });
         Ok(())
     }
 }

@@ -2104,6 +2104,6 @@ fn a_name_that_is_being_looked_up_is_looked_up_once() {
     assert_eq!(world.in_flight.len(), 1);
     look_up(&mut world, 0..1);
     world.until(MONDAY - 3 * MINUTE, &|_, _| good("new", 200));
-    let is_found = |event: &&Event| matches!(event, Event::Found { .. });
+    let is_found = |event: &&Event| matches!(event, Event::Found { .. } | Event::Known { .. });
     assert_eq!(world.events.iter().filter(is_found).count(), 1);
 }

@@ -81,14 +81,25 @@ impl Lookup {
     /// no lookup.
     pub(super) fn of(event: &Event) -> Option<(&Handle, Lookup)> {
         Some(match event {
-            Event::Found { handle, id, other, followers, call, error } => (
+            Event::Known { handle, id } => (
+                handle,
+                Lookup::Found {
+                    handle: handle.clone(),
+                    account_id: id.clone(),
+                    other: None,
+                    followers: None,
+                    was_called: false,
+                    error: None,
+                },
+            ),
+            Event::Found { handle, id, other, followers, error, .. } => (
                 handle,
                 Lookup::Found {
                     handle: handle.clone(),
                     account_id: id.clone(),
                     other: other.clone(),
                     followers: *followers,
-                    was_called: call.is_some(),
+                    was_called: true,
                     error: error.clone(),
                 },
             ),
