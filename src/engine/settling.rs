@@ -101,9 +101,9 @@ impl Settling<'_, '_> {
         line: &PendingLine,
     ) -> Result<(), StoreError> {
         let state = AccountState::try_from(account.state)?;
-        let Some(slot) = state.left_open().filter(|slot| Some(*slot) == line.slot) else {
-            return Ok(());
-        };
+        // A slot of a clock that was ahead and has been set back is still to come.
+        let is_lost = |slot: &Time| Some(*slot) == line.slot && *slot <= self.now;
+        let Some(slot) = state.left_open().filter(is_lost) else { return Ok(()) };
         let why = if self.tx.is_removed(account.key)? { "removed" } else { "disabled" };
         let interval = account.window(self.schedules, slot).interval();
         SkippedSlot { account, cause: Cause::Schedule, slot, interval, why }.record(

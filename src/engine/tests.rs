@@ -2050,6 +2050,22 @@ fn a_slot_whose_account_leaves_during_a_call_that_fails_has_its_line() {
     }
 }
 
+/// The call was for a slot of a clock that was ahead, which is still to come.
+#[test]
+fn a_slot_still_to_come_is_not_skipped_for_an_account_that_left() {
+    let mut world = World::settled(&list(1, "0 6 * * MON"), config());
+    world.latency = 5000;
+    let start = world.time / 1000;
+    world.skew = (WEEK + DAY) * 1000;
+    world.until(start + 2, &|_, _| http(500, ""));
+    assert_eq!(world.in_flight.len(), 1);
+    world.watch(&[]);
+    world.skew = 0;
+    world.until(start + 30, &|_, _| http(500, ""));
+    assert!(world.in_flight.is_empty());
+    assert!(world.skipped().iter().all(|(_, _, why)| why != "removed"), "{:?}", world.skipped());
+}
+
 #[test]
 fn accounts_that_left_the_watchlist_open_no_breaker() {
     let accounts = list(8, "0 6 * * MON");
