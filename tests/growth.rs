@@ -36,12 +36,12 @@ fn a_terminal_shows_winners_losers_and_accounts_without_a_gain() {
 
         GREW
         ACCOUNT        FOLLOWERS  GAINED           TREND
-        Up                10,700    +689   +6.88%  ▁▁▁▁▁▂▂▂▂▃▃▃▄▄▄▅▅▆▇█
+        Up                10,700    +689   +6.88%  ▁▁▁▁▁▂▂▂▃▃▃▃▄▄▄▅▅▆▇█
         日本の名前 🐈        900    +389  +76.13%  ▁▁▁▂▂              █
 
         LOST
         ACCOUNT  FOLLOWERS  GAINED          TREND
-        Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
+        Down         2,700    -289  -9.67%  █▇▆▆▅▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
         1 account had not been measured yet when the period began: Newcomer
 
@@ -101,6 +101,17 @@ fn no_change_is_neither_growth_nor_loss_in_any_form() {
     }
 }
 
+/// As its numbers do, an account's line ends at its own newest measurement.
+#[test]
+fn a_line_shows_the_days_whose_gain_stands_beside_it() {
+    let past = Past::new();
+    past.series("clx1", "Newest", "newest", &[(0, 1000), (60, 1001)]);
+    past.series("clx2", "Earlier", "earlier", &[(0, 100), (20, 200), (30, 400)]);
+    let output = past.output(&["growth", "--since", "30d"]);
+    let line = output.lines().find(|line| line.starts_with("Earlier")).expect("a row");
+    assert!(line.contains("+300") && line.contains('▁') && line.ends_with('█'), "{output}");
+}
+
 #[test]
 fn top_limits_both_lists() {
     let past = list();
@@ -117,11 +128,11 @@ fn top_limits_both_lists() {
 
         GREW (the first 1 of 2)
         ACCOUNT  FOLLOWERS  GAINED          TREND
-        Up          10,700    +689  +6.88%  ▁▁▁▁▁▂▂▂▂▃▃▃▄▄▄▅▅▆▇█
+        Up          10,700    +689  +6.88%  ▁▁▁▁▁▂▂▂▃▃▃▃▄▄▄▅▅▆▇█
 
         LOST
         ACCOUNT  FOLLOWERS  GAINED          TREND
-        Down         2,700    -289  -9.67%  █▇▇▆▆▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
+        Down         2,700    -289  -9.67%  █▇▆▆▅▆▆▆▆▇▆▅▅▄▃▃▂▂▁▁
 
         1 account had not been measured yet when the period began: Newcomer
 

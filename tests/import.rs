@@ -42,6 +42,21 @@ fn nothing_is_written_without_write() {
     assert_eq!(past.query("SELECT count(*) FROM snapshots"), ["2"]);
 }
 
+/// SQLite gives it the id after the largest, which is 0 then.
+#[test]
+fn the_first_call_after_an_import_into_an_empty_ledger_is_shown() {
+    let past = Past::new();
+    let account = past.account("clx1", Some("Guru"), Some("guru"));
+    let older = "username,time,followers\nguru,2025-11-01,500\n";
+    assert_eq!(import(&past, older, &["--write"]).0, Some(0));
+    past.run(&format!(
+        "INSERT INTO _refresh (account, cause, outcome, spent, started_time)
+         VALUES ({account}, 4, 2, 1, {START})"
+    ));
+    assert_eq!(past.query("SELECT refresh_id, cause, spent FROM refreshes"), ["0|manual|1"]);
+    assert_eq!(past.query("SELECT calls, spent FROM spend"), ["1|1"]);
+}
+
 #[test]
 fn imported_snapshots_come_first_and_count() {
     let past = past();

@@ -204,11 +204,18 @@ impl Page<'_> {
 
     fn table(&self, growths: &[&AccountGrowth]) -> Result<Table, CommandError> {
         let width = (self.width / 4).min(TREND);
-        let (from, to) = (self.period.begin(self.newest), self.period.end(self.newest));
         let mut trends = Vec::with_capacity(growths.len());
         for growth in growths {
+            let newest = growth.newest.unwrap_or(self.newest);
+            let (from, to) = (self.period.begin(newest), self.period.end(newest));
             let mut values = self.tx.followers(growth.key, from)?;
             values.retain(|(time, _)| *time <= to);
+            // The line leads from the value to the value whose difference stands beside it.
+            if let (Some(end), Some(gained)) = (growth.followers, growth.gained) {
+                values.retain(|(time, _)| from < *time && *time < to);
+                values.insert(0, (from, end.saturating_sub(gained)));
+                values.push((to, end));
+            }
             let gaps = self.tx.gaps(&growth.id, from)?;
             let gaps: Vec<_> = gaps.iter().map(|gap| (gap.from, gap.to)).collect();
             trends.push(Sparkline { values: &values, gaps: &gaps, from, to, width }.to_string());

@@ -65,12 +65,13 @@ pub fn unknown(
         Some(_) => "not been measured since the period began",
         None => "not been measured up to the period's end",
     };
+    let young_for: (fn(usize, &str) -> String, &str) = match period.from {
+        // Each account's days end at its own newest measurement.
+        Beginning::Back(_) => (counted_have, "a history shorter than the period"),
+        _ => (counted, "had not been measured yet when the period began"),
+    };
     let reasons = [
-        (
-            young,
-            counted as fn(usize, &str) -> String,
-            "had not been measured yet when the period began",
-        ),
+        (young, young_for.0, young_for.1),
         (stale, counted_have, late),
         (uncounted, counted_have, "been measured without a follower count"),
         (never, counted_have, "never been measured"),

@@ -157,7 +157,8 @@ FROM _profile_change c
 JOIN _account a ON a.account = c.account
 LEFT JOIN _profile p ON p.account = c.account;
 
--- Lines with a negative id belong to imported snapshots, which were not calls.
+-- Lines with a negative id belong to imported snapshots, which were not calls. After an import into an
+-- empty ledger, the first call has the id 0.
 CREATE VIEW refreshes AS
 SELECT who!(), r.refresh_id,
        CAST(CASE r.cause WHEN 0 THEN 'first' WHEN 1 THEN 'schedule' WHEN 2 THEN 'catch_up'
@@ -171,7 +172,7 @@ SELECT who!(), r.refresh_id,
 FROM _refresh r
 LEFT JOIN _account a ON a.account = r.account
 LEFT JOIN _profile p ON p.account = r.account
-WHERE r.refresh_id > 0;
+WHERE r.refresh_id >= 0;
 
 CREATE VIEW spend AS
 SELECT CAST(strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS TEXT) AS day, calls, spent,
