@@ -104,15 +104,17 @@ impl Replacement {
         Ok(Replacement { target, file, overwrites, _beside: beside })
     }
 
-    /// As [`Replacement::begin`], but never changes the owner of an existing file. If a new file cannot
-    /// have the same one, as only root can give files away, the existing one is to be overwritten.
+    /// As [`Replacement::begin`], but never changes the owner, the group or the mode of an existing file.
+    /// If a new file cannot have the same ones, as only root can give files away, the existing one is to
+    /// be overwritten.
     ///
     /// # Errors
     /// Also returns an error if that is not allowed.
     pub fn begin_with_its_owner(path: &Path, mode: u32) -> io::Result<Replacement> {
         let mut new = Replacement::begin(path, mode)?;
-        let owner = new.file.as_file().metadata()?.uid();
-        if fs::metadata(&new.target).is_ok_and(|existing| existing.uid() != owner) {
+        let access = |file: &Metadata| (file.uid(), file.gid(), file.mode() & MODE_BITS);
+        let replacing = access(&new.file.as_file().metadata()?);
+        if fs::metadata(&new.target).is_ok_and(|existing| access(&existing) != replacing) {
             OpenOptions::new().write(true).open(&new.target)?;
             new.overwrites = true;
         }

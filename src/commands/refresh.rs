@@ -83,6 +83,7 @@ struct Watch<'a> {
     /// Accounts whose slot stays open although numbers arrived: their `Date` contradicts our clock.
     unserved: usize,
     failed: usize,
+    last_error: Option<String>,
     declined: usize,
     not_needed: usize,
 }
@@ -109,6 +110,7 @@ impl<'a> Watch<'a> {
             ok: 0,
             unserved: 0,
             failed: 0,
+            last_error: None,
             declined: 0,
             not_needed: 0,
         })
@@ -183,7 +185,10 @@ impl<'a> Watch<'a> {
                 match (is_ok, error) {
                     (true, None) => self.ok += 1,
                     (true, Some(_)) => self.unserved += 1,
-                    (false, _) => self.failed += 1,
+                    (false, error) => {
+                        self.failed += 1;
+                        self.last_error.clone_from(error);
+                    }
                 }
                 let numbers = numbers(*followers, suspect.as_deref(), *is_only_likes);
                 let parts: Vec<String> = numbers.into_iter().chain(error.clone()).collect();
@@ -244,10 +249,15 @@ impl<'a> Watch<'a> {
                 false => self.output.line(line),
             }
         }
+        let is_refused = self.failed > 0 && self.ok + self.unserved == 0;
+        if is_refused {
+            let error = self.last_error.unwrap_or_default();
+            self.output.note(format_args!("nothing was refreshed: {error}; see `growthd status`"));
+        }
         self.output.finish(signals.enough()).await?;
         let needs_attention = self.unserved + self.failed + self.declined > 0 || missing.is_some();
-        Ok(match self.failed {
-            1.. if self.ok + self.unserved == 0 => Done::Refused,
+        Ok(match is_refused {
+            true => Done::Refused,
             _ if needs_attention => Done::Attention,
             _ => Done::Well,
         })

@@ -43,13 +43,23 @@ pub struct FailedCall {
 impl FailedCall {
     /// Returns the delay that the vendor asked for, in seconds.
     fn requested(&self, retry: &Retry) -> i64 {
-        self.retry_after.unwrap_or(0).clamp(0, retry.max_delay)
+        let longest = match self.trouble {
+            Trouble::Broken => longest_request(retry),
+            _ => retry.max_delay,
+        };
+        self.retry_after.unwrap_or(0).clamp(0, longest)
     }
 
     /// Returns the delay according to `[retry]` and to the vendor, in seconds.
     fn back_off(&self, retry: &Retry) -> i64 {
         back_off(retry, self.state.tries, self.seed).max(self.requested(retry))
     }
+}
+
+/// Returns the longest delay that a vendor which is down may ask for, in seconds. It knows when it will
+/// be back, but a mistaken header must not stop everything for weeks.
+pub fn longest_request(retry: &Retry) -> i64 {
+    LONGEST_SLOW_DELAY.max(retry.max_delay)
 }
 
 /// Returns the consequence of a failed call for its slot.
@@ -188,15 +198,21 @@ mod tests {
     #[test]
     fn retry_after_is_the_minimum_delay() {
         for (retry_after, expected) in
-            [(None, 30), (Some(7), 30), (Some(900), 900), (Some(i64::MAX), 21_600)]
+            [(None, 30), (Some(7), 30), (Some(900), 900), (Some(i64::MAX), 2 * DAY)]
         {
             let call = FailedCall { retry_after, ..call(Trouble::Broken, 0, 0) };
             let Consequence::TryAgain { delay, requested, .. } = own_trouble(call, &RETRY) else {
                 panic!("given up")
             };
             assert_eq!(delay, expected, "{retry_after:?}");
-            assert_eq!(requested, retry_after.unwrap_or(0).min(21_600), "{retry_after:?}");
+            assert_eq!(requested, retry_after.unwrap_or(0).min(2 * DAY), "{retry_after:?}");
         }
+        // A throttled account waits at most as long as `[retry]` says.
+        let busy = FailedCall { retry_after: Some(i64::MAX), ..call(Trouble::Busy, 0, 0) };
+        let Consequence::TryAgain { requested, .. } = own_trouble(busy, &RETRY) else {
+            panic!("given up")
+        };
+        assert_eq!(requested, 21_600);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use crate::store::AccountKey;
 /// confirms it, in milliseconds. Longer than any distance between two probes.
 const MAX_DOUBT: i64 = 7 * 3_600_000;
 
-/// How often waiting accounts are searched for replaced slots, in milliseconds.
-const SWEEP_INTERVAL: i64 = 600_000;
+/// How often waiting accounts are searched for replaced slots at most, in milliseconds. They are
+/// only searched once a slot may have been replaced.
+const SWEEP_INTERVAL: i64 = 15_000;
 
 /// How long calls wait for the watchlist after the file was replaced, in milliseconds. Without one by
 /// then, the file's own is used.

@@ -2002,6 +2002,37 @@ fn a_backup_made_during_a_call_and_restored_into_the_file_loses_no_slot() {
     assert_eq!(world.served().len(), 1, "its snapshot was not in the backup");
 }
 
+/// A vendor that is down knows when it will be back, whatever `[retry]` says.
+#[test]
+fn a_vendor_that_is_down_is_not_called_before_it_asks_to_be() {
+    let retry = Retry { first_delay: 1, max_delay: 4, ..config().retry };
+    let config = EngineConfig { retry, ..config() };
+    for alone in [true, false] {
+        let mut world = World::settled(&list(4, "0 6 * * MON"), config.clone());
+        world.until(MONDAY + HOUR, &|id, time| match id {
+            _ if time >= MONDAY + 500 => good(id, 200),
+            "a001" => retry_after(503, 900),
+            _ if alone => good(id, 200),
+            _ => retry_after(503, 900),
+        });
+        let at = |id| world.calls_of(id).iter().map(|call| call.at).collect::<Vec<_>>();
+        let calls: Vec<i64> = ["a000", "a001", "a002", "a003"].into_iter().flat_map(at).collect();
+        let later: Vec<i64> = calls.into_iter().filter(|at| *at > MONDAY + MINUTE).collect();
+        assert!(!later.is_empty() && later.iter().all(|at| *at >= MONDAY + 900), "{later:?}");
+        assert_eq!(world.served().len(), 4, "alone: {alone}");
+    }
+}
+
+/// They need not wait for the next call, nor for the end of the process.
+#[test]
+fn slots_replaced_during_an_outage_have_their_lines_soon() {
+    let often = list(6, "*/15 * * * *");
+    let mut world = World::settled(&often, config());
+    world.until(MONDAY + 31 * MINUTE, &|_, _| http(500, ""));
+    let of_first = |slot| world.skipped().iter().filter(|(_, at, _)| *at == slot).count();
+    assert_eq!([of_first(MONDAY), of_first(MONDAY + 15 * MINUTE)], [6, 6]);
+}
+
 /// It is asked again only after several of its slots; a restart must not lose their lines.
 #[test]
 fn slots_that_pass_during_a_requested_delay_have_their_lines_when_the_process_stops() {

@@ -3,6 +3,7 @@
 use crate::engine::Event;
 use crate::engine::account_state::AccountState;
 use crate::engine::breaker::{Breaker, Trouble};
+use crate::engine::own_trouble::longest_request;
 use crate::engine::saved_state::{restore_state, set_state};
 use crate::engine::settling::Settling;
 use crate::store::{AccountKey, RefreshId, StoreError, Wait};
@@ -50,7 +51,7 @@ impl Settling<'_, '_> {
         };
         let open = match requested {
             Some(seconds) => {
-                open.wait_at_least(seconds.clamp(0, self.config.retry.max_delay), self.now)
+                open.wait_at_least(seconds.clamp(0, longest_request(&self.config.retry)), self.now)
             }
             None => open,
         };

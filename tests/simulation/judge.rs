@@ -116,7 +116,7 @@ impl Oracle {
         let least = match last.kind.nature() {
             Nature::Refused => HOUR * [1, 6, 24][refusals.clamp(1, 3) - 1] * 9 / 10,
             _ => {
-                let requested = last.kind.wait().unwrap_or(0).min(retry.max_delay);
+                let requested = last.kind.obeyed(retry.max_delay).unwrap_or(0);
                 requested.max(retry.first_delay.min(retry.max_delay) / 2)
             }
         };

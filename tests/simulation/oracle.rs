@@ -433,8 +433,9 @@ impl Oracle {
                 }
             }
         }
-        if let Some(wait) = kind.wait().filter(|_| self.trouble.is_possibly_shared()) {
-            self.pause(wait.min(self.config.retry.max_delay), at);
+        let obeyed = kind.obeyed(self.config.retry.max_delay);
+        if let Some(wait) = obeyed.filter(|_| self.trouble.is_possibly_shared()) {
+            self.pause(wait, at);
         }
         if was_possible && !self.trouble.is_possibly_shared() {
             self.excuse(at.world());
@@ -534,9 +535,9 @@ impl Oracle {
             return;
         };
         let is_slot = line.is_scheduled();
-        if let Some(wait) = kind.wait() {
+        if let Some(wait) = kind.obeyed(self.config.retry.max_delay) {
             // It may have been told as a date, in whole seconds.
-            let until = at.wall() + wait.min(self.config.retry.max_delay) + 1;
+            let until = at.wall() + wait + 1;
             owed.asked_until = owed.asked_until.max(until);
         }
         let first = *owed.first_failure.get_or_insert(line.id);

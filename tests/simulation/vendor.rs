@@ -129,6 +129,16 @@ impl Kind {
         self.status() != 0
     }
 
+    /// How long the vendor is to be obeyed, in seconds: `[retry] max_delay` bounds only a pause of one
+    /// that throttles, and what one that is down asks for is the least distance, up to two days.
+    pub fn obeyed(self, max_delay: i64) -> Option<i64> {
+        let longest = match self.nature() {
+            Nature::Throttled => max_delay,
+            _ => max_delay.max(2 * 86_400),
+        };
+        self.wait().map(|wait| wait.min(longest))
+    }
+
     /// Returns the `Retry-After` in seconds, if there is one.
     pub fn wait(self) -> Option<i64> {
         match self {

@@ -200,7 +200,7 @@ impl Adding<'_> {
             }
             Lookup::NotFound { handle, error, was_called } => {
                 let name = handle.to_string();
-                self.output.line(format_args!("{}: {}", Printable(&name), Printable(&error)));
+                self.output.note(format_args!("{}: {}", Printable(&name), Printable(&error)));
                 return Ok(if was_called { Done::Refused } else { Done::Attention });
             }
         };
