@@ -244,7 +244,7 @@ fn a_request_is_declined_during_a_long_pause_and_waits_for_a_short_one() {
         assert_eq!(result["outcome"], "declined");
         assert!(result["error"].as_str().is_some_and(|why| why.starts_with(said)), "{result}");
         let ended = place.growthd(&["add", "somebody", "--platform", "tiktok"]).with_code(1);
-        assert!(ended.out.contains(said), "{ended:?}");
+        assert!(ended.err.contains(said), "{ended:?}");
         daemon.take().map(Daemon::stop);
     }
     assert_eq!(vendor.call_count(), calls);

@@ -208,7 +208,9 @@ fn refresh_shows_why_the_api_refused() {
     let ended = place.growthd(&["refresh", "a"]).with_code(69);
     let expected =
         "failed   a  HTTP 404: ACCOUNT_NOT_FOUND: Social account not found\n0 of 1 refreshed\n";
-    assert_eq!((ended.out.as_str(), ended.err.as_str()), (expected, ""));
+    let error = "growthd: nothing was refreshed: HTTP 404: ACCOUNT_NOT_FOUND: Social account not \
+                 found; see `growthd status`\n";
+    assert_eq!((ended.out.as_str(), ended.err.as_str()), (expected, error));
     let ended = place.growthd(&["refresh", "--all", "--json"]).with_code(1);
     let outcomes: Vec<_> = ended
         .json()

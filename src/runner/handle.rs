@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::api::Client;
+use crate::clock;
 use crate::engine::{Changes, CompletedCall, EngineConfig, RequesterId, Selection};
 use crate::runner::progress::{Lookup, Progress};
 use crate::store::{AccountLookup, StoreError, WatchlistDiff};
@@ -29,8 +30,8 @@ pub(super) enum Input {
     LookUp(RequesterId, Vec<AccountLookup>, Reply<Lookup>),
     /// Cancel what the requester asked for.
     Cancel(RequesterId),
-    /// Start no more calls, and end when none is in flight.
-    Stop,
+    /// Start no more calls, and end when none is in flight. Requested at this time.
+    Stop(Instant),
 }
 
 #[derive(Debug)]
@@ -61,7 +62,7 @@ impl Handle {
 
     /// Makes the engine start no more calls, and end when none is in flight.
     pub fn stop(&self) {
-        self.send(Input::Stop);
+        self.send(Input::Stop(clock::monotonic()));
     }
 
     /// Replaces the watchlist, the configuration and the client in one step. Returns `None` if the

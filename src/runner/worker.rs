@@ -70,6 +70,8 @@ pub(super) struct Worker {
     trouble: Option<StoreTrouble>,
     stopping: Option<Instant>,
     last_seen: Option<(Moment, Instant)>,
+    /// When the last turn began. It may have waited for the store since.
+    turn_began: Instant,
     /// When to checkpoint and to release memory, if no call is in flight then.
     checkpoint_due: Option<Instant>,
     is_wal_large: bool,
@@ -113,6 +115,7 @@ impl Worker {
             trouble: None,
             stopping: None,
             last_seen: None,
+            turn_began: clock::monotonic(),
             checkpoint_due: Some(clock::monotonic()),
             is_wal_large: false,
         }
@@ -141,6 +144,10 @@ impl Worker {
 
     fn turn(&mut self) -> Result<Turn, StoreError> {
         let moment = self.awake_moment();
+        self.turn_began = clock::monotonic();
+        if let Some(left) = self.grace(self.turn_began) {
+            self.engine.store().wait_at_most(left)?;
+        }
         self.engine.turn(moment)
     }
 
@@ -216,12 +223,8 @@ impl Worker {
             return Ok(None);
         }
         let now = clock::monotonic();
-        let failing_since = self.trouble.as_ref().and_then(|trouble| trouble.failing_since);
-        let failing_since = failing_since.unwrap_or(now);
-        // A call may end long after the stop was requested; what it returned is given the same time.
-        let grace = self
-            .stopping
-            .map(|since| STOP_GRACE.saturating_sub(now.duration_since(since.max(failing_since))));
+        let failing_since = self.failing_since();
+        let grace = self.grace(now);
         let has_given_up = match grace {
             Some(grace) => grace.is_zero(),
             None => self.work == Work::OneShot && self.engine.in_flight() == 0,
@@ -250,6 +253,19 @@ impl Worker {
             self.decline_all(&error.to_string());
         }
         Ok(Some(grace.map_or(retry, |grace| retry.min(grace))))
+    }
+
+    /// Returns since when every turn has failed, or when the last one began.
+    fn failing_since(&self) -> Instant {
+        let failing_since = self.trouble.as_ref().and_then(|trouble| trouble.failing_since);
+        failing_since.unwrap_or(self.turn_began)
+    }
+
+    /// Returns how long a stop still waits for the store; `None` if none was requested. A call may end
+    /// long after that; what it returned is given the same time.
+    fn grace(&self, now: Instant) -> Option<Duration> {
+        let begin = self.stopping?.max(self.failing_since());
+        Some(STOP_GRACE.saturating_sub(now.saturating_duration_since(begin)))
     }
 
     /// Reopens the database if the error is that its file was replaced.
@@ -290,7 +306,7 @@ impl Worker {
             Ok(input) => self.take(input),
             Err(RecvTimeoutError::Timeout) => {}
             // Nobody is left who could stop this thread.
-            Err(RecvTimeoutError::Disconnected) => self.take(Input::Stop),
+            Err(RecvTimeoutError::Disconnected) => self.take(Input::Stop(clock::monotonic())),
         }
     }
 
@@ -334,9 +350,9 @@ impl Worker {
                 self.engine.cancel(requester);
                 self.subscribers.cancel(requester, &self.engine);
             }
-            Input::Stop => {
+            Input::Stop(requested) => {
                 self.engine.stop();
-                self.stopping.get_or_insert(clock::monotonic());
+                self.stopping.get_or_insert(requested);
             }
         }
     }
@@ -440,7 +456,7 @@ mod tests {
         let turn = worker.turn().expect("a turn");
         worker.finish(turn);
         assert!(claimed.try_recv().is_ok());
-        worker.take(Input::Stop);
+        worker.take(Input::Stop(clock::monotonic()));
         worker.stopping = worker.stopping.map(|since| since - Duration::from_secs(60));
         let fail = |worker: &mut Worker| {
             let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);

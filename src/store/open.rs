@@ -190,6 +190,11 @@ impl Store {
         ReadTx::begin(&mut self.connection)
     }
 
+    /// Limits how long to wait for another connection's write lock.
+    pub(crate) fn wait_at_most(&self, longest: Duration) -> Result<(), StoreError> {
+        Ok(self.connection.busy_timeout(longest.min(BUSY_TIMEOUT))?)
+    }
+
     /// Reopens the file after it was replaced by another growthd database.
     ///
     /// # Errors
