@@ -423,6 +423,32 @@ fn a_watchlist_of_another_user_keeps_its_owner_or_is_not_written() {
     }
 }
 
+/// The service may read the watchlist as its group, which its owner need not belong to.
+#[test]
+fn a_watchlist_keeps_a_group_that_its_writer_is_not_in() {
+    const DAEMON: u32 = 1;
+    if !is_root() {
+        println!("skipped: only root can take the part of another user");
+        return;
+    }
+    let vendor = Vendor::start();
+    let place = with_database(&vendor, &Settings::weekly(&["a"]));
+    for name in ["", "api-key", "growth.db", "growth.db-wal", "growth.db-shm", "config.toml"] {
+        chown(place.file(name), Some(NOBODY), Some(NOBODY)).expect("root may");
+    }
+    chown(place.file("config.toml"), None, Some(DAEMON)).expect("root may");
+    place.set_mode("config.toml", 0o640);
+    match place.command(&ADD).uid(NOBODY).gid(NOBODY).output() {
+        Ok(output) => {
+            let ended = Ended::from(output).with_code(0);
+            let file = fs::metadata(place.file("config.toml")).expect("a file");
+            assert_eq!((file.gid(), file.mode() & 0o7777), (DAEMON, 0o640), "{ended:?}");
+            assert!(config(&place).contains("clx123abc"), "{ended:?}");
+        }
+        Err(error) => println!("skipped: another user cannot run the program: {error}"),
+    }
+}
+
 #[test]
 fn another_account_than_the_one_looked_up_is_not_added() {
     for (patch, other) in [

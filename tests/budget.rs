@@ -44,7 +44,7 @@ fn refreshes_by_hand_through_a_daemon_leave_the_schedule_its_share() {
     let all = place.growthd(&["refresh", "--all"]).with_code(1);
     assert_eq!(all.out.matches("[budget] manual is spent until 20").count(), 2, "{all:?}");
     let add = place.growthd(&["add", "another", "--platform", "tiktok"]).with_code(1);
-    assert!(add.out.contains("[budget] manual is spent until 20"), "{add:?}");
+    assert!(add.err.contains("[budget] manual is spent until 20"), "{add:?}");
     assert_eq!(std::fs::read(place.file("config.toml")).expect("a file"), list);
     assert_eq!(vendor.call_count(), 4);
     assert_eq!(summary("manual"), json!({"left": 0, "refreshes": 2, "spent": 2}));
@@ -115,7 +115,7 @@ fn a_request_that_is_not_granted_sends_no_probe() {
     let calls = vendor.call_count();
     is_declined(place.growthd(&["refresh", "a", "--json"]));
     let add = place.growthd(&["add", "another", "--platform", "tiktok"]).with_code(1);
-    assert!(add.out.contains("[budget] manual is spent until 20"), "{add:?}");
+    assert!(add.err.contains("[budget] manual is spent until 20"), "{add:?}");
     daemon.stop();
     assert_eq!(vendor.call_count(), calls);
     place.database().is_sound();

@@ -31,7 +31,7 @@ fn an_edit_is_applied_and_its_cost_is_logged() {
     daemon.signal(Signal::HUP);
     let line = daemon.until("reloaded: ");
     assert!(
-        line.contains("+2 accounts, -1, 1 changed, about +4 refreshes a month, budget 1000"),
+        line.contains("+2 accounts, -1, 1 changed, about 4 more refreshes a month, budget 1000"),
         "{line}"
     );
     let database = place.database();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use crate::clock::{self, Time};
-use crate::commands::check_output::{CheckOutput, Scope};
+use crate::commands::check_output::{CheckOutput, Scope, shown};
 use crate::commands::output::UntilClosed;
 use crate::commands::reach::check_connection;
 use crate::commands::{CommandError, Done};
@@ -24,6 +24,9 @@ use crate::report::terminal::{self, warning};
 use crate::report::{ALWAYS_SHOWN, Column, Shape, Table, counted};
 use crate::schedule::{Schedule, ScheduleCache, spread_offset};
 use crate::store::{Reader, StoreError};
+
+/// Where systemd creates a service's folder at its start.
+const STATE_FOLDERS: &str = "/var/lib";
 
 /// Checks the configuration now and after each edit of its files. Each check prints a line to stdout
 /// and any problems to stderr. Ends when the reader of stdout does.
@@ -93,7 +96,7 @@ pub fn check(config: &Config, online: bool, scope: Scope) -> Result<Done, Comman
             Done::Well
         }
     };
-    let key = key.map_err(|error| CommandError::Told(Box::new(error.into())))?;
+    let key = key.map_err(|error| shown(error.into()))?;
     let is_well = [database, key, connection?, budget].iter().all(|done| *done == Done::Well);
     Ok(if is_well { Done::Well } else { Done::Attention })
 }
@@ -199,12 +202,13 @@ fn check_database(
             out.entry("database", visible_path(path))?;
             Ok(Done::Well)
         }
-        // systemd may create it.
         Ok(_) | Err(_) => {
+            let is_of_systemd = path.starts_with(STATE_FOLDERS);
             let (path, folder) = (visible_path(path), visible_path(folder_of(path)));
-            let missing = format_args!("{path}; there is no folder {folder} yet");
+            let advice = if is_of_systemd { "systemd creates it" } else { "create it" };
+            let missing = format_args!("{path}; there is no folder {folder} yet: {advice}");
             out.warning("database", missing)?;
-            Ok(Done::Well)
+            Ok(if is_of_systemd { Done::Well } else { Done::Attention })
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The output of `growthd check`: everything that was checked, or only the problems.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
+use crate::commands::CommandError;
 use crate::report::terminal;
 
 /// How much is printed.
@@ -30,5 +31,14 @@ impl<W: Write> CheckOutput<W> {
     /// Prints a problem.
     pub fn warning(&mut self, word: &str, text: impl Display) -> io::Result<()> {
         terminal::warning(&mut self.out, word, text)
+    }
+}
+
+/// Returns an error that stands on stdout already. It goes to stderr as well, unless it would stand twice
+/// on a terminal.
+pub fn shown(error: CommandError) -> CommandError {
+    match io::stdout().is_terminal() {
+        true => CommandError::Told(Box::new(error)),
+        false => error,
     }
 }

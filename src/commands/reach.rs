@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::api::{CLOCK_TOLERANCE, ClientError, check_tls, reach};
 use crate::clock;
-use crate::commands::check_output::CheckOutput;
+use crate::commands::check_output::{CheckOutput, shown};
 use crate::commands::{CommandError, Done, runtime};
 use crate::config::{Api, DEFAULT_BASE_URL, NEWER_BASE_URL, Span};
 use crate::daemon::RunError;
@@ -27,7 +27,7 @@ pub(super) fn check_connection(
     if let Err(error) = check_tls(api) {
         out.warning("https", &error)?;
         let refused = RunError::Client(ClientError::from(error));
-        return Err(CommandError::Told(Box::new(refused.into())));
+        return Err(shown(refused.into()));
     }
     if !online {
         return Ok(Done::Well);

@@ -41,7 +41,8 @@ pub enum EditError {
     Config(#[from] ConfigError),
     /// The file would not be valid with an account appended.
     #[error(
-        "an [[account]] at the end of {} would not be valid there; write the accounts as [[account]] tables",
+        "an [[account]] at the end of {} would not be valid there; write the accounts as [[account]] tables, or name a file that `include` \
+         finds with --to",
         .0.display()
     )]
     Form(PathBuf),

@@ -10,7 +10,11 @@ use crate::printable::visible_path;
 /// The configuration could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read the configuration {}: {source}; {}", visible_path(path), advice(path))]
+    #[error(
+        "cannot read the configuration {}: {source}; {}",
+        visible_path(path),
+        advice(path, source)
+    )]
     Unreadable { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Invalid(#[from] Problems),
@@ -58,8 +62,11 @@ pub(super) fn is_absence(error: &io::Error) -> bool {
 }
 
 /// Returns what to do about a configuration that cannot be read.
-fn advice(path: &Path) -> &'static str {
+fn advice(path: &Path, error: &io::Error) -> &'static str {
     match path == Path::new(INSTALLED) {
+        _ if error.kind() == io::ErrorKind::PermissionDenied => {
+            "let the user that growthd runs as read it"
+        }
         // The default, if none was named.
         true => "create it or ./config.toml, or name one with --config or $GROWTHD_CONFIG",
         false => "name another with --config or $GROWTHD_CONFIG",

@@ -164,8 +164,12 @@ impl Reloader {
         if is_moved || settings.http != self.settings.http {
             warn!("a change to [database] or [http] takes effect at the next start");
         }
-        // Adding 0 turns -0 into 0.
-        let month = (outline.refreshes_a_month - self.outline.refreshes_a_month).round() + 0.0;
+        let month = (outline.refreshes_a_month - self.outline.refreshes_a_month).round();
+        let forecast = match month {
+            0.0 => String::new(),
+            less if less < 0.0 => format!("about {:.0} fewer refreshes a month, ", -less),
+            more => format!("about {more:.0} more refreshes a month, "),
+        };
         let budget = match &settings.budget {
             Some(budget) => format!("budget {}", budget.refreshes),
             None => "no budget".to_owned(),
@@ -175,7 +179,7 @@ impl Reloader {
             warn!("the watchlist is empty now: the edit removed every account from it");
         }
         info!("the API key comes from {key}");
-        info!("reloaded: {changes}, about {month:+.0} refreshes a month, {budget}");
+        info!("reloaded: {changes}, {forecast}{budget}");
         self.metrics.reloaded(clock::now().time());
         self.budgets.send_replace(settings.budget);
         self.timeouts.send_modify(|longest| *longest = settings.api.timeout.max(*longest));
