@@ -242,6 +242,9 @@ mod tests {
             (429, vec![(reset, "1767225630999")], Some(RetryAfter::At(Time(1_767_225_630)))),
             (429, vec![date, (reset, "1000000000")], seconds(1_000_000_000)),
             (429, vec![date, (reset, "1000000001")], seconds(1_000_000_001 - at)),
+            // The largest number that is a Unix time in seconds, and the smallest in milliseconds.
+            (429, vec![(reset, "100000000000")], Some(RetryAfter::At(Time(100_000_000_000)))),
+            (429, vec![(reset, "100000000001")], Some(RetryAfter::At(Time(100_000_000)))),
             (429, vec![today, (reset, &past)], None),
             (429, vec![(reset, "0")], None),
             (429, vec![(reset, "-5")], None),

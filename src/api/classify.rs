@@ -365,4 +365,19 @@ mod tests {
         assert!(matches!(response.kind, ResponseKind::Unusable(_)));
         assert!(response.error.is_some_and(|error| error.contains("too large")));
     }
+
+    #[test]
+    fn an_error_says_what_to_check() {
+        for (status, advice) in [
+            (401, "HTTP 401; check the API key"),
+            (402, "HTTP 402; check the credits and the subscription"),
+            (403, "HTTP 403; check whether the account is yours and what the key may do"),
+            (404, "HTTP 404"),
+            (500, "HTTP 500"),
+            (200, "HTTP 200"),
+        ] {
+            let error = classified(response(status, "")).error.expect("it failed");
+            assert_eq!(error.split(": ").next(), Some(advice), "{error}");
+        }
+    }
 }

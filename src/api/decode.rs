@@ -203,6 +203,10 @@ mod tests {
             ("0.0", Some(Number::Whole(0))),
             ("0.5", Some(Number::Real(0.5))),
             ("1", Some(Number::Whole(1))),
+            // Too small for an `f64`.
+            ("1e-400", Some(Number::Real(0.0))),
+            ("9223372036854775807", Some(Number::Whole(i64::MAX))),
+            ("9223372036854775808", None),
         ] {
             assert_eq!(average(json), expected, "{json}");
         }

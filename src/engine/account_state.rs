@@ -809,4 +809,106 @@ mod tests {
         let edit = Edit { old: window, new, last_measured: None, active: Time(0), now };
         assert_eq!(open(slot).reschedule(&edit), settled_by(new));
     }
+
+    #[test]
+    fn a_served_slot_is_settled_up_to_the_next_one() {
+        let window = weekly(10 * WEEK + 5, 0);
+        let state = settled_by(weekly(9 * WEEK + 5, 0));
+        for (served, settled) in [
+            (None, window.slot),
+            (Some(window.slot.plus(-60)), window.slot),
+            (Some(window.next), window.next),
+            // It was bought under a clock that was ahead.
+            (Some(window.next.plus(1)), window.slot),
+        ] {
+            assert_eq!(state.settle(window, served).settled(), Some(settled), "{served:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_that_replaces_another_is_due_at_once_unless_a_delay_is_not_over() {
+        let (slot, now) = (Time(10 * WEEK), Time(10 * WEEK + 60));
+        let retry = RetryState { tries: 1, paid: 1, refusals: 0 };
+        for (delay, due) in [(-1, slot), (0, slot), (1, now.plus(1))] {
+            let open = AccountState::Open {
+                settled: None,
+                slot: slot.plus(-WEEK),
+                due: now.plus(delay),
+                retry,
+            };
+            let replaced = open.replace(slot, now);
+            let retry = RetryState::default();
+            assert_eq!(replaced, AccountState::Open { settled: None, slot, due, retry }, "{delay}");
+        }
+    }
+
+    #[test]
+    fn a_failure_after_the_account_left_counts_only_for_the_slot_that_it_left_open() {
+        let (slot, retry) = (Time(10 * WEEK), RetryState::default());
+        let left = AccountState::Unwatched(Owed::Slot(None, slot, retry));
+        let again = |of| left.back_off(Some(of), slot.plus(30), Attempt::Paid);
+        let counted = RetryState { tries: 1, paid: 1, refusals: 0 };
+        assert_eq!(again(slot), AccountState::Unwatched(Owed::Slot(None, slot, counted)));
+        assert_eq!(again(slot.plus(WEEK)), left);
+        assert_eq!(again(slot.plus(-WEEK)), left);
+    }
+
+    #[test]
+    fn a_slot_left_open_is_owed_no_more_once_the_next_one_has_come() {
+        let (slot, retry) = (Time(10 * WEEK), RetryState::default());
+        let left = AccountState::Unwatched(Owed::Slot(Some(slot.plus(-WEEK)), slot, retry));
+        let back = |at: i64| left.rewatch(weekly(at, 0), Time(at), false);
+        assert_eq!(
+            back(11 * WEEK - 1).open_slot(weekly(11 * WEEK - 1, 0), Time(11 * WEEK)),
+            Some(slot)
+        );
+        assert_eq!(back(11 * WEEK), settled_by(weekly(11 * WEEK, 0)));
+    }
+
+    #[test]
+    fn an_edit_that_makes_the_wait_as_long_as_the_interval_makes_nothing_due() {
+        let now = 10 * WEEK + 3600;
+        let window = weekly(now, 0);
+        let edited = |measured: i64| {
+            let last_measured = Some(window.slot.plus(measured));
+            let edit =
+                Edit { old: window, new: window, last_measured, active: Time(0), now: Time(now) };
+            settled_by(window).reschedule(&edit)
+        };
+        assert_eq!(edited(0), settled_by(window));
+        assert_eq!(edited(-1).due(), Some(Time(now)), "a week and a second would be too long");
+    }
+
+    #[test]
+    fn a_step_back_to_the_very_second_of_a_slot_leaves_it_alone() {
+        let now = Time(10 * WEEK + 3600);
+        let window = weekly(now.0, 0);
+        let step =
+            StepBack { window, active: Time(0), now, horizon: now.plus(60), is_served: false };
+        let retry = RetryState::default();
+        let open =
+            |settled, slot, due| AccountState::Open { settled: Some(settled), slot, due, retry };
+        let settled_now = AccountState::Settled { settled: now, next: window.next };
+        let (before, later) = (window.slot.plus(-1), now.plus(60));
+        for state in [
+            settled_now,
+            open(before, now, now),
+            open(window.slot, now, later),
+            open(window.slot, now.plus(-1), later),
+        ] {
+            assert_eq!(state.step_back(&step), None, "{state:?}");
+        }
+        // The present schedule's next slot comes again by itself.
+        let next = open(window.slot, window.next, window.next.plus(60));
+        assert_eq!(next.step_back(&step), Some(settled_by(window)));
+        // What is settled is not owed, and neither is the slot of the second in which it was added.
+        let ahead = AccountState::Settled { settled: window.next.plus(1), next: window.after };
+        let added = StepBack { active: window.slot, ..step };
+        assert_eq!(ahead.step_back(&added), Some(settled_by(window)));
+        let earlier = StepBack { active: window.slot.plus(-1), ..step };
+        assert_eq!(ahead.step_back(&earlier), Some(open(before, window.slot, now)));
+        // Under another clock than now, it says nothing; of this second, it does.
+        let young = StepBack { active: now, ..step };
+        assert_eq!(ahead.step_back(&young), Some(settled_by(window)));
+    }
 }

@@ -590,4 +590,45 @@ mod tests {
         }
         assert_eq!(Breaker::try_from(None).ok(), Some(Breaker::Closed));
     }
+
+    #[test]
+    fn each_trouble_has_its_name() {
+        let names = Trouble::ALL.map(Trouble::as_str);
+        let expected = [
+            "unreachable",
+            "unknown",
+            "unusable",
+            "broken",
+            "unauthorised",
+            "busy",
+            "refused",
+            "clock",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn probes_are_counted_whatever_they_cost() {
+        let mut breaker = open(Trouble::Broken);
+        for (number, trouble) in [(1, Trouble::Refused), (2, Trouble::Broken), (3, Trouble::Busy)] {
+            breaker = breaker.probed(AccountKey(2), Candidate::Failed, NOW.plus(86_400));
+            breaker = breaker.troubled(trouble, String::new());
+            assert_eq!(breaker.probes.count(), number);
+        }
+    }
+
+    #[test]
+    fn the_first_half_open_probe_is_known_until_it_is_sent() {
+        let breaker = open(Trouble::Broken).want_half_open();
+        assert!(breaker.is_unprobed_early());
+        let breaker = breaker.probed(AccountKey(2), Candidate::Failed, NOW.plus(5));
+        assert!(!breaker.is_unprobed_early());
+    }
+
+    #[test]
+    fn a_wait_requested_in_this_second_is_kept_when_the_clock_steps_back() {
+        let breaker = open(Trouble::Broken).wait_at_least(7200, NOW);
+        assert_eq!(breaker.clone().step_back(NOW).next_probe(NOW), NOW.plus(7200));
+        assert_eq!(breaker.step_back(NOW.plus(-1)).next_probe(NOW), NOW.plus(59));
+    }
 }

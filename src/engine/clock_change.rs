@@ -126,3 +126,35 @@ pub(super) fn step_back(
     let window = account.window(schedules, now);
     Ok(StepBack { window, active: account.active, now, horizon, is_served })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    #[test]
+    fn a_clock_that_moves_an_hour_against_the_machines_is_set() {
+        let start = Moment { wall: Now(1000 * HOUR), machine: 0 };
+        // How far both clocks have moved, whether it stepped back, and by how many seconds it was set.
+        for (wall, machine, stepped_back, set_by) in [
+            (5, 5, false, None),
+            (0, 0, false, None),
+            (-1, 5, true, None),
+            (HOUR, 0, false, None),
+            (HOUR + 1, 0, false, Some(3600)),
+            (-HOUR, 0, true, None),
+            (-HOUR - 2000, 0, true, Some(-3602)),
+            // It was suspended, which is no change of the clock.
+            (30 * HOUR, 30 * HOUR, false, None),
+            (30 * HOUR, 10 * HOUR, false, Some(72_000)),
+        ] {
+            let now = Moment { wall: Now(start.wall.0 + wall), machine };
+            let unset = Now(start.wall.0 + machine);
+            let expected = ClockChange { stepped_back, set_by, unset };
+            assert_eq!(ClockChange::between(Some(start), now), expected, "{wall} {machine}");
+        }
+        let first = ClockChange { stepped_back: false, set_by: None, unset: start.wall };
+        assert_eq!(ClockChange::between(None, start), first);
+    }
+}

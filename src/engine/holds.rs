@@ -138,4 +138,20 @@ mod tests {
             assert_eq!(holds.earliest(later), (later, None));
         }
     }
+
+    #[test]
+    fn each_hold_has_its_name() {
+        let names = [Hold::Breaker, Hold::Pause, Hold::Budget].map(Hold::as_str);
+        assert_eq!(names, ["breaker", "pause", "budget"]);
+    }
+
+    #[test]
+    fn a_pause_of_over_a_minute_is_a_long_one() {
+        let now = Time(1_767_225_600);
+        for (seconds, is_long) in [(60, false), (61, false), (62, true)] {
+            let pause = Some(Wait { from: now, until: now.plus(seconds), reason: String::new() });
+            let holds = Holds { now, breaker: None, pause, budget: None };
+            assert_eq!(holds.long_pause().is_some(), is_long, "{seconds}");
+        }
+    }
 }

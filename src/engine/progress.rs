@@ -131,3 +131,88 @@ impl Progress {
         !self.may_not_skip(now) && (self.sweeping_after.is_some() || is_due)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_767_225_600_000;
+    const MINUTE: i64 = 60_000;
+
+    fn at(milliseconds: i64) -> Now {
+        Now(START + milliseconds)
+    }
+
+    fn time(milliseconds: i64) -> Time {
+        at(milliseconds).time()
+    }
+
+    #[test]
+    fn a_set_clock_counts_as_a_start_but_not_as_an_interruption() {
+        let (since, now) = (time(0), time(10 * MINUTE));
+        let up = Progress { up: Some(since), alive: Some(Alive::new(since)), ..Progress::new() };
+        for (is_set, now, up_since, alive) in [
+            (false, now, since, Alive::new(since)),
+            (true, now, now, Alive { since: now, started: since }),
+            // It went back behind the start.
+            (false, time(-MINUTE), time(-MINUTE), Alive::new(time(-MINUTE))),
+            (true, time(-MINUTE), time(-MINUTE), Alive::new(time(-MINUTE))),
+        ] {
+            let mut changed = up;
+            changed.clock_changed(is_set, now);
+            assert_eq!((changed.up, changed.alive), (Some(up_since), Some(alive)), "{is_set}");
+        }
+        let mut new = Progress::new();
+        new.clock_changed(false, now);
+        assert_eq!((new.up, new.alive), (None, None));
+        assert_eq!(new.alive_at(now), Alive::new(now));
+    }
+
+    #[test]
+    fn a_clock_in_doubt_skips_no_slot_for_seven_hours() {
+        let doubted = Progress { clock_doubted_since: Some(at(0)), ..Progress::new() };
+        assert!(doubted.is_clock_doubted() && !Progress::new().is_clock_doubted());
+        for (later, expected) in [(0, true), (420 * MINUTE, true), (420 * MINUTE + 1, false)] {
+            // Whichever way the clock goes meanwhile.
+            for now in [at(later), at(-later)] {
+                assert_eq!(doubted.may_not_skip(now), expected, "{later}");
+            }
+        }
+        assert!(!Progress::new().may_not_skip(at(0)));
+    }
+
+    #[test]
+    fn a_replaced_files_list_is_awaited_for_a_minute() {
+        let replaced = Progress { replaced: Some(at(0)), ..Progress::new() };
+        for (later, expected) in [(0, true), (MINUTE - 1, true), (MINUTE, false)] {
+            let until = expected.then_some(at(MINUTE));
+            assert_eq!(replaced.awaits_list_until(at(later)), until, "{later}");
+        }
+        assert_eq!(Progress::new().awaits_list_until(at(0)), None);
+    }
+
+    #[test]
+    fn replaced_slots_are_searched_for_every_quarter_of_a_minute_once_one_may_be() {
+        let swept = Progress { swept: Some(at(0)), ..Progress::new() };
+        let due = |progress: Progress, later: i64| progress.is_sweep_due(at(later));
+        assert!(due(Progress::new(), 0), "none was made yet");
+        assert!(!due(swept, 14_999) && due(swept, 15_000));
+        let waiting = Progress { next_replacement: Some(time(MINUTE)), ..swept };
+        assert!(!due(waiting, MINUTE - 1000) && due(waiting, MINUTE));
+        // One that is not complete continues immediately.
+        let partial = Progress { sweeping_after: Some(AccountKey(7)), ..waiting };
+        assert!(due(partial, 1));
+        let doubted = Progress { clock_doubted_since: Some(at(0)), ..partial };
+        assert!(!due(doubted, 1) && due(doubted, 421 * MINUTE));
+
+        let wake = |progress: Progress| progress.sweep_wake(None, Some(time(0)), at(1));
+        assert_eq!(wake(swept), Some(at(15_000)));
+        assert_eq!(wake(waiting), Some(at(MINUTE)));
+        assert_eq!(wake(partial), Some(at(1)));
+        assert_eq!(wake(doubted), None);
+        assert_eq!(swept.sweep_wake(Some(at(5)), None, at(1)), Some(at(5)), "nothing is due");
+        assert_eq!(swept.sweep_wake(Some(at(5)), Some(time(0)), at(1)), Some(at(5)));
+        let later = swept.sweep_wake(Some(at(5 * MINUTE)), Some(time(MINUTE)), at(1));
+        assert_eq!(later, Some(at(MINUTE)));
+    }
+}

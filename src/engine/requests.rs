@@ -229,4 +229,25 @@ mod tests {
         assert!(queue.iter().eq(&[now("c"), now("a")]));
         assert_eq!((queue.cancel(two), queue.iter().count()), (1, 1));
     }
+
+    #[test]
+    fn requests_are_new_until_a_call_was_made_for_one_of_them() {
+        let (one, two) = (RequesterId(1), RequesterId(2));
+        let mut queue = RequestQueue::default();
+        assert!(queue.is_empty() && !queue.is_new());
+        queue.push(one, now("a"));
+        queue.tried(false);
+        assert!(!queue.is_empty() && queue.is_new());
+        queue.tried(true);
+        assert!(!queue.is_new());
+        queue.tried(false);
+        assert!(!queue.is_new(), "it does not become new again");
+        queue.push(two, now("a"));
+        assert!(!queue.is_new(), "the same request of another");
+        queue.push(two, now("b"));
+        assert!(queue.is_new());
+        queue.clear();
+        assert!(queue.is_empty() && !queue.is_new());
+        assert_eq!((queue.iter().count(), queue.cancel(one)), (0, 0));
+    }
 }

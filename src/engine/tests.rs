@@ -1893,6 +1893,99 @@ fn a_snapshot_is_fresh_for_a_tenth_of_the_shorter_distance() {
         world.until(MONDAY + HOUR, &|id, _| good(id, 200));
         assert_eq!(world.calls.len(), calls, "{cron} {hours_before}");
     }
+    // To the second: a tenth of a day is 2 h 24 min, and the response arrives after two seconds.
+    for (seconds, calls) in [(8640, 1), (8639, 0)] {
+        let start = MONDAY - seconds - 2;
+        let mut world = World::new(&list(1, "0 6 * * *"), config(), start);
+        world.until(MONDAY - 5 * MINUTE, &|id, _| good(id, 100));
+        world.calls.clear();
+        world.until(MONDAY + HOUR, &|id, _| good(id, 200));
+        assert_eq!(world.calls.len(), calls, "{seconds} s before");
+    }
+}
+
+#[test]
+fn a_turn_without_anything_to_do_does_not_wait_for_the_file() {
+    let mut world = World::settled(&list(2, "0 6 * * MON"), config());
+    let path = world.folder.path().join("growth.db");
+    let other = rusqlite::Connection::open(path).expect("a database");
+    world.until(MONDAY - 4 * MINUTE, &|_, _| panic!("nothing is due"));
+    other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    world.until(MONDAY - MINUTE, &|_, _| panic!("nothing is due"));
+    for _ in 0..3 {
+        let turn = world.engine.turn(world.moment()).expect("it needs no lock");
+        assert_eq!((turn.claims.len(), turn.events.len()), (0, 0));
+    }
+    // Nor does one that waits for the vendor's trouble to end.
+    other.execute_batch("ROLLBACK").expect("no lock");
+    world.until(MONDAY + 3 * HOUR, &|_, _| http(500, ""));
+    other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let turn = world.engine.turn(world.moment()).expect("it needs no lock");
+    assert!(turn.claims.is_empty() && turn.wake.is_some_and(|wake| wake > world.moment().wall));
+}
+
+#[test]
+fn a_stopped_engine_claims_nothing_and_has_no_requests() {
+    let mut world = World::settled(&list(2, "0 6 * * MON"), config());
+    world.request(&Selection::All);
+    world.engine.stop();
+    world.request(&Selection::All);
+    world.until(MONDAY + HOUR, &|_, _| panic!("it has stopped"));
+    assert_eq!(world.engine.cancel(RequesterId(1)), 0);
+    assert_eq!(world.engine.in_flight(), 0);
+}
+
+#[test]
+fn cancelled_requests_are_counted_and_not_called() {
+    let config = EngineConfig { requests_per_minute: 1, ..config() };
+    let mut world = World::settled(&list(3, "0 6 * * MON"), config);
+    world.request(&Selection::All);
+    world.until(world.time / 1000 + 5, &|id, _| good(id, 101));
+    assert_eq!(world.engine.cancel(RequesterId(2)), 0);
+    assert_eq!(world.engine.cancel(RequesterId(1)), 2);
+    world.until(MONDAY - MINUTE, &|id, _| good(id, 101));
+    assert_eq!(world.calls.len(), 1);
+}
+
+#[test]
+fn requests_are_served_although_only_one_call_may_be_in_flight() {
+    let limits = EngineConfig { max_in_flight: 1, requests_per_minute: 0, ..config() };
+    let mut world = World::settled(&list(3, "0 6 * * MON"), limits);
+    world.request(&Selection::All);
+    world.until(MONDAY - MINUTE, &|id, _| good(id, 101));
+    assert_eq!(world.served().len(), 3);
+}
+
+#[test]
+fn a_budget_that_a_call_in_flight_may_give_back_is_not_reported_as_spent() {
+    let budget = Budget { refreshes: 1, per: Period::Day, manual: None };
+    let config = EngineConfig { budget: Some(budget), ..config() };
+    let mut world = World::settled(&list(2, "0 6 * * MON"), config);
+    let is_spent =
+        |world: &World| world.events.iter().any(|event| matches!(event, Event::BudgetSpent(_)));
+    world.latency = 30_000;
+    let vendor = |id: &str, _| match id {
+        "a000" => http(404, ""),
+        _ => good(id, 101),
+    };
+    world.until(MONDAY + 29, &vendor);
+    assert!(world.in_flight.len() == 1 && !is_spent(&world));
+    world.until(MONDAY + 50, &vendor);
+    assert!(world.in_flight.len() == 1 && !is_spent(&world), "it was given back, and used again");
+    world.until(MONDAY + 2 * HOUR, &vendor);
+    assert!(world.calls.len() == 2 && is_spent(&world), "the first one's retry waits for it");
+}
+
+#[test]
+fn a_request_during_a_long_pause_is_declined_with_its_reason() {
+    let mut world = World::settled(&list(3, "0 6 * * MON"), config());
+    world.request(&ids(&["a000"]));
+    let now = world.time / 1000;
+    world.until(now + MINUTE, &|_, _| retry_after(429, 3600));
+    world.request(&ids(&["a001"]));
+    world.until(now + 2 * MINUTE, &|_, _| panic!("all calls are paused"));
+    let [(id, why)] = &world.declined()[..] else { panic!("{:?}", world.declined()) };
+    assert!(id == "a001" && why.contains("HTTP 429"), "{why}");
 }
 
 #[test]

@@ -75,7 +75,8 @@ fn an_invalid_schedule_is_explained() {
         (
             "0 6 * * FRI-MON",
             "UTC",
-            "\"FRI-MON\" cannot be the day of week of a cron pattern; a range must ascend",
+            "\"FRI-MON\" cannot be the day of week of a cron pattern; a range must ascend; one across \
+             the end is a list, as in \"FRI-SAT,SUN-MON\"",
         ),
         (
             "0 22-6 * * *",
@@ -90,7 +91,11 @@ fn an_invalid_schedule_is_explained() {
         ("0 6 */40 * *", "UTC", "a step there is at most 31"),
         ("0 */25 * * *", "UTC", "a step there is at most 24"),
         ("0 8-17/11 * * *", "UTC", "a step there is at most 10"),
-        ("0 6 * NOV-FEB *", "UTC", "a range must ascend"),
+        ("0 6 * NOV-FEB *", "UTC", "as in \"NOV-DEC,JAN-FEB\""),
+        ("0 6 * DEC-11 *", "UTC", "as in \"NOV-DEC,JAN-FEB\""),
+        ("0 6 28-3 * *", "UTC", "as in \"28-31,1-3\""),
+        ("50-9 6 * * *", "UTC", "as in \"45-59,0-15\""),
+        ("0 6 * JAN-x *", "UTC", "expected 1-12"),
         ("0 6 5/10 * *", "UTC", "a step needs a range or `*`"),
         (
             "0 6 L-3 * *",

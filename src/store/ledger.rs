@@ -213,12 +213,12 @@ mod tests {
         connection.execute_batch("PRAGMA ignore_check_constraints = ON").expect("a pragma");
         for (code, (cause, name)) in CAUSES.iter().enumerate() {
             insert(code, 1).expect("a line");
-            assert_eq!(name_of("cause", code), *name);
+            assert_eq!((name_of("cause", code).as_str(), cause.as_str()), (*name, *name));
             assert_eq!(Cause::from_code(cause.code()).expect("known"), *cause);
         }
         for (code, (outcome, name)) in OUTCOMES.iter().enumerate() {
             insert(5, code).expect("a line");
-            assert_eq!(name_of("outcome", code), *name);
+            assert_eq!((name_of("outcome", code).as_str(), outcome.as_str()), (*name, *name));
             assert_eq!(Outcome::from_code(outcome.code()).expect("known"), *outcome);
         }
         assert!(Cause::from_code(6).is_err() && Outcome::from_code(-1).is_err());
