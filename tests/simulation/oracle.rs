@@ -68,6 +68,8 @@ pub struct Oracle {
     pub(super) throttled: i64,
     /// Until when a pause requested by the vendor may last, in the world's seconds.
     pause: i64,
+    /// How long the vendor had asked for, in seconds.
+    pause_length: i64,
     /// When the clock was set, in the world's milliseconds, if no response has confirmed it yet.
     pub(super) unconfirmed: Option<i64>,
     /// By how many seconds it was set since the last turn, and when last. A change that is undone
@@ -117,6 +119,7 @@ impl Oracle {
             budget_excuse: NEVER,
             throttled: NEVER,
             pause: NEVER,
+            pause_length: 0,
             unconfirmed: None,
             set: None,
             last_claim: None,
@@ -200,7 +203,8 @@ impl Oracle {
         // A pause ends by the wall clock, so a step back may prolong it.
         let left = self.pause - at.world();
         if left > 0 {
-            let longest = self.config.retry.max_delay;
+            // What a vendor that is down had asked for may be longer than `[retry] max_delay`.
+            let longest = self.config.retry.max_delay.max(self.pause_length);
             self.pause((left + (-by).max(0)).min(longest), at);
         }
         self.throttled = self.throttled.min(at.world_ms);
@@ -586,7 +590,10 @@ impl Oracle {
 
     /// Allows all accounts to wait for this many seconds, and up to the whole second after them.
     fn pause(&mut self, seconds: i64, at: At) {
-        self.pause = self.pause.max(at.world() + seconds + 2);
+        let until = at.world() + seconds + 2;
+        if until > self.pause {
+            (self.pause, self.pause_length) = (until, seconds);
+        }
         self.blocked_until = self.blocked_until.max(at.wall() + seconds + 1);
         self.excuse(self.pause);
     }
