@@ -379,5 +379,9 @@ mod tests {
             let error = classified(response(status, "")).error.expect("it failed");
             assert_eq!(error.split(": ").next(), Some(advice), "{error}");
         }
+        let error = classified(response(403, r#"{"error":{"code":"INVALID_API_KEY"}}"#)).error;
+        let expected =
+            "HTTP 403: INVALID_API_KEY; check the API key, the credits and the subscription";
+        assert_eq!(error.as_deref(), Some(expected));
     }
 }

@@ -816,8 +816,8 @@ fn not_found(world: &World) -> Vec<bool> {
     world.events.iter().filter_map(not_found).collect()
 }
 
-/// What comes from a person is bounded: a wish costs the same however many there are. Shared trouble
-/// costs only a few probes. A name that is refused says nothing about the others.
+/// What people request is bounded: in trouble of everybody, many names cost no more calls than a few.
+/// A name that is refused says nothing about the others.
 #[test]
 fn an_outage_costs_three_lookups_however_many_names_are_requested_and_delays_no_slot() {
     for (name, trouble, _) in troubles() {
@@ -835,7 +835,7 @@ fn an_outage_costs_three_lookups_however_many_names_are_requested_and_delays_no_
             let expected = if is_refusal { 12 } else { 3 };
             assert_eq!((called, not_found(&world).len()), (expected, 12), "{name}");
             assert_eq!(world.engine.cancel(RequesterId(1)), 0, "{name}");
-            // Another wish is tried again.
+            // Another request is tried again.
             look_up(&mut world, 12..13);
             world.until(MONDAY + 10, &vendor);
             assert_eq!((world.opened(), world.served().len()), (0, 4), "{name}");
@@ -2246,4 +2246,90 @@ fn a_name_that_is_being_looked_up_is_looked_up_once() {
     world.until(MONDAY - 3 * MINUTE, &|_, _| good("new", 200));
     let is_found = |event: &&Event| matches!(event, Event::Found { .. } | Event::Known { .. });
     assert_eq!(world.events.iter().filter(is_found).count(), 1);
+}
+
+#[test]
+fn lookups_of_a_moment_share_the_manual_budget() {
+    let budget = Budget { refreshes: 100, per: Period::Day, manual: Some(1) };
+    let limits = EngineConfig { budget: Some(budget), requests_per_minute: 0, ..config() };
+    let mut world = World::settled(&list(1, "0 6 * * MON"), limits);
+    look_up(&mut world, 0..2);
+    let turn = world.engine.turn(world.moment()).expect("a turn");
+    assert_eq!(turn.claims.len(), 1);
+}
+
+#[test]
+fn a_lookup_that_a_crash_interrupted_is_settled_as_unknown() {
+    let mut world = World::settled(&list(1, "0 6 * * MON"), config());
+    look_up(&mut world, 0..1);
+    world.until(world.time / 1000 + 1, &|_, _| unknown());
+    assert_eq!(world.in_flight.len(), 1);
+    world.crash(60, config());
+    world.until(world.time / 1000 + 1, &|_, _| panic!("nothing is due"));
+    let left = |event: &&Event| matches!(event, Event::LeftPending(1));
+    assert_eq!(world.events.iter().filter(left).count(), 1, "{:?}", world.events);
+    let lines = rusqlite::Connection::open(world.folder.path().join("growth.db"));
+    let line = lines.expect("a database").query_row(
+        "SELECT outcome || ' ' || spent || ' ' || error FROM refreshes WHERE cause = 'add'",
+        [],
+        |row| row.get::<_, String>(0),
+    );
+    assert_eq!(line.expect("a line"), "unknown 1 growthd ended before the response arrived");
+}
+
+#[test]
+fn an_account_that_falls_due_in_an_outage_is_probed_then() {
+    let mut accounts = list(3, "0 6 * * MON");
+    accounts.push(Watched::example("a003", "7 12 * * MON"));
+    let mut world = World::settled(&accounts, config());
+    world.until(MONDAY + 8 * HOUR, &|_, _| http(500, ""));
+    assert_eq!(world.calls_of("a003")[0].at, MONDAY + 6 * HOUR + 7 * MINUTE + 2);
+}
+
+#[test]
+fn an_ok_of_a_call_sent_before_the_breaker_opened_does_not_close_it() {
+    let mut accounts = list(4, "1 6 * * MON");
+    accounts[0] = Watched::example("a000", "0 6 * * MON");
+    let mut world = World::settled(&accounts, config());
+    let vendor = |id: &str, _| match id {
+        "a000" => good(id, 200),
+        _ => http(500, ""),
+    };
+    world.latency = 120_000;
+    world.until(MONDAY + 30, &vendor);
+    world.latency = 1000;
+    world.until(MONDAY + 110, &vendor);
+    assert_eq!((world.opened(), world.in_flight.len()), (1, 1));
+    world.until(MONDAY + 121, &vendor);
+    assert_eq!(world.served().get("a000"), Some(&1));
+    let closed = |event: &Event| matches!(event, Event::BreakerClosed { .. });
+    assert!(!world.events.iter().any(closed));
+}
+
+#[test]
+fn a_manual_refresh_that_fails_is_a_failure_only_if_it_is_refused() {
+    for (answer, expected) in [(http(500, ""), 0), (http(404, ""), 1)] {
+        let mut world = World::settled(&list(2, "0 6 * * MON"), config());
+        world.request(&ids(&["a000"]));
+        world.until(MONDAY - MINUTE, &|_, _| answer.clone());
+        assert_eq!(world.calls.len(), 1);
+        let tx = world.engine.store().begin_read().expect("a transaction");
+        assert_eq!(tx.overview(Time(MONDAY)).expect("an overview").failing, expected);
+    }
+}
+
+#[test]
+fn a_difference_that_no_longer_exists_changes_nothing() {
+    let mut world = World::settled(&list(3, "0 6 * * MON"), config());
+    let mut edited = list(2, "0 6 * * MON");
+    edited[1] = Watched::example("a001", "0 7 * * MON");
+    edited.push(Watched::example("a003", "0 6 * * MON"));
+    let diff = world.engine.store().begin_read().expect("a transaction").diff(&edited);
+    let diff = diff.expect("a difference");
+    let moment = world.moment();
+    let mut amend = || world.engine.amend(&diff, config(), moment).expect("an amended list");
+    let changes = amend();
+    assert_eq!(changes, Changes { added: 1, removed: 1, changed: 1 });
+    assert!(!changes.is_none());
+    assert!(amend().is_none());
 }

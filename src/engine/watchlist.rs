@@ -104,7 +104,9 @@ impl Engine {
             }
         }
         for id in &diff.removed {
-            if let Some(account) = tx.account_by_id(id)? {
+            if let Some(account) = tx.account_by_id(id)?
+                && !tx.is_removed(account.key)?
+            {
                 editing.remove(account)?;
                 changes.removed += 1;
             }

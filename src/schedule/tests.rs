@@ -105,6 +105,8 @@ fn an_invalid_schedule_is_explained() {
         ("0 6 L,LW * *", "UTC", "\"L,LW\" cannot be the day of month"),
         ("0 6 * * sun-SUN/2", "UTC", "\"sun-SUN/2\" cannot be the day of week"),
         ("0 6 * * SUN-SUN", "UTC", "\"SUN-SUN\" cannot be the day of week"),
+        ("0 61 6 * * MON", "UTC", "\"61\" cannot be the minute"),
+        ("61 0 6 * * MON", "UTC", "\"61\" cannot be the second"),
         ("0 6 * * +", "UTC", "\"+\" cannot be the day of week"),
         ("@sometimes", "UTC", "expected one of @yearly"),
         ("", "UTC", "this one has 0"),
@@ -121,6 +123,14 @@ fn an_invalid_schedule_is_explained() {
         let error = Schedule::parse(cron, zone, NEW_YEAR_2026).expect_err(cron).to_string();
         assert!(error.contains(words), "{error}");
     }
+}
+
+#[test]
+fn a_pattern_has_at_most_1024_characters() {
+    let padded = |length: usize| format!("{:length$}", "0 6 * * MON");
+    parse(&padded(1024), "UTC");
+    let error = Schedule::parse(&padded(1025), "UTC", NEW_YEAR_2026).expect_err("it is too long");
+    assert!(error.to_string().contains("at most 1024 characters"), "{error}");
 }
 
 #[test]
@@ -164,6 +174,12 @@ fn a_zone_is_an_iana_name_and_not_a_path() {
         let error = Schedule::parse("@daily", name, NEW_YEAR_2026).expect_err(name).to_string();
         assert!(error.starts_with("there is no time zone") && error.len() < 300, "{error}");
     }
+    let [shown, shortened] = [40, 41].map(|length| {
+        let name = "x".repeat(length);
+        let error = Schedule::parse("@daily", &name, NEW_YEAR_2026).expect_err("no zone");
+        error.to_string().contains(&format!("{:?}", "x".repeat(40)))
+    });
+    assert!(shown && !shortened, "a longer one ends with …");
     for name in ["UTC", "Europe/London", "Etc/GMT-14", "America/Argentina/ComodRivadavia"] {
         parse("@daily", name);
     }
@@ -186,6 +202,8 @@ fn the_shortest_interval_is_that_of_the_calendar() {
         ("0,45 1,2 * * *", 15 * 60),
         ("0 0,23 * * *", 3600),
         ("0,1 0 1 1 *", 60),
+        // Between the last second of an hour and the first of the next.
+        ("0,59 0,59 1,2 * * *", 1),
         ("*/2 * * * * *", 2),
         ("0,59 0 0 * * *", 59),
     ] {
