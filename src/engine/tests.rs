@@ -2333,3 +2333,39 @@ fn a_difference_that_no_longer_exists_changes_nothing() {
     assert!(!changes.is_none());
     assert!(amend().is_none());
 }
+
+#[test]
+fn requests_and_due_accounts_share_the_calls_of_a_moment() {
+    let limits = EngineConfig { requests_per_minute: 0, ..config() };
+    let mut accounts = list(8, "0 12 * * MON");
+    for account in &mut accounts[..4] {
+        *account = Watched::example(account.id.as_str(), "0 6 * * MON");
+    }
+    let mut world = World::settled(&accounts, limits);
+    world.until(MONDAY, &|_, _| panic!("nothing is due"));
+    world.request(&ids(&["a004", "a005", "a006", "a007"]));
+    let turn = world.engine.turn(world.moment()).expect("a turn");
+    let causes = turn.claims.iter().map(|claim| claim.line().cause);
+    let (manual, scheduled): (Vec<_>, Vec<_>) = causes.partition(|cause| *cause == Cause::Manual);
+    assert_eq!((manual.len(), scheduled.len()), (2, 2));
+}
+
+#[test]
+fn a_pause_holds_back_until_its_end_and_is_as_long_as_any_may_be() {
+    let mut world = World::settled(&list(2, "0 6 * * MON"), config());
+    world.latency = 0;
+    let now = world.time / 1000;
+    world.request(&ids(&["a000"]));
+    world.until(now + 1, &|_, _| retry_after(429, 7 * HOUR));
+    let paused_until = |world: &mut World, at: i64| {
+        let tx = world.engine.store().begin_read().expect("a transaction");
+        let holds = Holds::read(&tx, None, Time(at)).expect("what holds back");
+        holds.pause.map(|pause| pause.until.since(Time(now)))
+    };
+    // As long as `[retry] max_delay`, also when a reload compares it in the very second.
+    let end = 6 * HOUR;
+    world.time = now * 1000;
+    world.watch(&list(2, "0 6 * * MON"));
+    assert_eq!(paused_until(&mut world, now + end - 1), Some(end));
+    assert_eq!(paused_until(&mut world, now + end), None);
+}
