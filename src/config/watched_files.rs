@@ -19,7 +19,12 @@ pub struct WatchedFiles {
     loaded: FileSetState,
     /// The state at the last poll, if it differs from `loaded`.
     pending: Option<FileSetState>,
+    /// For how many polls in a row the main file has been missing.
+    missing: u32,
 }
+
+/// For how many polls in a row the main file may be missing while it is being replaced.
+const MAX_MISSING: u32 = 10;
 
 /// The state of a configuration's files at one moment. Equal states mean that nothing was edited.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -51,16 +56,19 @@ impl WatchedFiles {
             patterns: Vec::new(),
             loaded: FileSetState::default(),
             pending: None,
+            missing: 0,
         };
         files.loaded = files.state();
         files
     }
 
     /// Returns whether a file has changed and all files then stayed the same since the last poll:
-    /// an editor may still be writing. A main file that is missing is being replaced.
+    /// an editor may still be writing. A main file that is missing may be being replaced, and counts
+    /// as changed only after ten seconds.
     pub fn poll_edit(&mut self) -> bool {
         let now = self.state();
-        if now.is_incomplete() || now == self.loaded {
+        self.missing = if now.is_incomplete() { self.missing.saturating_add(1) } else { 0 };
+        if now == self.loaded || (1..MAX_MISSING).contains(&self.missing) {
             return false;
         }
         if self.pending.as_ref() == Some(&now) {
@@ -87,7 +95,7 @@ impl WatchedFiles {
 }
 
 impl FileSetState {
-    /// Returns whether the main file is missing, perhaps only while it is being replaced.
+    /// Returns whether the main file is missing.
     pub(super) fn is_incomplete(&self) -> bool {
         self.files.first().is_none_or(|(_, state)| state.is_none())
     }
@@ -102,4 +110,31 @@ fn state(path: &Path) -> Option<FileState> {
         inode: file.ino(),
         length: file.len(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_main_file_is_an_edit_once_it_has_been_missing_for_ten_polls() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let main = folder.path().join("config.toml");
+        fs::write(&main, "x").expect("a file");
+        let mut files = WatchedFiles::new(&main);
+        let mut edits =
+            |polls: u32| (1..=polls).filter(|_| files.poll_edit()).collect::<Vec<u32>>();
+        assert!(edits(3).is_empty());
+        let away = folder.path().join("away");
+        fs::rename(&main, &away).expect("a rename");
+        assert!(edits(9).is_empty());
+        // As if it had never been away.
+        fs::rename(&away, &main).expect("a rename");
+        let back = edits(3);
+        assert!(back.is_empty() || back == [2], "a rename may change the file's times: {back:?}");
+        fs::remove_file(&main).expect("removed");
+        assert_eq!(edits(30), [11]);
+        fs::write(&main, "x").expect("a file");
+        assert_eq!(edits(30), [2]);
+    }
 }

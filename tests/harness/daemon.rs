@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use growthd::clock::monotonic;
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,6 +14,8 @@ use super::{PATIENCE, poll};
 pub struct Daemon {
     child: Child,
     log: Arc<Log>,
+    /// Reads the log until its end.
+    follower: JoinHandle<()>,
     /// How many lines have been searched.
     read: usize,
 }
@@ -42,9 +44,9 @@ impl Daemon {
             .expect("growthd can be run");
         let log = Arc::<Log>::default();
         let stderr = child.stderr.take().expect("a pipe");
-        let follower = Arc::clone(&log);
-        thread::spawn(move || follower.follow(stderr));
-        Daemon { child, log, read: 0 }
+        let followed = Arc::clone(&log);
+        let follower = thread::spawn(move || followed.follow(stderr));
+        Daemon { child, log, follower, read: 0 }
     }
 
     /// Waits for a line of the log that contains `words`, after the last one that was waited for.
@@ -102,11 +104,13 @@ impl Daemon {
         kill_process(pid, signal).expect("it runs");
     }
 
-    /// Waits for the end, and returns the exit code; `None` if a signal ended it.
+    /// Waits for the end, also of the log, and returns the exit code; `None` if a signal ended it.
     #[track_caller]
     pub fn end(&mut self) -> Option<i32> {
         let child = &mut self.child;
-        poll("the daemon's end", || child.try_wait().expect("a child")).code()
+        let status = poll("the daemon's end", || child.try_wait().expect("a child"));
+        poll("the end of its log", || self.follower.is_finished().then_some(()));
+        status.code()
     }
 
     /// Stops the daemon with SIGTERM, and returns its whole log.
