@@ -169,11 +169,11 @@ fn a_response_without_a_usable_count_is_no_measurement() {
         (START, json!(1000), &["refresh", "odd"][..]),
         // Ten minutes before a slot, which it leaves open.
         (monday(1) - 600, json!(null), &["refresh", "odd"]),
-        (monday(1), json!(1070), &["refresh", "--due"]),
+        (monday(1), json!(1084), &["refresh", "--due"]),
         // These serve their slots: the vendor has answered.
-        (monday(2), json!("1,140"), &["refresh", "--due"]),
-        (monday(3), json!("1,210"), &["refresh", "--due"]),
-        (monday(4), json!("1,280"), &["refresh", "--due"]),
+        (monday(2), json!("1,168"), &["refresh", "--due"]),
+        (monday(3), json!("1,252"), &["refresh", "--due"]),
+        (monday(4), json!("1,336"), &["refresh", "--due"]),
     ] {
         vendor.queue("odd", [stats(count)]);
         let Some(ended) = growthd(now, arguments) else { return };
@@ -195,13 +195,14 @@ fn a_response_without_a_usable_count_is_no_measurement() {
     let digest = digest.with_code(0).out;
     assert!(digest.contains("SILENT\n- Odd since 2026-01-12"), "{digest}");
 
-    vendor.queue("odd", [stats(json!(1350))]);
+    vendor.queue("odd", [stats(json!(1420))]);
     let Some(ended) = growthd(monday(5), &["refresh", "--due"]) else { return };
     ended.with_code(0);
     assert_eq!(
         database.rows("SELECT week, followers_delta, is_measured FROM weekly"),
-        // Weeks end six hours before a refresh.
-        ["2026-W02|68|1", "2026-W03|70|1", "2026-W04|70|0", "2026-W05|70|0", "2026-W06|70|0"]
+        // Weeks end six hours before a refresh, and 162 of 168 hours have passed: a few seconds more
+        // change no whole number.
+        ["2026-W02|81|1", "2026-W03|84|1", "2026-W04|84|0", "2026-W05|84|0", "2026-W06|84|0"]
     );
     assert_eq!(
         database.rows("SELECT from_utc, to_utc, days FROM gaps"),
@@ -209,6 +210,6 @@ fn a_response_without_a_usable_count_is_no_measurement() {
     );
     assert_eq!(
         database.rows("SELECT gap_days, followers_delta FROM growth WHERE followers IS NOT NULL"),
-        ["-|-", "7|70", "28|280"]
+        ["-|-", "7|84", "28|336"]
     );
 }

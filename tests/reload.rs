@@ -355,14 +355,14 @@ fn a_stop_may_take_as_long_as_the_longest_timeout() {
     };
     let place = Setup::new(&vendor, &timeout("600s"));
     let manager = Manager::of(&place);
-    let daemon = manager.run(&place);
+    let mut daemon = manager.run(&place);
     place.configure(&vendor, &timeout("10s"));
     daemon.signal(Signal::HUP);
     manager.until("RELOADING=1");
     manager.until("READY=1");
     daemon.signal(Signal::TERM);
     manager.until("EXTEND_TIMEOUT_USEC=630000000");
-    daemon.stop();
+    assert_eq!(daemon.end(), Some(0), "{}", daemon.log());
 }
 
 #[test]
