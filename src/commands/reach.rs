@@ -50,7 +50,7 @@ pub(super) fn check_connection(
         None => "it sends no date".to_owned(),
         Some(off) if off.saturating_abs() <= CLOCK_TOLERANCE => "its clock agrees".to_owned(),
         Some(off) => {
-            let by = rounded(off.saturating_abs());
+            let by = Span::about(off.saturating_abs());
             let direction = if off < 0 { "ahead of" } else { "behind" };
             let off =
                 format_args!("this machine's clock is {by} {direction} its own: set the clock");
@@ -68,13 +68,6 @@ pub(super) fn check_connection(
     let status = reached.status;
     out.entry("online", format_args!("{host} answers (HTTP {status}{redirects}); {clock}"))?;
     Ok(Done::Well)
-}
-
-/// Returns a duration in whole minutes, hours or days.
-fn rounded(seconds: i64) -> Span {
-    const UNITS: [i64; 3] = [86_400, 3600, 60];
-    let unit = UNITS.into_iter().find(|unit| seconds >= 2 * unit).unwrap_or(1);
-    Span::of_seconds(seconds / unit * unit)
 }
 
 /// Returns a hint for the default host, which the vendor may have given up.

@@ -31,6 +31,14 @@ impl Span {
     pub fn of_seconds(seconds: i64) -> Span {
         Span(seconds.clamp(0, LONGEST))
     }
+
+    /// Returns a duration of about `seconds`: whole ones of the largest unit, other than weeks, of which
+    /// it has at least two.
+    pub fn about(seconds: i64) -> Span {
+        let unit = UNITS[1..].iter().map(|(_, unit)| *unit).find(|unit| seconds >= 2 * unit);
+        let unit = unit.unwrap_or(1);
+        Span::of_seconds(seconds / unit * unit)
+    }
 }
 
 impl FromStr for Span {
@@ -103,6 +111,23 @@ mod tests {
             [(0, "0s"), (59, "59s"), (60, "1m"), (5400, "90m"), (86_400, "1d"), (604_800, "7d")]
         {
             assert_eq!(Span(seconds).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn about_a_duration_is_in_the_largest_unit_that_it_has_twice() {
+        for (seconds, shown) in [
+            (0, "0s"),
+            (1, "1s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7199, "119m"),
+            (7300, "2h"),
+            (172_799, "47h"),
+            (172_800, "2d"),
+            (2_000_000, "23d"),
+        ] {
+            assert_eq!(Span::about(seconds).to_string(), shown);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The engine in virtual time, with a vendor that is a function of account and time.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::*;
 use crate::api::{CallResult, HttpResponse, RetryAfter};
@@ -161,6 +162,10 @@ impl World {
         world
     }
 
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("growth.db")
+    }
+
     fn moment(&self) -> Moment {
         Moment { wall: Now(self.time + self.skew), machine: self.time }
     }
@@ -172,7 +177,7 @@ impl World {
 
     /// Kills the process, and starts it again `down` seconds later.
     fn crash(&mut self, down: i64, config: EngineConfig) {
-        let path = self.folder.path().join("growth.db");
+        let path = self.path();
         self.in_flight.clear();
         let placeholder = Store::open(&self.folder.path().join("other.db"), Creation::Allowed);
         let placeholder = placeholder.expect("a database");
@@ -263,6 +268,13 @@ impl World {
             _ => None,
         };
         self.events.iter().filter_map(declined).collect()
+    }
+
+    /// Returns how many accounts are failing.
+    fn failing(&mut self) -> u64 {
+        let now = self.moment().wall.time();
+        let tx = self.engine.store().begin_read().expect("a transaction");
+        tx.overview(now).expect("an overview").failing
     }
 
     fn opened(&self) -> usize {
@@ -422,8 +434,7 @@ fn an_account_with_unserved_slots_is_failing_until_its_next_ok() {
                 ("a001", true) => trouble.clone(),
                 _ => good(id, 200),
             });
-            let tx = world.engine.store().begin_read().expect("a transaction");
-            tx.overview(Time(time)).expect("an overview").failing
+            world.failing()
         };
         assert_eq!(failing(&mut world, MONDAY + HOUR / 2), 0, "{trouble:?}");
         assert_eq!(failing(&mut world, MONDAY + 2 * HOUR + HOUR / 2), 1, "{trouble:?}");
@@ -678,8 +689,7 @@ fn an_account_with_a_replaced_slot_stays_in_the_run_of_troubles() {
         false => http(404, ""),
     });
     assert_eq!(world.opened(), 1);
-    let tx = world.engine.store().begin_read().expect("a transaction");
-    assert_eq!(tx.overview(Time(MONDAY + HOUR)).expect("an overview").failing, 0);
+    assert_eq!(world.failing(), 0);
 }
 
 #[test]
@@ -691,14 +701,10 @@ fn a_disabled_account_is_neither_failing_nor_due() {
         _ => good(id, 200),
     };
     world.until(MONDAY + HOUR / 2, &vendor);
-    let failing = |world: &mut World| {
-        let tx = world.engine.store().begin_read().expect("a transaction");
-        tx.overview(Time(MONDAY + HOUR)).expect("an overview").failing
-    };
-    assert_eq!(failing(&mut world), 1);
+    assert_eq!(world.failing(), 1);
     accounts[1].enabled = false;
     world.watch(&accounts);
-    assert_eq!(failing(&mut world), 0);
+    assert_eq!(world.failing(), 0);
     world.calls.clear();
     world.until(MONDAY + 3 * DAY, &vendor);
     assert!(world.calls_of("a001").is_empty());
@@ -977,7 +983,7 @@ fn requests_leave_one_place_for_a_slot_that_falls_due() {
 
 /// Puts another database in the place of the world's, with this watchlist.
 fn replace_file(world: &mut World, accounts: &[Watched]) {
-    let path = world.folder.path().join("growth.db");
+    let path = world.path();
     let other = world.folder.path().join("other.db");
     let store = Store::open_volatile(&other, Creation::Allowed).expect("a database");
     let mut engine = Engine::new(store, config(), ClaimMode::Nothing);
@@ -1044,7 +1050,7 @@ fn the_lines_of_calls_in_flight_are_found_in_another_file() {
     let arrived = Time(MONDAY + 12);
     world.in_flight.push((world.time, CompletedCall::new(claim, good("new", 50), arrived)));
     world.engine.store().checkpoint().expect("a checkpoint");
-    let (path, copy) = (world.folder.path().join("growth.db"), world.folder.path().join("copy.db"));
+    let (path, copy) = (world.path(), world.folder.path().join("copy.db"));
     std::fs::copy(&path, &copy).expect("a copy");
     std::fs::rename(&copy, &path).expect("a replaced file");
     world.engine.reopen(world.moment()).expect("the copy");
@@ -1062,7 +1068,7 @@ fn the_lines_of_calls_in_flight_are_found_in_another_file() {
 
 /// Gives a stored account a zone that this system does not have, as if it had left it.
 fn lose_zone(world: &World, id: &str) {
-    let file = rusqlite::Connection::open(world.folder.path().join("growth.db"));
+    let file = rusqlite::Connection::open(world.path());
     let sql = "UPDATE _account SET timezone = 'Gone/Zone' WHERE account_id = ?1";
     assert_eq!(file.expect("a database").execute(sql, [id]), Ok(1));
 }
@@ -1457,7 +1463,7 @@ fn calls_lost_in_crashes_are_repeated_within_their_allowance_although_others_wer
         world.until(MONDAY + crash * 15 * MINUTE, &|id, _| good(id, 100));
         world.crash(5, limits.clone());
     }
-    let path = world.folder.path().join("growth.db");
+    let path = world.path();
     let reader = rusqlite::Connection::open(path).expect("a database");
     let most =
         "SELECT max(calls) FROM (SELECT count(*) AS calls FROM _refresh GROUP BY account, slot)";
@@ -1564,7 +1570,7 @@ fn a_scheduled_refresh_writes_less_than_24_kilobytes_to_the_wal() {
     let mut world = World::settled(&accounts, config());
     let well = |id: &str, time: i64| good(id, time - MONDAY);
     world.until(MONDAY + 12 * HOUR, &well);
-    let path = world.folder.path().join("growth.db");
+    let path = world.path();
     let before = wal_size(&path);
     world.calls.clear();
     world.until(MONDAY + DAY + HOUR, &well);
@@ -1801,8 +1807,7 @@ fn an_account_whose_slot_was_replaced_before_it_was_removed_is_failing_when_it_i
     world.time = (MONDAY + DAY + MINUTE) * 1000;
     world.watch(&accounts[..11]);
     world.watch(&accounts);
-    let tx = world.engine.store().begin_read().expect("a transaction");
-    assert_eq!(tx.overview(Time(MONDAY + DAY + MINUTE)).expect("an overview").failing, 1);
+    assert_eq!(world.failing(), 1);
 }
 
 #[test]
@@ -1907,7 +1912,7 @@ fn a_snapshot_is_fresh_for_a_tenth_of_the_shorter_distance() {
 #[test]
 fn a_turn_without_anything_to_do_does_not_wait_for_the_file() {
     let mut world = World::settled(&list(2, "0 6 * * MON"), config());
-    let path = world.folder.path().join("growth.db");
+    let path = world.path();
     let other = rusqlite::Connection::open(path).expect("a database");
     world.until(MONDAY - 4 * MINUTE, &|_, _| panic!("nothing is due"));
     other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
@@ -2083,7 +2088,7 @@ fn a_backup_made_during_a_call_and_restored_into_the_file_loses_no_slot() {
     world.until(MONDAY + 1, &|id, _| good(id, 101));
     assert_eq!(world.in_flight.len(), 1);
     let copy = world.folder.path().join("copy.db");
-    let path = world.folder.path().join("growth.db");
+    let path = world.path();
     let mut live = rusqlite::Connection::open(path).expect("a connection");
     live.execute("VACUUM INTO ?1", [copy.to_str().expect("UTF-8")]).expect("a copy");
     world.until(MONDAY + MINUTE, &|id, _| good(id, 101));
@@ -2268,7 +2273,7 @@ fn a_lookup_that_a_crash_interrupted_is_settled_as_unknown() {
     world.until(world.time / 1000 + 1, &|_, _| panic!("nothing is due"));
     let left = |event: &&Event| matches!(event, Event::LeftPending(1));
     assert_eq!(world.events.iter().filter(left).count(), 1, "{:?}", world.events);
-    let lines = rusqlite::Connection::open(world.folder.path().join("growth.db"));
+    let lines = rusqlite::Connection::open(world.path());
     let line = lines.expect("a database").query_row(
         "SELECT outcome || ' ' || spent || ' ' || error FROM refreshes WHERE cause = 'add'",
         [],
@@ -2313,8 +2318,7 @@ fn a_manual_refresh_that_fails_is_a_failure_only_if_it_is_refused() {
         world.request(&ids(&["a000"]));
         world.until(MONDAY - MINUTE, &|_, _| answer.clone());
         assert_eq!(world.calls.len(), 1);
-        let tx = world.engine.store().begin_read().expect("a transaction");
-        assert_eq!(tx.overview(Time(MONDAY)).expect("an overview").failing, expected);
+        assert_eq!(world.failing(), expected);
     }
 }
 

@@ -104,11 +104,8 @@ impl Engine {
             }
         }
         for id in &diff.removed {
-            if let Some(account) = tx.account_by_id(id)?
-                && !tx.is_removed(account.key)?
-            {
-                editing.remove(account)?;
-                changes.removed += 1;
+            if let Some(account) = tx.account_by_id(id)? {
+                changes.removed += usize::from(editing.remove(account)?);
             }
         }
         end_overlong_wait(&tx, &config, time)?;
@@ -241,7 +238,7 @@ impl Editing<'_, '_> {
         Ok(())
     }
 
-    fn remove(&mut self, mut account: Account) -> Result<(), StoreError> {
+    fn remove(&mut self, mut account: Account) -> Result<bool, StoreError> {
         if account.is_watched() {
             self.unwatch(&mut account, "removed")?;
         }

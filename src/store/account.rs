@@ -361,12 +361,12 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Writes an account that is removed from the watchlist. Its history stays.
-    pub(crate) fn remove(&self, account: &Account, now: Time) -> Result<(), StoreError> {
+    /// Writes an account that is removed from the watchlist. Its history stays. Returns `false` if it had
+    /// been removed already, which changes nothing.
+    pub(crate) fn remove(&self, account: &Account, now: Time) -> Result<bool, StoreError> {
         let mut columns = saved_columns(account).to_vec();
         columns.push(&now);
         let sql = save!("next_due = ?3, removed_time = ?17,", "AND removed_time IS NULL");
-        self.tx.prepare_cached(sql)?.execute(&columns[..])?;
-        Ok(())
+        Ok(self.tx.prepare_cached(sql)?.execute(&columns[..])? == 1)
     }
 }
