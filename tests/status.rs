@@ -452,3 +452,50 @@ fn an_overdue_account_whose_last_answer_was_suspect_was_tried() {
         assert_eq!(page.matches(said).count(), 1, "{said}");
     }
 }
+
+#[test]
+fn of_a_long_list_the_first_hundred_of_each_kind_are_listed_and_the_others_counted() {
+    let past = Past::new();
+    for number in 0..330 {
+        past.account(&format!("a{number:03}"), None, None);
+    }
+    // Overdue, failing, retried; and due for less than an hour.
+    past.run(&format!(
+        "INSERT INTO _refresh (account, cause, outcome, spent, slot, started_time, error)
+         VALUES (1, 1, 2, 0, {START}, {START}, 'not found');
+         UPDATE _account SET next_due = {START} WHERE account <= 102;
+         UPDATE _account SET first_failure = 1, last_failure = 1 WHERE account BETWEEN 102 AND 310;
+         UPDATE _account SET is_failing = 1 WHERE account BETWEEN 102 AND 203;
+         UPDATE _account SET tries = 1 WHERE account BETWEEN 204 AND 310;
+         UPDATE _account SET next_due = strftime('%s', 'now') - 60 WHERE account = 311;"
+    ));
+    let bounded = past.growthd(&["status", "--no-daemon", "--json", "--quiet"]);
+    let bounded: serde_json::Value = serde_json::from_slice(&bounded.stdout).expect("JSON");
+    let summary = &bounded["summary"];
+    assert_eq!((&summary["overdue"], &summary["failing"]), (&json!(102), &json!(102)));
+    let shown = bounded["accounts"].as_array().expect("a list");
+    assert_eq!(shown.len(), 100);
+    let is_needy = |account: &&serde_json::Value| {
+        ["overdue", "failing"].contains(&account["state"].as_str().expect("a state"))
+    };
+    assert_eq!(shown.iter().filter(is_needy).count(), 100);
+    let whole = past.growthd(&["status", "--no-daemon", "--json"]);
+    let whole: serde_json::Value = serde_json::from_slice(&whole.stdout).expect("JSON");
+    assert_eq!(&whole["summary"], summary);
+    assert_eq!(whole["accounts"].as_array().expect("a list").iter().filter(is_needy).count(), 203);
+
+    let status = past.growthd(&["status", "--no-daemon"]).stdout;
+    let status = String::from_utf8(status).expect("UTF-8");
+    let counted = |word: &str| status.lines().filter(|line| line.starts_with(word)).count();
+    assert!(
+        status.starts_with(
+            "growthd needs attention: 102 accounts are overdue; 102 accounts are failing\n"
+        ),
+        "{status}"
+    );
+    assert_eq!((counted("OVERDUE") + counted("FAILING"), counted("retrying")), (100, 100));
+    for more in ["\n           and 103 more; --json lists all\n", "and 7 more; --json lists all\n"]
+    {
+        assert_eq!(status.matches(more).count(), 1, "{more} {status}");
+    }
+}

@@ -84,12 +84,9 @@ impl Holds {
         Some(if account.is_in_flight { (due, None) } else { self.earliest(due) })
     }
 
-    /// Returns how many of these accounts are due and held back.
-    pub fn held_back<'a>(&self, accounts: impl IntoIterator<Item = &'a AccountStatus>) -> usize {
-        match self.longest() {
-            Some(_) => accounts.into_iter().filter(|account| account.is_waiting(self.now)).count(),
-            None => 0,
-        }
+    /// Returns how many accounts are held back of `waiting` ones, which are due and not in flight.
+    pub fn held_back<N: Default>(&self, waiting: N) -> N {
+        self.longest().map_or_else(N::default, |_| waiting)
     }
 }
 

@@ -2038,7 +2038,7 @@ fn an_account_is_failing_since_its_first_failure_after_its_last_ok() {
     world.until(MONDAY + DAY + HOUR, &|_, _| http(500, ""));
     let tx = world.engine.store().begin_read().expect("a transaction");
     let now = Time(MONDAY + DAY + HOUR);
-    let failing = tx.statuses(&Default::default(), Extent::Attention, now).expect("a status");
+    let failing = tx.statuses(&Default::default(), Extent::Failing, now).expect("a status");
     let since = failing.iter().map(|account| account.failing_since.map(|since| since.0 - MONDAY));
     assert_eq!(since.flatten().collect::<Vec<_>>(), [2, 3, 4, 5]);
 }

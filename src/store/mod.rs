@@ -73,7 +73,7 @@ pub use ledger::{
 };
 pub use ledger_line::{LeftPending, Verdict};
 pub use open::{Creation, Store};
-pub use overview::Overview;
+pub use overview::{Attention, Overview};
 pub use read::{AccountStatus, Extent, Reader, Totals, is_in_use};
 pub use report_account::{DailySpend, Reading, ReportAccount, Suspect};
 pub use schema::SCHEMA_VERSION;

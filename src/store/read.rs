@@ -145,8 +145,33 @@ impl AccountStatus {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extent {
     All,
-    /// Those that may need attention: due, failing, or with a failed call since the last ok.
-    Attention,
+    /// Up to this many of those that are overdue or failing.
+    Attention(usize),
+    /// Those that are failing.
+    Failing,
+    /// Up to this many of those whose last call failed, but which are neither overdue nor failing.
+    Retrying(usize),
+}
+
+impl Extent {
+    /// Returns the subquery of the keys.
+    fn keys(self) -> String {
+        let of = |condition, limit: Option<usize>| {
+            let limit = limit.map_or(String::new(), |limit| format!("LIMIT {limit}"));
+            format!(
+                "(SELECT a.account FROM late!(?1) o CROSS JOIN _account a ON a.account = o.account
+                  WHERE a.removed_time IS NULL AND {condition} AND is_chosen!(?2, ?3) {limit})"
+            )
+        };
+        match self {
+            Extent::All => "(SELECT a.account FROM _account a
+                             WHERE a.removed_time IS NULL AND is_chosen!(?2, ?3))"
+                .to_owned(),
+            Extent::Attention(limit) => of("(is_overdue!(a, ?1) OR is_failing!(a))", Some(limit)),
+            Extent::Failing => of("is_failing!(a)", None),
+            Extent::Retrying(limit) => of("is_retrying!(a, ?1)", Some(limit)),
+        }
+    }
 }
 
 /// Totals of the watchlist.
@@ -186,24 +211,21 @@ impl ReadTx<'_> {
         extent: Extent,
         now: Time,
     ) -> Result<Vec<AccountStatus>, StoreError> {
-        let source = match extent {
-            Extent::All => "_account a",
-            Extent::Attention => "owing!(?1) o CROSS JOIN _account a ON a.account = o.account",
-        };
+        let keys = extent.keys();
         let sql = schema::query(&format!(
             "SELECT a.account_id, name!(), a.label, p.username, a.cron, a.timezone, a.spread, s.time,
                     n.measured_followers, a.next_due, a.tries, a.interval,
                     a.account IN (SELECT account FROM _refresh WHERE pending!() AND account IS NOT NULL),
                     f.finished_time, l.error,
                     owed_since!(a, ?1), s.reason
-             FROM {source}
+             FROM _account a
              LEFT JOIN _profile p ON p.account = a.account
              LEFT JOIN _snapshot s ON s.account = a.account AND s.refresh_id = ifnull(a.last_refresh, (
                SELECT max(b.refresh_id) FROM _snapshot b WHERE b.account = a.account))
              newest!(n, followers, a.account)
-             LEFT JOIN _refresh f ON f.refresh_id = a.first_failure AND a.is_failing = 1 AND a.next_due IS NOT NULL
+             LEFT JOIN _refresh f ON f.refresh_id = a.first_failure AND is_failing!(a)
              LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
-             WHERE a.removed_time IS NULL AND selected!(?2, ?3) ORDER BY a.account"
+             WHERE a.account IN {keys} ORDER BY a.account"
         ));
         let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params![now, selection.tags_json(), selection.platform])?;
@@ -296,8 +318,8 @@ mod tests {
         drop(Store::open(&path, Creation::Allowed).expect("a database"));
         let reader = Reader::open(&path).expect("a reader");
         for sql in [
-            "SELECT a.account_id FROM owing!(0) o CROSS JOIN _account a ON a.account = o.account",
-            "SELECT a.account_id FROM _account a WHERE a.account IN owing!(0)",
+            "SELECT a.account_id FROM late!(0) o CROSS JOIN _account a ON a.account = o.account",
+            "SELECT a.account_id FROM _account a WHERE a.account IN late!(0)",
             FIND_HANDLE,
         ] {
             let steps = schema::query_plan(&reader.connection, &schema::query(sql));

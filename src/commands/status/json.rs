@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::reason::Reason;
-use super::{Daemon, LISTED, Scope, Status};
+use super::{Daemon, Status};
 use crate::clock::Time;
 use crate::commands::as_text;
 use crate::engine::OpenBreaker;
@@ -17,8 +17,8 @@ pub(super) struct StatusJson<'a> {
 }
 
 impl<'a> StatusJson<'a> {
-    pub(super) fn of(status: &'a Status<'_>, scope: Scope) -> StatusJson<'a> {
-        StatusJson { accounts: Accounts(status, scope), summary: Summary::of(status) }
+    pub(super) fn of(status: &'a Status<'_>) -> StatusJson<'a> {
+        StatusJson { accounts: Accounts(status), summary: Summary::of(status) }
     }
 }
 
@@ -31,13 +31,13 @@ struct Summary<'a> {
     budget: Option<Budget>,
     database: String,
     disabled: u64,
-    failing: usize,
+    failing: u64,
     in_flight: u64,
     last_snapshot: Option<Moment>,
     needs_attention: bool,
     next: Option<Moment>,
     not_listening: Option<&'a str>,
-    overdue: usize,
+    overdue: u64,
     running: bool,
     schema: i64,
     snapshots: u64,
@@ -62,13 +62,13 @@ impl<'a> Summary<'a> {
                 .map(|budget| Budget::of(budget, status.held_back())),
             database: status.settings.database.path.display().to_string(),
             disabled: totals.listed.saturating_sub(totals.watched),
-            failing: status.failing().count(),
+            failing: status.attention.failing,
             in_flight: status.in_flight(),
             last_snapshot: totals.last_snapshot.map(Moment::of),
             needs_attention: !reasons.is_empty(),
             next: totals.next_due.map(|due| Moment::of(status.holds.earliest(due).0)),
             not_listening: status.health().and_then(|health| health.not_listening.as_deref()),
-            overdue: status.overdue().count(),
+            overdue: status.attention.overdue,
             running: !matches!(status.daemon, Daemon::Absent { .. }),
             schema: status.schema,
             snapshots: totals.snapshots,
@@ -119,7 +119,7 @@ impl Backup {
 
 #[derive(Serialize)]
 struct Budget {
-    held_back: usize,
+    held_back: u64,
     left: u64,
     manual: Option<Manual>,
     per: &'static str,
@@ -137,7 +137,7 @@ struct Manual {
 }
 
 impl Budget {
-    fn of(used: &BudgetUse, held_back: usize) -> Budget {
+    fn of(used: &BudgetUse, held_back: u64) -> Budget {
         Budget {
             held_back,
             left: used.left(),
@@ -187,23 +187,14 @@ impl Waiting<'_> {
     }
 }
 
-/// All accounts, or the first of those that need attention. Each is converted only when it is written:
-/// a JSON tree of a long list would take ten times the memory.
-struct Accounts<'a>(&'a Status<'a>, Scope);
+/// The accounts that were read. Each is converted only when it is written: a JSON tree of a long list
+/// would take ten times the memory.
+struct Accounts<'a>(&'a Status<'a>);
 
 impl Serialize for Accounts<'_> {
     fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
-        let Accounts(status, scope) = self;
-        let accounts = status.accounts.iter();
-        let of = |account| Account::of(account, status);
-        match scope {
-            Scope::Everything => json.collect_seq(accounts.map(of)),
-            Scope::Attention => {
-                let most = usize::try_from(LISTED).unwrap_or(usize::MAX);
-                let accounts = accounts.filter(|account| status.needs_attention(account));
-                json.collect_seq(accounts.take(most).map(of))
-            }
-        }
+        let Accounts(status) = self;
+        json.collect_seq(status.accounts.iter().map(|account| Account::of(account, status)))
     }
 }
 

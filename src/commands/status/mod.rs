@@ -17,10 +17,13 @@ use crate::config::Settings;
 use crate::daemon::{Health, NoHealth};
 use crate::engine::Holds;
 use crate::selection::Selection;
-use crate::store::{AccountStatus, Extent, LastBackup, Reader, Totals, full_disk, is_in_use};
+use crate::store::{
+    AccountStatus, Attention, Extent, LastBackup, Reader, Totals, full_disk, is_in_use,
+};
 
-/// Up to this many accounts are all listed. Of a longer list, only those that need attention are.
-const LISTED: u64 = 100;
+/// Up to this many accounts are all listed. Of a longer list, up to as many that need attention are,
+/// and of those that are retried.
+const LISTED: usize = 100;
 
 /// The format of the output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +37,7 @@ enum Form {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Scope {
     Everything,
-    /// What needs attention, truncated if there is a lot of it.
+    /// What needs attention.
     Attention,
 }
 
@@ -69,11 +72,14 @@ struct Status<'a> {
     daemon: Daemon,
     schema: i64,
     totals: Totals,
+    attention: Attention,
     holds: Holds,
     /// `None` if none was noted; an error if the note cannot be read.
     backup: io::Result<Option<LastBackup>>,
     /// What will keep the next refresh from being recorded.
     disk: Option<String>,
+    /// All accounts of a short list, or the first of those that need attention and, if everything is
+    /// shown, of those that are retried.
     accounts: Vec<AccountStatus>,
 }
 
@@ -86,7 +92,7 @@ pub fn status(settings: &Settings, args: &StatusArgs) -> Result<Done, CommandErr
     match form {
         Form::Json => {
             let out = UntilClosed::new(stdout());
-            write_json(out, &json::StatusJson::of(&status, scope))?;
+            write_json(out, &json::StatusJson::of(&status))?;
         }
         Form::Text => status.print(scope, &mut UntilClosed::new(io::stdout().lock()))?,
     }
@@ -108,12 +114,19 @@ impl<'a> Status<'a> {
         let tx = reader.begin_read()?;
         check_selection(&tx, &selection)?;
         let totals = tx.totals_of(&selection)?;
-        let extent = match (form, scope) {
-            (_, Scope::Attention) => Extent::Attention,
-            (Form::Json, _) => Extent::All,
-            (Form::Text, _) if totals.listed <= LISTED => Extent::All,
-            (Form::Text, _) => Extent::Attention,
+        let is_short = totals.listed <= LISTED as u64;
+        let extents = match (form, scope) {
+            (_, Scope::Attention) => &[Extent::Attention(LISTED)][..],
+            (Form::Json, Scope::Everything) => &[Extent::All],
+            (Form::Text, Scope::Everything) if is_short => &[Extent::All],
+            (Form::Text, Scope::Everything) => {
+                &[Extent::Attention(LISTED), Extent::Retrying(LISTED)]
+            }
         };
+        let mut accounts = Vec::new();
+        for extent in extents {
+            accounts.extend(tx.statuses(&selection, *extent, now)?);
+        }
         let daemon = match Health::request(path) {
             Ok(health) => Daemon::Running(health),
             Err(NoHealth::NoResponse) => Daemon::Unresponsive,
@@ -136,7 +149,8 @@ impl<'a> Status<'a> {
             totals,
             holds: Holds::read(&tx, settings.budget.as_ref(), now)?,
             backup: LastBackup::read(path),
-            accounts: tx.statuses(&selection, extent, now)?,
+            attention: tx.attention(&selection, now)?,
+            accounts,
             selection,
         })
     }
@@ -174,7 +188,11 @@ impl<'a> Status<'a> {
 
     /// Returns the accounts whose last try failed, but which are neither overdue nor given up yet.
     fn retrying(&self) -> impl Iterator<Item = &AccountStatus> {
-        self.accounts.iter().filter(|account| account.tries > 0 && !self.needs_attention(account))
+        self.accounts.iter().filter(|account| self.is_retried(account))
+    }
+
+    fn is_retried(&self, account: &AccountStatus) -> bool {
+        account.tries > 0 && account.next_due.is_some() && !self.needs_attention(account)
     }
 
     fn needs_attention(&self, account: &AccountStatus) -> bool {
@@ -182,8 +200,8 @@ impl<'a> Status<'a> {
     }
 
     /// Returns how many due accounts wait because the budget is used up.
-    fn held_back(&self) -> usize {
-        self.holds.spent_budget().map_or(0, |_| self.holds.held_back(&self.accounts))
+    fn held_back(&self) -> u64 {
+        self.holds.spent_budget().map_or(0, |_| self.holds.held_back(self.attention.waiting))
     }
 
     /// Returns everything that needs attention, most important first.
@@ -208,10 +226,10 @@ impl<'a> Status<'a> {
         if let (Some(budget), held @ 1..) = (&self.holds.budget, self.held_back()) {
             reasons.push(Reason::Budget { held, until: budget.until });
         }
-        if let count @ 1.. = self.overdue().count() {
+        if let count @ 1.. = self.attention.overdue {
             reasons.push(Reason::Overdue(count));
         }
-        if let count @ 1.. = self.failing().count() {
+        if let count @ 1.. = self.attention.failing {
             reasons.push(Reason::Failing(count));
         }
         reasons.extend(self.backup_reason());

@@ -30,11 +30,11 @@ pub(super) enum Reason<'a> {
     /// The vendor asked for a pause of all calls.
     Pause(&'a Wait),
     /// The budget is used up while accounts are due.
-    Budget { held: usize, until: Time },
+    Budget { held: u64, until: Time },
     /// Number of accounts whose slot has been open for too long.
-    Overdue(usize),
+    Overdue(u64),
     /// Number of accounts given up for their last slot.
-    Failing(usize),
+    Failing(u64),
     /// The next backup is late.
     Backup { last: Time },
     /// The last backup is noted for a time to come, so that the next one would not be late before it.

@@ -95,7 +95,8 @@ impl Status<'_> {
             let next = self.next(account).unwrap_or_default();
             entry(out, "retrying", format_args!("{} {next}: {}", name(account), Printable(error)))?;
         }
-        if listed > LISTED {
+        more(out, self.attention.retrying, self.retrying().count())?;
+        if listed > LISTED as u64 {
             let count = Grouped(listed.cast_signed());
             writeln!(
                 out,
@@ -176,7 +177,8 @@ impl Status<'_> {
                 format_args!("{} since {since}: {}", name(account), Printable(error)),
             )?;
         }
-        Ok(())
+        let listed = self.accounts.iter().filter(|account| self.needs_attention(account)).count();
+        more(out, self.attention.overdue_or_failing, listed)
     }
 
     fn table(&self) -> Table {
@@ -199,6 +201,17 @@ impl Status<'_> {
             column("STATE", Shape::Text, ALWAYS_SHOWN, &|account| self.state(account).to_owned()),
         ];
         Table::new(columns).narrowed(terminal::width())
+    }
+}
+
+/// Writes how many accounts there are beside those that are listed.
+fn more(out: &mut impl Write, all: u64, listed: usize) -> io::Result<()> {
+    match all.saturating_sub(listed as u64) {
+        0 => Ok(()),
+        more => {
+            let more = Grouped(more.cast_signed());
+            entry(out, "", format_args!("and {more} more; --json lists all"))
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Digest {
     failing: Vec<AccountStatus>,
     holds: Holds,
     /// Number of selected accounts that are due and held back.
-    held_back: usize,
+    held_back: u64,
 }
 
 impl Digest {
@@ -69,10 +69,8 @@ impl Digest {
             // Includes measurements of this second.
             until: period.until.unwrap_or(now.plus(1)),
         };
-        // Includes the accounts that are due.
-        let mut failing = tx.statuses(&selection, Extent::Attention, now)?;
-        let held_back = holds.held_back(&failing);
-        failing.retain(|account| account.failing_since.is_some());
+        let failing = tx.statuses(&selection, Extent::Failing, now)?;
+        let held_back = holds.held_back(tx.attention(&selection, now)?.waiting);
         let total = Total::of(&accounts);
         let mut apart = left_out::unknown(tx, &accounts, &period)?;
         apart.extend(left_out::measured_earlier(&accounts, &period, newest));

@@ -45,7 +45,8 @@ pub(super) fn notices(page: &Page) -> Vec<Notice> {
 
 /// Returns how many accounts are due and held back.
 fn held_back(page: &Page) -> usize {
-    page.holds.held_back(page.listed().filter_map(|entry| entry.status.as_ref()))
+    let statuses = page.listed().filter_map(|entry| entry.status.as_ref());
+    page.holds.held_back(statuses.filter(|status| status.is_waiting(page.now)).count())
 }
 
 /// A headline number that no choice of a period changes.

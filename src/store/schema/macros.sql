@@ -48,11 +48,28 @@ CASE WHEN $a.next_due IS NULL THEN NULL
          WHEN $a.next_due <= $now THEN $a.next_due END
 end
 
--- The accounts that may owe something at the given time, found by index. SQLite would otherwise read
--- the whole table, in the order in which it merges the two.
-macro owing(now)
-(SELECT account FROM _account INDEXED BY _account_due WHERE next_due <= $now
-  UNION SELECT account FROM _account WHERE last_failure IS NOT NULL)
+-- The accounts that may be overdue or failing at the given time, found by index. Nothing is overdue
+-- within the first hour (see tolerance!), so that those of a slot that has just come are not read.
+-- SQLite would otherwise read the whole table, in the order in which it merges the three.
+macro late(now)
+(SELECT account FROM _account INDEXED BY _account_due WHERE next_due < $now - 3600
+  UNION SELECT account FROM _account WHERE last_failure IS NOT NULL
+  UNION SELECT account FROM _account WHERE open_slot IS NOT NULL)
+end
+
+-- Whether account `a` is overdue at the given time. The same as is_overdue() in src/store/read.rs.
+macro is_overdue(a, now)
+($now - ifnull(owed_since!($a, $now), $now) > tolerance!($a))
+end
+
+-- Whether account `a` is shown as failing.
+macro is_failing(a)
+($a.is_failing = 1 AND $a.next_due IS NOT NULL)
+end
+
+-- Whether the last call for what account `a` owes has failed, but the account is neither.
+macro is_retrying(a, now)
+($a.tries > 0 AND $a.next_due IS NOT NULL AND NOT (is_overdue!($a, $now) OR is_failing!($a)))
 end
 
 -- Whether a ledger line is pending, found without reading the whole ledger (see _spend).
@@ -344,4 +361,9 @@ end
 macro chosen(key, tags, platform)
 (SELECT a.$key FROM _account a LEFT JOIN _profile p ON p.account = a.account
       WHERE selected!($tags, $platform))
+end
+
+-- The same for account `a`, without a join if every account is selected.
+macro is_chosen(tags, platform)
+($tags = '[]' AND $platform IS NULL OR a.account IN chosen!(account, $tags, $platform))
 end

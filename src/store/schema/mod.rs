@@ -18,7 +18,7 @@ pub(super) const APPLICATION_ID: i64 = 0x6772_6f77;
 pub const EMPTY: i64 = 0;
 
 /// The version of `tables.sql`. Lower versions were never released.
-pub(super) const FIRST_VERSION: i64 = 18;
+pub(super) const FIRST_VERSION: i64 = 19;
 
 /// The steps from each version to the next, in order. Append only: a released step is never edited.
 /// `tables.sql` creates a new database in the state after all steps.

@@ -60,6 +60,7 @@ CREATE INDEX _account_due ON _account (next_due) WHERE next_due IS NOT NULL;
 CREATE INDEX _account_disabled ON _account (account) WHERE next_due IS NULL AND removed_time IS NULL;
 CREATE INDEX _account_failing ON _account (account) WHERE is_failing = 1;
 CREATE INDEX _account_troubled ON _account (account) WHERE last_failure IS NOT NULL;
+CREATE INDEX _account_open ON _account (account) WHERE open_slot IS NOT NULL;
 CREATE INDEX _account_label ON _account (label) WHERE label IS NOT NULL;
 
 CREATE TABLE _profile (

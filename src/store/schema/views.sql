@@ -207,7 +207,7 @@ FROM (
          CAST(owed_since!(a, t.now) AS INTEGER) AS due_time,
          (SELECT r.error FROM _refresh r WHERE r.refresh_id = a.last_failure) AS last_error
   FROM (SELECT CAST(strftime('%s', 'now') AS INTEGER) AS now) t
-  JOIN _account a ON a.account IN owing!(t.now)
+  JOIN _account a ON a.account IN late!(t.now)
 ) a
 LEFT JOIN _profile p ON p.account = a.account
 WHERE a.now - a.due_time > tolerance!(a);
