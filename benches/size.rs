@@ -22,6 +22,9 @@ fn main() {
     let accounts = std::env::args().filter_map(|text| text.parse().ok()).next().unwrap_or(10_000);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("growth.db");
+    let empty_path = folder.path().join("empty.db");
+    drop(Year::new(&empty_path, 0));
+    let empty = size(&empty_path);
     let mut year = Year::new(&path, accounts);
     year.until(START + DAY);
     let (first, fixed) = (year.settled, size(&path));
@@ -32,8 +35,9 @@ fn main() {
     let whole = size(&path);
     println!("{accounts} accounts, {settled} refreshes in {WEEKS} weeks");
     let further = (whole - fixed) as f64 / (settled - first) as f64;
-    let fixed = fixed as f64 / accounts as f64 - further;
-    println!("an account with its profile        {fixed:>7.1} bytes");
+    let account = (fixed - empty) as f64 / accounts as f64 - further;
+    println!("a database without any account     {:>7.1} KB", empty as f64 / 1000.0);
+    println!("an account with its profile        {account:>7.1} bytes");
     println!("each further refresh               {further:>7.1} bytes  at most 105");
     let connection = Connection::open(&path).unwrap();
     let mut statement = connection
