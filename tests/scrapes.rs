@@ -5,8 +5,6 @@ use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use growthd::clock::monotonic;
-
 use crate::harness::{Daemon, Ended, PATIENCE, Settings, Setup, Vendor, poll};
 use crate::scripted_api::Behaviour;
 
@@ -107,12 +105,10 @@ fn silent_connections_take_no_descriptors_from_the_calls() {
     assert!(descriptors() < 100, "{}", descriptors());
     vendor.wait_for_calls(vendor.call_count() + 2);
     // Other clients are still served.
-    let begun = monotonic();
     let stream = connect(&address);
     stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a timeout");
     (&stream).write_all(GET.as_bytes()).expect("asked");
     assert!(answer(&stream).contains("growthd_build_info"));
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     drop(silent);
     daemon.stop();
 }
