@@ -135,14 +135,15 @@ fn minus(a: Option<i64>, b: Option<i64>) -> Option<i64> {
 
 /// Returns the reference's rows of a view of periods, given their bounds.
 fn periods(history: &[Judged], bounds: &[(i64, i64)]) -> Vec<String> {
-    let mut measured = history.iter().filter(|judged| judged.is_measured());
-    let Some(first) = measured.next() else { return Vec::new() };
-    let last = measured.next_back().unwrap_or(first).time;
-    // After a clock that went back, the newest measurement of one count may be later than that of all.
+    let measured = || history.iter().filter(|judged| judged.is_measured());
+    let Some(last) = measured().next_back().map(|judged| judged.time) else { return Vec::new() };
+    // After a clock that went back, the first measurement is not the earliest, and the newest one of a
+    // count may be later than that of all.
+    let first = measured().map(|judged| judged.time).fold(last, i64::min);
     let newest = (0..3).filter_map(|count| newest(history, count));
     let last = newest.map(|(time, _)| time).fold(last, i64::max);
     let rows = bounds.iter().filter(|(from, to)| {
-        *to > first.time && *to <= last && *from >= first.time - 31 * DAY && *from <= last
+        *to > first && *to <= last && *from >= first - 31 * DAY && *from <= last
     });
     rows.map(|&(from, to)| {
         let values = (0..3).map(|count| {
