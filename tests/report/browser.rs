@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use growthd::clock::Time;
+use growthd::clock::{Time, monotonic};
 
 use super::history::{DAY, Snapshot, WEEK, World};
 use super::{HOSTILE, growthd};
-use crate::harness::{Ended, at};
+use crate::harness::{Ended, PATIENCE, at};
 use crate::past::{Past, START};
 
 /// A page as a browser has loaded it.
@@ -20,11 +20,19 @@ struct Seen {
     requests: Vec<String>,
 }
 
-/// Opens the folder's report at a fragment; `None` without Chromium.
-fn browse(folder: &Path, fragment: &str) -> Option<Seen> {
+/// Opens the folder's report at a fragment, and again while it does not show this many charts; `None`
+/// without Chromium. A chart is drawn in a frame, which a busy machine may be too late for: Chromium's
+/// virtual time does not wait for it.
+fn browse(folder: &Path, fragment: &str, charts: usize) -> Option<Seen> {
     let output = growthd(folder, &["report"]);
     assert!(output.status.success(), "{output:?}");
-    open(folder, fragment)
+    let begun = monotonic();
+    loop {
+        let seen = open(folder, fragment)?;
+        if seen.charts() == charts || begun.elapsed() > PATIENCE {
+            return Some(seen);
+        }
+    }
 }
 
 /// Runs `script` in the folder's report once that is ready, and returns the value of its `told`.
@@ -122,11 +130,12 @@ fn charts_are_drawn_with_their_gaps_and_a_hostile_name_is_text() {
     };
     world.account("clxlikes", None, &[likes(DAY, 500, 0), likes(DAY - 60, 0, 1)]);
     world.account("clxempty", None, &[]);
-    let Some(seen) = browse(world.folder(), "") else { return };
-    seen.is_calm();
     // One account without likes, one that also has a rate, and one with followers and likes; the first
     // two with their weeks. The total, its weeks, and the comparison of those two.
-    assert_eq!(seen.charts(), 3 + 3 + 2 + 3);
+    let charts = 3 + 3 + 2 + 3;
+    let Some(seen) = browse(world.folder(), "", charts) else { return };
+    seen.is_calm();
+    assert_eq!(seen.charts(), charts);
     assert_eq!(seen.dom.matches("class=\"gap\"").count(), 1);
     assert_eq!(seen.dom.matches("class=\"suspect\"").count(), 2, "followers, and likes alone");
     assert!(seen.dom.contains("<td>likes suspect</td>") && seen.dom.contains("500<"));
@@ -138,14 +147,15 @@ fn charts_are_drawn_with_their_gaps_and_a_hostile_name_is_text() {
 #[test]
 fn two_thousand_accounts_are_drawn_where_they_are_looked_at() {
     let world = World::new(2000, 3);
-    let Some(seen) = browse(world.folder(), "#a-clx01234") else { return };
+    let charts = 4 + 3;
+    let Some(seen) = browse(world.folder(), "#a-clx01234", charts) else { return };
     seen.is_calm();
     assert_eq!(seen.dom.matches("<tr data-index=").count(), 100, "the rest is laid out on demand");
     assert_eq!(seen.dom.matches("class=\"account\"").count(), 2000);
     assert!(seen.dom.contains(">Show all 2,000</button>"));
     let open = "id=\"a-clx01234\" data-index=\"765\" open=\"\"";
     assert!(seen.dom.contains(open), "the account in the address is open");
-    assert_eq!(seen.charts(), 4 + 3, "and only its charts are drawn, and those of the whole");
+    assert_eq!(seen.charts(), charts, "and only its charts are drawn, and those of the whole");
     assert_eq!(seen.dom.matches("<noscript class=\"packed\">").count(), 1999, "the rest is packed");
     let hidden = seen.dom.matches("\" hidden=\"\"><summary>").count();
     assert_eq!(hidden, 1899, "the sections of the rows, and the open one, are laid out");
