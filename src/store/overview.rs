@@ -94,7 +94,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::store::{Creation, Extent, Reader, Store};
+    use crate::store::{AccountStatus, Creation, Extent, Reader, Store};
 
     const NOW: Time = Time(1_767_225_600);
 
@@ -137,17 +137,13 @@ mod tests {
             statuses.into_iter().map(|status| status.id.to_string()).collect()
         };
         let all = tx.statuses(&Selection::default(), Extent::All, NOW).expect("statuses");
-        let of = |is: &dyn Fn(&crate::store::AccountStatus) -> bool| -> Vec<String> {
+        let of = |is: &dyn Fn(&AccountStatus) -> bool| -> Vec<String> {
             all.iter().filter(|status| is(status)).map(|status| status.id.to_string()).collect()
         };
-        let is_needy = |status: &crate::store::AccountStatus| {
-            status.is_overdue(NOW) || status.failing_since.is_some()
-        };
-        let needy = of(&is_needy);
+        let needy = of(&|status| status.needs_attention(NOW));
         let failing = of(&|status| status.failing_since.is_some());
         let overdue = of(&|status| status.is_overdue(NOW));
-        let retrying =
-            of(&|status| status.tries > 0 && status.next_due.is_some() && !is_needy(status));
+        let retrying = of(&|status| status.is_retrying(NOW));
         let waiting = of(&|status| status.is_waiting(NOW));
         assert!(needy.len() > 100 && retrying.len() > 10 && all.len() > needy.len() + 100);
         let tagged = Selection { tags: vec!["t".to_owned()], platform: None };

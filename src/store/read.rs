@@ -129,10 +129,21 @@ impl AccountStatus {
             account if account.next_due.is_none() => "disabled",
             account if account.is_overdue(now) => "overdue",
             account if account.failing_since.is_some() => "failing",
-            account if account.tries > 0 => "retrying",
+            account if account.is_retrying(now) => "retrying",
             account if account.owed_since.is_some() => "due",
             _ => "ok",
         }
+    }
+
+    /// Returns whether the account is overdue or failing.
+    pub fn needs_attention(&self, now: Time) -> bool {
+        self.is_overdue(now) || self.failing_since.is_some()
+    }
+
+    /// Returns whether the last call for what is owed has failed, but the account is neither overdue
+    /// nor failing.
+    pub fn is_retrying(&self, now: Time) -> bool {
+        self.tries > 0 && self.next_due.is_some() && !self.needs_attention(now)
     }
 
     /// Returns whether a refresh has been owed for longer than an on-time call may take.
@@ -154,19 +165,18 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// Returns the subquery of the keys.
-    fn keys(self) -> String {
+    /// Returns the condition for an account `a`.
+    fn condition(self) -> String {
         let of = |condition, limit: Option<usize>| {
             let limit = limit.map_or(String::new(), |limit| format!("LIMIT {limit}"));
             format!(
-                "(SELECT a.account FROM late!(?1) o CROSS JOIN _account a ON a.account = o.account
-                  WHERE a.removed_time IS NULL AND {condition} AND is_chosen!(?2, ?3) {limit})"
+                "a.account IN (
+                   SELECT a.account FROM late!(?1) o CROSS JOIN _account a ON a.account = o.account
+                   WHERE a.removed_time IS NULL AND {condition} AND is_chosen!(?2, ?3) {limit})"
             )
         };
         match self {
-            Extent::All => "(SELECT a.account FROM _account a
-                             WHERE a.removed_time IS NULL AND is_chosen!(?2, ?3))"
-                .to_owned(),
+            Extent::All => "a.removed_time IS NULL AND is_chosen!(?2, ?3)".to_owned(),
             Extent::Attention(limit) => of("(is_overdue!(a, ?1) OR is_failing!(a))", Some(limit)),
             Extent::Failing => of("is_failing!(a)", None),
             Extent::Retrying(limit) => of("is_retrying!(a, ?1)", Some(limit)),
@@ -211,7 +221,7 @@ impl ReadTx<'_> {
         extent: Extent,
         now: Time,
     ) -> Result<Vec<AccountStatus>, StoreError> {
-        let keys = extent.keys();
+        let condition = extent.condition();
         let sql = schema::query(&format!(
             "SELECT a.account_id, name!(), a.label, p.username, a.cron, a.timezone, a.spread, s.time,
                     n.measured_followers, a.next_due, a.tries, a.interval,
@@ -225,7 +235,7 @@ impl ReadTx<'_> {
              newest!(n, followers, a.account)
              LEFT JOIN _refresh f ON f.refresh_id = a.first_failure AND is_failing!(a)
              LEFT JOIN _refresh l ON l.refresh_id = a.last_failure
-             WHERE a.account IN {keys} ORDER BY a.account"
+             WHERE {condition} ORDER BY a.account"
         ));
         let mut statement = self.tx.prepare_cached(&sql)?;
         let mut rows = statement.query(params![now, selection.tags_json(), selection.platform])?;

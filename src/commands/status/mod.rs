@@ -188,15 +188,7 @@ impl<'a> Status<'a> {
 
     /// Returns the accounts whose last try failed, but which are neither overdue nor given up yet.
     fn retrying(&self) -> impl Iterator<Item = &AccountStatus> {
-        self.accounts.iter().filter(|account| self.is_retried(account))
-    }
-
-    fn is_retried(&self, account: &AccountStatus) -> bool {
-        account.tries > 0 && account.next_due.is_some() && !self.needs_attention(account)
-    }
-
-    fn needs_attention(&self, account: &AccountStatus) -> bool {
-        account.is_overdue(self.now) || account.failing_since.is_some()
+        self.accounts.iter().filter(|account| account.is_retrying(self.now))
     }
 
     /// Returns how many due accounts wait because the budget is used up.

@@ -177,7 +177,8 @@ impl Status<'_> {
                 format_args!("{} since {since}: {}", name(account), Printable(error)),
             )?;
         }
-        let listed = self.accounts.iter().filter(|account| self.needs_attention(account)).count();
+        let listed =
+            self.accounts.iter().filter(|account| account.needs_attention(self.now)).count();
         more(out, self.attention.overdue_or_failing, listed)
     }
 
